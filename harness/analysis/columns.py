@@ -1,0 +1,43 @@
+"""One target's measured requests as aligned arrays: what metrics, summaries and figures compute from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Requests of one target in due order, phase `measure`; all arrays have one entry a request.
+
+    Times are seconds since the run's origin, NaN where it did not happen, and belong to the request's last attempt,
+    except `due_s`, which is the first attempt's: retries and their backoff are part of what a user waits for.
+    """
+
+    target: str
+    request_id: npt.NDArray[Any]
+    prompt_id: npt.NDArray[Any]
+    group_id: npt.NDArray[Any]
+    """Group, or the prompt's own id where it has none."""
+    repeat: npt.NDArray[np.int64]
+    due_s: Floats
+    sent_s: Floats
+    first_s: Floats
+    last_s: Floats
+    done_s: Floats
+    attempts: npt.NDArray[np.int64]
+    """Attempts that the request took."""
+    ok: npt.NDArray[np.bool_]
+    error_kind: npt.NDArray[Any]
+    """Of the last attempt; None where ok."""
+    input_tokens: Floats
+    output_tokens: Floats
+    cost_usd: Floats
+    """Sum over the request's attempts; NaN: unknown."""
+    passed: Floats
+    """1 all checks passed, 0 not, NaN unscored."""

@@ -1,0 +1,126 @@
+"""The summary of a run: what `summary.json` holds and every report draws from."""
+
+from __future__ import annotations
+
+import msgspec
+
+LEVEL = 0.95
+"""Confidence level of every interval in a summary."""
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """An estimate with its interval. `low`/`high` None: the data cannot give that bound (too few samples)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Quantiles of a latency over successful requests, with order-statistic intervals. Unit in the field's name."""
+
+    n: int
+    p50: Interval
+    p90: Interval
+    p95: Interval
+    p99: Interval
+    mean: float
+
+
+class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One target in one run; warm-up left out. `None`: cannot be said from this data.
+
+    Rates are per second over the target's own measured span (first due to last done).
+    """
+
+    target: str
+    base_model: str
+    routing: str
+    api: str
+    client: str
+    region: str
+    requests: int
+    """Measured requests (the plan's unit)."""
+    attempts: int
+    """Measured attempts; more than `requests` where retries happened."""
+    succeeded: int
+    success_rate: Interval
+    """Requests whose last attempt was ok / requests; Wilson."""
+    scored: int
+    """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
+    passed: int
+    pass_rate: Interval | None
+    """Requests that passed all their checks / scored; Wilson. None: nothing was scored."""
+    pass_rate_by_tag: dict[str, Interval]
+    ttft_s: Quantiles | None
+    """First content chunk − due."""
+    ttft_from_sent_s: Quantiles | None
+    e2e_s: Quantiles | None
+    """Done − due."""
+    tpot_s: Quantiles | None
+    queue_delay_s: Quantiles | None
+    stream_tokens_per_s: Quantiles | None
+    """Output tokens after the first / (last chunk − first chunk), per stream."""
+    output_tokens_per_s: float | None
+    """All output tokens / span."""
+    achieved_per_s: float | None
+    """Completed requests / span."""
+    offered_per_s: float | None
+    """Open arrivals: due requests / span of due times. None for `closed`."""
+    goodput_per_s: float | None
+    """Requests that met all SLOs / span. None: the suite sets no SLO."""
+    error_kinds: dict[str, int]
+    """Attempts by error kind, most frequent first."""
+    throttled_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: float | None
+    """Sum over attempts with known cost; None: the price is unknown."""
+    cost_per_request_usd: float | None
+    cost_per_1000_usd: float | None
+    cost_per_correct_usd: float | None
+    """Total cost / passed requests; None: nothing passed or nothing was scored."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A warning that carries its remedy. `invalidates`: the run may not be believed (exit code 4)."""
+
+    what: str
+    remedy: str
+    invalidates: bool = False
+
+
+class Winner(msgspec.Struct, frozen=True, kw_only=True):
+    """Which target leads on one metric, and whether the intervals of the first two are apart."""
+
+    metric: str
+    """`pass rate`, `TTFT p50`, `E2E p95`, `cost per correct answer`, …"""
+    target: str
+    value: str
+    """Formatted with its unit."""
+    clear: bool
+    """False: the runner-up's interval overlaps; do not read the order as a difference."""
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run, ready for the console, the report and the figures."""
+
+    schema_version: int
+    run_id: str
+    suite: str
+    suite_digest: str
+    started_utc: str
+    """ISO 8601, seconds, `Z`."""
+    duration_s: float
+    simulated: bool
+    endpoint: str
+    state: str
+    level: float
+    arrival: str
+    targets: list[TargetSummary]
+    """In the suite's order."""
+    winners: list[Winner]
+    findings: list[Finding]
+    total_cost_usd: float | None

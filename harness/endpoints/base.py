@@ -1,0 +1,111 @@
+"""What every client shares: the request, the tape of what arrived, the closed list of error kinds, the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, Literal, Protocol, Self, get_args
+
+import msgspec
+
+from harness.catalog.target import Api
+from harness.clock import now_ns
+
+ErrorKind = Literal[
+    "throttled",
+    "unavailable",
+    "server_error",
+    "model_timeout",
+    "model_error",
+    "connect_timeout",
+    "first_token_timeout",
+    "total_timeout",
+    "connection",
+    "stream_error",
+    "stream_truncated",
+    "protocol",
+    "validation",
+    "access_denied",
+    "not_found",
+    "credentials",
+    "quota_exceeded",
+    "cancelled",
+    "internal",
+]
+ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
+
+
+class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP exchange to be made. `body` is in the api's own dialect: the JSON of InvokeModel or of Converse."""
+
+    api: Api
+    model_id: str
+    stream: bool
+    body: dict[str, Any]
+
+
+class Tape:
+    """What arrived in one exchange: raw body bytes, each piece with the stamp of its arrival.
+
+    The stamps are CLOCK_MONOTONIC ns and None where it did not happen. Whatever is on the tape when a deadline or
+    Ctrl-C cancels the send is kept; nothing is interpreted here (see `reply.read_tape`).
+    """
+
+    __slots__ = ("done_ns", "headers", "headers_ns", "pieces", "sent_ns", "stamps", "status")
+
+    def __init__(self) -> None:
+        self.sent_ns: int | None = None
+        self.headers_ns: int | None = None
+        self.done_ns: int | None = None
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        """Lower-case names."""
+        self.stamps: list[int] = []
+        self.pieces: list[bytes] = []
+
+    def mark_sent(self) -> None:
+        """The request's last byte was handed to the socket."""
+        self.sent_ns = now_ns()
+
+    def mark_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Status line and headers are here."""
+        self.headers_ns = now_ns()
+        self.status = status
+        self.headers = headers
+
+    def add(self, piece: bytes) -> None:
+        """Body bytes are here; stamped before anyone parses them."""
+        self.stamps.append(now_ns())
+        self.pieces.append(piece)
+
+    def mark_done(self) -> None:
+        """The exchange is over, well or badly."""
+        self.done_ns = now_ns()
+
+
+CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")
+"""The tape of the exchange that this task makes; how the hooks inside an SDK's HTTP layer find it."""
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where clients connect. `url` None: the Region's own AWS endpoint with the normal credential chain."""
+
+    url: str | None = None
+    region: str
+    made_up_credentials: bool = False
+    """Loopback only: fixed fake keys, and AWS_BEARER_TOKEN_BEDROCK is not looked at."""
+    pool_size: int = 64
+    """At least the number of exchanges that can be under way at once."""
+    connect_timeout_s: float = 5.0
+
+
+class Client(Protocol):
+    """Puts one request on the wire. Knows nothing of load, sets no deadline, retries nothing."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+    async def send(self, request: WireRequest, tape: Tape) -> None:
+        """Return when the exchange is over. Whatever the SDK raises comes out; `reply.read_tape` names it."""
+        ...

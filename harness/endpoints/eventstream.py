@@ -1,0 +1,115 @@
+"""AWS event stream frames, both directions, CRC-checked.
+
+A frame is `total_len u32 | headers_len u32 | crc32(first 8 bytes) | headers | payload | crc32(all before)`, big-endian;
+a header is `len u8, name, type 0x07, len u16, value`. Only string headers occur on bedrock-runtime.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from zlib import crc32
+
+import msgspec
+
+_PRELUDE = struct.Struct(">III")
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
+_STRING = 7
+_FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+MAX_FRAME = 24 * 1024 * 1024
+"""Bytes; what botocore accepts too. A larger length is garbage, not a frame."""
+
+
+class FrameError(Exception):
+    """Bytes that are no event stream frame: a bad checksum, length or header."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One decoded frame."""
+
+    headers: dict[str, str]
+    payload: bytes
+
+
+def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
+    """One frame with string headers, in the order given."""
+    head = b"".join(
+        bytes((len(name),)) + name.encode() + b"\x07" + _U16.pack(len(value)) + value.encode()
+        for name, value in headers.items()
+    )
+    lengths = struct.pack(">II", 16 + len(head) + len(payload), len(head))
+    body = lengths + _U32.pack(crc32(lengths)) + head + payload
+    return body + _U32.pack(crc32(body))
+
+
+def encode_event(event_type: str, payload: bytes) -> bytes:
+    """A frame of `:message-type: event`, its headers in the order the service sends them."""
+    return encode_frame(
+        {":event-type": event_type, ":content-type": "application/json", ":message-type": "event"}, payload
+    )
+
+
+def encode_exception(exception_type: str, payload: bytes) -> bytes:
+    """A frame of `:message-type: exception`; `exception_type` in lower camel case (`throttlingException`)."""
+    return encode_frame(
+        {":exception-type": exception_type, ":content-type": "application/json", ":message-type": "exception"}, payload
+    )
+
+
+class FrameDecoder:
+    """Takes bytes as they come, yields whole frames.
+
+    `pending` is the number of bytes of an unfinished frame: at the end of a stream it must be 0.
+    """
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    @property
+    def pending(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Frames completed by `data`. Raises FrameError at the first byte run that is no frame."""
+        self._buffer += data
+        while len(self._buffer) >= _PRELUDE.size:
+            total, headers_len, checksum = _PRELUDE.unpack_from(self._buffer)
+            if crc32(self._buffer[:8]) != checksum:
+                raise FrameError("prelude checksum does not match")
+            if not 16 + headers_len <= total <= MAX_FRAME:
+                raise FrameError(f"frame length {total} with {headers_len} bytes of headers")
+            if len(self._buffer) < total:
+                return
+            frame = bytes(self._buffer[:total])
+            del self._buffer[:total]
+            if crc32(frame[:-4]) != _U32.unpack_from(frame, total - 4)[0]:
+                raise FrameError("message checksum does not match")
+            yield Frame(_decode_headers(frame[12 : 12 + headers_len]), frame[12 + headers_len : -4])
+
+
+def _decode_headers(block: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    at = 0
+    try:
+        while at < len(block):
+            name_end = at + 1 + block[at]
+            name, kind = block[at + 1 : name_end].decode(), block[name_end]
+            at = name_end + 1
+            if kind in (6, _STRING):  # bytes and strings carry their own length
+                size = _U16.unpack_from(block, at)[0]
+                at += 2
+            elif kind in _FIXED_SIZES:
+                size = _FIXED_SIZES[kind]
+            else:
+                raise FrameError(f"header {name!r} has unknown type {kind}")
+            if at + size > len(block):
+                raise FrameError(f"header {name!r} runs past the end of the headers")
+            if kind == _STRING:
+                headers[name] = block[at : at + size].decode()
+            at += size
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise FrameError(f"headers cannot be read: {error}") from error
+    return headers

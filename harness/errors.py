@@ -1,0 +1,37 @@
+"""The exception tree: every mistake of a user's is one of these, and says what, where and how to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class HarnessError(Exception):
+    """A mistake a user can mend. `exit_code` is what the command ends with."""
+
+    exit_code = 2
+
+
+class CatalogError(HarnessError):
+    """An unknown model, a routing that is not offered, a combination that does not exist."""
+
+
+class SuiteError(HarnessError):
+    """A suite that cannot be used. `mistakes` holds every one of them, each as `file:line: path: what is wrong`."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class StoreError(HarnessError):
+    """A run's folder that cannot be read or written."""
+
+
+class EndpointError(HarnessError):
+    """An endpoint or client that cannot be set up: no credentials, no Region, an address that is no URL."""
+
+
+class RunInvalid(HarnessError):
+    """A run that may not be believed: incomplete, or the client was the bottleneck."""
+
+    exit_code = 4

@@ -1,0 +1,58 @@
+"""One row of a run: an attempt, with exactly the columns of `attempts.parquet`."""
+
+from __future__ import annotations
+
+import msgspec
+
+SCHEMA_VERSION = 1
+"""Raised when a column or a metric's formula changes."""
+
+
+class Attempt(msgspec.Struct, kw_only=True, frozen=True):
+    """One HTTP exchange.
+
+    `*_ns` are nanoseconds since the run's `origin_monotonic_ns`; None: did not happen. `chunk_us` holds the arrival
+    of each content chunk in microseconds after `sent_ns`. `text` is the model's answer: hostile input.
+    """
+
+    run_id: str
+    request_id: str
+    attempt_id: str
+    try_no: int
+    """1 for the first try."""
+    target: str
+    base_model: str
+    model_id: str
+    routing: str
+    api: str
+    client: str
+    region: str
+    stream: bool
+    prompt_id: str
+    group_id: str | None = None
+    repeat: int
+    phase: str
+    """`warmup` or `measure`."""
+    due_ns: int
+    sent_ns: int | None = None
+    headers_ns: int | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
+    done_ns: int | None = None
+    chunk_us: list[int] = []
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    stop_reason: str | None = None
+    text: str | None = None
+    ok: bool
+    error_kind: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    http_status: int | None = None
+    aws_request_id: str | None = None
+    server_latency_ms: float | None = None
+    server_first_byte_ms: float | None = None
+    cost_usd: float | None = None
+    """None: unknown (no price, or no usage came back); never a made-up zero."""

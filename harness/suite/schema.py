@@ -1,0 +1,104 @@
+"""The suite file as types: prompts, checks, targets, load, gate. Times in seconds, rates per second, once loaded."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from harness.catalog.target import Options, Target
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One check of an answer: the scorer's name and its parameters (each scorer knows its own)."""
+
+    type: str
+    params: dict[str, Any] = {}
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """One case. `checks` is never empty once loaded where `expect` was given: the default check fills it."""
+
+    id: str
+    messages: tuple[Message, ...]
+    expect: str | None = None
+    checks: tuple[Check, ...] = ()
+    tags: tuple[str, ...] = ()
+    group: str | None = None
+    options: Options = Options()
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """When requests are sent. `duration_s` or the prompts × repeats bound a run; both: whichever ends first."""
+
+    arrival: str = "closed"
+    concurrency: int = 8
+    """closed: slots. Open arrivals: not used."""
+    rate_per_s: float | None = None
+    """constant: requests per second for each target."""
+    repeats: int = 1
+    warmup: int = 0
+    """Prompts sent to every target before counting starts (phase `warmup`)."""
+    duration_s: float | None = None
+    """Stop handing out requests after this long; prompts are cycled until then."""
+    paired: bool = True
+    """closed: a slot sends its prompt to all targets at once, in shuffled order."""
+
+
+class Retries(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts per request. `on`: error kinds that are tried again, with full-jitter exponential backoff."""
+
+    max_attempts: int = 1
+    on: tuple[str, ...] = ("throttled", "unavailable", "connection")
+    base_s: float = 0.5
+    cap_s: float = 20.0
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """Client-side cap for each target."""
+
+    requests_per_minute: float | None = None
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Deadlines of one attempt, seconds from when it is sent."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 120.0
+    total_s: float = 600.0
+
+
+class Slo(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that meets all of these counts towards goodput. Seconds from due."""
+
+    ttft_s: float | None = None
+    e2e_s: float | None = None
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True):
+    """A loaded, checked suite."""
+
+    name: str
+    digest: str
+    """First 12 hex digits of SHA-256 over the canonical content (datasets included), not over the file's bytes."""
+    endpoint: str
+    targets: tuple[Target, ...]
+    prompts: tuple[Prompt, ...]
+    baseline: str | None = None
+    load: Load = Load()
+    retries: Retries = Retries()
+    quota: Quota = Quota()
+    timeouts: Timeouts = Timeouts()
+    slo: Slo = Slo()
+    gate: dict[str, str] = {}
+    """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
+    budget_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+    """What the loader wants said before a run: legacy models, default checks."""
