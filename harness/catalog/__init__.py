@@ -1,0 +1,1 @@
+"""What can be called on Bedrock, and what it costs."""

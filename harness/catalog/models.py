@@ -1,0 +1,121 @@
+"""The Claude models of Bedrock: what the sources say, merged, the fresher over the older."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from difflib import get_close_matches
+from functools import cache
+
+import msgspec
+
+from harness.catalog import names
+from harness.catalog.sources import Facts, read_documented, read_package
+from harness.errors import CatalogError
+
+_ROUTING_ORDER = ("global", "us", "eu", "jp", "apac", "au")
+
+
+class Model(Facts, frozen=True, kw_only=True):
+    """A Claude model that can be called on bedrock-runtime; every fact carries its source and date.
+
+    `routings` is the union over the sources; where several know a routing, the freshest says which Regions carry it.
+    """
+
+    name: str
+    """`claude-sonnet-4-5`; unique."""
+    base_id: str
+    aliases: tuple[str, ...]
+    """Other short names that are understood, `claude-sonnet-4-5-20250929`."""
+    generation: tuple[int, int]
+    """(4, 5) for Claude Sonnet 4.5."""
+
+
+@cache
+def known_models() -> tuple[Model, ...]:
+    """Every Claude model that a source says is offered, the newest generation first."""
+    merged = read_documented()
+    for base_id, facts in read_package().items():
+        merged[base_id] = _overlay(merged.get(base_id, Facts()), facts)
+    offered = {base_id: facts for base_id, facts in merged.items() if facts.routings}
+    models = [_make_model(base_id, facts, offered) for base_id, facts in offered.items()]
+    return tuple(sorted(models, key=lambda model: (*(-part for part in model.generation), model.name)))
+
+
+def _overlay(lower: Facts, upper: Facts) -> Facts:
+    """`upper` where it says something, `lower` elsewhere; the routings of both."""
+    said = {field: value for field in Facts.__struct_fields__ if (value := getattr(upper, field)) is not None}
+    return msgspec.structs.replace(lower, **{**said, "routings": {**lower.routings, **upper.routings}})
+
+
+def _make_model(base_id: str, facts: Facts, offered: Iterable[str]) -> Model:
+    short, dated = names.short_name(base_id), names.dated_name(base_id)
+    newest = max(names.dated_name(other) for other in offered if names.short_name(other) == short)
+    name = short if dated == newest else dated
+    title_name = facts.title.lower().replace(" ", "-").replace(".", "-") if facts.title else name
+    routings = sorted(facts.routings, key=_routing_rank)
+    said = {field: getattr(facts, field) for field in Facts.__struct_fields__}
+    return Model(
+        **{**said, "routings": {routing: facts.routings[routing] for routing in routings}},
+        name=name,
+        base_id=base_id,
+        aliases=tuple(sorted({dated, title_name} - {name})),
+        generation=names.generation(base_id),
+    )
+
+
+def _routing_rank(routing: str) -> tuple[int, str]:
+    """The order in which routings are told: global, the geographies, in-region."""
+    if routing == names.IN_REGION:
+        return len(_ROUTING_ORDER) + 1, routing
+    rank = _ROUTING_ORDER.index(routing) if routing in _ROUTING_ORDER else len(_ROUTING_ORDER)
+    return rank, routing
+
+
+@cache
+def _index() -> dict[str, Model]:
+    return {key: model for model in known_models() for key in (*model.aliases, model.base_id, model.name)}
+
+
+def find_model(name: str) -> Model:
+    """The model of this short name, alias or base id. Raises CatalogError, naming the nearest known ones."""
+    if model := _index().get(name):
+        return model
+    near = dict.fromkeys(_index()[key].name for key in get_close_matches(name, _index(), n=3, cutoff=0.6))
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise CatalogError(f"unknown model '{name}'; {hint}`harness models` lists what is known")
+
+
+@cache
+def all_regions() -> frozenset[str]:
+    """Every AWS Region that a source names for any Claude model."""
+    return frozenset(region for model in known_models() for fact in model.routings.values() for region in fact.value)
+
+
+def lifecycle_warning(model: Model, today: date) -> str | None:
+    """What a user of this model should know of its end, with dates and source; None: nothing known."""
+    end, legacy, deprecated = model.end_of_life, model.legacy, model.deprecated
+    remedy = "; `harness models` lists the active ones"
+    if end and end.value <= today:
+        return f"{model.name} reached its end of life on {end.value} ({end.source}, {end.as_of}): calls fail{remedy}"
+    if legacy and legacy.value <= today:
+        later = f"; {outlook}" if (outlook := _outlook(model, today)) else ""
+        return f"{model.name} is legacy since {legacy.value}{later} ({legacy.source}, {legacy.as_of}){remedy}"
+    if deprecated and deprecated.value <= today:
+        source = f"({deprecated.source}, {deprecated.as_of})"
+        return f"{model.name} is deprecated since {deprecated.value} {source}{remedy}"
+    if model.status and model.status.value != "active":
+        return f"{model.name} is {model.status.value} ({model.status.source}, {model.status.as_of}){remedy}"
+    return None
+
+
+def _outlook(model: Model, today: date) -> str:
+    """`dearer from 2027-01-08, end of life 2027-04-08`: what is yet to come."""
+    steps = []
+    if model.extended_access and model.extended_access.value > today:
+        steps.append(f"dearer from {model.extended_access.value}")
+    elif model.extended_access:
+        steps.append(f"dearer since {model.extended_access.value}")
+    if model.end_of_life:
+        steps.append(f"end of life {model.end_of_life.value}")
+    return ", ".join(steps)

@@ -1,0 +1,87 @@
+"""Reads the ways in which a model is named: base id, profile id, ARN, short name."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from harness.errors import CatalogError
+
+IN_REGION = "in-region"
+"""The routing that sends the bare base id."""
+
+_BASE_ID = re.compile(r"anthropic\.(?P<name>claude-[a-z0-9-]+?)(?:-(?P<date>\d{8}))?(?:-v\d+(?::\d+)?)?")
+_PROFILE_ID = re.compile(r"(?P<routing>[a-z]+(?:-[a-z]+)*)\.(?P<base_id>anthropic\..+)")
+_ARN = re.compile(r"arn:aws[a-z-]*:bedrock:(?P<region>[a-z0-9-]*):(?:\d{12})?:(?P<kind>[a-z-]+)/(?P<id>.+)")
+_VERSION_PART = re.compile(r"-(\d{1,2})(?=-|$)")
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user's way of naming a model says. None: it says nothing of that."""
+
+    model: str
+    """A base id or a short name."""
+    routing: str | None = None
+    region: str | None = None
+    arn: str | None = None
+    """The ARN as given; it goes on the wire in place of an id."""
+
+
+def read_reference(text: str) -> Reference:
+    """Take a short name, base id, profile id, or the ARN of a foundation model or a system-defined profile apart.
+
+    Raises CatalogError at an ARN of any other kind; whether the model exists is not looked at.
+    """
+    if text.startswith("arn:"):
+        return _read_arn(text)
+    if profile := _PROFILE_ID.fullmatch(text):
+        return Reference(model=profile["base_id"], routing=profile["routing"])
+    return Reference(model=text)
+
+
+def _read_arn(arn: str) -> Reference:
+    parts = _ARN.fullmatch(arn)
+    kind = parts["kind"] if parts else None
+    if parts and kind == "foundation-model":
+        return Reference(model=parts["id"], routing=IN_REGION, region=parts["region"] or None, arn=arn)
+    if parts and kind == "inference-profile" and (profile := _PROFILE_ID.fullmatch(parts["id"])):
+        return Reference(model=profile["base_id"], routing=profile["routing"], region=parts["region"] or None, arn=arn)
+    if kind == "application-inference-profile":
+        raise CatalogError(
+            f"'{arn}' is an application inference profile, whose model only the account knows; "
+            "name the model, or the system-defined profile it was made from"
+        )
+    raise CatalogError(
+        f"'{arn}' is not the ARN of a Claude model on Bedrock; expected "
+        "arn:aws:bedrock:REGION:ACCOUNT:inference-profile/PROFILE_ID or arn:aws:bedrock:REGION::foundation-model/ID"
+    )
+
+
+def model_id(base_id: str, routing: str) -> str:
+    """What goes into the URL: the profile's id, or the bare base id for `in-region`."""
+    return base_id if routing == IN_REGION else f"{routing}.{base_id}"
+
+
+def is_claude(base_id: str) -> bool:
+    """Whether this is the base id of a Claude model."""
+    return _BASE_ID.fullmatch(base_id) is not None
+
+
+def short_name(base_id: str) -> str:
+    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5`: neither date nor version."""
+    match = _BASE_ID.fullmatch(base_id)
+    return match["name"] if match else base_id
+
+
+def dated_name(base_id: str) -> str:
+    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5-20250929`; the short name where undated."""
+    match = _BASE_ID.fullmatch(base_id)
+    return f"{match['name']}-{match['date']}" if match and match["date"] else short_name(base_id)
+
+
+def generation(base_id: str) -> tuple[int, int]:
+    """`claude-sonnet-4-5` → (4, 5); `claude-opus-5` → (5, 0); `claude-3-haiku` → (3, 0)."""
+    numbers = [int(part) for part in _VERSION_PART.findall(short_name(base_id))]
+    major, minor, *_ = [*numbers, 0, 0]
+    return major, minor

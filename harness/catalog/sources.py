@@ -1,0 +1,161 @@
+"""What each source says of each Claude model: `documented.toml` as shipped, and the bedrock-models package."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from harness.catalog.names import IN_REGION, is_claude
+
+T = TypeVar("T")
+
+Status = Literal["active", "legacy", "deprecated"]
+"""`legacy` is AWS's word, `deprecated` the guide's: still callable, with an end in sight."""
+
+
+class Fact(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """Something that a source says."""
+
+    value: T
+    source: str
+    as_of: str
+    """The source's date: ISO, or its own words where it gives no day."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one model. None: no source says."""
+
+    title: str | None = None
+    """The guide's name, `Claude Sonnet 4.5`."""
+    routings: dict[str, Fact[tuple[str, ...]]] = {}
+    """Routing → the Regions that carry it, sorted; no Regions: the source names none."""
+    status: Fact[Status] | None = None
+    deprecated: Fact[date] | None = None
+    legacy: Fact[date] | None = None
+    extended_access: Fact[date] | None = None
+    """From here on a legacy model costs more."""
+    end_of_life: Fact[date] | None = None
+    context_window: Fact[int] | None = None
+    """Tokens."""
+    max_output: Fact[int] | None = None
+    """Tokens."""
+
+
+class _Source(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    as_of: str
+
+    def fact(self, value: T | None) -> Fact[T] | None:
+        return None if value is None else Fact(value=value, source=self.title, as_of=self.as_of)
+
+
+class _Sources(msgspec.Struct, forbid_unknown_fields=True):
+    guide: _Source
+    lifecycle: _Source
+    limits: _Source
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    base_id: str
+    title: str | None = None
+    routings: list[str] = []
+    deprecated: date | None = None
+    legacy: date | None = None
+    extended_access: date | None = None
+    end_of_life: date | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+
+
+class _Documented(msgspec.Struct, forbid_unknown_fields=True):
+    sources: _Sources
+    models: list[_Row]
+
+
+def read_documented() -> dict[str, Facts]:
+    """Base id → facts of `documented.toml`."""
+    text = Path(__file__).with_name("documented.toml").read_bytes()
+    documented = msgspec.toml.decode(text, type=_Documented)
+    return {row.base_id: _facts_of_row(row, documented.sources) for row in documented.models}
+
+
+def _facts_of_row(row: _Row, sources: _Sources) -> Facts:
+    guide, lifecycle, limits = sources.guide, sources.lifecycle, sources.limits
+    status: Status | None = None
+    if row.routings:
+        status = "deprecated" if row.deprecated else "active"
+    return Facts(
+        title=row.title,
+        routings={name: Fact(value=(), source=guide.title, as_of=guide.as_of) for name in row.routings},
+        status=guide.fact(status),
+        deprecated=guide.fact(row.deprecated),
+        legacy=lifecycle.fact(row.legacy),
+        extended_access=lifecycle.fact(row.extended_access),
+        end_of_life=lifecycle.fact(row.end_of_life),
+        context_window=limits.fact(row.context_window),
+        max_output=limits.fact(row.max_output),
+    )
+
+
+class _Listed(msgspec.Struct):
+    """The part of a bedrock-models entry that is read here."""
+
+    inference_types: dict[str, list[str]] = {}
+    model_lifecycle_status: str = "ACTIVE"
+    runtime_supported: bool = False
+    mantle_supported_regions: list[str] = []
+
+
+class _Changed(msgspec.Struct):
+    last_changed: str
+
+
+def read_package() -> dict[str, Facts]:
+    """Base id → facts of the installed bedrock-models package, for the models that bedrock-runtime serves.
+
+    The date of a fact is the day on which the model's entry last changed. The package is not imported: its two JSON
+    files are all that is read.
+    """
+    from importlib.metadata import distribution
+
+    package = distribution("bedrock-models")
+    listed = _read_json(package.locate_file("bedrock_models/bedrock_models.json"), dict[str, _Listed])
+    changed = _read_json(package.locate_file("bedrock_models/bedrock_models_metadata.json"), dict[str, _Changed])
+    source = f"bedrock-models {package.version}"
+    return {
+        base_id: _facts_of_entry(entry, source, changed[base_id].last_changed)
+        for base_id, entry in listed.items()
+        if entry.runtime_supported and is_claude(base_id)
+    }
+
+
+def _read_json(path: object, kind: type[T]) -> T:
+    return msgspec.json.decode(Path(str(path)).read_bytes(), type=kind)
+
+
+def _facts_of_entry(entry: _Listed, source: str, as_of: str) -> Facts:
+    regions: dict[str, list[str]] = {}
+    for region, kinds in entry.inference_types.items():
+        for routing in _routings(kinds, on_mantle=region in entry.mantle_supported_regions):
+            regions.setdefault(routing, []).append(region)
+    status: Status = "legacy" if entry.model_lifecycle_status == "LEGACY" else "active"
+    return Facts(
+        routings={
+            routing: Fact(value=tuple(sorted(places)), source=source, as_of=as_of)
+            for routing, places in regions.items()
+        },
+        status=Fact(value=status, source=source, as_of=as_of),
+    )
+
+
+def _routings(kinds: list[str], *, on_mantle: bool) -> list[str]:
+    """The routings of one Region.
+
+    The package says ON_DEMAND for every Region that has the model on bedrock-mantle, too; there it is no proof that
+    bedrock-runtime takes the bare id.
+    """
+    routings = [kind.lower() for kind in kinds if kind not in ("ON_DEMAND", "PROVISIONED")]
+    return [*routings, IN_REGION] if "ON_DEMAND" in kinds and not on_mantle else routings
