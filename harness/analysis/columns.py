@@ -1,4 +1,4 @@
-"""One target's measured requests as aligned arrays: what metrics, summaries and figures compute from."""
+"""Requests as aligned arrays and attempts as counts, by target: what metrics, summaries and figures compute from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Columns:
     """Requests of one target in due order, phase `measure`; all arrays have one entry a request.
 
     Times are seconds since the run's origin, NaN where it did not happen, and belong to the request's last attempt,
-    except `due_s`, which is the first attempt's: retries and their backoff are part of what a user waits for.
+    except `due_s` and `first_try_sent_s`, which are the first attempt's: retries and their backoff are part of what a
+    user waits for.
     """
 
     target: str
@@ -26,6 +27,7 @@ class Columns:
     """Group, or the prompt's own id where it has none."""
     repeat: npt.NDArray[np.int64]
     due_s: Floats
+    first_try_sent_s: Floats
     sent_s: Floats
     first_s: Floats
     last_s: Floats
@@ -38,6 +40,33 @@ class Columns:
     input_tokens: Floats
     output_tokens: Floats
     cost_usd: Floats
-    """Sum over the request's attempts; NaN: unknown."""
+    """Sum over the request's attempts with known cost; NaN: unknown for all of them."""
     passed: Floats
     """1 all checks passed, 0 not, NaN unscored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptCounts:
+    """One target's measured attempts, counted."""
+
+    attempts: int
+    error_kinds: dict[str, int]
+    """Attempts by error kind, most frequent first."""
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: float | None
+    """Sum over attempts with known cost; None: known for none of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """What the analysis and the figures need of a run's Parquet files."""
+
+    columns: dict[str, Columns]
+    """By target in the suite's order; a target without measured requests is not in it."""
+    counts: dict[str, AttemptCounts]
+    """By target; the same targets as `columns`."""
+    recorded: int
+    """Requests with an attempt on record, warm-up included."""

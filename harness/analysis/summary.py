@@ -1,8 +1,14 @@
-"""The summary of a run: what `summary.json` holds and every report draws from."""
+"""The summary of a run: what `summary.json` holds and every report draws from, and how it is written and read."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
+
+from harness.errors import StoreError
+from harness.store.finding import Finding
+from harness.store.run_folder import write_whole
 
 LEVEL = 0.95
 """Confidence level of every interval in a summary."""
@@ -17,7 +23,10 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Quantiles of a latency over successful requests, with order-statistic intervals. Unit in the field's name."""
+    """Quantiles over the requests that have a value (for a latency: the successes), with order-statistic intervals.
+
+    The unit is in the field's name; the formulas are in `metrics.py`.
+    """
 
     n: int
     p50: Interval
@@ -45,7 +54,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Measured attempts; more than `requests` where retries happened."""
     succeeded: int
     success_rate: Interval
-    """Requests whose last attempt was ok / requests; Wilson."""
+    """Requests whose last attempt was ok / requests; Wilson. Without any failure the lower bound is 1 − 3/n."""
     scored: int
     """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
     passed: int
@@ -59,14 +68,15 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Done − due."""
     tpot_s: Quantiles | None
     queue_delay_s: Quantiles | None
+    """Sent − due of the first attempt; of all requests that were sent."""
     stream_tokens_per_s: Quantiles | None
     """Output tokens after the first / (last chunk − first chunk), per stream."""
     output_tokens_per_s: float | None
     """All output tokens / span."""
     achieved_per_s: float | None
-    """Completed requests / span."""
+    """Requests that succeeded / span."""
     offered_per_s: float | None
-    """Open arrivals: due requests / span of due times. None for `closed`."""
+    """Open arrivals: (requests − 1) / span of due times. None for `closed`."""
     goodput_per_s: float | None
     """Requests that met all SLOs / span. None: the suite sets no SLO."""
     error_kinds: dict[str, int]
@@ -79,29 +89,25 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     """Sum over attempts with known cost; None: the price is unknown."""
     cost_per_request_usd: float | None
+    """Mean over requests with known cost."""
     cost_per_1000_usd: float | None
     cost_per_correct_usd: float | None
-    """Total cost / passed requests; None: nothing passed or nothing was scored."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A warning that carries its remedy. `invalidates`: the run may not be believed (exit code 4)."""
-
-    what: str
-    remedy: str
-    invalidates: bool = False
+    """Known cost / passed requests: wrong answers are paid for too. None: no cost is known, or nothing passed."""
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
-    """Which target leads on one metric, and whether the intervals of the first two are apart."""
+    """Which target leads on one metric. It describes this run; it is not a verdict."""
 
     metric: str
     """`pass rate`, `TTFT p50`, `E2E p95`, `cost per correct answer`, …"""
     target: str
+    """The best; of several equally good ones, the first in the suite."""
     value: str
     """Formatted with its unit."""
     clear: bool
-    """False: the runner-up's interval overlaps; do not read the order as a difference."""
+    """Its interval is apart from every other target's. False: do not read the order as a difference."""
+    tied_with: list[str] = []
+    """Targets with exactly the same value."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +120,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     started_utc: str
     """ISO 8601, seconds, `Z`."""
     duration_s: float
+    """First due to last done over all targets, warm-up left out."""
     simulated: bool
     endpoint: str
     state: str
@@ -124,3 +131,18 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     winners: list[Winner]
     findings: list[Finding]
     total_cost_usd: float | None
+
+
+def write_summary(path: Path, summary: RunSummary) -> None:
+    """Write `summary.json`, indented. Figures are finite (`summarise` sees to it), so no null stands for a number."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+
+
+def read_summary(path: Path) -> RunSummary:
+    """Read `summary.json`. Raises StoreError when it is not there, or is no summary of this version."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunSummary)
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file; make it with: harness report {path.parent}") from None
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path}: {error}; make it again with: harness report {path.parent}") from None

@@ -1,0 +1,1 @@
+"""What a run means: metrics, intervals, validity and the summary."""

@@ -1,0 +1,120 @@
+"""A run's Parquet files as one `Columns` and one `AttemptCounts` a target. DuckDB groups attempts into requests."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.errors import StoreError
+from harness.store.query import connect
+from harness.store.run_folder import RunFolder
+
+_MEASURED = "create temp view measured as from attempts where phase = 'measure'"
+
+_PROMPTS = "select prompt_id, coalesce(any_value(group_id), prompt_id) as group_id from measured group by prompt_id"
+
+_PROMPT_CODES = """
+create temp table prompt_codes as select unnest($ids) as prompt_id, unnest(range(len($ids))) as code
+"""
+
+_VERDICTS = """
+create temp table verdicts as
+select request_id, case when bool_or(not passed) then 0 when count(*) = count(passed) then 1 end as passed
+from scores group by request_id
+"""
+
+# arg_max leaves out rows whose argument is NULL, and so would answer with an earlier attempt; arg_max_null does not.
+_REQUESTS = """
+select requests.* exclude (prompt_id), code, coalesce(verdicts.passed, 'nan'::double) as passed
+from (
+    select request_id, any_value(prompt_id) as prompt_id, any_value(repeat) as repeat, count(*) as attempts,
+        min(due_ns) / 1e9 as due_s,
+        coalesce(arg_min_null(sent_ns, try_no) / 1e9, 'nan'::double) as first_try_sent_s,
+        coalesce(arg_max_null(sent_ns, try_no) / 1e9, 'nan'::double) as sent_s,
+        coalesce(arg_max_null(first_ns, try_no) / 1e9, 'nan'::double) as first_s,
+        coalesce(arg_max_null(last_ns, try_no) / 1e9, 'nan'::double) as last_s,
+        coalesce(arg_max_null(done_ns, try_no) / 1e9, 'nan'::double) as done_s,
+        arg_max(ok, try_no) as ok,
+        arg_max_null(error_kind, try_no) as error_kind,
+        coalesce(arg_max_null(input_tokens, try_no)::double, 'nan'::double) as input_tokens,
+        coalesce(arg_max_null(output_tokens, try_no)::double, 'nan'::double) as output_tokens,
+        coalesce(sum(cost_usd), 'nan'::double) as cost_usd
+    from measured where target = $target group by request_id
+) as requests
+join prompt_codes using (prompt_id) left join verdicts using (request_id)
+order by due_s, request_id
+"""
+
+_COUNTS = """
+select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+    coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+    coalesce(sum(cache_read_tokens), 0)::bigint as cache_read_tokens,
+    coalesce(sum(cache_write_tokens), 0)::bigint as cache_write_tokens, sum(cost_usd) as cost_usd
+from measured group by target
+"""
+
+_ERROR_KINDS = """
+select error_kind, count(*) from measured where target = $target and error_kind is not null
+group by error_kind order by count(*) desc, error_kind
+"""
+
+
+def load_run(run: RunFolder) -> RunData:
+    """The measured requests and attempts of a run that is over.
+
+    Without `scores.parquet` no answer is scored. Raises StoreError when the folder is no run's, or its files cannot
+    be read.
+    """
+    targets = [target.name for target in run.read_manifest().targets]
+    try:
+        with closing(connect([run])) as con:
+            con.execute(_MEASURED)
+            counts = _load_counts(con)
+            measured = [name for name in targets if name in counts]
+            return RunData(
+                columns=_load_columns(con, measured),
+                counts={name: counts[name] for name in measured},
+                recorded=con.sql("select count(distinct request_id) from attempts").fetchall()[0][0],
+            )
+    except duckdb.Error as error:
+        raise StoreError(f"{run.path}: the attempts or scores cannot be read: {error}") from error
+
+
+def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
+    counts = {}
+    for row in con.sql(_COUNTS).fetchall():
+        target, attempts, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd = row
+        counts[target] = AttemptCounts(
+            attempts=attempts,
+            error_kinds=dict(con.execute(_ERROR_KINDS, {"target": target}).fetchall()),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            cost_usd=cost_usd,
+        )
+    return counts
+
+
+def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[str, Columns]:
+    """One query a target: the arrays of one are handed over before the next are built.
+
+    A prompt is a code in SQL, so that a million requests share the strings of their few prompts.
+    """
+    prompts = np.array(con.sql(_PROMPTS).fetchall(), dtype=object).reshape(-1, 2)
+    con.execute(_PROMPT_CODES, {"ids": prompts[:, 0].tolist()})
+    con.execute(_VERDICTS)
+    return {name: _columns(name, con.execute(_REQUESTS, {"target": name}).fetchnumpy(), prompts) for name in targets}
+
+
+def _columns(target: str, rows: dict[str, npt.NDArray[Any]], prompts: npt.NDArray[Any]) -> Columns:
+    """`prompts`: one row a code, (prompt id, group)."""
+    code, masked = rows.pop("code"), rows.pop("error_kind")
+    error_kind = np.ma.getdata(masked).copy()
+    error_kind[np.ma.getmaskarray(masked)] = None
+    return Columns(target=target, prompt_id=prompts[code, 0], group_id=prompts[code, 1], error_kind=error_kind, **rows)

@@ -1,0 +1,227 @@
+"""Whether a run may be believed, and what its figures rest on: findings as data, each with its remedy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from harness.analysis import metrics
+from harness.analysis.columns import Columns, Floats, RunData
+from harness.analysis.stats import samples_for_quantile
+from harness.store.finding import Finding
+from harness.store.manifest import Manifest
+from harness.suite.schema import Load, Suite
+
+LATE_SHARE = 0.10
+"""Share of the median TTFT (from sent) from which the client's own lateness is worth a finding."""
+LATE_SHARE_INVALID = 0.25
+"""… and from which the latencies tell of the client instead of the endpoint."""
+SCHEDULE_LATE_S = 0.25
+"""Open arrivals: the median request of every tenth of the run must be sent within this of when it was due."""
+TENTHS = 10
+BUSY_CPU_SHARE = 0.90
+"""Share of one core; above it the loop has no room left for a burst."""
+ERROR_SHARE = 0.05
+"""Share of failed requests from which a target's latencies and pass rate need reading beside its errors."""
+THROTTLED_SHARE = 0.05
+"""Share of throttled attempts from which back-off shapes the latencies."""
+
+_REMEDIES = {
+    "throttled": "lower concurrency or rate, set quota.requests_per_minute, or ask AWS for more quota",
+    "unavailable": "lower concurrency or rate, try again later, or compare another routing",
+    "access_denied": "ask for access to the model in this account and Region",
+    "credentials": "renew the credentials or choose another profile",
+    "not_found": "check model id, routing and Region (harness models)",
+    "validation": "read error_message in attempts.parquet: the model refuses the request as it is written",
+    "connection": "check that the endpoint is up and that its address is right",
+    "connect_timeout": "check that the endpoint is up and that its address is right",
+    "first_token_timeout": "raise timeouts.first_token or lower the load",
+    "total_timeout": "raise timeouts.total or lower max_tokens",
+}
+_ANY_REMEDY = "read error_kind and error_message in attempts.parquet"
+
+
+def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Finding]:
+    """Everything worth saying about a run that is over, what invalidates it first; what is on record stays."""
+    findings = [
+        *manifest.findings,
+        *_incomplete(manifest, suite.load, data.recorded),
+        *_without_requests(suite, data),
+        *_failures(data),
+        *_busy_client(manifest, data.columns),
+        *_late_sending(suite, data.columns),
+        *_broken_schedule(suite, data.columns),
+        *_few_samples(data.columns),
+        *_unscored(suite, data.columns),
+        *_unpriced(data.columns),
+        *_cold_start(suite),
+    ]
+    return sorted(dict.fromkeys(findings), key=lambda finding: not finding.invalidates)
+
+
+def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Finding]:
+    """Not ended well, or not the planned requests on record. A duration may end a closed load before its plan does."""
+    of = "" if manifest.planned is None else f" of {manifest.planned} planned"
+    if manifest.state != "complete":
+        yield Finding(
+            what=f"the run is {manifest.state}, not complete: {recorded}{of} requests are on record",
+            remedy="run it again to the end; part of a plan favours whatever came first",
+            invalidates=True,
+        )
+    elif manifest.planned is not None:
+        may_fall_short = load.arrival == "closed" and load.duration_s is not None
+        if recorded > manifest.planned or (recorded < manifest.planned and not may_fall_short):
+            yield Finding(
+                what=f"{recorded}{of} requests are on record",
+                remedy="do not use this run; its records are incomplete or doubled, which is a bug of the harness",
+                invalidates=True,
+            )
+
+
+def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
+    missing = [target.name for target in suite.targets if target.name not in data.columns]
+    if missing:
+        yield Finding(
+            what=f"no measured request of {', '.join(missing)}",
+            remedy="let the run last longer than its warm-up",
+            invalidates=True,
+        )
+
+
+def _failures(data: RunData) -> Iterator[Finding]:
+    """Failed requests and throttled attempts. A target without any success cannot be compared: that invalidates."""
+    for name, c in data.columns.items():
+        counts, requests, failures = data.counts[name], len(c.ok), Counter(c.error_kind[~c.ok])
+        failed = failures.total()
+        if failed > ERROR_SHARE * requests:
+            kind = failures.most_common(1)[0][0]
+            many = f"all {failed}" if failed == requests else f"{failed} of {requests}"
+            yield Finding(
+                what=f"{name}: {many} requests failed, most often {kind}; latencies are of successes only",
+                remedy=_REMEDIES.get(kind, _ANY_REMEDY),
+                invalidates=failed == requests,
+            )
+        throttled = counts.error_kinds.get("throttled", 0)
+        if throttled > THROTTLED_SHARE * counts.attempts:
+            yield Finding(
+                what=f"{name}: {throttled} of {counts.attempts} attempts were throttled; back-off is in its latencies",
+                remedy=_REMEDIES["throttled"],
+            )
+
+
+def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """The loop woke up late, against the fastest target's median TTFT; or the process had no CPU left."""
+    if manifest.loop_lag is None:
+        return
+    lag_s, cpu_share = manifest.loop_lag["p99_ns"] / 1e9, manifest.loop_lag["cpu_share"]
+    ttft_s = min(_medians(metrics.ttft_from_sent_s(c) for c in columns.values()), default=None)
+    if ttft_s is not None and lag_s > LATE_SHARE * ttft_s:
+        yield Finding(
+            what=f"the event loop was late by {_ms(lag_s)} (p99), with a median TTFT of {_ms(ttft_s)}: "
+            "the client was a bottleneck",
+            remedy="lower concurrency or rate, free the machine of other work, or use a bigger one",
+            invalidates=lag_s > LATE_SHARE_INVALID * ttft_s,
+        )
+    if cpu_share > BUSY_CPU_SHARE:
+        yield Finding(
+            what=f"the harness used {cpu_share:.0%} of a core",
+            remedy="lower concurrency or rate: one core is all that one event loop can use",
+        )
+
+
+def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """The median request left late, against the target's median TTFT. A client-side cap does that by design."""
+    capped = suite.quota.requests_per_minute is not None
+    for name, c in columns.items():
+        delay_s, ttft_s = _median(metrics.queue_delay_s(c)), _median(metrics.ttft_from_sent_s(c))
+        if delay_s is None or ttft_s is None or delay_s <= LATE_SHARE * ttft_s:
+            continue
+        yield Finding(
+            what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median TTFT of {_ms(ttft_s)}",
+            remedy="the cap of quota.requests_per_minute holds requests back: raise it, or read TTFT from sent"
+            if capped
+            else "lower concurrency or rate, or free the machine of other work",
+            invalidates=not capped and delay_s > LATE_SHARE_INVALID * ttft_s,
+        )
+
+
+def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """Open arrivals only: the load that was offered is not the one that the suite asks for."""
+    if suite.load.arrival == "closed":
+        return
+    for name, c in columns.items():
+        late_s = worst_lateness_s(metrics.queue_delay_s(c))
+        if late_s > SCHEDULE_LATE_S:
+            yield Finding(
+                what=f"{name}: the schedule was not kept; for a tenth of the run requests were sent {_ms(late_s)} late",
+                remedy="lower the rate, or raise quota.requests_per_minute where it caps below the rate",
+                invalidates=True,
+            )
+
+
+def worst_lateness_s(queue_delay_s: Floats) -> float:
+    """The largest median queue delay of any tenth of the run, s; requests in due order, unsent ones left out.
+
+    A median of tenths finds a stall and a schedule that slips, and is blind to single connections that open slowly.
+    """
+    sent = queue_delay_s[~np.isnan(queue_delay_s)]
+    parts = [part for part in np.array_split(sent, TENTHS) if len(part)]
+    return max((float(np.median(part)) for part in parts), default=0.0)
+
+
+def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """Tail quantiles that have no upper bound at the summary's level."""
+    samples = [int((~np.isnan(metrics.e2e_s(c))).sum()) for c in columns.values()]
+    fewest = min((n for n in samples if n), default=0)
+    for name, q in (("p95", 0.95), ("p99", 0.99)):
+        needed = samples_for_quantile(q)
+        if 0 < fewest < needed:
+            yield Finding(
+                what=f"{name} rests on {fewest} samples and has no upper bound",
+                remedy=f"ask for at least {needed}: more prompts, repeats or time",
+            )
+
+
+def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """Answers without a verdict, unless the suite has no checks at all: then it is a load test."""
+    if not any(prompt.checks for prompt in suite.prompts):
+        return
+    answers = sum(int(c.ok.sum()) for c in columns.values())
+    unscored = sum(int((c.ok & np.isnan(c.passed)).sum()) for c in columns.values())
+    if unscored:
+        yield Finding(
+            what=f"{unscored} of {answers} answers are unscored and not in the pass rates",
+            remedy="give every prompt an expect or checks; for a scorer that broke, scores.parquet has the reason",
+        )
+
+
+def _unpriced(columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    names = [name for name, c in columns.items() if (c.ok & np.isnan(c.cost_usd)).any()]
+    if names:
+        yield Finding(
+            what=f"answers without a known cost from {', '.join(names)}; cost figures leave them out",
+            remedy="see harness models for the prices that are known, and give the missing ones",
+        )
+
+
+def _cold_start(suite: Suite) -> Iterator[Finding]:
+    if suite.load.warmup == 0:
+        yield Finding(
+            what="no warm-up: the first requests pay for opening connections",
+            remedy="set load.warmup to the concurrency or more",
+        )
+
+
+def _medians(per_target: Iterable[Floats]) -> list[float]:
+    return [median for median in map(_median, per_target) if median is not None]
+
+
+def _median(values: Floats) -> float | None:
+    present = values[~np.isnan(values)]
+    return float(np.median(present)) if len(present) else None
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"

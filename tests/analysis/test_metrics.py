@@ -1,0 +1,110 @@
+"""Each metric against its formula, worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from harness.analysis import metrics
+from harness.analysis.columns import Columns
+from harness.suite.schema import Slo
+
+MakeColumns = Callable[..., Columns]
+NAN = float("nan")
+
+
+def test_ttft_and_e2e_count_from_due_and_queue_delay_is_what_lies_between(make_columns: MakeColumns) -> None:
+    c = make_columns(2, first_try_sent_s=np.array([0.25, 1.0]), sent_s=np.array([0.25, 1.0]))
+    assert [0.5, 0.5] == metrics.ttft_s(c).tolist()
+    assert [0.25, 0.5] == metrics.ttft_from_sent_s(c).tolist()
+    assert [0.25, 0.0] == metrics.queue_delay_s(c).tolist()
+    assert pytest.approx([1.6, 1.6]) == metrics.e2e_s(c).tolist()
+
+
+def test_the_back_off_of_a_retry_is_in_ttft_and_not_in_queue_delay(make_columns: MakeColumns) -> None:
+    c = make_columns(1, first_try_sent_s=np.array([0.0]), sent_s=np.array([3.0]), first_s=np.array([3.5]))
+    assert [3.5] == metrics.ttft_s(c).tolist()
+    assert [0.5] == metrics.ttft_from_sent_s(c).tolist()
+    assert [0.0] == metrics.queue_delay_s(c).tolist()
+
+
+def test_latencies_are_taken_over_successes_only(make_columns: MakeColumns) -> None:
+    c = make_columns(2, ok=np.array([True, False]))
+    for metric in (
+        metrics.ttft_s,
+        metrics.ttft_from_sent_s,
+        metrics.e2e_s,
+        metrics.tpot_s,
+        metrics.stream_tokens_per_s,
+    ):
+        assert [False, True] == np.isnan(metric(c)).tolist()
+    assert not np.isnan(metrics.queue_delay_s(c)).any()
+
+
+def test_tpot_is_the_time_between_the_first_and_last_chunk_over_the_tokens_after_the_first(
+    make_columns: MakeColumns,
+) -> None:
+    c = make_columns(1)
+    assert pytest.approx([0.1]) == metrics.tpot_s(c).tolist()
+    assert pytest.approx([10.0]) == metrics.stream_tokens_per_s(c).tolist()
+
+
+def test_tpot_is_missing_for_a_single_token_a_single_chunk_and_unknown_usage(make_columns: MakeColumns) -> None:
+    c = make_columns(
+        4, output_tokens=np.array([1.0, 11.0, NAN, 0.0]), last_s=np.array([0.6, 1.5, 3.5, 4.5]), due_s=np.arange(4.0)
+    )
+    assert np.isnan(metrics.tpot_s(c)).all()
+    assert np.isnan(metrics.stream_tokens_per_s(c)).all()
+
+
+def test_rates_are_over_the_span_from_the_first_due_to_the_last_done(make_columns: MakeColumns) -> None:
+    c = make_columns(9, ok=np.arange(9) != 3)
+    assert pytest.approx(9.6) == metrics.span_s(c)
+    assert pytest.approx(99 / 9.6) == metrics.output_tokens_per_s(c)
+    assert pytest.approx(8 / 9.6) == metrics.achieved_per_s(c)
+
+
+def test_the_offered_load_of_a_constant_schedule_is_its_rate(make_columns: MakeColumns) -> None:
+    assert pytest.approx(1.0) == metrics.offered_per_s(make_columns(10))
+    assert metrics.offered_per_s(make_columns(1)) is None
+    assert metrics.offered_per_s(make_columns(3, due_s=np.zeros(3))) is None
+
+
+def test_rates_cannot_be_said_when_nothing_was_done(make_columns: MakeColumns) -> None:
+    c = make_columns(2, done_s=np.full(2, NAN), ok=np.zeros(2, np.bool_))
+    assert metrics.span_s(c) is None
+    assert metrics.achieved_per_s(c) is None
+    assert metrics.output_tokens_per_s(c) is None
+
+
+def test_goodput_counts_successes_that_met_every_objective(make_columns: MakeColumns) -> None:
+    first = np.arange(4) + np.array([0.5, 1.5, 0.5, 0.5])
+    done = np.arange(4) + np.array([1.6, 1.6, 9.0, 1.6])
+    c = make_columns(4, first_s=first, done_s=done, ok=np.array([True, True, True, False]))
+    span = metrics.span_s(c)
+    assert span is not None
+    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0, e2e_s=2.0))
+    assert pytest.approx(2 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0))
+    assert metrics.goodput_per_s(c, Slo()) is None
+
+
+def test_a_success_without_content_does_not_meet_a_ttft_objective(make_columns: MakeColumns) -> None:
+    c = make_columns(2, first_s=np.array([NAN, 1.5]))
+    span = metrics.span_s(c)
+    assert span is not None
+    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0))
+
+
+def test_costs_are_means_and_ratios_of_what_is_known(make_columns: MakeColumns) -> None:
+    c = make_columns(4, cost_usd=np.array([0.01, 0.03, NAN, 0.02]), passed=np.array([1.0, 0.0, NAN, 1.0]))
+    assert pytest.approx(0.02) == metrics.cost_per_request_usd(c)
+    assert pytest.approx(0.03) == metrics.cost_per_correct_usd(c)
+
+
+def test_an_unknown_cost_is_never_nought(make_columns: MakeColumns) -> None:
+    unknown = make_columns(2, cost_usd=np.full(2, NAN))
+    assert metrics.cost_per_request_usd(unknown) is None
+    assert metrics.cost_per_correct_usd(unknown) is None
+    assert metrics.cost_per_correct_usd(make_columns(2, passed=np.zeros(2))) is None

@@ -1,0 +1,221 @@
+"""Each finding, at the threshold where it begins, with what invalidates a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.analysis.validity import check_validity, worst_lateness_s
+from harness.store.finding import Finding
+from harness.store.manifest import Manifest
+from harness.suite.schema import Load, Quota, Suite
+
+MakeColumns = Callable[..., Columns]
+Check = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def check(
+    make_suite: Callable[..., Suite],
+    make_run_manifest: Callable[..., Manifest],
+    count_attempts: Callable[[Columns], AttemptCounts],
+) -> Check:
+    """The findings of a run of these columns; `suite` and other keywords change the suite and the manifest."""
+
+    def build(
+        *columns: Columns, suite: Suite | None = None, recorded: int | None = None, **facts: Any
+    ) -> list[Finding]:
+        suite = suite or make_suite(targets=[c.target for c in columns])
+        data = RunData(
+            columns={c.target: c for c in columns},
+            counts={c.target: count_attempts(c) for c in columns},
+            recorded=sum(len(c.ok) for c in columns) if recorded is None else recorded,
+        )
+        return check_validity(make_run_manifest(suite, **facts), suite, data)
+
+    return build
+
+
+def lag(p99_s: float, cpu_share: float = 0.2) -> dict[str, float]:
+    return {"p99_ns": p99_s * 1e9, "cpu_share": cpu_share}
+
+
+def invalid(findings: list[Finding]) -> list[str]:
+    return [finding.what for finding in findings if finding.invalidates]
+
+
+def test_a_good_run_with_enough_samples_has_nothing_to_say(make_columns: MakeColumns, check: Check) -> None:
+    assert [] == check(make_columns(368), planned=368, loop_lag=lag(0.001))
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
+def test_a_run_that_did_not_end_is_invalid(state: str, make_columns: MakeColumns, check: Check) -> None:
+    findings = check(make_columns(400), state=state, planned=500)
+    assert [f"the run is {state}, not complete: 400 of 500 planned requests are on record"] == invalid(findings)
+
+
+@pytest.mark.parametrize("recorded", [399, 401])
+def test_a_complete_run_holds_exactly_its_planned_requests(
+    recorded: int, make_columns: MakeColumns, check: Check
+) -> None:
+    findings = check(make_columns(400), planned=400, recorded=recorded)
+    assert [f"{recorded} of 400 planned requests are on record"] == invalid(findings)
+
+
+def test_a_duration_may_end_a_closed_load_before_its_plan(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    timed = make_suite(load=Load(warmup=1, duration_s=60.0, repeats=50))
+    assert [] == check(make_columns(400), suite=timed, planned=500)
+    assert ["501 of 500 planned requests are on record"] == invalid(
+        check(make_columns(400), suite=timed, planned=500, recorded=501)
+    )
+
+
+def test_a_target_without_a_measured_request_is_named(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    findings = check(make_columns(400), suite=make_suite(targets=("a", "silent")))
+    assert ["no measured request of silent"] == invalid(findings)
+
+
+def fail(make_columns: MakeColumns, n: int, failed: int, kind: str, target: str = "a") -> Columns:
+    ok = np.arange(n) >= failed
+    kinds = np.array([None if went_well else kind for went_well in ok], dtype=object)
+    return make_columns(n, target, ok=ok, error_kind=kinds)
+
+
+def test_many_failures_are_told_with_their_kind_and_do_not_invalidate(make_columns: MakeColumns, check: Check) -> None:
+    findings = check(fail(make_columns, 1000, 51, "access_denied"))
+    assert [
+        Finding(
+            what="a: 51 of 1000 requests failed, most often access_denied; latencies are of successes only",
+            remedy="ask for access to the model in this account and Region",
+        )
+    ] == findings
+    assert [] == check(fail(make_columns, 1000, 50, "access_denied"))
+
+
+def test_a_kind_without_a_remedy_of_its_own_points_at_the_messages(make_columns: MakeColumns, check: Check) -> None:
+    (finding,) = check(fail(make_columns, 1000, 500, "protocol"))
+    assert "error_message" in finding.remedy
+
+
+def test_a_target_of_which_everything_failed_makes_the_run_invalid(make_columns: MakeColumns, check: Check) -> None:
+    dead, alive = fail(make_columns, 400, 400, "connection", "dead"), make_columns(400, "alive")
+    told = ["dead: all 400 requests failed, most often connection; latencies are of successes only"]
+    assert told == invalid(check(dead, alive))
+    assert [] == invalid(check(fail(make_columns, 400, 399, "connection", "dying"), alive))
+
+
+def test_throttled_attempts_are_told_apart_from_failures(make_columns: MakeColumns, check: Check) -> None:
+    whats = [finding.what for finding in check(fail(make_columns, 400, 40, "throttled"))]
+    assert "a: 40 of 400 attempts were throttled; back-off is in its latencies" in whats
+
+
+def test_a_late_event_loop_is_told_and_a_very_late_one_invalidates(make_columns: MakeColumns, check: Check) -> None:
+    told = ["the event loop was late by 60 ms (p99), with a median TTFT of 500 ms: the client was a bottleneck"]
+    findings = check(make_columns(400), loop_lag=lag(0.06))
+    assert told == [finding.what for finding in findings]
+    assert [] == invalid(findings)
+    assert 1 == len(invalid(check(make_columns(400), loop_lag=lag(0.13))))
+    assert [] == check(make_columns(400), loop_lag=lag(0.05))
+
+
+def test_event_loop_lag_is_held_against_the_fastest_target(make_columns: MakeColumns, check: Check) -> None:
+    fast, slow = make_columns(400, "fast"), make_columns(400, "slow", first_s=np.arange(400) + 50.0)
+    assert 1 == len(invalid(check(slow, fast, loop_lag=lag(0.2))))
+
+
+def test_a_full_core_is_told(make_columns: MakeColumns, check: Check) -> None:
+    (finding,) = check(make_columns(400), loop_lag=lag(0.001, cpu_share=0.95))
+    assert ("the harness used 95% of a core", False) == (finding.what, finding.invalidates)
+
+
+def test_requests_that_left_late_tell_of_the_client(make_columns: MakeColumns, check: Check) -> None:
+    sent = np.arange(400) + 0.2
+    findings = check(make_columns(400, first_try_sent_s=sent, sent_s=sent))
+    assert ["a: the median request was sent 200 ms late, with a median TTFT of 300 ms"] == invalid(findings)
+
+
+def test_a_client_side_cap_may_hold_requests_back(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    sent = np.arange(400) + 0.2
+    capped = make_suite(quota=Quota(requests_per_minute=60.0))
+    (finding,) = check(make_columns(400, first_try_sent_s=sent, sent_s=sent), suite=capped)
+    assert not finding.invalidates
+    assert "quota.requests_per_minute" in finding.remedy
+
+
+def test_a_schedule_that_slips_invalidates_an_open_load_only(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    due = np.arange(400.0)
+    sent = due + np.linspace(0, 0.5, 400) ** 3 * 4
+    c = make_columns(400, first_try_sent_s=sent, sent_s=sent, first_s=sent + 2)
+    open_load = make_suite(load=Load(arrival="constant", rate_per_s=1.0, warmup=1))
+    (what,) = invalid(check(c, suite=open_load))
+    assert what.startswith("a: the schedule was not kept")
+    assert [] == invalid(check(c))
+
+
+def test_the_worst_tenth_finds_a_stall_and_forgives_slow_connections() -> None:
+    stalled = np.zeros(200)
+    stalled[100:120] = 1.0
+    assert 1.0 == worst_lateness_s(stalled)
+    scattered = np.zeros(200)
+    scattered[::5] = 1.0
+    assert 0.0 == worst_lateness_s(scattered)
+    assert 0.0 == worst_lateness_s(np.array([np.nan, np.nan]))
+    assert 3.0 == worst_lateness_s(np.array([np.nan, 3.0]))
+
+
+@pytest.mark.parametrize(("n", "names"), [(71, ["p95", "p99"]), (72, ["p99"]), (367, ["p99"]), (368, [])])
+def test_tail_quantiles_without_an_upper_bound_say_how_many_samples_they_need(
+    n: int, names: list[str], make_columns: MakeColumns, check: Check
+) -> None:
+    findings = check(make_columns(n))
+    assert names == [finding.what.split()[0] for finding in findings]
+    if n == 71:
+        assert "p95 rests on 71 samples and has no upper bound" == findings[0].what
+        assert "ask for at least 72: more prompts, repeats or time" == findings[0].remedy
+
+
+def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    c = make_columns(400, passed=np.where(np.arange(400) < 7, np.nan, 1.0))
+    assert ["7 of 400 answers are unscored and not in the pass rates"] == [finding.what for finding in check(c)]
+    suite = make_suite()
+    bare = msgspec.structs.replace(
+        suite, prompts=tuple(msgspec.structs.replace(prompt, checks=()) for prompt in suite.prompts)
+    )
+    assert [] == check(c, suite=bare)
+
+
+def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns, check: Check) -> None:
+    unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan)) for name in ("a", "b")]
+    (finding,) = check(*unpriced, make_columns(400, "c"))
+    assert "answers without a known cost from a, b; cost figures leave them out" == finding.what
+
+
+def test_a_run_without_warm_up_says_so(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    (finding,) = check(make_columns(400), suite=make_suite(load=Load()))
+    assert finding.what.startswith("no warm-up")
+
+
+def test_what_is_on_record_is_kept_once_and_what_invalidates_comes_first(
+    make_columns: MakeColumns, check: Check
+) -> None:
+    torn = Finding(what="a torn line", remedy="run it again")
+    findings = check(make_columns(400), findings=(torn, torn), state="interrupted")
+    assert [True, False] == [finding.invalidates for finding in findings]
+    assert torn == findings[1]
