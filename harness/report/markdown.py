@@ -1,0 +1,112 @@
+"""report.md: the whole verdict as Markdown, for a pull request or a wiki; every name in it is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.analysis.summary import RunSummary
+from harness.report.methods import methods
+from harness.report.render import Picture
+from harness.report.table import (
+    COLUMNS,
+    LOAD_COLUMNS,
+    Column,
+    error_kinds,
+    is_believable,
+    leaders,
+    tag_cell,
+    tags,
+    verdict_of,
+)
+from harness.report.wording import date_of, printable, sentence, usd
+
+SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: one line, no markup, no HTML."""
+    entities = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return SPECIAL.sub(r"\\\1", entities)
+
+
+def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: str = "plots") -> str:
+    """The report; pictures are referred to as `<folder>/<name>.png`."""
+    parts = [
+        f"# {escape(summary.suite)}",
+        *_banners(summary),
+        _facts(summary),
+        *_leads(summary),
+        "## Targets",
+        _columns_table(summary, COLUMNS),
+        *_findings(summary),
+        "## Figures",
+        *(f"![{escape(p.title)}]({folder}/{p.name}.png)" for p in pictures),
+        "## Load, tokens and cost",
+        _columns_table(summary, LOAD_COLUMNS),
+        *_errors(summary),
+        *_tags(summary),
+        "## What the numbers mean",
+        "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in methods(summary)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _banners(summary: RunSummary) -> list[str]:
+    banners = []
+    if summary.simulated:
+        banners.append("> **SIMULATED.** These numbers come from the embedded simulator, not from Amazon Bedrock.")
+    if not is_believable(summary):
+        banners.append(f"> **This run may not be believed** (state: {escape(summary.state)}). See the findings.")
+    return banners
+
+
+def _facts(summary: RunSummary) -> str:
+    cost = usd(summary.total_cost_usd)
+    return (
+        f"Run {escape(summary.run_id)}, {date_of(summary.started_utc)}, {summary.duration_s:.1f} s, "
+        f"{escape(summary.arrival)} arrivals at {escape(summary.endpoint)}, "
+        f"suite digest {escape(summary.suite_digest)}, {100 * summary.level:g}% intervals, total cost {escape(cost)}."
+    )
+
+
+def _leads(summary: RunSummary) -> list[str]:
+    if not summary.winners:
+        return []
+    rows = [(w.metric, leaders(w), w.value, verdict_of(w)) for w in summary.winners]
+    return ["## Who leads", _table(("metric", "target", "value", "verdict"), rows)]
+
+
+def _findings(summary: RunSummary) -> list[str]:
+    if not summary.findings:
+        return []
+    lines = [f"- {'**Invalid.** ' if f.invalidates else ''}{escape(sentence(f))}" for f in summary.findings]
+    return ["## Findings", "\n".join(lines)]
+
+
+def _errors(summary: RunSummary) -> list[str]:
+    if not any(t.error_kinds for t in summary.targets):
+        return ["## Errors", "No attempt failed."]
+    rows = [(t.target, error_kinds(t)) for t in summary.targets]
+    return ["## Errors", _table(("target", "failed attempts by kind"), rows)]
+
+
+def _tags(summary: RunSummary) -> list[str]:
+    names = tags(summary)
+    if not names:
+        return []
+    rows = [(tag, *(tag_cell(t, tag) for t in summary.targets)) for tag in names]
+    return ["## Pass rate by tag", _table(("tag", *(t.target for t in summary.targets)), rows)]
+
+
+def _columns_table(summary: RunSummary, columns: Sequence[Column]) -> str:
+    rows = [(t.target, *(c.cell(t) for c in columns)) for t in summary.targets]
+    return _table(("target", *(c.heading for c in columns)), rows)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A pipe table, the first column to the left; every cell is escaped."""
+    lines = [headings, *rows]
+    text = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines]
+    text.insert(1, "| --- |" + " --- |" * (len(headings) - 1))
+    return "\n".join(text)

@@ -1,0 +1,12 @@
+"""The figures of a report, in the order in which they are read. A new figure is one file and one line."""
+
+from harness.report.plots import errors, latency_ecdf, percentiles, quality_cost, throughput, timeline
+
+FIGURES = {
+    "quality_cost": quality_cost,
+    "latency_ecdf": latency_ecdf,
+    "percentiles": percentiles,
+    "throughput": throughput,
+    "errors": errors,
+    "timeline": timeline,
+}

@@ -1,0 +1,61 @@
+"""Figures as files: PNG for slides, SVG for pages; the same bytes whenever the data is the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from harness.report.plots import FIGURES
+from harness.report.style import house_style
+from harness.report.view import RunView
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure, rendered."""
+
+    name: str
+    title: str
+    """What it says, for whoever cannot see it."""
+    png: bytes
+    svg: bytes
+
+
+def draw_pictures(view: RunView) -> list[Picture]:
+    """Every figure of a run, in reading order."""
+    with house_style():
+        return [_render(name, module.draw(view)) for name, module in FIGURES.items()]
+
+
+def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
+    """Write `<name>.png` and `<name>.svg` for each picture into `folder`, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for picture in pictures:
+        for suffix, data in ((".png", picture.png), (".svg", picture.svg)):
+            path = folder / f"{picture.name}{suffix}"
+            path.write_bytes(data)
+            paths.append(path)
+    return paths
+
+
+def _render(name: str, figure: Figure) -> Picture:
+    """The figure's files, without a date or a version in them."""
+    _settle(figure)
+    title = str(figure.get_label())
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Title": title, "Software": None})
+    figure.savefig(svg, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
+    return Picture(name=name, title=title, png=png.getvalue(), svg=svg.getvalue())
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once, on rounded positions: their last digits vary, and the SVG file's ids hold them."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position().get_points(), 5)))

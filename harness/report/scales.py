@@ -1,0 +1,70 @@
+"""Axes that tell the truth: linear from zero, or logarithmic and labelled so, as the spread of the values asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from harness.report.wording import significant
+
+LOG_FROM = 20.0
+"""Largest over smallest value from which an axis is logarithmic."""
+
+
+def scale_x(axes: Axes, values: Iterable[float], label: str, *, room: float = 1.05) -> None:
+    """Scale the x axis for positive `values` and label it; `room` is the free factor beyond the largest."""
+    low, high = _range(values)
+    if high / low > LOG_FROM:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.15, high * room * 1.15)
+        _mark_log(axes, "x", decades=np.log10(high / low))
+        axes.set_xlabel(f"{label}, log scale")
+    else:
+        axes.set_xlim(0, high * room)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.set_xlabel(label)
+
+
+def scale_y(axes: Axes, values: Iterable[float], *, room: float = 1.15) -> bool:
+    """As `scale_x`, for the y axis and without its label. True: the axis is logarithmic."""
+    low, high = _range(values)
+    if high / low > LOG_FROM:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.2, high * room * 1.3)
+        _mark_log(axes, "y", decades=np.log10(high / low))
+        return True
+    axes.set_ylim(0, high * room)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    return False
+
+
+def scale_from_zero(axes: Axes, high: float, label: str) -> None:
+    """Scale the x axis for bars: always linear, always from zero, with room for a number behind the longest."""
+    axes.set_xlim(0, (high or 1.0) * 1.28)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.set_xlabel(label)
+
+
+def _range(values: Iterable[float]) -> tuple[float, float]:
+    usable = [v for v in values if np.isfinite(v) and v > 0]
+    return (min(usable), max(usable)) if usable else (1.0, 1.0)
+
+
+def _mark_log(axes: Axes, which: Literal["x", "y"], *, decades: float) -> None:
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, _position: int | None = None) -> str:
+    """A tick's number without trailing zeros."""
+    text = significant(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,137 @@
+"""The summary as a table: one list of columns, from which the terminal, Markdown and HTML each take theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from harness.analysis.summary import RunSummary, TargetSummary, Winner
+from harness.report.wording import (
+    MISSING,
+    failed_requests,
+    milliseconds_interval,
+    percent,
+    quantile,
+    rate_interval,
+    seconds_interval,
+    significant,
+    usd,
+)
+
+Cell = Callable[[TargetSummary], str]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column: its heading and what stands in it."""
+
+    heading: str
+    cell: Cell
+
+
+class BriefColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """A column for a terminal. On a narrow one, those of least weight go first."""
+
+    heading: str
+    cell: Cell
+    weight: int
+
+
+def _latency(field: str, name: str) -> Cell:
+    return lambda t: seconds_interval(quantile(getattr(t, field), name))
+
+
+def _short_latency(field: str, name: str) -> Cell:
+    return lambda t: milliseconds_interval(quantile(getattr(t, field), name))
+
+
+def _brief_latency(field: str, name: str) -> Cell:
+    def cell(t: TargetSummary) -> str:
+        interval = quantile(getattr(t, field), name)
+        return significant(interval.value if interval else None)
+
+    return cell
+
+
+def _stream_rate(t: TargetSummary) -> str:
+    interval = quantile(t.stream_tokens_per_s, "p50")
+    return significant(interval.value if interval else None)
+
+
+def _errors(t: TargetSummary) -> str:
+    return f"{failed_requests(t):,} ({percent(1 - t.success_rate.value)})"
+
+
+def _brief_pass_rate(t: TargetSummary) -> str:
+    i = t.pass_rate
+    if i is None or i.low is None or i.high is None:
+        return percent(i.value if i else None)
+    return f"{percent(i.value)} [{100 * i.low:.0f}, {100 * i.high:.0f}]"
+
+
+COLUMNS = (
+    Column(heading="n", cell=lambda t: f"{t.requests:,}"),
+    Column(heading="pass rate", cell=lambda t: rate_interval(t.pass_rate)),
+    Column(heading="TTFT p50", cell=_latency("ttft_s", "p50")),
+    Column(heading="TTFT p95", cell=_latency("ttft_s", "p95")),
+    Column(heading="E2E p50", cell=_latency("e2e_s", "p50")),
+    Column(heading="E2E p95", cell=_latency("e2e_s", "p95")),
+    Column(heading="tok/s", cell=_stream_rate),
+    Column(heading="errors", cell=_errors),
+    Column(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd)),
+    Column(heading="$/correct", cell=lambda t: usd(t.cost_per_correct_usd)),
+)
+
+BRIEF_COLUMNS = (
+    BriefColumn(heading="n", cell=lambda t: f"{t.requests:,}", weight=5),
+    BriefColumn(heading="pass rate", cell=_brief_pass_rate, weight=9),
+    BriefColumn(heading="TTFT p50", cell=_brief_latency("ttft_s", "p50"), weight=8),
+    BriefColumn(heading="TTFT p95", cell=_brief_latency("ttft_s", "p95"), weight=3),
+    BriefColumn(heading="E2E p95", cell=_brief_latency("e2e_s", "p95"), weight=6),
+    BriefColumn(heading="tok/s", cell=_stream_rate, weight=2),
+    BriefColumn(heading="errors", cell=lambda t: f"{failed_requests(t):,}", weight=4),
+    BriefColumn(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd), weight=7),
+)
+
+LOAD_COLUMNS = (
+    Column(heading="attempts", cell=lambda t: f"{t.attempts:,}"),
+    Column(heading="throttled", cell=lambda t: f"{t.throttled_attempts:,}"),
+    Column(heading="offered /s", cell=lambda t: significant(t.offered_per_s)),
+    Column(heading="achieved /s", cell=lambda t: significant(t.achieved_per_s)),
+    Column(heading="goodput /s", cell=lambda t: significant(t.goodput_per_s)),
+    Column(heading="output tok/s", cell=lambda t: significant(t.output_tokens_per_s)),
+    Column(heading="TPOT p50", cell=_short_latency("tpot_s", "p50")),
+    Column(heading="queue delay p99", cell=_short_latency("queue_delay_s", "p99")),
+    Column(heading="input tokens", cell=lambda t: f"{t.input_tokens:,}"),
+    Column(heading="output tokens", cell=lambda t: f"{t.output_tokens:,}"),
+    Column(heading="cost", cell=lambda t: usd(t.cost_usd)),
+)
+
+
+def tags(summary: RunSummary) -> list[str]:
+    """Every tag that any target has a pass rate for, sorted."""
+    return sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
+
+
+def tag_cell(t: TargetSummary, tag: str) -> str:
+    return rate_interval(t.pass_rate_by_tag.get(tag))
+
+
+def error_kinds(t: TargetSummary) -> str:
+    """`throttled 3, unavailable 1`, or a dash."""
+    return ", ".join(f"{kind} {count:,}" for kind, count in t.error_kinds.items()) or MISSING
+
+
+def leaders(winner: Winner) -> str:
+    """The leader, and who has the same value."""
+    return " = ".join([winner.target, *winner.tied_with])
+
+
+def verdict_of(winner: Winner) -> str:
+    """Whether a lead may be read as a difference."""
+    return "clear: its interval is apart from all others" if winner.clear else "too close to call: intervals overlap"
+
+
+def is_believable(summary: RunSummary) -> bool:
+    """The run is complete and no finding invalidates it."""
+    return summary.state == "complete" and not any(f.invalidates for f in summary.findings)

@@ -1,0 +1,37 @@
+"""What a figure is drawn from: a run's summary, its columns, and how each target looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.analysis.columns import Columns
+from harness.analysis.summary import RunSummary, TargetSummary, Winner
+from harness.report.looks import Look, assign_looks
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """One run, ready to be drawn. `columns` may lack a target that has no measured request."""
+
+    summary: RunSummary
+    columns: Mapping[str, Columns]
+    looks: Mapping[str, Look]
+
+    @property
+    def targets(self) -> list[TargetSummary]:
+        """Targets of one model next to each other; else the suite's order."""
+        models = [t.base_model for t in self.summary.targets]
+        return sorted(self.summary.targets, key=lambda t: models.index(t.base_model))
+
+    def look(self, target: TargetSummary) -> Look:
+        return self.looks[target.target]
+
+    def winner(self, metric: str) -> Winner | None:
+        """Who leads on `metric`; None where the summary names nobody."""
+        return next((w for w in self.summary.winners if w.metric == metric), None)
+
+
+def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
+    """The view of a run, with a look for each target."""
+    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets))

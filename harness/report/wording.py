@@ -1,0 +1,127 @@
+"""How numbers and hostile text are written, the same in figures, pages and on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.analysis.summary import Interval, Quantiles, TargetSummary
+from harness.store.finding import Finding
+
+MISSING = "–"
+"""What stands where the data cannot say."""
+
+
+def printable(text: str) -> str:
+    """`text` on one line, its white space collapsed, its invisible characters made visible."""
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """`text` with U+FFFD for control, escape and bidirectional-override characters; lines and indents are kept."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text.expandtabs(4).replace("\r\n", "\n"))
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters; the middle goes, because names differ at their ends."""
+    if len(text) <= width:
+        return text
+    tail = width // 2
+    return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
+
+
+def significant(value: float | None) -> str:
+    """Three significant digits without an exponent; thousands are grouped."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    if abs(value) >= 999.5:
+        return f"{value:,.0f}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, 9)}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with their unit."""
+    return MISSING if value is None or math.isnan(value) else f"{significant(value)} s"
+
+
+def usd(value: float | None) -> str:
+    """US dollars: cents from a dollar on, three significant digits under it."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${significant(value)}"
+
+
+def percent(rate: float | None) -> str:
+    """A share of 0 … 1 as a percentage with one decimal."""
+    return MISSING if rate is None or math.isnan(rate) else f"{100 * rate:.1f}%"
+
+
+def rate_interval(interval: Interval | None) -> str:
+    """`97.5% [87.1, 99.6]`."""
+    if interval is None:
+        return MISSING
+    if interval.low is None or interval.high is None:
+        return percent(interval.value)
+    return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def seconds_interval(interval: Interval | None) -> str:
+    """`0.42 s [0.40, 0.47]`; `∞` where the data gives no upper bound, `0` where it gives no lower one."""
+    return _with_bounds(interval, 1, "s")
+
+
+def milliseconds_interval(interval: Interval | None) -> str:
+    """As `seconds_interval`, for an interval in seconds that is better read in milliseconds."""
+    return _with_bounds(interval, 1000, "ms")
+
+
+def _with_bounds(interval: Interval | None, scale: float, unit: str) -> str:
+    if interval is None:
+        return MISSING
+    low = "0" if interval.low is None else significant(scale * interval.low)
+    high = "∞" if interval.high is None else significant(scale * interval.high)
+    return f"{significant(scale * interval.value)} {unit} [{low}, {high}]"
+
+
+def quantile(quantiles: Quantiles | None, name: str) -> Interval | None:
+    """The named quantile (`p50` … `p99`), None where nothing was measured."""
+    return None if quantiles is None else getattr(quantiles, name)
+
+
+def failed_requests(target: TargetSummary) -> int:
+    """Requests whose last attempt was not ok."""
+    return target.requests - target.succeeded
+
+
+def rule_of_three(n: int, level: float) -> float:
+    """Upper bound of a rate of which no case was seen in `n`: −ln(1 − level) / n, which is 3/n at 95%; at most 1."""
+    return 1.0 if n == 0 else min(1.0, -math.log(1 - level) / n)
+
+
+def samples_for_quantile(q: float, level: float) -> int:
+    """Samples from which order statistics give quantile `q` a two-sided interval: q^n ≤ (1 − level) / 2."""
+    return math.ceil(math.log((1 - level) / 2) / math.log(q))
+
+
+def counts(values: Sequence[int]) -> str:
+    """`40`, or `38 to 40` where they differ."""
+    low, high = min(values, default=0), max(values, default=0)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def sentence(finding: Finding) -> str:
+    """What is wrong and how to mend it, on one line."""
+    return f"{printable(finding.what).rstrip('.;: ')}; {printable(finding.remedy)}"
+
+
+def interval_note(level: float) -> str:
+    """`95% intervals`."""
+    return f"{100 * level:g}% intervals"
+
+
+def date_of(started_utc: str) -> str:
+    """`2026-11-22T02:40:00Z` as `2026-11-22 02:40:00 UTC`."""
+    return started_utc.replace("T", " ").removesuffix("Z") + " UTC"

@@ -1,0 +1,25 @@
+"""Everything that people look at, written into a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from harness.analysis.columns import Columns
+from harness.analysis.samples import Answer
+from harness.analysis.summary import RunSummary
+from harness.report.html import render_html
+from harness.report.markdown import render_markdown
+from harness.report.render import draw_pictures, save_pictures
+from harness.report.view import make_view
+
+
+def write_reports(
+    folder: Path, summary: RunSummary, columns: Mapping[str, Columns], answers: Iterable[Answer] = ()
+) -> list[Path]:
+    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first. Raises OSError."""
+    pictures = draw_pictures(make_view(summary, columns))
+    page, text = folder / "report.html", folder / "report.md"
+    page.write_text(render_html(summary, pictures, answers), encoding="utf-8", newline="\n")
+    text.write_text(render_markdown(summary, pictures), encoding="utf-8", newline="\n")
+    return [page, text, *save_pictures(pictures, folder / "plots")]

@@ -1,0 +1,196 @@
+"""Made-up runs with the shape of real ones: seeded, with 429s, groups and a price per model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from harness.analysis.columns import Columns
+from harness.analysis.summary import Interval, Quantiles, RunSummary, TargetSummary, Winner
+from harness.report.view import RunView, make_view
+from harness.store.finding import Finding
+
+NAMES = (
+    "claude-haiku-4-5/global/converse",
+    "claude-haiku-4-5/us/invoke",
+    "claude-sonnet-4-6/global/invoke",
+    "claude-sonnet-4-6/us/converse",
+)
+SPEED = {"claude-haiku-4-5": (0.6, 140.0, 0.84, 1.0), "claude-sonnet-4-6": (1.3, 65.0, 0.95, 3.0)}
+"""Median TTFT s, tokens/s, skill, USD per million input tokens (output costs five times that)."""
+TAGS = ("arithmetic", "classification", "dates", "extraction", "facts")
+
+MakeRun = Callable[..., RunView]
+
+
+def wilson(k: int, n: int, z: float = 1.96) -> Interval:
+    p = k / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Interval(value=p, low=float(max(0.0, middle - half)), high=float(min(1.0, middle + half)))
+
+
+def quantiles(values: np.ndarray) -> Quantiles | None:
+    x = np.sort(values[np.isfinite(values)])
+    if not len(x):
+        return None
+
+    def interval(q: float) -> Interval:
+        low, high = int(binom.ppf(0.025, len(x), q)), int(binom.ppf(0.975, len(x), q)) + 1
+        bound = len(x) >= np.log(0.025) / np.log(max(q, 1 - q))
+        return Interval(
+            value=float(np.quantile(x, q)),
+            low=float(x[low - 1]) if low >= 1 else None,
+            high=float(x[high - 1]) if bound and high <= len(x) else None,
+        )
+
+    p50, p90, p95, p99 = (interval(q) for q in (0.5, 0.9, 0.95, 0.99))
+    return Quantiles(n=len(x), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(x.mean()))
+
+
+def make_columns(name: str, n: int, failure_rate: float, rng: np.random.Generator) -> Columns:
+    ttft, speed, skill, price = SPEED.get(name.split("/")[0], (0.9, 90.0, 0.9, 2.0))
+    if "/us/" in name:
+        ttft, price = ttft * 0.9, price * 1.1
+    due = np.sort(rng.uniform(0, n * 0.4, n))
+    ok = rng.random(n) >= failure_rate
+    tokens = rng.integers(20, 280, n).astype(float)
+    first = np.where(ok, due + rng.lognormal(np.log(ttft), 0.45, n), np.nan)
+    last = first + (tokens - 1) / (speed * rng.normal(1, 0.12, n).clip(0.5))
+    inputs = rng.integers(60, 400, n).astype(float)
+    return Columns(
+        target=name,
+        request_id=np.array([f"{i}-0" for i in range(n)], dtype=object),
+        prompt_id=np.array([f"p{i % 40:02d}" for i in range(n)], dtype=object),
+        group_id=np.array([f"p{i % 40:02d}" for i in range(n)], dtype=object),
+        repeat=np.arange(n) // 40,
+        due_s=due,
+        first_try_sent_s=due + rng.exponential(0.001, n),
+        sent_s=due + rng.exponential(0.001, n),
+        first_s=first,
+        last_s=last,
+        done_s=np.where(ok, last + 0.004, due + 0.05),
+        attempts=np.where(ok, 1, 3),
+        ok=ok,
+        error_kind=np.array([None if k else rng.choice(["throttled", "throttled", "unavailable"]) for k in ok], object),
+        input_tokens=np.where(ok, inputs, np.nan),
+        output_tokens=np.where(ok, tokens, np.nan),
+        cost_usd=np.where(ok, (inputs + 5 * tokens) * price / 1e6, np.nan),
+        passed=(ok & (rng.random(n) < skill)).astype(float),
+    )
+
+
+def summarise(name: str, c: Columns) -> TargetSummary:
+    n, ok = len(c.ok), int(c.ok.sum())
+    span = float(np.nanmax(c.done_s) - c.due_s.min())
+    kinds: dict[str, int] = {}
+    for kind, tries in zip(c.error_kind, c.attempts, strict=True):
+        if kind is not None:
+            kinds[kind] = kinds.get(kind, 0) + int(tries)
+    cost = float(np.nansum(c.cost_usd)) if ok else None
+    passed = int(np.nansum(c.passed))
+    streams = (c.output_tokens - 1) / (c.last_s - c.first_s)
+    parts = [*name.split("/"), "us", "converse"]
+    return TargetSummary(
+        target=name,
+        base_model=f"anthropic.{parts[0]}",
+        routing=parts[1],
+        api=parts[2],
+        client="aioboto3",
+        region="us-east-1",
+        requests=n,
+        attempts=int(c.attempts.sum()),
+        succeeded=ok,
+        success_rate=wilson(ok, n),
+        scored=n,
+        passed=passed,
+        pass_rate=wilson(passed, n),
+        pass_rate_by_tag={
+            tag: wilson(int(np.nansum(c.passed[i :: len(TAGS)])), len(c.passed[i :: len(TAGS)]))
+            for i, tag in enumerate(TAGS[:n])
+        },
+        ttft_s=quantiles(c.first_s - c.due_s),
+        ttft_from_sent_s=quantiles(c.first_s - c.sent_s),
+        e2e_s=quantiles(np.where(c.ok, c.done_s - c.due_s, np.nan)),
+        tpot_s=quantiles(1 / streams),
+        queue_delay_s=quantiles(c.sent_s - c.due_s),
+        stream_tokens_per_s=quantiles(streams),
+        output_tokens_per_s=float(np.nansum(c.output_tokens)) / span,
+        achieved_per_s=ok / span,
+        offered_per_s=None,
+        goodput_per_s=None,
+        error_kinds=dict(sorted(kinds.items(), key=lambda item: -item[1])),
+        throttled_attempts=kinds.get("throttled", 0),
+        input_tokens=int(np.nansum(c.input_tokens)),
+        output_tokens=int(np.nansum(c.output_tokens)),
+        cache_read_tokens=0,
+        cache_write_tokens=0,
+        cost_usd=cost,
+        cost_per_request_usd=None if cost is None else cost / n,
+        cost_per_1000_usd=None if cost is None else 1000 * cost / n,
+        cost_per_correct_usd=None if cost is None or not passed else cost / passed,
+    )
+
+
+def winners(targets: Sequence[TargetSummary]) -> list[Winner]:
+    able = [t for t in targets if t.ttft_s and t.e2e_s and t.pass_rate]
+    if len(able) < 2:
+        return []
+    quality = max(able, key=lambda t: t.pass_rate.value)
+    fast = min(able, key=lambda t: t.ttft_s.p50.value)
+    cheap = min(able, key=lambda t: t.cost_per_correct_usd)
+    return [
+        Winner(metric="pass rate", target=quality.target, value=f"{100 * quality.pass_rate.value:.1f}%", clear=False),
+        Winner(metric="TTFT p50", target=fast.target, value=f"{fast.ttft_s.p50.value:.3f} s", clear=True),
+        Winner(
+            metric="cost per correct answer",
+            target=cheap.target,
+            value=f"${cheap.cost_per_correct_usd:.6f}",
+            clear=True,
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    """A view of a made-up run: `requests` per target, failing at `failure_rate`; `**changes` go to the summary."""
+
+    def make(
+        *,
+        names: Sequence[str] = NAMES,
+        requests: int = 40,
+        failure_rate: float = 0.05,
+        seed: int = 7,
+        **changes: object,
+    ) -> RunView:
+        rng = np.random.default_rng(seed)
+        columns = {name: make_columns(name, requests, failure_rate, rng) for name in names}
+        targets = [summarise(name, columns[name]) for name in names]
+        facts: dict[str, object] = {
+            "schema_version": 1,
+            "run_id": "20261122T024000Z-quickstart-a1b2c3",
+            "suite": "quickstart",
+            "suite_digest": "9f86d081884c",
+            "started_utc": "2026-11-22T02:40:00Z",
+            "duration_s": requests * 0.4 + 3,
+            "simulated": True,
+            "endpoint": "simulator",
+            "state": "complete",
+            "level": 0.95,
+            "arrival": "closed",
+            "targets": targets,
+            "winners": winners(targets),
+            "findings": [
+                Finding(
+                    what=f"p99 rests on {requests} samples and has no upper bound",
+                    remedy="ask for at least 368 requests per target (--repeats 10)",
+                )
+            ],
+            "total_cost_usd": sum(t.cost_usd or 0 for t in targets),
+        }
+        return make_view(RunSummary(**{**facts, **changes}), columns)  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,124 @@
+"""What the figures compute from a run's columns, and what they say of it."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.analysis.columns import Columns
+from harness.analysis.summary import Interval
+from harness.report.plots import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
+from harness.report.style import house_style
+
+
+def texts(figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def draw(module, view):
+    with house_style():
+        figure = module.draw(view)
+        figure.draw_without_rendering()
+    return figure
+
+
+def test_a_curve_with_failures_tops_out_at_the_share_answered() -> None:
+    times, shares = latency_ecdf.ecdf(np.array([2.0, np.inf, 1.0, np.inf]))
+    assert times.tolist() == [1.0, 2.0]
+    assert shares.tolist() == [0.25, 0.5]
+
+
+def test_a_request_without_a_first_chunk_that_succeeded_is_not_a_failure() -> None:
+    _, shares = latency_ecdf.ecdf(np.array([np.nan, 1.0]))
+    assert shares.tolist() == [1.0]
+
+
+def test_a_long_curve_is_thinned_but_keeps_both_ends() -> None:
+    times, shares = latency_ecdf.ecdf(np.arange(1.0, 100_001.0))
+    assert len(times) <= latency_ecdf.MOST_STEPS
+    assert (times[0], times[-1], shares[-1]) == (1.0, 100_000.0, 1.0)
+
+
+def test_the_frontier_leaves_out_whoever_costs_more_and_passes_no_more(make_run) -> None:
+    target = make_run(requests=5).summary.targets[0]
+    points = [(target, cost, Interval(value=rate)) for cost, rate in [(3.0, 0.9), (1.0, 0.8), (2.0, 0.7), (4.0, 0.9)]]
+    assert [cost for _, cost, _ in quality_cost.frontier(points)] == [1.0, 3.0]
+
+
+def test_the_running_median_is_of_neighbours_in_time() -> None:
+    at = np.arange(40.0)[::-1]
+    middles, medians = timeline.running_median(at, np.where(at < 20, 1.0, 5.0))
+    assert middles.tolist() == [4.5, 14.5, 24.5, 34.5]
+    assert medians.tolist() == [1.0, 1.0, 5.0, 5.0]
+
+
+def test_a_long_run_is_told_in_minutes_and_its_dots_are_one_picture(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=4000)
+    figure = draw(timeline, view)
+    assert "due, minutes since the first request was due" in texts(figure)
+    assert any(artist.get_rasterized() for artist in figure.axes[0].lines)
+
+
+def test_too_few_answers_have_no_running_median() -> None:
+    assert timeline.running_median(np.arange(3.0), np.arange(3.0))[0].size == 0
+
+
+def test_without_an_error_the_figure_says_what_may_still_be(make_run) -> None:
+    text = texts(draw(errors, make_run(failure_rate=0.0)))
+    assert "No error in 160 requests" in text
+    assert "may still be up to 7.5% (rule of three)" in text
+
+
+def test_error_kinds_come_in_order_of_frequency_and_the_rarest_together(make_run) -> None:
+    target = make_run(failure_rate=0.5).summary.targets[0]
+    many = msgspec.structs.replace(target, error_kinds={f"kind-{i}": 10 - i for i in range(9)})
+    assert errors.shown_kinds([many]) == [*(f"kind-{i}" for i in range(5)), errors.REST]
+
+
+def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> None:
+    assert "no upper bound at this n (p95: n ≥ 72, p99: n ≥ 368)" in texts(draw(percentiles, make_run()))
+    assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"names": ["only/us/converse"]},
+        {"requests": 1, "failure_rate": 0.0},
+        {"failure_rate": 1.0},
+        {"names": [f"{'long-' * 9}model-{i}/in-region/converse" for i in range(8)], "requests": 12},
+        {
+            "names": [r"$\frac{1}{0}$_^{/us/<b>&", "日本語 🎉\x1b[31m"],
+            "suite": r"$\undefined{$ %s {0}",
+            "run_id": "x" * 300,
+        },
+    ],
+    ids=["one target", "one request", "no success", "eight long names", "hostile names"],
+)
+def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: str, run: dict[str, object]) -> None:
+    figure = draw(FIGURES[name], make_run(**run))
+    width, height = figure.canvas.get_width_height()
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y0 >= 0
+        assert box.y1 <= height
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_run_without_columns_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(requests=5)
+    empty = type(view)(summary=view.summary, columns={}, looks=view.looks)
+    draw(FIGURES[name], empty)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_target_without_a_request_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(requests=5)
+    first = view.summary.targets[0].target
+    fields = {k: v[:0] if isinstance(v, np.ndarray) else v for k, v in vars(view.columns[first]).items()}
+    draw(
+        FIGURES[name],
+        type(view)(summary=view.summary, columns={**view.columns, first: Columns(**fields)}, looks=view.looks),
+    )

@@ -1,0 +1,61 @@
+"""report.md, and what hostile names can do to it: nothing."""
+
+from harness.report.markdown import escape, render_markdown
+from harness.report.render import Picture
+
+PICTURES = [Picture(name="errors", title="4 of 160 [requests] failed", png=b"", svg=b"")]
+
+
+def cells(line: str) -> int:
+    return line.replace("\\|", "").count("|") - 1
+
+
+def test_markup_html_and_formulas_are_shown_as_they_are() -> None:
+    assert escape("a|b `c` *d* _e_ <b>&[x](y) $f$ ![i]\n# g \\") == (
+        "a\\|b \\`c\\` \\*d\\* \\_e\\_ &lt;b&gt;&amp;\\[x\\](y) \\$f\\$ \\!\\[i\\] \\# g \\\\"
+    )
+
+
+def test_the_report_has_every_section_and_links_its_pictures(make_run) -> None:
+    text = render_markdown(make_run().summary, PICTURES)
+    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "Who leads",
+        "Targets",
+        "Findings",
+        "Figures",
+        "Load, tokens and cost",
+        "Errors",
+        "Pass rate by tag",
+        "What the numbers mean",
+    ]
+    assert "![4 of 160 \\[requests\\] failed](plots/errors.png)" in text
+
+
+def test_only_a_simulated_run_has_the_banner(make_run) -> None:
+    assert "> **SIMULATED.**" in render_markdown(make_run(requests=5).summary, [])
+    assert "SIMULATED" not in render_markdown(make_run(requests=5, simulated=False).summary, [])
+
+
+def test_an_interrupted_run_may_not_be_believed(make_run) -> None:
+    assert "may not be believed** (state: interrupted)" in render_markdown(make_run(state="interrupted").summary, [])
+
+
+def test_a_run_without_a_failed_attempt_says_so(make_run) -> None:
+    assert "No attempt failed." in render_markdown(make_run(failure_rate=0.0).summary, [])
+
+
+def test_hostile_names_break_no_table_and_start_no_html(make_run) -> None:
+    names = ["a|b|c", "<img src=x onerror=alert(1)>", "`|`\n| x |"]
+    text = render_markdown(make_run(names=names, suite="<script>|", requests=5).summary, PICTURES)
+    assert "<script" not in text
+    assert "<img" not in text
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            assert len({cells(line) for line in block.splitlines()}) == 1
+
+
+def test_the_methods_name_the_level_and_the_samples_that_a_p99_needs(make_run) -> None:
+    text = render_markdown(make_run(requests=5, level=0.9).summary, [])
+    assert "90% Wilson interval" in text
+    assert "a p99 n ≥ 299" in text

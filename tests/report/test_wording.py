@@ -1,0 +1,109 @@
+"""How numbers and hostile text are written."""
+
+import math
+
+import pytest
+
+from harness.analysis.summary import Interval
+from harness.report.wording import (
+    MISSING,
+    counts,
+    date_of,
+    milliseconds_interval,
+    percent,
+    printable,
+    rate_interval,
+    rule_of_three,
+    samples_for_quantile,
+    seconds_interval,
+    sentence,
+    shorten,
+    significant,
+    usd,
+    visible,
+)
+from harness.store.finding import Finding
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "0"),
+        (0.000123456, "0.000123"),
+        (0.4229, "0.423"),
+        (1.005, "1.00"),
+        (63.44, "63.4"),
+        (999.4, "999"),
+        (999.6, "1,000"),
+        (1234567.0, "1,234,567"),
+        (-2.5, "-2.50"),
+        (None, MISSING),
+        (math.nan, MISSING),
+    ],
+)
+def test_numbers_have_three_significant_digits_and_no_exponent(value: float | None, expected: str) -> None:
+    assert significant(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, MISSING), (0.0, "$0.00"), (0.00114, "$0.00114"), (12.3456, "$12.35"), (1e4, "$10,000.00")],
+)
+def test_dollars_are_cents_from_a_dollar_on(value: float | None, expected: str) -> None:
+    assert usd(value) == expected
+
+
+def test_an_unknown_rate_is_a_dash_and_never_a_zero() -> None:
+    assert percent(None) == MISSING
+    assert rate_interval(None) == MISSING
+
+
+def test_a_rate_stands_with_its_interval() -> None:
+    assert rate_interval(Interval(value=0.975, low=0.871, high=0.9956)) == "97.5% [87.1, 99.6]"
+
+
+def test_a_bound_that_the_data_cannot_give_is_written_as_infinity() -> None:
+    assert seconds_interval(Interval(value=1.06, low=0.852)) == "1.06 s [0.852, ∞]"
+    assert seconds_interval(Interval(value=1.06)) == "1.06 s [0, ∞]"
+
+
+def test_short_times_are_written_in_milliseconds() -> None:
+    assert milliseconds_interval(Interval(value=0.0075, low=0.007, high=0.0081)) == "7.50 ms [7.00, 8.10]"
+
+
+def test_escape_sequences_and_direction_overrides_are_made_visible() -> None:
+    assert printable("a\x1b[31m\n b\u202e\x00") == "a�[31m b��"
+
+
+def test_visible_text_keeps_its_lines_and_indents() -> None:
+    assert visible('{\r\n\t"a": 1\n  }\x07') == '{\n    "a": 1\n  }�'
+
+
+def test_shortened_names_keep_both_ends_and_the_length_asked_for() -> None:
+    assert shorten("claude-sonnet-4-6/global/invoke", 15) == "claude-…/invoke"
+    assert len(shorten("x" * 99, 20)) == 20
+    assert shorten("short", 20) == "short"
+
+
+def test_no_failure_in_forty_leaves_room_for_seven_and_a_half_percent() -> None:
+    assert rule_of_three(40, 0.95) == pytest.approx(3 / 40, rel=0.002)
+    assert rule_of_three(0, 0.95) == 1.0
+    assert rule_of_three(1, 0.95) == 1.0
+
+
+@pytest.mark.parametrize(("q", "expected"), [(0.95, 72), (0.99, 368)])
+def test_the_samples_that_a_quantile_needs_are_those_of_the_order_statistics(q: float, expected: int) -> None:
+    assert samples_for_quantile(q, 0.95) == expected
+
+
+def test_counts_that_differ_are_a_range() -> None:
+    assert (counts([40, 40]), counts([38, 1040]), counts([])) == ("40", "38 to 1,040", "0")
+
+
+def test_a_finding_is_one_sentence_with_its_remedy() -> None:
+    finding = Finding(what="p99 rests on 40 samples.", remedy="ask for\n368")
+    assert sentence(finding) == "p99 rests on 40 samples; ask for 368"
+
+
+def test_dates_are_told_in_utc() -> None:
+    assert date_of("2026-11-22T02:40:00Z") == "2026-11-22 02:40:00 UTC"
