@@ -1,0 +1,1 @@
+"""When requests are sent, and the loop that sends them."""

@@ -1,0 +1,22 @@
+"""Closed arrivals: the next request is due when a slot frees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from random import Random
+
+import msgspec
+
+from harness.suite.schema import Load
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """No schedule of its own: the number of slots bounds the load."""
+
+    @classmethod
+    def from_load(cls, load: Load) -> Closed:
+        return cls()
+
+    def offsets(self, rng: Random) -> Iterator[None]:
+        return repeat(None)

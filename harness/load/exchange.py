@@ -1,0 +1,195 @@
+"""One planned request on its way: the attempts it takes, their deadlines and back-off, and the record of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from random import Random
+
+from harness.catalog.prices import Price, cost_usd
+from harness.catalog.target import Target
+from harness.clock import Clock
+from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
+from harness.endpoints.reply import Reply, read_tape
+from harness.endpoints.request import build_request
+from harness.load.plan import Planned
+from harness.load.progress import Progress
+from harness.store.attempt import Attempt
+from harness.suite.schema import Prompt, Retries, Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What it takes to send to one target."""
+
+    target: Target
+    client: Client
+    price: Price | None
+    cap: AbstractAsyncContextManager[object]
+
+
+class Exchange:
+    """Sends planned requests and records every attempt."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        origin_ns: int,
+        lanes: Mapping[str, Lane],
+        prompts: Mapping[str, Prompt],
+        retries: Retries,
+        timeouts: Timeouts,
+        clock: Clock,
+        rng: Random,
+        record: Callable[[Attempt], None],
+        progress: Progress,
+    ) -> None:
+        self._run_id = run_id
+        self._origin_ns = origin_ns
+        self._lanes = lanes
+        self._prompts = prompts
+        self._retries = retries
+        self._timeouts = timeouts
+        self._clock = clock
+        self._rng = rng
+        self._record = record
+        self._progress = progress
+        self._built: dict[tuple[str, str], WireRequest] = {}
+
+    async def perform(self, planned: Planned, due_ns: int | None = None) -> None:
+        """Send one request; try again while the suite's `retries` allow it.
+
+        `due_ns`: on CLOCK_MONOTONIC; None: due now, when the slot gets to it, so that in a round no target is charged
+        with what it costs to send to the others.
+        """
+        if due_ns is None:
+            due_ns = self._clock.now_ns()
+        tally = self._progress.tallies[planned.target]
+        tally.in_flight += 1
+        try:
+            for try_no in range(1, self._retries.max_attempts + 1):
+                kind = await self._attempt(planned, try_no, due_ns)
+                if kind not in self._retries.on or try_no == self._retries.max_attempts:
+                    break
+                due_ns = self._clock.now_ns() + self._backoff_ns(try_no)
+                await self._clock.sleep_until(due_ns)
+        finally:
+            tally.in_flight -= 1
+            tally.done += 1
+
+    def _backoff_ns(self, try_no: int) -> int:
+        """Exponential back-off with full jitter: uniform between 0 and min(cap, base · 2^(try − 1)), ns."""
+        ceiling_s = min(self._retries.cap_s, self._retries.base_s * 2 ** (try_no - 1))
+        return int(self._rng.uniform(0, ceiling_s) * 1e9)
+
+    def _request(self, planned: Planned) -> WireRequest:
+        key = (planned.target, planned.prompt_id)
+        if key not in self._built:
+            self._built[key] = build_request(self._lanes[planned.target].target, self._prompts[planned.prompt_id])
+        return self._built[key]
+
+    async def _attempt(self, planned: Planned, try_no: int, due_ns: int) -> str | None:
+        """One HTTP exchange under its deadlines, recorded. Returns the error kind, None when it went well."""
+        lane, tape = self._lanes[planned.target], Tape()
+        error: BaseException | None = None
+        reason: ErrorKind | None = None
+        request = self._request(planned)
+        try:
+            async with lane.cap:
+                reason, error = await self._send(lane.client, request, tape)
+        except asyncio.CancelledError:
+            reason = "cancelled"
+            raise
+        finally:
+            reply = read_tape(request, tape, error=error, reason=reason)
+            attempt = self._row(planned, try_no, due_ns, tape, reply)
+            self._progress.count(attempt)
+            self._record(attempt)
+        return attempt.error_kind
+
+    async def _send(
+        self, client: Client, request: WireRequest, tape: Tape
+    ) -> tuple[ErrorKind | None, BaseException | None]:
+        """The exchange itself: which of the two deadlines ended it, and what the client raised."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeouts.total_s) as deadline:
+                first = loop.call_later(self._timeouts.first_token_s, _expire_unless_started, deadline, request, tape)
+                try:
+                    await client.send(request, tape)
+                finally:
+                    first.cancel()
+        except TimeoutError as error:
+            if deadline.expired():
+                started = tape.stamps or not request.stream
+                return ("total_timeout" if started else "first_token_timeout"), None
+            return None, error
+        except Exception as error:  # whatever an SDK may raise is data: the reply names its kind
+            return None, error
+        return None, None
+
+    def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
+        lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns
+        target, sent_ns = lane.target, tape.sent_ns
+        cost = None
+        if lane.price is not None and reply.input_tokens is not None and reply.output_tokens is not None:
+            cost = cost_usd(
+                lane.price,
+                input_tokens=reply.input_tokens,
+                output_tokens=reply.output_tokens,
+                cache_read_tokens=reply.cache_read_tokens or 0,
+                cache_write_tokens=reply.cache_write_tokens or 0,
+            )
+        return Attempt(
+            run_id=self._run_id,
+            request_id=planned.request_id,
+            attempt_id=f"{planned.request_id}-{try_no}",
+            try_no=try_no,
+            target=target.name,
+            base_model=target.base_model,
+            model_id=target.model_id,
+            routing=target.routing,
+            api=target.api,
+            client=target.client,
+            region=target.region,
+            stream=target.stream,
+            prompt_id=prompt.id,
+            group_id=prompt.group,
+            repeat=planned.repeat,
+            phase=planned.phase,
+            due_ns=due_ns - origin_ns,
+            sent_ns=_since(sent_ns, origin_ns),
+            headers_ns=_since(tape.headers_ns, origin_ns),
+            first_ns=_since(reply.first_ns, origin_ns),
+            last_ns=_since(reply.last_ns, origin_ns),
+            done_ns=_since(tape.done_ns, origin_ns),
+            chunk_us=[(stamp - sent_ns) // 1000 for stamp in reply.chunk_ns] if sent_ns is not None else [],
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cache_read_tokens=reply.cache_read_tokens,
+            cache_write_tokens=reply.cache_write_tokens,
+            stop_reason=reply.stop_reason,
+            text=reply.text,
+            ok=reply.error_kind is None,
+            error_kind=reply.error_kind,
+            error_code=reply.error_code,
+            error_message=reply.error_message,
+            http_status=reply.http_status,
+            aws_request_id=reply.aws_request_id,
+            server_latency_ms=reply.server_latency_ms,
+            server_first_byte_ms=reply.server_first_byte_ms,
+            cost_usd=cost,
+        )
+
+
+def _expire_unless_started(deadline: asyncio.Timeout, request: WireRequest, tape: Tape) -> None:
+    """The first-token deadline: a stream that has sent nothing by now is over. A whole answer may take its time."""
+    if request.stream and not tape.stamps:
+        deadline.reschedule(asyncio.get_running_loop().time())
+
+
+def _since(stamp_ns: int | None, origin_ns: int) -> int | None:
+    return None if stamp_ns is None else stamp_ns - origin_ns

@@ -1,0 +1,117 @@
+"""The loop that sends: hands out the plan's rounds, by slots (closed) or by the schedule (open)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import msgspec
+
+from harness.clock import Clock
+from harness.load.exchange import Exchange
+from harness.load.plan import Round
+from harness.suite.schema import Load
+
+SLOT_APART_NS = 20_000_000
+SPREAD_NS = 1_000_000_000
+"""Slots start 20 ms apart, all within a second: slots in step would queue behind each other in the client."""
+
+
+class Stop:
+    """Asked to hand out nothing more; what is in flight is finished. `why` is for the manifest."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.why: str | None = None
+
+    def ask(self, why: str) -> None:
+        if self.why is None:
+            self.why = why
+        self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+async def run_plan(
+    plan: Callable[[], Iterator[Round]], exchange: Exchange, load: Load, *, targets: list[str], clock: Clock, stop: Stop
+) -> None:
+    """Send the whole plan. `plan` gives the same rounds each time it is called.
+
+    Closed load: warm-up is over before the first measured round starts. Open load: warm-up is the head of the schedule.
+    """
+    if load.arrival != "closed":
+        return await _run_open(plan(), exchange, clock, stop)
+    async with asyncio.TaskGroup() as pools:
+        for name in [None] if load.paired else targets:
+            pools.create_task(_run_closed(_only(plan(), name), exchange, load, clock, stop))
+    return None
+
+
+async def _run_open(rounds: Iterator[Round], exchange: Exchange, clock: Clock, stop: Stop) -> None:
+    """Every request starts when it is due, however many are still in flight."""
+    start_ns = clock.now_ns()
+    async with asyncio.TaskGroup() as in_flight:
+        for each in rounds:
+            assert each.offset_s is not None, "open arrivals have due times"
+            due_ns = start_ns + int(each.offset_s * 1e9)
+            await _until(due_ns, clock, stop)
+            if stop.asked:
+                return
+            for planned in each.requests:
+                in_flight.create_task(exchange.perform(planned, due_ns))
+
+
+async def _until(due_ns: int, clock: Clock, stop: Stop) -> None:
+    """Sleep until a round is due, or the run is asked to stop."""
+    delay_s = (due_ns - clock.now_ns()) / 1e9
+    if delay_s <= 0:
+        return
+    try:
+        async with asyncio.timeout(delay_s):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _run_closed(rounds: Iterator[Round], exchange: Exchange, load: Load, clock: Clock, stop: Stop) -> None:
+    """`concurrency` slots; each takes a round, sends it to its targets and is free when all have answered."""
+    if load.warmup:
+        warmup = iter(list(islice(rounds, load.warmup)))
+        await _slots(warmup, exchange, load.concurrency, clock, until_ns=None, stop=stop)
+    until_ns = None if load.duration_s is None else clock.now_ns() + int(load.duration_s * 1e9)
+    await _slots(rounds, exchange, load.concurrency, clock, until_ns=until_ns, stop=stop)
+
+
+async def _slots(
+    rounds: Iterator[Round], exchange: Exchange, concurrency: int, clock: Clock, *, until_ns: int | None, stop: Stop
+) -> None:
+    async def slot(number: int) -> None:
+        await _until(clock.now_ns() + number * apart_ns, clock, stop)
+        while not stop.asked and (until_ns is None or clock.now_ns() < until_ns):
+            each = next(rounds, None)
+            if each is None:
+                return
+            async with asyncio.TaskGroup() as together:
+                for planned in each.requests:
+                    together.create_task(exchange.perform(planned))
+
+    apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
+    async with asyncio.TaskGroup() as slots:
+        for number in range(concurrency):
+            slots.create_task(slot(number))
+
+
+def _only(rounds: Iterator[Round], target: str | None) -> Iterator[Round]:
+    """The rounds with one target's requests only; all of them for None."""
+    if target is None:
+        return rounds
+    return (
+        msgspec.structs.replace(each, requests=tuple(one for one in each.requests if one.target == target))
+        for each in rounds
+    )

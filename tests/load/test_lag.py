@@ -1,0 +1,20 @@
+import asyncio
+import time
+
+from harness.load.lag import PERIOD_NS, LagMonitor
+
+
+async def test_a_blocked_loop_shows_as_lag() -> None:
+    lag = LagMonitor()
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(lag.run())
+        await asyncio.sleep(0)
+        time.sleep(10 * PERIOD_NS / 1e9)  # noqa: ASYNC251 - blocking the loop is the point
+        await asyncio.sleep(0.001)
+        watch.cancel()
+    assert 9 * PERIOD_NS <= lag.result().max_ns
+
+
+def test_before_the_first_sample_there_is_no_lag() -> None:
+    result = LagMonitor().result()
+    assert (0, 0, 0) == (result.samples, result.p99_ns, result.max_ns)

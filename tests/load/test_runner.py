@@ -1,0 +1,262 @@
+"""The engine in virtual time, with a scripted client at its edge: schedules, slots, deadlines and retries, exactly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from random import Random
+from typing import Any, Self
+
+import pytest
+
+from harness.catalog.target import Target
+from harness.endpoints.base import Tape, WireRequest
+from harness.load.exchange import Exchange, Lane
+from harness.load.plan import make_plan
+from harness.load.progress import Progress, Tally
+from harness.load.quota import make_cap
+from harness.load.runner import Stop, run_plan
+from harness.store.attempt import Attempt
+from harness.suite.schema import Load, Message, Prompt, Quota, Retries, Suite, Timeouts
+
+OK = json.dumps(
+    {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Paris"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 7, "output_tokens": 2},
+    }
+).encode()
+HOUR_S = 3600.0
+
+
+class Answer:
+    """What the scripted server does with one request: how long it takes, and what it says."""
+
+    def __init__(self, after_s: float = 1.0, status: int = 200) -> None:
+        self.after_s, self.status = after_s, status
+
+
+class ScriptedClient:
+    """Answers in virtual time from a script; the last entry goes on for ever."""
+
+    def __init__(self, now_ns: Callable[[], int], script: Iterable[Answer]) -> None:
+        self._now_ns, self._script = now_ns, list(script)
+        self.in_flight = self.most_in_flight = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        return None
+
+    async def send(self, request: WireRequest, tape: Tape) -> None:
+        answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        tape.sent_ns = self._now_ns()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(answer.after_s)
+            tape.status, tape.headers_ns = answer.status, self._now_ns()
+            tape.headers = {} if answer.status == 200 else {"x-amzn-errortype": "ThrottlingException:http://x"}
+            tape.pieces.append(OK if answer.status == 200 else b'{"message": "slow down"}')
+            tape.stamps.append(self._now_ns())
+        finally:
+            self.in_flight -= 1
+            tape.done_ns = self._now_ns()
+
+
+def make_suite(
+    load: Load, *, targets: int = 1, prompts: int = 4, retries: Retries | None = None, timeouts: Timeouts | None = None
+) -> Suite:
+    return Suite(
+        name="s",
+        digest="0" * 12,
+        endpoint="simulator",
+        targets=tuple(
+            Target(
+                name=f"t{at}",
+                model="claude-haiku-4-5",
+                base_model="b",
+                model_id="m",
+                routing="global",
+                api="invoke",
+                client="aioboto3",
+                region="us-east-1",
+                stream=False,
+            )
+            for at in range(targets)
+        ),
+        prompts=tuple(Prompt(id=f"p{at}", messages=(Message(role="user", content="?"),)) for at in range(prompts)),
+        load=load,
+        retries=retries or Retries(),
+        timeouts=timeouts or Timeouts(total_s=HOUR_S, first_token_s=HOUR_S),
+    )
+
+
+class Run:
+    """A suite sent by the real engine through a scripted client, in virtual time."""
+
+    def __init__(self, suite: Suite, script: Iterable[Answer], clock: Any, *, quota: Quota | None = None) -> None:
+        self.attempts: list[Attempt] = []
+        self.client = ScriptedClient(clock.now_ns, script)
+        self.suite, self.clock, self.stop = suite, clock, None
+        self.quota = quota
+
+    async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
+        suite, self.stop = self.suite, Stop()
+        cap = nullcontext() if self.quota is None else make_cap(self.quota)
+        exchange = Exchange(
+            run_id="r",
+            origin_ns=self.clock.now_ns(),
+            lanes={t.name: Lane(target=t, client=self.client, price=None, cap=cap) for t in suite.targets},
+            prompts={prompt.id: prompt for prompt in suite.prompts},
+            retries=suite.retries,
+            timeouts=suite.timeouts,
+            clock=self.clock,
+            rng=Random(1),
+            record=self.attempts.append,
+            progress=Progress(planned=None, tallies={target.name: Tally() for target in suite.targets}),
+        )
+        sending = run_plan(
+            lambda: make_plan(suite, seed=1),
+            exchange,
+            suite.load,
+            targets=[target.name for target in suite.targets],
+            clock=self.clock,
+            stop=self.stop,
+        )
+        if stop_after_s is not None:
+            asyncio.get_running_loop().call_later(stop_after_s, self.stop.ask, "test")
+        try:
+            async with asyncio.timeout(cancel_after_s):
+                await sending
+        except TimeoutError:
+            return
+
+
+def seconds(stamp_ns: int | None) -> float | None:
+    return None if stamp_ns is None else round(stamp_ns / 1e9, 6)
+
+
+def test_waiting_for_the_cap_shows_as_queue_delay(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=2.0), prompts=4)
+    run = Run(suite, [Answer(after_s=0.1)], clock, quota=Quota(requests_per_minute=60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asyncio_throttle.throttler.time.monotonic", lambda: clock.now_ns() / 1e9)
+        run_virtual(run())
+    assert [0.0, 0.5, 1.0, 1.5] == [seconds(one.due_ns) for one in run.attempts]
+    lateness = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
+    assert lateness == sorted(lateness)
+    assert lateness[-1] >= 1.4e9
+
+
+def test_open_load_sends_on_time_however_many_are_in_flight(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=10.0), prompts=8, targets=2)
+    run = Run(suite, [Answer(after_s=60.0)], clock)
+    run_virtual(run())
+    assert 16 == run.client.most_in_flight
+    assert all(one.sent_ns == one.due_ns for one in run.attempts)
+    assert {round(0.1 * k, 6) for k in range(8)} == {seconds(one.due_ns) for one in run.attempts}
+
+
+def test_closed_load_keeps_every_slot_busy_and_no_more(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=3), prompts=12)
+    run = Run(suite, [Answer(after_s=1.0)], clock)
+    run_virtual(run())
+    assert 3 == run.client.most_in_flight
+    dues = sorted(seconds(one.due_ns) or 0 for one in run.attempts)
+    assert [round(wave + 0.02 * slot, 6) for wave in range(4) for slot in range(3)] == dues
+
+
+def test_a_paired_slot_is_free_when_all_targets_have_answered(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=2, targets=2)
+    run = Run(suite, [Answer(1.0), Answer(5.0), Answer(1.0), Answer(1.0)], clock)
+    run_virtual(run())
+    assert [0.0, 0.0, 5.0, 5.0] == sorted(seconds(one.due_ns) for one in run.attempts)
+
+
+def test_unpaired_targets_do_not_wait_for_each_other(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1, paired=False), prompts=2, targets=2)
+    run = Run(suite, [Answer(1.0), Answer(5.0), Answer(1.0), Answer(1.0)], clock)
+    run_virtual(run())
+    assert [0.0, 0.0, 1.0, 5.0] == sorted(seconds(one.due_ns) for one in run.attempts)
+    assert 4 == len({one.request_id for one in run.attempts})
+
+
+def test_warmup_is_over_before_anything_is_measured(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=4, warmup=2), prompts=4)
+    run = Run(suite, [Answer(1.0)], clock)
+    run_virtual(run())
+    warm_done = max(one.done_ns or 0 for one in run.attempts if one.phase == "warmup")
+    assert warm_done <= min(one.due_ns for one in run.attempts if one.phase == "measure")
+
+
+def test_a_duration_ends_a_closed_load(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=2, duration_s=10.0), prompts=4)
+    run = Run(suite, [Answer(1.0)], clock)
+    run_virtual(run())
+    assert 20 == len(run.attempts)
+
+
+def test_a_failure_on_the_list_is_tried_again_and_every_attempt_is_recorded(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=3))
+    run = Run(suite, [Answer(1.0, 429), Answer(1.0, 429), Answer(1.0)], clock)
+    run_virtual(run())
+    assert [(1, "throttled"), (2, "throttled"), (3, None)] == [(one.try_no, one.error_kind) for one in run.attempts]
+    assert 1 == len({one.request_id for one in run.attempts})
+    assert 3 == len({one.attempt_id for one in run.attempts})
+    assert (run.attempts[1].due_ns) > (run.attempts[0].done_ns or 0)
+
+
+def test_retries_end_with_the_last_attempt_allowed(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=2))
+    run = Run(suite, [Answer(1.0, 429)], clock)
+    run_virtual(run())
+    assert ["throttled", "throttled"] == [one.error_kind for one in run.attempts]
+
+
+def test_a_failure_that_is_not_on_the_list_is_not_tried_again(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=3, on=("unavailable",)))
+    run = Run(suite, [Answer(1.0, 429)], clock)
+    run_virtual(run())
+    assert 1 == len(run.attempts)
+
+
+def test_the_total_deadline_ends_an_attempt(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, timeouts=Timeouts(total_s=7.0))
+    run = Run(suite, [Answer(HOUR_S)], clock)
+    run_virtual(run())
+    assert ["total_timeout"] == [one.error_kind for one in run.attempts]
+    assert 7.0 == seconds(run.attempts[0].done_ns)
+
+
+def test_stopping_hands_out_nothing_more_and_finishes_what_is_in_flight(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=2, repeats=10), prompts=4)
+    run = Run(suite, [Answer(10.0)], clock)
+    run_virtual(run(stop_after_s=15.0))
+    assert 4 == len(run.attempts)
+    assert all(one.ok for one in run.attempts)
+
+
+def test_stopping_an_open_load_does_not_wait_for_the_next_due_time(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=1 / HOUR_S), prompts=4)
+    run = Run(suite, [Answer(1.0)], clock)
+
+    async def timed() -> float:
+        await run(stop_after_s=5.0)
+        return asyncio.get_running_loop().time()
+
+    assert 1005.0 == run_virtual(timed())
+
+
+def test_cancelling_records_what_was_in_flight_as_cancelled(run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=3), prompts=12)
+    run = Run(suite, [Answer(10.0)], clock)
+    run_virtual(run(cancel_after_s=15.0))
+    assert {None: 3, "cancelled": 3} == {
+        kind: sum(one.error_kind == kind for one in run.attempts) for kind in (None, "cancelled")
+    }
