@@ -1,0 +1,41 @@
+"""The scorers by name; each is imported only when a suite asks for it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from harness.errors import HarnessError
+from harness.scoring.scorer import Scorer
+
+GROUP = "harness.scorers"
+"""The entry point group in which other packages offer scorers: `name = "module:Class"`, a msgspec Struct."""
+
+SCORERS: dict[str, str] = {
+    "exact": "harness.scoring.scorers.exact:Exact",
+    "contains": "harness.scoring.scorers.contains:Contains",
+    "regex": "harness.scoring.scorers.regex:Regex",
+    "numeric": "harness.scoring.scorers.numeric:Numeric",
+    "json_schema": "harness.scoring.scorers.json_schema:JsonSchema",
+}
+
+
+def scorer_names() -> list[str]:
+    """Every scorer there is, ours first."""
+    return [*SCORERS, *sorted(_outside().keys() - SCORERS.keys())]
+
+
+def load_scorer(name: str) -> type[Scorer]:
+    """The scorer's class, whose fields are the check's parameters. HarnessError: it cannot be imported."""
+    point = EntryPoint(name, SCORERS[name], GROUP) if name in SCORERS else _outside()[name]
+    try:
+        kind: type[Scorer] = point.load()
+    except (ImportError, AttributeError) as error:
+        raise HarnessError(f"scorer {name!r} ({point.value}) cannot be loaded: {error}") from error
+    return kind
+
+
+@cache
+def _outside() -> dict[str, EntryPoint]:
+    """Scorers of other packages. Looked for once: it means reading every installed package's metadata."""
+    return {point.name: point for point in entry_points(group=GROUP)}

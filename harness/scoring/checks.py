@@ -1,0 +1,94 @@
+"""From a suite's checks to scorers: every mistake in a check is told before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec.inspect import StructType, type_info
+
+from harness.errors import HarnessError, SuiteError
+from harness.scoring import load_scorer, scorer_names
+from harness.scoring.scorer import Scorer
+from harness.suite.mistakes import Mistake, dotted
+from harness.suite.schema import Check, Prompt, Suite
+from harness.suite.structure import unknown_key, unknown_word
+
+EXPECT = "expect"
+"""The parameter that falls back to the prompt's own `expect` where a scorer requires it."""
+
+
+def make_scorer(check: Check, prompt: Prompt) -> Scorer:
+    """The scorer of one check of a prompt. SuiteError with every mistake in it."""
+    made = _make(check, prompt)
+    if isinstance(made, list):
+        raise SuiteError([f"prompt {prompt.id!r}: {dotted(each.path) or 'check'}: {each.message}" for each in made])
+    return made
+
+
+def check_mistakes(suite: Suite) -> Iterator[Mistake]:
+    """A validator for `load_suite`: unknown check types, wrong parameters, checks without anything to expect."""
+    for at, prompt in enumerate(suite.prompts):
+        for number, check in enumerate(prompt.checks):
+            made = _make(check, prompt)
+            for each in made if isinstance(made, list) else ():
+                yield Mistake(("prompts", at, "checks", number, *each.path), each.message)
+
+
+def check_schemas() -> dict[str, dict[str, Any]]:
+    """Check type → JSON Schema of its parameters, for `harness schema`."""
+    schemas = {}
+    for name in scorer_names():
+        (reference,), components = msgspec.json.schema_components([load_scorer(name)])
+        schema = dict(components[reference["$ref"].rpartition("/")[2]])
+        schema["required"] = [key for key in schema.get("required", ()) if key != EXPECT]
+        schemas[name] = schema
+    return schemas
+
+
+def _make(check: Check, prompt: Prompt) -> Scorer | list[Mistake]:
+    """The scorer, or what is wrong with the check; paths are told from the check."""
+    names = scorer_names()
+    if check.type not in names:
+        return [Mistake(("type",), unknown_word(check.type, names))]
+    try:
+        kind = load_scorer(check.type)
+    except HarnessError as error:
+        return [Mistake(("type",), str(error))]
+    params, mistakes = _fill(kind, check, prompt)
+    if mistakes:
+        return mistakes
+    try:
+        return msgspec.convert(params, kind)
+    except msgspec.ValidationError as error:
+        return [_told(str(error))]
+
+
+def _fill(kind: type[Scorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
+    """The check's parameters with the prompt's `expect` where it is needed; unknown and missing keys."""
+    info = type_info(kind)
+    if not isinstance(info, StructType):
+        return check.params, []
+    fields = {field.encode_name: field for field in info.fields}
+    params = dict(check.params)
+    if EXPECT in fields and fields[EXPECT].required and prompt.expect is not None:
+        params.setdefault(EXPECT, prompt.expect)
+    unknown = [Mistake((key,), unknown_key(key, list(fields))) for key in params if key not in fields]
+    missing = [name for name, field in fields.items() if field.required and name not in params]
+    hints = {EXPECT: "; give it here or as the prompt's `expect`"}
+    return params, unknown + [
+        Mistake((), f"check {check.type!r} needs {name!r}{hints.get(name, '')}") for name in missing
+    ]
+
+
+def _told(message: str) -> Mistake:
+    """msgspec's ``Expected `str`, got `int` - at `$.expect` `` as a mistake with its path."""
+    told, _, place = message.partition(" - at ")
+    steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)
+    path = tuple(int(index) if index else name for name, index in steps)
+    told = told.replace("`str`", "text").replace("`", "")
+    if re.fullmatch("Expected text, got (int|float|bool)", told):
+        told += "; put it in quotes"
+    return Mistake(path, told[:1].lower() + told[1:])

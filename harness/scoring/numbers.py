@@ -1,0 +1,91 @@
+"""Numbers out of a model's prose, as exact decimals.
+
+The last number of the answer counts, since models reason first and conclude last. What is understood:
+
+- signs, among them `−` and `–`; a dash after a digit or letter, or before a space, is none: `2024-05-17` ends in 17
+- currency signs and codes before or after the number, the percent sign (12 % is 12), Markdown and LaTeX around it
+- grouping by comma, point, apostrophe, underscore, no-break or thin space: `1,234.5`, `1.234,5`, `12,34,567`, `1’234`
+- a comma that cannot group is a decimal comma: `118,40`, `0,125`; a single point is a decimal point: `1.234`
+- exponents: `1.5e-3`, `3 × 10^8`, `3 × 10⁸`, `3 \\times 10^{8}`
+- an answer that begins with its only number may group by plain spaces: `1 234 567 km`
+
+Not understood: words (`twelve`, `3 million`) and fractions (`3/4` ends in 4).
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+TAIL = 10_000
+"""Characters from the answer's end that are looked at."""
+
+MINUS = r"\-−–‐‑﹣－"
+"""For a character class."""
+CURRENCY = "$€£¥₹₩₽₺₴₫฿¢"
+GROUP = "'’_\u00a0\u2009\u202f"
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+_NUMBER = re.compile(
+    rf"""
+    (?: (?<! [^\W_] ) | (?<= \b[A-Z]{{3}} ) )       # not inside a word; right after USD118.40's code
+    (?: (?<! [\w)\]%.] ) (?P<sign> [{MINUS}+] ) )?
+    (?: [{CURRENCY}] \ ? )?
+    (?: (?<! [\w)\]%.] ) (?P<inner> [{MINUS}+] ) )?
+    (?:
+        (?P<comma>  [1-9]\d{{0,2}} (?: ,\d{{2,3}} ){{0,8}} ,\d{{3}} (?: \.\d+ )? )
+      | (?P<point>  \d{{1,3}} (?: (?: \.\d{{3}} ){{1,9}} ,\d+ | (?: \.\d{{3}} ){{2,9}} ) )
+      | (?P<mark>   \d{{1,3}} (?: (?P<by>[{GROUP}]) \d{{3}} ) (?: (?P=by) \d{{3}} ){{0,8}} (?: [.,]\d+ )? )
+      | (?P<plain>  (?: 0 | \d{{4,}} ),\d+
+                  | \d+ (?: \.\d+ | ,(?: \d{{1,2}} | \d{{4,}} ) (?!\d) )?
+                  | (?<! [\d.,] ) \.\d+ )
+    )
+    (?! \d | ,\d{{3}} (?!\d) )
+    (?: [eE] (?P<e> [{MINUS}+]? \d{{1,3}} ) (?! \w )
+      | \s{{0,2}} (?: [x×·*] | \\times | \\cdot ) \s{{0,2}} 10
+        (?: \^ [{{(]? (?P<power> [{MINUS}+]? \d{{1,3}} ) [)}}]? | (?P<raised> ⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,3}} ) )
+    )?
+    """,
+    re.VERBOSE,
+)
+
+_SPACED = re.compile(r"(?P<lead>\D*)(?P<digits>\d{1,3}(?: \d{3})+)(?P<rest>(?:[.,]\d+)?\D*)")
+
+
+def last_number(text: str) -> Decimal | None:
+    """The number that an answer concludes with; None: it holds none. Never raises, whatever the text."""
+    tail = text[-TAIL:].strip().replace("{,}", ",").replace("\\,", "")
+    spaced = _SPACED.fullmatch(tail)
+    if spaced and not any(letter.isalpha() for letter in spaced["lead"]):
+        tail = spaced["lead"] + spaced["digits"].replace(" ", "") + spaced["rest"]
+    found = list(_NUMBER.finditer(tail))
+    return _read(found[-1]) if found else None
+
+
+def read_number(text: str) -> Decimal:
+    """A number written by a suite's author. ValueError: there is none in the text."""
+    number = last_number(text)
+    if number is None:
+        raise ValueError(f"no number in {text!r}")
+    return number
+
+
+def _read(found: re.Match[str]) -> Decimal:
+    sign = _plain_minus(found["sign"] or found["inner"] or "")
+    exponent = _plain_minus((found["e"] or found["power"] or found["raised"] or "0").translate(SUPERSCRIPTS))
+    return Decimal(f"{sign}{_digits(found)}e{exponent}")
+
+
+def _digits(found: re.Match[str]) -> str:
+    """Digits with at most one decimal point."""
+    if found["comma"]:
+        return found["comma"].replace(",", "")
+    if found["point"]:
+        return found["point"].replace(".", "").replace(",", ".")
+    if found["mark"]:
+        return found["mark"].replace(found["by"], "").replace(",", ".")
+    return found["plain"].replace(",", ".")
+
+
+def _plain_minus(text: str) -> str:
+    return re.sub(f"[{MINUS}]", "-", text)

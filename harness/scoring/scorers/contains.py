@@ -1,0 +1,34 @@
+"""contains: the expected text, or all or any of several, occurs in the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from harness.scoring.normalise import fold
+from harness.scoring.scorer import PASS, Outcome, fail
+from harness.suite.schema import Prompt
+from harness.suite.structure import describe
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Contains(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Occurs anywhere, inside longer words too, with white space, quotes and dashes normalised."""
+
+    expect: Annotated[
+        Text | Annotated[list[Text], Meta(min_length=1)],
+        Meta(description="What must occur. Default: the prompt's `expect`."),
+    ]
+    mode: Annotated[Literal["all", "any"], Meta(description="Of several texts: all of them, or any one.")] = "all"
+    case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        wanted = [self.expect] if isinstance(self.expect, str) else self.expect
+        text = fold(answer, case_sensitive=self.case_sensitive)
+        missing = [each for each in wanted if fold(each, case_sensitive=self.case_sensitive) not in text]
+        if not missing or (self.mode == "any" and len(missing) < len(wanted)):
+            return PASS
+        return fail(f"does not contain {', '.join(describe(each) for each in missing)}")

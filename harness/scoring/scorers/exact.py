@@ -1,0 +1,24 @@
+"""exact: the answer is the expected text, after both were normalised."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from harness.scoring.normalise import bare, fold
+from harness.scoring.scorer import PASS, Outcome, fail
+from harness.suite.schema import Prompt
+from harness.suite.structure import describe
+
+
+class Exact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Equal but for case, white space, Unicode form, surrounding quotes and Markdown marks, and final punctuation."""
+
+    expect: Annotated[str, Meta(min_length=1, description="The right answer. Default: the prompt's `expect`.")]
+    case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        given, wanted = (bare(fold(text, case_sensitive=self.case_sensitive)) for text in (answer, self.expect))
+        return PASS if given == wanted else fail(f"expected {describe(self.expect)}, got {describe(answer.strip())}")

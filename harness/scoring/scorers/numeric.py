@@ -1,0 +1,40 @@
+"""numeric: the number that the answer concludes with is the expected one, within a tolerance."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from harness.scoring.numbers import last_number, read_number
+from harness.scoring.scorer import PASS, Outcome, fail
+from harness.suite.schema import Prompt
+from harness.suite.structure import describe
+
+Margin = Annotated[float, Meta(ge=0)]
+
+
+class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """|number − expect| ≤ max(tolerance, relative · |expect|), exactly. `numbers.py` says what a number looks like."""
+
+    expect: Annotated[
+        int | float | str, Meta(description="The right number. Default: the prompt's `expect`.", examples=[118.4])
+    ]
+    tolerance: Annotated[Margin, Meta(description="Allowed difference, absolute.", examples=[0.01])] = 0.0
+    relative: Annotated[Margin, Meta(description="Allowed difference as a share of `expect`.", examples=[0.01])] = 0.0
+
+    def __post_init__(self) -> None:
+        if not self._expected().is_finite():
+            raise ValueError(f"expect {self.expect!r} is no finite number")
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        number, expected = last_number(answer), self._expected()
+        if number is None:
+            return fail(f"no number in {describe(answer.strip())}")
+        margin = max(Decimal(str(self.tolerance)), Decimal(str(self.relative)) * abs(expected))
+        return PASS if abs(number - expected) <= margin else fail(f"expected {expected}, got {number:.12g}")
+
+    def _expected(self) -> Decimal:
+        return read_number(self.expect) if isinstance(self.expect, str) else Decimal(str(self.expect))

@@ -1,0 +1,52 @@
+"""regex: a pattern matches somewhere in the answer, within a time limit that no answer can break."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import regex
+from msgspec import Meta
+
+from harness.scoring.scorer import PASS, Outcome, fail
+from harness.suite.schema import Prompt
+from harness.suite.structure import describe
+
+LIMIT_S = 1.0
+"""A search that takes longer leaves the answer unscored: the pattern backtracks without end on it."""
+FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
+
+
+class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search, in Python's syntax; anchor it with `^` and `$` to match the whole answer."""
+
+    pattern: Annotated[str, Meta(min_length=1, description="What is searched for.", examples=[r"\bParis\b"])]
+    flags: Annotated[
+        str,
+        Meta(
+            pattern="^[imsx]*$",
+            description="Letters: i ignores case, m anchors at lines, s lets . match newlines, x allows comments.",
+            examples=["i"],
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        try:
+            self._compiled()
+        except regex.error as error:
+            raise ValueError(f"the pattern {describe(self.pattern)} is no regular expression: {error}") from None
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        """TimeoutError: the search took longer than LIMIT_S."""
+        try:
+            found = self._compiled().search(answer, timeout=LIMIT_S)
+        except TimeoutError:
+            raise TimeoutError(f"the pattern took more than {LIMIT_S:g} s; make it backtrack less") from None
+        return PASS if found else fail(f"no match for {describe(self.pattern)} in {describe(answer.strip())}")
+
+    def _compiled(self) -> regex.Pattern[str]:
+        """Compiled once: the module keeps the patterns it has seen."""
+        flags = regex.VERSION0
+        for letter in self.flags:
+            flags |= FLAGS[letter]
+        return regex.compile(self.pattern, flags)

@@ -1,0 +1,1 @@
+"""What happened: every attempt of a run, on disk, once."""

@@ -1,0 +1,218 @@
+"""The journal: attempts as JSON lines while a run lasts, so that `kill -9` loses nothing that was written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from harness.errors import StoreError
+from harness.store.attempt import Attempt
+
+FLUSH_S = 0.1
+"""Pause between flushes: half of the 200 ms that are promised, which leaves room for a busy loop."""
+SLICE = 256 * 1024
+"""Bytes written before other tasks get their turn."""
+
+
+class Journal:
+    """Appends attempts to one file. One writer at a time: the file is locked for as long as it is open.
+
+        async with Journal(path) as journal:
+            journal.record(attempt)
+
+    An attempt is flushed to the operating system, which outlives this process, 200 ms after it was recorded at the
+    latest, and when the journal closes. Writing that fails cancels the body and comes out as a `StoreError`. An
+    existing journal is continued after its torn last line, if it has one, was cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recorded = 0
+        """Attempts recorded here since the journal was opened."""
+        self._encoder = msgspec.json.Encoder()
+        self._buffer = bytearray()
+
+    async def __aenter__(self) -> Self:
+        self._fd = _open_locked(self.path)
+        cut_torn_line(self.path)
+        self._closing = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        await self._tasks.__aenter__()
+        self._tasks.create_task(self._flush_often())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            failures = group.split(lambda each: each is error)[1]
+            if failures is not None:
+                raise _first_leaf(failures) from None
+        finally:
+            try:
+                self.flush()
+            finally:
+                os.close(self._fd)
+
+    def record(self, attempt: Attempt) -> None:
+        """Take one attempt: a few microseconds, no system call. Half a surrogate pair in a text becomes U+FFFD."""
+        start = len(self._buffer)
+        try:
+            self._encoder.encode_into(attempt, self._buffer, -1)
+        except UnicodeEncodeError:
+            del self._buffer[start:]
+            self._encoder.encode_into(_mend_texts(attempt), self._buffer, -1)
+        except BaseException:
+            del self._buffer[start:]
+            raise
+        self._buffer += b"\n"
+        self.recorded += 1
+
+    def flush(self) -> None:
+        """Hand everything recorded so far to the operating system."""
+        while self._buffer:
+            self._write_slice()
+
+    async def _flush_often(self) -> None:
+        while not self._closing.is_set():
+            while self._buffer:
+                self._write_slice()
+                await asyncio.sleep(0)
+            try:
+                async with asyncio.timeout(FLUSH_S):
+                    await self._closing.wait()
+            except TimeoutError:
+                continue
+
+    def _write_slice(self) -> None:
+        try:
+            written = os.write(self._fd, self._buffer[:SLICE])
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: the journal cannot be written: {error.strerror}; what is in it so far is kept"
+            ) from error
+        del self._buffer[:written]
+
+
+def read_journal(path: Path) -> Iterator[Attempt]:
+    """Every attempt of a journal, oldest first. A torn last line is left out; `measure_journal` tells its bytes.
+
+    StoreError, with the line's number, for a line that is whole and yet no attempt.
+    """
+    decoder = msgspec.json.Decoder(Attempt)
+    for number, line in enumerate(_read_lines(path), start=1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            yield decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StoreError(
+                f"{path}:{number}: not an attempt ({error}); remove the line to use the rest of the run"
+            ) from error
+
+
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a journal holds."""
+
+    lines: int
+    longest: int
+    """Bytes of the longest line."""
+    torn_bytes: int
+    """Bytes after the last newline: a line that `kill -9` cut short."""
+
+
+def measure_journal(path: Path) -> Extent:
+    """Count a journal's whole lines without decoding them."""
+    lines = longest = torn = 0
+    for line in _read_lines(path):
+        if line.endswith(b"\n"):
+            lines += 1
+            longest = max(longest, len(line))
+        else:
+            torn = len(line)
+    return Extent(lines=lines, longest=longest, torn_bytes=torn)
+
+
+def cut_torn_line(path: Path) -> int:
+    """Remove what follows the last newline; returns the bytes dropped."""
+    with path.open("rb+") as file:
+        end = keep = file.seek(0, os.SEEK_END)
+        while keep:
+            start = max(0, keep - SLICE)
+            file.seek(start)
+            newline = file.read(keep - start).rfind(b"\n")
+            keep = start + newline + 1
+            if newline >= 0:
+                break
+        if keep < end:
+            file.truncate(keep)
+    return end - keep
+
+
+def is_locked(path: Path) -> bool:
+    """True while some process has the journal open for writing; a killed one has not."""
+    fd = _open(path)
+    try:
+        return not _lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _open_locked(path: Path) -> int:
+    fd = _open(path)
+    if _lock(fd):
+        return fd
+    os.close(fd)
+    raise StoreError(f"{path}: another process is writing this run; wait until it has ended")
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the journal cannot be opened: {error.strerror}; mend that or choose another folder"
+        ) from error
+
+
+def _lock(fd: int) -> bool:
+    """Take the lock that ends with the process; False: another has it. File systems without locks go without."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _read_lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise StoreError(f"{path}: the journal cannot be read: {error.strerror}") from error
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    return _first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _mend_texts(attempt: Attempt) -> Attempt:
+    """The same in strings that UTF-8 can carry: surrogate pairs joined, lone halves replaced by U+FFFD."""
+    texts = ((name, value) for name, value in msgspec.structs.asdict(attempt).items() if isinstance(value, str))
+    mended = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name, text in texts}
+    return msgspec.structs.replace(attempt, **mended)

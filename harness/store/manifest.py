@@ -1,0 +1,124 @@
+"""The manifest: what a run is, where and with what it was made, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import msgspec
+
+from harness import __version__
+from harness.catalog.target import Target
+from harness.clock import Origin, read_origin, utc_from_ns
+from harness.store.attempt import SCHEMA_VERSION
+from harness.store.finding import Finding
+from harness.suite.schema import Suite
+
+State = Literal["running", "complete", "interrupted", "failed"]
+
+RECORDED_PACKAGES = (
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "anthropic",
+    "bedrock-models",
+    "botocore",
+    "duckdb",
+    "genai-prices",
+    "httptools",
+    "httpx",
+    "httpx2",
+    "matplotlib",
+    "msgspec",
+    "numpy",
+    "scipy",
+    "uvloop",
+)
+"""Packages whose version may change a figure."""
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine, without the names of it and of its users."""
+
+    system: str
+    machine: str
+    cpus: int
+    python: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """`manifest.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    """The folder's name: UTC time, suite, short id."""
+    state: State
+    simulated: bool
+    endpoint: str
+    suite: str
+    suite_digest: str
+    seed: int
+    targets: tuple[Target, ...]
+    origin_utc_ns: int
+    origin_monotonic_ns: int
+    planned: int | None
+    """Requests of the plan, warm-up included. None: bounded by time alone."""
+    attempts: int | None = None
+    """Rows of `attempts.parquet`. None: not written."""
+    loop_lag: dict[str, float] | None = None
+    """Quantiles of the event loop's lag and the CPU share (`load.lag.LoopLag`'s fields). None: the run was killed."""
+    findings: tuple[Finding, ...] = ()
+    host: Host
+    versions: dict[str, str]
+    """Package → version; packages that are not installed are left out."""
+
+
+def new_manifest(suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None) -> Manifest:
+    """A run that starts now: reads both clocks and gives the run its id."""
+    origin = read_origin()
+    return Manifest(
+        run_id=make_run_id(suite.name, origin),
+        state="running",
+        simulated=simulated,
+        endpoint=endpoint,
+        suite=suite.name,
+        suite_digest=suite.digest,
+        seed=seed,
+        targets=suite.targets,
+        origin_utc_ns=origin.utc_ns,
+        origin_monotonic_ns=origin.monotonic_ns,
+        planned=planned,
+        host=read_host(),
+        versions=read_versions(),
+    )
+
+
+def make_run_id(suite: str, origin: Origin) -> str:
+    """`20261122T024500Z-quickstart-a1b2c3`: sorts by time, safe as a folder's name, unique."""
+    slug = re.sub(r"[^a-z0-9]+", "-", suite.lower()).strip("-")[:40] or "suite"
+    return f"{utc_from_ns(origin.utc_ns):%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(3)}"
+
+
+def read_host() -> Host:
+    """This machine."""
+    return Host(
+        system=f"{platform.system()} {platform.release()}",
+        machine=platform.machine(),
+        cpus=os.cpu_count() or 1,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+    )
+
+
+def read_versions() -> dict[str, str]:
+    """Versions of the harness and of the packages that shape its figures."""
+    versions = {"harness": __version__, "python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,142 @@
+"""Rows to Parquet: JSON lines in, a file with exactly the row type's columns out, read back before it counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import duckdb
+import msgspec
+
+from harness.errors import StoreError
+
+TYPES: dict[Any, str] = {
+    str: "VARCHAR",
+    int: "BIGINT",
+    float: "DOUBLE",
+    bool: "BOOLEAN",
+    list[int]: "BIGINT[]",
+}
+ROW_GROUP_BYTES = 8_000_000
+"""Text is what makes a row big, so row groups are cut by bytes: the writer holds one of them in memory."""
+SMALLEST_OBJECT = 16 * 1024 * 1024
+"""DuckDB's own default for the longest JSON line; longer ones are allowed when they occur."""
+
+
+def column_types(row: type[msgspec.Struct]) -> dict[str, str]:
+    """Column → DuckDB type, in the order of the row type's fields. `X | None` is X: every column may be null."""
+    return {name: TYPES[_without_none(hint)] for name, hint in get_type_hints(row).items()}
+
+
+def write_parquet(
+    row: type[msgspec.Struct],
+    sources: Sequence[Path],
+    target: Path,
+    *,
+    longest_line: int = 0,
+    earlier: Path | None = None,
+    key: str | None = None,
+) -> int:
+    """Turn JSON lines into `target` and return the number of its rows; `target` appears whole or not at all.
+
+    `earlier`: a Parquet file of the same rows whose rows are kept where their `key` is not in the sources. The memory
+    used does not depend on the number of rows. StoreError when the disk is full or a line does not fit the types.
+    """
+    columns = column_types(row)
+    lines = _select_lines(columns, sources, max(longest_line + 1, SMALLEST_OBJECT))
+    rows = lines
+    if earlier is not None and key is not None:
+        known = f"SELECT {key} FROM ({lines})"
+        rows += f" UNION ALL SELECT {_names(columns)} FROM {_file(earlier)} WHERE {key} NOT IN ({known})"
+    partial = target.with_name(f"{target.name}.partial")
+    with _connect(target) as connection, _removed_on_error(partial):
+        connection.execute(
+            f"COPY ({rows}) TO {quote(str(partial))}"
+            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
+        )
+        count = _read_back(connection, partial, columns)
+    os.replace(partial, target)
+    return count
+
+
+def count_rows(path: Path, *distinct: str) -> list[int]:
+    """Rows of a Parquet file, then the distinct values of each SQL expression among them."""
+    counts = ", ".join(["count(*)", *(f"count(DISTINCT {expression})" for expression in distinct)])
+    with _connect(path) as connection:
+        row = connection.execute(f"SELECT {counts} FROM {_file(path)}").fetchone()
+    assert row is not None
+    return [int(count) for count in row]
+
+
+def quote(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _without_none(hint: Any) -> Any:
+    others = [each for each in get_args(hint) if each is not type(None)]
+    return others[0] if type(None) in get_args(hint) and len(others) == 1 else hint
+
+
+def _names(columns: dict[str, str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _file(path: Path) -> str:
+    return f"read_parquet({quote(str(path.resolve()))})"
+
+
+def _select_lines(columns: dict[str, str], sources: Sequence[Path], longest: int) -> str:
+    """A SELECT over all sources; without any, one that gives the columns and no rows."""
+    if not any(source.stat().st_size for source in sources):
+        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
+        return f"SELECT {empty} WHERE false"
+    files = "[" + ", ".join(quote(str(source.resolve())) for source in sources) + "]"
+    kinds = "{" + ", ".join(f"{quote(name)}: {quote(kind)}" for name, kind in columns.items()) + "}"
+    return (
+        f"SELECT {_names(columns)} FROM read_json({files}, format = 'newline_delimited',"
+        f" columns = {kinds}, maximum_object_size = {longest})"
+    )
+
+
+def _read_back(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> int:
+    """Rows of a file just written, once its columns were found to be the ones asked for."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {_file(path)}").fetchall()
+    found = {name: kind for name, kind, *_ in described}
+    if list(found.items()) != list(columns.items()):
+        raise StoreError(f"{path}: came back with other columns than were written: {found}")
+    row = connection.execute(f"SELECT count(*) FROM {_file(path)}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB on one thread, so that it holds one read buffer and one row group; its errors become StoreErrors."""
+    spill = target.with_name(".spill")
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "preserve_insertion_order": False,
+        "temp_directory": str(spill),
+    }
+    try:
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET enable_progress_bar = false")  # it would write to stdout
+            yield connection
+    except duckdb.Error as error:
+        raise StoreError(f"{target}: cannot be written or read: {error}") from error
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

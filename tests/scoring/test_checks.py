@@ -1,0 +1,90 @@
+"""Checks become scorers, and every mistake in one is told with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from harness.errors import SuiteError
+from harness.scoring import SCORERS, load_scorer, scorer_names
+from harness.scoring.checks import check_mistakes, check_schemas, make_scorer
+from harness.suite.schema import Check, Message, Prompt, Suite
+
+
+def make_prompt(kind: str, params: dict[str, Any], expect: str | None = None) -> Prompt:
+    check = Check(type=kind, params=params)
+    return Prompt(id="p", messages=(Message(role="user", content="?"),), expect=expect, checks=(check,))
+
+
+def find(kind: str, params: dict[str, Any], expect: str | None = None) -> list[tuple[str, str]]:
+    good = make_prompt("exact", {}, "yes")
+    prompts = (good, make_prompt(kind, params, expect))
+    suite = Suite(name="s", digest="", endpoint="simulator", targets=(), prompts=prompts)
+    told = []
+    for mistake in check_mistakes(suite):
+        assert mistake.path[:4] == ("prompts", 1, "checks", 0)
+        told.append((".".join(str(step) for step in mistake.path[4:]), mistake.message))
+    return told
+
+
+def test_good_checks_have_no_mistakes() -> None:
+    assert find("exact", {"expect": "x"}) == []
+    assert find("numeric", {"tolerance": 1}, expect="5") == []
+    assert find("contains", {"expect": ["a", "b"], "mode": "any"}) == []
+    assert find("regex", {"pattern": "a+", "flags": "im"}) == []
+    assert find("json_schema", {"schema": {"type": "object"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "expect", "where", "message"),
+    [
+        ("exakt", {}, "x", "type", "did you mean 'exact'?"),
+        ("exact", {}, None, "", "check 'exact' needs 'expect'; give it here or as the prompt's `expect`"),
+        ("exact", {"expekt": "x"}, "x", "expekt", "unknown key 'expekt'; did you mean 'expect'?"),
+        ("exact", {"expect": 5}, None, "expect", "expected text, got int; put it in quotes"),
+        ("exact", {"expect": ""}, None, "expect", "length >= 1"),
+        ("contains", {"expect": ["a", 5]}, None, "expect.1", "expected text, got int; put it in quotes"),
+        ("contains", {"expect": "a", "mode": "some"}, None, "mode", "some"),
+        ("regex", {}, "x", "", "check 'regex' needs 'pattern'"),
+        ("regex", {"pattern": "(a"}, None, "", "is no regular expression: missing )"),
+        ("regex", {"pattern": "a", "flags": "q"}, None, "flags", "imsx"),
+        ("numeric", {}, "twelve", "", "no number in 'twelve'"),
+        ("numeric", {"expect": 1, "tolerance": -1}, None, "tolerance", ">= 0"),
+        ("numeric", {"expect": float("inf")}, None, "", "no finite number"),
+        ("json_schema", {}, None, "", "check 'json_schema' needs 'schema'"),
+        ("json_schema", {"schema": {"type": "objekt"}}, None, "", "not a JSON Schema at $.type"),
+        ("json_schema", {"schema": {"$ref": "http://127.0.0.1:9/x.json"}}, None, "", "is not in the schema"),
+        ("json_schema", {"schema": {"$ref": "#/$defs/none"}}, None, "", "is not in the schema"),
+    ],
+)
+def test_a_bad_check_is_told(kind: str, params: dict[str, Any], expect: str | None, where: str, message: str) -> None:
+    [(place, told)] = find(kind, params, expect)
+    assert place == where
+    assert message in told
+
+
+def test_all_mistakes_of_a_check_are_told_at_once() -> None:
+    assert len(find("regex", {"paternn": "a", "flag": "i"})) == 3
+
+
+def test_a_bad_check_makes_no_scorer() -> None:
+    prompt = make_prompt("exact", {})
+    with pytest.raises(SuiteError, match="prompt 'p': check: check 'exact' needs 'expect'"):
+        make_scorer(prompt.checks[0], prompt)
+
+
+def test_every_scorer_has_a_schema_that_is_one() -> None:
+    schemas = check_schemas()
+    assert list(schemas) == scorer_names() == list(SCORERS)
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+        assert schema["additionalProperties"] is False
+    assert schemas["regex"]["required"] == ["pattern"]
+    assert schemas["exact"]["required"] == []
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_scorer_of_the_table_can_be_loaded(name: str) -> None:
+    assert load_scorer(name).__doc__

@@ -1,0 +1,195 @@
+"""Scoring a stored run: every measured request gets its rows, and scoring again gives the same ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness import scoring
+from harness.errors import StoreError, SuiteError
+from harness.scoring.score import score_run
+from harness.scoring.scorer import Outcome
+from harness.store.attempt import Attempt
+from harness.store.manifest import new_manifest
+from harness.store.query import connect
+from harness.store.run_folder import RunFolder, create_run
+from harness.store.score import Score
+from harness.suite.schema import Check, Message, Prompt, Suite
+
+StoredRun = Callable[..., tuple[RunFolder, Suite]]
+
+
+class Odd(msgspec.Struct, frozen=True):
+    """A scorer of another package that misbehaves as its `how` says."""
+
+    how: str
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        match self.how:
+            case "raises":
+                raise KeyError(answer)
+            case "hangs":
+                await asyncio.Event().wait()
+            case "surrogate":
+                return Outcome(value=0.5, passed=True, reason="\ud800" * 1000, cost_usd=0.25)
+        return Outcome(value=1.0, passed=True)
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(scoring.SCORERS, "odd", f"{__name__}:Odd")
+    monkeypatch.setattr("harness.scoring.load_scorer", lambda name: Odd)
+    monkeypatch.setattr("harness.scoring.checks.load_scorer", lambda name: Odd)
+
+
+@pytest.fixture
+def stored_run(tmp_path: Path) -> StoredRun:
+    """`stored_run([check, …], attempt(…), …)`: a finished run of one prompt, `p`, with these checks."""
+
+    def store(checks: list[Check], *attempts: dict[str, Any]) -> tuple[RunFolder, Suite]:
+        prompt = Prompt(id="p", messages=(Message(role="user", content="?"),), expect="Paris", checks=tuple(checks))
+        suite = Suite(name="s", digest="d", endpoint="simulator", targets=(), prompts=(prompt,))
+        run = create_run(
+            tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
+        )
+        rows = [make_attempt(**each) for each in attempts]
+        run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(rows))
+        run.finalise("complete")
+        return run, suite
+
+    return store
+
+
+def make_attempt(request: str, text: str | None = None, **changed: Any) -> Attempt:
+    values: dict[str, Any] = {
+        "run_id": "r",
+        "request_id": request,
+        "attempt_id": f"{request}-{changed.get('try_no', 1)}",
+        "try_no": 1,
+        **dict.fromkeys(("target", "base_model", "model_id", "routing", "api", "client", "region"), "x"),
+        "stream": True,
+        "prompt_id": "p",
+        "repeat": 0,
+        "phase": "measure",
+        "due_ns": 0,
+        "ok": text is not None,
+        "text": text,
+    }
+    return Attempt(**{**values, **changed})
+
+
+def read(run: RunFolder) -> list[Score]:
+    with closing(connect([run])) as connection:
+        found = connection.execute("SELECT * EXCLUDE (run_id) FROM scores ORDER BY request_id, scorer")
+        names = [column[0] for column in found.description or ()]
+        return [Score(**dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+
+EXACT = Check(type="exact")
+LONG = Check(type="regex", params={"pattern": ".{6}"})
+
+
+async def test_every_check_of_an_answer_gives_a_row(stored_run: StoredRun) -> None:
+    run, suite = stored_run([EXACT, LONG], {"request": "0-0", "text": "Paris."}, {"request": "0-1", "text": "Lyon"})
+    assert await score_run(run, suite) == 4
+    assert [(each.request_id, each.scorer, each.value, each.passed) for each in read(run)] == [
+        ("0-0", "exact", 1.0, True),
+        ("0-0", "regex", 1.0, True),
+        ("0-1", "exact", 0.0, False),
+        ("0-1", "regex", 0.0, False),
+    ]
+    assert read(run)[2].reason == "expected 'Paris', got 'Lyon'"
+
+
+async def test_a_failed_request_is_a_failed_answer(stored_run: StoredRun) -> None:
+    run, suite = stored_run([EXACT, LONG], {"request": "0-0", "error_kind": "throttled"})
+    await score_run(run, suite)
+    assert read(run) == [
+        Score(request_id="0-0", scorer=name, value=0.0, passed=False, reason="request failed: throttled")
+        for name in ("exact", "regex")
+    ]
+
+
+async def test_the_last_attempt_is_the_one_that_counts(stored_run: StoredRun) -> None:
+    failed = {"request": "0-0", "error_kind": "throttled"}
+    run, suite = stored_run([EXACT], failed, {"request": "0-0", "text": "Paris", "try_no": 2})
+    await score_run(run, suite)
+    assert [each.passed for each in read(run)] == [True]
+
+
+async def test_warm_up_and_cancelled_requests_are_not_scored(stored_run: StoredRun) -> None:
+    run, suite = stored_run(
+        [EXACT],
+        {"request": "0-0", "text": "Paris", "phase": "warmup"},
+        {"request": "1-0", "error_kind": "cancelled"},
+    )
+    assert await score_run(run, suite) == 0
+    assert read(run) == []
+
+
+async def test_prompts_without_checks_have_no_rows(stored_run: StoredRun) -> None:
+    run, suite = stored_run([], {"request": "0-0", "text": "Paris"})
+    assert await score_run(run, suite) == 0
+
+
+async def test_an_empty_answer_is_scored(stored_run: StoredRun) -> None:
+    run, suite = stored_run([EXACT], {"request": "0-0", "ok": True})
+    await score_run(run, suite)
+    assert [each.reason for each in read(run)] == ["expected 'Paris', got ''"]
+
+
+@pytest.mark.usefixtures("odd")
+async def test_a_scorer_that_raises_leaves_the_answer_unscored(stored_run: StoredRun) -> None:
+    run, suite = stored_run([Check(type="odd", params={"how": "raises"})], {"request": "0-0", "text": "Paris"})
+    await score_run(run, suite)
+    [row] = read(run)
+    assert (row.value, row.passed, row.reason) == (None, None, "scorer broke: KeyError: 'Paris'")
+
+
+@pytest.mark.usefixtures("odd")
+async def test_a_scorer_that_hangs_leaves_the_answer_unscored(
+    stored_run: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.scoring.score.TIMEOUT_S", 0.01)
+    run, suite = stored_run([Check(type="odd", params={"how": "hangs"})], {"request": "0-0", "text": "Paris"})
+    await score_run(run, suite)
+    [row] = read(run)
+    assert (row.passed, row.reason) == (None, "scorer broke: TimeoutError: took more than 0.01 s")
+
+
+@pytest.mark.usefixtures("odd")
+async def test_a_reason_is_kept_short_and_writable(stored_run: StoredRun) -> None:
+    run, suite = stored_run([Check(type="odd", params={"how": "surrogate"})], {"request": "0-0", "text": "Paris"})
+    await score_run(run, suite)
+    assert read(run) == [Score(request_id="0-0", scorer="odd", value=0.5, passed=True, reason="?" * 300, cost_usd=0.25)]
+
+
+async def test_scoring_again_gives_the_same_scores(stored_run: StoredRun) -> None:
+    answers = [{"request": f"{n}-0", "text": "Paris" if n % 3 else "\0 \x1b[31m{", "due_ns": n} for n in range(200)]
+    run, suite = stored_run([EXACT, Check(type="json_schema", params={"schema": {}})], *answers)
+    assert await score_run(run, suite) == 400
+    first = read(run)
+    assert await score_run(run, suite) == 400
+    assert read(run) == first
+    assert {path.name for path in run.path.iterdir()} == {
+        "manifest.json", "suite.yaml", "attempts.parquet", "scores.parquet"
+    }  # fmt: skip
+
+
+async def test_a_suite_that_is_not_the_runs_own_is_told(stored_run: StoredRun) -> None:
+    run, suite = stored_run([EXACT], {"request": "0-0", "text": "Paris", "prompt_id": "q"})
+    with pytest.raises(StoreError, match="prompt 'q', which its suite has not"):
+        await score_run(run, suite)
+
+
+async def test_a_check_that_cannot_be_made_is_told_before_anything_is_scored(stored_run: StoredRun) -> None:
+    run, suite = stored_run([Check(type="exakt")], {"request": "0-0", "text": "Paris"})
+    with pytest.raises(SuiteError, match="did you mean 'exact'"):
+        await score_run(run, suite)
+    assert not run.scores_path.exists()
