@@ -1,0 +1,58 @@
+"""The embedded Bedrock as a child process, for as long as a run needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from harness.errors import EndpointError
+from harness.suite.schema import Suite
+
+READY_WITHIN_S = 30.0
+
+
+@asynccontextmanager
+async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
+    """Start `harness simulate` with the suite's answer key; gives its URL, and ends it on leaving.
+
+    The child watches its standard input, so that it ends with this process whatever happens to it.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        key = Path(folder) / "answers.json"
+        write_answer_key(suite, key)
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
+            *("--seed", str(seed), "--answer-key", str(key)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run, which lets its requests finish first
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                line = await child.stdout.readline()
+            if not line:
+                raise EndpointError("the embedded Bedrock did not start; run `harness simulate` to see why")
+            yield json.loads(line)["url"]
+        finally:
+            child.stdin.close()
+            await child.wait()
+
+
+def write_answer_key(suite: Suite, path: Path) -> Path:
+    """Write what the simulator may know of the suite: digest of each prompt → reference answer."""
+    from harness.simulator.answers import prompt_digest
+
+    key = {
+        prompt_digest(prompt.messages[-1].content): {"answer": prompt.expect}
+        for prompt in suite.prompts
+        if prompt.expect is not None
+    }
+    path.write_text(json.dumps(key), encoding="utf-8")
+    return path

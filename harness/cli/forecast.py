@@ -1,0 +1,45 @@
+"""`harness run --dry-run`: says what a run would do and cost."""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.suite.schema import Suite
+
+
+def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
+    """Print the forecast of a suite; nothing is sent."""
+    from harness.load.forecast import forecast
+
+    found = forecast(suite, seed=seed)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    if found is None:
+        print(f"{suite.name}: as many requests as fit into {suite.load.duration_s:g} s; nothing was sent")
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("target", "requests", "input tokens", "output tokens", "cost"):
+        table.add_column(heading, justify="left" if heading == "target" else "right", overflow="fold")
+    for each in found.targets:
+        table.add_row(
+            Text(each.target),
+            f"{each.requests:,}",
+            f"~{each.input_tokens:,}",
+            f"≤{each.output_tokens_at_most:,}",
+            _at_most(each.cost_usd_at_most),
+        )
+    Console().print(table)
+    budget = "" if suite.budget_usd is None else f" (budget ${suite.budget_usd:g})"
+    print(
+        f"{suite.name}: {found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
+        f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
+    )
+
+
+def _at_most(cost_usd: float | None) -> str:
+    return "unknown" if cost_usd is None else f"≤${cost_usd:.4f}"

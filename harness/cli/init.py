@@ -1,0 +1,39 @@
+"""`harness init`: a starter suite to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FOLDER = Path("suites")
+
+
+def init(name: Annotated[str, typer.Argument(help="The suite's name.", show_default=False)]) -> None:
+    """Write suites/NAME.yaml: a small suite with comments that runs on the simulator as it is.
+
+    \b
+    harness init support-triage
+    harness run suites/support-triage.yaml
+    """
+    from harness.suite.starter import starter_suite
+
+    text = starter_suite(name)
+    path = FOLDER / f"{name}.yaml"
+    _write_new(path, text)
+    typer.echo(f"{path} is written. Edit it, then:\n  harness validate {path}\n  harness run {path}")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; HarnessError where it is, or where none can be written."""
+    from harness.errors import HarnessError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise HarnessError(f"{error.filename} is there already; choose another name or remove it") from error
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,76 @@
+"""A suite as a command wants it: loaded with every room's checks, and changed by the command's options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from harness.endpoints import client_names, supports
+from harness.errors import HarnessError
+from harness.suite.digest import digest_suite
+from harness.suite.loader import load_suite
+from harness.suite.mistakes import Mistake
+from harness.suite.schema import Load, Suite
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True):
+    """What options change. None, or no targets: as the suite says."""
+
+    endpoint: str | None = None
+    targets: tuple[str, ...] = ()
+    repeats: int | None = None
+    budget_usd: float | None = None
+
+
+def load_checked(path: Path) -> Suite:
+    """The suite, every mistake told that any room would find in it (SuiteError)."""
+    from harness.scoring.checks import check_mistakes
+
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return load_suite(path, validators=[check_mistakes, client_mistakes], home_region=region)
+
+
+def client_mistakes(suite: Suite) -> Iterable[Mistake]:
+    """Clients that do not exist, and apis that a client does not speak."""
+    known = client_names()
+    for at, target in enumerate(suite.targets):
+        if target.client not in known:
+            yield Mistake(("targets", at, "client"), f"unknown client {target.client!r} (known: {', '.join(known)})")
+        elif not supports(target.client, target.api):
+            able = ", ".join(name for name in known if supports(name, target.api))
+            yield Mistake(
+                ("targets", at, "api"), f"client {target.client!r} does not speak api {target.api!r} (clients: {able})"
+            )
+
+
+def load_for_run(path: Path, overrides: Overrides) -> Suite:
+    """The suite with the options applied; its digest is that of what will run. HarnessError: a target it has not."""
+    suite = load_checked(path)
+    load: Load = suite.load
+    if overrides.repeats is not None:
+        load = msgspec.structs.replace(load, repeats=overrides.repeats)
+    suite = msgspec.structs.replace(
+        suite,
+        endpoint=overrides.endpoint or suite.endpoint,
+        load=load,
+        budget_usd=suite.budget_usd if overrides.budget_usd is None else overrides.budget_usd,
+    )
+    if overrides.targets:
+        suite = _only_targets(suite, overrides.targets)
+    return msgspec.structs.replace(suite, digest=digest_suite(suite))
+
+
+def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
+    known = [target.name for target in suite.targets]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the suite has {', '.join(known)}"
+            raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
+    targets = tuple(target for target in suite.targets if target.name in names)
+    baseline = suite.baseline if suite.baseline in names else None
+    return msgspec.structs.replace(suite, targets=targets, baseline=baseline)

@@ -1,0 +1,27 @@
+"""`harness report`: makes the reports of a run again, from what it stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder. Default: the latest under results/.", show_default=False)
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Grade, summarise and draw a run again; a run that was killed is finished from its journal.
+
+    \b
+    harness report
+    harness report results/20261122T024500Z-quickstart-a1b2c3
+    """
+    from harness.cli.finish import finish
+    from harness.store.run_folder import latest_run, open_run
+
+    path = run if run is not None else latest_run(Path("results")).path
+    raise typer.Exit(finish(open_run(path, recover=True), as_json=json_output))

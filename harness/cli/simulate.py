@@ -1,0 +1,81 @@
+"""`harness simulate`: the embedded Bedrock on its own."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import HarnessError
+
+
+def simulate(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 9000,
+    suite: Annotated[
+        Path | None, typer.Option(help="Answer this suite's prompts from its `expect` values.", show_default=False)
+    ] = None,
+    answer_key: Annotated[
+        Path | None, typer.Option(help="The same, from a JSON answer key.", show_default=False, hidden=True)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed: same answers and latencies.")] = 1,
+    throttle_rate: Annotated[float, typer.Option(help="Share of requests answered 429.", min=0, max=1)] = 0.0,
+    unavailable_rate: Annotated[float, typer.Option(help="Share of requests answered 503.", min=0, max=1)] = 0.0,
+    speed: Annotated[float, typer.Option(help="10 answers ten times quicker than the models do.", min=0.001)] = 1.0,
+    fixed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TTFT,GAP,CHUNKS",
+            help="The same timing for every stream, for benchmarks, e.g. 200ms,15ms,100.",
+            show_default=False,
+        ),
+    ] = None,
+    stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
+) -> None:
+    """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
+
+    It speaks InvokeModel, Converse and their streaming forms. Point a client at it with made-up credentials:
+
+    \b
+    harness simulate --suite suites/quickstart.yaml
+    harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:9000 python my_program.py
+
+    GET /_simulator/truth answers with the server's own time stamps of every request.
+    """
+    from harness.simulator.server import SimulatorOptions, serve
+
+    def announce(url: str) -> None:
+        print(json.dumps({"url": url}) if json_output else f"listening on {url} (Ctrl-C stops it)", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        if suite is not None:
+            from harness.cli.embedded import write_answer_key
+            from harness.cli.overrides import load_checked
+
+            answer_key = write_answer_key(load_checked(suite), Path(folder) / "answers.json")
+        options = SimulatorOptions(
+            port=port,
+            answer_key=answer_key,
+            seed=seed,
+            throttle_rate=throttle_rate,
+            unavailable_rate=unavailable_rate,
+            speed=speed,
+            fixed=None if fixed is None else read_fixed(fixed),
+            stop_with_stdin=stop_with_stdin,
+        )
+        serve(options, announce)
+
+
+def read_fixed(written: str) -> tuple[float, float, int]:
+    """`200ms,15ms,100` → TTFT and gap in seconds, number of chunks. HarnessError: anything else."""
+    from harness.suite.units import UnitError, parse_duration
+
+    try:
+        ttft, gap, chunks = written.split(",")
+        return parse_duration(ttft), parse_duration(gap), int(chunks)
+    except (UnitError, ValueError) as error:
+        raise HarnessError(f"--fixed {written}: {error}; write TTFT,GAP,CHUNKS, for example 200ms,15ms,100") from error

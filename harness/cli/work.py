@@ -1,0 +1,112 @@
+"""What `harness run` does once it has its suite: endpoint, load, store, reports, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from harness.cli.embedded import embedded_bedrock
+from harness.cli.finish import finish
+from harness.cli.interrupts import Interrupts
+from harness.endpoints.address import is_loopback
+from harness.load.plan import count_requests
+from harness.load.progress import Progress
+from harness.load.runner import Stop
+from harness.load.session import Job, open_lanes, run_load, start_progress
+from harness.report.live import show_progress
+from harness.store.finding import Finding
+from harness.store.journal import Journal
+from harness.store.manifest import Manifest, new_manifest
+from harness.store.run_folder import RunFolder, create_run
+from harness.suite.freeze import freeze_suite
+from harness.suite.schema import Suite
+
+INTERRUPTED = 130
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A load that is over, and whether Ctrl-C or SIGTERM ended it."""
+
+    folder: RunFolder
+    interrupted: bool
+
+
+def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
+    """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
+    for warning in suite.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not quiet:
+        for note in suite.notes:
+            print(f"note: {note}", file=sys.stderr)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sent = runner.run(_send(suite, out=out, seed=seed, quiet=quiet))
+    if sent is None:
+        return INTERRUPTED
+    code = finish(sent.folder, as_json=as_json)
+    return INTERRUPTED if sent.interrupted else code
+
+
+async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | None:
+    """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
+    progress, stop = start_progress(suite, seed=seed), Stop()
+    interrupts = Interrupts(stop)
+    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url) as lanes:
+        manifest = _manifest(suite, seed=seed)
+        folder = create_run(out, manifest, freeze_suite(suite))
+        job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
+        try:
+            with interrupts.watched():
+                async with Journal(folder.journal_path()) as journal, _shown(progress, suite, quiet=quiet):
+                    lag = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
+        except asyncio.CancelledError:
+            if interrupts.count < 2:
+                raise
+            print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
+            return None
+    folder.finalise(
+        "complete" if stop.why is None else "interrupted",
+        findings=[] if stop.why is None else [Finding(what=f"the run ended early: {stop.why}", remedy="run it again")],
+        loop_lag=msgspec.structs.asdict(lag),
+    )
+    return Sent(folder, interrupts.count > 0)
+
+
+@asynccontextmanager
+async def _endpoint(suite: Suite, *, seed: int) -> AsyncIterator[str]:
+    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+    if suite.endpoint != "simulator":
+        yield suite.endpoint
+        return
+    async with embedded_bedrock(suite, seed=seed) as url:
+        yield url
+
+
+def _manifest(suite: Suite, *, seed: int) -> Manifest:
+    counts = count_requests(suite, seed=seed)
+    return new_manifest(
+        suite,
+        endpoint=suite.endpoint,
+        simulated=suite.endpoint == "simulator" or is_loopback(suite.endpoint),
+        seed=seed,
+        planned=None if counts is None else sum(counts.values()),
+    )
+
+
+@asynccontextmanager
+async def _shown(progress: Progress, suite: Suite, *, quiet: bool) -> AsyncIterator[None]:
+    """Progress on stderr while inside, unless quiet."""
+    if quiet:
+        yield
+        return
+    async with asyncio.TaskGroup() as tasks:
+        showing = tasks.create_task(show_progress(progress, duration_s=suite.load.duration_s))
+        try:
+            yield
+        finally:
+            showing.cancel()

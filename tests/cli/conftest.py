@@ -1,0 +1,155 @@
+"""The real command in a process of its own, and an embedded Bedrock for it to talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+Harness = Callable[..., subprocess.CompletedProcess[str]]
+
+SUITE = """\
+suite: tiny
+targets:
+  - {model: claude-haiku-4-5, routing: global, api: converse, client: aioboto3}
+  - {model: claude-sonnet-4-6, routing: us, api: invoke, client: anthropic}
+  - {model: claude-sonnet-4-6, routing: us, api: invoke, client: aioboto3, stream: false, label: whole}
+load: {concurrency: 2, repeats: 2, warmup: 1}
+prompts:
+  - {id: france, prompt: Capital of France? One word., expect: Paris, tags: [facts]}
+  - {id: sum, prompt: What is 2 + 3?, expect: "5", checks: [{type: numeric}], tags: [arithmetic]}
+  - {id: sea, prompt: The largest ocean? One word., expect: Pacific, checks: [{type: contains}], tags: [facts]}
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The user's environment without anything of AWS in it, and an eighty-column page."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANTHROPIC_"))}
+    return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
+
+
+def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """`harness ARGUMENTS` in a folder, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    """Run `harness ARGUMENTS` in the test's own folder."""
+    return partial(run_harness, tmp_path)
+
+
+@pytest.fixture
+def start_harness(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `harness ARGUMENTS` in the test's own folder; what still runs at the end is killed."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "harness", *map(str, arguments)],
+                cwd=tmp_path,
+                env=environment(**more),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(child)
+            stack.callback(child.kill)
+            return child
+
+        yield start
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """A suite of three prompts and three targets: both apis, both clients, streaming and not."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+class Bedrock:
+    """A simulator in a process of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def truth(self) -> list[dict[str, Any]]:
+        """What the server itself stamped of every request since the last call."""
+        with urllib.request.urlopen(f"{self.url}/_simulator/truth?reset") as answer:
+            requests: list[dict[str, Any]] = json.load(answer)["requests"]
+            return requests
+
+
+@contextmanager
+def start_bedrock(folder: Path, *more: str) -> Iterator[Bedrock]:
+    """`harness simulate` with the tiny suite's answers."""
+    (folder / "tiny.yaml").write_text(SUITE)
+    command = [sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"]
+    with subprocess.Popen(
+        [*command, "--suite", "tiny.yaml", *more],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        try:
+            yield Bedrock(json.loads(child.stdout.readline())["url"])
+        finally:
+            child.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bedrock]:
+    """An embedded Bedrock, quick enough for a test and slow enough that this client is not its bottleneck."""
+    with start_bedrock(tmp_path_factory.mktemp("bedrock"), "--speed", "2") as running:
+        yield running
+
+
+@pytest.fixture
+def make_bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bedrock]]:
+    """`make_bedrock("--throttle-rate", "0.5")`: another one, with options of `harness simulate`."""
+    with ExitStack() as stack:
+        yield lambda *more: stack.enter_context(start_bedrock(tmp_path_factory.mktemp("bedrock"), *more))
+
+
+class Finished(NamedTuple):
+    """A run of the tiny suite that is over."""
+
+    folder: Path
+    stdout: str
+    stderr: str
+    truth: dict[str, dict[str, Any]]
+    """The server's own stamps, by the request id that it gave."""
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Finished:
+    """One run of the tiny suite, with seed 3."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(SUITE)
+    bedrock.truth()
+    done = run_harness(folder, "run", "tiny.yaml", "--endpoint", bedrock.url, "--seed", "3", "--quiet")
+    assert (0, "") == (done.returncode, done.stderr)
+    (run,) = (folder / "results").iterdir()
+    return Finished(run, done.stdout, done.stderr, {each["request_id"]: each for each in bedrock.truth()})

@@ -1,0 +1,96 @@
+"""A user's mistakes: one clear message each, exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import SuiteError
+from harness.suite.loader import load_suite
+
+IN_THE_SUITE = {
+    "bad YAML": ("suite: tiny", "suite: [tiny", "expected ',' or ']'"),
+    "an unknown key": ("repeats: 2", "repeat: 2", "unknown key 'repeat'; did you mean 'repeats'?"),
+    "an unknown model": ("claude-haiku-4-5", "claude-haiku-4-6", "claude-haiku-4-5"),
+    "a routing that is not offered": ("routing: global", "routing: mars", "'mars' is not offered for claude-haiku-4-5"),
+    "a client that does not exist": ("client: anthropic", "client: curl", "unknown client 'curl'"),
+    "a client that does not speak the api": (
+        "api: invoke, client: anthropic",
+        "api: converse, client: anthropic",
+        "client 'anthropic' does not speak api 'converse'",
+    ),
+    "an unknown check": ("type: numeric", "type: numerical", "numeric"),
+    "a dataset that cannot be read": ("prompts:", "dataset: nowhere.csv\nprompts:", "nowhere.csv"),
+}
+
+
+@pytest.mark.parametrize("what", IN_THE_SUITE)
+def test_a_mistake_in_the_suite_is_told_with_its_line(harness: Any, suite: Path, what: str) -> None:
+    right, wrong, told = IN_THE_SUITE[what]
+    suite.write_text(suite.read_text().replace(right, wrong, 1))
+    done = harness("run", "tiny.yaml")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert re.match(r"error: (tiny\.yaml|nowhere\.csv):\d+: ", done.stderr)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_mistake_of_a_suite_is_told_at_once(harness: Any, suite: Path) -> None:
+    text = suite.read_text()
+    for what in ("an unknown key", "an unknown model", "an unknown check"):
+        right, wrong, _ = IN_THE_SUITE[what]
+        text = text.replace(right, wrong, 1)
+    suite.write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        load_suite(suite)
+    told = harness("run", suite).stderr.splitlines()
+    assert len(caught.value.mistakes) <= len(told)
+    assert 2 <= len(told)
+
+
+def test_a_suite_without_prompts_is_refused(harness: Any, suite: Path) -> None:
+    suite.write_text(suite.read_text().partition("prompts:")[0])
+    done = harness("run", suite)
+    assert 2 == done.returncode
+    assert "a suite without prompts" in done.stderr
+
+
+ON_THE_LINE = {
+    "a missing file": (["run", "nowhere.yaml"], "nowhere.yaml"),
+    "an endpoint that is no URL": (
+        ["run", "tiny.yaml", "--endpoint", "bedrock"],
+        "write for example http://127.0.0.1:9000",
+    ),
+    "an endpoint without encryption": (["run", "tiny.yaml", "--endpoint", "http://example.com"], "use https://"),
+    "a target that the suite has not": (["run", "tiny.yaml", "--target", "whol"], "did you mean 'whole'?"),
+    "repeats below one": (["run", "tiny.yaml", "--repeats", "0"], "--repeats"),
+    "an unknown option": (["run", "tiny.yaml", "--repeat", "2"], "--repeats"),
+    "an unknown command": (["rnu"], "No such command 'rnu'"),
+    "a report on no run": (["report", "."], "no run is here"),
+    "a report where there are no runs": (["report"], "results"),
+    "a port in use or out of range": (["simulate", "--port", "99999"], "65535"),
+    "a timing that is none": (["simulate", "--fixed", "200,15,100"], "200ms,15ms,100"),
+}
+
+
+@pytest.mark.parametrize("what", ON_THE_LINE)
+def test_a_mistake_on_the_command_line_says_how_to_mend_it(harness: Any, suite: Path, what: str) -> None:
+    arguments, told = ON_THE_LINE[what]
+    done = harness(*arguments)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_credentials_a_run_against_aws_says_so_and_sends_nothing(
+    harness: Any, suite: Path, tmp_path: Path
+) -> None:
+    nowhere = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+    done = harness("run", suite, "--endpoint", "aws", **nowhere)
+    assert 2 == done.returncode
+    assert "credentials" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
