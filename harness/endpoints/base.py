@@ -87,13 +87,23 @@ CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")
 """The tape of the exchange that this task makes; how the hooks inside an SDK's HTTP layer find it."""
 
 
+READ_TIMEOUT_S = 3600.0
+"""An SDK's own limit on silence, far beyond the runner's deadlines: those are the ones that count."""
+
+KEEP_ALIVE_S = 12.0
+"""How long an idle connection is kept: well under the 20 s after which AWS closes it, so that none is used too late."""
+
+MADE_UP_KEY_ID = "MADEUPKEYID"
+MADE_UP_SECRET = "made-up-secret"
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """Where clients connect. `url` None: the Region's own AWS endpoint with the normal credential chain."""
 
     url: str | None = None
     region: str
     made_up_credentials: bool = False
-    """Loopback only: fixed fake keys, and AWS_BEARER_TOKEN_BEDROCK is not looked at."""
+    """Loopback only: fixed fake keys, no proxy, and no token or header of the user's environment is sent."""
     pool_size: int = 64
     """At least the number of exchanges that can be under way at once."""
     connect_timeout_s: float = 5.0
@@ -102,10 +112,15 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 class Client(Protocol):
     """Puts one request on the wire. Knows nothing of load, sets no deadline, retries nothing."""
 
-    async def __aenter__(self) -> Self: ...
+    async def __aenter__(self) -> Self:
+        """Pay what only the first call costs. EndpointError: no credentials, a profile that does not exist."""
+        ...
 
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def send(self, request: WireRequest, tape: Tape) -> None:
-        """Return when the exchange is over. Whatever the SDK raises comes out; `reply.read_tape` names it."""
+        """Return when the exchange is over, its end marked on the tape whichever way it ended.
+
+        Whatever the SDK raises comes out; `reply.read_tape` names it. May be cancelled at any moment.
+        """
         ...

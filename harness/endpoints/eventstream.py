@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from zlib import crc32
 
 import msgspec
 
 _PRELUDE = struct.Struct(">III")
+_LENGTHS = struct.Struct(">II")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _STRING = 7
@@ -34,20 +36,12 @@ class Frame(msgspec.Struct, frozen=True):
 
 def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
     """One frame with string headers, in the order given."""
-    head = b"".join(
-        bytes((len(name),)) + name.encode() + b"\x07" + _U16.pack(len(value)) + value.encode()
-        for name, value in headers.items()
-    )
-    lengths = struct.pack(">II", 16 + len(head) + len(payload), len(head))
-    body = lengths + _U32.pack(crc32(lengths)) + head + payload
-    return body + _U32.pack(crc32(body))
+    return _join(_encode_headers(headers), payload)
 
 
 def encode_event(event_type: str, payload: bytes) -> bytes:
     """A frame of `:message-type: event`, its headers in the order the service sends them."""
-    return encode_frame(
-        {":event-type": event_type, ":content-type": "application/json", ":message-type": "event"}, payload
-    )
+    return _join(_event_headers(event_type), payload)
 
 
 def encode_exception(exception_type: str, payload: bytes) -> bytes:
@@ -55,6 +49,25 @@ def encode_exception(exception_type: str, payload: bytes) -> bytes:
     return encode_frame(
         {":exception-type": exception_type, ":content-type": "application/json", ":message-type": "exception"}, payload
     )
+
+
+@lru_cache(maxsize=64)
+def _event_headers(event_type: str) -> bytes:
+    return _encode_headers({":event-type": event_type, ":content-type": "application/json", ":message-type": "event"})
+
+
+def _encode_headers(headers: dict[str, str]) -> bytes:
+    return b"".join(_encode_header(name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _encode_header(name: bytes, value: bytes) -> bytes:
+    return bytes((len(name),)) + name + bytes((_STRING,)) + _U16.pack(len(value)) + value
+
+
+def _join(headers: bytes, payload: bytes) -> bytes:
+    lengths = _LENGTHS.pack(16 + len(headers) + len(payload), len(headers))
+    body = b"".join((lengths, _U32.pack(crc32(lengths)), headers, payload))
+    return body + _U32.pack(crc32(body))
 
 
 class FrameDecoder:

@@ -1,0 +1,88 @@
+"""The tape's place in aiohttp: a session for aiobotocore that stamps what is sent and what arrives."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Self
+
+import aiohttp
+from aiobotocore.httpsession import AIOHTTPSession
+
+from harness.endpoints.base import CURRENT_TAPE, Tape
+
+
+class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
+    """aiobotocore's own HTTP session with a trace on it. The tape is that of the task that sends."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        await self._get_session(None)  # loads the CA certificates, tens of milliseconds
+        return self
+
+    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
+        session: aiohttp.ClientSession = await super()._get_session(proxy_url)
+        if _TRACE not in session.trace_configs:
+            session.trace_configs.append(_TRACE)
+        return session
+
+
+class _TapedContent:
+    """A response's body that puts every piece on the tape before it hands it on."""
+
+    __slots__ = ("_content", "_tape")
+
+    def __init__(self, content: aiohttp.StreamReader, tape: Tape) -> None:
+        self._content = content
+        self._tape = tape
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; all of them for −1, taped as they come."""
+        if size >= 0:
+            return self._take(await self._content.read(size))
+        pieces = []
+        while piece := self._take(await self._content.readany()):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def iter_chunks(self) -> Self:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[bytes, bool]:
+        piece, ended = await self._content.readchunk()
+        if not piece and not ended:
+            raise StopAsyncIteration
+        return self._take(piece), ended
+
+    def _take(self, piece: bytes) -> bytes:
+        if piece:
+            self._tape.add(piece)
+        return piece
+
+
+async def _on_sent(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+    CURRENT_TAPE.get().mark_sent()
+
+
+async def _on_head(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+) -> None:
+    tape, response = CURRENT_TAPE.get(), params.response
+    tape.mark_head(response.status, {name.lower(): value for name, value in response.headers.items()})
+    response.content = _TapedContent(response.content, tape)  # type: ignore[assignment]
+
+
+def _make_trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_chunk_sent.append(_on_sent)
+    trace.on_request_end.append(_on_head)
+    trace.freeze()
+    return trace
+
+
+_TRACE = _make_trace()

@@ -1,0 +1,183 @@
+"""Every way a request can fail, by name: tables from error codes, HTTP statuses and exceptions to one error kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from harness.endpoints.base import ErrorKind
+
+CODES: dict[str, ErrorKind] = {
+    "throttlingexception": "throttled",
+    "toomanyrequestsexception": "throttled",
+    "modelnotreadyexception": "unavailable",
+    "serviceunavailableexception": "unavailable",
+    "internalserverexception": "server_error",
+    "modeltimeoutexception": "model_timeout",
+    "modelerrorexception": "model_error",
+    "servicequotaexceededexception": "quota_exceeded",
+    "validationexception": "validation",
+    "accessdeniedexception": "access_denied",
+    "resourcenotfoundexception": "not_found",
+    "expiredtokenexception": "credentials",
+    "expiredtoken": "credentials",
+    "unrecognizedclientexception": "credentials",
+    "invalidclienttokenid": "credentials",
+    "invalidsignatureexception": "credentials",
+    "signaturedoesnotmatch": "credentials",
+    "incompletesignatureexception": "credentials",
+    "missingauthenticationtokenexception": "credentials",
+    "overloaded_error": "unavailable",
+    "rate_limit_error": "throttled",
+    "api_error": "server_error",
+    "timeout_error": "model_timeout",
+    "invalid_request_error": "validation",
+    "authentication_error": "credentials",
+    "permission_error": "access_denied",
+    "not_found_error": "not_found",
+}
+"""Error codes, lower-cased: HTTP errors and exception frames spell the same code in two cases.
+
+ModelStreamErrorException is left out on purpose: as an HTTP error its status says `model_error`, in a stream it is
+the plain `stream_error`.
+"""
+
+STATUSES: dict[int, ErrorKind] = {
+    400: "validation",
+    401: "credentials",
+    403: "access_denied",
+    404: "not_found",
+    408: "model_timeout",
+    413: "validation",
+    422: "validation",
+    424: "model_error",
+    429: "throttled",
+    500: "server_error",
+    502: "unavailable",
+    503: "unavailable",
+    504: "unavailable",
+    529: "unavailable",
+}
+"""HTTP statuses, for a code that is missing or not in `CODES`."""
+
+EXCEPTIONS: dict[str, ErrorKind] = {
+    "botocore.ConnectTimeoutError": "connect_timeout",
+    "httpx2.ConnectTimeout": "connect_timeout",
+    "botocore.NoCredentialsError": "credentials",
+    "botocore.PartialCredentialsError": "credentials",
+    "botocore.CredentialRetrievalError": "credentials",
+    "botocore.TokenRetrievalError": "credentials",
+    "botocore.SSOError": "credentials",
+    "botocore.NoAuthTokenError": "credentials",
+    "botocore.ParamValidationError": "validation",
+    "aiohttp.HttpProcessingError": "protocol",
+    "h11.RemoteProtocolError": "protocol",
+    "botocore.HTTPClientError": "connection",
+    "aiohttp.ClientError": "connection",
+    "httpx2.TransportError": "connection",
+    "anthropic.APIConnectionError": "connection",
+    "builtins.ConnectionError": "connection",
+}
+"""Exceptions by package and class, first match in this order along the whole chain of causes and base classes.
+
+Names, so that no SDK is imported to read an error.
+"""
+
+TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "protocol"})
+"""What the network did. Once headers are here, these mean that the body was cut."""
+
+MAX_MESSAGE = 500
+MAX_CODE = 100
+
+_SECRETS = re.compile(
+    r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
+    r"|\bbearer\s+\S+|\b(?:credential|signature)=\S+|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:ABSK|bedrock-api-key-)\S+"
+)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an exchange failed."""
+
+    kind: ErrorKind
+    code: str | None = None
+    message: str
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """The error bodies that occur: AWS's flat one in two spellings."""
+
+    message: str | None = None
+    Message: str | None = None
+    type: str | None = msgspec.field(default=None, name="__type")
+
+
+def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
+    """An HTTP answer that is no 2xx. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
+    said = _read_said(body)
+    code = clean((error_type or said.type or "").partition(":")[0].rpartition("#")[2], MAX_CODE) or None
+    kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
+    text = said.message or said.Message or body[: 4 * MAX_MESSAGE].decode(errors="replace")
+    return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
+
+
+def _kind_of_class(status: int) -> ErrorKind:
+    if 400 <= status < 500:
+        return "validation"
+    return "server_error" if 500 <= status < 600 else "protocol"
+
+
+def from_frame(headers: Mapping[str, str], payload: bytes) -> Failure | None:
+    """What an event stream frame says went wrong; None for an event."""
+    match headers.get(":message-type"):
+        case "event":
+            return None
+        case "exception":
+            return from_code(headers.get(":exception-type", ""), _read_said(payload).message or "")
+        case "error":
+            return from_code(headers.get(":error-code", ""), headers.get(":error-message", ""))
+        case other:
+            return Failure(kind="protocol", message=clean(f"a frame of message type {other!r}"))
+
+
+def from_code(code: str, message: str) -> Failure:
+    """An error inside a stream, by its code; `stream_error` when the code is not a known one."""
+    return Failure(
+        kind=CODES.get(code.lower(), "stream_error"), code=clean(code, MAX_CODE) or None, message=clean(message)
+    )
+
+
+def from_exception(error: BaseException) -> Failure:
+    """What a client raised, by the first row of `EXCEPTIONS` that its chain of causes holds; else `internal`."""
+    chain = list(_chain(error))
+    names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for each in chain for base in type(each).__mro__}
+    kind: ErrorKind = next((kind for name, kind in EXCEPTIONS.items() if name in names), "internal")
+    told = " < ".join(f"{type(each).__name__}: {each}".rstrip(": ") for each in chain[:2])
+    return Failure(kind=kind, code=clean(type(error).__name__, MAX_CODE), message=clean(told))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, its cause, and so on; a chain is short, so a loop in it is cut off by counting."""
+    at: BaseException | None = error
+    for _ in range(10):
+        if at is None:
+            return
+        yield at
+        at = at.__cause__ or at.__context__
+
+
+def _read_said(body: bytes) -> _Said:
+    try:
+        return msgspec.json.decode(body, type=_Said)
+    except msgspec.DecodeError:
+        return _Said()
+
+
+def clean(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Text from outside made fit for a record: no credential, valid UTF-8, at most `limit` characters.
+
+    AWS quotes the signed headers, session token included, when a signature does not match.
+    """
+    plain = text.encode(errors="replace").decode()
+    return _SECRETS.sub("[redacted]", plain)[:limit].strip()

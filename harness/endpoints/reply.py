@@ -1,0 +1,153 @@
+"""From a tape to a reply: the one place where the bytes of an exchange are read, the same for every client."""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.endpoints.base import ErrorKind, Tape, WireRequest
+from harness.endpoints.content import Content, Milliseconds, StreamFailure
+from harness.endpoints.dialect import DIALECTS, Dialect
+from harness.endpoints.eventstream import FrameDecoder, FrameError
+from harness.endpoints.failures import (
+    MAX_CODE,
+    TRANSPORT,
+    Failure,
+    clean,
+    from_code,
+    from_exception,
+    from_frame,
+    from_response,
+)
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or was not said.
+
+    `chunk_ns` holds the arrival of each non-empty piece of text, thinking or tool input; without streaming that is
+    the arrival of the whole body. `text` and `stop_reason` are the model's: hostile input. A reply that is not `ok`
+    keeps whatever had come until then.
+    """
+
+    ok: bool
+    text: str | None
+    chunk_ns: tuple[int, ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    stop_reason: str | None = None
+    server_latency_ms: float | None = None
+    server_first_byte_ms: float | None = None
+    http_status: int | None = None
+    aws_request_id: str | None = None
+    error_kind: ErrorKind | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def first_ns(self) -> int | None:
+        """Arrival of the first content chunk."""
+        return self.chunk_ns[0] if self.chunk_ns else None
+
+    @property
+    def last_ns(self) -> int | None:
+        """Arrival of the last content chunk."""
+        return self.chunk_ns[-1] if self.chunk_ns else None
+
+
+_REASONS: dict[ErrorKind, str] = {
+    "first_token_timeout": "nothing of the answer had arrived by the first-token deadline",
+    "total_timeout": "the answer was not complete by the total deadline",
+    "cancelled": "the run was stopped before the answer was complete",
+}
+
+
+def read_tape(
+    request: WireRequest, tape: Tape, *, error: BaseException | None = None, reason: ErrorKind | None = None
+) -> Reply:
+    """Read what arrived and name what went wrong, if anything did.
+
+    `error` is what the client raised. `reason` says that the exchange was cut off by the harness itself
+    (`first_token_timeout`, `total_timeout`, `cancelled`) and then is the error kind.
+    """
+    content = Content()
+    failure = _find_failure(request, tape, content, error)
+    if reason is not None:
+        failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
+    return Reply(
+        ok=failure is None,
+        text="".join(content.texts) if content.texts or content.complete else None,
+        chunk_ns=tuple(content.chunk_ns),
+        input_tokens=content.input_tokens,
+        output_tokens=content.output_tokens,
+        cache_read_tokens=content.cache_read_tokens,
+        cache_write_tokens=content.cache_write_tokens,
+        stop_reason=content.stop_reason,
+        server_latency_ms=content.latency_ms if content.latency_ms is not None else _latency_header(tape),
+        server_first_byte_ms=content.first_byte_ms,
+        http_status=tape.status,
+        aws_request_id=clean(tape.headers.get("x-amzn-requestid", ""), MAX_CODE) or None,
+        error_kind=failure.kind if failure else None,
+        error_code=failure.code if failure else None,
+        error_message=failure.message if failure else None,
+    )
+
+
+def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:
+    """Fold the tape into `content` and say what went wrong: the tape's word goes before the client's exception."""
+    raised = from_exception(error) if error is not None else None
+    if tape.status is None:
+        return raised or Failure(kind="internal", message="the client returned without an answer")
+    if not 200 <= tape.status < 300:
+        return from_response(tape.status, tape.headers.get("x-amzn-errortype"), b"".join(tape.pieces))
+    if raised is not None and raised.kind in TRANSPORT:
+        raised = msgspec.structs.replace(raised, kind="stream_truncated" if request.stream else "connection")
+        if not request.stream:
+            return raised
+    elif raised is not None:
+        raised = msgspec.structs.replace(raised, kind="internal")
+    return _read_body(request, tape, content) or raised or _require_end(request, content)
+
+
+def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | None:
+    """Fold the body; what it says went wrong, None when it says nothing."""
+    dialect = DIALECTS[request.api]
+    try:
+        if request.stream:
+            return _read_stream(dialect, tape, content)
+        dialect.read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
+    except StreamFailure as failure:
+        return from_code(failure.code, failure.message)
+    except (FrameError, msgspec.DecodeError) as error:
+        return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
+    return None
+
+
+def _read_stream(dialect: Dialect, tape: Tape, content: Content) -> Failure | None:
+    """Fold every frame, each with the stamp of the piece that completed it."""
+    decoder = FrameDecoder()
+    for at_ns, piece in zip(tape.stamps, tape.pieces, strict=True):
+        for frame in decoder.feed(piece):
+            failure = from_frame(frame.headers, frame.payload)
+            if failure is not None:
+                return failure
+            dialect.read_event(frame.headers.get(":event-type", ""), frame.payload, at_ns, content)
+    if decoder.pending:
+        content.complete = False
+    return None
+
+
+def _require_end(request: WireRequest, content: Content) -> Failure | None:
+    """A body that ends cleanly may still be half an answer: only the terminal event says that it is whole."""
+    if content.complete:
+        return None
+    terminal = DIALECTS[request.api].TERMINAL
+    return Failure(kind="stream_truncated", message=f"the stream ended without a whole `{terminal}` event")
+
+
+def _latency_header(tape: Tape) -> float | None:
+    """InvokeModel without streaming gives its latency in a header, ms."""
+    try:
+        return msgspec.convert(tape.headers["x-amzn-bedrock-invocation-latency"], Milliseconds, strict=False)
+    except (KeyError, msgspec.ValidationError):
+        return None
