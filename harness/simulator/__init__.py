@@ -1,0 +1,1 @@
+"""An embedded Bedrock on loopback."""

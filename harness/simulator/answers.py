@@ -1,0 +1,186 @@
+"""What the models say: right answers from an answer key, wrong ones as often as their skill has it, else filler text.
+
+The answer key is a JSON file `{"<prompt_digest>": {"answer": "Paris"}}`, written by whoever knows the right answers.
+A token is taken to be four characters, here and in every count of tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from harness.errors import EndpointError
+
+CHARS_PER_TOKEN = 4
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_EVASIONS = ("unclear", "I am not sure.", "N/A", "?")
+_FILLER = (
+    "the measure of a queue is how long its last guest waits while every clock in the hall keeps honest time and no "
+    "ledger forgets what was owed so we count twice write once then compare both sheets before anyone calls it done"
+)
+_FILLER_TOKENS = (40, 320)
+
+
+class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The right answer to one prompt."""
+
+    answer: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model says to one prompt. `stop_reason` in the words of both apis."""
+
+    text: str
+    output_tokens: int
+    stop_reason: str
+    stop_sequence: str | None = None
+
+
+def prompt_digest(text: str) -> str:
+    """First 16 hex digits of SHA-256 over the text of the last user message: a prompt's name in an answer key."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of a text: its characters over four, rounded up."""
+    return -(-len(text) // CHARS_PER_TOKEN)
+
+
+def load_answer_key(path: Path) -> dict[str, str]:
+    """Digest → right answer. Raises EndpointError when the file is no answer key."""
+    try:
+        entries = msgspec.json.decode(path.read_bytes(), type=dict[str, KeyEntry])
+    except OSError as error:
+        raise EndpointError(f"{path}: the answer key cannot be read: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise EndpointError(f'{path}: no answer key ({error}); write {{"<digest>": {{"answer": "…"}}}}') from error
+    return {digest: entry.answer for digest, entry in entries.items()}
+
+
+class AnswerBook:
+    """Everything that can be said. The same `rng` state gives the same text."""
+
+    def __init__(self, key: dict[str, str]) -> None:
+        self._key = key
+        self._by_kind: dict[str, list[str]] = {}
+        for answer in sorted(set(key.values())):
+            self._by_kind.setdefault(_kind(answer), []).append(answer)
+
+    def say(self, digest: str, *, skill: float, rng: Random) -> str:
+        """The whole text for a prompt; `skill` is the probability that a prompt of the key is answered rightly."""
+        right = self._key.get(digest)
+        if right is None:
+            return _filler(rng)
+        if rng.random() < skill:
+            return _dress(right, rng)
+        return self._err(right, rng)
+
+    def _err(self, right: str, rng: Random) -> str:
+        kind = _kind(right)
+        if kind == "json":
+            return _spoil_json(json.loads(right), rng)
+        if kind == "number":
+            return _spoil_number(right, rng)
+        if kind == "date":
+            return (date.fromisoformat(right) + timedelta(days=rng.choice((-31, -7, -1, 1, 7, 30)))).isoformat()
+        others = [text for text in self._by_kind["text"] if right.casefold() not in text.casefold()]
+        alike = [text for text in others if len(text.split()) == len(right.split())]
+        evasions = [text for text in _EVASIONS if right.casefold() not in text.casefold()]
+        return rng.choice(alike or others or evasions)
+
+
+def cut(text: str, *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
+    """The text as far as it is sent: up to the first stop sequence (left out) or `max_tokens`."""
+    reason, stopped_by = "end_turn", None
+    found = [(text.index(sequence), sequence) for sequence in stop_sequences if sequence and sequence in text]
+    if found:
+        at, stopped_by = min(found)
+        text, reason = text[:at], "stop_sequence"
+    if count_tokens(text) > max_tokens:
+        text, reason, stopped_by = text[: max_tokens * CHARS_PER_TOKEN], "max_tokens", None
+    return Answer(text=text, output_tokens=count_tokens(text), stop_reason=reason, stop_sequence=stopped_by)
+
+
+def _kind(answer: str) -> str:
+    if _NUMBER.fullmatch(answer):
+        return "number"
+    if _DATE.fullmatch(answer):
+        return "date" if _is_date(answer) else "text"
+    if answer[:1] in ("{", "["):
+        return "json" if _is_json(answer) else "text"
+    return "text"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _dress(right: str, rng: Random) -> str:
+    """A right answer as models give it: JSON at times in a fence, words at times with a full stop, else a newline."""
+    roll = rng.random()
+    if roll < 0.6:
+        return right
+    kind = _kind(right)
+    if kind == "json":
+        return f"```json\n{right}\n```"
+    if kind == "text" and right[-1:].isalnum():
+        return right + "."
+    return right + "\n"
+
+
+def _spoil_number(right: str, rng: Random) -> str:
+    """Another number with as many decimals, off by more than a tenth and by at least one."""
+    decimals = len(right.partition(".")[2])
+    off = max(1.0, abs(float(right)) * rng.uniform(0.11, 0.5))
+    return f"{float(right) + rng.choice((-1, 1)) * (off + 1):.{decimals}f}"
+
+
+def _spoil_json(value: Any, rng: Random) -> str:
+    """The same shape with one member changed or missing."""
+    if isinstance(value, list):
+        return json.dumps(value[:-1] if value else [None])
+    if not value:
+        return json.dumps({"note": "unclear"})
+    name = rng.choice(sorted(value))
+    spoiled = dict(value)
+    member = spoiled.pop(name)
+    if rng.random() < 0.5:
+        spoiled[name] = _other(member, rng)
+    return json.dumps(spoiled, ensure_ascii=False)
+
+
+def _other(member: Any, rng: Random) -> Any:
+    if isinstance(member, bool):
+        return not member
+    if isinstance(member, int):
+        return member + rng.choice((-10, -1, 1, 10))
+    if isinstance(member, float):
+        return round(member * 1.1 + 1, 2)
+    return "unclear" if member != "unclear" else None
+
+
+def _filler(rng: Random) -> str:
+    """40 to 320 tokens of plain words."""
+    length = rng.randint(*_FILLER_TOKENS) * CHARS_PER_TOKEN
+    text = " ".join(rng.choices(_FILLER.split(), k=length // 4))
+    return text[:length].capitalize()

@@ -1,0 +1,7 @@
+"""The apis that the simulator speaks, each a dialect."""
+
+from harness.simulator.dialects.base import Dialect
+from harness.simulator.dialects.converse import CONVERSE
+from harness.simulator.dialects.invoke import INVOKE
+
+DIALECTS: dict[str, Dialect] = {"invoke": INVOKE, "converse": CONVERSE}

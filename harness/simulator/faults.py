@@ -1,0 +1,62 @@
+"""What goes wrong: the errors of the service, and which request gets one."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """An error of the service as it goes on the wire. `code` is the name in `x-amzn-ErrorType`."""
+
+    status: int
+    code: str
+    message: str
+
+
+class Refused(Exception):
+    """A request that the service answers with an error before any content."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+THROTTLED = Fault(status=429, code="ThrottlingException", message="Too many tokens, please wait before trying again.")
+UNAVAILABLE = Fault(
+    status=503,
+    code="ServiceUnavailableException",
+    message="Bedrock is unable to process your request.",
+)
+UNAUTHENTICATED = Fault(status=403, code="AccessDeniedException", message="Missing Authentication Token")
+UNKNOWN_OPERATION = Fault(
+    status=404, code="UnknownOperationException", message="The requested operation is not recognized by the service."
+)
+MODEL_ID_INVALID = Fault(status=400, code="ValidationException", message="The provided model identifier is invalid.")
+MODEL_NOT_FOUND = Fault(
+    status=404,
+    code="ResourceNotFoundException",
+    message="Could not resolve the foundation model from the provided model identifier.",
+)
+
+
+def validation(message: str) -> Refused:
+    """A ValidationException (400) to raise."""
+    return Refused(Fault(status=400, code="ValidationException", message=message))
+
+
+class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
+    """Share of requests, 0 to 1, that get each fault. The sum is at most 1."""
+
+    throttle: float = 0.0
+    unavailable: float = 0.0
+
+    def draw(self, rng: Random) -> Fault | None:
+        """The fault of one request, None for most."""
+        left = rng.random()
+        for rate, fault in ((self.throttle, THROTTLED), (self.unavailable, UNAVAILABLE)):
+            if left < rate:
+                return fault
+            left -= rate
+        return None

@@ -1,0 +1,185 @@
+"""HTTP/1.1 on one connection: requests in, one reply after the other out."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import cast
+
+import httptools
+import msgspec
+
+from harness.clock import now_ns
+from harness.simulator.pump import Pump, Script
+from harness.simulator.truth import Served
+
+MAX_BODY = 25_000_000
+"""Bytes; the service's own limit. What goes beyond is dropped and the request marked `too_large`."""
+LAST_CHUNK = b"0\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete request."""
+
+    method: bytes
+    target: bytes
+    """Path and query as they came, still percent-encoded."""
+    headers: dict[bytes, bytes]
+    """Names in lower case."""
+    body: bytes
+    too_large: bool
+    keep_alive: bool
+    received_ns: int
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def encode_head(status: int, headers: dict[str, str]) -> bytes:
+    """Status line and headers."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode("latin-1")
+
+
+class HttpConnection(asyncio.Protocol):
+    """Has `respond` make a script for each request and the pump play it. Requests may be pipelined.
+
+    `served` gets the account of a reply when it is over. A connection that is lost stops its script at once.
+    """
+
+    def __init__(
+        self,
+        respond: Callable[[HttpRequest], Script],
+        served: Callable[[Served], None],
+        pump: Pump,
+        connections: set[HttpConnection],
+    ) -> None:
+        self._respond = respond
+        self._served = served
+        self._pump = pump
+        self._connections = connections
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[HttpRequest] = deque()
+        self._script: Script | None = None
+        self._closing = False
+        self._owes_continue = False
+        self.on_message_begin()
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a reply is under way."""
+        return self._script is not None
+
+    def abort(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._transport = None
+        self._waiting.clear()
+        script, self._script = self._script, None
+        if script is not None:
+            script.stop()
+            self._account(script)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._reject()
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._owes_continue = True
+            self._send_continue()
+
+    def on_body(self, body: bytes) -> None:
+        self._owes_continue = False
+        self._size += len(body)
+        if self._size <= MAX_BODY:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._owes_continue = False
+        request = HttpRequest(
+            method=self._parser.get_method(),
+            target=self._target,
+            headers=self._headers,
+            body=b"".join(self._body),
+            too_large=self._size > MAX_BODY,
+            keep_alive=self._parser.should_keep_alive(),
+            received_ns=now_ns(),
+        )
+        self._body = []
+        self._waiting.append(request)
+        self._start_next()
+
+    def _start_next(self) -> None:
+        if self._script is not None or self._closing or self._transport is None:
+            return
+        if not self._waiting:
+            self._send_continue()
+            return
+        request = self._waiting.popleft()
+        self._closing = not request.keep_alive
+        self._script = script = self._respond(request)
+        script.start(self._transport, self._end_reply)
+        self._pump.add(script)
+
+    def _end_reply(self) -> None:
+        script, self._script = self._script, None
+        if script is not None:
+            self._account(script)
+        if self._closing and self._transport is not None:
+            self._transport.close()
+        self._start_next()
+
+    def _reject(self) -> None:
+        """What came is no HTTP/1.1 request: say so, unless that would land inside a reply, and hang up."""
+        self._closing = True
+        if self._transport is None:
+            return
+        if self._script is not None:
+            self._transport.abort()
+        else:
+            self._transport.write(_UNREADABLE)
+            self._transport.close()
+
+    def _account(self, script: Script) -> None:
+        if script.served is not None:
+            self._served(script.served)
+
+    def _send_continue(self) -> None:
+        """Ask for the body, unless replies to earlier requests have to go out first."""
+        if self._owes_continue and self._script is None and not self._waiting and self._transport is not None:
+            self._owes_continue = False
+            self._transport.write(_CONTINUE)

@@ -1,0 +1,151 @@
+"""An embedded Bedrock on loopback: the unmodified SDKs talk to it as to bedrock-runtime.
+
+| request | answer |
+| --- | --- |
+| POST /model/{modelId}/invoke | InvokeModel |
+| POST /model/{modelId}/invoke-with-response-stream | InvokeModelWithResponseStream |
+| POST /model/{modelId}/converse | Converse |
+| POST /model/{modelId}/converse-stream | ConverseStream |
+| GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
+| GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies being given |
+| anything else | 404 UnknownOperationException |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import EndpointError
+from harness.simulator.answers import AnswerBook, load_answer_key
+from harness.simulator.faults import FaultRates
+from harness.simulator.http import HttpConnection
+from harness.simulator.performance import Behaviour, Performer
+from harness.simulator.profiles import fixed_timing
+from harness.simulator.pump import Pump
+from harness.simulator.service import Service
+from harness.simulator.truth import Truth
+
+_LOOPBACK = ("127.0.0.1", "::1")
+_BACKLOG = 4096
+
+
+class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run a simulator. Rates are shares of requests, 0 to 1."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free one."""
+    seed: int = 1
+    answer_key: Path | None = None
+    """None: every prompt gets filler text."""
+    throttle_rate: float = 0.0
+    unavailable_rate: float = 0.0
+    speed: float = 1.0
+    """10 answers ten times quicker than the models do."""
+    fixed: tuple[float, float, int] | None = None
+    """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks; `speed` has no part in it."""
+    stop_with_stdin: bool = False
+    """Stop when stdin ends, so as never to outlive the parent."""
+
+
+@asynccontextmanager
+async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
+    """A simulator on the running loop; yields its base URL, hangs up on everyone at the end.
+
+    Raises EndpointError for options that cannot be served.
+    """
+    loop = asyncio.get_running_loop()
+    truth = Truth()
+    pump = Pump(loop)
+    connections: set[HttpConnection] = set()
+    service = Service(_make_performer(options), truth, lambda: sum(connection.is_playing for connection in connections))
+    try:
+        server = await loop.create_server(
+            lambda: HttpConnection(service.respond, truth.add, pump, connections),
+            options.host,
+            options.port,
+            backlog=_BACKLOG,
+        )
+    except OSError as error:
+        raise EndpointError(
+            f"cannot listen on {options.host} port {options.port}: {error.strerror}; take another --port, or 0 for any"
+        ) from error
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"http://[{options.host}]:{port}" if ":" in options.host else f"http://{options.host}:{port}"
+    finally:
+        server.close()
+        pump.close()
+        for connection in list(connections):
+            connection.abort()
+        await server.wait_closed()
+
+
+def serve(options: SimulatorOptions, on_ready: Callable[[str], None]) -> None:
+    """Run a simulator until SIGINT, SIGTERM or, when asked for, the end of stdin. `on_ready` gets the base URL."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options, on_ready))
+
+
+async def _serve(options: SimulatorOptions, on_ready: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if options.stop_with_stdin:
+        _watch_stdin(loop, stop)
+    async with running_simulator(options) as url:
+        gc.freeze()  # what start-up made is never garbage; without this every full collection walks it
+        on_ready(url)
+        await stop.wait()
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    descriptor = sys.stdin.fileno()
+
+    def read() -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            stop.set()
+
+    try:
+        loop.add_reader(descriptor, read)
+    except PermissionError:  # a file or /dev/null: nobody holds the other end
+        stop.set()
+
+
+def _make_performer(options: SimulatorOptions) -> Performer:
+    _check(options)
+    behaviour = Behaviour(
+        seed=options.seed,
+        speed=options.speed,
+        rates=FaultRates(throttle=options.throttle_rate, unavailable=options.unavailable_rate),
+        fixed=None if options.fixed is None else fixed_timing(*options.fixed),
+    )
+    key = {} if options.answer_key is None else load_answer_key(options.answer_key)
+    return Performer(behaviour, AnswerBook(key))
+
+
+def _check(options: SimulatorOptions) -> None:
+    if options.host not in _LOOPBACK:
+        raise EndpointError(f"the simulator listens on loopback only, not on {options.host!r}; use {_LOOPBACK[0]}")
+    rates = (options.throttle_rate, options.unavailable_rate)
+    if min(rates) < 0 or sum(rates) > 1:
+        raise EndpointError(
+            f"throttle and unavailable rates {rates} must be shares from 0 to 1 that add up to 1 at most"
+        )
+    if not options.speed > 0:
+        raise EndpointError(f"speed {options.speed} must be above 0; 1 is the models' own pace")
+    if options.fixed is not None and (min(options.fixed[:2]) < 0 or options.fixed[2] < 1):
+        raise EndpointError(f"fixed timing {options.fixed} must be TTFT ≥ 0 s, gap ≥ 0 s and at least one chunk")
