@@ -36,13 +36,13 @@ def wilson(passed: int, n: int, level: float = LEVEL) -> Interval:
 
 
 def rule_of_three(n: int, level: float = LEVEL) -> float:
-    """Upper bound of a rate after no event in n: −ln(1 − level) / n, which is 3 / n at 95 %; at most 1.
+    """Upper bound of a rate after no event in n: −ln(1 − level) / n, which is 3 / n at 95 %; at most 1, as for n = 0.
 
     The exact bound, 1 − (1 − level)^(1/n), is a little lower, so this one errs on the safe side. It is one-sided.
 
     Source: Hanley & Lippman-Hand 1983, JAMA 249:1743–1745.
     """
-    return min(1.0, -math.log(1 - level) / n)
+    return 1.0 if n == 0 else min(1.0, -math.log(1 - level) / n)
 
 
 def quantile(ordered: Floats, q: float) -> float:

@@ -16,7 +16,7 @@ def make_cap(quota: Quota) -> AbstractAsyncContextManager[object]:
     cap = quota.requests_per_minute
     if cap is None:
         return nullcontext()
-    from asyncio_throttle import Throttler
+    from asyncio_throttle.throttler import Throttler
 
     together = max(1, int(cap / 60))
     throttler: AbstractAsyncContextManager[object] = Throttler(rate_limit=together, period=together * 60 / cap)

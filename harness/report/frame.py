@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from harness.analysis.summary import TargetSummary
 from harness.report.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, drawable
 from harness.report.view import RunView
-from harness.report.wording import counts, date_of, interval_note, printable, shorten
+from harness.report.wording import SIMULATED, counts, date_of, interval_note, printable, shorten
 
 WIDTH_IN = 10.0
 MARGIN_IN = 0.16
@@ -117,7 +117,7 @@ def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
     facts = [n, f"{interval_note(s.level)}{f' ({intervals})' if intervals else ''}"]
     facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
     if s.simulated:
-        facts.insert(0, "SIMULATED: these numbers come from the embedded simulator, not from Amazon Bedrock")
+        facts.insert(0, f"SIMULATED: {SIMULATED}")
     return f"suite {suite}  ·  digest {s.suite_digest}  ·  {date_of(s.started_utc)}  ·  run {run_id}", "  ·  ".join(
         facts
     )

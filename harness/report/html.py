@@ -17,7 +17,7 @@ from harness.report import table
 from harness.report.answers import bound
 from harness.report.methods import methods
 from harness.report.render import Picture
-from harness.report.wording import date_of, printable, sentence, usd
+from harness.report.wording import SIMULATED, date_of, printable, sentence, usd
 
 
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
@@ -30,6 +30,7 @@ def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Itera
         css=Markup(css),
         pictures=[(picture, data_uri(picture)) for picture in pictures],
         samples=bound(answers),
+        simulated=SIMULATED,
         methods=methods(summary),
         tags=table.tags(summary),
         table=table,

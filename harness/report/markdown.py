@@ -19,7 +19,7 @@ from harness.report.table import (
     tags,
     verdict_of,
 )
-from harness.report.wording import date_of, printable, sentence, usd
+from harness.report.wording import SIMULATED, date_of, printable, sentence, usd
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 
@@ -55,7 +55,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
 def _banners(summary: RunSummary) -> list[str]:
     banners = []
     if summary.simulated:
-        banners.append("> **SIMULATED.** These numbers come from the embedded simulator, not from Amazon Bedrock.")
+        banners.append(f"> **SIMULATED.** {SIMULATED.capitalize()}.")
     if not is_believable(summary):
         banners.append(f"> **This run may not be believed** (state: {escape(summary.state)}). See the findings.")
     return banners

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from harness.analysis.stats import samples_for_quantile
 from harness.analysis.summary import RunSummary
-from harness.report.wording import samples_for_quantile
 
 
 def methods(summary: RunSummary) -> list[tuple[str, str]]:

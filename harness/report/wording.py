@@ -12,6 +12,10 @@ MISSING = "–"
 """What stands where the data cannot say."""
 
 
+SIMULATED = "answered by a stand-in on this machine, not by Amazon Bedrock"
+"""What SIMULATED means, on every figure and page."""
+
+
 def printable(text: str) -> str:
     """`text` on one line, its white space collapsed, its invisible characters made visible."""
     return visible(" ".join(text.split()))
@@ -94,16 +98,6 @@ def quantile(quantiles: Quantiles | None, name: str) -> Interval | None:
 def failed_requests(target: TargetSummary) -> int:
     """Requests whose last attempt was not ok."""
     return target.requests - target.succeeded
-
-
-def rule_of_three(n: int, level: float) -> float:
-    """Upper bound of a rate of which no case was seen in `n`: −ln(1 − level) / n, which is 3/n at 95%; at most 1."""
-    return 1.0 if n == 0 else min(1.0, -math.log(1 - level) / n)
-
-
-def samples_for_quantile(q: float, level: float) -> int:
-    """Samples from which order statistics give quantile `q` a two-sided interval: q^n ≤ (1 − level) / 2."""
-    return math.ceil(math.log((1 - level) / 2) / math.log(q))
 
 
 def counts(values: Sequence[int]) -> str:

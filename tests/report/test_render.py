@@ -47,7 +47,7 @@ def test_a_figure_looks_like_its_golden_picture(make_run, name: str) -> None:
 def test_a_simulated_figure_says_so_in_the_corner_the_footer_and_the_title(pictures, name: str) -> None:
     svg = pictures[name].svg.decode()
     assert "<!-- SIMULATED -->" in svg
-    assert "<!-- SIMULATED: these numbers come from the embedded simulator" in svg
+    assert "<!-- SIMULATED: answered by a stand-in" in svg
     assert "<title>SIMULATED: " in svg
     assert pictures[name].title.startswith("SIMULATED: ")
 

@@ -13,8 +13,6 @@ from harness.report.wording import (
     percent,
     printable,
     rate_interval,
-    rule_of_three,
-    samples_for_quantile,
     seconds_interval,
     sentence,
     shorten,
@@ -83,17 +81,6 @@ def test_shortened_names_keep_both_ends_and_the_length_asked_for() -> None:
     assert shorten("claude-sonnet-4-6/global/invoke", 15) == "claude-…/invoke"
     assert len(shorten("x" * 99, 20)) == 20
     assert shorten("short", 20) == "short"
-
-
-def test_no_failure_in_forty_leaves_room_for_seven_and_a_half_percent() -> None:
-    assert rule_of_three(40, 0.95) == pytest.approx(3 / 40, rel=0.002)
-    assert rule_of_three(0, 0.95) == 1.0
-    assert rule_of_three(1, 0.95) == 1.0
-
-
-@pytest.mark.parametrize(("q", "expected"), [(0.95, 72), (0.99, 368)])
-def test_the_samples_that_a_quantile_needs_are_those_of_the_order_statistics(q: float, expected: int) -> None:
-    assert samples_for_quantile(q, 0.95) == expected
 
 
 def test_counts_that_differ_are_a_range() -> None:

@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.analysis.stats import rule_of_three
 from harness.analysis.summary import TargetSummary
 from harness.report.frame import open_figure
 from harness.report.rows import label_rows, rows_in
 from harness.report.scales import scale_from_zero
 from harness.report.style import INK, drawable
 from harness.report.view import RunView
-from harness.report.wording import failed_requests, percent, printable, rule_of_three
+from harness.report.wording import failed_requests, percent, printable
 
 FILLS = (
     ("#D55E00", ""),

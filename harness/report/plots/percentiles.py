@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from harness.analysis.stats import samples_for_quantile
 from harness.analysis.summary import Interval, Quantiles, TargetSummary
 from harness.report.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY
 from harness.report.view import RunView
-from harness.report.wording import quantile, samples_for_quantile, seconds
+from harness.report.wording import quantile, seconds
 
 TITLE = "How slow is the slowest one in two, ten, twenty, a hundred?"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
