@@ -43,11 +43,12 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """closed: slots. Open arrivals: not used."""
     rate_per_s: float | None = None
     """constant: requests per second for each target."""
-    repeats: int = 1
+    repeats: int | None = None
+    """How often each prompt is asked. None: once, or again and again until `duration_s` is over."""
     warmup: int = 0
     """Prompts sent to every target before counting starts (phase `warmup`)."""
     duration_s: float | None = None
-    """Stop handing out requests after this long; prompts are cycled until then."""
+    """Stop handing out requests after this long. With `repeats` as well: whichever ends first."""
     paired: bool = True
     """closed: a slot sends its prompt to all targets at once, in shuffled order."""
 
@@ -87,7 +88,9 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     digest: str
-    """First 12 hex digits of SHA-256 over the canonical content (datasets included), not over the file's bytes."""
+    """First 12 hex digits of SHA-256 over the canonical content (datasets included), not over the file's bytes.
+
+    A changed suite (`msgspec.structs.replace`) needs a new one: `digest.digest_suite`."""
     endpoint: str
     targets: tuple[Target, ...]
     prompts: tuple[Prompt, ...]
@@ -100,5 +103,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     gate: dict[str, str] = {}
     """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
     budget_usd: float | None = None
+    notes: tuple[str, ...] = ()
+    """What the loader decided where the file says nothing: which prompts got the default check."""
     warnings: tuple[str, ...] = ()
-    """What the loader wants said before a run: legacy models, default checks."""
+    """What to know before a run: legacy models, prompts that nothing grades."""

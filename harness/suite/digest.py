@@ -1,0 +1,56 @@
+"""A suite's digest: the same for the same content, however the file is laid out."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from harness.suite.schema import Prompt, Suite
+from harness.suite.units import parse_margin
+
+HEX_DIGITS = 12
+
+
+def digest_suite(suite: Suite) -> str:
+    """First 12 hex digits of SHA-256 over what the suite asks, of whom, how, and judged how.
+
+    Datasets count by their prompts. Left out: the endpoint (where a suite runs, not what it is), warnings and notes.
+    The order of targets and prompts counts, since plans follow it; that of keys, tags and `retries.on` does not.
+    What is not set is left out, so that a key that the grammar gains later changes no older suite's digest.
+    """
+    content = {
+        "name": suite.name,
+        "targets": [_set(msgspec.to_builtins(target)) for target in suite.targets],
+        "prompts": [_prompt(prompt) for prompt in suite.prompts],
+        "baseline": suite.baseline,
+        "load": _set(msgspec.to_builtins(suite.load)),
+        "retries": _set(msgspec.to_builtins(suite.retries)) | {"on": sorted(suite.retries.on)},
+        "quota": _set(msgspec.to_builtins(suite.quota)),
+        "timeouts": _set(msgspec.to_builtins(suite.timeouts)),
+        "slo": _set(msgspec.to_builtins(suite.slo)),
+        "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
+        "budget_usd": suite.budget_usd,
+    }
+    return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
+
+
+def _prompt(prompt: Prompt) -> dict[str, Any]:
+    return _set(
+        {
+            "id": prompt.id,
+            "messages": msgspec.to_builtins(prompt.messages),
+            "expect": prompt.expect,
+            "checks": [{"type": check.type, "params": check.params} for check in prompt.checks],
+            "tags": sorted(prompt.tags),
+            "group": prompt.group,
+            "options": msgspec.to_builtins(prompt.options),
+        }
+    )
+
+
+def _set(mapping: dict[str, Any]) -> dict[str, Any]:
+    """What is set: without None, empty lists and empty mappings; one level deep, and options below it."""
+    pruned = {key: _set(value) if key == "options" else value for key, value in mapping.items()}
+    return {key: value for key, value in pruned.items() if value not in (None, [], {}, ())}

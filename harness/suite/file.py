@@ -1,0 +1,244 @@
+"""The suite file as it is written. The JSON Schema that `harness schema` prints is made from these types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from harness.catalog.target import Api
+from harness.suite.units import DURATION, END, PERCENT, POINTS, RATE
+
+RetryableKind = Literal[
+    "throttled",
+    "unavailable",
+    "server_error",
+    "model_timeout",
+    "model_error",
+    "connect_timeout",
+    "first_token_timeout",
+    "connection",
+    "stream_error",
+    "stream_truncated",
+]
+"""Error kinds for which another attempt can help."""
+
+ArrivalName = Literal["closed", "constant"]
+
+Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(pattern=rf"^[^\x00-\x1f\x7f]+{END}", min_length=1, max_length=200)]
+SUITE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9._-]*{END}"
+SuiteName = Annotated[str, Meta(pattern=SUITE_NAME, max_length=64, examples=["support-triage"])]
+Region = Annotated[
+    str, Meta(pattern=rf"^[a-z]{{2,4}}(-[a-z]+)+-[0-9]{{1,2}}{END}", examples=["us-east-1", "eu-central-1"])
+]
+Duration = Annotated[str, Meta(title="duration", pattern=DURATION, examples=["500ms", "60s", "10m"])]
+Rate = Annotated[str, Meta(title="rate", pattern=RATE, examples=["5/s", "300/min"])]
+Points = Annotated[str, Meta(title="points", pattern=POINTS, examples=["3pp"])]
+Percent = Annotated[str, Meta(title="percent", pattern=PERCENT, examples=["15%"])]
+Count = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Texts = Annotated[list[Text], Meta(min_length=1)]
+CheckEntry = Annotated[
+    dict[str, Any],
+    Meta(extra_json_schema={"properties": {"type": {"type": "string", "minLength": 1}}, "required": ["type"]}),
+]
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all parts of the file share: unknown keys are mistakes."""
+
+
+class OptionsEntry(_Entry, frozen=True, kw_only=True):
+    """What is sent along with a prompt. A prompt's own value wins over a target's, a target's over the defaults."""
+
+    max_tokens: Annotated[Count | None, Meta(description="Most tokens an answer may have.")] = None
+    system: Annotated[Text | None, Meta(description="The system prompt.")] = None
+    temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
+    top_p: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
+    top_k: Annotated[Count | None, Meta(description="Newer models refuse it.")] = None
+    stop_sequences: Annotated[Texts | None, Meta(description="Texts that end an answer.")] = None
+
+
+class ResolvedEntry(_Entry, frozen=True, kw_only=True):
+    """Ids as the catalog gave them. Written by a run into its frozen suite; the catalog is not asked again."""
+
+    base_model: Text
+    model_id: Text
+
+
+class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
+    """What is compared. Lists multiply into a matrix: two models × two routings are four targets."""
+
+    model: Annotated[
+        Text | Texts,
+        Meta(
+            description="Alias, base id, inference profile id or ARN. `harness models` lists them.",
+            examples=["claude-haiku-4-5"],
+        ),
+    ]
+    routing: Annotated[
+        Text | Texts | None,
+        Meta(
+            description="`global`, a geography (`us`, `eu`, `jp`, `apac`, `au`) or `in-region` (the bare model id).",
+            examples=["global", "us"],
+        ),
+    ] = None
+    api: Annotated[
+        Api | Annotated[list[Api], Meta(min_length=1)] | None,
+        Meta(description="The dialect on the wire: InvokeModel or Converse. Default: converse."),
+    ] = None
+    client: Annotated[
+        Text | Texts | None,
+        Meta(description="Who puts it on the wire. Default: aioboto3.", examples=["aioboto3", "anthropic"]),
+    ] = None
+    region: Annotated[
+        Region | Annotated[list[Region], Meta(min_length=1)] | None,
+        Meta(description="The AWS Region that is called. Default: one that serves the routing."),
+    ] = None
+    stream: Annotated[
+        bool | Annotated[list[bool], Meta(min_length=1)] | None,
+        Meta(description="Whether the answer is streamed; without it there is no TTFT. Default: true."),
+    ] = None
+    label: Annotated[
+        Name | None, Meta(description="A name of your own, in place of model/routing/api. For a single target.")
+    ] = None
+    resolved: Annotated[ResolvedEntry | None, Meta(description="Written by a run; leave it out.")] = None
+
+
+class MessageEntry(_Entry, frozen=True, kw_only=True):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: Text
+
+
+class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
+    """One case: what is asked, the right answer, and how an answer is checked."""
+
+    id: Annotated[Name, Meta(description="Unique in the suite.")]
+    prompt: Annotated[Text | None, Meta(description="What the user says; or give `messages`.")] = None
+    messages: Annotated[
+        Annotated[list[MessageEntry], Meta(min_length=1)] | None,
+        Meta(description="A conversation: user and assistant in turn, the last one from the user."),
+    ] = None
+    expect: Annotated[
+        str | int | float | bool | None,
+        Meta(description="The reference answer. Checks fall back to it; without `checks`, the check is `exact`."),
+    ] = None
+    checks: Annotated[
+        Annotated[list[CheckEntry], Meta(min_length=1)] | None,
+        Meta(description="All must pass. Each has a `type` and that type's parameters."),
+    ] = None
+    tags: Annotated[list[Name] | None, Meta(description="For pass rates by kind of prompt.")] = None
+    group: Annotated[
+        Name | None, Meta(description="Prompts that share something are not independent: clustered errors.")
+    ] = None
+
+
+class LoadEntry(_Entry, frozen=True, kw_only=True):
+    """When requests are sent."""
+
+    arrival: Annotated[
+        ArrivalName,
+        Meta(description="`closed`: a slot sends when it is free. `constant`: at a fixed rate, whatever answers take."),
+    ] = "closed"
+    concurrency: Annotated[
+        Count | None, Meta(description="closed: slots. Each asks all targets at once when paired. Default: 8.")
+    ] = None
+    paired: Annotated[
+        bool | None, Meta(description="closed: a slot sends its prompt to all targets at once. Default: true.")
+    ] = None
+    rate: Annotated[Rate | None, Meta(description="constant: requests for each target.")] = None
+    repeats: Annotated[
+        Count | None,
+        Meta(description="How often each prompt is asked. Default: once, or until `duration` is over."),
+    ] = None
+    warmup: Annotated[Whole | None, Meta(description="Prompts sent to every target before counting starts.")] = None
+    duration: Annotated[
+        Duration | None,
+        Meta(description="No request is handed out after this long. With `repeats`: whichever ends first."),
+    ] = None
+
+
+class RetriesEntry(_Entry, frozen=True, kw_only=True):
+    """Attempts per request, with full-jitter exponential backoff between them. Default: one attempt."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=20, description="1: no retry.")]
+    on: Annotated[
+        Annotated[list[RetryableKind], Meta(min_length=1)] | None, Meta(description="Error kinds that are tried again.")
+    ] = None
+    base: Annotated[Duration | None, Meta(description="Backoff before the second attempt, at most.")] = None
+    cap: Annotated[Duration | None, Meta(description="Longest backoff.")] = None
+
+
+class QuotaEntry(_Entry, frozen=True, kw_only=True):
+    """Client-side cap for each target."""
+
+    requests_per_minute: Positive | None = None
+
+
+class TimeoutsEntry(_Entry, frozen=True, kw_only=True):
+    """Deadlines of one attempt, from when it is sent."""
+
+    connect: Duration | None = None
+    first_token: Duration | None = None
+    total: Duration | None = None
+
+
+class SloEntry(_Entry, frozen=True, kw_only=True):
+    """A request that meets all of these counts towards goodput. From due."""
+
+    ttft: Annotated[Duration | None, Meta(description="Time to the first token.")] = None
+    e2e: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
+
+
+class GateEntry(_Entry, frozen=True, kw_only=True):
+    """Margins: how much worse than the baseline is still good enough."""
+
+    pass_rate: Points | None = None
+    error_rate: Points | None = None
+    ttft_p50: Percent | None = None
+    ttft_p90: Percent | None = None
+    ttft_p95: Percent | None = None
+    ttft_p99: Percent | None = None
+    e2e_p50: Percent | None = None
+    e2e_p90: Percent | None = None
+    e2e_p95: Percent | None = None
+    e2e_p99: Percent | None = None
+    cost_per_request: Percent | None = None
+
+
+class SuiteFile(_Entry, frozen=True, kw_only=True):
+    """A suite of the Bedrock harness: prompts, checks, targets, load, gate."""
+
+    suite: Annotated[SuiteName, Meta(description="The suite's name; runs and their folders carry it.")]
+    endpoint: Annotated[
+        str,
+        Meta(
+            title="endpoint",
+            pattern=rf"^(simulator|aws|https?://[^\s/]+\S*){END}",
+            description="`simulator` (embedded, free), `aws`, or a URL. `--endpoint` overrides it.",
+        ),
+    ] = "simulator"
+    defaults: Annotated[OptionsEntry | None, Meta(description="Options of every target that sets none itself.")] = None
+    targets: Annotated[list[TargetEntry], Meta(description="What is compared.", extra_json_schema={"minItems": 1})]
+    baseline: Annotated[Text | None, Meta(description="The name of the target that others are compared with.")] = None
+    load: LoadEntry | None = None
+    retries: RetriesEntry | None = None
+    quota: QuotaEntry | None = None
+    timeouts: TimeoutsEntry | None = None
+    slo: SloEntry | None = None
+    gate: GateEntry | None = None
+    budget_usd: Annotated[Positive | None, Meta(description="The run stops before it costs more than this.")] = None
+    prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
+    dataset: Annotated[
+        Name | None,
+        Meta(
+            description="More prompts, .csv or .jsonl beside the suite: id, prompt, expect, check, tags, group.",
+            examples=["more.csv"],
+        ),
+    ] = None

@@ -1,0 +1,125 @@
+"""The frozen suite: one YAML file that says everything a run was made from, datasets and catalog look-ups included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from harness.catalog.target import Target
+from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
+from harness.suite.prompts import only_default_check
+from harness.suite.schema import Prompt, Suite
+from harness.suite.units import format_duration, format_rate
+
+
+def freeze_suite(suite: Suite) -> str:
+    """YAML in the suite file's own grammar; `load_suite` makes an equal suite of it, with the same digest.
+
+    Only its warnings are not kept: they tell of the day on which the suite was loaded.
+    """
+    content = {
+        "suite": suite.name,
+        "endpoint": suite.endpoint,
+        "targets": [_target(target) for target in suite.targets],
+        "baseline": suite.baseline,
+        "load": _load(suite),
+        "retries": _retries(suite),
+        "quota": _set(msgspec.to_builtins(suite.quota)),
+        "timeouts": _durations(suite.timeouts),
+        "slo": _durations(suite.slo),
+        "gate": suite.gate,
+        "budget_usd": suite.budget_usd,
+        "prompts": [_prompt(prompt) for prompt in suite.prompts],
+    }
+    return yaml.dump(_set(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+ODD_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that a reader of YAML 1.1 or the suite's own reader would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+for _pattern, _tag in ((NULL, "null"), (BOOLEAN, "bool"), (INTEGER, "int"), (FLOAT, "float")):
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Several lines as a block, for people; escaped where PyYAML would lose a line break that is none in YAML 1.2."""
+    style = '"' if ODD_BREAKS & set(text) else "|" if "\n" in text.strip("\n") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        "label": target.name,
+        "model": target.model,
+        "routing": target.routing,
+        "api": target.api,
+        "client": target.client,
+        "region": target.region,
+        "stream": target.stream,
+        "resolved": {"base_model": target.base_model, "model_id": target.model_id},
+        **_set(msgspec.to_builtins(target.options)),
+    }
+
+
+def _load(suite: Suite) -> dict[str, Any]:
+    load = suite.load
+    closed = {"concurrency": load.concurrency, "paired": load.paired} if load.arrival == "closed" else {}
+    return _set(
+        {
+            "arrival": load.arrival,
+            **closed,
+            "rate": None if load.rate_per_s is None else format_rate(load.rate_per_s),
+            "repeats": load.repeats,
+            "warmup": load.warmup,
+            "duration": None if load.duration_s is None else format_duration(load.duration_s),
+        }
+    )
+
+
+def _retries(suite: Suite) -> dict[str, Any]:
+    retries = suite.retries
+    return {
+        "max_attempts": retries.max_attempts,
+        "on": list(retries.on),
+        "base": format_duration(retries.base_s),
+        "cap": format_duration(retries.cap_s),
+    }
+
+
+def _durations(section: msgspec.Struct) -> dict[str, str]:
+    """`first_token_s` → `first_token`, with its unit."""
+    seconds = _set(msgspec.structs.asdict(section))
+    return {name.removesuffix("_s"): format_duration(value) for name, value in seconds.items()}
+
+
+def _prompt(prompt: Prompt) -> dict[str, Any]:
+    one_turn = len(prompt.messages) == 1
+    return _set(
+        {
+            "id": prompt.id,
+            "prompt": prompt.messages[0].content if one_turn else None,
+            "messages": None if one_turn else msgspec.to_builtins(prompt.messages),
+            "expect": prompt.expect,
+            "checks": None if only_default_check(prompt) else [{"type": c.type, **c.params} for c in prompt.checks],
+            "tags": list(prompt.tags),
+            "group": prompt.group,
+            **msgspec.to_builtins(prompt.options),
+        }
+    )
+
+
+def _set(mapping: dict[str, Any]) -> dict[str, Any]:
+    """What is set: without None, empty lists and empty mappings."""
+    return {key: value for key, value in mapping.items() if value is not None and value != [] and value != {}}

@@ -1,0 +1,86 @@
+"""Load, retries, quota, timeouts, SLOs and gate: from what is written, with units, to seconds and rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.suite.file import GateEntry, LoadEntry, QuotaEntry, RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
+from harness.suite.mistakes import Mistake
+from harness.suite.schema import Load, Quota, Retries, Slo, Timeouts
+from harness.suite.units import parse_duration, parse_rate
+
+ARRIVAL_KEYS = {"closed": ("concurrency", "paired"), "constant": ("rate",)}
+"""Arrival process → the keys that only it takes; the others belong to every load."""
+
+
+def make_load(entry: LoadEntry | None) -> Load:
+    """The loaded load; `closed` with eight slots where the file says nothing."""
+    if entry is None:
+        return Load()
+    rate_per_s = None if entry.rate is None else parse_rate(entry.rate)
+    duration_s = None if entry.duration is None else parse_duration(entry.duration)
+    kept = _given(entry, "arrival", "concurrency", "paired", "repeats", "warmup")
+    return Load(rate_per_s=rate_per_s, duration_s=duration_s, **kept)
+
+
+def make_retries(entry: RetriesEntry | None) -> Retries:
+    """The loaded retries; one attempt where the file says nothing."""
+    if entry is None:
+        return Retries()
+    kept = _given(entry, "max_attempts") | _seconds(entry, "base", "cap")
+    return Retries(**kept) if entry.on is None else Retries(on=tuple(dict.fromkeys(entry.on)), **kept)
+
+
+def make_quota(entry: QuotaEntry | None) -> Quota:
+    """The loaded client-side cap."""
+    return Quota() if entry is None else Quota(requests_per_minute=entry.requests_per_minute)
+
+
+def make_timeouts(entry: TimeoutsEntry | None) -> Timeouts:
+    """The loaded deadlines."""
+    return Timeouts() if entry is None else Timeouts(**_seconds(entry, "connect", "first_token", "total"))
+
+
+def make_slo(entry: SloEntry | None) -> Slo:
+    """The loaded service-level objectives."""
+    return Slo() if entry is None else Slo(**_seconds(entry, "ttft", "e2e"))
+
+
+def make_gate(entry: GateEntry | None) -> dict[str, str]:
+    """Metric → margin as written."""
+    return {} if entry is None else _given(entry, *entry.__struct_fields__)
+
+
+def settings_mistakes(file: SuiteFile) -> list[Mistake]:
+    """What is wrong with these sections beyond their structure."""
+    mistakes = _load_mistakes(file.load)
+    timeouts = make_timeouts(file.timeouts)
+    if timeouts.first_token_s > timeouts.total_s:
+        told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
+        mistakes.append(Mistake(("timeouts",), told))
+    return mistakes
+
+
+def _load_mistakes(load: LoadEntry | None) -> list[Mistake]:
+    if load is None:
+        return []
+    mistakes = []
+    for arrival, keys in ARRIVAL_KEYS.items():
+        for key in keys:
+            if arrival != load.arrival and getattr(load, key) is not None:
+                told = f"only arrival {arrival!r} takes {key!r}, and this load is {load.arrival!r}"
+                mistakes.append(Mistake(("load", key), told))
+    if load.arrival == "constant" and load.rate is None:
+        mistakes.append(Mistake(("load",), "arrival 'constant' needs a rate; write for example rate: 5/s"))
+    return mistakes
+
+
+def _given(entry: msgspec.Struct, *names: str) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in names if getattr(entry, name) is not None}
+
+
+def _seconds(entry: msgspec.Struct, *names: str) -> dict[str, float]:
+    """Durations that are given, by the loaded type's name: `base` → `base_s`."""
+    return {f"{name}_s": parse_duration(written) for name, written in _given(entry, *names).items()}

@@ -1,0 +1,16 @@
+"""The starter suite that `harness init` writes."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from harness.errors import SuiteError
+from harness.suite.file import SUITE_NAME
+
+
+def starter_suite(name: str) -> str:
+    """The YAML of a small, commented suite of that name. SuiteError: the name cannot be a suite's."""
+    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
+        raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
+    return files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8").replace("NAME", name)

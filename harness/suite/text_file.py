@@ -1,0 +1,46 @@
+"""A suite's files as text: bounded in size, UTF-8, regular files, and a dataset never outside the suite's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MAX_SUITE_BYTES = 10_000_000
+MAX_DATASET_BYTES = 200_000_000
+
+
+class FileMistake(Exception):
+    """A file that cannot be used; `line` 1 unless a later one is to blame."""
+
+    def __init__(self, message: str, *, line: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def read_text(path: Path, *, max_bytes: int) -> str:
+    """The file's text, without a byte-order mark. Raises FileMistake."""
+    try:
+        if not path.is_file():
+            raise FileMistake("is not a file" if path.exists() else "there is no such file")
+        if path.stat().st_size > max_bytes:
+            raise FileMistake(f"is larger than {max_bytes // 1_000_000} MB; put prompts into a dataset, or split it")
+        raw = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileMistake(f"is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8", line=line) from error
+
+
+def find_beside(folder: Path, name: str) -> Path:
+    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside."""
+    if "\0" in name:
+        raise FileMistake("a file's name holds no NUL character")
+    home = os.path.realpath(folder)
+    real = os.path.realpath(folder / name)
+    if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
+        raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
+    return folder / name
