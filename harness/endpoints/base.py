@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, Self, get_args
 
@@ -51,9 +51,10 @@ class Tape:
     Ctrl-C cancels the send is kept; nothing is interpreted here (see `reply.read_tape`).
     """
 
-    __slots__ = ("done_ns", "headers", "headers_ns", "pieces", "sent_ns", "stamps", "status")
+    __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "stamps", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, on_sent: Callable[[], object] | None = None) -> None:
+        self._on_sent = on_sent
         self.sent_ns: int | None = None
         self.headers_ns: int | None = None
         self.done_ns: int | None = None
@@ -66,6 +67,8 @@ class Tape:
     def mark_sent(self) -> None:
         """The request's last byte was handed to the socket."""
         self.sent_ns = now_ns()
+        if self._on_sent is not None:
+            self._on_sent()
 
     def mark_head(self, status: int, headers: Mapping[str, str]) -> None:
         """Status line and headers are here."""

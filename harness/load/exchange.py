@@ -59,19 +59,16 @@ class Exchange:
         self._progress = progress
         self._built: dict[tuple[str, str], WireRequest] = {}
 
-    async def perform(self, planned: Planned, due_ns: int | None = None) -> None:
+    async def perform(self, planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
         """Send one request; try again while the suite's `retries` allow it.
 
-        `due_ns`: on CLOCK_MONOTONIC; None: due now, when the slot gets to it, so that in a round no target is charged
-        with what it costs to send to the others.
+        `due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or has failed.
         """
-        if due_ns is None:
-            due_ns = self._clock.now_ns()
         tally = self._progress.tallies[planned.target]
         tally.in_flight += 1
         try:
             for try_no in range(1, self._retries.max_attempts + 1):
-                kind = await self._attempt(planned, try_no, due_ns)
+                kind = await self._attempt(planned, try_no, due_ns, on_wire)
                 if kind not in self._retries.on or try_no == self._retries.max_attempts:
                     break
                 due_ns = self._clock.now_ns() + self._backoff_ns(try_no)
@@ -91,9 +88,9 @@ class Exchange:
             self._built[key] = build_request(self._lanes[planned.target].target, self._prompts[planned.prompt_id])
         return self._built[key]
 
-    async def _attempt(self, planned: Planned, try_no: int, due_ns: int) -> str | None:
+    async def _attempt(self, planned: Planned, try_no: int, due_ns: int, on_wire: asyncio.Event | None) -> str | None:
         """One HTTP exchange under its deadlines, recorded. Returns the error kind, None when it went well."""
-        lane, tape = self._lanes[planned.target], Tape()
+        lane, tape = self._lanes[planned.target], Tape(on_wire.set if on_wire is not None else None)
         error: BaseException | None = None
         reason: ErrorKind | None = None
         request = self._request(planned)
@@ -104,6 +101,8 @@ class Exchange:
             reason = "cancelled"
             raise
         finally:
+            if on_wire is not None:
+                on_wire.set()
             reply = read_tape(request, tape, error=error, reason=reason)
             attempt = self._row(planned, try_no, due_ns, tape, reply)
             self._progress.count(attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -13,9 +14,13 @@ from harness.load.exchange import Exchange
 from harness.load.plan import Round
 from harness.suite.schema import Load
 
-SLOT_APART_NS = 20_000_000
+SLOT_APART_NS = 100_000_000
 SPREAD_NS = 1_000_000_000
-"""Slots start 20 ms apart, all within a second: slots in step would queue behind each other in the client."""
+"""Slots start 100 ms apart, all within a second: slots in step would queue behind each other in the client."""
+
+HANDOVER_S = 0.05
+"""A slot hands its requests over one after the other: the next is due once the one before is on the wire, or this much
+later. So no target is charged with what it costs to send to the others."""
 
 
 class Stop:
@@ -99,7 +104,11 @@ async def _slots(
                 return
             async with asyncio.TaskGroup() as together:
                 for planned in each.requests:
-                    together.create_task(exchange.perform(planned))
+                    on_wire = asyncio.Event()
+                    together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(HANDOVER_S):
+                            await on_wire.wait()
 
     apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
     async with asyncio.TaskGroup() as slots:
