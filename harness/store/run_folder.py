@@ -166,8 +166,9 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
 
 
 def list_runs(results: Path) -> list[RunFolder]:
-    """Every run in a folder, oldest first, whatever its state."""
-    return [RunFolder(manifest.parent) for manifest in sorted(results.glob("*/manifest.json"))]
+    """Every run in a folder, oldest first, whatever its state and whatever its folder is called."""
+    runs = [RunFolder(manifest.parent) for manifest in results.glob("*/manifest.json")]
+    return sorted(runs, key=lambda run: run.read_manifest().run_id)
 
 
 def latest_run(results: Path) -> RunFolder:
