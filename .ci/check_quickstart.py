@@ -8,13 +8,13 @@ from pathlib import Path
 
 import duckdb
 
-(folder,) = (path for path in Path(sys.argv[1]).iterdir() if (path / "manifest.json").is_file() and path.name[0] == "2")
+[folder] = (path for path in Path(sys.argv[1]).iterdir() if (path / "manifest.json").is_file() and path.name[0] == "2")
 manifest = json.loads((folder / "manifest.json").read_text())
 summary = json.loads((folder / "summary.json").read_text())
 attempts = str(folder / "attempts.parquet")
-measured, once = duckdb.sql(
+[(measured, once)] = duckdb.sql(
     f"SELECT count(*), count(DISTINCT request_id) FROM read_parquet('{attempts}') WHERE phase = 'measure'"
-).fetchone() or (0, 0)
+).fetchall()
 
 assert manifest["state"] == "complete", manifest["state"]
 assert manifest["simulated"] is True
