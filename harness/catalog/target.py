@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import structs
@@ -14,8 +14,18 @@ from harness.catalog.models import Model, all_regions, find_model, lifecycle_war
 from harness.catalog.names import Reference, model_id, read_reference
 from harness.errors import CatalogError
 
-Api = Literal["invoke", "converse"]
-"""The dialect on the wire: InvokeModel or Converse."""
+Api = Literal["invoke", "converse", "mantle"]
+"""The dialect on the wire: InvokeModel, Converse, or the Messages API on bedrock-mantle."""
+ServiceTier = Literal["default", "priority", "flex", "reserved"]
+Latency = Literal["standard", "optimized"]
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool that the model may call. Its answers are never run."""
+
+    name: str
+    description: str = ""
+    input_schema: dict[str, Any]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +37,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: list[str] | None = None
+    thinking: int | Literal["adaptive"] | None = None
+    """Extended thinking: a budget in tokens, or as the model sees fit."""
+    tools: list[Tool] | None = None
+    tool_choice: str | None = None
+    """`auto`, `any`, `none` or a tool's name."""
+    cache: Literal["5m", "1h"] | None = None
+    """Prompt caching: a cache point after the system prompt, the tools and the documents, kept this long."""
+    citations: bool | None = None
+    """Whether answers cite the prompt's documents; what Converse reads of a PDF depends on it."""
+    beta: list[str] | None = None
+    """Values of `anthropic_beta`, in the place where each api wants them."""
+    service_tier: ServiceTier | None = None
+    latency: Latency | None = None
+    """Latency-optimised inference, where the model has it."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,9 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     cache_write_tokens: int | None = None
     stop_reason: str | None = None
     text: str | None = None
+    """What the model said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
+    citations: str | None = None
+    """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
     ok: bool
     error_kind: str | None = None
     error_code: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +17,22 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     content: str
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A document or image of a prompt, by digest. In a frozen suite the bytes are gone: `path` is None."""
+
+    name: str
+    """The file's name, as written."""
+    media_type: str
+    """`application/pdf`, `image/png`, …"""
+    digest: str
+    """SHA-256 of the bytes, hex."""
+    size: int
+    """Bytes."""
+    pages: int | None = None
+    """Of a PDF."""
+    path: Path | None = None
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One check of an answer: the scorer's name and its parameters (each scorer knows its own)."""
 
@@ -28,6 +45,9 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     messages: tuple[Message, ...]
+    documents: tuple[Attachment, ...] = ()
+    """Sent before the text of the last user turn."""
+    images: tuple[Attachment, ...] = ()
     expect: str | None = None
     checks: tuple[Check, ...] = ()
     tags: tuple[str, ...] = ()
@@ -83,6 +103,20 @@ class Slo(msgspec.Struct, frozen=True, kw_only=True):
     e2e_s: float | None = None
 
 
+class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
+    """A price that the user gives: a discount, a new model. It wins over the catalog's. USD per million tokens."""
+
+    model: str
+    """Short name or base id."""
+    routing: str | None = None
+    """None: every routing."""
+    input: float
+    output: float
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+    cache_read: float | None = None
+
+
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
     """A loaded, checked suite."""
 
@@ -103,6 +137,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     gate: dict[str, str] = {}
     """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
     budget_usd: float | None = None
+    prices: tuple[PriceOverride, ...] = ()
     notes: tuple[str, ...] = ()
     """What the loader decided where the file says nothing: which prompts got the default check."""
     warnings: tuple[str, ...] = ()
