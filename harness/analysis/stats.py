@@ -79,6 +79,11 @@ def samples_for_quantile(q: float, level: float = LEVEL) -> int:
     return math.ceil(math.log((1 - level) / 2) / math.log(max(q, 1 - q)))
 
 
+def lies_below(lower: Interval, upper: Interval) -> bool:
+    """The whole of `lower` is below the whole of `upper`; a bound that the data cannot give lies anywhere."""
+    return lower.high is not None and upper.low is not None and lower.high < upper.low
+
+
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
     """Σ top / Σ bottom with a t interval whose error is clustered: one entry a request, `clusters` names its prompt.
 

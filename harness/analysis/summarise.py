@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
+from harness.analysis.routing import pair_routings
 from harness.analysis.stats import quantile_interval, rule_of_three, wilson
 from harness.analysis.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
@@ -44,6 +45,7 @@ def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
         arrival=suite.load.arrival,
         targets=targets,
         winners=find_winners(targets, data.columns),
+        routings=pair_routings(suite.targets, {each.target: each for each in targets}),
         findings=check_validity(manifest, suite, data),
         total_cost_usd=sum(known_costs) if known_costs else None,
     )

@@ -110,6 +110,24 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     """Targets with exactly the same value."""
 
 
+class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A regional target and the global one from which it differs in routing alone."""
+
+    model: str
+    routing: str
+    """Of the regional target."""
+    worldwide: str
+    """The global target's name."""
+    regional: str
+    """The regional target's name."""
+    price_premium: float | None
+    """Regional list price of an input token / the global one − 1: 0.1 is 10 % dearer. None: a price is unknown."""
+    ttft_p50_apart: bool
+    """The intervals do not touch. False: do not read the order as a difference."""
+    e2e_p95_apart: bool
+    success_rate_apart: bool
+
+
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A run, ready for the console, the report and the figures."""
 
@@ -129,6 +147,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[TargetSummary]
     """In the suite's order."""
     winners: list[Winner]
+    routings: list[RoutingPair] = []
     findings: list[Finding]
     total_cost_usd: float | None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.columns import Columns
-from harness.analysis.stats import ratio_interval
+from harness.analysis.stats import lies_below, ratio_interval
 from harness.analysis.summary import Interval, Quantiles, TargetSummary, Winner
 
 Estimate = tuple[str, Interval]
@@ -44,15 +44,9 @@ def _decide(contest: _Contest, estimates: Sequence[Estimate]) -> Winner:
         metric=contest.metric,
         target=leaders[0],
         value=contest.show(best),
-        clear=all(_apart(leader, rival, highest_wins=contest.highest_wins) for rival in rivals),
+        clear=all(lies_below(rival, leader) if contest.highest_wins else lies_below(leader, rival) for rival in rivals),
         tied_with=leaders[1:],
     )
-
-
-def _apart(leader: Interval, rival: Interval, *, highest_wins: bool) -> bool:
-    """The intervals do not touch; a bound that the data cannot give lies anywhere."""
-    upper, lower = (leader, rival) if highest_wins else (rival, leader)
-    return upper.low is not None and lower.high is not None and lower.high < upper.low
 
 
 def _p50(quantiles: Quantiles | None) -> Interval | None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.summary import RunSummary
-from harness.report.table import BRIEF_COLUMNS, BriefColumn, is_believable, leaders
+from harness.report.table import BRIEF_COLUMNS, BriefColumn, is_believable, leaders, routing_sentence
 from harness.report.wording import counts, interval_note, printable, sentence, shorten, usd
 
 TARGET_WIDTH = 34
@@ -21,7 +21,7 @@ GAP = 2
 def print_summary(summary: RunSummary, console: Console, *, report: Path | None = None) -> None:
     """Print a run's result. The console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
     console.print(_table(summary, console.width))
-    for line in [_scope(summary), *_leads(summary), *_findings(summary)]:
+    for line in [_scope(summary), *_leads(summary), *_routings(summary), *_findings(summary)]:
         console.print(line, soft_wrap=True)
     if report is not None:
         console.print(Text(f"Report: {printable(str(report))}", style="bold"), soft_wrap=True)
@@ -85,6 +85,14 @@ def _leads(summary: RunSummary) -> list[Text]:
         line.append(f"{printable(leaders(w))}  {w.value}")
         lines.append(line if w.clear else line.append("  (too close to call)", style="yellow"))
     return [Text("\nWho leads", style="bold"), *lines, Text()] if lines else [Text()]
+
+
+def _routings(summary: RunSummary) -> list[Text]:
+    """Global against regional, one sentence a pair."""
+    if not summary.routings:
+        return []
+    lines = [Text(f"  {printable(routing_sentence(pair, summary))}") for pair in summary.routings]
+    return [Text("Global or regional", style="bold"), *lines, Text()]
 
 
 def _findings(summary: RunSummary) -> list[Text]:

@@ -15,6 +15,7 @@ from harness.report.table import (
     error_kinds,
     is_believable,
     leaders,
+    routing_sentence,
     tag_cell,
     tags,
     verdict_of,
@@ -37,6 +38,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
         *_banners(summary),
         _facts(summary),
         *_leads(summary),
+        *_routings(summary),
         "## Targets",
         _columns_table(summary, COLUMNS),
         *_findings(summary),
@@ -75,6 +77,13 @@ def _leads(summary: RunSummary) -> list[str]:
         return []
     rows = [(w.metric, leaders(w), w.value, verdict_of(w)) for w in summary.winners]
     return ["## Who leads", _table(("metric", "target", "value", "verdict"), rows)]
+
+
+def _routings(summary: RunSummary) -> list[str]:
+    if not summary.routings:
+        return []
+    lines = [f"- {escape(routing_sentence(pair, summary))}" for pair in summary.routings]
+    return ["## Global or regional", "\n".join(lines)]
 
 
 def _findings(summary: RunSummary) -> list[str]:

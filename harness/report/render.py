@@ -26,9 +26,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw_pictures(view: RunView) -> list[Picture]:
-    """Every figure of a run, in reading order."""
+    """Every figure that a run has something for, in reading order."""
     with house_style():
-        return [_render(name, module.draw(view)) for name, module in FIGURES.items()]
+        drawn = ((name, module.draw(view)) for name, module in FIGURES.items())
+        return [_render(name, figure) for name, figure in drawn if figure is not None]
 
 
 def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from harness.analysis.summary import RunSummary, TargetSummary, Winner
+from harness.analysis.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.wording import (
     MISSING,
     failed_requests,
@@ -14,6 +14,7 @@ from harness.report.wording import (
     percent,
     quantile,
     rate_interval,
+    seconds,
     seconds_interval,
     significant,
     usd,
@@ -130,6 +131,32 @@ def leaders(winner: Winner) -> str:
 def verdict_of(winner: Winner) -> str:
     """Whether a lead may be read as a difference."""
     return "clear: its interval is apart from all others" if winner.clear else "too close to call: intervals overlap"
+
+
+def routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
+    """What choosing a regional endpoint over the global one means for price, latency and availability."""
+    by_name = {t.target: t for t in summary.targets}
+    ours, theirs = by_name[pair.regional], by_name[pair.worldwide]
+    return (
+        f"{pair.model}: {pair.routing} {_premium(pair)} than global"
+        f" ({usd(ours.cost_per_1000_usd)} against {usd(theirs.cost_per_1000_usd)} per 1,000 requests);"
+        f" TTFT p50 {_against(ours.ttft_s, theirs.ttft_s, 'p50', pair.ttft_p50_apart)};"
+        f" E2E p95 {_against(ours.e2e_s, theirs.e2e_s, 'p95', pair.e2e_p95_apart)};"
+        f" answered {ours.succeeded:,} of {ours.requests:,} against {theirs.succeeded:,} of {theirs.requests:,}"
+    )
+
+
+def _premium(pair: RoutingPair) -> str:
+    if pair.price_premium is None:
+        return "is priced otherwise (a price is unknown)"
+    if pair.price_premium == 0:
+        return "costs no more"
+    return f"costs {100 * abs(pair.price_premium):g}% {'more' if pair.price_premium > 0 else 'less'}"
+
+
+def _against(ours: Quantiles | None, theirs: Quantiles | None, name: str, apart: bool) -> str:
+    values = [interval.value if interval else None for interval in (quantile(ours, name), quantile(theirs, name))]
+    return f"{seconds(values[0])} against {seconds(values[1])}{'' if apart else ' (too close to call)'}"
 
 
 def is_believable(summary: RunSummary) -> bool:

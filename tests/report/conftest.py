@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from harness.analysis.columns import Columns
-from harness.analysis.summary import Interval, Quantiles, RunSummary, TargetSummary, Winner
+from harness.analysis.summary import Interval, Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.view import RunView, make_view
 from harness.store.finding import Finding
 
@@ -154,6 +154,24 @@ def winners(targets: Sequence[TargetSummary]) -> list[Winner]:
     ]
 
 
+def pair_up(names: Sequence[str]) -> list[RoutingPair]:
+    """The first two targets as a global and a regional one."""
+    if len(names) < 2:
+        return []
+    return [
+        RoutingPair(
+            model=names[1].partition("/")[0],
+            routing="us",
+            worldwide=names[0],
+            regional=names[1],
+            price_premium=0.1,
+            ttft_p50_apart=False,
+            e2e_p95_apart=True,
+            success_rate_apart=False,
+        )
+    ]
+
+
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     """A view of a made-up run: `requests` per target, failing at `failure_rate`; `**changes` go to the summary."""
@@ -183,6 +201,7 @@ def make_run() -> MakeRun:
             "arrival": "closed",
             "targets": targets,
             "winners": winners(targets),
+            "routings": pair_up(names),
             "findings": [
                 Finding(
                     what=f"p99 rests on {requests} samples and has no upper bound",

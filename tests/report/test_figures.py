@@ -17,7 +17,8 @@ def texts(figure) -> str:
 def draw(module, view):
     with house_style():
         figure = module.draw(view)
-        figure.draw_without_rendering()
+        if figure is not None:
+            figure.draw_without_rendering()
     return figure
 
 
@@ -96,7 +97,11 @@ def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> Non
     ids=["one target", "one request", "no success", "eight long names", "hostile names"],
 )
 def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: str, run: dict[str, object]) -> None:
-    figure = draw(FIGURES[name], make_run(**run))
+    view = make_run(**run)
+    figure = draw(FIGURES[name], view)
+    if name == "routing" and not view.summary.routings:
+        assert figure is None
+        return
     width, height = figure.canvas.get_width_height()
     for text in figure.texts:
         box = text.get_window_extent()

@@ -21,6 +21,7 @@ def test_the_report_has_every_section_and_links_its_pictures(make_run) -> None:
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
         "Who leads",
+        "Global or regional",
         "Targets",
         "Findings",
         "Figures",
@@ -59,3 +60,10 @@ def test_the_methods_name_the_level_and_the_samples_that_a_p99_needs(make_run) -
     text = render_markdown(make_run(requests=5, level=0.9).summary, [])
     assert "90% Wilson interval" in text
     assert "a p99 n ≥ 299" in text
+
+
+def test_global_against_regional_is_told_in_a_sentence(make_run) -> None:
+    text = render_markdown(make_run(failure_rate=0.0).summary, PICTURES)
+    assert "- claude-haiku-4-5: us costs 10% more than global (\\$" in text
+    assert "(too close to call); E2E p95 " in text
+    assert "; answered 40 of 40 against 40 of 40" in text
