@@ -39,8 +39,8 @@ def _pair(worldwide: Target, regional: Target, summaries: Mapping[str, TargetSum
         worldwide=worldwide.name,
         regional=regional.name,
         price_premium=_premium(worldwide, regional),
-        ttft_p50_apart=_apart(ours.ttft_s and ours.ttft_s.p50, theirs.ttft_s and theirs.ttft_s.p50),
-        e2e_p95_apart=_apart(ours.e2e_s and ours.e2e_s.p95, theirs.e2e_s and theirs.e2e_s.p95),
+        ttft_p50_apart=_apart(*(t.ttft_s.p50 if t.ttft_s else None for t in (ours, theirs))),
+        e2e_p95_apart=_apart(*(t.e2e_s.p95 if t.e2e_s else None for t in (ours, theirs))),
         success_rate_apart=_apart(ours.success_rate, theirs.success_rate),
     )
 
