@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.catalog.target import Target
+from harness.suite.schema import Load, Message, Prompt, Suite, Timeouts
+
 
 class _JumpingSelector(selectors.SelectSelector):
     """Never blocks: an idle wait moves the loop's clock on by as much."""
@@ -35,6 +38,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now_s
 
 
+PATIENT = Timeouts(first_token_s=3600.0, total_s=3600.0)
+
+
 class VirtualClock:
     """The Clock of a virtual loop."""
 
@@ -59,3 +65,34 @@ def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
             return runner.run(coroutine)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def make_suite() -> Callable[..., Suite]:
+    """A suite of so many prompts and targets; `**changes` go to the suite."""
+
+    def make(load: Load, *, prompts: int = 4, targets: int = 1, **changes: Any) -> Suite:
+        return Suite(
+            name="s",
+            digest="0" * 12,
+            endpoint="simulator",
+            targets=tuple(
+                Target(
+                    name=f"t{at}",
+                    model="claude-haiku-4-5",
+                    base_model="b",
+                    model_id="m",
+                    routing="global",
+                    api="invoke",
+                    client="aioboto3",
+                    region="us-east-1",
+                    stream=False,
+                )
+                for at in range(targets)
+            ),
+            prompts=tuple(Prompt(id=f"p{at}", messages=(Message(role="user", content="?"),)) for at in range(prompts)),
+            load=load,
+            **{"timeouts": PATIENT, **changes},
+        )
+
+    return make

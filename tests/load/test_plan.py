@@ -1,38 +1,15 @@
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.catalog.target import Target
 from harness.load.plan import MEASURE, WARMUP, count_requests, make_plan
-from harness.suite.schema import Load, Message, Prompt, Suite
+from harness.suite.schema import Load, Suite
 
-
-def make_suite(load: Load, *, prompts: int = 5, targets: int = 3) -> Suite:
-    return Suite(
-        name="s",
-        digest="0" * 12,
-        endpoint="simulator",
-        targets=tuple(
-            Target(
-                name=f"t{at}",
-                model="claude-haiku-4-5",
-                base_model="b",
-                model_id="m",
-                routing="global",
-                api="invoke",
-                client="aioboto3",
-                region="us-east-1",
-            )
-            for at in range(targets)
-        ),
-        prompts=tuple(
-            Prompt(id=f"p{at}", messages=(Message(role="user", content=f"question {at}"),)) for at in range(prompts)
-        ),
-        load=load,
-    )
+MakeSuite = Callable[..., Suite]
 
 
 @given(
@@ -43,7 +20,7 @@ def make_suite(load: Load, *, prompts: int = 5, targets: int = 3) -> Suite:
     targets=st.integers(1, 4),
 )
 def test_every_prompt_is_asked_of_every_target_once_a_repeat(
-    seed: int, repeats: int, warmup: int, prompts: int, targets: int
+    make_suite: MakeSuite, seed: int, repeats: int, warmup: int, prompts: int, targets: int
 ) -> None:
     suite = make_suite(Load(repeats=repeats, warmup=warmup), prompts=prompts, targets=targets)
     requests = [planned for each in make_plan(suite, seed=seed) for planned in each.requests]
@@ -57,52 +34,54 @@ def test_every_prompt_is_asked_of_every_target_once_a_repeat(
 
 
 @given(seed=st.integers())
-def test_the_same_suite_and_seed_give_the_same_plan(seed: int) -> None:
-    suite = make_suite(Load(repeats=2, warmup=1))
+def test_the_same_suite_and_seed_give_the_same_plan(make_suite: MakeSuite, seed: int) -> None:
+    suite = make_suite(Load(repeats=2, warmup=1), prompts=5, targets=3)
     assert list(make_plan(suite, seed=seed)) == list(make_plan(suite, seed=seed))
 
 
-def test_another_seed_gives_another_order() -> None:
-    suite = make_suite(Load(repeats=2), prompts=20)
+def test_another_seed_gives_another_order(make_suite: MakeSuite) -> None:
+    suite = make_suite(Load(repeats=2), prompts=20, targets=3)
     assert list(make_plan(suite, seed=1)) != list(make_plan(suite, seed=2))
 
 
-def test_targets_share_a_round_in_changing_order() -> None:
-    rounds = list(make_plan(make_suite(Load(repeats=4)), seed=1))
+def test_targets_share_a_round_in_changing_order(make_suite: MakeSuite) -> None:
+    rounds = list(make_plan(make_suite(Load(repeats=4), prompts=5, targets=3), seed=1))
     assert all({"t0", "t1", "t2"} == {one.target for one in each.requests} for each in rounds)
     assert len({tuple(one.target for one in each.requests) for each in rounds}) > 1
 
 
-def test_constant_arrivals_are_evenly_spaced_and_shared_by_all_targets() -> None:
+def test_constant_arrivals_are_evenly_spaced_and_shared_by_all_targets(make_suite: MakeSuite) -> None:
     load = Load(arrival="constant", rate_per_s=4.0, repeats=1)
-    assert [0.0, 0.25, 0.5, 0.75, 1.0] == [each.offset_s for each in make_plan(make_suite(load), seed=1)]
+    assert [0.0, 0.25, 0.5, 0.75, 1.0] == [
+        each.offset_s for each in make_plan(make_suite(load, prompts=5, targets=3), seed=1)
+    ]
 
 
-def test_a_duration_cycles_the_prompts_until_it_is_over() -> None:
+def test_a_duration_cycles_the_prompts_until_it_is_over(make_suite: MakeSuite) -> None:
     load = Load(arrival="constant", rate_per_s=10.0, duration_s=2.0)
-    rounds = list(make_plan(make_suite(load), seed=1))
+    rounds = list(make_plan(make_suite(load, prompts=5, targets=3), seed=1))
     assert 20 == len(rounds)
     assert {0, 1, 2, 3} == {one.repeat for each in rounds for one in each.requests}
 
 
-def test_warmup_does_not_count_against_the_duration() -> None:
+def test_warmup_does_not_count_against_the_duration(make_suite: MakeSuite) -> None:
     load = Load(arrival="constant", rate_per_s=10.0, duration_s=1.0, warmup=5)
-    phases = Counter(each.phase for each in make_plan(make_suite(load), seed=1))
+    phases = Counter(each.phase for each in make_plan(make_suite(load, prompts=5, targets=3), seed=1))
     assert {WARMUP: 5, MEASURE: 10} == dict(phases)
 
 
-def test_repeats_end_a_run_before_its_duration() -> None:
+def test_repeats_end_a_run_before_its_duration(make_suite: MakeSuite) -> None:
     load = Load(arrival="constant", rate_per_s=10.0, duration_s=60.0, repeats=1)
-    assert 5 == len(list(make_plan(make_suite(load), seed=1)))
+    assert 5 == len(list(make_plan(make_suite(load, prompts=5, targets=3), seed=1)))
 
 
-def test_a_closed_load_with_only_a_duration_has_no_end_of_its_own() -> None:
-    suite = make_suite(Load(duration_s=1.0))
+def test_a_closed_load_with_only_a_duration_has_no_end_of_its_own(make_suite: MakeSuite) -> None:
+    suite = make_suite(Load(duration_s=1.0), prompts=5, targets=3)
     assert 1000 == len(list(islice(make_plan(suite, seed=1), 1000)))
     assert count_requests(suite, seed=1) is None
 
 
 @pytest.mark.parametrize("repeats", [None, 1, 3])
-def test_requests_are_counted_by_phase(repeats: int | None) -> None:
-    suite = make_suite(Load(repeats=repeats, warmup=2))
+def test_requests_are_counted_by_phase(make_suite: MakeSuite, repeats: int | None) -> None:
+    suite = make_suite(Load(repeats=repeats, warmup=2), prompts=5, targets=3)
     assert {WARMUP: 6, MEASURE: 15 * (repeats or 1)} == count_requests(suite, seed=1)

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import pytest
 
-from harness.catalog.target import Target
 from harness.endpoints.base import Tape, WireRequest
 from harness.load.exchange import Exchange, Lane
 from harness.load.plan import make_plan
@@ -19,7 +18,7 @@ from harness.load.progress import Progress, Tally
 from harness.load.quota import make_cap
 from harness.load.runner import Stop, run_plan
 from harness.store.attempt import Attempt
-from harness.suite.schema import Load, Message, Prompt, Quota, Retries, Suite, Timeouts
+from harness.suite.schema import Load, Quota, Retries, Suite, Timeouts
 
 OK = json.dumps(
     {
@@ -70,34 +69,6 @@ class ScriptedClient:
             tape.done_ns = self._now_ns()
 
 
-def make_suite(
-    load: Load, *, targets: int = 1, prompts: int = 4, retries: Retries | None = None, timeouts: Timeouts | None = None
-) -> Suite:
-    return Suite(
-        name="s",
-        digest="0" * 12,
-        endpoint="simulator",
-        targets=tuple(
-            Target(
-                name=f"t{at}",
-                model="claude-haiku-4-5",
-                base_model="b",
-                model_id="m",
-                routing="global",
-                api="invoke",
-                client="aioboto3",
-                region="us-east-1",
-                stream=False,
-            )
-            for at in range(targets)
-        ),
-        prompts=tuple(Prompt(id=f"p{at}", messages=(Message(role="user", content="?"),)) for at in range(prompts)),
-        load=load,
-        retries=retries or Retries(),
-        timeouts=timeouts or Timeouts(total_s=HOUR_S, first_token_s=HOUR_S),
-    )
-
-
 class Run:
     """A suite sent by the real engine through a scripted client, in virtual time."""
 
@@ -143,7 +114,7 @@ def seconds(stamp_ns: int | None) -> float | None:
     return None if stamp_ns is None else round(stamp_ns / 1e9, 6)
 
 
-def test_waiting_for_the_cap_shows_as_queue_delay(run_virtual: Any, clock: Any) -> None:
+def test_waiting_for_the_cap_shows_as_queue_delay(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(arrival="constant", rate_per_s=2.0), prompts=4)
     run = Run(suite, [Answer(after_s=0.1)], clock, quota=Quota(requests_per_minute=60))
     with pytest.MonkeyPatch.context() as patch:
@@ -155,7 +126,7 @@ def test_waiting_for_the_cap_shows_as_queue_delay(run_virtual: Any, clock: Any) 
     assert lateness[-1] >= 1.4e9
 
 
-def test_open_load_sends_on_time_however_many_are_in_flight(run_virtual: Any, clock: Any) -> None:
+def test_open_load_sends_on_time_however_many_are_in_flight(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(arrival="constant", rate_per_s=10.0), prompts=8, targets=2)
     run = Run(suite, [Answer(after_s=60.0)], clock)
     run_virtual(run())
@@ -164,7 +135,7 @@ def test_open_load_sends_on_time_however_many_are_in_flight(run_virtual: Any, cl
     assert {round(0.1 * k, 6) for k in range(8)} == {seconds(one.due_ns) for one in run.attempts}
 
 
-def test_closed_load_keeps_every_slot_busy_and_no_more(run_virtual: Any, clock: Any) -> None:
+def test_closed_load_keeps_every_slot_busy_and_no_more(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=3), prompts=12)
     run = Run(suite, [Answer(after_s=1.0)], clock)
     run_virtual(run())
@@ -173,14 +144,14 @@ def test_closed_load_keeps_every_slot_busy_and_no_more(run_virtual: Any, clock: 
     assert [round(wave + 0.1 * slot, 6) for wave in range(4) for slot in range(3)] == dues
 
 
-def test_a_paired_slot_is_free_when_all_targets_have_answered(run_virtual: Any, clock: Any) -> None:
+def test_a_paired_slot_is_free_when_all_targets_have_answered(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=1), prompts=2, targets=2)
     run = Run(suite, [Answer(1.0), Answer(5.0), Answer(1.0), Answer(1.0)], clock)
     run_virtual(run())
     assert [0.0, 0.0, 5.0, 5.0] == sorted(seconds(one.due_ns) for one in run.attempts)
 
 
-def test_unpaired_targets_do_not_wait_for_each_other(run_virtual: Any, clock: Any) -> None:
+def test_unpaired_targets_do_not_wait_for_each_other(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=1, paired=False), prompts=2, targets=2)
     run = Run(suite, [Answer(1.0), Answer(5.0), Answer(1.0), Answer(1.0)], clock)
     run_virtual(run())
@@ -188,7 +159,7 @@ def test_unpaired_targets_do_not_wait_for_each_other(run_virtual: Any, clock: An
     assert 4 == len({one.request_id for one in run.attempts})
 
 
-def test_warmup_is_over_before_anything_is_measured(run_virtual: Any, clock: Any) -> None:
+def test_warmup_is_over_before_anything_is_measured(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=4, warmup=2), prompts=4)
     run = Run(suite, [Answer(1.0)], clock)
     run_virtual(run())
@@ -196,14 +167,16 @@ def test_warmup_is_over_before_anything_is_measured(run_virtual: Any, clock: Any
     assert warm_done <= min(one.due_ns for one in run.attempts if one.phase == "measure")
 
 
-def test_a_duration_ends_a_closed_load(run_virtual: Any, clock: Any) -> None:
+def test_a_duration_ends_a_closed_load(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=2, duration_s=10.0), prompts=4)
     run = Run(suite, [Answer(1.0)], clock)
     run_virtual(run())
     assert 20 == len(run.attempts)
 
 
-def test_a_failure_on_the_list_is_tried_again_and_every_attempt_is_recorded(run_virtual: Any, clock: Any) -> None:
+def test_a_failure_on_the_list_is_tried_again_and_every_attempt_is_recorded(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
     suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=3))
     run = Run(suite, [Answer(1.0, 429), Answer(1.0, 429), Answer(1.0)], clock)
     run_virtual(run())
@@ -213,21 +186,21 @@ def test_a_failure_on_the_list_is_tried_again_and_every_attempt_is_recorded(run_
     assert (run.attempts[1].due_ns) > (run.attempts[0].done_ns or 0)
 
 
-def test_retries_end_with_the_last_attempt_allowed(run_virtual: Any, clock: Any) -> None:
+def test_retries_end_with_the_last_attempt_allowed(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=2))
     run = Run(suite, [Answer(1.0, 429)], clock)
     run_virtual(run())
     assert ["throttled", "throttled"] == [one.error_kind for one in run.attempts]
 
 
-def test_a_failure_that_is_not_on_the_list_is_not_tried_again(run_virtual: Any, clock: Any) -> None:
+def test_a_failure_that_is_not_on_the_list_is_not_tried_again(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=3, on=("unavailable",)))
     run = Run(suite, [Answer(1.0, 429)], clock)
     run_virtual(run())
     assert 1 == len(run.attempts)
 
 
-def test_the_total_deadline_ends_an_attempt(run_virtual: Any, clock: Any) -> None:
+def test_the_total_deadline_ends_an_attempt(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=1), prompts=1, timeouts=Timeouts(total_s=7.0))
     run = Run(suite, [Answer(HOUR_S)], clock)
     run_virtual(run())
@@ -235,7 +208,9 @@ def test_the_total_deadline_ends_an_attempt(run_virtual: Any, clock: Any) -> Non
     assert 7.0 == seconds(run.attempts[0].done_ns)
 
 
-def test_stopping_hands_out_nothing_more_and_finishes_what_is_in_flight(run_virtual: Any, clock: Any) -> None:
+def test_stopping_hands_out_nothing_more_and_finishes_what_is_in_flight(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
     suite = make_suite(Load(concurrency=2, repeats=10), prompts=4)
     run = Run(suite, [Answer(10.0)], clock)
     run_virtual(run(stop_after_s=15.0))
@@ -243,7 +218,9 @@ def test_stopping_hands_out_nothing_more_and_finishes_what_is_in_flight(run_virt
     assert all(one.ok for one in run.attempts)
 
 
-def test_stopping_an_open_load_does_not_wait_for_the_next_due_time(run_virtual: Any, clock: Any) -> None:
+def test_stopping_an_open_load_does_not_wait_for_the_next_due_time(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
     suite = make_suite(Load(arrival="constant", rate_per_s=1 / HOUR_S), prompts=4)
     run = Run(suite, [Answer(1.0)], clock)
 
@@ -254,7 +231,7 @@ def test_stopping_an_open_load_does_not_wait_for_the_next_due_time(run_virtual: 
     assert 1005.0 == run_virtual(timed())
 
 
-def test_cancelling_records_what_was_in_flight_as_cancelled(run_virtual: Any, clock: Any) -> None:
+def test_cancelling_records_what_was_in_flight_as_cancelled(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=3), prompts=12)
     run = Run(suite, [Answer(10.0)], clock)
     run_virtual(run(cancel_after_s=15.0))

@@ -1,0 +1,74 @@
+"""report.html in a real browser: it loads nothing, runs nothing, and fits the screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from harness.analysis.samples import Answer
+from harness.report.html import render_html
+from harness.report.render import draw_pictures
+
+HOSTILE = (
+    "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+    '<meta http-equiv="refresh" content="0; url=https://example.com"><style>body {display: none}</style>'
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("HARNESS_REQUIRE_BROWSER"),
+    reason="no Chromium here; HARNESS_REQUIRE_BROWSER=1 makes that a failure",
+)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        assert CHROMIUM is not None, "HARNESS_REQUIRE_BROWSER is set and there is no Chromium"
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+def page_url(make_run: Any, tmp_path: Path) -> str:
+    """A report whose every answer is an attack."""
+    view = make_run()
+    answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
+               for each in view.summary.targets]  # fmt: skip
+    path = tmp_path / "report.html"
+    path.write_text(render_html(view.summary, draw_pictures(view), answers), encoding="utf-8")
+    return path.as_uri()
+
+
+async def test_the_page_is_closed_to_what_a_model_wrote_and_fits_the_screen(browser: Browser, page_url: str) -> None:
+    for width in (400, 1200):
+        page = await browser.new_page(viewport={"width": width, "height": 900})
+        asked: list[str] = []
+        complaints: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda message, complaints=complaints: complaints.append(message.text))
+        page.on("pageerror", lambda error, complaints=complaints: complaints.append(str(error)))
+        await page.goto(page_url)
+        assert [page_url] == [url for url in asked if not url.startswith("data:")]
+        assert [] == complaints
+        assert (await page.title()).startswith("SIMULATED: quickstart")
+        assert await page.locator("text=display: none").first.is_visible()
+        assert 6 == await page.locator("img").count()
+        assert await page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.close()
