@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
@@ -10,10 +10,10 @@ from functools import cache
 import msgspec
 
 from harness.catalog import names
-from harness.catalog.sources import Facts, read_documented, read_package
+from harness.catalog.sources import Fact, Facts, read_documented, read_geographies, read_package
 from harness.errors import CatalogError
 
-_ROUTING_ORDER = ("global", "us", "eu", "jp", "apac", "au")
+_ROUTING_ORDER = ("global", "us", "eu", "jp", "apac", "au", "in", names.US_GOV)
 
 
 class Model(Facts, frozen=True, kw_only=True):
@@ -31,21 +31,48 @@ class Model(Facts, frozen=True, kw_only=True):
     """(4, 5) for Claude Sonnet 4.5."""
 
 
+def known_models(live: Mapping[str, Facts] | None = None) -> tuple[Model, ...]:
+    """Every Claude model that a source says is offered, the newest generation first.
+
+    `live`: what an account says of itself in one Region (`live.live_facts`), over everything else: there, a routing
+    that it does not list is not offered.
+    """
+    return _packaged_models() if live is None else _make_models(_laid_over(_packaged_facts(), live))
+
+
 @cache
-def known_models() -> tuple[Model, ...]:
-    """Every Claude model that a source says is offered, the newest generation first."""
-    merged = read_documented()
-    for base_id, facts in read_package().items():
-        merged[base_id] = _overlay(merged.get(base_id, Facts()), facts)
-    offered = {base_id: facts for base_id, facts in merged.items() if facts.routings}
-    models = [_make_model(base_id, facts, offered) for base_id, facts in offered.items()]
-    return tuple(sorted(models, key=lambda model: (*(-part for part in model.generation), model.name)))
+def _packaged_models() -> tuple[Model, ...]:
+    return _make_models(_packaged_facts())
+
+
+def _packaged_facts() -> dict[str, Facts]:
+    return _laid_over(read_documented(), read_package())
+
+
+def _laid_over(lower: Mapping[str, Facts], upper: Mapping[str, Facts]) -> dict[str, Facts]:
+    return {**lower, **{base_id: _overlay(lower.get(base_id, Facts()), facts) for base_id, facts in upper.items()}}
 
 
 def _overlay(lower: Facts, upper: Facts) -> Facts:
     """`upper` where it says something, `lower` elsewhere; the routings of both."""
     said = {field: value for field in Facts.__struct_fields__ if (value := getattr(upper, field)) is not None}
-    return msgspec.structs.replace(lower, **{**said, "routings": {**lower.routings, **upper.routings}})
+    kept = _outside(lower.routings, upper.asked_region) if upper.asked_region else lower.routings
+    return msgspec.structs.replace(lower, **{**said, "routings": {**kept, **upper.routings}})
+
+
+def _outside(routings: dict[str, Fact[tuple[str, ...]]], region: str) -> dict[str, Fact[tuple[str, ...]]]:
+    """The routings without this Region; one that only this Region carried is gone."""
+    elsewhere = {
+        routing: msgspec.structs.replace(fact, value=tuple(each for each in fact.value if each != region))
+        for routing, fact in routings.items()
+    }
+    return {routing: fact for routing, fact in elsewhere.items() if fact.value or not routings[routing].value}
+
+
+def _make_models(merged: Mapping[str, Facts]) -> tuple[Model, ...]:
+    offered = {base_id: facts for base_id, facts in merged.items() if facts.routings}
+    models = [_make_model(base_id, facts, offered) for base_id, facts in offered.items()]
+    return tuple(sorted(models, key=lambda model: (*(-part for part in model.generation), model.name)))
 
 
 def _make_model(base_id: str, facts: Facts, offered: Iterable[str]) -> Model:
@@ -87,9 +114,19 @@ def find_model(name: str) -> Model:
 
 
 @cache
+def carrying_regions(routing: str) -> tuple[str, ...]:
+    """The Regions from which a source says that this routing is called, for whichever model; sorted, maybe none."""
+    named = {region for model in known_models() if (fact := model.routings.get(routing)) for region in fact.value}
+    if geography := read_geographies().get(routing):
+        named.update(geography.regions.value)
+    return tuple(sorted(named))
+
+
+@cache
 def all_regions() -> frozenset[str]:
     """Every AWS Region that a source names for any Claude model."""
-    return frozenset(region for model in known_models() for fact in model.routings.values() for region in fact.value)
+    routings = {routing for model in known_models() for routing in model.routings}
+    return frozenset(region for routing in routings for region in carrying_regions(routing))
 
 
 def lifecycle_warning(model: Model, today: date) -> str | None:

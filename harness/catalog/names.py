@@ -10,6 +10,9 @@ from harness.errors import CatalogError
 
 IN_REGION = "in-region"
 """The routing that sends the bare base id."""
+APPLICATION = "application"
+"""The routing of an application inference profile, where nothing tells which profile or model it was made from."""
+US_GOV = "us-gov"
 
 _BASE_ID = re.compile(r"anthropic\.(?P<name>claude-[a-z0-9-]+?)(?:-(?P<date>\d{8}))?(?:-v\d+(?::\d+)?)?")
 _PROFILE_ID = re.compile(r"(?P<routing>[a-z]+(?:-[a-z]+)*)\.(?P<base_id>anthropic\..+)")
@@ -20,8 +23,8 @@ _VERSION_PART = re.compile(r"-(\d{1,2})(?=-|$)")
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What a user's way of naming a model says. None: it says nothing of that."""
 
-    model: str
-    """A base id or a short name."""
+    model: str | None
+    """A base id or a short name. None: the ARN of an application profile, whose model only the account knows."""
     routing: str | None = None
     region: str | None = None
     arn: str | None = None
@@ -29,7 +32,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_reference(text: str) -> Reference:
-    """Take a short name, base id, profile id, or the ARN of a foundation model or a system-defined profile apart.
+    """Take a short name, base id, profile id, or the ARN of a foundation model or a profile apart.
 
     Raises CatalogError at an ARN of any other kind; whether the model exists is not looked at.
     """
@@ -47,11 +50,8 @@ def _read_arn(arn: str) -> Reference:
         return Reference(model=parts["id"], routing=IN_REGION, region=parts["region"] or None, arn=arn)
     if parts and kind == "inference-profile" and (profile := _PROFILE_ID.fullmatch(parts["id"])):
         return Reference(model=profile["base_id"], routing=profile["routing"], region=parts["region"] or None, arn=arn)
-    if kind == "application-inference-profile":
-        raise CatalogError(
-            f"'{arn}' is an application inference profile, whose model only the account knows; "
-            "name the model, or the system-defined profile it was made from"
-        )
+    if parts and kind == "application-inference-profile" and parts["region"]:
+        return Reference(model=None, routing=APPLICATION, region=parts["region"], arn=arn)
     raise CatalogError(
         f"'{arn}' is not the ARN of a Claude model on Bedrock; expected "
         "arn:aws:bedrock:REGION:ACCOUNT:inference-profile/PROFILE_ID or arn:aws:bedrock:REGION::foundation-model/ID"

@@ -1,15 +1,19 @@
-"""What a model costs: Bedrock's prices out of genai-prices, and the cost of one exchange."""
+"""What a model costs: the user's prices, else Bedrock's out of genai-prices; and the cost of one exchange."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from harness.catalog import names
+from harness.catalog.models import find_model
+from harness.catalog.sources import Fact, read_geographies
 from harness.clock import utc_now
+from harness.errors import CatalogError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, TieredPrices
 
 _MTOK = 1_000_000
+USERS_PRICES = "user's price file"
+"""The source of a price that the user gave."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +41,17 @@ class Tier(Rates, frozen=True, kw_only=True):
     above_input_tokens: int
 
 
+class PriceOverride(Rates, frozen=True, kw_only=True):
+    """A price that the user gives: a discount, a new model. It wins over the catalog's. USD per million tokens."""
+
+    model: str
+    """Short name or base id."""
+    routing: str | None = None
+    """None: every routing for which no other override is given."""
+    tiers: tuple[Tier, ...] = ()
+    """Long-context rates, in ascending order."""
+
+
 class Price(Rates, frozen=True, kw_only=True):
     """The price of a model at one kind of endpoint, USD per million tokens."""
 
@@ -50,13 +67,41 @@ class Price(Rates, frozen=True, kw_only=True):
         return reached[-1] if reached else self
 
 
-def price_for(base_model: str, routing: str) -> Price | None:
-    """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, never free."""
+def price_for(base_model: str, routing: str, overrides: Sequence[PriceOverride] = ()) -> Price | None:
+    """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, never free.
+
+    An override that names the routing wins over one that does not, and either over the catalog. An application
+    profile of unknown origin (`application`) is priced at the regional rates, the higher ones.
+    """
+    fitting = [each for each in overrides if each.routing in (routing, None) and _is_priced(each.model, base_model)]
+    if fitting:
+        return _users_price(next((each for each in fitting if each.routing), fitting[0]))
     return _price_on(base_model, routing, utc_now().date())
+
+
+def _is_priced(named: str, base_model: str) -> bool:
+    """Whether an override's model is this one, by any of its names."""
+    try:
+        return find_model(named).base_id == base_model
+    except CatalogError:
+        return named in (base_model, names.dated_name(base_model))
+
+
+def _users_price(override: PriceOverride) -> Price:
+    rates = {field: getattr(override, field) for field in Rates.__struct_fields__}
+    return Price(**rates, tiers=override.tiers, source=USERS_PRICES, as_of=None)
 
 
 @cache
 def _price_on(base_model: str, routing: str, day: date) -> Price | None:
+    geography = read_geographies().get(routing)
+    if geography is None:
+        return _listed_price(base_model, names.IN_REGION if routing == names.APPLICATION else routing, day)
+    worldwide = _listed_price(base_model, "global", day)
+    return None if worldwide is None else _dearer(worldwide, geography.premium)
+
+
+def _listed_price(base_model: str, routing: str, day: date) -> Price | None:
     from importlib.metadata import version
 
     from genai_prices.data_snapshot import get_snapshot
@@ -72,6 +117,21 @@ def _price_on(base_model: str, routing: str, day: date) -> Price | None:
         return None
     prices = found.get_prices(datetime(day.year, day.month, day.day, tzinfo=UTC))
     return _make_price(prices, f"genai-prices {version('genai-prices')}")
+
+
+def _dearer(worldwide: Price, premium: Fact[float]) -> Price:
+    """The global price with a geography's premium, which the price list itself does not hold."""
+    rates = _scaled(worldwide, 1 + premium.value)
+    tiers = [
+        Tier(**_scaled(each, 1 + premium.value), above_input_tokens=each.above_input_tokens) for each in worldwide.tiers
+    ]
+    source = f"{worldwide.source} for global, {premium.value:+.0%} by {premium.source}"
+    return Price(**rates, tiers=tuple(tiers), source=source, as_of=premium.as_of)
+
+
+def _scaled(rates: Rates, factor: float) -> dict[str, Any]:
+    listed = {kind: getattr(rates, kind) for kind in Rates.__struct_fields__}
+    return {kind: None if rate is None else round(rate * factor, 6) for kind, rate in listed.items()}
 
 
 def _make_price(prices: ModelPrice, source: str) -> Price | None:
@@ -111,24 +171,36 @@ def _rate_at(price: Decimal | TieredPrices | None, input_tokens: int) -> float |
     return float(reached[-1] if reached else price.base)
 
 
-def regional_premium(base_model: str) -> float | None:
-    """Regional price / global price − 1 for input tokens: 0.1 is 10 % dearer. None: one of the two is unknown."""
-    worldwide, regional = price_for(base_model, "global"), price_for(base_model, names.IN_REGION)
-    if worldwide is None or regional is None:
+def premium(price: Price | None, worldwide: Price | None) -> float | None:
+    """A price / the global one − 1, for input tokens: 0.1 is 10 % dearer. None: one of the two is unknown or free."""
+    if price is None or worldwide is None or not worldwide.input:
         return None
-    return round(regional.input / worldwide.input - 1, 6)
+    return round(price.input / worldwide.input - 1, 6)
+
+
+def regional_premium(base_model: str, overrides: Sequence[PriceOverride] = ()) -> float | None:
+    """How much dearer a regional endpoint is than the global one."""
+    return premium(price_for(base_model, names.IN_REGION, overrides), price_for(base_model, "global", overrides))
 
 
 def cost_usd(
-    price: Price, *, input_tokens: int, output_tokens: int, cache_read_tokens: int, cache_write_tokens: int
+    price: Price,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cache_read_tokens: int,
+    cache_write_tokens: int,
+    cache_ttl: Literal["5m", "1h"] | None = None,
 ) -> float:
     """The cost of one exchange, USD. `input_tokens` leaves cached tokens out, as Bedrock's usage does.
 
-    Cache writes are charged at the five-minute rate, which is the default. Cached tokens without a rate of their own
-    are charged as input.
+    `cache_ttl`: how long what was written to the cache is kept (`Options.cache`); None: five minutes, the default.
+    Cached tokens without a rate of their own are charged as input; an hour without one, as five minutes.
     """
     rates = price.rates(input_tokens + cache_read_tokens + cache_write_tokens)
     read = rates.input if rates.cache_read is None else rates.cache_read
     write = rates.input if rates.cache_write_5m is None else rates.cache_write_5m
+    if cache_ttl == "1h" and rates.cache_write_1h is not None:
+        write = rates.cache_write_1h
     total = input_tokens * rates.input + output_tokens * rates.output
     return (total + cache_read_tokens * read + cache_write_tokens * write) / _MTOK

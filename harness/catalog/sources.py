@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -32,6 +33,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The guide's name, `Claude Sonnet 4.5`."""
     routings: dict[str, Fact[tuple[str, ...]]] = {}
     """Routing → the Regions that carry it, sorted; no Regions: the source names none."""
+    asked_region: str | None = None
+    """A live account's Region, which is all that it speaks of. None: no account was asked."""
     status: Fact[Status] | None = None
     deprecated: Fact[date] | None = None
     legacy: Fact[date] | None = None
@@ -40,8 +43,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     end_of_life: Fact[date] | None = None
     context_window: Fact[int] | None = None
     """Tokens."""
+    long_context: Fact[int] | None = None
+    """Tokens, with the beta header `context-1m-2025-08-07`."""
+    long_context_ended: Fact[date] | None = None
+    """The day on which that header stopped to open the longer window."""
     max_output: Fact[int] | None = None
     """Tokens."""
+
+
+class Geography(msgspec.Struct, frozen=True, kw_only=True):
+    """What is documented of a geography that neither package holds."""
+
+    regions: Fact[tuple[str, ...]]
+    premium: Fact[float]
+    """Its prices / the global prices − 1."""
 
 
 class _Source(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,30 +71,60 @@ class _Sources(msgspec.Struct, forbid_unknown_fields=True):
     guide: _Source
     lifecycle: _Source
     limits: _Source
+    maker: _Source
+    beta: _Source
+    regions: _Source
+
+
+class _Place(msgspec.Struct, forbid_unknown_fields=True):
+    regions: tuple[str, ...]
+    premium: float
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
     base_id: str
     title: str | None = None
     routings: list[str] = []
+    listed_routings: list[str] = []
     deprecated: date | None = None
     legacy: date | None = None
     extended_access: date | None = None
     end_of_life: date | None = None
     context_window: int | None = None
+    long_context: int | None = None
+    long_context_ended: date | None = None
     max_output: int | None = None
+    makers_max_output: int | None = None
 
 
 class _Documented(msgspec.Struct, forbid_unknown_fields=True):
     sources: _Sources
+    geographies: dict[str, _Place]
     models: list[_Row]
+
+
+@cache
+def _documented() -> _Documented:
+    text = Path(__file__).with_name("documented.toml").read_bytes()
+    return msgspec.toml.decode(text, type=_Documented)
 
 
 def read_documented() -> dict[str, Facts]:
     """Base id → facts of `documented.toml`."""
-    text = Path(__file__).with_name("documented.toml").read_bytes()
-    documented = msgspec.toml.decode(text, type=_Documented)
-    return {row.base_id: _facts_of_row(row, documented.sources) for row in documented.models}
+    return {row.base_id: _facts_of_row(row, _documented().sources) for row in _documented().models}
+
+
+@cache
+def read_geographies() -> dict[str, Geography]:
+    """Routing → what `documented.toml` says of that geography."""
+    regions, limits = _documented().sources.regions, _documented().sources.limits
+    return {
+        routing: Geography(
+            regions=Fact(value=place.regions, source=regions.title, as_of=regions.as_of),
+            premium=Fact(value=place.premium, source=limits.title, as_of=limits.as_of),
+        )
+        for routing, place in _documented().geographies.items()
+    }
 
 
 def _facts_of_row(row: _Row, sources: _Sources) -> Facts:
@@ -89,14 +134,20 @@ def _facts_of_row(row: _Row, sources: _Sources) -> Facts:
         status = "deprecated" if row.deprecated else "active"
     return Facts(
         title=row.title,
-        routings={name: Fact(value=(), source=guide.title, as_of=guide.as_of) for name in row.routings},
+        routings={
+            name: Fact(value=(), source=source.title, as_of=source.as_of)
+            for source, names in ((limits, row.listed_routings), (guide, row.routings))
+            for name in names
+        },
         status=guide.fact(status),
         deprecated=guide.fact(row.deprecated),
         legacy=lifecycle.fact(row.legacy),
         extended_access=lifecycle.fact(row.extended_access),
         end_of_life=lifecycle.fact(row.end_of_life),
         context_window=limits.fact(row.context_window),
-        max_output=limits.fact(row.max_output),
+        long_context=sources.beta.fact(row.long_context),
+        long_context_ended=sources.beta.fact(row.long_context_ended),
+        max_output=sources.maker.fact(row.makers_max_output) or limits.fact(row.max_output),
     )
 
 

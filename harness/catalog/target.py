@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 from msgspec import structs
 
-from harness.catalog.models import Model, all_regions, find_model, lifecycle_warning
-from harness.catalog.names import Reference, model_id, read_reference
+from harness.catalog.limits import long_context_warning
+from harness.catalog.live import ApplicationProfile
+from harness.catalog.models import Model, find_model, lifecycle_warning
+from harness.catalog.names import APPLICATION, Reference, model_id, read_reference
+from harness.catalog.regions import choose_region
 from harness.errors import CatalogError
 
 Api = Literal["invoke", "converse", "mantle"]
@@ -64,7 +67,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     """What goes into the URL: a profile id, a bare base id or an ARN."""
     routing: str
-    """`global`, `us`, `eu`, …, `in-region`."""
+    """`global`, `us`, `eu`, …, `in-region`; `application`: a profile of the account whose origin is not known."""
     api: Api
     client: str
     region: str
@@ -73,14 +76,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NO_OPTIONS = Options()
-_DEFAULT_REGIONS = {
-    "us": "us-east-1",
-    "eu": "eu-central-1",
-    "jp": "ap-northeast-1",
-    "apac": "ap-southeast-1",
-    "au": "ap-southeast-2",
-}
-_DEFAULT_REGION = "us-east-1"
 
 
 def resolve_target(
@@ -94,6 +89,7 @@ def resolve_target(
     options: Options = _NO_OPTIONS,
     label: str | None = None,
     home_region: str | None = None,
+    profiles: Mapping[str, ApplicationProfile] = MappingProxyType({}),
 ) -> Target:
     """Turn what a suite says of a target into what goes on the wire.
 
@@ -101,11 +97,20 @@ def resolve_target(
     Without `routing` it is what the model's name says, else `global`, else the first geography offered. Without
     `region` it is what an ARN says, else `home_region` (AWS_REGION) where that carries the routing, else the
     geography's own. Raises CatalogError at a model that is unknown or a combination that is not offered.
+
+    Of an application profile only the account knows the model: `profiles` (ARN → what it said), else the model is
+    named beside the ARN as `routing`. What the profile was made from may be named there too, `global.anthropic.…`,
+    and is then the routing; else the routing is `application`, which is priced as a regional one.
     """
-    reference = read_reference(model)
-    found = find_model(reference.model)
+    reference = _reference(model, routing, profiles)
     if routing is not None and routing.startswith("arn:"):
-        reference, routing = _profile_of(found, routing), None
+        routing = None
+    if reference.model is None:
+        raise CatalogError(
+            f"'{reference.arn}' is an application inference profile, and only the account knows its model; write the "
+            "model's name as model and this ARN as routing (`harness models ARN --live` shows what it stands for)"
+        )
+    found = find_model(reference.model)
     chosen = _choose_routing(found, reference, routing)
     return Target(
         name=label or _default_name(found.name, chosen, api),
@@ -115,7 +120,7 @@ def resolve_target(
         routing=chosen,
         api=api,
         client=client,
-        region=_choose_region(found, chosen, _one_region(reference, region), home_region),
+        region=choose_region(found, chosen, _one_region(reference, region), home_region),
         stream=stream,
         options=options,
     )
@@ -125,17 +130,50 @@ def _default_name(model: str, routing: str, api: str) -> str:
     return f"{model}/{routing}/{api}"
 
 
-def _profile_of(model: Model, arn: str) -> Reference:
-    reference = read_reference(arn)
-    if find_model(reference.model) != model:
-        raise CatalogError(f"routing '{arn}' is a profile of another model than {model.name}")
-    return reference
+def _reference(model: str, routing: str | None, profiles: Mapping[str, ApplicationProfile]) -> Reference:
+    """What model and routing name together, with what the account says of an application profile."""
+    named = _with_origin(read_reference(model), profiles)
+    if routing is None or not routing.startswith("arn:"):
+        return named
+    profile = _with_origin(read_reference(routing), profiles)
+    if named.arn and named.arn != profile.arn:
+        raise CatalogError(f"model and routing '{routing}' are two ARNs; drop one of them")
+    return _joined(named, profile)
+
+
+def _with_origin(reference: Reference, profiles: Mapping[str, ApplicationProfile]) -> Reference:
+    known = profiles.get(reference.arn or "")
+    return structs.replace(reference, model=known.base_id, routing=known.routing) if known else reference
+
+
+def _joined(named: Reference, profile: Reference) -> Reference:
+    """The profile's ARN as the routing of a model that is named beside it."""
+    if named.model is None or profile.model is None:
+        model = named.model or profile.model
+    else:
+        found = find_model(named.model)
+        if find_model(profile.model) != found:
+            raise CatalogError(f"routing '{profile.arn}' is a profile of another model than {found.name}")
+        model = profile.model
+    if profile.routing == APPLICATION:
+        return structs.replace(profile, model=model, routing=named.routing or APPLICATION)
+    if named.routing not in (None, profile.routing):
+        raise CatalogError(
+            f"the model's id says '{named.routing}' but routing '{profile.arn}' is a profile for '{profile.routing}'; "
+            "drop one of them"
+        )
+    return structs.replace(profile, model=model)
 
 
 def _choose_routing(model: Model, reference: Reference, routing: str | None) -> str:
-    if reference.routing and routing and reference.routing != routing:
-        raise CatalogError(f"the model's id says '{reference.routing}' but routing says '{routing}'; drop one of them")
-    chosen = reference.routing or routing or next(iter(model.routings))
+    said = None if routing and reference.routing == APPLICATION else reference.routing
+    if said and routing and said != routing:
+        raise CatalogError(f"the model's id says '{said}' but routing says '{routing}'; drop one of them")
+    chosen = said or routing or next(iter(model.routings))
+    if chosen == APPLICATION and reference.arn:
+        return chosen
+    if chosen == APPLICATION:
+        raise CatalogError(f"routing '{APPLICATION}' is that of a profile of your account; write its ARN as routing")
     if chosen not in model.routings:
         raise CatalogError(f"'{chosen}' is not offered for {model.name} (offered: {', '.join(model.routings)})")
     return chosen
@@ -147,51 +185,28 @@ def _one_region(reference: Reference, region: str | None) -> str | None:
     return reference.region or region
 
 
-def _choose_region(model: Model, routing: str, region: str | None, home_region: str | None) -> str:
-    carrying = model.routings[routing].value
-    if region is not None:
-        _check_region(model, routing, region)
-        return region
-    usual = _DEFAULT_REGIONS.get(routing, _DEFAULT_REGION)
-    if not carrying:
-        return home_region or usual if routing not in _DEFAULT_REGIONS else usual
-    return next((choice for choice in (home_region, usual) if choice in carrying), carrying[0])
-
-
-def _check_region(model: Model, routing: str, region: str) -> None:
-    """Raise CatalogError unless the Region exists and, where a source names the Regions, carries the routing."""
-    carrying = model.routings[routing].value
-    if region not in all_regions():
-        near = get_close_matches(region, sorted(all_regions()), n=3)
-        raise CatalogError(f"unknown Region '{region}'" + (f"; did you mean {' or '.join(near)}?" if near else ""))
-    if carrying and region not in carrying:
-        raise CatalogError(
-            f"Region '{region}' does not carry '{routing}' for {model.name} (offered in: {_first_few(carrying)})"
-        )
-
-
-def _first_few(regions: Sequence[str], limit: int = 8) -> str:
-    rest = len(regions) - limit
-    return ", ".join(regions[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def distinguish(targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Add client, Region and mode to the names that several targets share, each only where it tells them apart.
+    """Add profile, client, Region and mode to the names that several targets share, each where it tells them apart.
 
     Labels stay as they are. Names that are the same afterwards belong to targets that need a label.
     """
     named = tuple(targets)
-    for part in (_client, _region, _mode):
+    for part in (_profile, _client, _region, _mode):
         parts_of: dict[str, set[str]] = {}
         for target in named:
             parts_of.setdefault(target.name, set()).add(part(target))
         named = tuple(
             structs.replace(target, name=f"{target.name}/{part(target)}")
-            if len(parts_of[target.name]) > 1 and not _is_labelled(target)
+            if len(parts_of[target.name]) > 1 and part(target) and not _is_labelled(target)
             else target
             for target in named
         )
     return named
+
+
+def _profile(target: Target) -> str:
+    """The id of an application profile; empty for anything else."""
+    return target.model_id.rpartition("/")[2] if ":application-inference-profile/" in target.model_id else ""
 
 
 def _client(target: Target) -> str:
@@ -211,13 +226,26 @@ def _is_labelled(target: Target) -> bool:
 
 
 def target_warnings(target: Target, *, today: date) -> tuple[str, ...]:
-    """What to say before a run: the model's end, and a routing that only the oldest source knows."""
+    """What to say before a run: the model's end, a routing of which little is known, a beta that has ended."""
     model = find_model(target.base_model)
-    fact = model.routings[target.routing]
-    warnings = [lifecycle_warning(model, today)]
-    if not fact.value:
-        warnings.append(
-            f"'{target.routing}' for {target.model} is known from {fact.source} ({fact.as_of}) alone; no fresher "
-            f"source names a Region for it, so AWS may refuse it: `harness models {target.model}` shows the others"
-        )
+    warnings = (
+        lifecycle_warning(model, today),
+        _routing_warning(model, target),
+        long_context_warning(model, target.options.beta, today),
+    )
     return tuple(warning for warning in warnings if warning)
+
+
+def _routing_warning(model: Model, target: Target) -> str | None:
+    if target.routing == APPLICATION:
+        return (
+            f"only the account knows what {target.model_id} was made from, so it is priced as regional; write for "
+            f"example `model: {model_id(model.base_id, next(iter(model.routings)))}` beside the ARN if you know it"
+        )
+    fact = model.routings[target.routing]
+    if fact.value:
+        return None
+    return (
+        f"'{target.routing}' for {target.model} is known from {fact.source} ({fact.as_of}) alone; no fresher "
+        f"source names a Region for it, so AWS may refuse it: `harness models {target.model}` shows the others"
+    )

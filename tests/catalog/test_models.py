@@ -11,7 +11,9 @@ TODAY = date(2026, 11, 22)
 
 
 def facts_of(model: Model) -> list[Fact[Any]]:
-    named = [getattr(model, field) for field in Facts.__struct_fields__ if field not in ("title", "routings")]
+    named = [
+        getattr(model, field) for field in Facts.__struct_fields__ if field not in ("title", "routings", "asked_region")
+    ]
     return [fact for fact in [*named, *model.routings.values()] if fact is not None]
 
 
@@ -38,7 +40,7 @@ def test_every_documented_routing_survives_the_merge(base_id: str) -> None:
 
 def test_the_package_adds_to_what_the_guide_offers_and_each_routing_says_where_it_is_from() -> None:
     routings = find_model("claude-sonnet-4-5").routings
-    assert ["global", "us", "eu", "jp", "au", "in-region"] == list(routings)
+    assert ["global", "us", "eu", "jp", "au", "us-gov", "in-region"] == list(routings)
     assert routings["au"].source.startswith("bedrock-models")
     assert routings["jp"].source.startswith("bedrock-models")
     assert routings["in-region"].source.startswith("the guide")

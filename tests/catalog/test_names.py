@@ -29,6 +29,8 @@ def test_other_ids_are_no_base_ids_of_claude(text: str) -> None:
 
 PROFILE_ARN = f"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{BASE}"
 GLOBAL_ARN = f"arn:aws:bedrock:us-west-2:123456789012:inference-profile/global.{BASE}"
+GOV_ARN = f"arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.{BASE}"
+OWN_ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
 MODEL_ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{BASE}"
 
 
@@ -41,6 +43,8 @@ MODEL_ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{BASE}"
         (f"us-gov.{BASE}", Reference(model=BASE, routing="us-gov")),
         (PROFILE_ARN, Reference(model=BASE, routing="eu", region="eu-west-1", arn=PROFILE_ARN)),
         (GLOBAL_ARN, Reference(model=BASE, routing="global", region="us-west-2", arn=GLOBAL_ARN)),
+        (GOV_ARN, Reference(model=BASE, routing="us-gov", region="us-gov-west-1", arn=GOV_ARN)),
+        (OWN_ARN, Reference(model=None, routing="application", region="us-east-1", arn=OWN_ARN)),
         (MODEL_ARN, Reference(model=BASE, routing="in-region", region="us-east-1", arn=MODEL_ARN)),
     ],
 )
@@ -51,10 +55,7 @@ def test_every_way_of_naming_a_model_is_understood(text: str, expected: Referenc
 @pytest.mark.parametrize(
     ("arn", "part"),
     [
-        (
-            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123",
-            "application inference profile",
-        ),
+        ("arn:aws:bedrock::123456789012:application-inference-profile/abc123", "not the ARN of a Claude"),
         ("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-pro-v1:0", "not the ARN of a Claude"),
         ("arn:aws:s3:::bucket", "not the ARN of a Claude"),
         ("arn:", "not the ARN of a Claude"),

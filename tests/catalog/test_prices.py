@@ -1,10 +1,21 @@
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from genai_prices import Usage, calc_price
 
 from harness.catalog.models import Model, find_model, known_models
-from harness.catalog.prices import Price, Rates, Tier, cost_usd, price_for, regional_premium
+from harness.catalog.prices import (
+    USERS_PRICES,
+    Price,
+    PriceOverride,
+    Rates,
+    Tier,
+    cost_usd,
+    premium,
+    price_for,
+    regional_premium,
+)
 from harness.catalog.sources import read_documented
 
 DOCUMENTED = [find_model(base_id) for base_id, facts in read_documented().items() if facts.routings]
@@ -53,7 +64,7 @@ def test_regional_endpoints_cost_a_tenth_more_from_generation_4_5_on_and_not_bef
         return
     expected = 0.1 if model.generation >= (4, 5) else 0.0
     worldwide = known_price(model.name, "global")
-    for routing in set(model.routings) - {"global"}:
+    for routing in set(model.routings) - {"global", "us-gov"}:
         regional = known_price(model.name, routing)
         assert regional.output == pytest.approx(worldwide.output * (1 + expected))
         assert regional.cache_read == pytest.approx((worldwide.cache_read or 0) * (1 + expected))
@@ -87,7 +98,8 @@ def test_an_unknown_price_is_none_and_never_that_of_another_model(base_id: str, 
 )
 def test_the_cost_is_tokens_times_rates(tokens: dict[str, int], expected: float) -> None:
     price = known_price("claude-sonnet-4-5", "global")
-    assert expected == pytest.approx(cost_usd(price, **{"cache_read_tokens": 0, "cache_write_tokens": 0, **tokens}))
+    used = {"cache_read_tokens": 0, "cache_write_tokens": 0, **tokens}
+    assert expected == pytest.approx(cost_usd(price, cache_ttl=None, **used))
 
 
 @pytest.mark.parametrize("uncached", [99_000, 99_001])
@@ -138,3 +150,78 @@ def test_documented_context_windows_agree_with_the_price_list() -> None:
         _, listed = get_snapshot().find_provider_model(base_id, None, "aws", None)
         assert facts.context_window is not None
         assert (base_id, listed.context_window) == (base_id, facts.context_window.value)
+
+
+@pytest.mark.parametrize("name", ["claude-sonnet-4-5", "claude-opus-5", "claude-haiku-5-5"])
+def test_the_government_geography_costs_a_fifth_more_than_global_and_says_by_whose_word(name: str) -> None:
+    price, worldwide = known_price(name, "us-gov"), known_price(name, "global")
+    assert premium(price, worldwide) == pytest.approx(0.2)
+    assert [tier.output for tier in price.tiers] == pytest.approx([tier.output * 1.2 for tier in worldwide.tiers])
+    assert "+20% by litellm" in price.source
+    assert price.as_of == "2026-11-22"
+
+
+def test_an_application_profile_of_unknown_origin_is_priced_as_regional() -> None:
+    assert known_price("claude-sonnet-4-6", "application") == known_price("claude-sonnet-4-6", "us")
+
+
+OPUS = "anthropic.claude-opus-4-5-20251101-v1:0"
+EVERYWHERE = PriceOverride(model="claude-opus-4-5", input=4, output=20)
+IN_EUROPE = PriceOverride(model=OPUS, routing="eu", input=4.5, output=22.5, cache_read=0.45)
+
+
+@pytest.mark.parametrize(
+    ("base_id", "routing", "overrides", "expected"),
+    [
+        (OPUS, "eu", [EVERYWHERE, IN_EUROPE], 4.5),
+        (OPUS, "eu", [IN_EUROPE, EVERYWHERE], 4.5),
+        (OPUS, "global", [EVERYWHERE, IN_EUROPE], 4),
+        (OPUS, "us", [IN_EUROPE], 5.5),
+        (OPUS, "us", [PriceOverride(model="claude-opus-4-5-20251101", input=1, output=2)], 1),
+        ("anthropic.claude-opus-9", "us", [EVERYWHERE], None),
+        ("anthropic.claude-opus-9", "us", [PriceOverride(model="anthropic.claude-opus-9", input=7, output=35)], 7),
+    ],
+)
+def test_the_users_price_wins_and_one_with_a_routing_over_one_without(
+    base_id: str, routing: str, overrides: list[PriceOverride], expected: float | None
+) -> None:
+    price = price_for(base_id, routing, overrides)
+    assert expected == (price and price.input)
+
+
+def test_a_users_price_says_so_and_keeps_its_long_context_rates() -> None:
+    tier = Tier(above_input_tokens=100_000, input=8, output=40)
+    price = price_for(OPUS, "us", [PriceOverride(model=OPUS, input=4, output=20, tiers=(tier,))])
+    assert price == Price(input=4, output=20, tiers=(tier,), source=USERS_PRICES, as_of=None)
+    assert price is not None
+    assert price.rates(100_001).input == 8
+
+
+def test_the_premium_is_that_of_the_users_prices() -> None:
+    overrides = [
+        PriceOverride(model=OPUS, input=4, output=20),
+        PriceOverride(model=OPUS, routing="global", input=2, output=9),
+    ]
+    assert regional_premium(OPUS, overrides) == 1.0
+
+
+def test_a_premium_over_nothing_is_unknown() -> None:
+    free = Price(input=0, output=0, source="a table", as_of=None)
+    assert premium(free, free) is None
+    assert premium(None, free) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "cache_ttl", "expected"),
+    [
+        ("claude-sonnet-4-5", None, 3.75),
+        ("claude-sonnet-4-5", "5m", 3.75),
+        ("claude-sonnet-4-5", "1h", 6),
+        ("claude-sonnet-4", "1h", 3.75),
+    ],
+)
+def test_what_is_cached_for_an_hour_is_charged_at_the_rate_of_an_hour(
+    name: str, cache_ttl: Literal["5m", "1h"] | None, expected: float
+) -> None:
+    tokens = {"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 1_000_000}
+    assert expected == pytest.approx(cost_usd(known_price(name, "global"), cache_ttl=cache_ttl, **tokens))

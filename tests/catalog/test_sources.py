@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from harness.catalog.names import IN_REGION
-from harness.catalog.sources import Fact, read_documented, read_package
+from harness.catalog.sources import Fact, read_documented, read_geographies, read_package
 
 GUIDE_TABLE = {
     "anthropic.claude-sonnet-4-5-20250929-v1:0": {"global", "us", "eu", "jp"},
@@ -20,10 +20,27 @@ GUIDE_TABLE = {
 
 
 def test_documented_holds_the_guides_table() -> None:
-    tabled = {
-        base_id: set(facts.routings) - {IN_REGION} for base_id, facts in read_documented().items() if facts.routings
-    }
+    guide = "the guide 'Claude on Amazon Bedrock'"
+    tabled: dict[str, set[str]] = {}
+    for base_id, facts in read_documented().items():
+        for routing, fact in facts.routings.items():
+            if fact.source == guide and routing != IN_REGION:
+                tabled.setdefault(base_id, set()).add(routing)
     assert tabled == GUIDE_TABLE
+
+
+def test_the_government_geography_is_listed_with_regions_and_premium_by_named_sources() -> None:
+    listed = {base_id for base_id, facts in read_documented().items() if "us-gov" in facts.routings}
+    assert {"anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-opus-5"} <= listed
+    geography = read_geographies()["us-gov"]
+    assert (("us-gov-east-1", "us-gov-west-1"), 0.2) == (geography.regions.value, geography.premium.value)
+    assert "botocore" in geography.regions.source
+
+
+def test_the_one_million_beta_is_known_for_the_two_models_that_had_it_with_its_end() -> None:
+    had = {base_id: facts for base_id, facts in read_documented().items() if facts.long_context}
+    assert {"anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-sonnet-4-20250514-v1:0"} == set(had)
+    assert {date(2026, 4, 30)} == {facts.long_context_ended.value for facts in had.values() if facts.long_context_ended}
 
 
 @pytest.mark.parametrize(

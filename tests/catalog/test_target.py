@@ -3,15 +3,19 @@ from typing import Any
 
 import pytest
 
+from harness.catalog.live import ApplicationProfile
 from harness.catalog.models import Model, find_model, known_models
+from harness.catalog.regions import regions_of
 from harness.catalog.sources import read_documented
-from harness.catalog.target import Target, distinguish, resolve_target, target_warnings
+from harness.catalog.target import Options, Target, distinguish, resolve_target, target_warnings
 from harness.errors import CatalogError
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 PROFILE_ARN = f"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{SONNET}"
 MODEL_ARN = "arn:aws:bedrock:eu-west-2::foundation-model/anthropic.claude-opus-4-6-v1"
-PREFIXES = ("global", "us", "eu", "jp", "apac", "au")
+OWN_ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+SONNET_46 = "anthropic.claude-sonnet-4-6"
+PREFIXES = ("global", "us", "eu", "jp", "apac", "au", "in", "us-gov")
 DOCUMENTED = [base_id for base_id, facts in read_documented().items() if facts.routings]
 
 
@@ -42,7 +46,7 @@ def test_the_refusal_reads_as_the_design_says() -> None:
 def test_the_default_routing_and_region_of_every_model_are_offered(model: Model) -> None:
     target = resolve(model.name)
     assert ("global" if "global" in model.routings else next(iter(model.routings))) == target.routing
-    assert target.region in (model.routings[target.routing].value or ("us-east-1",))
+    assert target.region in (regions_of(model, target.routing) or ("us-east-1",))
 
 
 def test_a_target_holds_what_goes_on_the_wire() -> None:
@@ -69,6 +73,10 @@ def test_a_label_is_the_targets_name() -> None:
         ({"model": "claude-sonnet-4-5", "routing": "jp"}, "jp", "ap-northeast-1"),
         ({"model": "claude-sonnet-4-5", "routing": "au"}, "au", "ap-southeast-2"),
         ({"model": "claude-sonnet-4", "routing": "apac"}, "apac", "ap-southeast-1"),
+        ({"model": "claude-haiku-4-5", "routing": "in"}, "in", "ap-south-1"),
+        ({"model": "claude-opus-5", "routing": "us-gov"}, "us-gov", "us-gov-west-1"),
+        ({"model": "claude-opus-5", "routing": "us-gov", "home_region": "us-east-1"}, "us-gov", "us-gov-west-1"),
+        ({"model": f"us-gov.{SONNET}", "home_region": "us-gov-east-1"}, "us-gov", "us-gov-east-1"),
         ({"model": "claude-opus-4-6", "routing": "in-region"}, "in-region", "eu-west-2"),
         ({"model": "claude-sonnet-4-5", "home_region": "eu-west-1"}, "global", "eu-west-1"),
         ({"model": "claude-sonnet-4-5", "routing": "eu", "home_region": "eu-west-1"}, "eu", "eu-west-1"),
@@ -102,6 +110,21 @@ def test_an_arn_goes_on_the_wire_as_given(given: dict[str, str], arn: str, routi
         ({"model": f"us.{SONNET}", "routing": "global"}, "the model's id says 'us' but routing says 'global'"),
         ({"model": PROFILE_ARN, "region": "us-east-1"}, "the ARN says 'eu-west-1' but region says 'us-east-1'"),
         ({"model": "claude-opus-4-5", "routing": PROFILE_ARN}, "a profile of another model than claude-opus-4-5"),
+        ({"model": f"us.{SONNET}", "routing": PROFILE_ARN}, "the model's id says 'us' but routing 'arn:"),
+        ({"model": PROFILE_ARN, "routing": OWN_ARN}, "are two ARNs; drop one of them"),
+        ({"model": OWN_ARN}, "only the account knows its model; write the model's name as model"),
+        ({"model": "claude-sonnet-4-6", "routing": "application"}, "write its ARN as routing"),
+        (
+            {"model": "claude-opus-4-1", "routing": OWN_ARN.replace("us-east-1", "eu-west-1")},
+            "Region 'eu-west-1' does not",
+        ),
+        ({"model": f"apac.{SONNET_46}", "routing": OWN_ARN}, "'apac' is not offered for claude-sonnet-4-6"),
+        ({"model": f"jp.{SONNET_46}", "routing": OWN_ARN}, "Region 'us-east-1' does not carry 'jp'"),
+        (
+            {"model": "claude-opus-5", "routing": "us-gov", "region": "us-east-1"},
+            "Region 'us-east-1' does not carry 'us-gov' for claude-opus-5 (offered in: us-gov-east-1, us-gov-west-1)",
+        ),
+        ({"model": "claude-3-haiku", "routing": "eu", "region": "us-east-1"}, "'us-east-1' does not carry 'eu'"),
         (
             {"model": "claude-sonnet-4-5", "routing": "jp", "region": "us-east-1"},
             "Region 'us-east-1' does not carry 'jp' for claude-sonnet-4-5 (offered in: ap-northeast-1, ap-northeast-3)",
@@ -164,3 +187,54 @@ def test_a_legacy_model_warns_and_an_active_one_does_not() -> None:
     today = date(2026, 11, 22)
     assert len(target_warnings(resolve("claude-sonnet-4-5"), today=today)) == 1
     assert target_warnings(resolve("claude-haiku-4-5"), today=today) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "routing", "profiles", "expected"),
+    [
+        ("claude-sonnet-4-6", OWN_ARN, {}, "application"),
+        (f"global.{SONNET_46}", OWN_ARN, {}, "global"),
+        (OWN_ARN, None, {OWN_ARN: "us"}, "us"),
+        (OWN_ARN, None, {OWN_ARN: "application"}, "application"),
+        (OWN_ARN, "us", {OWN_ARN: "application"}, "us"),
+        ("claude-sonnet-4-6", OWN_ARN, {OWN_ARN: "global"}, "global"),
+    ],
+)
+def test_an_application_profile_stands_for_the_model_that_the_suite_or_the_account_names(
+    model: str, routing: str | None, profiles: dict[str, str], expected: str
+) -> None:
+    known = {
+        arn: ApplicationProfile(arn=arn, name="team-a", base_id=SONNET_46, routing=origin)
+        for arn, origin in profiles.items()
+    }
+    target = resolve(model, routing, profiles=known, home_region="eu-west-1")
+    assert (SONNET_46, OWN_ARN) == (target.base_model, target.model_id)
+    assert (f"claude-sonnet-4-6/{expected}/converse", expected) == (target.name, target.routing)
+    assert target.region == "us-east-1"
+
+
+def test_an_application_profile_of_another_model_than_the_one_beside_it_is_refused() -> None:
+    known = {OWN_ARN: ApplicationProfile(arn=OWN_ARN, name="team-a", base_id=SONNET_46, routing="us")}
+    with pytest.raises(CatalogError, match="a profile of another model than claude-opus-4-5"):
+        resolve("claude-opus-4-5", OWN_ARN, profiles=known)
+
+
+def test_an_application_profile_of_unknown_origin_warns_that_it_is_priced_as_regional() -> None:
+    (warning,) = target_warnings(resolve("claude-sonnet-4-6", OWN_ARN), today=date(2026, 11, 22))
+    assert "priced as regional" in warning
+    assert f"model: global.{SONNET_46}" in warning
+
+
+def test_application_profiles_of_one_model_are_told_apart_by_their_ids() -> None:
+    arns = [OWN_ARN, OWN_ARN.replace("abc", "xyz")]
+    targets = [resolve(f"global.{SONNET_46}", arn) for arn in arns] + [resolve("claude-sonnet-4-6", "global")]
+    assert [target.name for target in distinguish(targets)] == [
+        "claude-sonnet-4-6/global/converse/abc",
+        "claude-sonnet-4-6/global/converse/xyz",
+        "claude-sonnet-4-6/global/converse",
+    ]
+
+
+def test_a_beta_that_has_ended_warns() -> None:
+    target = resolve("claude-sonnet-4-5", options=Options(beta=["context-1m-2025-08-07"]))
+    assert any("ended on 2026-04-30" in warning for warning in target_warnings(target, today=date(2026, 11, 22)))

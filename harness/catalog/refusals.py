@@ -1,0 +1,113 @@
+"""What a model refuses of what is sent along with a prompt, told before anything is sent, with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.catalog.models import Model
+from harness.catalog.target import Options
+
+Refusal = tuple[str, str]
+"""The option's name, and what is wrong with it and how to mend that."""
+
+_SAMPLING = ("temperature", "top_p", "top_k")
+_LEAST_THINKING = 1024
+_NO_SUCH_TIERS = {"claude-haiku-4-5": ("priority", "flex")}
+"""From the one model card that was seen; of the others nothing is known."""
+_OPTIMISED = ("claude-3-5-haiku",)
+
+
+def refusals(model: Model, options: Options) -> list[Refusal]:
+    """Every option that the service would answer with 400; empty: none is known.
+
+    `options` are those of one request, the prompt's laid over the target's.
+    """
+    return [refusal for rule in _RULES for refusal in rule(model, options)]
+
+
+def _sampling(model: Model, options: Options) -> Iterator[Refusal]:
+    """Anthropic's API version 2026-10-21 and AWS's model card of Opus 4.7; both at once: AWS's page on Messages."""
+    given = [name for name in _SAMPLING if getattr(options, name) is not None]
+    if model.generation >= (4, 7):
+        for name in given:
+            yield name, f"{name} is refused by {model.name}, as by every model from 4.7 on; leave it out"
+    elif model.generation >= (4, 1) and {"temperature", "top_p"} <= set(given):
+        yield "top_p", f"{model.name} takes temperature or top_p, not both; drop one of them"
+
+
+def _thinking(model: Model, options: Options) -> Iterator[Refusal]:
+    """AWS's pages on extended and on adaptive thinking."""
+    wanted = options.thinking
+    if wanted is None:
+        return
+    if model.generation < (3, 7):
+        yield "thinking", f"{model.name} has no extended thinking (Claude 3.7 was the first); leave it out"
+    elif wanted == "adaptive" and model.generation < (4, 6):
+        yield "thinking", f"{model.name} has no adaptive thinking (from 4.6 on); write a budget in tokens"
+    elif isinstance(wanted, int):
+        yield from _thinking_budget(model, wanted, options.max_tokens)
+
+
+def _thinking_budget(model: Model, budget: int, max_tokens: int | None) -> Iterator[Refusal]:
+    if model.generation >= (4, 7):
+        yield "thinking", f"{model.name} refuses a thinking budget, as every model from 4.7 on; write 'adaptive'"
+    elif budget < _LEAST_THINKING:
+        yield "thinking", f"a thinking budget has at least {_LEAST_THINKING} tokens, not {budget}"
+    elif max_tokens is not None and budget >= max_tokens:
+        yield "thinking", f"max_tokens ({max_tokens}) must be more than the thinking budget ({budget}); raise it"
+
+
+def _beside_thinking(model: Model, options: Options) -> Iterator[Refusal]:
+    """AWS's page on extended thinking, 'Feature compatibility'."""
+    if options.thinking is None or model.generation < (3, 7):
+        return
+    if options.tool_choice not in (None, "auto", "none"):
+        yield "tool_choice", "thinking does not go with a forced tool; write 'auto', or leave thinking out"
+    if model.generation >= (4, 7):
+        return
+    if options.temperature not in (None, 1):
+        yield "temperature", "thinking does not go with a temperature other than 1; leave one of them out"
+    if options.top_k is not None:
+        yield "top_k", "thinking does not go with top_k; leave one of them out"
+    if options.top_p is not None and options.top_p < 0.95:
+        yield "top_p", "thinking does not go with a top_p under 0.95; leave one of them out"
+
+
+def _length(model: Model, options: Options) -> Iterator[Refusal]:
+    most = model.max_output
+    if most is not None and options.max_tokens is not None and options.max_tokens > most.value:
+        source = f"({most.source}, {most.as_of})"
+        yield "max_tokens", f"{model.name} writes at most {most.value:,} tokens, not {options.max_tokens:,} {source}"
+
+
+def _caching(model: Model, options: Options) -> Iterator[Refusal]:
+    """AWS's page on prompt caching."""
+    if options.cache is not None and model.generation < (3, 5):
+        yield "cache", f"{model.name} has no prompt caching (from 3.5 on); leave it out"
+    elif options.cache == "1h" and model.generation < (4, 5):
+        yield "cache", f"{model.name} keeps a cache for 5 minutes only (an hour from 4.5 on); write '5m'"
+
+
+def _citing(model: Model, options: Options) -> Iterator[Refusal]:
+    """Anthropic's page on citations."""
+    if options.citations and model.generation < (3, 5):
+        yield "citations", f"{model.name} cannot cite documents (from 3.5 on); leave it out"
+
+
+def _service(model: Model, options: Options) -> Iterator[Refusal]:
+    """AWS's model card of Haiku 4.5; AWS's page on latency-optimised inference."""
+    if options.service_tier in _NO_SUCH_TIERS.get(model.name, ()):
+        yield "service_tier", f"{model.name} has no tier '{options.service_tier}'; write 'default' or 'reserved'"
+    if options.latency == "optimized" and model.name not in _OPTIMISED:
+        yield "latency", f"{model.name} has no latency-optimised inference ({', '.join(_OPTIMISED)} has); leave it out"
+
+
+_RULES: tuple[Callable[[Model, Options], Iterator[Refusal]], ...] = (
+    _sampling,
+    _thinking,
+    _beside_thinking,
+    _length,
+    _caching,
+    _citing,
+    _service,
+)
