@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 
 from harness.suite.dataset import read_dataset
-from harness.suite.file import PromptEntry
+from harness.suite.documents import read_document, read_image
+from harness.suite.file import AttachmentEntry, PromptEntry
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, locate
 from harness.suite.positions import Document
 from harness.suite.prompts import make_prompt, prompt_mistakes
-from harness.suite.schema import Prompt
+from harness.suite.schema import Attachment, Prompt
 from harness.suite.text_file import FileMistake, find_beside
 
 
@@ -24,17 +26,43 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: KeyPath
 
 
-def inline_prompts(document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> tuple[list[Asked], list[Located]]:
-    """Prompts written in the suite itself."""
+def inline_prompts(
+    folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]
+) -> tuple[list[Asked], list[Located]]:
+    """Prompts written in the suite itself; a file in `folder` that several of them name is read once."""
+    readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
     asked: list[Asked] = []
     found: list[Located] = []
     for index, entry in entries:
         path: KeyPath = ("prompts", index)
-        wrong = [Mistake((*path, *each.path), each.message) for each in prompt_mistakes(entry)]
-        found += locate(document, wrong)
+        wrong = prompt_mistakes(entry)
+        attached = {}
+        for key, read in readers.items():
+            attached[key], unread = _attachments(key, getattr(entry, key) or (), read)
+            wrong += unread
+        found += locate(document, [Mistake((*path, *each.path), each.message) for each in wrong])
         expect = None if entry.expect is None else document.written((*path, "expect"))
-        asked.append(Asked(prompt=make_prompt(entry, expect=expect), source=document, path=path))
+        asked.append(Asked(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path))
     return asked, found
+
+
+def _attachments(
+    key: str, written: Sequence[str | AttachmentEntry], read: Callable[[str], Attachment]
+) -> tuple[tuple[Attachment, ...], list[Mistake]]:
+    """The files that a prompt names under `key`, and what is wrong with them."""
+    attached: list[Attachment] = []
+    mistakes: list[Mistake] = []
+    for at, each in enumerate(written):
+        if each in written[:at]:
+            mistakes.append(Mistake((key, at), "is given twice; drop one"))
+        elif isinstance(each, AttachmentEntry):
+            attached.append(Attachment(**msgspec.structs.asdict(each)))
+        else:
+            try:
+                attached.append(read(each))
+            except FileMistake as error:
+                mistakes.append(Mistake((key, at), error.message))
+    return tuple(attached), mistakes
 
 
 def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> tuple[list[Asked], list[Located]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.schema import Prompt, Suite
+from harness.catalog.prices import PriceOverride
+from harness.suite.schema import Attachment, Prompt, Suite
 from harness.suite.units import parse_margin
 
 HEX_DIGITS = 12
@@ -16,7 +17,8 @@ HEX_DIGITS = 12
 def digest_suite(suite: Suite) -> str:
     """First 12 hex digits of SHA-256 over what the suite asks, of whom, how, and judged how.
 
-    Datasets count by their prompts. Left out: the endpoint (where a suite runs, not what it is), warnings and notes.
+    Datasets count by their prompts, documents and images by name and bytes, generated text by what it says. Left out:
+    the endpoint (where a suite runs, not what it is), warnings and notes.
     The order of targets and prompts counts, since plans follow it; that of keys, tags and `retries.on` does not.
     What is not set is left out, so that a key that the grammar gains later changes no older suite's digest.
     """
@@ -32,6 +34,7 @@ def digest_suite(suite: Suite) -> str:
         "slo": _set(msgspec.to_builtins(suite.slo)),
         "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
         "budget_usd": suite.budget_usd,
+        "prices": [_price(price) for price in suite.prices],
     }
     return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
 
@@ -41,6 +44,8 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
         {
             "id": prompt.id,
             "messages": msgspec.to_builtins(prompt.messages),
+            "documents": [_attachment(document) for document in prompt.documents],
+            "images": [_attachment(image) for image in prompt.images],
             "expect": prompt.expect,
             "checks": [{"type": check.type, "params": check.params} for check in prompt.checks],
             "tags": sorted(prompt.tags),
@@ -48,6 +53,16 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
             "options": msgspec.to_builtins(prompt.options),
         }
     )
+
+
+def _price(price: PriceOverride) -> dict[str, Any]:
+    given = msgspec.to_builtins(price)
+    return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
+
+
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    """Its name counts, since the model is told it; where the file lies does not."""
+    return {"name": attachment.name, "media_type": attachment.media_type, "digest": attachment.digest}
 
 
 def _set(mapping: dict[str, Any]) -> dict[str, Any]:

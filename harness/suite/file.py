@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from harness.catalog.target import Api
-from harness.suite.units import DURATION, END, PERCENT, POINTS, RATE
+from harness.suite.fields import (
+    CheckEntry,
+    Count,
+    Duration,
+    Entry,
+    Name,
+    NotNegative,
+    Percent,
+    Points,
+    Positive,
+    Rate,
+    Region,
+    Share,
+    SuiteName,
+    Text,
+    Texts,
+    Whole,
+)
+from harness.suite.options import OptionsEntry
+from harness.suite.units import END
 
 RetryableKind = Literal[
     "throttled",
@@ -26,44 +44,8 @@ RetryableKind = Literal[
 
 ArrivalName = Literal["closed", "constant"]
 
-Text = Annotated[str, Meta(min_length=1)]
-Name = Annotated[str, Meta(pattern=rf"^[^\x00-\x1f\x7f]+{END}", min_length=1, max_length=200)]
-SUITE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9._-]*{END}"
-SuiteName = Annotated[str, Meta(pattern=SUITE_NAME, max_length=64, examples=["support-triage"])]
-Region = Annotated[
-    str, Meta(pattern=rf"^[a-z]{{2,4}}(-[a-z]+)+-[0-9]{{1,2}}{END}", examples=["us-east-1", "eu-central-1"])
-]
-Duration = Annotated[str, Meta(title="duration", pattern=DURATION, examples=["500ms", "60s", "10m"])]
-Rate = Annotated[str, Meta(title="rate", pattern=RATE, examples=["5/s", "300/min"])]
-Points = Annotated[str, Meta(title="points", pattern=POINTS, examples=["3pp"])]
-Percent = Annotated[str, Meta(title="percent", pattern=PERCENT, examples=["15%"])]
-Count = Annotated[int, Meta(ge=1)]
-Whole = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Texts = Annotated[list[Text], Meta(min_length=1)]
-CheckEntry = Annotated[
-    dict[str, Any],
-    Meta(extra_json_schema={"properties": {"type": {"type": "string", "minLength": 1}}, "required": ["type"]}),
-]
 
-
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all parts of the file share: unknown keys are mistakes."""
-
-
-class OptionsEntry(_Entry, frozen=True, kw_only=True):
-    """What is sent along with a prompt. A prompt's own value wins over a target's, a target's over the defaults."""
-
-    max_tokens: Annotated[Count | None, Meta(description="Most tokens an answer may have.")] = None
-    system: Annotated[Text | None, Meta(description="The system prompt.")] = None
-    temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
-    top_p: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
-    top_k: Annotated[Count | None, Meta(description="Newer models refuse it.")] = None
-    stop_sequences: Annotated[Texts | None, Meta(description="Texts that end an answer.")] = None
-
-
-class ResolvedEntry(_Entry, frozen=True, kw_only=True):
+class ResolvedEntry(Entry, frozen=True, kw_only=True):
     """Ids as the catalog gave them. Written by a run into its frozen suite; the catalog is not asked again."""
 
     base_model: Text
@@ -89,7 +71,10 @@ class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
     ] = None
     api: Annotated[
         Api | Annotated[list[Api], Meta(min_length=1)] | None,
-        Meta(description="The dialect on the wire: InvokeModel or Converse. Default: converse."),
+        Meta(
+            description="The dialect on the wire: InvokeModel, Converse, or the Messages API on bedrock-mantle. "
+            "Default: converse."
+        ),
     ] = None
     client: Annotated[
         Text | Texts | None,
@@ -109,11 +94,33 @@ class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
     resolved: Annotated[ResolvedEntry | None, Meta(description="Written by a run; leave it out.")] = None
 
 
-class MessageEntry(_Entry, frozen=True, kw_only=True):
+class MessageEntry(Entry, frozen=True, kw_only=True):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
     content: Text
+
+
+class AttachmentEntry(Entry, frozen=True, kw_only=True):
+    """A document or image by digest. Written by a run into its frozen suite, which does not hold the bytes."""
+
+    name: Name
+    media_type: Text
+    digest: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
+    size: Whole
+    pages: Count | None = None
+
+
+class FillerEntry(Entry, frozen=True, kw_only=True):
+    """Readable text of a given length before the question, with a sentence hidden in it. Same seed, same text."""
+
+    tokens: Annotated[int, Meta(ge=1, le=1_000_000, description="Its length, about: four characters a token.")]
+    seed: Annotated[Whole | None, Meta(description="Default: 1.")] = None
+    needle: Annotated[Text | None, Meta(description="A sentence that is hidden in the text.")] = None
+    depth: Annotated[Share | None, Meta(description="Where: 0 is the beginning, 1 the end. Default: 0.5.")] = None
+
+
+Files = Annotated[list[Name | AttachmentEntry], Meta(min_length=1)]
 
 
 class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
@@ -124,6 +131,21 @@ class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
     messages: Annotated[
         Annotated[list[MessageEntry], Meta(min_length=1)] | None,
         Meta(description="A conversation: user and assistant in turn, the last one from the user."),
+    ] = None
+    filler: Annotated[FillerEntry | None, Meta(description="Text before the question, for long prompts.")] = None
+    documents: Annotated[
+        Files | None,
+        Meta(
+            description="Files beside the suite, sent before the question: .pdf, .txt, .md, .csv, .html.",
+            examples=[["invoice-7.pdf"]],
+        ),
+    ] = None
+    images: Annotated[
+        Files | None,
+        Meta(
+            description="Files beside the suite, sent before the question: .png, .jpg, .gif, .webp.",
+            examples=[["chart.png"]],
+        ),
     ] = None
     expect: Annotated[
         str | int | float | bool | None,
@@ -139,7 +161,7 @@ class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
     ] = None
 
 
-class LoadEntry(_Entry, frozen=True, kw_only=True):
+class LoadEntry(Entry, frozen=True, kw_only=True):
     """When requests are sent."""
 
     arrival: Annotated[
@@ -164,7 +186,7 @@ class LoadEntry(_Entry, frozen=True, kw_only=True):
     ] = None
 
 
-class RetriesEntry(_Entry, frozen=True, kw_only=True):
+class RetriesEntry(Entry, frozen=True, kw_only=True):
     """Attempts per request, with full-jitter exponential backoff between them. Default: one attempt."""
 
     max_attempts: Annotated[int, Meta(ge=1, le=20, description="1: no retry.")]
@@ -175,13 +197,13 @@ class RetriesEntry(_Entry, frozen=True, kw_only=True):
     cap: Annotated[Duration | None, Meta(description="Longest backoff.")] = None
 
 
-class QuotaEntry(_Entry, frozen=True, kw_only=True):
+class QuotaEntry(Entry, frozen=True, kw_only=True):
     """Client-side cap for each target."""
 
     requests_per_minute: Positive | None = None
 
 
-class TimeoutsEntry(_Entry, frozen=True, kw_only=True):
+class TimeoutsEntry(Entry, frozen=True, kw_only=True):
     """Deadlines of one attempt, from when it is sent."""
 
     connect: Duration | None = None
@@ -189,14 +211,14 @@ class TimeoutsEntry(_Entry, frozen=True, kw_only=True):
     total: Duration | None = None
 
 
-class SloEntry(_Entry, frozen=True, kw_only=True):
+class SloEntry(Entry, frozen=True, kw_only=True):
     """A request that meets all of these counts towards goodput. From due."""
 
     ttft: Annotated[Duration | None, Meta(description="Time to the first token.")] = None
     e2e: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
 
 
-class GateEntry(_Entry, frozen=True, kw_only=True):
+class GateEntry(Entry, frozen=True, kw_only=True):
     """Margins: how much worse than the baseline is still good enough."""
 
     pass_rate: Points | None = None
@@ -212,7 +234,31 @@ class GateEntry(_Entry, frozen=True, kw_only=True):
     cost_per_request: Percent | None = None
 
 
-class SuiteFile(_Entry, frozen=True, kw_only=True):
+class RatesEntry(Entry, frozen=True, kw_only=True):
+    """USD per million tokens."""
+
+    input: NotNegative
+    output: NotNegative
+    cache_write_5m: NotNegative | None = None
+    cache_write_1h: NotNegative | None = None
+    cache_read: NotNegative | None = None
+
+
+class TierEntry(RatesEntry, frozen=True, kw_only=True):
+    """The rates of requests with more input tokens than this."""
+
+    above_input_tokens: Whole
+
+
+class PriceEntry(RatesEntry, frozen=True, kw_only=True):
+    """A price that wins over the catalog's. USD per million tokens."""
+
+    model: Annotated[Text, Meta(description="Short name or base id.")]
+    routing: Annotated[Text | None, Meta(description="Default: every routing.")] = None
+    tiers: Annotated[tuple[TierEntry, ...], Meta(description="Long-context rates, in ascending order.")] = ()
+
+
+class SuiteFile(Entry, frozen=True, kw_only=True):
     """A suite of the Bedrock harness: prompts, checks, targets, load, gate."""
 
     suite: Annotated[SuiteName, Meta(description="The suite's name; runs and their folders carry it.")]
@@ -234,6 +280,13 @@ class SuiteFile(_Entry, frozen=True, kw_only=True):
     slo: SloEntry | None = None
     gate: GateEntry | None = None
     budget_usd: Annotated[Positive | None, Meta(description="The run stops before it costs more than this.")] = None
+    prices: Annotated[
+        Name | Annotated[list[PriceEntry], Meta(min_length=1)] | None,
+        Meta(
+            description="Your own prices: a .toml file beside the suite, or the prices themselves.",
+            examples=["my-prices.toml"],
+        ),
+    ] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
     dataset: Annotated[
         Name | None,

@@ -7,17 +7,20 @@ from typing import Any
 import msgspec
 import yaml
 
+from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
+from harness.suite.filler import SEPARATOR, make_filler
 from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
-from harness.suite.schema import Prompt, Suite
+from harness.suite.schema import Attachment, Prompt, Suite
 from harness.suite.units import format_duration, format_rate
 
 
 def freeze_suite(suite: Suite) -> str:
     """YAML in the suite file's own grammar; `load_suite` makes an equal suite of it, with the same digest.
 
-    Only its warnings are not kept: they tell of the day on which the suite was loaded.
+    Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents and images,
+    which stand there by their digest.
     """
     content = {
         "suite": suite.name,
@@ -31,6 +34,7 @@ def freeze_suite(suite: Suite) -> str:
         "slo": _durations(suite.slo),
         "gate": suite.gate,
         "budget_usd": suite.budget_usd,
+        "prices": [_price(price) for price in suite.prices],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
     return yaml.dump(_set(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -109,8 +113,11 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
     return _set(
         {
             "id": prompt.id,
-            "prompt": prompt.messages[0].content if one_turn else None,
+            "prompt": _question(prompt) if one_turn else None,
             "messages": None if one_turn else msgspec.to_builtins(prompt.messages),
+            "filler": None if prompt.filler is None else _set(msgspec.to_builtins(prompt.filler)),
+            "documents": [_attachment(document) for document in prompt.documents],
+            "images": [_attachment(image) for image in prompt.images],
             "expect": prompt.expect,
             "checks": None if only_default_check(prompt) else [{"type": c.type, **c.params} for c in prompt.checks],
             "tags": list(prompt.tags),
@@ -118,6 +125,21 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
             **msgspec.to_builtins(prompt.options),
         }
     )
+
+
+def _question(prompt: Prompt) -> str:
+    """What is asked, without the text that was generated before it."""
+    content = prompt.messages[0].content
+    return content if prompt.filler is None else content.removeprefix(make_filler(prompt.filler) + SEPARATOR)
+
+
+def _price(price: PriceOverride) -> dict[str, Any]:
+    given = msgspec.to_builtins(price)
+    return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
+
+
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    return _set(msgspec.to_builtins(msgspec.structs.replace(attachment, path=None)))
 
 
 def _set(mapping: dict[str, Any]) -> dict[str, Any]:

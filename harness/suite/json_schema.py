@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.file import CheckEntry, PromptEntry, SuiteFile
+from harness.suite.fields import CheckEntry
+from harness.suite.file import PromptEntry, SuiteFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from harness.catalog.target import target_warnings
+from harness.catalog.prices import PriceOverride
+from harness.catalog.target import Target, target_warnings
 from harness.clock import utc_now
 from harness.errors import SuiteError
 from harness.suite import settings
 from harness.suite.asked import Asked, dataset_prompts, inline_prompts, same_ids
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
+from harness.suite.fit import fit_mistakes, fit_warnings
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
+from harness.suite.own_prices import read_prices
 from harness.suite.positions import Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
 from harness.suite.salvage import salvage
@@ -41,15 +44,19 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
         wrong = same_names(targets) + _baseline_mistakes(file, targets)
     found += locate(document, wrong)
 
-    inline, wrong_prompts = inline_prompts(document, written.prompts)
+    inline, wrong_prompts = inline_prompts(path.parent, document, written.prompts)
     dataset, wrong_rows = dataset_prompts(path.parent, document, file.dataset)
     asked = inline + dataset
     found += wrong_prompts + wrong_rows + same_ids(asked)
     if not asked and not found:
         found += locate(document, [Mistake((), "a suite without prompts; give `prompts` or a `dataset`")])
 
-    suite = _make_suite(file, targets, asked)
-    found += _judged(suite, validators, document, targets, asked)
+    prices, wrong = read_prices(path.parent, file.prices)
+    found += locate(document, wrong)
+
+    suite = _make_suite(file, targets, asked, prices)
+    judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
+    found += _located(judged, document, targets, asked)
     if found:
         raise suite_error(found)
     return suite
@@ -78,7 +85,14 @@ def _baseline_mistakes(file: SuiteFile, targets: Sequence[Placed]) -> list[Mista
     return [Mistake(("baseline",), unknown_word(file.baseline, names))]
 
 
-def _make_suite(file: SuiteFile, targets: Sequence[Placed], asked: Sequence[Asked]) -> Suite:
+def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
+    """The targets of no frozen suite, with their indices: what ran once must load, whatever the catalog says today."""
+    return [(at, each.target) for at, each in enumerate(targets) if not each.resolved]
+
+
+def _make_suite(
+    file: SuiteFile, targets: Sequence[Placed], asked: Sequence[Asked], prices: tuple[PriceOverride, ...]
+) -> Suite:
     prompts = tuple(each.prompt for each in asked)
     suite = Suite(
         name=file.suite,
@@ -94,6 +108,7 @@ def _make_suite(file: SuiteFile, targets: Sequence[Placed], asked: Sequence[Aske
         slo=settings.make_slo(file.slo),
         gate=settings.make_gate(file.gate),
         budget_usd=file.budget_usd,
+        prices=prices,
         notes=_notes(prompts),
         warnings=_warnings(targets, prompts),
     )
@@ -109,7 +124,9 @@ def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
 
 def _warnings(targets: Sequence[Placed], prompts: Sequence[Prompt]) -> tuple[str, ...]:
     today = utc_now().date()
-    said = [text for each in targets if not each.resolved for text in target_warnings(each.target, today=today)]
+    new = _new(targets)
+    said = [text for _, target in new for text in target_warnings(target, today=today)]
+    said += fit_warnings(new, prompts)
     ungraded = [prompt.id for prompt in prompts if not prompt.checks]
     if ungraded:
         said.append(f"not graded, for want of `expect` or `checks`: {_counted(ungraded)}")
@@ -122,20 +139,16 @@ def _counted(ids: Sequence[str], limit: int = 5) -> str:
     return f"{len(ids)} prompt{'s' if len(ids) > 1 else ''} ({shown})"
 
 
-def _judged(
-    suite: Suite,
-    validators: Sequence[Validator],
-    document: Document,
-    targets: Sequence[Placed],
-    asked: Sequence[Asked],
+def _located(
+    judged: Iterable[Mistake], document: Document, targets: Sequence[Placed], asked: Sequence[Asked]
 ) -> list[Located]:
-    """What the validators find, told where it was written."""
+    """Mistakes that are told in the loaded suite, each where it was written."""
     found: list[Located] = []
-    for mistake in (each for validator in validators for each in validator(suite)):
+    for mistake in judged:
         source: Source = document
         match mistake.path:
             case ("targets", int(index), *rest):
-                path: KeyPath = (*targets[index].path, *rest)
+                path = _written_at(document, (*targets[index].path, *rest), ("defaults", *rest))
             case ("prompts", int(index), "checks", 0, *rest) if isinstance(asked[index].source, Line):
                 source, path = asked[index].source, ("check", *rest)
             case ("prompts", int(index), *rest):
@@ -144,3 +157,8 @@ def _judged(
                 path = mistake.path
         found += locate(source, [Mistake(path, mistake.message)])
     return found
+
+
+def _written_at(document: Document, path: KeyPath, default: KeyPath) -> KeyPath:
+    """`path`, unless only the defaults say something there."""
+    return default if document.holds(default) and not document.holds(path) else path

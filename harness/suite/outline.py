@@ -6,8 +6,11 @@ from collections import Counter
 
 import msgspec
 
+from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
-from harness.suite.schema import Load, Suite
+from harness.suite.schema import Attachment, Load, Suite
+from harness.suite.size import prompt_tokens
+from harness.suite.targets import merged_options
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +22,12 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     baseline: str | None
     prompts: int
+    longest_tokens: int
+    """Input tokens of the longest prompt at the target that reads most of it, estimated."""
+    attachments: tuple[Attachment, ...]
+    """Documents, then images, each file once; without paths."""
+    prices: tuple[PriceOverride, ...]
+    """The user's own."""
     tags: dict[str, int]
     """Prompts by tag, in the order of the file."""
     checks: dict[str, int]
@@ -38,6 +47,9 @@ def make_outline(suite: Suite) -> Outline:
         targets=suite.targets,
         baseline=suite.baseline,
         prompts=len(suite.prompts),
+        longest_tokens=_longest_tokens(suite),
+        attachments=_attachments(suite),
+        prices=suite.prices,
         tags=dict(Counter(tag for prompt in suite.prompts for tag in prompt.tags)),
         checks=dict(Counter(check.type for prompt in suite.prompts for check in prompt.checks).most_common()),
         load=describe_load(suite.load),
@@ -45,6 +57,23 @@ def make_outline(suite: Suite) -> Outline:
         notes=suite.notes,
         warnings=suite.warnings,
     )
+
+
+def _longest_tokens(suite: Suite) -> int:
+    return max(
+        (
+            prompt_tokens(prompt, merged_options(target.options, prompt.options), target.api)
+            for target in suite.targets
+            for prompt in suite.prompts
+        ),
+        default=0,
+    )
+
+
+def _attachments(suite: Suite) -> tuple[Attachment, ...]:
+    attached = [each for prompt in suite.prompts for each in prompt.documents]
+    attached += [each for prompt in suite.prompts for each in prompt.images]
+    return tuple(msgspec.structs.replace(each, path=None) for each in {each.digest: each for each in attached}.values())
 
 
 def describe_load(load: Load) -> str:

@@ -80,12 +80,20 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     def written(self, path: KeyPath) -> str | None:
         """The source text of the scalar at `path`; None: no scalar is there."""
+        node = self._node(path)
+        return None if node is None else node.written
+
+    def holds(self, path: KeyPath) -> bool:
+        """Whether something stands at `path`."""
+        return self._node(path) is not None
+
+    def _node(self, path: KeyPath) -> Node | None:
         node = self.root
         for step in path:
             if step not in node.children:
                 return None
             node = node.children[step]
-        return node.written
+        return node
 
 
 def read_yaml(text: str, *, name: str) -> tuple[Document, list[tuple[int, str]]]:

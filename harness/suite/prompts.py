@@ -6,24 +6,35 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.file import MessageEntry, PromptEntry
+from harness.suite.file import FillerEntry, MessageEntry, PromptEntry
+from harness.suite.filler import SEPARATOR, make_filler
 from harness.suite.mistakes import Mistake
-from harness.suite.schema import Check, Message, Prompt
+from harness.suite.schema import Attachment, Check, Filler, Message, Prompt
 from harness.suite.targets import merged_options
 
 DEFAULT_CHECK = Check(type="exact")
 """What grades a prompt that says what it expects and not how to check it."""
 
 
-def make_prompt(entry: PromptEntry, *, expect: str | None = None) -> Prompt:
+def make_prompt(
+    entry: PromptEntry,
+    *,
+    expect: str | None = None,
+    documents: tuple[Attachment, ...] = (),
+    images: tuple[Attachment, ...] = (),
+) -> Prompt:
     """The loaded prompt. `expect`: the reference answer as written, where that is no text in `entry`."""
+    filler = None if entry.filler is None else _make_filler(entry.filler)
     expected = expect if expect is not None else _as_text(entry.expect)
     checks = tuple(_make_check(written) for written in entry.checks or ())
     if not checks and expected is not None:
         checks = (DEFAULT_CHECK,)
     return Prompt(
         id=entry.id,
-        messages=tuple(_make_messages(entry)),
+        messages=tuple(_make_messages(entry, filler)),
+        filler=filler,
+        documents=documents,
+        images=images,
         expect=expected,
         checks=checks,
         tags=tuple(dict.fromkeys(entry.tags or ())),
@@ -38,6 +49,8 @@ def prompt_mistakes(entry: PromptEntry) -> list[Mistake]:
         return [Mistake((), f"prompt {entry.id!r} asks nothing; give `prompt` or `messages`")]
     if entry.messages is not None and entry.prompt is not None:
         return [Mistake(("messages",), "give either `prompt` or `messages`, not both")]
+    if entry.messages is not None and entry.filler is not None:
+        return [Mistake(("filler",), "stands before a single question; give it with `prompt`, not with `messages`")]
     mistakes = [
         Mistake((key,), "must not be blank")
         for key, text in (("prompt", entry.prompt), ("id", entry.id))
@@ -65,10 +78,16 @@ def _turn_mistakes(messages: list[MessageEntry]) -> list[Mistake]:
     return mistakes
 
 
-def _make_messages(entry: PromptEntry) -> list[Message]:
+def _make_messages(entry: PromptEntry, filler: Filler | None) -> list[Message]:
     if entry.messages is not None:
         return [Message(role=message.role, content=message.content) for message in entry.messages]
-    return [Message(role="user", content=entry.prompt or "")]
+    question = entry.prompt or ""
+    return [Message(role="user", content=make_filler(filler) + SEPARATOR + question if filler else question)]
+
+
+def _make_filler(entry: FillerEntry) -> Filler:
+    given = {name: value for name, value in msgspec.structs.asdict(entry).items() if value is not None}
+    return Filler(**given)
 
 
 def _make_check(written: dict[str, Any]) -> Check:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Options, Target
 
 
@@ -21,7 +22,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A document or image of a prompt, by digest. In a frozen suite the bytes are gone: `path` is None."""
 
     name: str
-    """The file's name, as written."""
+    """The file's name as written, relative to the suite's folder."""
     media_type: str
     """`application/pdf`, `image/png`, …"""
     digest: str
@@ -40,11 +41,25 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
 
 
+class Filler(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Readable text of a given length that stands before a prompt's question, the same for the same seed."""
+
+    tokens: int
+    """About so many, at four characters each."""
+    seed: int = 1
+    needle: str | None = None
+    """A sentence that is hidden in the text."""
+    depth: float = 0.5
+    """Where: 0 is the beginning, 1 the end."""
+
+
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """One case. `checks` is never empty once loaded where `expect` was given: the default check fills it."""
 
     id: str
     messages: tuple[Message, ...]
+    filler: Filler | None = None
+    """What the first message begins with, where it was generated; `messages` holds the text itself."""
     documents: tuple[Attachment, ...] = ()
     """Sent before the text of the last user turn."""
     images: tuple[Attachment, ...] = ()
@@ -101,20 +116,6 @@ class Slo(msgspec.Struct, frozen=True, kw_only=True):
 
     ttft_s: float | None = None
     e2e_s: float | None = None
-
-
-class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
-    """A price that the user gives: a discount, a new model. It wins over the catalog's. USD per million tokens."""
-
-    model: str
-    """Short name or base id."""
-    routing: str | None = None
-    """None: every routing."""
-    input: float
-    output: float
-    cache_write_5m: float | None = None
-    cache_write_1h: float | None = None
-    cache_read: float | None = None
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 from harness.errors import SuiteError
-from harness.suite.file import SUITE_NAME
+from harness.suite.fields import SUITE_NAME
 
 
 def starter_suite(name: str) -> str:

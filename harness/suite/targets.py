@@ -10,8 +10,9 @@ import msgspec
 
 from harness.catalog.target import Options, Target, distinguish, resolve_target
 from harness.errors import CatalogError
-from harness.suite.file import OptionsEntry, TargetEntry
+from harness.suite.file import TargetEntry
 from harness.suite.mistakes import KeyPath, Mistake
+from harness.suite.options import OptionsEntry
 
 AXES = ("model", "routing", "api", "client", "region", "stream")
 """What multiplies, and the order in which targets come out: the last one varies fastest."""
@@ -55,7 +56,7 @@ def expand_targets(
     return _named(placed), mistakes
 
 
-def merged_options(*layers: OptionsEntry | None) -> Options:
+def merged_options(*layers: OptionsEntry | Options | None) -> Options:
     """Options of several layers, the last one that sets a key wins."""
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -63,7 +64,7 @@ def merged_options(*layers: OptionsEntry | None) -> Options:
             value = getattr(layer, name, None)
             if value is not None:
                 merged[name] = value
-    return Options(**merged)
+    return msgspec.convert(merged, Options, from_attributes=True)
 
 
 class _Incomplete(Exception):

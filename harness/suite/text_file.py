@@ -1,4 +1,4 @@
-"""A suite's files as text: bounded in size, UTF-8, regular files, and a dataset never outside the suite's folder."""
+"""A suite's files: bounded in size, regular, texts in UTF-8, and none that it names outside its own folder."""
 
 from __future__ import annotations
 
@@ -20,19 +20,37 @@ class FileMistake(Exception):
 
 def read_text(path: Path, *, max_bytes: int) -> str:
     """The file's text, without a byte-order mark. Raises FileMistake."""
-    try:
-        if not path.is_file():
-            raise FileMistake("is not a file" if path.exists() else "there is no such file")
-        if path.stat().st_size > max_bytes:
-            raise FileMistake(f"is larger than {max_bytes // 1_000_000} MB; put prompts into a dataset, or split it")
-        raw = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    raw = read_bytes(path, max_bytes=max_bytes, remedy="put prompts into a dataset, or split it")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise FileMistake(f"is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8", line=line) from error
+
+
+def read_bytes(path: Path, *, max_bytes: int, remedy: str) -> bytes:
+    """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
+    check_file(path, max_bytes=max_bytes, remedy=remedy)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
+    """Raise FileMistake unless this is a regular file (a pipe would never end) of at most this size."""
+    try:
+        if not path.is_file():
+            raise FileMistake("is not a file" if path.exists() else "there is no such file")
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+    if size > max_bytes:
+        raise FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
+
+
+def _unreadable(error: Exception) -> FileMistake:
+    return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def find_beside(folder: Path, name: str) -> Path:

@@ -18,7 +18,6 @@ from harness.errors import SuiteError
 from harness.suite.file import (
     GateEntry,
     LoadEntry,
-    OptionsEntry,
     PromptEntry,
     QuotaEntry,
     RetriesEntry,
@@ -28,6 +27,7 @@ from harness.suite.file import (
 )
 from harness.suite.loader import load_suite
 from harness.suite.mistakes import Mistake
+from harness.suite.options import OptionsEntry
 from harness.suite.schema import Check, Load, Message, Retries, Slo, Suite, Timeouts
 
 GOOD = """\
@@ -224,7 +224,7 @@ BAD = [
     (
         "routing: global",
         "api: convers",
-        "3: targets[0].api: 'convers' is not one of converse, invoke; did you mean 'converse'?",
+        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle; did you mean 'converse'?",
     ),
     (
         "routing: global",

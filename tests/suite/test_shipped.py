@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from harness.scoring.checks import check_mistakes, make_scorer
 from harness.suite.loader import load_suite
 from harness.suite.schema import Suite
+from harness.suite.size import prompt_tokens
 from harness.suite.starter import starter_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -22,7 +25,10 @@ def load(name: str, folder: Path) -> Suite:
     return load_suite(folder / "starter.yaml", validators=[check_mistakes])
 
 
-@pytest.mark.parametrize("name", ["quickstart", "global-vs-regional", "starter"])
+NAMES = ["quickstart", "global-vs-regional", "pdf", "long-context", "starter"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_every_reference_answer_passes_its_own_checks(name: str, tmp_path: Path) -> None:
     for prompt in load(name, tmp_path).prompts:
         assert prompt.expect is not None, prompt.id
@@ -31,14 +37,14 @@ async def test_every_reference_answer_passes_its_own_checks(name: str, tmp_path:
             assert outcome.passed, (prompt.id, outcome.reason)
 
 
-@pytest.mark.parametrize("name", ["quickstart", "global-vs-regional", "starter"])
+@pytest.mark.parametrize("name", NAMES)
 async def test_no_prompt_passes_with_another_answer(name: str, tmp_path: Path) -> None:
     for prompt in load(name, tmp_path).prompts:
         outcomes = [await make_scorer(check, prompt).score(prompt, "I do not know.") for check in prompt.checks]
         assert not all(outcome.passed for outcome in outcomes), prompt.id
 
 
-@pytest.mark.parametrize("name", ["quickstart", "global-vs-regional", "starter"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "pdf"])
 def test_a_shipped_suite_gives_no_warning(name: str, tmp_path: Path) -> None:
     assert load(name, tmp_path).warnings == ()
 
@@ -62,3 +68,38 @@ def test_global_vs_regional_differs_in_the_routing_alone(tmp_path: Path) -> None
     targets = load("global-vs-regional", tmp_path).targets
     assert ["global", "us", "eu"] == [target.routing for target in targets]
     assert len({(target.model, target.api, target.client, target.options.max_tokens) for target in targets}) == 1
+
+
+def test_the_pdf_suite_asks_in_all_three_modes_and_warns_of_the_one_that_sees_no_chart(tmp_path: Path) -> None:
+    suite = load("pdf", tmp_path)
+    assert [("converse", None), ("converse", True), ("invoke", None)] == [
+        (target.api, target.options.citations) for target in suite.targets
+    ]
+    assert suite.warnings == (
+        "Converse reads only the text of pdf/quarterly.pdf without citations; set citations: true, or use api invoke, "
+        "where it must see charts and layout",
+    )
+
+
+def test_what_the_chart_shows_is_written_nowhere_in_the_pdf(tmp_path: Path) -> None:
+    text = "\n".join(page.extract_text() for page in PdfReader(SUITES / "pdf" / "quarterly.pdf").pages)
+    words = set(re.findall(r"\w+", text))
+    visual = {prompt.expect for prompt in load("pdf", tmp_path).prompts if "visual" in prompt.tags}
+    assert visual.isdisjoint(words)
+    assert {"35", "55", "45", "25"}.isdisjoint(words)
+    assert {"405", "268", "259", "84", "Brookfield"} <= words
+
+
+def test_the_pdf_is_small_and_tells_nothing_of_where_it_was_made(tmp_path: Path) -> None:
+    path = SUITES / "pdf" / "quarterly.pdf"
+    assert path.stat().st_size < 40_000
+    assert set(PdfReader(path).metadata or {}) == {"/Title", "/CreationDate", "/ModDate"}
+
+
+def test_the_long_context_suite_hides_each_answer_once_in_a_text_of_the_size_that_it_says(tmp_path: Path) -> None:
+    for prompt in load("long-context", tmp_path).prompts:
+        assert prompt.filler is not None
+        (message,) = prompt.messages
+        assert message.content.count(str(prompt.expect)) == 1
+        assert abs(prompt_tokens(prompt, prompt.options, "invoke") - prompt.filler.tokens) < 100
+        assert abs(message.content.index(str(prompt.expect)) / len(message.content) - prompt.filler.depth) < 0.02
