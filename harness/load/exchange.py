@@ -172,6 +172,7 @@ class Exchange:
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
             text=reply.text,
+            citations=reply.citations,
             ok=reply.error_kind is None,
             error_kind=reply.error_kind,
             error_code=reply.error_code,

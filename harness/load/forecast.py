@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from harness.catalog.prices import cost_usd, price_for
-from harness.catalog.target import Target
+from harness.catalog.target import Options, Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.plan import Round, make_plan, planned_repeats
 from harness.suite.schema import Prompt, Suite
@@ -56,10 +56,7 @@ def forecast(suite: Suite, *, seed: int) -> Forecast | None:
 
 def _forecast_target(target: Target, asked: list[Prompt]) -> TargetForecast:
     options = [merge_options(target.options, prompt.options) for prompt in asked]
-    inputs = [
-        _tokens(each.system or "") + sum(_tokens(message.content) for message in prompt.messages)
-        for each, prompt in zip(options, asked, strict=True)
-    ]
+    inputs = [estimate_input_tokens(each, prompt) for each, prompt in zip(options, asked, strict=True)]
     outputs = [each.max_tokens or DEFAULT_MAX_TOKENS for each in options]
     price = price_for(target.base_model, target.routing)
     costs = [
@@ -74,6 +71,11 @@ def _forecast_target(target: Target, asked: list[Prompt]) -> TargetForecast:
         output_tokens_at_most=sum(outputs),
         cost_usd_at_most=None if price is None else sum(costs),
     )
+
+
+def estimate_input_tokens(options: Options, prompt: Prompt) -> int:
+    """Roughly how many tokens a prompt is, sent with these (merged) options."""
+    return _tokens(options.system or "") + sum(_tokens(message.content) for message in prompt.messages)
 
 
 def _tokens(text: str) -> int:

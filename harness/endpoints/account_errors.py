@@ -1,0 +1,125 @@
+"""What went wrong when the account was asked, told so that its owner can mend it, and without a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import xform_name
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
+    InvalidConfigError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from harness.endpoints.failures import CODES, clean
+from harness.errors import EndpointError
+
+_PREFIXES = {"bedrock-runtime": "bedrock", "service-quotas": "servicequotas"}
+_ACTIONS = {"GetBucketLifecycleConfiguration": "GetLifecycleConfiguration"}
+"""IAM's names, where they differ from those of the service and its operation."""
+
+_URL_USER = re.compile(r"//[^/@\s]+@")
+_KEY_REFUSED = re.compile(r"(?i)bearer token|api key")
+"""A bearer key that is bad is `AccessDeniedException` like all else; only the words tell."""
+_MAX_TOLD = 300
+_SIGN_IN = "sign in again (`aws sso login`) or fetch new ones"
+_CHAIN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`"
+
+
+class AccountError(EndpointError):
+    """A question that the account did not answer. `code`: AWS's, where it gave one."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BadCredentials(AccountError):
+    """No credentials, expired ones, or ones that AWS refuses."""
+
+
+class NotPermitted(AccountError):
+    """The credentials are good, but may not do this. `action`: the IAM action to ask for."""
+
+    def __init__(self, action: str, message: str, *, code: str | None = None) -> None:
+        super().__init__(f"not permitted: {action} ({message})", code=code)
+        self.action = action
+
+
+@contextmanager
+def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
+    """Turn what the SDK raises inside into an AccountError, whose traceback shows nothing of the SDK's own.
+
+    `operation`: the SDK's name of what is asked, `list_foundation_models`.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _read_client_error(error, service, operation) from None
+    except BotoCoreError as error:
+        raise _read_sdk_error(error, service, region) from None
+    except ResponseParserError:
+        raise AccountError(f"{service} in {region} cannot be asked: its answer is none of an AWS service") from None
+
+
+def _read_client_error(error: ClientError, service: str, operation: str) -> AccountError:
+    """An answer of AWS that is no 2xx."""
+    said = error.response.get("Error", {})
+    code, said_message = said.get("Code", ""), said.get("Message") or ""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    message = _told(code, said_message, status)
+    kind = CODES.get(code.lower())
+    if kind == "credentials" and code.lower().startswith("expired"):
+        return BadCredentials(f"the AWS credentials have expired ({message}); {_SIGN_IN}", code=code)
+    if xform_name(error.operation_name) != operation:
+        return BadCredentials(f"the AWS credentials cannot be had: {error.operation_name}: {message}", code=code)
+    if kind == "credentials" or status == 401 or _KEY_REFUSED.search(said_message):
+        return BadCredentials(f"AWS refuses the credentials ({message}); {_CHAIN}", code=code)
+    action = f"{_PREFIXES.get(service, service)}:{_ACTIONS.get(error.operation_name, error.operation_name)}"
+    if kind == "access_denied" or status == 403:
+        return NotPermitted(action, message, code=code)
+    return AccountError(f"{action} failed ({message})", code=code)
+
+
+def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountError:
+    """What the SDK itself raised: credentials that are not there, or an address that does not answer.
+
+    The output of a credential process and the lines of a file that cannot be parsed may hold a secret: not told.
+    """
+    match error:
+        case NoCredentialsError():
+            return BadCredentials(f"no AWS credentials were found; {_CHAIN}")
+        case ProfileNotFound():
+            return BadCredentials(
+                f"there is no AWS profile {error.kwargs.get('profile')!r}; `aws configure list-profiles` lists yours"
+            )
+        case CredentialRetrievalError():
+            return BadCredentials(f"{error.kwargs.get('provider')} gave no AWS credentials; run it by hand to see why")
+        case SSOError() | TokenRetrievalError() | NoAuthTokenError():
+            return BadCredentials(f"no AWS sign-in to use ({_plain(error)}); {_SIGN_IN}")
+        case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
+            return BadCredentials(f"the AWS credentials cannot be used: {_plain(error)}")
+        case _:
+            return AccountError(f"{service} in {region} cannot be asked: {_plain(error)}")
+
+
+def _told(code: str, message: str, status: int | None) -> str:
+    """`Code: message`; a page of HTML or XML, which no AWS service answers with, is only its status."""
+    if message.lstrip().startswith("<"):
+        return f"HTTP {status} without a message"
+    return clean(f"{code}: {message or 'no message'}", _MAX_TOLD)
+
+
+def _plain(error: BotoCoreError) -> str:
+    return clean(_URL_USER.sub("//", str(error)))

@@ -1,0 +1,122 @@
+"""What the account says of one Region, asked all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from harness.endpoints.account import Account, LoggingConfig, QuotaValue
+from harness.endpoints.account_errors import AccountError, BadCredentials
+
+T = TypeVar("T")
+_GOOD = ("AUTHORIZED", "AVAILABLE")
+_SHORT_BODY = {
+    "anthropic_version": "bedrock-2023-05-31",
+    "max_tokens": 1,
+    "messages": [{"role": "user", "content": "hello"}],
+}
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the account may call a model. Neither `lacking` nor `untold`: it may."""
+
+    lacking: tuple[str, ...] = ()
+    """What GetFoundationModelAvailability says is missing."""
+    untold: AccountError | None = None
+
+
+class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account says of one Region; an error in place of what it would not say."""
+
+    region: str
+    models: dict[str, dict[str, Any]] | AccountError
+    """`modelSummaries` by model id."""
+    profiles: list[dict[str, Any]] | AccountError
+    quotas: list[QuotaValue] | AccountError
+    logging: LoggingConfig | AccountError | None
+    access: dict[str, Access]
+    """By base model."""
+
+
+async def gather_facts(account: Account, base_models: Iterable[str]) -> RegionFacts:
+    """Ask a Region everything at once. BadCredentials: Bedrock refuses them, though STS may not have been asked."""
+    async with asyncio.TaskGroup() as asking:
+        models = asking.create_task(_answer(account.foundation_models()))
+        profiles = asking.create_task(_answer(account.inference_profiles()))
+        quotas = asking.create_task(_answer(account.quotas()))
+        logging = asking.create_task(_answer(account.logging()))
+        access = {each: asking.create_task(_access(account, each)) for each in base_models}
+    listed = models.result()
+    if isinstance(listed, BadCredentials):
+        raise listed
+    return RegionFacts(
+        region=account.region,
+        models=listed if isinstance(listed, AccountError) else {each["modelId"]: each for each in listed},
+        profiles=profiles.result(),
+        quotas=quotas.result(),
+        logging=logging.result(),
+        access={base_model: task.result() for base_model, task in access.items()},
+    )
+
+
+async def _answer(question: Awaitable[T]) -> T | AccountError:
+    try:
+        return await question
+    except AccountError as error:
+        return error
+
+
+async def _access(account: Account, base_model: str) -> Access:
+    """Where the account will not say, a model that counts tokens for it is taken to answer, too."""
+    try:
+        answer = await account.availability(base_model)
+    except AccountError as error:
+        counted = await _answer(account.count_tokens(base_model, _SHORT_BODY))
+        return Access(untold=error) if isinstance(counted, AccountError) else Access()
+    said = {
+        "authorization": answer.get("authorizationStatus"),
+        "entitlement": answer.get("entitlementAvailability"),
+        "agreement": answer.get("agreementAvailability", {}).get("status"),
+    }
+    return Access(lacking=tuple(f"{what} {status}" for what, status in said.items() if status not in _GOOD))
+
+
+def profiles_of(base_model: str, facts: RegionFacts) -> Sequence[str]:
+    """Ids of the active profiles that stand for a model; empty where the account would not say."""
+    if isinstance(facts.profiles, AccountError):
+        return ()
+    return [
+        each["inferenceProfileId"]
+        for each in facts.profiles
+        if each.get("status") == "ACTIVE" and any(m["modelArn"].endswith(f"/{base_model}") for m in each["models"])
+    ]
+
+
+class CallableModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A Claude model as the account sees it in a Region."""
+
+    base_id: str
+    status: str
+    """AWS's word: `ACTIVE`, `LEGACY`."""
+    on_demand: bool
+    """Whether the bare id can be called."""
+    profiles: tuple[str, ...]
+    """Ids of the active profiles that can be called in its place."""
+
+
+def callable_models(facts: RegionFacts) -> list[CallableModel]:
+    """The Region's Claude models that can be called in some way; empty where the account would not list them."""
+    listed = {} if isinstance(facts.models, AccountError) else facts.models
+    models = [
+        CallableModel(
+            base_id=base_id,
+            status=each.get("modelLifecycle", {}).get("status", "unknown"),
+            on_demand="ON_DEMAND" in each.get("inferenceTypesSupported", ()),
+            profiles=tuple(profiles_of(base_id, facts)),
+        )
+        for base_id, each in sorted(listed.items())
+    ]
+    return [each for each in models if each.on_demand or each.profiles]

@@ -1,0 +1,67 @@
+"""Tokens per minute that a suite's load takes from each target's quota: what is reserved, and what is charged."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import msgspec
+
+from harness.catalog.limits import burndown
+from harness.catalog.target import Target
+from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.load.forecast import TYPICAL_E2E_S, estimate_input_tokens
+from harness.load.plan import count_requests
+from harness.suite.schema import Suite
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one target's load takes, each figure a mean over the prompts at the load's highest rate."""
+
+    target: str
+    requests_per_minute: float
+    reserved_per_minute: float
+    """Admission: input + cache write + max_tokens. A request is throttled when this much is not left."""
+    settled_per_minute_at_most: float
+    """Settlement: input + cache write + output × burndown, with answers as long as max_tokens allows."""
+    burndown: float
+    """How many tokens of quota a token of output is charged as."""
+    assumed_e2e_s: float | None
+    """Closed load: how long an answer was assumed to take; the rate follows from it. None: the rate is the plan's."""
+
+
+def reservations(suite: Suite) -> list[Reservation]:
+    """One for each target. Cached input counts as written: the estimate knows of no cache that is already warm."""
+    rate = requests_per_minute(suite)
+    assumed = TYPICAL_E2E_S if suite.load.rate_per_s is None else None
+    return [_reserve(suite, target, rate, assumed) for target in suite.targets]
+
+
+def requests_per_minute(suite: Suite) -> float:
+    """The most that one target is sent in a minute: the rate, or what the slots manage; no more than there is to send.
+
+    A closed load's slots are each free again after an answer, which is taken to last `TYPICAL_E2E_S`.
+    """
+    load, counts = suite.load, count_requests(suite, seed=0)
+    per_second = load.concurrency / TYPICAL_E2E_S if load.rate_per_s is None else load.rate_per_s
+    bounds = [per_second * 60]
+    if suite.quota.requests_per_minute is not None:
+        bounds.append(suite.quota.requests_per_minute)
+    if counts is not None:
+        bounds.append(sum(counts.values()) / len(suite.targets))
+    return min(bounds)
+
+
+def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | None) -> Reservation:
+    options = [merge_options(target.options, prompt.options) for prompt in suite.prompts]
+    given = fmean(estimate_input_tokens(each, prompt) for each, prompt in zip(options, suite.prompts, strict=True))
+    answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
+    # bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
+    charged = 0.0 if target.api == "mantle" else float(burndown(target.base_model))
+    return Reservation(
+        target=target.name,
+        requests_per_minute=rate,
+        reserved_per_minute=rate * (given + answered),
+        settled_per_minute_at_most=rate * (given + answered * charged),
+        burndown=charged,
+        assumed_e2e_s=assumed_e2e_s,
+    )
