@@ -1,0 +1,122 @@
+"""What matching a run with the invocation log found: the content of `reconcile.json`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+EXAMPLES = 50
+"""Details that are kept of each kind; all are counted."""
+
+Reason = Literal[
+    "not_sent", "no_request_id", "throttled", "failed", "other_endpoint", "logging_off", "log_delay", "missing"
+]
+REASONS: dict[Reason, str] = {
+    "not_sent": "never reached the service: the connection failed, or the run was stopped first",
+    "no_request_id": "were sent and no reply came, so that no request id says which record is theirs",
+    "throttled": "were throttled: a call that is not admitted need not be logged",
+    "failed": "failed: Bedrock does not log every call that it refuses or that breaks",
+    "other_endpoint": "went to bedrock-mantle, and the log holds calls of bedrock-runtime only",
+    "logging_off": "were answered, and the log holds nothing of that time: logging may be off, or elsewhere",
+    "log_delay": "were answered so recently that the log may not have them yet; ask again in 15 minutes",
+    "missing": "were answered and are not in the log",
+}
+"""Why an attempt is not in the log."""
+DISAGREEING: tuple[Reason, ...] = ("logging_off", "log_delay", "missing")
+"""Reasons for which run and log do not agree: an answered call belongs into the log."""
+
+
+class Unlogged(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt that is not in the log."""
+
+    attempt_id: str
+    target: str
+    aws_request_id: str | None
+    reason: Reason
+    error_kind: str | None
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that run and log say differently of the same call."""
+
+    attempt_id: str
+    target: str
+    aws_request_id: str
+    what: str
+    """A column of the attempts, or `error_code`."""
+    run: float | str | None
+    log: float | str | None
+
+
+class Foreign(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the run's time and models that no attempt has the request id of."""
+
+    aws_request_id: str
+    at: str
+    model_id: str
+    region: str
+    identity: str | None
+
+
+class TargetMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """One target against the log."""
+
+    target: str
+    attempts: int
+    logged: int
+    unlogged: dict[Reason, int]
+    differing: int
+    """Attempts with at least one difference."""
+    cost_usd: float | None
+    """By the run, of the attempts in the log. None: known for none."""
+    logged_cost_usd: float | None
+    """The same attempts by the log's token counts at today's prices. None: no price is known."""
+    unseen_cost_usd: float
+    """By the log, of calls whose reply the run did not get to the end of: billed all the same."""
+    served_in: dict[str, int]
+    """Region that served → attempts, most frequent first."""
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """`reconcile.json`."""
+
+    run_id: str
+    simulated: bool
+    sources: tuple[str, ...]
+    without_log: tuple[str, ...]
+    """Regions of the run for which the account keeps no log."""
+    since: datetime
+    until: datetime
+    records: int
+    """Distinct records of the window, whoever made the call."""
+    broken: int
+    """Lines of the log that could not be read."""
+    broken_places: tuple[str, ...]
+    targets: list[TargetMatch]
+    unlogged: list[Unlogged]
+    """The disagreeing ones first, at most EXAMPLES."""
+    differences: list[Difference]
+    """At most EXAMPLES."""
+    other_traffic: int
+    """Records of the run's models by other callers."""
+    unanswered: int
+    """Records by the run's own caller that the attempts without a request id account for."""
+    not_in_run: int
+    """Records by the run's own caller that nothing accounts for."""
+    foreign: list[Foreign]
+    """Of the last two kinds, at most EXAMPLES."""
+    agrees: bool
+    """Every answered call is in the log, nothing differs, and no call of the run's caller is unaccounted for."""
+
+
+class LogRead(msgspec.Struct, frozen=True, kw_only=True):
+    """How the log was read: where, over which time, and what could not be read of it."""
+
+    sources: tuple[str, ...]
+    without_log: tuple[str, ...] = ()
+    since: datetime
+    until: datetime
+    broken: int = 0
+    broken_places: tuple[str, ...] = ()

@@ -1,0 +1,160 @@
+"""What a logged call asked: a request's body, in either dialect, turned back into messages and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from harness.catalog.target import Api, Options
+from harness.suite.schema import Message
+
+OPERATIONS: dict[str, tuple[Api, bool]] = {
+    "InvokeModel": ("invoke", False),
+    "InvokeModelWithResponseStream": ("invoke", True),
+    "Converse": ("converse", False),
+    "ConverseStream": ("converse", True),
+}
+"""Operation → api, streamed or not."""
+
+_SILENT = {"thinking", "redacted_thinking", "reasoningContent", "cachePoint"}
+_ATTACHED = {"image": "images", "document": "documents", "video": "videos", "audio": "audio"}
+_TOOL_TURNS = {"tool_use", "tool_result", "toolUse", "toolResult"}
+
+
+class LeftOut(Exception):
+    """A call that no prompt of a suite can stand for; the text is the reason, the same for all of its kind."""
+
+
+class LoggedPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked, and what was sent along."""
+
+    messages: tuple[Message, ...]
+    options: Options
+
+
+def read_prompt(api: Api, body: bytes) -> LoggedPrompt:
+    """The prompt in the JSON body of InvokeModel (`invoke`) or Converse. Raises LeftOut."""
+    try:
+        asked: Any = msgspec.json.decode(body)
+        options = _invoke_options(asked) if api == "invoke" else _converse_options(asked)
+        return LoggedPrompt(messages=_turns(asked["messages"]), options=msgspec.convert(options, Options))
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LeftOut("a body that is no chat request") from error
+
+
+def _turns(written: list[dict[str, Any]]) -> tuple[Message, ...]:
+    """Turns that alternate from the user's first to the user's last; the service joins neighbours, and so is done."""
+    turns: list[Message] = []
+    for each in written:
+        role, text = each["role"], _text(each["content"])
+        if turns and turns[-1].role == role:
+            turns[-1] = Message(role=role, content=f"{turns[-1].content}\n\n{text}")
+        else:
+            turns.append(Message(role=role, content=text))
+    if not turns or any(not turn.content.strip() for turn in turns):
+        raise LeftOut("a turn without text")
+    if turns[0].role != "user" or any(turn.role not in ("user", "assistant") for turn in turns):
+        raise LeftOut("turns that do not begin with the user's")
+    if turns[-1].role != "user":
+        raise LeftOut("an answer begun by the caller (prefill)")
+    return tuple(turns)
+
+
+def _text(content: str | list[Any]) -> str:
+    """The text of a turn or a system prompt."""
+    if isinstance(content, str):
+        return content
+    return "\n\n".join(text for block in content for text in _texts(block))
+
+
+def _texts(block: Any) -> Iterator[str]:
+    if isinstance(block, str):
+        yield block
+        return
+    kind = block.get("type") or next(iter(block))
+    if kind == "text":
+        yield block["text"]
+    elif kind in _ATTACHED:
+        raise LeftOut(_ATTACHED[kind])
+    elif kind in _TOOL_TURNS:
+        raise LeftOut("tool calls and results in the conversation")
+    elif kind not in _SILENT:
+        raise LeftOut("content of another kind than text")
+
+
+def _invoke_options(body: dict[str, Any]) -> dict[str, Any]:
+    choice = body.get("tool_choice")
+    return _given(
+        {name: body.get(name) for name in ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")}
+        | {
+            "system": _text(body.get("system") or []),
+            "thinking": _thinking(body.get("thinking")),
+            "tools": [_invoke_tool(tool) for tool in body.get("tools") or []],
+            "tool_choice": choice and (choice["name"] if choice["type"] == "tool" else choice["type"]),
+            "cache": _cache(body),
+            "beta": body.get("anthropic_beta"),
+        }
+    )
+
+
+def _converse_options(body: dict[str, Any]) -> dict[str, Any]:
+    inference = body.get("inferenceConfig") or {}
+    more = body.get("additionalModelRequestFields") or {}
+    tools = body.get("toolConfig") or {}
+    choice = tools.get("toolChoice")
+    return _given(
+        {
+            "max_tokens": inference.get("maxTokens"),
+            "temperature": inference.get("temperature"),
+            "top_p": inference.get("topP"),
+            "top_k": more.get("top_k"),
+            "stop_sequences": inference.get("stopSequences"),
+            "system": _text(body.get("system") or []),
+            "thinking": _thinking(more.get("thinking")),
+            "tools": [_converse_tool(tool) for tool in tools.get("tools") or [] if "cachePoint" not in tool],
+            "tool_choice": choice and (choice["tool"]["name"] if "tool" in choice else next(iter(choice))),
+            "cache": _cache(body),
+            "beta": more.get("anthropic_beta"),
+            "service_tier": (body.get("serviceTier") or {}).get("type"),
+            "latency": (body.get("performanceConfig") or {}).get("latency"),
+        }
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, "", [])}
+
+
+def _thinking(written: dict[str, Any] | None) -> int | str | None:
+    match written:
+        case {"type": "enabled", "budget_tokens": int(budget)}:
+            return budget
+        case {"type": "adaptive"}:
+            return "adaptive"
+        case _:
+            return None
+
+
+def _invoke_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    if "input_schema" not in tool:
+        raise LeftOut("tools that the service itself runs")
+    return _given({name: tool.get(name) for name in ("name", "description", "input_schema")})
+
+
+def _converse_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    if "toolSpec" not in tool:
+        raise LeftOut("tools that the service itself runs")
+    spec = tool["toolSpec"]
+    schema = spec["inputSchema"]["json"]
+    return _given({"name": spec["name"], "description": spec.get("description"), "input_schema": schema})
+
+
+def _cache(value: Any) -> str | None:
+    """How long the first cache point or `cache_control` keeps what stands before it; None: there is none."""
+    parts = [value.get("system"), value.get("tools"), (value.get("toolConfig") or {}).get("tools")]
+    parts += [turn.get("content") for turn in value.get("messages") or []]
+    blocks = [block for part in parts if isinstance(part, list) for block in part if isinstance(block, dict)]
+    points = [block.get("cache_control") or block.get("cachePoint") for block in blocks]
+    return next((point.get("ttl") or "5m" for point in points if isinstance(point, dict)), None)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HAIKU = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+def record(text: str, **more: Any) -> str:
+    asked = {"messages": [{"role": "user", "content": [{"text": text}]}], "inferenceConfig": {"maxTokens": 9}}
+    return json.dumps(
+        {
+            "schemaType": "ModelInvocationLog",
+            "timestamp": "2026-11-01T09:00:00Z",
+            "region": "us-east-1",
+            "requestId": "r",
+            "operation": "ConverseStream",
+            "modelId": HAIKU,
+            "input": {"inputBodyJson": asked, "inputTokenCount": 9},
+            "output": {"outputTokenCount": 5},
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log.jsonl"
+    picture = {"inputBodyJson": {"messages": [{"role": "user", "content": [{"image": {}}]}]}, "inputTokenCount": 900}
+    records = [
+        record("Write to a@b.org about ACME-7"),
+        record("Write to c@d.org about ACME-8", timestamp="2026-11-02T09:00:00Z"),
+        record("", input=picture),
+        record("", input={"inputTokenCount": 9}),
+        record("nova", modelId="amazon.nova-lite-v1:0"),
+        record("late", errorCode="ThrottlingException"),
+        "{broken",
+    ]
+    path.write_text("\n".join(records))
+    return path
+
+
+def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
+    done = harness("import", log, "--out", "suites/mine.yaml", "--redact", r"ACME-\d")
+    assert 0 == done.returncode, done.stderr
+    for told in (
+        "1 of 1 distinct prompts in 4 calls",
+        "redacted: pattern 2, email 2",
+        "images 1",
+        "no body: ",
+        "amazon.nova-lite-v1:0 1",
+        "with an error code 1",
+        "lines that cannot be read: 1",
+        "Nothing grades these prompts",
+        "harness run suites/mine.yaml --endpoint aws",
+    ):
+        assert told in done.stdout
+    written = (tmp_path / "suites/mine.yaml").read_text()
+    assert "Write to [email] about [pattern]" in written
+    assert 0 == harness("validate", "suites/mine.yaml").returncode
+
+
+def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
+    harness: Callable[..., Any], log: Path, tmp_path: Path
+) -> None:
+    window = ("--since", "2026-11-02", "--until", "2026-11-03T00:00")
+    done = harness("import", log, "--out", "suites/mine.yaml", *window, "--json")
+    assert 1 == json.loads(done.stdout)["calls"]
+    assert "c@d.org" not in "".join(path.read_text() for path in (tmp_path / "suites").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--out", "mine.txt"), "a suite is a YAML file"),
+        (("--out", "log.jsonl"), "is there already"),
+        (("--out", "mine.yaml", "--since", "soon"), "--since soon: no time"),
+        (("--out", "mine.yaml", "--candidate", "claude-5000"), "unknown model 'claude-5000'"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_written(
+    harness: Callable[..., Any], log: Path, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    done = harness("import", log, *options)
+    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert [log] == list(tmp_path.iterdir())
