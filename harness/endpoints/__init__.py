@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import cast, get_args
 
+from harness.catalog.target import Api, Options, Target
 from harness.endpoints.base import Client, Connection
 from harness.errors import EndpointError
 
@@ -16,8 +17,11 @@ CLIENTS: dict[str, str] = {
     "anthropic": "harness.endpoints.anthropic_client:AnthropicClient",
 }
 
-APIS: dict[str, tuple[str, ...]] = {"aioboto3": ("invoke", "converse"), "anthropic": ("invoke",)}
+APIS: dict[str, tuple[str, ...]] = {"aioboto3": ("invoke", "converse"), "anthropic": ("invoke", "mantle")}
 """The apis that each of our clients speaks."""
+
+ABSENT: dict[str, tuple[str, ...]] = {"mantle": ("service_tier", "latency")}
+"""Options that an api has no place for."""
 
 
 def client_names() -> list[str]:
@@ -28,6 +32,35 @@ def client_names() -> list[str]:
 def supports(name: str, api: str) -> bool:
     """Whether a client speaks an api. One of another package is taken at its word; an unknown one speaks none."""
     return api in APIS[name] if name in APIS else name in client_names()
+
+
+def unsupported(target: Target, options: Options) -> str | None:
+    """Why `options` cannot be put on the wire to `target`, and what to use instead; None when they can.
+
+    `options` are those of one request: the target's with a prompt's over them (`request.merge_options`).
+    """
+    api = target.api
+    if not supports(target.client, api):
+        able = " or ".join(name for name in client_names() if supports(name, api))
+        return f"client '{target.client}' does not speak api '{api}'; use client {able}"
+    absent = [name for name in ABSENT.get(api, ()) if getattr(options, name) is not None]
+    if absent:
+        others = " or ".join(other for other in get_args(Api) if absent[0] not in ABSENT.get(other, ()))
+        return f"api '{api}' has no '{absent[0]}'; use api {others}, or leave it out"
+    return _unsupported_choice(api, options)
+
+
+def _unsupported_choice(api: Api, options: Options) -> str | None:
+    choice, names = options.tool_choice, [tool.name for tool in options.tools or ()]
+    if choice is None:
+        return None
+    if not names:
+        return f"tool_choice '{choice}' without tools; add `tools`, or leave it out"
+    if choice == "none" and api == "converse":
+        return "api 'converse' has no tool_choice 'none'; use api invoke or mantle, or leave the tools out"
+    if choice not in ("auto", "any", "none", *names):
+        return f"tool_choice '{choice}' is no tool of the target's; use auto, any, none or one of: {', '.join(names)}"
+    return None
 
 
 def make_client(name: str, connection: Connection) -> Client:

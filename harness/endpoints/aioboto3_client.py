@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Self
 
 import aioboto3
 import msgspec
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.endpoints.aiohttp_tape import TapedSession
 from harness.endpoints.base import (
@@ -24,6 +26,8 @@ from harness.endpoints.base import (
     WireRequest,
 )
 from harness.endpoints.eventstream import encode_event
+from harness.endpoints.failures import clean
+from harness.endpoints.invoke import LATENCY_HEADER, TIER_HEADER
 from harness.errors import EndpointError
 
 
@@ -39,9 +43,11 @@ class Aioboto3Client:
         try:
             self._sdk = await self._stack.enter_async_context(_open_sdk(self._connection))
             await self._rehearse()
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError, RuntimeError) as error:
             await self._stack.aclose()
-            raise EndpointError(f"client aioboto3: {error} (`harness doctor` shows what was found)") from error
+            raise EndpointError(
+                f"client aioboto3: {clean(str(error))} (`harness doctor` shows what was found)"
+            ) from error
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -84,6 +90,13 @@ class Aioboto3Client:
             events.unregister("before-send.bedrock-runtime", _canned_answer)
 
 
+_MODELS = Path(__file__).with_name("botocore_models")
+"""What Bedrock takes and botocore 1.40 does not know yet, in botocore's own form: tiers, the life of a cache point."""
+
+_ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLatency"}
+"""The SDK's names for the headers of InvokeModel."""
+
+
 def _open_sdk(connection: Connection) -> Any:
     config: dict[str, Any] = {
         "retries": {"total_max_attempts": 1, "mode": "standard"},
@@ -93,12 +106,16 @@ def _open_sdk(connection: Connection) -> Any:
         "connector_args": {"keepalive_timeout": KEEP_ALIVE_S},
         "http_session_cls": TapedSession,
     }
-    keys: dict[str, str] = {}
+    account: dict[str, str | None] = {"profile_name": connection.profile}
     if connection.made_up_credentials:
+        account = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
+        config["proxies"] = {}
+    if connection.made_up_credentials or connection.profile is not None:
         # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
-        config |= {"signature_version": "v4", "proxies": {}}
-        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
-    session = aioboto3.Session(region_name=connection.region, **keys)
+        config["signature_version"] = "v4"
+    core = get_session()
+    core.get_component("data_loader").search_paths.append(str(_MODELS))
+    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **account)
     return session.client("bedrock-runtime", endpoint_url=connection.url, config=AioConfig(**config))
 
 
@@ -108,6 +125,7 @@ def _invoke_arguments(request: WireRequest) -> dict[str, Any]:
         "body": msgspec.json.encode(request.body),
         "contentType": "application/json",
         "accept": "application/json",
+        **{_ARGUMENTS[name]: value for name, value in request.headers.items()},
     }
 
 

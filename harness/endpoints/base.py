@@ -36,12 +36,14 @@ ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP exchange to be made. `body` is in the api's own dialect: the JSON of InvokeModel or of Converse."""
+    """One HTTP exchange to be made. `body` is in the api's own dialect; Converse's holds raw bytes, too."""
 
     api: Api
     model_id: str
     stream: bool
     body: dict[str, Any]
+    headers: dict[str, str] = {}
+    """What the api takes beside the body, by its HTTP name. No secret is among them."""
 
 
 class Tape:
@@ -107,6 +109,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     made_up_credentials: bool = False
     """Loopback only: fixed fake keys, no proxy, and no token or header of the user's environment is sent."""
+    profile: str | None = None
+    """A profile of the shared AWS files; it goes before whatever keys and tokens the environment holds."""
     pool_size: int = 64
     """At least the number of exchanges that can be under way at once."""
     connect_timeout_s: float = 5.0
@@ -116,7 +120,7 @@ class Client(Protocol):
     """Puts one request on the wire. Knows nothing of load, sets no deadline, retries nothing."""
 
     async def __aenter__(self) -> Self:
-        """Pay what only the first call costs. EndpointError: no credentials, a profile that does not exist."""
+        """Pay what only the first call costs. EndpointError: no credentials, or none to be had."""
         ...
 
     async def __aexit__(self, *exc_info: object) -> None: ...

@@ -1,37 +1,21 @@
-"""The Converse dialect: request bodies, whole answers, stream events."""
+"""The Converse dialect: its request bodies (see `converse_body`), its answers, whole and event by event."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from harness.catalog.target import Options
-from harness.endpoints.content import Content, Milliseconds, Tokens
-from harness.suite.schema import Message
+from harness.endpoints.content import Citation, Content, Milliseconds, Tokens, ToolCall
+from harness.endpoints.converse_body import build_body, build_headers
+from harness.endpoints.eventstream import FrameDecoder
+
+__all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 TERMINAL = "metadata"
 """The last event. It is the one with the usage, and follows `messageStop`; both must have come."""
 
-
-def build_body(messages: Iterable[Message], options: Options) -> dict[str, Any]:
-    """The JSON body of Converse; what an option leaves open is not sent."""
-    body: dict[str, Any] = {
-        "messages": [{"role": message.role, "content": [{"text": message.content}]} for message in messages]
-    }
-    if options.system is not None:
-        body["system"] = [{"text": options.system}]
-    inference = {
-        "maxTokens": options.max_tokens,
-        "temperature": options.temperature,
-        "topP": options.top_p,
-        "stopSequences": options.stop_sequences,
-    }
-    body["inferenceConfig"] = {name: value for name, value in inference.items() if value is not None}
-    if options.top_k is not None:
-        body["additionalModelRequestFields"] = {"top_k": options.top_k}
-    return body
+make_decoder = FrameDecoder
 
 
 class _Usage(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,39 +29,67 @@ class _Metrics(msgspec.Struct, frozen=True, rename="camel"):
     latency_ms: Milliseconds | None = None
 
 
+class _Text(msgspec.Struct, frozen=True):
+    text: str | None = None
+
+
+class _Pages(msgspec.Struct, frozen=True):
+    start: int | None = None
+    end: int | None = None
+
+
+class _Location(msgspec.Struct, frozen=True, rename="camel"):
+    document_page: _Pages = _Pages()
+
+
+class _Citation(msgspec.Struct, frozen=True, rename="camel"):
+    title: str | None = None
+    source_content: list[_Text] = []
+    location: _Location = _Location()
+
+
+class _ToolStart(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Start(msgspec.Struct, frozen=True, rename="camel"):
+    tool_use: _ToolStart | None = None
+
+
 class _ToolDelta(msgspec.Struct, frozen=True):
     input: str | None = None
-
-
-class _ThinkingDelta(msgspec.Struct, frozen=True):
-    text: str | None = None
 
 
 class _Delta(msgspec.Struct, frozen=True, rename="camel"):
     text: str | None = None
     tool_use: _ToolDelta | None = None
-    reasoning_content: _ThinkingDelta | None = None
+    reasoning_content: _Text | None = None
+    citation: _Citation | None = None
 
 
 class _Event(msgspec.Struct, frozen=True, rename="camel"):
+    content_block_index: int = 0
+    start: _Start | None = None
     delta: _Delta | None = None
     stop_reason: str | None = None
     usage: _Usage | None = None
     metrics: _Metrics | None = None
 
 
-class _Text(msgspec.Struct, frozen=True):
-    text: str | None = None
-
-
 class _Cited(msgspec.Struct, frozen=True):
     content: list[_Text] = []
+    citations: list[_Citation] = []
+
+
+class _ToolUse(msgspec.Struct, frozen=True):
+    name: str
+    input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Block(msgspec.Struct, frozen=True, rename="camel"):
     text: str | None = None
-    citations_content: _Cited | None = None
-    tool_use: dict[str, Any] | None = None
+    citations_content: _Cited = _Cited()
+    tool_use: _ToolUse | None = None
     reasoning_content: dict[str, Any] | None = None
 
 
@@ -103,8 +115,11 @@ _answer = msgspec.json.Decoder(_Answer)
 def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
     """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event."""
     event = _event.decode(payload)
+    if event.start is not None and event.start.tool_use is not None:
+        content.tools[event.content_block_index] = ToolCall(name=event.start.tool_use.name)
+        content.chunk_ns.append(at_ns)
     if event.delta is not None:
-        _fold_delta(event.delta, at_ns, content)
+        _fold_delta(event.delta, event.content_block_index, at_ns, content)
     if event.stop_reason is not None:
         content.stop_reason = event.stop_reason
     if event.usage is not None:
@@ -119,8 +134,9 @@ def read_body(body: bytes, at_ns: int, content: Content) -> None:
     """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
     answer = _answer.decode(body)
     blocks = answer.output.message.content
-    content.texts = [text for block in blocks for text in _texts(block) if text]
-    if content.texts or any(block.tool_use or block.reasoning_content for block in blocks):
+    for index, block in enumerate(blocks):
+        _fold_block(block, index, content)
+    if content.texts or content.tools or any(block.reasoning_content for block in blocks):
         content.chunk_ns = [at_ns]
     content.stop_reason = answer.stop_reason
     content.latency_ms = answer.metrics.latency_ms
@@ -128,19 +144,32 @@ def read_body(body: bytes, at_ns: int, content: Content) -> None:
     content.complete = True
 
 
-def _texts(block: _Block) -> list[str | None]:
+def _fold_block(block: _Block, index: int, content: Content) -> None:
     """A block's own text, then that of its citations: an answer with citations comes in the second form only."""
-    cited = block.citations_content.content if block.citations_content is not None else []
-    return [block.text, *(part.text for part in cited)]
+    cited = block.citations_content
+    content.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
+    content.citations += map(_to_citation, cited.citations)
+    if block.tool_use is not None:
+        content.tools[index] = ToolCall(name=block.tool_use.name, pieces=[bytes(block.tool_use.input).decode()])
 
 
-def _fold_delta(delta: _Delta, at_ns: int, content: Content) -> None:
+def _fold_delta(delta: _Delta, index: int, at_ns: int, content: Content) -> None:
     if delta.text:
         content.texts.append(delta.text)
     tool = delta.tool_use.input if delta.tool_use is not None else None
+    if tool and index in content.tools:
+        content.tools[index].pieces.append(tool)
+    if delta.citation is not None:
+        content.citations.append(_to_citation(delta.citation))
     thinking = delta.reasoning_content.text if delta.reasoning_content is not None else None
     if delta.text or tool or thinking:
         content.chunk_ns.append(at_ns)
+
+
+def _to_citation(citation: _Citation) -> Citation:
+    pages = citation.location.document_page
+    text = "".join(part.text or "" for part in citation.source_content)
+    return Citation(document=citation.title, start_page=pages.start, end_page=pages.end, text=text)
 
 
 def _fold_usage(usage: _Usage, content: Content) -> None:

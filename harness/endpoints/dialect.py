@@ -1,14 +1,24 @@
-"""The dialects by api: who writes a request's body and reads what comes back."""
+"""The dialects by api: who writes a request's body and headers and reads what comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from harness.catalog.target import Api, Options
-from harness.endpoints import converse, messages
+from harness.endpoints import converse, invoke, mantle
 from harness.endpoints.content import Content
-from harness.suite.schema import Message
+from harness.endpoints.eventstream import Frame
+from harness.suite.schema import Prompt
+
+
+class StreamDecoder(Protocol):
+    """Cuts a stream's bytes into frames; what is left over is `pending`, in bytes."""
+
+    @property
+    def pending(self) -> int: ...
+
+    def feed(self, data: bytes) -> Iterator[Frame]: ...
 
 
 class Dialect(Protocol):
@@ -17,11 +27,15 @@ class Dialect(Protocol):
     @property
     def TERMINAL(self) -> str: ...
 
-    def build_body(self, messages: Iterable[Message], options: Options) -> dict[str, Any]: ...
+    def build_body(self, prompt: Prompt, options: Options) -> dict[str, Any]: ...
+
+    def build_headers(self, options: Options) -> dict[str, str]: ...
+
+    def make_decoder(self) -> StreamDecoder: ...
 
     def read_event(self, event_type: str, payload: bytes, at_ns: int, content: Content) -> None: ...
 
     def read_body(self, body: bytes, at_ns: int, content: Content) -> None: ...
 
 
-DIALECTS: dict[Api, Dialect] = {"invoke": messages, "converse": converse}
+DIALECTS: dict[Api, Dialect] = {"invoke": invoke, "converse": converse, "mantle": mantle}

@@ -37,6 +37,8 @@ CODES: dict[str, ErrorKind] = {
     "authentication_error": "credentials",
     "permission_error": "access_denied",
     "not_found_error": "not_found",
+    "request_too_large": "validation",
+    "billing_error": "access_denied",
 }
 """Error codes, lower-cased: HTTP errors and exception frames spell the same code in two cases.
 
@@ -71,6 +73,9 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.TokenRetrievalError": "credentials",
     "botocore.SSOError": "credentials",
     "botocore.NoAuthTokenError": "credentials",
+    "botocore.MetadataRetrievalError": "credentials",
+    "botocore.InvalidConfigError": "credentials",
+    "botocore.RefreshWithMFAUnsupportedError": "credentials",
     "botocore.ParamValidationError": "validation",
     "aiohttp.HttpProcessingError": "protocol",
     "h11.RemoteProtocolError": "protocol",
@@ -79,11 +84,19 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "httpx2.TransportError": "connection",
     "anthropic.APIConnectionError": "connection",
     "builtins.ConnectionError": "connection",
+    "botocore.ClientError": "credentials",
 }
 """Exceptions by package and class, first match in this order along the whole chain of causes and base classes.
 
-Names, so that no SDK is imported to read an error.
+Names, so that no SDK is imported to read an error. A ClientError in an exchange that brought no answer of its own is
+the answer of STS or SSO to a refresh of credentials.
 """
+
+MESSAGES: dict[str, ErrorKind] = {
+    "RuntimeError: Could not resolve AWS credentials": "credentials",
+    "RuntimeError: Credentials were refreshed, but": "credentials",
+}
+"""Exceptions that have no class of their own, the Anthropic SDK's and botocore's, by how they begin."""
 
 TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "protocol"})
 """What the network did. Once headers are here, these mean that the body was cut."""
@@ -105,9 +118,15 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class _Said(msgspec.Struct, frozen=True):
-    """The error bodies that occur: AWS's flat one in two spellings."""
+class _Error(msgspec.Struct, frozen=True):
+    type: str | None = None
+    message: str | None = None
 
+
+class _Said(msgspec.Struct, frozen=True):
+    """The error bodies that occur: AWS's flat one in two spellings, and that of the Messages API."""
+
+    error: _Error = _Error()
     message: str | None = None
     Message: str | None = None
     type: str | None = msgspec.field(default=None, name="__type")
@@ -116,9 +135,10 @@ class _Said(msgspec.Struct, frozen=True):
 def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     """An HTTP answer that is no 2xx. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
     said = _read_said(body)
-    code = clean((error_type or said.type or "").partition(":")[0].rpartition("#")[2], MAX_CODE) or None
+    named = error_type or said.type or said.error.type or ""
+    code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
     kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
-    text = said.message or said.Message or body[: 4 * MAX_MESSAGE].decode(errors="replace")
+    text = said.message or said.Message or said.error.message or body[: 4 * MAX_MESSAGE].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
 
 
@@ -149,12 +169,14 @@ def from_code(code: str, message: str) -> Failure:
 
 
 def from_exception(error: BaseException) -> Failure:
-    """What a client raised, by the first row of `EXCEPTIONS` that its chain of causes holds; else `internal`."""
+    """What a client raised, by the first row of `EXCEPTIONS`, then `MESSAGES`, that its chain of causes holds."""
     chain = list(_chain(error))
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for each in chain for base in type(each).__mro__}
-    kind: ErrorKind = next((kind for name, kind in EXCEPTIONS.items() if name in names), "internal")
-    told = " < ".join(f"{type(each).__name__}: {each}".rstrip(": ") for each in chain[:2])
-    return Failure(kind=kind, code=clean(type(error).__name__, MAX_CODE), message=clean(told))
+    told = [f"{type(each).__name__}: {each}".rstrip(": ") for each in chain]
+    kinds = [kind for name, kind in EXCEPTIONS.items() if name in names]
+    kinds += [kind for start, kind in MESSAGES.items() if any(each.startswith(start) for each in told)]
+    code, message = clean(type(error).__name__, MAX_CODE), clean(" < ".join(told[:2]))
+    return Failure(kind=kinds[0] if kinds else "internal", code=code, message=message)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

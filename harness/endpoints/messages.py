@@ -1,33 +1,12 @@
-"""The Messages dialect, as InvokeModel speaks it: request bodies, whole answers, stream events.
-
-A stream frame's payload is `{"bytes": "<base64 of one Messages event>", "p": "<padding>"}`.
-"""
+"""Answers in the Messages dialect, whole and event by event, whichever framing they come in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 
-from harness.catalog.target import Options
-from harness.endpoints.content import Content, Milliseconds, StreamFailure, Tokens
-from harness.suite.schema import Message
-
-ANTHROPIC_VERSION = "bedrock-2023-05-31"
-"""The one that every Claude model on Bedrock accepts; the SDK's own default is refused up to Opus 4.6."""
+from harness.endpoints.content import Citation, Content, Milliseconds, StreamFailure, Tokens, ToolCall
 
 TERMINAL = "message_stop"
-
-
-def build_body(messages: Iterable[Message], options: Options) -> dict[str, Any]:
-    """The JSON body of InvokeModel; what an option leaves open is not sent."""
-    body: dict[str, Any] = {
-        "anthropic_version": ANTHROPIC_VERSION,
-        "messages": [{"role": message.role, "content": message.content} for message in messages],
-    }
-    given = msgspec.structs.asdict(options)
-    return body | {name: value for name, value in given.items() if value is not None}
 
 
 class _Usage(msgspec.Struct, frozen=True):
@@ -37,13 +16,24 @@ class _Usage(msgspec.Struct, frozen=True):
     cache_creation_input_tokens: Tokens | None = None
 
 
-class _Part(msgspec.Struct, frozen=True):
-    """A content block or a delta of one; each kind fills one of the first three."""
+class _Citation(msgspec.Struct, frozen=True):
+    cited_text: str | None = None
+    document_title: str | None = None
+    start_page_number: int | None = None
+    end_page_number: int | None = None
 
+
+class _Part(msgspec.Struct, frozen=True):
+    """A content block or a delta of one; each kind fills a few of these."""
+
+    type: str = ""
     text: str | None = None
     thinking: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = msgspec.Raw(b"{}")
     partial_json: str | None = None
-    input: dict[str, Any] | None = None
+    citation: _Citation | None = None
+    citations: list[_Citation] | None = None
     stop_reason: str | None = None
 
 
@@ -63,6 +53,7 @@ class _Error(msgspec.Struct, frozen=True):
 
 class _Event(msgspec.Struct, frozen=True):
     type: str
+    index: int = 0
     message: _Start | None = None
     content_block: _Part | None = None
     delta: _Part | None = None
@@ -71,29 +62,24 @@ class _Event(msgspec.Struct, frozen=True):
     metrics: _Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
 
 
-class _Chunk(msgspec.Struct, frozen=True):
-    event: bytes = msgspec.field(name="bytes")
-
-
 class _Answer(msgspec.Struct, frozen=True):
     content: list[_Part]
     stop_reason: str | None = None
     usage: _Usage = _Usage()
 
 
-_chunk = msgspec.json.Decoder(_Chunk)
 _event = msgspec.json.Decoder(_Event)
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
-    """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
-    if event_type != "chunk":
-        return
-    event = _event.decode(_chunk.decode(payload).event)
+def fold_event(payload: bytes, at_ns: int, content: Content) -> None:
+    """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
+    event = _event.decode(payload)
     part = event.delta or event.content_block
     if part is not None:
-        _fold_part(part, at_ns, content)
+        _fold_part(part, event.index, content)
+        if part.text or part.thinking or part.partial_json or part.name:
+            content.chunk_ns.append(at_ns)
     if event.message is not None and event.message.usage is not None:
         _fold_usage(event.message.usage, content)
         content.output_tokens = None  # at the start it is a placeholder, not the count
@@ -112,21 +98,36 @@ def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) ->
 def read_body(body: bytes, at_ns: int, content: Content) -> None:
     """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
     answer = _answer.decode(body)
-    content.texts = [part.text for part in answer.content if part.text]
-    if any(part.text or part.thinking or part.input for part in answer.content):
+    for index, part in enumerate(answer.content):
+        _fold_part(part, index, content)
+    if content.texts or content.tools or any(part.thinking for part in answer.content):
         content.chunk_ns = [at_ns]
     content.stop_reason = answer.stop_reason
     _fold_usage(answer.usage, content)
     content.complete = True
 
 
-def _fold_part(part: _Part, at_ns: int, content: Content) -> None:
+def _fold_part(part: _Part, index: int, content: Content) -> None:
     if part.text:
         content.texts.append(part.text)
-    if part.text or part.thinking or part.partial_json:
-        content.chunk_ns.append(at_ns)
+    if part.type == "tool_use" and part.name:
+        given = bytes(part.input).decode()
+        content.tools[index] = ToolCall(name=part.name, pieces=[] if given == "{}" else [given])
+    if part.partial_json and index in content.tools:
+        content.tools[index].pieces.append(part.partial_json)
+    for citation in [part.citation] if part.citation is not None else part.citations or ():
+        content.citations.append(_to_citation(citation))
     if part.stop_reason is not None:
         content.stop_reason = part.stop_reason
+
+
+def _to_citation(citation: _Citation) -> Citation:
+    return Citation(
+        document=citation.document_title,
+        start_page=citation.start_page_number,
+        end_page=citation.end_page_number,
+        text=citation.cited_text or "",
+    )
 
 
 def _fold_usage(usage: _Usage, content: Content) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from harness.endpoints.base import ErrorKind, Tape, WireRequest
 from harness.endpoints.content import Content, Milliseconds, StreamFailure
 from harness.endpoints.dialect import DIALECTS, Dialect
-from harness.endpoints.eventstream import FrameDecoder, FrameError
+from harness.endpoints.eventstream import FrameError
 from harness.endpoints.failures import (
     MAX_CODE,
     TRANSPORT,
@@ -23,13 +23,16 @@ from harness.endpoints.failures import (
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or was not said.
 
-    `chunk_ns` holds the arrival of each non-empty piece of text, thinking or tool input; without streaming that is
-    the arrival of the whole body. `text` and `stop_reason` are the model's: hostile input. A reply that is not `ok`
-    keeps whatever had come until then.
+    `chunk_ns` holds the arrival of each non-empty piece of text, thinking or a tool call; without streaming that is
+    the arrival of the whole body. `text`, `citations` and `stop_reason` are the model's: hostile input. A reply that
+    is not `ok` keeps whatever had come until then.
     """
 
     ok: bool
     text: str | None
+    """The texts, then each tool call as one line of JSON, `{"tool": NAME, "input": {…}}`."""
+    citations: str | None = None
+    """JSON: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
     chunk_ns: tuple[int, ...] = ()
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -76,7 +79,8 @@ def read_tape(
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
     return Reply(
         ok=failure is None,
-        text="".join(content.texts) if content.texts or content.complete else None,
+        text=content.text,
+        citations=content.citations_json,
         chunk_ns=tuple(content.chunk_ns),
         input_tokens=content.input_tokens,
         output_tokens=content.output_tokens,
@@ -86,7 +90,7 @@ def read_tape(
         server_latency_ms=content.latency_ms if content.latency_ms is not None else _latency_header(tape),
         server_first_byte_ms=content.first_byte_ms,
         http_status=tape.status,
-        aws_request_id=clean(tape.headers.get("x-amzn-requestid", ""), MAX_CODE) or None,
+        aws_request_id=_request_id(tape),
         error_kind=failure.kind if failure else None,
         error_code=failure.code if failure else None,
         error_message=failure.message if failure else None,
@@ -118,14 +122,14 @@ def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | 
         dialect.read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
     except StreamFailure as failure:
         return from_code(failure.code, failure.message)
-    except (FrameError, msgspec.DecodeError) as error:
+    except (FrameError, msgspec.DecodeError, RecursionError) as error:
         return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
     return None
 
 
 def _read_stream(dialect: Dialect, tape: Tape, content: Content) -> Failure | None:
     """Fold every frame, each with the stamp of the piece that completed it."""
-    decoder = FrameDecoder()
+    decoder = dialect.make_decoder()
     for at_ns, piece in zip(tape.stamps, tape.pieces, strict=True):
         for frame in decoder.feed(piece):
             failure = from_frame(frame.headers, frame.payload)
@@ -143,6 +147,12 @@ def _require_end(request: WireRequest, content: Content) -> Failure | None:
         return None
     terminal = DIALECTS[request.api].TERMINAL
     return Failure(kind="stream_truncated", message=f"the stream ended without a whole `{terminal}` event")
+
+
+def _request_id(tape: Tape) -> str | None:
+    """bedrock-runtime names the exchange in one header, bedrock-mantle in another."""
+    said = tape.headers.get("x-amzn-requestid") or tape.headers.get("request-id") or ""
+    return clean(said, MAX_CODE) or None
 
 
 def _latency_header(tape: Tape) -> float | None:

@@ -14,10 +14,19 @@ DEFAULT_MAX_TOKENS = 1024
 
 
 def build_request(target: Target, prompt: Prompt) -> WireRequest:
-    """What `target` is asked for `prompt`; the prompt's own options win over the target's."""
+    """What `target` is asked for `prompt`; the prompt's own options win over the target's.
+
+    Reads the prompt's attachments. EndpointError: one of them is gone or has changed.
+    """
     options = merge_options(target.options, prompt.options)
-    body = DIALECTS[target.api].build_body(prompt.messages, options)
-    return WireRequest(api=target.api, model_id=target.model_id, stream=target.stream, body=body)
+    dialect = DIALECTS[target.api]
+    return WireRequest(
+        api=target.api,
+        model_id=target.model_id,
+        stream=target.stream,
+        body=dialect.build_body(prompt, options),
+        headers=dialect.build_headers(options),
+    )
 
 
 def merge_options(target: Options, prompt: Options) -> Options:

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from harness.endpoints import APIS, CLIENTS, client_names, make_client, supports
+from harness.catalog.target import Options, Target, Tool
+from harness.endpoints import APIS, CLIENTS, client_names, make_client, supports, unsupported
 from harness.endpoints.base import Connection
 from harness.errors import EndpointError
 
@@ -14,6 +15,8 @@ def test_every_client_says_which_apis_it_speaks():
     assert APIS.keys() == CLIENTS.keys()
     assert supports("aioboto3", "converse")
     assert supports("anthropic", "invoke")
+    assert supports("anthropic", "mantle")
+    assert not supports("aioboto3", "mantle")
     assert not supports("anthropic", "converse")
     assert not supports("nobody", "invoke")
 
@@ -57,3 +60,57 @@ def test_reading_replies_and_building_requests_loads_no_sdk():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []
+
+
+TOOL = Tool(name="look_up", input_schema={"type": "object"})
+
+
+def _target(client, api, **options):
+    return Target(
+        name="t",
+        model="m",
+        base_model="b",
+        model_id="b-v1:0",
+        routing="us",
+        api=api,
+        client=client,
+        region="us-east-1",
+        options=Options(**options),
+    )
+
+
+@pytest.mark.parametrize(("client", "api"), [(client, api) for client, apis in APIS.items() for api in apis])
+def test_what_a_client_speaks_is_not_refused(client, api):
+    target = _target(client, api, tools=[TOOL], tool_choice="look_up", cache="1h", thinking="adaptive")
+    assert unsupported(target, target.options) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (_target("aioboto3", "mantle"), "client 'aioboto3' does not speak api 'mantle'; use client anthropic"),
+        (_target("anthropic", "converse"), "client 'anthropic' does not speak api 'converse'; use client aioboto3"),
+        (
+            _target("anthropic", "mantle", service_tier="flex"),
+            "api 'mantle' has no 'service_tier'; use api invoke or converse, or leave it out",
+        ),
+        (
+            _target("anthropic", "mantle", latency="optimized"),
+            "api 'mantle' has no 'latency'; use api invoke or converse, or leave it out",
+        ),
+        (
+            _target("aioboto3", "converse", tools=[TOOL], tool_choice="none"),
+            "api 'converse' has no tool_choice 'none'; use api invoke or mantle, or leave the tools out",
+        ),
+        (
+            _target("aioboto3", "invoke", tool_choice="any"),
+            "tool_choice 'any' without tools; add `tools`, or leave it out",
+        ),
+        (
+            _target("aioboto3", "invoke", tools=[TOOL], tool_choice="lookup"),
+            "tool_choice 'lookup' is no tool of the target's; use auto, any, none or one of: look_up",
+        ),
+    ],
+)
+def test_what_cannot_be_put_on_the_wire_is_refused_by_name_with_what_to_use_instead(target, said):
+    assert unsupported(target, target.options) == said

@@ -26,12 +26,19 @@ BODIES = {
         "inferenceConfig": {"maxTokens": 9},
     },
 }
-SPOKEN = [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke")]
-each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
+BODIES["mantle"] = {name: value for name, value in BODIES["invoke"].items() if name != "anthropic_version"}
+ON_RUNTIME = [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke")]
+each_client = pytest.mark.parametrize(("name", "api"), [*ON_RUNTIME, ("anthropic", "mantle")])
+each_client_on_runtime = pytest.mark.parametrize(("name", "api"), ON_RUNTIME)
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
     b"x-amzn-RequestId: r-1\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
+SSE_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+    b"request-id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+HEADS = {"invoke": STREAM_HEAD, "converse": STREAM_HEAD, "mantle": SSE_HEAD}
 END = b"0\r\n\r\n"
 
 
@@ -51,29 +58,31 @@ def _event(event_type, event):
     return encode_event(event_type, msgspec.json.encode(event))
 
 
+def _sse(event):
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), msgspec.json.encode(event))
+
+
 USAGE = {"input_tokens": 14, "output_tokens": 1}
 MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": USAGE}
+EVENTS = [
+    {"type": "message_start", "message": {**MESSAGE, "stop_reason": None, "stop_sequence": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Par"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "is"}},
+    {"type": "content_block_stop", "index": 0},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {"output_tokens": 2},
+    },
+    {
+        "type": "message_stop",
+        "amazon-bedrock-invocationMetrics": {"invocationLatency": 597, "firstByteLatency": 293},
+    },
+]
 FRAMES = {
-    "invoke": [
-        _chunk({"type": "message_start", "message": {**MESSAGE, "stop_reason": None, "stop_sequence": None}}),
-        _chunk({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-        _chunk({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Par"}}),
-        _chunk({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "is"}}),
-        _chunk({"type": "content_block_stop", "index": 0}),
-        _chunk(
-            {
-                "type": "message_delta",
-                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-                "usage": {"output_tokens": 2},
-            }
-        ),
-        _chunk(
-            {
-                "type": "message_stop",
-                "amazon-bedrock-invocationMetrics": {"invocationLatency": 597, "firstByteLatency": 293},
-            }
-        ),
-    ],
+    "invoke": list(map(_chunk, EVENTS)),
+    "mantle": list(map(_sse, EVENTS)),
     "converse": [
         _event("messageStart", {"role": "assistant"}),
         _event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ""}}),
@@ -140,14 +149,14 @@ async def test_the_simulator_is_answered_by_every_client_as_by_bedrock(simulator
     assert reply.stop_reason in ("end_turn", "max_tokens")
     assert reply.input_tokens
     assert reply.output_tokens
-    assert reply.server_latency_ms is not None
+    assert (reply.server_latency_ms is None) == (api == "mantle")
     assert tape.sent_ns <= tape.headers_ns <= reply.first_ns <= reply.last_ns <= tape.done_ns
     assert len(reply.chunk_ns) >= (2 if stream else 1)
 
 
 @each_client
 async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, api):
-    served = await serve(STREAM_HEAD, *map(_http_chunk, FRAMES[api]), END)
+    served = await serve(HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     reply, tape = await exchange(name, served.url, _request(api))
     assert (reply.ok, reply.error_message, reply.text, len(reply.chunk_ns)) == (True, None, "Paris", 2)
     assert (reply.input_tokens, reply.output_tokens, reply.stop_reason) == (14, 2, "end_turn")
@@ -214,7 +223,7 @@ async def test_an_http_error_is_recorded_with_its_code_message_and_request_id(
     assert tape.done_ns is not None
 
 
-@each_client
+@each_client_on_runtime
 @pytest.mark.parametrize(
     ("tail", "kind"),
     [
@@ -237,10 +246,65 @@ async def test_a_stream_that_breaks_is_named_and_what_had_arrived_is_kept(serve,
     assert reply.aws_request_id == "r-1"
 
 
+@pytest.mark.parametrize(
+    ("tail", "kind", "code"),
+    [
+        ((END,), "stream_truncated", None),
+        ((_http_chunk(b"data: {"), END), "stream_truncated", None),
+        (("close",), "stream_truncated", "RemoteProtocolError"),
+        (
+            (_http_chunk(_sse({"type": "error", "error": {"type": "overloaded_error"}})),),
+            "unavailable",
+            "overloaded_error",
+        ),
+        ((_http_chunk(_sse({"type": "error", "error": {"type": "odd_error"}})), END), "stream_error", "odd_error"),
+        ((_http_chunk(b"data: <html>\n\n"), END), "protocol", "DecodeError"),
+    ],
+    ids=["clean end", "mid-event", "closed", "overloaded", "error", "garbage"],
+)
+async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, tail, kind, code):
+    head = [_http_chunk(event) for event in FRAMES["mantle"][:UNTIL_FIRST_TEXT]]
+    served = await serve(SSE_HEAD, *head, *tail)
+    reply, _ = await exchange("anthropic", served.url, _request("mantle"))
+    assert (reply.error_kind, reply.error_code, reply.text, reply.aws_request_id) == (kind, code, "Par", "r-1")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "invalid_request_error", "validation"),
+        (401, "authentication_error", "credentials"),
+        (403, "permission_error", "access_denied"),
+        (413, "request_too_large", "validation"),
+        (429, "rate_limit_error", "throttled"),
+        (529, "overloaded_error", "unavailable"),
+        (500, "never_heard_of", "server_error"),
+    ],
+)
+async def test_an_http_error_of_mantles_is_recorded_with_its_code_and_message(
+    serve, exchange, stream, status, code, kind
+):
+    body = {"type": "error", "error": {"type": code, "message": "what happened"}, "request_id": "r-1"}
+    served = await serve(_plain(msgspec.json.encode(body), b"%d X" % status))
+    reply, _ = await exchange("anthropic", served.url, _request("mantle", stream=stream))
+    assert (reply.error_kind, reply.error_code, reply.error_message) == (kind, code, "what happened")
+
+
+async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(serve, exchange):
+    served = await serve(_plain(b"{}", b"500 X"))
+    await exchange("anthropic", served.url, _request("mantle"), region="eu-west-1")
+    [(head, body)] = served.requests
+    assert head.startswith(b"POST /anthropic/v1/messages HTTP/1.1\r\n")
+    assert b"/eu-west-1/bedrock-mantle/aws4_request" in head
+    assert b"\r\nanthropic-version: " in head.lower()
+    assert msgspec.json.decode(body) == {**BODIES["mantle"], "model": MODEL, "stream": True}
+
+
 @each_client
 async def test_a_connection_reset_in_a_stream_is_a_truncation_and_what_had_arrived_is_kept(serve, name, api):
     tape = WatchedTape()
-    served = await serve(STREAM_HEAD, _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), tape.arrived, "reset")
+    served = await serve(HEADS[api], _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), tape.arrived, "reset")
     async with make_client(name, _made_up(served.url)) as client:
         error = await _sent(client, _request(api), tape)
     reply = read_tape(_request(api), tape, error=error)
@@ -301,7 +365,7 @@ async def test_a_port_that_accepts_nobody_is_a_connect_timeout(exchange, name, a
 
 @each_client
 async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serve, name, api):
-    served = await serve(STREAM_HEAD, _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), "hold")
+    served = await serve(HEADS[api], _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), "hold")
     tape = WatchedTape()
     async with make_client(name, _made_up(served.url)) as client:
         sending = asyncio.create_task(client.send(_request(api), tape))
@@ -314,7 +378,7 @@ async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serv
     assert (reply.error_kind, reply.text, reply.input_tokens) == (
         "total_timeout",
         "Par",
-        14 if api == "invoke" else None,
+        None if api == "converse" else 14,
     )
     assert tape.done_ns is not None
 
@@ -337,7 +401,7 @@ async def test_a_server_that_never_answers_can_be_given_up_on(serve, name, api, 
 
 @each_client
 async def test_connections_are_kept_and_used_again(serve, name, api):
-    served = await serve(STREAM_HEAD, *map(_http_chunk, FRAMES[api]), END)
+    served = await serve(HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     async with make_client(name, _made_up(served.url)) as client:
         for _ in range(3):
             assert await _sent(client, _request(api), Tape()) is None
@@ -347,7 +411,7 @@ async def test_connections_are_kept_and_used_again(serve, name, api):
 @each_client
 async def test_as_many_exchanges_go_on_at_once_as_the_pool_is_wide(serve, name, api):
     width, go = 30, asyncio.Event()
-    served = await serve(go, STREAM_HEAD, *map(_http_chunk, FRAMES[api]), END)
+    served = await serve(go, HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     tapes = [Tape() for _ in range(width)]
     async with make_client(name, _made_up(served.url, pool_size=width)) as client, asyncio.TaskGroup() as group:
         for tape in tapes:

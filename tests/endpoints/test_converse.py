@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from harness.endpoints.content import Content
+from harness.endpoints.content import Citation, Content, ToolCall
 from harness.endpoints.converse import read_body, read_event
 
 USAGE = {
@@ -61,7 +61,6 @@ def test_thinking_and_tool_input_are_chunks_but_not_text_and_empty_deltas_are_ne
         _delta(toolUse={"input": ""}),
         _delta(toolUse={"input": '{"a"'}),
         _delta(text=""),
-        _delta(citation={"title": "x"}),
     )
     assert (content.texts, content.chunk_ns) == ([], [0, 3])
 
@@ -99,6 +98,7 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
     read_body(msgspec.json.encode(body), 5, content)
     assert content == Content(
         texts=["Par", "is"],
+        tools={3: ToolCall(name="n", pieces=["{}"])},
         chunk_ns=[5],
         input_tokens=14,
         output_tokens=10,
@@ -114,3 +114,34 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
 def test_a_body_that_is_no_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
         read_body(body, 5, Content())
+
+
+PAGES = {
+    "title": "report",
+    "sourceContent": [{"text": "Revenue "}, {"text": "rose."}],
+    "location": {"documentPage": {"documentIndex": 0, "start": 2, "end": 3}},
+}
+CITED = Citation(document="report", start_page=2, end_page=3, text="Revenue rose.")
+
+
+def test_a_tool_call_is_put_together_from_its_pieces_and_its_name_is_the_first_of_its_chunks():
+    content = _read(
+        _delta(text="Let me look."),
+        ("contentBlockStart", {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "t", "name": "look_up"}}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '{"city": '}}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '"Paris"}'}}}),
+    )
+    assert content.text == 'Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}'
+    assert content.chunk_ns == [0, 1, 2, 3]
+
+
+def test_citations_are_kept_from_a_stream_and_from_a_whole_answer():
+    whole = Content()
+    block = {"citationsContent": {"content": [{"text": "It rose."}], "citations": [PAGES]}}
+    read_body(msgspec.json.encode({"output": {"message": {"content": [block]}}, "stopReason": "end_turn"}), 0, whole)
+    assert whole.citations == _read(_delta(citation=PAGES)).citations == [CITED]
+
+
+def test_a_citation_of_a_text_document_has_no_pages():
+    place = {"title": "notes", "sourceContent": [{"text": "x"}], "location": {"documentChar": {"start": 1, "end": 2}}}
+    assert _read(_delta(citation=place)).citations == [Citation(document="notes", text="x")]

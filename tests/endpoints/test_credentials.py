@@ -1,18 +1,28 @@
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 import pytest
 
 from harness.endpoints import make_client
-from harness.endpoints.base import MADE_UP_KEY_ID, Connection, WireRequest
+from harness.endpoints.base import MADE_UP_KEY_ID, Connection, Tape, WireRequest
+from harness.endpoints.failures import from_exception
+from harness.endpoints.reply import read_tape
 from harness.errors import EndpointError
 
 TURN = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
 REFUSAL = b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 each_client = pytest.mark.parametrize(
-    ("name", "api"), [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke")]
+    ("name", "api"),
+    [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke"), ("anthropic", "mantle")],
 )
 
 
 def _request(api, *, stream=True):
-    return WireRequest(api=api, model_id="m", stream=stream, body=TURN | ({"max_tokens": 9} if api == "invoke" else {}))
+    return WireRequest(
+        api=api, model_id="m", stream=stream, body=TURN | ({"max_tokens": 9} if api != "converse" else {})
+    )
 
 
 CANARIES = {
@@ -21,6 +31,7 @@ CANARIES = {
     "AWS_SECRET_ACCESS_KEY": "CANARY-secret",
     "AWS_SESSION_TOKEN": "CANARY-session",
     "ANTHROPIC_API_KEY": "CANARY-api-key",
+    "ANTHROPIC_AWS_API_KEY": "CANARY-platform-key",
     "ANTHROPIC_AUTH_TOKEN": "CANARY-auth-token",
     "ANTHROPIC_CUSTOM_HEADERS": "X-Gateway-Key: CANARY-header",
 }
@@ -36,7 +47,12 @@ async def test_no_secret_of_the_users_environment_reaches_loopback(serve, exchan
         monkeypatch.setenv(variable, elsewhere.url)
     for variable in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"):
+    for variable in (
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        "ANTHROPIC_BEDROCK_BASE_URL",
+        "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
+    ):
         monkeypatch.setenv(variable, elsewhere.url)
     served = await serve(REFUSAL)
     await exchange(name, served.url, _request(api, stream=stream))
@@ -61,15 +77,193 @@ async def test_any_other_address_gets_the_users_own_credentials(serve, exchange,
 
 
 @pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
-@pytest.mark.parametrize("profile", [None, "no-such-profile"])
-async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch, tmp_path, name, profile):
+@pytest.mark.parametrize(
+    ("variables", "profile"), [({}, None), ({"AWS_PROFILE": "no-such-profile"}, None), ({}, "no-such-profile")]
+)
+async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch, tmp_path, name, variables, profile):
     for variable in CANARIES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(variable, str(tmp_path / "none"))
-    if profile:
-        monkeypatch.setenv("AWS_PROFILE", profile)
-    client = make_client(name, Connection(region=f"ap-{profile or 'none'}-1"))
-    with pytest.raises(EndpointError, match=profile or "credentials"):
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    client = make_client(name, Connection(region=f"ap-{len(variables)}-1", profile=profile))
+    with pytest.raises(EndpointError, match="no-such-profile" if variables or profile else "credentials"):
         await client.__aenter__()
+
+
+SCRIPT = """#!/bin/sh
+cd "$(dirname "$0")"
+if [ -e broken ]; then echo "the session has ended; log in again" >&2; exit 255; fi
+n=$(($(cat issued) + 1))
+echo $n > issued
+printf '{"Version": 1, "AccessKeyId": "key-%s", "SecretAccessKey": "CANARY-secret-%s",' $n $n
+printf ' "SessionToken": "CANARY-session-%s", "Expiration": "%s"}' $n "$(cat expires)"
+"""
+
+
+@pytest.fixture
+def rotating(tmp_path, monkeypatch):
+    """A folder with a profile, called as the folder is, whose credentials are others each time, and soon to expire."""
+    for variable in CANARIES:
+        monkeypatch.delenv(variable, raising=False)
+    script = tmp_path / "issue"
+    script.write_text(SCRIPT)
+    script.chmod(0o700)
+    (tmp_path / "issued").write_text("0")
+    (tmp_path / "expires").write_text((datetime.now(UTC) + timedelta(minutes=2)).isoformat())
+    (tmp_path / "config").write_text(f"[profile {tmp_path.name}]\nregion = sa-east-1\ncredential_process = {script}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    return tmp_path
+
+
+def _key_number(head):
+    return int(re.search(rb"Credential=key-(\d+)/", head).group(1))
+
+
+async def _sent(client, request):
+    """The reply to one request, read as the runner reads it."""
+    tape, error = Tape(), None
+    try:
+        await client.send(request, tape)
+    except Exception as raised:
+        error = raised
+    return read_tape(request, tape, error=error)
+
+
+@each_client
+async def test_credentials_that_expire_are_refreshed_in_the_middle_of_a_run(serve, rotating, name, api):
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-west-1", profile=rotating.name)) as client:
+        for _ in range(3):
+            assert (await _sent(client, _request(api))).http_status == 500
+    first, second, third = (_key_number(head) for head, _ in served.requests)
+    assert 0 < first < second < third
+
+
+@each_client
+async def test_a_refresh_that_fails_is_a_credentials_error_and_nothing_is_sent(serve, rotating, name, api):
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-west-2", profile=rotating.name)) as client:
+        (rotating / "broken").touch()
+        reply = await _sent(client, _request(api))
+        assert (reply.error_kind, served.requests) == ("credentials", [])
+        assert "the session has ended; log in again" in reply.error_message
+        (rotating / "broken").unlink()
+        assert (await _sent(client, _request(api))).http_status == 500
+
+
+@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+async def test_credentials_that_cannot_be_had_at_the_start_are_said_before_anything_is_sent(serve, rotating, name):
+    served = await serve(REFUSAL)
+    (rotating / "broken").touch()
+    with pytest.raises(EndpointError, match="the session has ended; log in again"):
+        await make_client(name, Connection(url=served.url, region="us-west-2", profile=rotating.name)).__aenter__()
+    assert served.requests == []
+
+
+@each_client
+async def test_a_refresh_that_brings_expired_credentials_is_a_credentials_error(serve, rotating, name, api):
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-west-3", profile=rotating.name)) as client:
+        (rotating / "expires").write_text("2020-01-01T00:00:00Z")
+        reply = await _sent(client, _request(api))
+    assert (reply.error_kind, served.requests) == ("credentials", [])
+
+
+ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>key-1</AccessKeyId><SecretAccessKey>CANARY-secret</SecretAccessKey><SessionToken>CANARY-session</SessionToken>
+<Expiration>{}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+NO_ROLE = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not any more</Message></Error></ErrorResponse>"
+
+
+@each_client
+async def test_a_role_that_may_no_longer_be_assumed_is_a_credentials_error(serve, rotating, monkeypatch, name, api):
+    answers = [b"HTTP/1.1 200 OK", ROLE.format((rotating / "expires").read_text())]
+
+    async def sts(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        status, body = answers[0], answers[1].encode()
+        writer.write(b"%b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(sts, "127.0.0.1", 0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    profile = f"{rotating.name}-role"
+    with (rotating / "config").open("a") as config:
+        config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/r\n")
+        config.write(f"source_profile = {rotating.name}\n")
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-central-1", profile=profile)) as client:
+        answers[:] = [b"HTTP/1.1 403 Forbidden", NO_ROLE]
+        reply = await _sent(client, _request(api))
+    with pytest.raises(EndpointError, match="not any more"):
+        await make_client(name, Connection(url=served.url, region=f"eu-{api}-1", profile=profile)).__aenter__()
+    server.close()
+    assert (reply.error_kind, served.requests) == ("credentials", [])
+    assert "not any more" in reply.error_message
+
+
+@each_client
+async def test_a_profile_goes_before_the_environment_and_the_region_is_the_connections(
+    serve, rotating, monkeypatch, name, api
+):
+    for variable, value in CANARIES.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-north-1", profile=rotating.name)) as client:
+        await _sent(client, _request(api))
+    [(head, _)] = served.requests
+    assert re.search(rb"Credential=key-\d+/\d+/eu-north-1/bedrock", head)
+    assert re.search(rb"(?i)x-amz-security-token: CANARY-session-\d+\r", head)
+
+
+@each_client
+async def test_keys_and_session_token_of_the_environment_are_used_in_the_connections_region(
+    serve, exchange, monkeypatch, name, api
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "their-session")
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    served = await serve(REFUSAL)
+    await exchange(name, served.url, _request(api), made_up_credentials=False, region=f"eu-{name}-{api}-2")
+    [(head, _)] = served.requests
+    assert re.search(rf"Credential=their-id/\d+/eu-{name}-{api}-2/bedrock".encode(), head)
+    assert b"x-amz-security-token: their-session\r" in head.lower()
+
+
+@each_client
+@pytest.mark.parametrize("bearer", [True, False])
+async def test_no_secret_comes_out_of_an_exchange_not_even_from_a_server_that_repeats_all_it_was_sent(
+    monkeypatch, caplog, name, api, bearer
+):
+    caplog.set_level("INFO")
+    for variable, value in CANARIES.items():
+        monkeypatch.setenv(variable, value)
+    if not bearer:
+        monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK")
+    monkeypatch.delenv("ANTHROPIC_CUSTOM_HEADERS")
+    heads = []
+
+    async def echo(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        told = msgspec.json.encode({"message": heads[-1].decode()})
+        writer.write(b"HTTP/1.1 403 X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    connection, request, tape = Connection(url=url, region=f"eu-{name}-{api}-{bearer}-3"), _request(api), Tape()
+    async with make_client(name, connection) as client:
+        with pytest.raises(Exception, match=r".") as raised:
+            await client.send(request, tape)
+    server.close()
+    reply = read_tape(request, tape, error=raised.value)
+    assert b"CANARY" in heads[0]
+    assert reply.error_kind == "access_denied"
+    told = [reply, connection, client, request, tape, from_exception(raised.value), caplog.text]
+    assert not re.search("CANARY-(?!id)", "".join(map(repr, told)))

@@ -6,6 +6,7 @@ from harness.endpoints.failures import (
     CODES,
     EXCEPTIONS,
     MAX_MESSAGE,
+    MESSAGES,
     STATUSES,
     clean,
     from_exception,
@@ -99,6 +100,18 @@ def test_an_exception_is_found_by_its_base_class_and_behind_other_exceptions(nam
     assert from_exception(wrapper).kind == kind
 
 
+@pytest.mark.parametrize(("start", "kind"), MESSAGES.items())
+def test_an_exception_without_a_class_of_its_own_is_known_by_how_it_begins(start, kind):
+    assert from_exception(RuntimeError(start.removeprefix("RuntimeError: ") + " and so on")).kind == kind
+    assert from_exception(RuntimeError("elsewhere: " + start)).kind == "internal"
+
+
+def test_an_error_of_the_messages_api_is_named_by_its_type():
+    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}'
+    failure = from_response(529, None, body)
+    assert (failure.kind, failure.code, failure.message) == ("unavailable", "overloaded_error", "Overloaded")
+
+
 def test_an_exception_that_nobody_knows_is_internal_and_named():
     failure = from_exception(KeyError("usage"))
     assert (failure.kind, failure.code, failure.message) == ("internal", "KeyError", "KeyError: 'usage'")
@@ -116,7 +129,7 @@ def test_a_loop_in_the_chain_of_causes_ends():
 
 
 def test_every_row_names_a_kind_of_the_closed_list():
-    assert {*CODES.values(), *STATUSES.values(), *EXCEPTIONS.values()} <= set(ERROR_KINDS)
+    assert {*CODES.values(), *STATUSES.values(), *EXCEPTIONS.values(), *MESSAGES.values()} <= set(ERROR_KINDS)
 
 
 def test_codes_are_looked_up_in_lower_case():

@@ -1,18 +1,15 @@
-from base64 import b64encode
-
 import msgspec
 import pytest
 
-from harness.endpoints.content import Content, StreamFailure
-from harness.endpoints.messages import read_body, read_event
+from harness.endpoints.content import Citation, Content, StreamFailure, ToolCall
+from harness.endpoints.messages import fold_event, read_body
 
 
 def _read(*events):
     """Events folded one after another, the nth one stamped n."""
     content = Content()
     for at_ns, event in enumerate(events):
-        payload = {"bytes": b64encode(msgspec.json.encode(event)).decode(), "p": "abc"}
-        read_event("chunk", msgspec.json.encode(payload), at_ns, content)
+        fold_event(msgspec.json.encode(event), at_ns, content)
     return content
 
 
@@ -83,7 +80,6 @@ def test_thinking_and_tool_input_are_chunks_but_not_text_and_empty_deltas_are_ne
         _delta(type="input_json_delta", partial_json=""),
         _delta(type="input_json_delta", partial_json='{"a"'),
         _delta(type="text_delta", text=""),
-        _delta(type="citations_delta", citation={"type": "page_location", "cited_text": "x"}),
     )
     assert (content.texts, content.chunk_ns, content.complete) == ([], [1, 4], False)
 
@@ -103,18 +99,10 @@ def test_an_error_event_inside_a_stream_is_raised_with_its_code():
     assert (caught.value.code, caught.value.message) == ("overloaded_error", "Overloaded")
 
 
-def test_a_frame_that_is_no_chunk_is_passed_over():
-    content = Content()
-    read_event("initial-response", b"{}", 0, content)
-    assert content == Content()
-
-
-@pytest.mark.parametrize(
-    "payload", [b"", b"{}", b'{"bytes":"!"}', b'{"bytes":"aGVsbG8="}', b'{"bytes":"W10="}', b"\xff\xfe"]
-)
-def test_a_chunk_that_is_no_event_is_refused(payload):
+@pytest.mark.parametrize("payload", [b"", b"{}", b"hello", b"[]", b"\xff\xfe"])
+def test_a_payload_that_is_no_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
-        read_event("chunk", payload, 0, Content())
+        fold_event(payload, 0, Content())
 
 
 @pytest.mark.parametrize("count", [-1, 10**30, "many", 1.5])
@@ -142,6 +130,7 @@ def test_a_whole_answer_arrives_at_one_moment():
     read_body(msgspec.json.encode(body), 5, content)
     assert content == Content(
         texts=["Par", "is"],
+        tools={2: ToolCall(name="n")},
         chunk_ns=[5],
         input_tokens=14,
         output_tokens=10,
@@ -161,3 +150,40 @@ def test_an_empty_answer_is_complete_and_has_no_chunk():
 def test_a_body_that_is_no_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
         read_body(body, 5, Content())
+
+
+CALL = {"type": "tool_use", "id": "t", "name": "look_up", "input": {}}
+PAGES = {
+    "type": "page_location",
+    "cited_text": "Revenue rose.",
+    "document_index": 0,
+    "document_title": "report",
+    "start_page_number": 2,
+    "end_page_number": 3,
+}
+CITED = Citation(document="report", start_page=2, end_page=3, text="Revenue rose.")
+
+
+def test_a_tool_call_is_put_together_from_its_pieces_and_its_name_is_the_first_of_its_chunks():
+    content = _read(
+        _delta(type="text_delta", text="Let me look."),
+        {"type": "content_block_start", "index": 1, "content_block": CALL},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"city": '}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '"Paris"}'}},
+        {"type": "content_block_start", "index": 2, "content_block": CALL},
+    )
+    assert content.text == ('Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}\n{"tool":"look_up","input":{}}')
+    assert content.chunk_ns == [0, 1, 2, 3, 4]
+
+
+def test_citations_are_kept_from_a_stream_and_from_a_whole_answer():
+    whole = Content()
+    block = {"type": "text", "text": "It rose.", "citations": [PAGES]}
+    read_body(msgspec.json.encode({"content": [block]}), 0, whole)
+    assert whole.citations == _read(_delta(type="citations_delta", citation=PAGES)).citations == [CITED]
+
+
+def test_a_citation_of_a_text_document_has_no_pages():
+    place = {"type": "char_location", "cited_text": "x", "document_title": "notes", "start_char_index": 4}
+    content = _read(_delta(type="citations_delta", citation=place))
+    assert content.citations == [Citation(document="notes", text="x")]

@@ -11,6 +11,7 @@ from harness.endpoints.reply import read_tape
 
 INVOKE = WireRequest(api="invoke", model_id="m", stream=True, body={})
 CONVERSE = WireRequest(api="converse", model_id="m", stream=True, body={})
+MANTLE = WireRequest(api="mantle", model_id="m", stream=True, body={})
 WHOLE = WireRequest(api="invoke", model_id="m", stream=False, body={})
 
 
@@ -167,9 +168,36 @@ def test_a_whole_answer_that_is_none_is_a_protocol_error(body):
     assert read_tape(WHOLE, _tape(*body)).error_kind == "protocol"
 
 
+@pytest.mark.parametrize("request_", [INVOKE, CONVERSE, MANTLE, WHOLE])
+def test_json_deeper_than_any_stack_is_a_protocol_error(request_):
+    deep = b'{"type":"x","content":[{"input":%b' % (b"[" * 100_000)
+    framed = {
+        "invoke": encode_event("chunk", b'{"bytes":"%b"}' % b64encode(deep)),
+        "converse": encode_event("contentBlockDelta", deep),
+        "mantle": b"data: %b\n\n" % deep,
+    }
+    data = framed[request_.api] if request_.stream else deep
+    assert read_tape(request_, _tape(data)).error_kind == "protocol"
+
+
+def test_the_request_id_is_read_from_either_header_and_the_one_that_aws_logs_goes_first():
+    headers = {"request-id": "req-1"}
+    assert read_tape(MANTLE, _tape(headers=headers)).aws_request_id == "req-1"
+    assert read_tape(MANTLE, _tape(headers=headers | {"x-amzn-requestid": "r-1"})).aws_request_id == "r-1"
+
+
+def test_a_refusal_is_an_answer():
+    events = [
+        {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": {"output_tokens": 3}},
+        {"type": "message_stop"},
+    ]
+    reply = read_tape(MANTLE, _tape(*(b"data: %b\n\n" % msgspec.json.encode(event) for event in events)))
+    assert (reply.ok, reply.text, reply.stop_reason, reply.output_tokens) == (True, "", "refusal", 3)
+
+
 @given(data=st.binary(max_size=300), status=st.integers(100, 599))
 def test_no_bytes_can_make_reading_fail(data, status):
-    for request in (INVOKE, CONVERSE, WHOLE):
+    for request in (INVOKE, CONVERSE, MANTLE, WHOLE):
         reply = read_tape(request, _tape(data, status=status))
         assert reply.error_kind in ERROR_KINDS
         assert msgspec.json.encode(reply)

@@ -1,0 +1,82 @@
+"""A prompt's documents and images: their bytes, read once, and the names and formats that the apis know them by."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path, PurePath
+
+from harness.errors import EndpointError
+from harness.suite.schema import Attachment
+
+MAX_NAME = 190
+"""Characters; Converse takes 200, and a number may have to follow."""
+
+PDF = "application/pdf"
+"""The one document type that is not text."""
+
+_STRANGE = re.compile(r"[^A-Za-z0-9()\[\]-]+")
+
+
+def read_bytes(attachment: Attachment) -> bytes:
+    """The attachment's bytes, kept once read. EndpointError: they are gone, or not what the suite was loaded with."""
+    if attachment.path is None:
+        raise EndpointError(
+            f"the bytes of {attachment.name!r} are not here: a frozen suite keeps digests only; "
+            "run the suite from its own folder"
+        )
+    return _load(attachment.digest, attachment.path)
+
+
+def read_base64(attachment: Attachment) -> str:
+    """The attachment in base64, encoded once whichever targets are asked. EndpointError: see `read_bytes`."""
+    read_bytes(attachment)
+    assert attachment.path is not None
+    return _encode(attachment.digest, attachment.path)
+
+
+def read_text(attachment: Attachment) -> str:
+    """A text attachment's text. EndpointError: it is not UTF-8; see `read_bytes` for the others."""
+    try:
+        return read_bytes(attachment).decode()
+    except UnicodeDecodeError as error:
+        raise EndpointError(f"{attachment.name!r} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
+
+
+@lru_cache(maxsize=128)
+def _load(digest: str, path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EndpointError(
+            f"{path}: cannot be read ({error.strerror}); it was there when the suite was loaded"
+        ) from error
+    if sha256(data).hexdigest() != digest:
+        raise EndpointError(f"{path}: has changed since the suite was loaded; start the run again")
+    return data
+
+
+@lru_cache(maxsize=128)
+def _encode(digest: str, path: Path) -> str:
+    return b64encode(_load(digest, path)).decode()
+
+
+def name_documents(documents: Iterable[Attachment]) -> list[str]:
+    """A name for each document that Converse takes (letters, digits, single spaces, `-()[]`), no two the same.
+
+    All apis get the same names, so that what a citation calls its document can be compared.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for document in documents:
+        plain = _STRANGE.sub(" ", PurePath(document.name).stem).strip()[:MAX_NAME].strip() or "document"
+        name, number = plain, 1
+        while name in taken:
+            number += 1
+            name = f"{plain} ({number})"
+        taken.add(name)
+        names.append(name)
+    return names
