@@ -15,6 +15,8 @@ COMMANDS = {
     "report": "harness.cli.report:report",
     "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",
+    "reconcile": "harness.cli.reconcile:reconcile",
+    "import": "harness.cli.import_log:import_log",
     "init": "harness.cli.init:init",
     "validate": "harness.cli.validate:validate",
     "schema": "harness.cli.schema:schema",

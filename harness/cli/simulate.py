@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed: same answers and latencies.")] = 1,
     throttle_rate: Annotated[float, typer.Option(help="Share of requests answered 429.", min=0, max=1)] = 0.0,
     unavailable_rate: Annotated[float, typer.Option(help="Share of requests answered 503.", min=0, max=1)] = 0.0,
+    interrupt_rate: Annotated[
+        float, typer.Option(help="Share of streams that break off half way.", min=0, max=1)
+    ] = 0.0,
     speed: Annotated[float, typer.Option(help="10 answers ten times quicker than the models do.", min=0.001)] = 1.0,
     fixed: Annotated[
         str | None,
@@ -32,20 +36,37 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="No access to this model; repeatable.", show_default=False),
+    ] = None,
+    invocation_log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append Bedrock's invocation log to this file.", show_default=False),
+    ] = None,
+    logging: Annotated[
+        str,
+        typer.Option(metavar="WHERE", help="Where the account's log is said to go: s3://BUCKET/PREFIX, logs:GROUP."),
+    ] = "none",
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
 
-    It speaks InvokeModel, Converse and their streaming forms. Point a client at it with made-up credentials:
+    It speaks InvokeModel, Converse and the Messages API, streamed or not, and answers for the control plane, STS and
+    Service Quotas. Point a client at it with made-up credentials:
 
     \b
     harness simulate --suite suites/quickstart.yaml
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000
     AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:9000 python my_program.py
 
+    With HARNESS_SIMULATOR_SECRET set (and HARNESS_SIMULATOR_KEY_ID, if the key's id matters), requests must be signed
+    with that secret access key.
+
     GET /_simulator/truth answers with the server's own time stamps of every request.
     """
+    from harness.catalog.models import find_model
     from harness.simulator.server import SimulatorOptions, serve
 
     def announce(url: str) -> None:
@@ -63,8 +84,14 @@ def simulate(
             seed=seed,
             throttle_rate=throttle_rate,
             unavailable_rate=unavailable_rate,
+            interrupt_rate=interrupt_rate,
             speed=speed,
             fixed=None if fixed is None else read_fixed(fixed),
+            secret=os.environ.get("HARNESS_SIMULATOR_SECRET"),
+            key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID"),
+            denied=frozenset(find_model(name).base_id for name in deny or ()),
+            invocation_log=invocation_log,
+            logging=logging,
             stop_with_stdin=stop_with_stdin,
         )
         serve(options, announce)

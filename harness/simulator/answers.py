@@ -1,7 +1,7 @@
 """What the models say: right answers from an answer key, wrong ones as often as their skill has it, else filler text.
 
-The answer key is a JSON file `{"<prompt_digest>": {"answer": "Paris"}}`, written by whoever knows the right answers.
-A token is taken to be four characters, here and in every count of tokens.
+The answer key is a JSON file `{"<prompt_digest>": {"answer": "Paris", "visual": false}}`, written by whoever knows the
+right answers. A token is taken to be four characters, here and in every count of tokens.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -33,12 +34,33 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The right answer to one prompt."""
 
     answer: str
+    visual: bool = False
+    """Whether it takes eyes: a model that gets only the text of a document answers wrongly."""
+
+
+class Citation(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer rests on: the start of the document at `index` among those of the prompt."""
+
+    index: int
+    title: str | None
+    text: str
+    pages: bool
+    """Whether the document has pages; of one without, characters are cited."""
+
+
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """A content block of an answer. `text` is the words, or a tool's input as JSON."""
+
+    kind: Literal["thinking", "text", "tool"]
+    text: str
+    tool: str = ""
+    citations: tuple[Citation, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model says to one prompt. `stop_reason` in the words of both apis."""
+    """What a model says to one prompt. `stop_reason` in the words of all apis."""
 
-    text: str
+    passages: tuple[Passage, ...]
     output_tokens: int
     stop_reason: str
     stop_sequence: str | None = None
@@ -54,39 +76,41 @@ def count_tokens(text: str) -> int:
     return -(-len(text) // CHARS_PER_TOKEN)
 
 
-def load_answer_key(path: Path) -> dict[str, str]:
+def load_answer_key(path: Path) -> dict[str, KeyEntry]:
     """Digest → right answer. Raises EndpointError when the file is no answer key."""
     try:
-        entries = msgspec.json.decode(path.read_bytes(), type=dict[str, KeyEntry])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, KeyEntry])
     except OSError as error:
         raise EndpointError(f"{path}: the answer key cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:
         raise EndpointError(f'{path}: no answer key ({error}); write {{"<digest>": {{"answer": "…"}}}}') from error
-    return {digest: entry.answer for digest, entry in entries.items()}
 
 
 class AnswerBook:
     """Everything that can be said. The same `rng` state gives the same text."""
 
-    def __init__(self, key: dict[str, str]) -> None:
+    def __init__(self, key: dict[str, KeyEntry]) -> None:
         self._key = key
         self._by_kind: dict[str, list[str]] = {}
-        for answer in sorted(set(key.values())):
+        for answer in sorted({entry.answer for entry in key.values()}):
             self._by_kind.setdefault(_kind(answer), []).append(answer)
 
-    def say(self, digest: str, *, skill: float, rng: Random) -> str:
+    def find(self, digest: str) -> KeyEntry | None:
+        """The right answer to a prompt. None: the key has none."""
+        return self._key.get(digest)
+
+    def say(self, entry: KeyEntry | None, *, skill: float, rng: Random) -> str:
         """The whole text for a prompt; `skill` is the probability that a prompt of the key is answered rightly."""
-        right = self._key.get(digest)
-        if right is None:
-            return _filler(rng)
+        if entry is None:
+            return draw_filler(rng, *_FILLER_TOKENS)
         if rng.random() < skill:
-            return _dress(right, rng)
-        return self._err(right, rng)
+            return _dress(entry.answer, rng)
+        return self._err(entry.answer, rng)
 
     def _err(self, right: str, rng: Random) -> str:
         kind = _kind(right)
         if kind == "json":
-            return _spoil_json(json.loads(right), rng)
+            return spoil_json(json.loads(right), rng)
         if kind == "number":
             return _spoil_number(right, rng)
         if kind == "date":
@@ -97,16 +121,32 @@ class AnswerBook:
         return rng.choice(alike or others or evasions)
 
 
-def cut(text: str, *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
-    """The text as far as it is sent: up to the first stop sequence (left out) or `max_tokens`."""
-    reason, stopped_by = "end_turn", None
+def cut(passages: Sequence[Passage], *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
+    """The passages as far as they are sent: up to the first stop sequence in the words (left out) or `max_tokens`."""
+    sent: list[Passage] = []
+    used = 0
+    reason, stopped_by = "tool_use" if passages[-1].kind == "tool" else "end_turn", None
+    for passage in passages:
+        text = passage.text
+        if passage.kind == "text":
+            text, stopped_by = _until(text, stop_sequences)
+            reason = "stop_sequence" if stopped_by else reason
+        left = max_tokens - used
+        if count_tokens(text) > left:
+            text, reason, stopped_by = text[: left * CHARS_PER_TOKEN], "max_tokens", None
+        used += count_tokens(text)
+        sent.append(msgspec.structs.replace(passage, text=text))
+        if reason == "max_tokens":
+            break
+    return Answer(passages=tuple(sent), output_tokens=used, stop_reason=reason, stop_sequence=stopped_by)
+
+
+def _until(text: str, stop_sequences: tuple[str, ...]) -> tuple[str, str | None]:
     found = [(text.index(sequence), sequence) for sequence in stop_sequences if sequence and sequence in text]
-    if found:
-        at, stopped_by = min(found)
-        text, reason = text[:at], "stop_sequence"
-    if count_tokens(text) > max_tokens:
-        text, reason, stopped_by = text[: max_tokens * CHARS_PER_TOKEN], "max_tokens", None
-    return Answer(text=text, output_tokens=count_tokens(text), stop_reason=reason, stop_sequence=stopped_by)
+    if not found:
+        return text, None
+    at, stopped_by = min(found)
+    return text[:at], stopped_by
 
 
 def _kind(answer: str) -> str:
@@ -155,7 +195,7 @@ def _spoil_number(right: str, rng: Random) -> str:
     return f"{float(right) + rng.choice((-1, 1)) * (off + 1):.{decimals}f}"
 
 
-def _spoil_json(value: Any, rng: Random) -> str:
+def spoil_json(value: Any, rng: Random) -> str:
     """The same shape with one member changed or missing."""
     if isinstance(value, list):
         return json.dumps(value[:-1] if value else [None])
@@ -179,8 +219,8 @@ def _other(member: Any, rng: Random) -> Any:
     return "unclear" if member != "unclear" else None
 
 
-def _filler(rng: Random) -> str:
-    """40 to 320 tokens of plain words."""
-    length = rng.randint(*_FILLER_TOKENS) * CHARS_PER_TOKEN
+def draw_filler(rng: Random, fewest: int, most: int) -> str:
+    """`fewest` to `most` tokens of plain words."""
+    length = rng.randint(fewest, most) * CHARS_PER_TOKEN
     text = " ".join(rng.choices(_FILLER.split(), k=length // 4))
     return text[:length].capitalize()

@@ -29,6 +29,8 @@ UNAVAILABLE = Fault(
     code="ServiceUnavailableException",
     message="Bedrock is unable to process your request.",
 )
+INTERRUPTED = Fault(status=503, code="serviceUnavailableException", message="The stream was interrupted.")
+"""In mid-stream, where codes are in lower camel case."""
 UNAUTHENTICATED = Fault(status=403, code="AccessDeniedException", message="Missing Authentication Token")
 UNKNOWN_OPERATION = Fault(
     status=404, code="UnknownOperationException", message="The requested operation is not recognized by the service."
@@ -41,16 +43,35 @@ MODEL_NOT_FOUND = Fault(
 )
 
 
+NO_ACCESS = Fault(
+    status=403, code="AccessDeniedException", message="You don't have access to the model with the specified model ID."
+)
+BAD_SIGNATURE = Fault(
+    status=403,
+    code="InvalidSignatureException",
+    message="The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details.",
+)
+EXPIRED_SIGNATURE = Fault(
+    status=403, code="InvalidSignatureException", message="Signature expired or not yet current; check your clock."
+)
+UNKNOWN_KEY = Fault(
+    status=403, code="UnrecognizedClientException", message="The security token included in the request is invalid."
+)
+
+
 def validation(message: str) -> Refused:
     """A ValidationException (400) to raise."""
     return Refused(Fault(status=400, code="ValidationException", message=message))
 
 
 class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
-    """Share of requests, 0 to 1, that get each fault. The sum is at most 1."""
+    """Share of requests, 0 to 1, that get each fault. The sum of the first two is at most 1."""
 
     throttle: float = 0.0
     unavailable: float = 0.0
+    interrupt: float = 0.0
+    """Of the streams that begin, the share that ends in an error half way."""
 
     def draw(self, rng: Random) -> Fault | None:
         """The fault of one request, None for most."""
@@ -60,3 +81,7 @@ class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
                 return fault
             left -= rate
         return None
+
+    def draw_interruption(self, rng: Random) -> bool:
+        """Whether a stream breaks off."""
+        return self.interrupt > 0 and rng.random() < self.interrupt

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 
 import msgspec
 
-from harness.simulator.answers import CHARS_PER_TOKEN, Answer, AnswerBook, cut, prompt_digest
-from harness.simulator.dialects.base import FRAMES_AROUND, Question, draw_padding
+from harness.simulator.answers import (
+    CHARS_PER_TOKEN,
+    Answer,
+    AnswerBook,
+    Citation,
+    Passage,
+    count_tokens,
+    cut,
+    draw_filler,
+    prompt_digest,
+)
+from harness.simulator.dialects.base import Question
 from harness.simulator.faults import FaultRates, Refused
 from harness.simulator.profiles import ModelName, Profile, Timing, draw_timing
+from harness.simulator.tool_calls import draw_call
 
 _FIXED_TEXT = "tic "
+_THINKING_TOKENS = (16, 48)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks to be done: `api` `invoke` or `converse`, streamed or not."""
+    """What a request asks to be done: `api` `invoke`, `converse` or `messages`, streamed or not."""
 
     model_id: str
     api: str
@@ -34,14 +47,13 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer, its text in chunks, when each is due, and the paddings of the frames."""
+    """An answer, its text in chunks, passage by passage, and when each is due."""
 
     answer: Answer
-    texts: tuple[str, ...]
+    texts: tuple[tuple[str, ...], ...]
     timing: Timing
-    paddings: tuple[int, ...]
-    frame_paddings: tuple[int, ...]
-    """Of the frames before and after the content."""
+    interrupted: bool = False
+    """Whether a stream ends in an error half way."""
 
 
 class Performer:
@@ -58,48 +70,69 @@ class Performer:
         self._asked: Counter[tuple[Operation, str]] = Counter()
         self._fixed = None if behaviour.fixed is None else _fixed_performance(behaviour.fixed)
 
-    def perform(self, operation: Operation, question: Question, model: ModelName, profile: Profile) -> Performance:
+    def perform(
+        self, operation: Operation, question: Question, *, model: ModelName, profile: Profile, uncached_tokens: int
+    ) -> Performance:
         """What this request gets. Raises Refused when a fault is drawn."""
         behaviour = self._behaviour
         digest = prompt_digest(question.prompt)
         self._asked[operation, digest] += 1
         occasion = f"{digest}/{self._asked[operation, digest]}"
         place = f"{behaviour.seed}/{operation.model_id}/{operation.api}/{operation.stream}/{occasion}"
-        fault = behaviour.rates.draw(Random(f"{place}/fault"))
+        luck = Random(f"{place}/fault")
+        fault = behaviour.rates.draw(luck)
         if fault is not None:
             raise Refused(fault)
+        interrupted = operation.stream and behaviour.rates.draw_interruption(luck)
         if self._fixed is not None:
-            return self._fixed
-        said = self._book.say(digest, skill=profile.skill, rng=Random(f"{behaviour.seed}/{model.base_id}/{occasion}"))
+            return msgspec.structs.replace(self._fixed, interrupted=interrupted) if interrupted else self._fixed
+        said = self._answer(question, digest, profile, Random(f"{behaviour.seed}/{model.base_id}/{occasion}"))
         answer = cut(said, max_tokens=question.max_tokens, stop_sequences=question.stop_sequences)
-        rng = Random(place)
         timing = draw_timing(
             profile,
-            rng,
-            input_tokens=question.input_tokens,
-            output_tokens=answer.output_tokens,
+            Random(place),
+            input_tokens=uncached_tokens,
+            output_tokens=[count_tokens(passage.text) for passage in answer.passages],
             speed=behaviour.speed,
         )
-        return _compose(answer, timing, rng)
+        return _compose(answer, timing, interrupted=interrupted)
+
+    def _answer(self, question: Question, digest: str, profile: Profile, rng: Random) -> list[Passage]:
+        """A thought, where one was asked for, and a call or words."""
+        entry = self._book.find(digest)
+        blind = entry is not None and entry.visual and not question.sees
+        skill = 0.0 if blind else profile.skill
+        said = draw_call(entry, question.toolbox, skill=skill, rng=rng)
+        if said is None:
+            text = self._book.say(entry, skill=skill, rng=rng)
+            said = Passage(kind="text", text=text, citations=tuple(_cite(question)))
+        if not question.thinks:
+            return [said]
+        return [Passage(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
 
 
-def _compose(answer: Answer, timing: Timing, rng: Random) -> Performance:
-    texts = []
+def _cite(question: Question) -> Iterator[Citation]:
+    """The beginning of the first document that is to be cited."""
+    for index, document in enumerate(question.cited):
+        if document is not None:
+            yield Citation(index=index, title=document.title, text=document.excerpt, pages=bool(document.pages))
+            return
+
+
+def _compose(answer: Answer, timing: Timing, *, interrupted: bool = False) -> Performance:
+    texts = (tuple(_slice(passage.text, sizes)) for passage, sizes in zip(answer.passages, timing.sizes, strict=True))
+    return Performance(answer=answer, texts=tuple(texts), timing=timing, interrupted=interrupted)
+
+
+def _slice(text: str, sizes: tuple[int, ...]) -> Iterator[str]:
     at = 0
-    for size in timing.sizes:
+    for size in sizes:
         end = at + size * CHARS_PER_TOKEN
-        texts.append(answer.text[at:end])
+        yield text[at:end]
         at = end
-    return Performance(
-        answer=answer,
-        texts=tuple(texts),
-        timing=timing,
-        paddings=tuple(draw_padding(rng) for _ in texts),
-        frame_paddings=tuple(draw_padding(rng) for _ in range(FRAMES_AROUND)),
-    )
 
 
 def _fixed_performance(timing: Timing) -> Performance:
     chunks = len(timing.chunks_ns)
-    answer = Answer(text=_FIXED_TEXT * chunks, output_tokens=chunks, stop_reason="end_turn")
-    return _compose(answer, timing, Random("fixed"))
+    passage = Passage(kind="text", text=_FIXED_TEXT * chunks)
+    return _compose(Answer(passages=(passage,), output_tokens=chunks, stop_reason="end_turn"), timing)

@@ -13,11 +13,14 @@ per second for Haiku / Sonnet / Opus of generation 4.5). Two effects lie on top 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 from typing import Literal
 
 import msgspec
+
+from harness.simulator.account import find_application_profile
 
 Routing = Literal["global", "geography", "in-region"]
 
@@ -82,8 +85,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     chunks_ns: tuple[int, ...]
     """One per content chunk; the first is the TTFT. Empty for an empty answer."""
-    sizes: tuple[int, ...]
-    """Tokens of each content chunk."""
+    sizes: tuple[tuple[int, ...], ...]
+    """Tokens of each content chunk, passage by passage."""
     end_ns: int
     """The end of the stream, or the whole answer when not streamed."""
 
@@ -96,8 +99,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 def read_model_id(model_id: str) -> ModelName | None:
     """A profile id, bare base id or ARN of one of these, taken apart. None: no Anthropic model's id.
 
-    Which Regions offer a model is not checked here: any well-formed id has a routing.
+    An application profile of the made-up account is read as the profile that it was made from. Which Regions offer a
+    model is not checked here: any well-formed id has a routing.
     """
+    if (profile := find_application_profile(model_id)) and "application-inference-profile/" in model_id:
+        model_id = profile.copied_from
     arn = _ARN.fullmatch(model_id)
     match = _MODEL_ID.fullmatch(arn["id"] if arn else model_id)
     if match is None:
@@ -129,28 +135,33 @@ def find_profile(name: ModelName) -> Profile | None:
     )
 
 
-def draw_timing(profile: Profile, rng: Random, *, input_tokens: int, output_tokens: int, speed: float) -> Timing:
+def draw_timing(
+    profile: Profile, rng: Random, *, input_tokens: int, output_tokens: Sequence[int], speed: float
+) -> Timing:
     """The timing of one answer: log-normal TTFT + 0.1 s per 1,000 input tokens, then 3 to 6 tokens an event.
 
-    Each gap is the event's tokens over this request's tokens per second (±15 %, normal), times 0.5 to 1.5. The end
-    comes one token after the last chunk. `speed` divides every time.
+    `input_tokens` are those not read from a cache, `output_tokens` those of each passage. Each gap is the event's
+    tokens over this request's tokens per second (±15 %, normal), times 0.5 to 1.5. The end comes one token after the
+    last chunk. `speed` divides every time.
     """
     at_s = profile.ttft_median_s * rng.lognormvariate(0, profile.ttft_sigma) + input_tokens * _TTFT_S_PER_INPUT_TOKEN
     token_s = 1 / (profile.tokens_per_s * max(rng.normalvariate(1, _RATE_SPREAD), 0.5))
     chunks: list[int] = []
-    sizes: list[int] = []
-    left = output_tokens
-    while left > 0:
-        size = min(rng.randint(*_TOKENS_PER_EVENT), left)
-        if chunks:
-            at_s += size * token_s * rng.uniform(0.5, 1.5)
-        chunks.append(round(at_s / speed * 1e9))
-        sizes.append(size)
-        left -= size
+    sizes: list[tuple[int, ...]] = []
+    for left in output_tokens:
+        passage: list[int] = []
+        while left > 0:
+            size = min(rng.randint(*_TOKENS_PER_EVENT), left)
+            if chunks:
+                at_s += size * token_s * rng.uniform(0.5, 1.5)
+            chunks.append(round(at_s / speed * 1e9))
+            passage.append(size)
+            left -= size
+        sizes.append(tuple(passage))
     return Timing(chunks_ns=tuple(chunks), sizes=tuple(sizes), end_ns=round((at_s + token_s) / speed * 1e9))
 
 
 def fixed_timing(ttft_s: float, gap_s: float, chunks: int) -> Timing:
     """The same timing for every answer, for benchmarks: one token a chunk, the end together with the last chunk."""
     times = tuple(round((ttft_s + at * gap_s) * 1e9) for at in range(chunks))
-    return Timing(chunks_ns=times, sizes=(1,) * chunks, end_ns=times[-1] if times else round(ttft_s * 1e9))
+    return Timing(chunks_ns=times, sizes=((1,) * chunks,), end_ns=times[-1] if times else round(ttft_s * 1e9))

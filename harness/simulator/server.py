@@ -1,4 +1,4 @@
-"""An embedded Bedrock on loopback: the unmodified SDKs talk to it as to bedrock-runtime.
+"""An embedded Bedrock on loopback: the unmodified SDKs and the AWS CLI talk to it as to the service.
 
 | request | answer |
 | --- | --- |
@@ -6,6 +6,10 @@
 | POST /model/{modelId}/invoke-with-response-stream | InvokeModelWithResponseStream |
 | POST /model/{modelId}/converse | Converse |
 | POST /model/{modelId}/converse-stream | ConverseStream |
+| POST /model/{modelId}/count-tokens | CountTokens |
+| POST /anthropic/v1/messages, …/count_tokens | the Messages API; a stream is server-sent events |
+| GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
+| POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see neighbours.py) |
 | GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
 | GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies being given |
 | anything else | 404 UnknownOperationException |
@@ -19,19 +23,23 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import EndpointError
+from harness.simulator.account import read_logging
 from harness.simulator.answers import AnswerBook, load_answer_key
+from harness.simulator.control_plane import Account
 from harness.simulator.faults import FaultRates
 from harness.simulator.http import HttpConnection
+from harness.simulator.invocation_log import InvocationLog
 from harness.simulator.performance import Behaviour, Performer
 from harness.simulator.profiles import fixed_timing
 from harness.simulator.pump import Pump
 from harness.simulator.service import Service
+from harness.simulator.signature import Keys
 from harness.simulator.truth import Truth
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -49,12 +57,28 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """None: every prompt gets filler text."""
     throttle_rate: float = 0.0
     unavailable_rate: float = 0.0
+    interrupt_rate: float = 0.0
+    """Of the streams that begin, the share that ends in an error half way."""
     speed: float = 1.0
     """10 answers ten times quicker than the models do."""
     fixed: tuple[float, float, int] | None = None
     """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks; `speed` has no part in it."""
+    secret: str | None = None
+    """The secret access key with which requests must be signed. None: any signature is taken, unread."""
+    key_id: str | None = None
+    """The access key id that goes with the secret. None: any."""
+    denied: frozenset[str] = frozenset()
+    """Base ids of the models to which the account has no access."""
+    invocation_log: Path | None = None
+    """Append a record of every call of a model to this file."""
+    logging: str = "none"
+    """Where the account says that its log goes: `s3://BUCKET/PREFIX`, `logs:GROUP` or `none`."""
     stop_with_stdin: bool = False
     """Stop when stdin ends, so as never to outlive the parent."""
+
+    def __repr__(self) -> str:
+        """Without the secret, whoever prints it."""
+        return f"SimulatorOptions(host={self.host!r}, port={self.port}, seed={self.seed}, …)"
 
 
 @asynccontextmanager
@@ -63,11 +87,32 @@ async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
 
     Raises EndpointError for options that cannot be served.
     """
+    performer, account = _make_performer(options), _make_account(options)
+    with ExitStack() as stack:
+        log = None
+        if options.invocation_log is not None:
+            log = InvocationLog(options.invocation_log, options.seed)
+            stack.callback(log.close)
+        connections: set[HttpConnection] = set()
+        truth = Truth()
+        service = Service(
+            performer,
+            truth,
+            lambda: sum(connection.is_playing for connection in connections),
+            account=account,
+            keys=Keys(secret=options.secret, key_id=options.key_id),
+            log=log,
+        )
+        async with _listening(options, service, truth, connections) as url:
+            yield url
+
+
+@asynccontextmanager
+async def _listening(
+    options: SimulatorOptions, service: Service, truth: Truth, connections: set[HttpConnection]
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
-    truth = Truth()
     pump = Pump(loop)
-    connections: set[HttpConnection] = set()
-    service = Service(_make_performer(options), truth, lambda: sum(connection.is_playing for connection in connections))
     try:
         server = await loop.create_server(
             lambda: HttpConnection(service.respond, truth.add, pump, connections),
@@ -130,11 +175,20 @@ def _make_performer(options: SimulatorOptions) -> Performer:
     behaviour = Behaviour(
         seed=options.seed,
         speed=options.speed,
-        rates=FaultRates(throttle=options.throttle_rate, unavailable=options.unavailable_rate),
+        rates=FaultRates(
+            throttle=options.throttle_rate, unavailable=options.unavailable_rate, interrupt=options.interrupt_rate
+        ),
         fixed=None if options.fixed is None else fixed_timing(*options.fixed),
     )
     key = {} if options.answer_key is None else load_answer_key(options.answer_key)
     return Performer(behaviour, AnswerBook(key))
+
+
+def _make_account(options: SimulatorOptions) -> Account:
+    try:
+        return Account(denied=options.denied, logging=read_logging(options.logging))
+    except ValueError as error:
+        raise EndpointError(f"--logging {error}") from error
 
 
 def _check(options: SimulatorOptions) -> None:
@@ -145,6 +199,8 @@ def _check(options: SimulatorOptions) -> None:
         raise EndpointError(
             f"throttle and unavailable rates {rates} must be shares from 0 to 1 that add up to 1 at most"
         )
+    if not 0 <= options.interrupt_rate <= 1:
+        raise EndpointError(f"interrupt rate {options.interrupt_rate} must be a share from 0 to 1")
     if not options.speed > 0:
         raise EndpointError(f"speed {options.speed} must be above 0; 1 is the models' own pace")
     if options.fixed is not None and (min(options.fixed[:2]) < 0 or options.fixed[2] < 1):

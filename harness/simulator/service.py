@@ -3,56 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from itertools import repeat
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 from uuid import uuid4
 
 import msgspec
 
+from harness.simulator import control_plane, neighbours
 from harness.simulator.dialects import DIALECTS
-from harness.simulator.dialects.base import Dialect, Reply
+from harness.simulator.dialects.base import Reply, bedrock_refusal
 from harness.simulator.faults import (
     MODEL_ID_INVALID,
     MODEL_NOT_FOUND,
-    UNAUTHENTICATED,
+    NO_ACCESS,
     UNKNOWN_OPERATION,
     Fault,
     Refused,
     validation,
 )
-from harness.simulator.http import LAST_CHUNK, MAX_BODY, HttpRequest, encode_chunk, encode_head
-from harness.simulator.performance import Operation, Performance, Performer
+from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
+from harness.simulator.invocation_log import Call, InvocationLog
+from harness.simulator.operations import MESSAGES_PATH, count_path, find_operation
+from harness.simulator.performance import Operation, Performer
 from harness.simulator.profiles import ModelName, Profile, find_profile, read_model_id
+from harness.simulator.prompt_cache import PromptCache
 from harness.simulator.pump import Script
+from harness.simulator.signature import Keys, Scope, check_signature, read_scope
+from harness.simulator.streams import lay_out
+from harness.simulator.token_count import count_bedrock, count_messages
 from harness.simulator.truth import Served, Truth
-
-OPERATIONS = {
-    b"invoke": ("invoke", False),
-    b"invoke-with-response-stream": ("invoke", True),
-    b"converse": ("converse", False),
-    b"converse-stream": ("converse", True),
-}
-"""Last part of the path → api, streamed or not."""
-_ERROR_TYPE = "{}:http://internal.amazon.com/coral/com.amazon.bedrock/"
 
 
 class Service:
     """Answers every request; `under_way` counts the replies being given."""
 
-    def __init__(self, performer: Performer, truth: Truth, under_way: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        performer: Performer,
+        truth: Truth,
+        under_way: Callable[[], int],
+        *,
+        account: control_plane.Account,
+        keys: Keys,
+        log: InvocationLog | None,
+    ) -> None:
         self._performer = performer
         self._truth = truth
         self._under_way = under_way
+        self._account = account
+        self._keys = keys
+        self._log = log
+        self._cache = PromptCache()
 
     def respond(self, request: HttpRequest) -> Script:
-        """The script of the reply; an error is a reply too."""
+        """The script of the reply; an error is a reply too. Only what goes to a model is part of the truth."""
+        page = self._own_page(request)
+        if page is not None:
+            return _reply_now(request, 200, page, {})
+        scope = read_scope(request)
+        if neighbours.is_asked(request):
+            told = neighbours.answer(request, scope.region, self._signature_fault(request, scope))
+            return _reply_now(request, told.status, told.body, {"Content-Type": told.content_type})
+        return self._free(request, scope) or self._call_model(request, scope)
+
+    def _own_page(self, request: HttpRequest) -> bytes | None:
+        """The body of one of the simulator's own pages. None: no such page."""
         path, _, query = request.target.partition(b"?")
-        account = self._account_of(path, query)
-        if account is not None and request.method == b"GET":
-            head = _json_head(200, str(uuid4()), account, {})
-            return Script([head + account], [request.received_ns])
-        operation = find_operation(path)
+        if request.method != b"GET" or not path.startswith(b"/_simulator/"):
+            return None
+        if path == b"/_simulator/health":
+            return msgspec.json.encode({"status": "ok", "under_way": self._under_way()})
+        if path != b"/_simulator/truth":
+            return None
+        body = self._truth.to_json()
+        if query == b"reset":
+            self._truth.clear()
+        return body
+
+    def _free(self, request: HttpRequest, scope: Scope) -> Script | None:
+        """The reply to what calls no model: the control plane, and the counting of tokens."""
+        try:
+            told = self._control_plane(request, scope) or self._count(request, scope)
+        except Refused as refused:
+            request_id = str(uuid4())
+            body, headers = _dialect_refusal(request)(refused.fault, request_id)
+            return _reply_now(request, refused.fault.status, body, headers, request_id=request_id)
+        return None if told is None else _reply_now(request, 200, told, {})
+
+    def _control_plane(self, request: HttpRequest, scope: Scope) -> bytes | None:
+        path, _, query = request.target.partition(b"?")
+        collection, _, name = path.decode("latin-1").lstrip("/").partition("/")
+        if request.method != b"GET" or (collection, bool(name)) not in control_plane.PAGES:
+            return None
+        check_signature(request, scope, self._keys)
+        asked = control_plane.Asked(
+            name=unquote_to_bytes(name).decode("utf-8", "replace"),
+            query=dict(parse_qsl(query.decode("latin-1"))),
+            region=scope.region,
+            account=self._account,
+        )
+        return msgspec.json.encode(control_plane.answer(collection, asked))
+
+    def _count(self, request: HttpRequest, scope: Scope) -> bytes | None:
+        kind = count_path(request)
+        if kind is None:
+            return None
+        check_signature(request, scope, self._keys)
+        if kind == "messages":
+            return msgspec.json.encode({"input_tokens": count_messages(request.body)})
+        return msgspec.json.encode({"inputTokens": count_bedrock(request.body)})
+
+    def _signature_fault(self, request: HttpRequest, scope: Scope) -> Fault | None:
+        try:
+            check_signature(request, scope, self._keys)
+        except Refused as refused:
+            return refused.fault
+        return None
+
+    def _call_model(self, request: HttpRequest, scope: Scope) -> Script:
+        operation = find_operation(request)
         served = Served(
             request_id=str(uuid4()),
             model_id=operation.model_id if operation else "",
@@ -64,93 +132,94 @@ class Service:
         try:
             if operation is None or request.method != b"POST":
                 raise Refused(UNKNOWN_OPERATION)
-            return self._answer(request, operation, served)
+            check_signature(request, scope, self._keys)
+            call = Call(operation=operation, served=served, region=scope.region, body=request.body)
+            return self._answer(request, call)
         except Refused as refused:
-            return _refuse(request, refused.fault, served)
+            served.status = refused.fault.status
+            body, headers = _dialect_refusal(request)(refused.fault, served.request_id)
+            return _reply_now(request, served.status, body, headers, served=served)
 
-    def _answer(self, request: HttpRequest, operation: Operation, served: Served) -> Script:
-        if b"authorization" not in request.headers:
-            raise Refused(UNAUTHENTICATED)
+    def _answer(self, request: HttpRequest, call: Call) -> Script:
+        try:
+            return self._perform(request, call)
+        except Refused as refused:
+            if self._log is not None:
+                self._log.add_fault(call, refused.fault)
+            raise
+
+    def _perform(self, request: HttpRequest, call: Call) -> Script:
+        operation, served = call.operation, call.served
         if request.too_large:
             raise validation(f"Malformed input request: the body is longer than {MAX_BODY} bytes.")
-        model, profile = _find_model(operation.model_id)
+        model, profile = self._find_model(operation.model_id)
         dialect = DIALECTS[operation.api]
-        question = dialect.read(request.body, model)
-        performance = self._performer.perform(operation, question, model, profile)
+        question = dialect.read(request.body, request.headers, model)
+        place = f"{operation.model_id}/{call.region}"
+        usage = self._cache.charge(place, question.segments, request.received_ns)
+        performance = self._performer.perform(
+            operation, question, model=model, profile=profile, uncached_tokens=usage.total - usage.read
+        )
+        timing = performance.timing
+        ready_ns = request.received_ns + timing.first_ns
+        self._cache.keep(place, question.segments, now_ns=request.received_ns, ready_ns=ready_ns)
         served.output_tokens = performance.answer.output_tokens
         reply = Reply(
             request_id=served.request_id,
             model=model,
-            input_tokens=question.input_tokens,
+            question=question,
+            usage=usage,
             answer=performance.answer,
-            first_byte_ms=performance.timing.first_ns // 1_000_000,
-            latency_ms=performance.timing.end_ns // 1_000_000,
-            paddings=performance.frame_paddings,
+            first_byte_ms=timing.first_ns // 1_000_000,
+            latency_ms=timing.end_ns // 1_000_000,
         )
-        if operation.stream:
-            return _stream(dialect, reply, performance, served)
-        body = dialect.body(reply)
-        head = _json_head(200, reply.request_id, body, dialect.body_headers(reply))
-        return Script([head + body], [request.received_ns + performance.timing.end_ns], chunks=1, served=served)
+        if self._log is not None:
+            self._log.add_reply(call, reply, performance)
+        if not operation.stream:
+            body = dialect.body(reply)
+            head = _json_head(200, reply.request_id, body, dialect.headers(reply))
+            return Script([head + body], [request.received_ns + timing.end_ns], chunks=1, served=served)
+        pieces = lay_out(operation.api, reply, performance)
+        pieces[0] = encode_head(200, _stream_headers(operation, reply)) + pieces[0]
+        content = len(pieces) - 1
+        offsets_ns = (timing.chunks_ns or (timing.end_ns,))[:content]
+        end_ns = offsets_ns[-1] if performance.interrupted else timing.end_ns
+        dues_ns = [served.received_ns + offset_ns for offset_ns in (*offsets_ns, end_ns)]
+        return Script(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
 
-    def _account_of(self, path: bytes, query: bytes) -> bytes | None:
-        """The body of one of the simulator's own pages. None: no such page."""
-        if path == b"/_simulator/health":
-            return msgspec.json.encode({"status": "ok", "under_way": self._under_way()})
-        if path != b"/_simulator/truth":
-            return None
-        body = self._truth.to_json()
-        if query == b"reset":
-            self._truth.clear()
-        return body
-
-
-def find_operation(path: bytes) -> Operation | None:
-    """`/model/{modelId}/{operation}` taken apart, the id percent-decoded. None: no such operation.
-
-    A raw `:` or `/` in the id (an ARN that was not encoded) is understood too.
-    """
-    prefix, _, rest = path.partition(b"/model/")
-    encoded_id, _, name = rest.rpartition(b"/")
-    if prefix or not encoded_id or name not in OPERATIONS:
-        return None
-    api, stream = OPERATIONS[name]
-    return Operation(model_id=unquote_to_bytes(encoded_id).decode("utf-8", "replace"), api=api, stream=stream)
+    def _find_model(self, model_id: str) -> tuple[ModelName, Profile]:
+        model = read_model_id(model_id)
+        if model is None:
+            raise Refused(MODEL_ID_INVALID)
+        profile = find_profile(model)
+        if profile is None:
+            raise Refused(MODEL_NOT_FOUND)
+        if model.base_id in self._account.denied:
+            raise Refused(NO_ACCESS)
+        return model, profile
 
 
-def _find_model(model_id: str) -> tuple[ModelName, Profile]:
-    model = read_model_id(model_id)
-    if model is None:
-        raise Refused(MODEL_ID_INVALID)
-    profile = find_profile(model)
-    if profile is None:
-        raise Refused(MODEL_NOT_FOUND)
-    return model, profile
+def _stream_headers(operation: Operation, reply: Reply) -> dict[str, str]:
+    headers = {"x-amzn-RequestId": reply.request_id} | DIALECTS[operation.api].stream_headers
+    return headers | {"request-id": reply.request_id} if operation.api == "messages" else headers
 
 
-def _stream(dialect: Dialect, reply: Reply, performance: Performance, served: Served) -> Script:
-    """Head, opening and first content chunk go out in one piece, the ending is the last."""
-    timing = performance.timing
-    head = encode_head(200, {"x-amzn-RequestId": reply.request_id} | dialect.stream_headers)
-    pieces = list(map(_encode_content, repeat(dialect.chunk), performance.texts, performance.paddings))
-    offsets_ns = timing.chunks_ns
-    if not pieces:
-        pieces, offsets_ns = [b""], (timing.end_ns,)
-    pieces[0] = head + encode_chunk(dialect.opening(reply)) + pieces[0]
-    pieces.append(encode_chunk(dialect.ending(reply)) + LAST_CHUNK)
-    dues_ns = [served.received_ns + offset_ns for offset_ns in (*offsets_ns, timing.end_ns)]
-    return Script(pieces, dues_ns, chunks=len(performance.texts), served=served)
+def _dialect_refusal(request: HttpRequest) -> Callable[[Fault, str], tuple[bytes, dict[str, str]]]:
+    """How the api of this path tells of a fault."""
+    return DIALECTS["messages"].refusal if request.target.startswith(MESSAGES_PATH) else bedrock_refusal
 
 
-@lru_cache(maxsize=8192)
-def _encode_content(encode: Callable[[str, int], bytes], text: str, padding: int) -> bytes:
-    return encode_chunk(encode(text, padding))
-
-
-def _refuse(request: HttpRequest, fault: Fault, served: Served) -> Script:
-    served.status = fault.status
-    body = msgspec.json.encode({"message": fault.message})
-    head = _json_head(fault.status, served.request_id, body, {"x-amzn-ErrorType": _ERROR_TYPE.format(fault.code)})
+def _reply_now(
+    request: HttpRequest,
+    status: int,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    request_id: str | None = None,
+    served: Served | None = None,
+) -> Script:
+    """A whole reply that is due at once."""
+    head = _json_head(status, request_id or (served.request_id if served else str(uuid4())), body, headers)
     return Script([head if request.method == b"HEAD" else head + body], [request.received_ns], served=served)
 
 

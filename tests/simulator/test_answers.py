@@ -14,14 +14,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import EndpointError
-from harness.simulator.answers import AnswerBook, count_tokens, cut, load_answer_key, prompt_digest
+from harness.simulator.answers import (
+    Answer,
+    AnswerBook,
+    KeyEntry,
+    Passage,
+    count_tokens,
+    load_answer_key,
+    prompt_digest,
+)
+from harness.simulator.answers import cut as cut_passages
 
 INVOICE = '{"total": 118.4, "currency": "EUR", "paid": false, "lines": 3}'
 KEY = {"a": "Paris", "b": "Rome", "c": "118.40", "d": "2024-02-29", "e": INVOICE, "f": "[1, 2]", "g": "New York"}
 
 
-def say(digest: str, *, skill: float, seed: int = 0) -> str:
-    return AnswerBook(KEY).say(digest, skill=skill, rng=Random(seed))
+def say(digest: str, *, skill: float, seed: int = 0, key: dict[str, str] = KEY) -> str:
+    book = AnswerBook({name: KeyEntry(answer=answer) for name, answer in key.items()})
+    return book.say(book.find(digest), skill=skill, rng=Random(seed))
+
+
+def cut(text: str, *, max_tokens: int, stop_sequences: tuple[str, ...] = ()) -> tuple[str, Answer]:
+    answer = cut_passages([Passage(kind="text", text=text)], max_tokens=max_tokens, stop_sequences=stop_sequences)
+    return answer.passages[0].text, answer
 
 
 def normalised(text: str) -> str:
@@ -52,8 +67,8 @@ def test_a_wrong_word_is_another_answer_of_the_same_length() -> None:
 
 
 def test_a_wrong_word_never_contains_the_right_one() -> None:
-    book = AnswerBook({"x": "no", "y": "I do not know", "z": "nobody"})
-    assert all("no" not in book.say("x", skill=0, rng=Random(seed)) for seed in range(50))
+    key = {"x": "no", "y": "I do not know", "z": "nobody"}
+    assert all("no" not in say("x", skill=0, seed=seed, key=key) for seed in range(50))
 
 
 def test_a_wrong_number_is_off_by_more_than_a_tenth_and_has_the_same_decimals() -> None:
@@ -65,7 +80,7 @@ def test_a_wrong_number_is_off_by_more_than_a_tenth_and_has_the_same_decimals() 
 
 @given(st.integers(-(10**6), 10**6), st.integers())
 def test_a_wrong_integer_is_another_integer(right: int, seed: int) -> None:
-    said = AnswerBook({"x": str(right)}).say("x", skill=0, rng=Random(seed))
+    said = say("x", skill=0, seed=seed, key={"x": str(right)})
     assert int(said) != right
 
 
@@ -94,23 +109,23 @@ def test_a_prompt_without_a_key_gets_filler_that_differs_by_seed() -> None:
 
 
 def test_an_answer_is_cut_at_max_tokens() -> None:
-    answer = cut("0123456789", max_tokens=2, stop_sequences=())
-    assert (answer.text, answer.output_tokens, answer.stop_reason) == ("01234567", 2, "max_tokens")
+    text, answer = cut("0123456789", max_tokens=2)
+    assert (text, answer.output_tokens, answer.stop_reason) == ("01234567", 2, "max_tokens")
 
 
 def test_an_answer_is_cut_before_the_first_stop_sequence() -> None:
-    answer = cut("one two three", max_tokens=100, stop_sequences=("three", "two", ""))
-    assert (answer.text, answer.stop_reason, answer.stop_sequence) == ("one ", "stop_sequence", "two")
+    text, answer = cut("one two three", max_tokens=100, stop_sequences=("three", "two", ""))
+    assert (text, answer.stop_reason, answer.stop_sequence) == ("one ", "stop_sequence", "two")
 
 
 def test_max_tokens_wins_over_a_later_stop_sequence() -> None:
-    answer = cut("one two three", max_tokens=1, stop_sequences=("three",))
-    assert (answer.text, answer.stop_reason, answer.stop_sequence) == ("one ", "max_tokens", None)
+    text, answer = cut("one two three", max_tokens=1, stop_sequences=("three",))
+    assert (text, answer.stop_reason, answer.stop_sequence) == ("one ", "max_tokens", None)
 
 
 def test_a_whole_answer_ends_its_turn() -> None:
-    answer = cut("Paris", max_tokens=2, stop_sequences=("x",))
-    assert (answer.text, answer.output_tokens, answer.stop_reason) == ("Paris", 2, "end_turn")
+    text, answer = cut("Paris", max_tokens=2, stop_sequences=("x",))
+    assert (text, answer.output_tokens, answer.stop_reason) == ("Paris", 2, "end_turn")
 
 
 @pytest.mark.parametrize("content", [None, "no json", '{"a": "Paris"}', '["Paris"]'])
@@ -124,5 +139,21 @@ def test_a_file_that_is_no_answer_key_is_named(tmp_path: Path, content: str | No
 
 def test_an_answer_key_is_read(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
-    path.write_text('{"0123": {"answer": "Paris", "kind": "text"}}')
-    assert load_answer_key(path) == {"0123": "Paris"}
+    path.write_text('{"0123": {"answer": "Paris", "kind": "text"}, "4567": {"answer": "7", "visual": true}}')
+    assert {
+        "0123": KeyEntry(answer="Paris"),
+        "4567": KeyEntry(answer="7", visual=True),
+    } == load_answer_key(path)
+
+
+def test_a_thought_counts_and_leaves_less_for_the_words() -> None:
+    thought, words = Passage(kind="thinking", text="x" * 8), Passage(kind="text", text="0123456789")
+    answer = cut_passages([thought, words], max_tokens=3, stop_sequences=("x",))
+    assert [passage.text for passage in answer.passages] == ["x" * 8, "0123"]
+    assert (answer.output_tokens, answer.stop_reason) == (3, "max_tokens")
+
+
+def test_an_answer_that_is_all_thought_has_no_words() -> None:
+    thought, words = Passage(kind="thinking", text="x" * 8), Passage(kind="text", text="0123456789")
+    answer = cut_passages([thought, words], max_tokens=1, stop_sequences=())
+    assert [passage.kind for passage in answer.passages] == ["thinking"]

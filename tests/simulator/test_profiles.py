@@ -20,7 +20,7 @@ def profile(model_id: str) -> Profile:
 
 def draw(model_id: str, seed: int, *, input_tokens: int = 10, output_tokens: int = 200, speed: float = 1) -> Timing:
     return draw_timing(
-        profile(model_id), Random(seed), input_tokens=input_tokens, output_tokens=output_tokens, speed=speed
+        profile(model_id), Random(seed), input_tokens=input_tokens, output_tokens=[output_tokens], speed=speed
     )
 
 
@@ -51,6 +51,13 @@ def draw(model_id: str, seed: int, *, input_tokens: int = 10, output_tokens: int
             3.0,
             "in-region",
             "claude-3-haiku-20240307",
+        ),
+        (
+            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6",
+            "sonnet",
+            4.5,
+            "global",
+            "claude-sonnet-4-5-20250929",
         ),
     ],
 )
@@ -113,10 +120,19 @@ def test_speed_divides_every_time() -> None:
 
 def test_chunks_rise_in_time_and_hold_all_tokens_three_to_six_at_a_time() -> None:
     timing = draw("us.anthropic.claude-haiku-4-5", 0, output_tokens=101)
-    assert sum(timing.sizes) == 101
-    assert set(timing.sizes[:-1]) <= {3, 4, 5, 6}
+    (sizes,) = timing.sizes
+    assert sum(sizes) == 101
+    assert set(sizes[:-1]) <= {3, 4, 5, 6}
     assert list(timing.chunks_ns) == sorted(timing.chunks_ns)
     assert timing.end_ns > timing.chunks_ns[-1]
+
+
+def test_no_chunk_holds_pieces_of_two_passages() -> None:
+    timing = draw_timing(
+        profile("us.anthropic.claude-haiku-4-5"), Random(0), input_tokens=0, output_tokens=[7, 0, 8], speed=1
+    )
+    assert [sum(sizes) for sizes in timing.sizes] == [7, 0, 8]
+    assert len(timing.chunks_ns) == sum(map(len, timing.sizes))
 
 
 def test_an_empty_answer_only_ends() -> None:
@@ -127,5 +143,5 @@ def test_an_empty_answer_only_ends() -> None:
 
 def test_fixed_timing_is_what_was_asked_for() -> None:
     assert fixed_timing(0.2, 0.015, 3) == Timing(
-        chunks_ns=(200_000_000, 215_000_000, 230_000_000), sizes=(1, 1, 1), end_ns=230_000_000
+        chunks_ns=(200_000_000, 215_000_000, 230_000_000), sizes=((1, 1, 1),), end_ns=230_000_000
     )

@@ -15,7 +15,7 @@ import aioboto3
 import anthropic
 import pytest
 from aiobotocore.config import AioConfig
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 from harness.errors import EndpointError
 from harness.simulator.answers import prompt_digest
@@ -125,8 +125,10 @@ async def test_the_anthropic_sdk_streams_a_message(url: str) -> None:
             extra_body={"anthropic_version": "bedrock-2023-05-31"},
         )
         events = [event async for event in stream]
-    assert is_right("".join(event.delta.text for event in events if event.type == "content_block_delta"))
-    assert events[-1].to_dict()["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == 2
+    deltas = [event.delta for event in events if event.type == "content_block_delta"]
+    assert is_right("".join(delta.text for delta in deltas if delta.type == "text_delta"))
+    metrics: Any = events[-1].to_dict()["amazon-bedrock-invocationMetrics"]
+    assert metrics["outputTokenCount"] == 2
 
 
 async def test_a_throttle_is_a_throttle_to_both_sdks(simulator: Start) -> None:
@@ -146,6 +148,18 @@ async def test_a_throttle_is_a_throttle_to_both_sdks(simulator: Start) -> None:
             )
 
 
+async def test_a_stream_that_breaks_off_raises_in_both_of_botos_readers(simulator: Start) -> None:
+    url = await simulator(speed=1000, interrupt_rate=1.0)
+    async with boto_client(url) as client:
+        body = (await client.invoke_model_with_response_stream(modelId=MODEL, body=BODY))["body"]
+        stream = (await client.converse_stream(**CONVERSE))["stream"]
+        for events in (body, stream):
+            with pytest.raises(EventStreamError, match="interrupted") as broken:
+                assert all([event async for event in events])
+            assert broken.value.response["Error"]["Code"] == "serviceUnavailableException"
+        assert (await client.converse(**CONVERSE))["stopReason"] == "end_turn"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -153,6 +167,8 @@ async def test_a_throttle_is_a_throttle_to_both_sdks(simulator: Start) -> None:
         ({"host": "localhost"}, "loopback only"),
         ({"throttle_rate": 0.6, "unavailable_rate": 0.6}, "add up to 1"),
         ({"throttle_rate": -0.1}, "shares from 0 to 1"),
+        ({"interrupt_rate": 1.5}, "share from 0 to 1"),
+        ({"logging": "ftp://x"}, "none of s3://BUCKET"),
         ({"speed": 0.0}, "above 0"),
         ({"fixed": (0.1, 0.1, 0)}, "at least one chunk"),
         ({"answer_key": Path("missing.json")}, r"missing\.json"),

@@ -1,22 +1,23 @@
-"""What the dialects share: the question and the reply, reading texts, the padding member."""
+"""What the dialects share: the question, the reply, and how a body is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from random import Random
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 
-from harness.simulator.answers import Answer, count_tokens
-from harness.simulator.faults import validation
+from harness.endpoints.eventstream import encode_exception
+from harness.simulator.answers import Answer, Passage
+from harness.simulator.attachments import Document
+from harness.simulator.faults import Fault, validation
 from harness.simulator.profiles import ModelName
+from harness.simulator.prompt_cache import Segment, Usage
+from harness.simulator.tool_calls import Toolbox
 
-ATTACHMENT_TOKENS = 1_500
-"""What any block other than text (an image, a document) counts for."""
-FRAMES_AROUND = 5
-"""At most so many frames surround the content of a stream, each with a padding of its own."""
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream", "Transfer-Encoding": "chunked"}
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,64 +25,73 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt: str
     """The text of the last user message."""
-    input_tokens: int
+    segments: tuple[Segment, ...]
+    """The whole input, in the order in which a cache knows it."""
     max_tokens: int
-    stop_sequences: tuple[str, ...]
+    stop_sequences: tuple[str, ...] = ()
+    toolbox: Toolbox = Toolbox()
+    thinks: bool = False
+    cited: tuple[Document | None, ...] = ()
+    """The documents of the prompt that are to be cited, by their index among all of them."""
+    sees: bool = True
+    """Whether images and pages are looked at, and not only read."""
+    latency: str | None = None
+    service_tier: str | None = None
+    metadata: dict[str, str] | None = None
+    """For the invocation log."""
+
+    @property
+    def input_tokens(self) -> int:
+        return sum(segment.tokens for segment in self.segments)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request is told. Latencies are as planned; `paddings` are for the frames around the content."""
+    """What one request is told. Latencies are as planned, ms."""
 
     request_id: str
     model: ModelName
-    input_tokens: int
+    question: Question
+    usage: Usage
     answer: Answer
     first_byte_ms: int
     latency_ms: int
-    paddings: tuple[int, ...]
+
+
+class Event(NamedTuple):
+    """An event of a stream before it is framed: its type and its JSON."""
+
+    name: str
+    data: bytes
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """How one api is spoken."""
+    """How one api is spoken. A stream is the opening, then start, deltas and stop of each passage, then the ending."""
 
-    read: Callable[[bytes, ModelName], Question]
-    """Raises Refused (ValidationException) for a body that the service would not take."""
+    read: Callable[[bytes, Mapping[bytes, bytes], ModelName], Question]
+    """Body and headers. Raises Refused (ValidationException) for what the service would not take."""
     body: Callable[[Reply], bytes]
     """The whole answer, not streamed."""
-    body_headers: Callable[[Reply], dict[str, str]]
-    opening: Callable[[Reply], bytes]
-    """The frames before the first content chunk."""
-    chunk: Callable[[str, int], bytes]
-    """The frame of one content chunk, padded by so many characters."""
-    ending: Callable[[Reply], bytes]
-    """The frames after the last content chunk."""
+    headers: Callable[[Reply], dict[str, str]]
+    """Of the whole answer."""
+    opening: Callable[[Reply], Sequence[Event]]
+    start: Callable[[Passage, int], Sequence[Event]]
+    delta: Callable[[str, int, str], Event]
+    """The kind of passage, its index, and the text of one content chunk."""
+    stop: Callable[[Passage, int], Sequence[Event]]
+    ending: Callable[[Reply], Sequence[Event]]
+    frame: Callable[[Event], bytes]
+    interruption: Callable[[Fault], bytes]
+    """What is sent in place of the rest of a stream."""
     stream_headers: dict[str, str]
+    logged: Callable[[Event], bytes]
+    """The event as the invocation log has it, JSON."""
+    refusal: Callable[[Fault, str], tuple[bytes, dict[str, str]]]
+    """Body and headers that tell of a fault to the request of this id."""
 
 
-class Block(msgspec.Struct, frozen=True):
-    """A content block; anything without `text` is an attachment."""
-
-    text: str | None = None
-
-
-class Message(msgspec.Struct, frozen=True):
-    """One turn, in either dialect."""
-
-    role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
-
-
-EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream", "Transfer-Encoding": "chunked"}
-
-
-def draw_padding(rng: Random) -> int:
-    """Length of a padding member, 1 to 62."""
-    return 1 + int(rng.random() * len(_PADDING))
-
-
-def padding(length: int) -> str:
-    """The padding member `p`."""
-    return _PADDING[:length]
+def padding(data: bytes) -> str:
+    """The padding member `p` of an event, 1 to 62 characters; always the same for the same event."""
+    return _PADDING[: 1 + crc32(data) % len(_PADDING)]
 
 
 def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -94,38 +104,20 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise validation("Malformed input request, please reformat your input and try again.") from error
 
 
-def make_question(
-    messages: Sequence[Message], *, system: str | list[Block], max_tokens: int, stop_sequences: tuple[str, ...]
-) -> Question:
-    """The question of a body whose messages are not blank. Raises Refused when no user speaks or no token is wanted."""
-    if max_tokens < 1:
-        raise validation("max_tokens: must be greater than or equal to 1")
-    users = [message.content for message in messages if message.role == "user"]
-    if not users:
-        raise validation('messages: at least one message must use the "user" role')
-    return Question(
-        prompt=_text(users[-1]),
-        input_tokens=_tokens(system) + sum(_tokens(message.content) for message in messages),
-        max_tokens=max_tokens,
-        stop_sequences=stop_sequences,
-    )
+def read_metadata(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
+    """`X-Amzn-Bedrock-Request-Metadata`. None: not sent, or not what it should be."""
+    try:
+        return msgspec.json.decode(headers[b"x-amzn-bedrock-request-metadata"], type=dict[str, str])
+    except (KeyError, msgspec.DecodeError):
+        return None
 
 
-def has_text(content: str | list[Block]) -> bool:
-    """Some text, and no blank text."""
-    if isinstance(content, str):
-        return bool(content.strip())
-    texts = [block.text for block in content if block.text is not None]
-    return bool(texts) and all(text.strip() for text in texts)
+def bedrock_interruption(fault: Fault) -> bytes:
+    """A fault in mid-stream as bedrock-runtime tells it."""
+    return encode_exception(fault.code, msgspec.json.encode({"message": fault.message}))
 
 
-def _text(content: str | list[Block]) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(block.text for block in content if block.text is not None)
-
-
-def _tokens(content: str | list[Block]) -> int:
-    if isinstance(content, str):
-        return count_tokens(content)
-    return sum(ATTACHMENT_TOKENS if block.text is None else count_tokens(block.text) for block in content)
+def bedrock_refusal(fault: Fault, _request_id: str) -> tuple[bytes, dict[str, str]]:
+    """A fault as bedrock-runtime tells it."""
+    error_type = f"{fault.code}:http://internal.amazon.com/coral/com.amazon.bedrock/"
+    return msgspec.json.encode({"message": fault.message}), {"x-amzn-ErrorType": error_type}

@@ -7,120 +7,139 @@ from typing import Any
 import msgspec
 
 from harness.endpoints.eventstream import encode_event
+from harness.simulator.answers import Citation, Passage
 from harness.simulator.dialects.base import (
     EVENT_STREAM,
-    Block,
     Dialect,
-    Message,
-    Question,
+    Event,
     Reply,
-    decode_body,
-    has_text,
-    make_question,
+    bedrock_interruption,
+    bedrock_refusal,
     padding,
 )
-from harness.simulator.faults import validation
-from harness.simulator.profiles import ModelName
-
-DEFAULT_MAX_TOKENS = 64_000
-"""Without `maxTokens`: the model's own maximum."""
-
-
-class _Turn(Message, frozen=True):
-    content: list[Block]
-
-
-class _InferenceConfig(msgspec.Struct, frozen=True, rename="camel"):
-    max_tokens: int = DEFAULT_MAX_TOKENS
-    stop_sequences: tuple[str, ...] = ()
-
-
-class _Body(msgspec.Struct, frozen=True, rename="camel"):
-    messages: list[_Turn]
-    system: list[Block] = []
-    inference_config: _InferenceConfig = _InferenceConfig()
-
-
-_DECODER = msgspec.json.Decoder(_Body)
-
-
-def _read(body: bytes, _model: ModelName) -> Question:
-    asked: _Body = decode_body(_DECODER, body)
-    if not asked.messages or asked.messages[0].role != "user":
-        raise validation(
-            "A conversation must start with a user message. Try again with a conversation that starts with a user "
-            "message."
-        )
-    for at, turn in enumerate(asked.messages):
-        if not turn.content:
-            raise validation(
-                f"The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the "
-                "content field and try again."
-            )
-        if not has_text(turn.content):
-            raise validation(
-                f"The text field in the ContentBlock object at messages.{at}.content.0 is blank. Add text to the text "
-                "field, and try again."
-            )
-    config = asked.inference_config
-    return make_question(
-        asked.messages, system=asked.system, max_tokens=config.max_tokens, stop_sequences=config.stop_sequences
-    )
+from harness.simulator.dialects.converse_prompt import read_question
+from harness.simulator.dialects.messages_answer import SIGNATURE, tool_input
 
 
 def _metadata(reply: Reply) -> dict[str, Any]:
-    input_tokens, output_tokens = reply.input_tokens, reply.answer.output_tokens
-    usage = {
-        "inputTokens": input_tokens,
-        "outputTokens": output_tokens,
-        "totalTokens": input_tokens + output_tokens,
-        "cacheReadInputTokens": 0,
-        "cacheReadInputTokenCount": 0,
-        "cacheWriteInputTokens": 0,
-        "cacheWriteInputTokenCount": 0,
+    told = reply.usage
+    usage: dict[str, Any] = {
+        "inputTokens": told.uncached,
+        "outputTokens": reply.answer.output_tokens,
+        "totalTokens": told.total + reply.answer.output_tokens,
+        "cacheReadInputTokens": told.read,
+        "cacheReadInputTokenCount": told.read,
+        "cacheWriteInputTokens": told.write,
+        "cacheWriteInputTokenCount": told.write,
         "serverToolUsage": {},
     }
-    return {"usage": usage, "metrics": {"latencyMs": reply.latency_ms}}
+    if told.write:
+        written = (("5m", told.write_5m), ("1h", told.write_1h))
+        usage["cacheDetails"] = [{"ttl": ttl, "inputTokens": tokens} for ttl, tokens in written if tokens]
+    metadata: dict[str, Any] = {"usage": usage, "metrics": {"latencyMs": reply.latency_ms}}
+    if reply.question.latency is not None:
+        metadata["performanceConfig"] = {"latency": reply.question.latency}
+    if reply.question.service_tier is not None:
+        metadata["serviceTier"] = {"type": reply.question.service_tier}
+    return metadata
 
 
 def _body(reply: Reply) -> bytes:
-    content = [{"text": reply.answer.text}] if reply.answer.text else []
+    passages = enumerate(reply.answer.passages)
+    content = [_block(passage, at) for at, passage in passages if passage.text or passage.kind == "tool"]
     output = {"message": {"content": content, "role": "assistant"}}
     whole = {"output": output, "stopReason": reply.answer.stop_reason, **_metadata(reply)}
     return msgspec.json.encode(whole, order="sorted")
 
 
-def _body_headers(_reply: Reply) -> dict[str, str]:
+def _block(passage: Passage, index: int) -> dict[str, Any]:
+    if passage.kind == "thinking":
+        return {"reasoningContent": {"reasoningText": {"text": passage.text, "signature": SIGNATURE}}}
+    if passage.kind == "tool":
+        return {"toolUse": {**_called(passage, index), "input": tool_input(passage)}}
+    if passage.citations:
+        cited = [_cite(each) for each in passage.citations]
+        return {"citationsContent": {"content": [{"text": passage.text}], "citations": cited}}
+    return {"text": passage.text}
+
+
+def _headers(_reply: Reply) -> dict[str, str]:
     return {}
 
 
-def _opening(reply: Reply) -> bytes:
-    return _frame("messageStart", {"role": "assistant"}, reply.paddings[0])
+def _opening(_reply: Reply) -> tuple[Event, ...]:
+    return (_event("messageStart", {"role": "assistant"}),)
 
 
-def _chunk(text: str, pad: int) -> bytes:
-    return _frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}}, pad)
+def _start(passage: Passage, index: int) -> tuple[Event, ...]:
+    """Only a call has one."""
+    if passage.kind != "tool":
+        return ()
+    return (_event("contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": _called(passage, index)}}),)
 
 
-def _ending(reply: Reply) -> bytes:
-    events: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("contentBlockStop", {"contentBlockIndex": 0}),
-        ("messageStop", {"stopReason": reply.answer.stop_reason}),
-        ("metadata", _metadata(reply)),
-    )
-    return b"".join(_frame(name, event, pad) for (name, event), pad in zip(events, reply.paddings[2:], strict=True))
+def _delta(kind: str, index: int, text: str) -> Event:
+    if kind == "thinking":
+        return _delta_event(index, {"reasoningContent": {"text": text}})
+    return _delta_event(index, {"toolUse": {"input": text}} if kind == "tool" else {"text": text})
 
 
-def _frame(event_type: str, event: dict[str, Any], pad: int) -> bytes:
-    return encode_event(event_type, msgspec.json.encode({**event, "p": padding(pad)}, order="sorted"))
+def _stop(passage: Passage, index: int) -> tuple[Event, ...]:
+    events = [_delta_event(index, {"citation": _cite(each)}) for each in passage.citations]
+    if passage.kind == "thinking":
+        events.append(_delta_event(index, {"reasoningContent": {"signature": SIGNATURE}}))
+    return (*events, _event("contentBlockStop", {"contentBlockIndex": index}))
+
+
+def _ending(reply: Reply) -> tuple[Event, ...]:
+    stop = _event("messageStop", {"stopReason": reply.answer.stop_reason})
+    return stop, _event("metadata", _metadata(reply))
+
+
+def _delta_event(index: int, delta: dict[str, Any]) -> Event:
+    return _event("contentBlockDelta", {"contentBlockIndex": index, "delta": delta})
+
+
+def _event(name: str, event: dict[str, Any]) -> Event:
+    return Event(name, msgspec.json.encode(event, order="sorted"))
+
+
+def _frame(event: Event) -> bytes:
+    """The padding member goes to its place among the sorted names."""
+    padded = {**msgspec.json.decode(event.data), "p": padding(event.data)}
+    return encode_event(event.name, msgspec.json.encode(padded, order="sorted"))
+
+
+def _logged(event: Event) -> bytes:
+    return b'{"%b":%b}' % (event.name.encode(), event.data)
+
+
+def _called(passage: Passage, index: int) -> dict[str, str]:
+    return {"toolUseId": f"tooluse_{index:02}{passage.tool[:16]}", "name": passage.tool}
+
+
+def _cite(citation: Citation) -> dict[str, Any]:
+    place = "documentPage" if citation.pages else "documentChar"
+    start, end = (1, 2) if citation.pages else (0, len(citation.text))
+    return {
+        "title": citation.title or "",
+        "sourceContent": [{"text": citation.text}],
+        "location": {place: {"documentIndex": citation.index, "start": start, "end": end}},
+    }
 
 
 CONVERSE = Dialect(
-    read=_read,
+    read=read_question,
     body=_body,
-    body_headers=_body_headers,
+    headers=_headers,
     opening=_opening,
-    chunk=_chunk,
+    start=_start,
+    delta=_delta,
+    stop=_stop,
     ending=_ending,
+    frame=_frame,
+    interruption=bedrock_interruption,
     stream_headers=EVENT_STREAM,
+    logged=_logged,
+    refusal=bedrock_refusal,
 )

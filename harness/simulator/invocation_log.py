@@ -1,0 +1,142 @@
+"""Bedrock's model invocation log, as a file: one JSON record a line, in the documented shape."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from harness.catalog.models import find_model
+from harness.clock import read_origin, utc_from_ns
+from harness.errors import CatalogError, EndpointError
+from harness.simulator.account import ACCOUNT, CALLER_ARN, find_application_profile
+from harness.simulator.dialects import DIALECTS
+from harness.simulator.dialects.base import Reply
+from harness.simulator.faults import Fault
+from harness.simulator.performance import Operation, Performance
+from harness.simulator.streams import all_events
+from harness.simulator.truth import Served
+
+MAX_BODY = 100_000
+"""Bytes of a body inside a record; a longer one is kept beside the log, under `data/`."""
+_FLUSH_AFTER_S = 1.0
+_OPERATIONS = {
+    ("invoke", False): "InvokeModel",
+    ("invoke", True): "InvokeModelWithResponseStream",
+    ("converse", False): "Converse",
+    ("converse", True): "ConverseStream",
+    ("messages", False): "InvokeModel",
+    ("messages", True): "InvokeModelWithResponseStream",
+}
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as the log tells of it."""
+
+    operation: Operation
+    served: Served
+    region: str
+    body: bytes
+
+
+class InvocationLog:
+    """Appends records; they are on the disk within a second, and at `close`. Needs a running loop."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        """Raises EndpointError when the file cannot be written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
+        except OSError as error:
+            raise EndpointError(f"{path}: the invocation log cannot be written: {error.strerror}") from error
+        self._folder = path.parent
+        self._rng = Random(seed)
+        self._origin = read_origin()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._file.close()
+
+    def add_reply(self, call: Call, reply: Reply, performance: Performance) -> None:
+        """A request that gets an answer."""
+        dialect = DIALECTS[call.operation.api]
+        if call.operation.stream:
+            events = all_events(call.operation.api, reply, performance)
+            body = b"[%b]" % b",".join(map(dialect.logged, events))
+        else:
+            body = dialect.body(reply)
+        usage = reply.usage
+        counted = {
+            "inputTokenCount": usage.uncached,
+            "cacheReadInputTokenCount": usage.read,
+            "cacheWriteInputTokenCount": usage.write,
+        }
+        output = {**self._body(call, "output", body), "outputTokenCount": reply.answer.output_tokens}
+        self._add(call, counted, {"output": output}, reply.question.metadata)
+
+    def add_fault(self, call: Call, fault: Fault) -> None:
+        """A request that gets an error."""
+        self._add(call, {}, {"errorCode": fault.code}, None)
+
+    def _add(
+        self, call: Call, counted: dict[str, int], outcome: dict[str, Any], metadata: dict[str, str] | None
+    ) -> None:
+        operation = call.operation
+        record: dict[str, Any] = {
+            "schemaType": "ModelInvocationLog",
+            "schemaVersion": "1.0",
+            "timestamp": self._timestamp(call.served.received_ns),
+            "accountId": ACCOUNT,
+            "identity": {"arn": CALLER_ARN},
+            "region": call.region,
+            "requestId": call.served.request_id,
+            "operation": _OPERATIONS[operation.api, operation.stream],
+            "modelId": operation.model_id,
+            "input": {**self._body(call, "input", call.body), **counted},
+            **outcome,
+        }
+        if served_by := self._draw_region(operation.model_id, call.region):
+            record["inferenceRegion"] = served_by
+        if metadata:
+            record["requestMetadata"] = metadata
+        self._file.write(msgspec.json.encode(record) + b"\n")
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER_S, self._flush)
+
+    def _body(self, call: Call, side: str, body: bytes) -> dict[str, Any]:
+        """`inputBodyJson`, or where the body is kept. One that is no JSON is left out."""
+        told: dict[str, Any] = {f"{side}ContentType": "application/json"}
+        if len(body) > MAX_BODY:
+            name = f"data/{call.served.request_id}_{side}.json"
+            (self._folder / "data").mkdir(exist_ok=True)
+            (self._folder / name).write_bytes(body)
+            return {**told, f"{side}BodyS3Path": f"s3://simulated/{name}"}
+        try:
+            return {**told, f"{side}BodyJson": msgspec.json.decode(body)}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return told
+
+    def _draw_region(self, model_id: str, region: str) -> str | None:
+        """The Region that served through a profile. None: the one that was called."""
+        made = find_application_profile(model_id)
+        routing, _, base_id = (made.copied_from if made else model_id.rpartition("/")[2]).partition(".")
+        try:
+            carried = find_model(base_id).routings.get(routing)
+        except CatalogError:  # a bare id, or one that is no model's
+            return None
+        chosen = self._rng.choice(carried.value) if carried and carried.value else region
+        return chosen if chosen != region else None
+
+    def _timestamp(self, at_ns: int) -> str:
+        at = utc_from_ns(self._origin.utc_ns + at_ns - self._origin.monotonic_ns)
+        return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _flush(self) -> None:
+        self._timer = None
+        self._file.flush()

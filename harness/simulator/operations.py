@@ -1,0 +1,74 @@
+"""Which operation a path names, and of which model."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from harness.simulator.http import HttpRequest
+from harness.simulator.performance import Operation
+
+OPERATIONS = {
+    b"invoke": ("invoke", False),
+    b"invoke-with-response-stream": ("invoke", True),
+    b"converse": ("converse", False),
+    b"converse-stream": ("converse", True),
+}
+"""Last part of the path → api, streamed or not."""
+MESSAGES_PATH = b"/anthropic/v1/messages"
+"""Of the Messages API, on bedrock-mantle and on bedrock-runtime."""
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """What the body of the Messages API says of the operation."""
+
+    model: str = ""
+    stream: bool = False
+
+
+def find_operation(request: HttpRequest) -> Operation | None:
+    """`/model/{modelId}/{operation}` taken apart, the id percent-decoded, or what the body says. None: no such path.
+
+    A raw `:` or `/` in the id (an ARN that was not encoded) is understood too.
+    """
+    path = _path(request)
+    if path == MESSAGES_PATH:
+        named = _read_named(request.body)
+        return Operation(model_id=named.model, api="messages", stream=named.stream)
+    model_id, name = _split(path)
+    if not model_id or name not in OPERATIONS:
+        return None
+    api, stream = OPERATIONS[name]
+    return Operation(model_id=unquote_to_bytes(model_id).decode("utf-8", "replace"), api=api, stream=stream)
+
+
+def count_path(request: HttpRequest) -> Literal["bedrock", "messages"] | None:
+    """Whether tokens are to be counted, and in whose words."""
+    path = _path(request)
+    if request.method != b"POST":
+        return None
+    if path == MESSAGES_PATH + b"/count_tokens":
+        return "messages"
+    model_id, name = _split(path)
+    return "bedrock" if model_id and name == b"count-tokens" else None
+
+
+def _path(request: HttpRequest) -> bytes:
+    return request.target.partition(b"?")[0]
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    """Model id, still encoded, and operation; both empty for a path of another kind."""
+    prefix, _, rest = path.partition(b"/model/")
+    model_id, _, name = rest.rpartition(b"/")
+    return (b"", b"") if prefix else (model_id, name)
+
+
+def _read_named(body: bytes) -> _Named:
+    """What cannot be read is refused later, with the rest of the body."""
+    try:
+        return msgspec.json.decode(body, type=_Named)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Named()

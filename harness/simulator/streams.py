@@ -1,0 +1,61 @@
+"""Lays out a streamed reply: which bytes go out with each content chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import repeat
+
+from harness.simulator.dialects import DIALECTS
+from harness.simulator.dialects.base import Dialect, Event, Reply
+from harness.simulator.faults import INTERRUPTED
+from harness.simulator.http import LAST_CHUNK, encode_chunk
+from harness.simulator.performance import Performance
+
+
+def lay_out(api: str, reply: Reply, performance: Performance) -> list[bytes]:
+    """One piece of the body for each content chunk, at least one, and the ending.
+
+    What has to go before a chunk (the opening, the start of a passage) goes out together with it. A stream that is
+    interrupted has the first half of the chunks, and an error for an ending.
+    """
+    dialect = DIALECTS[api]
+    pieces: list[bytes] = []
+    before = _join(dialect, dialect.opening(reply))
+    for index, (passage, texts) in enumerate(zip(performance.answer.passages, performance.texts, strict=True)):
+        before += _join(dialect, dialect.start(passage, index))
+        first = len(pieces)
+        pieces += map(_encode_delta, repeat(api), repeat(passage.kind), repeat(index), texts)
+        if texts:
+            pieces[first] = encode_chunk(before) + pieces[first]
+            before = b""
+        before += _join(dialect, dialect.stop(passage, index))
+    if not pieces:
+        pieces.append(encode_chunk(before))
+        before = b""
+    if performance.interrupted:
+        half = (len(pieces) + 1) // 2
+        return [*pieces[:half], encode_chunk(dialect.interruption(INTERRUPTED)) + LAST_CHUNK]
+    pieces.append(encode_chunk(before + _join(dialect, dialect.ending(reply))) + LAST_CHUNK)
+    return pieces
+
+
+def all_events(api: str, reply: Reply, performance: Performance) -> Iterator[Event]:
+    """Every event of the stream, in order."""
+    dialect = DIALECTS[api]
+    yield from dialect.opening(reply)
+    for index, (passage, texts) in enumerate(zip(performance.answer.passages, performance.texts, strict=True)):
+        yield from dialect.start(passage, index)
+        yield from (dialect.delta(passage.kind, index, text) for text in texts)
+        yield from dialect.stop(passage, index)
+    yield from dialect.ending(reply)
+
+
+def _join(dialect: Dialect, events: Iterable[Event]) -> bytes:
+    return b"".join(map(dialect.frame, events))
+
+
+@lru_cache(maxsize=8192)
+def _encode_delta(api: str, kind: str, index: int, text: str) -> bytes:
+    dialect = DIALECTS[api]
+    return encode_chunk(dialect.frame(dialect.delta(kind, index, text)))
