@@ -73,3 +73,16 @@ async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch,
     client = make_client(name, Connection(region=f"ap-{profile or 'none'}-1"))
     with pytest.raises(EndpointError, match=profile or "credentials"):
         await client.__aenter__()
+
+
+@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monkeypatch, name):
+    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    async with make_client(name, Connection(region="eu-west-1")) as client:
+        sdk = client._sdk
+        url = str(sdk.meta.endpoint_url if name == "aioboto3" else sdk.base_url)
+    assert "https://bedrock-runtime.eu-west-1.amazonaws.com" == url.rstrip("/")
