@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
 from harness import __version__
-from harness.errors import HarnessError
+from harness.cli.output import outlive_readers
+from harness.errors import HarnessError, RunInvalid
 
 COMMANDS = {
     "run": "harness.cli.run:run",
@@ -49,6 +51,7 @@ def main() -> None:
     """Run the command line and end the process with the design's exit codes."""
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
+    outlive_readers()
     try:
         make_app()(args=arguments, prog_name="harness")
     except HarnessError as error:
@@ -57,13 +60,17 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    except OSError as error:
+        if debug:
+            raise
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", RunInvalid.exit_code)
     except Exception as error:
         if debug:
             raise
-        _fail(f"internal error, a bug in harness: {type(error).__name__}: {error} (--debug shows where)", 4)
+        _fail(
+            f"internal error, a bug in harness: {type(error).__name__}: {error} (--debug shows where)",
+            RunInvalid.exit_code,
+        )
 
 
 def _fail(message: str, exit_code: int) -> None:
@@ -71,11 +78,18 @@ def _fail(message: str, exit_code: int) -> None:
     raise SystemExit(exit_code)
 
 
-def _root(version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True)) -> None:
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
     """Evaluate and load-test Claude on Amazon Bedrock: many models and endpoints at once, with error bars.
 
     Start here: harness run suites/quickstart.yaml
     """
-    if version:
-        print(__version__)
-        raise typer.Exit

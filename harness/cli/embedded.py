@@ -35,8 +35,11 @@ async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            async with asyncio.timeout(READY_WITHIN_S):
-                line = await child.stdout.readline()
+            try:
+                async with asyncio.timeout(READY_WITHIN_S):
+                    line = await child.stdout.readline()
+            except TimeoutError:
+                line = b""
             if not line:
                 raise EndpointError("the embedded Bedrock did not start; run `harness simulate` to see why")
             yield json.loads(line)["url"]

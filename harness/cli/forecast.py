@@ -34,11 +34,17 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
             _at_most(each.cost_usd_at_most),
         )
     Console().print(table)
-    budget = "" if suite.budget_usd is None else f" (budget ${suite.budget_usd:g})"
+    budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
     print(
         f"{suite.name}: {found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
+
+
+def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
+    if cost_usd is not None and cost_usd > budget_usd:
+        return f"may end early: the budget is ${budget_usd:g}"
+    return f"budget ${budget_usd:g}"
 
 
 def _at_most(cost_usd: float | None) -> str:

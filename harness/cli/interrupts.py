@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.load.runner import Stop
+from harness.load.stop import INTERRUPTED, Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,7 +29,7 @@ class Interrupts:
         def take() -> None:
             self.count += 1
             if self.count == 1:
-                self._stop.ask("it was interrupted")
+                self._stop.ask(INTERRUPTED)
                 print("\ninterrupted: finishing what is in flight; once more stops at once", file=sys.stderr)
             else:
                 task.cancel()

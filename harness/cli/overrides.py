@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.endpoints import client_names, supports
+from harness.endpoints.address import make_connection
 from harness.errors import HarnessError
 from harness.suite.digest import digest_suite
 from harness.suite.loader import load_suite
@@ -49,6 +50,7 @@ def client_mistakes(suite: Suite) -> Iterable[Mistake]:
 
 def load_for_run(path: Path, overrides: Overrides) -> Suite:
     """The suite with the options applied; its digest is that of what will run. HarnessError: a target it has not."""
+    _check(overrides)
     suite = load_checked(path)
     load: Load = suite.load
     if overrides.repeats is not None:
@@ -62,6 +64,14 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
     if overrides.targets:
         suite = _only_targets(suite, overrides.targets)
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
+
+
+def _check(overrides: Overrides) -> None:
+    """What an option says is held to the same rules as what a file says."""
+    if overrides.endpoint is not None and overrides.endpoint != "simulator":
+        make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
+    if overrides.budget_usd is not None and not overrides.budget_usd > 0:
+        raise HarnessError(f"--budget {overrides.budget_usd:g}: must be more than 0; leave it out for no budget")
 
 
 def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:

@@ -20,7 +20,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.")] = 1,
     repeats: Annotated[int | None, typer.Option(min=1, help="Overrides the suite's.", show_default=False)] = None,
     budget: Annotated[
-        float | None, typer.Option(metavar="USD", min=0.0, help="Overrides the suite's.", show_default=False)
+        float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would do and cost; send nothing.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -14,15 +14,16 @@ import uvloop
 from harness.cli.embedded import embedded_bedrock
 from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
-from harness.endpoints.address import is_loopback
+from harness.endpoints.address import forget_aws, is_loopback
+from harness.errors import HarnessError, RunInvalid
 from harness.load.plan import count_requests
 from harness.load.progress import Progress
-from harness.load.runner import Stop
 from harness.load.session import Job, open_lanes, run_load, start_progress
+from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
 from harness.store.finding import Finding
 from harness.store.journal import Journal
-from harness.store.manifest import Manifest, new_manifest
+from harness.store.manifest import Manifest, State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.freeze import freeze_suite
 from harness.suite.schema import Suite
@@ -39,6 +40,8 @@ class Sent(msgspec.Struct, frozen=True):
 
 def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
     """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
+    if suite.endpoint == "simulator" or is_loopback(suite.endpoint):
+        forget_aws()
     for warning in suite.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not quiet:
@@ -56,25 +59,50 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
     """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
     progress, stop = start_progress(suite, seed=seed), Stop()
     interrupts = Interrupts(stop)
-    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url) as lanes:
+    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url, stop) as lanes:
         manifest = _manifest(suite, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        try:
-            with interrupts.watched():
+        with _failures_told(folder), interrupts.watched():
+            try:
                 async with Journal(folder.journal_path()) as journal, _shown(progress, suite, quiet=quiet):
                     lag = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
-        except asyncio.CancelledError:
-            if interrupts.count < 2:
-                raise
-            print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
-            return None
-    folder.finalise(
-        "complete" if stop.why is None else "interrupted",
-        findings=[] if stop.why is None else [Finding(what=f"the run ended early: {stop.why}", remedy="run it again")],
-        loop_lag=msgspec.structs.asdict(lag),
-    )
+            except asyncio.CancelledError:
+                if interrupts.count < 2:
+                    raise
+                _write_state(folder, "interrupted")
+                print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
+                return None
+    with _failures_told(folder):
+        folder.finalise(
+            "complete" if stop.reason is None else "interrupted",
+            findings=[] if stop.reason is None else [_ended_early(stop.reason)],
+            loop_lag=msgspec.structs.asdict(lag),
+        )
     return Sent(folder, interrupts.count > 0)
+
+
+@contextmanager
+def _failures_told(folder: RunFolder) -> Iterator[None]:
+    """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
+    try:
+        yield
+    except Exception as error:
+        _write_state(folder, "failed")
+        if isinstance(error, HarnessError):
+            raise RunInvalid(
+                f"{error}\nthe run failed; `harness report {folder.path}` reports on what there is"
+            ) from error
+        raise
+
+
+def _write_state(folder: RunFolder, state: State) -> None:
+    with suppress(HarnessError):  # a full disk must not hide what went wrong
+        folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
+
+
+def _ended_early(reason: Reason) -> Finding:
+    return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)
 
 
 @asynccontextmanager

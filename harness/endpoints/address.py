@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 from urllib.parse import urlsplit
 
 from harness.endpoints.base import Connection
@@ -10,14 +12,39 @@ from harness.errors import EndpointError
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine's loopback, by name or number. No name is looked up."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
+    """Whether the URL's host is this machine's loopback, in any spelling of it. No name is looked up."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
+        return _is_short_loopback(host)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_short_loopback(host: str) -> bool:
+    """`127.1`, `2130706433`, `0x7f000001`: what the C library reads as an IPv4 address."""
+    try:
+        address = ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
         return False
+    return address.is_loopback or address.is_unspecified
+
+
+def forget_aws() -> None:
+    """Take everything of AWS's out of this process's environment: what goes to loopback must not depend on it.
+
+    A profile that does not exist or a broken configuration file would stop the SDKs even where every key is made up.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeout_s: float) -> Connection:
@@ -38,7 +65,8 @@ def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeo
 def _checked(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        written = endpoint.startswith(("http://", "https://")) and not any(c.isspace() for c in endpoint)
+        usable = written and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable:

@@ -105,6 +105,7 @@ def _open_sdk(connection: Connection) -> Any:
         "max_pool_connections": connection.pool_size,
         "connector_args": {"keepalive_timeout": KEEP_ALIVE_S},
         "http_session_cls": TapedSession,
+        "ignore_configured_endpoint_urls": True,  # `aws` is AWS, whatever AWS_ENDPOINT_URL says
     }
     account: dict[str, str | None] = {"profile_name": connection.profile}
     if connection.made_up_credentials:

@@ -19,6 +19,8 @@ _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _STRING = 7
 _FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+SHORT_HEADERS = 256
+"""Bytes; the few kinds of headers that a stream repeats are shorter, and are decoded once."""
 MAX_FRAME = 24 * 1024 * 1024
 """Bytes; what botocore accepts too. A larger length is garbage, not a frame."""
 
@@ -100,7 +102,8 @@ class FrameDecoder:
             del self._buffer[:total]
             if crc32(frame[:-4]) != _U32.unpack_from(frame, total - 4)[0]:
                 raise FrameError("message checksum does not match")
-            yield Frame(_decode_headers(frame[12 : 12 + headers_len]), frame[12 + headers_len : -4])
+            decode = _recall_headers if headers_len <= SHORT_HEADERS else _decode_headers
+            yield Frame(decode(frame[12 : 12 + headers_len]), frame[12 + headers_len : -4])
 
 
 def _decode_headers(block: bytes) -> dict[str, str]:
@@ -126,3 +129,6 @@ def _decode_headers(block: bytes) -> dict[str, str]:
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise FrameError(f"headers cannot be read: {error}") from error
     return headers
+
+
+_recall_headers = lru_cache(maxsize=256)(_decode_headers)

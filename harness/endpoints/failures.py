@@ -192,7 +192,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _read_said(body: bytes) -> _Said:
     try:
         return msgspec.json.decode(body, type=_Said)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Said()
 
 

@@ -110,7 +110,10 @@ def _find_failure(request: WireRequest, tape: Tape, content: Content, error: Bas
             return raised
     elif raised is not None:
         raised = msgspec.structs.replace(raised, kind="internal")
-    return _read_body(request, tape, content) or raised or _require_end(request, content)
+    failure = _read_body(request, tape, content)
+    if failure is None and content.complete and raised is not None and raised.kind == "stream_truncated":
+        return None  # the connection broke behind a whole answer
+    return failure or raised or _require_end(request, content)
 
 
 def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | None:
@@ -122,7 +125,7 @@ def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | 
         dialect.read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
     except StreamFailure as failure:
         return from_code(failure.code, failure.message)
-    except (FrameError, msgspec.DecodeError, RecursionError) as error:
+    except (FrameError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
     return None
 

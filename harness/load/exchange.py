@@ -16,6 +16,7 @@ from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
 from harness.load.plan import Planned
 from harness.load.progress import Progress
+from harness.load.stop import Stop
 from harness.store.attempt import Attempt
 from harness.suite.schema import Prompt, Retries, Timeouts
 
@@ -46,6 +47,7 @@ class Exchange:
         rng: Random,
         record: Callable[[Attempt], None],
         progress: Progress,
+        stop: Stop,
     ) -> None:
         self._run_id = run_id
         self._origin_ns = origin_ns
@@ -57,10 +59,11 @@ class Exchange:
         self._rng = rng
         self._record = record
         self._progress = progress
+        self._stop = stop
         self._built: dict[tuple[str, str], WireRequest] = {}
 
     async def perform(self, planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
-        """Send one request; try again while the suite's `retries` allow it.
+        """Send one request; try again while the suite's `retries` allow it. Sends nothing more once a stop was asked.
 
         `due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or has failed.
         """
@@ -69,7 +72,7 @@ class Exchange:
         try:
             for try_no in range(1, self._retries.max_attempts + 1):
                 kind = await self._attempt(planned, try_no, due_ns, on_wire)
-                if kind not in self._retries.on or try_no == self._retries.max_attempts:
+                if kind not in self._retries.on or try_no == self._retries.max_attempts or self._stop.asked:
                     break
                 due_ns = self._clock.now_ns() + self._backoff_ns(try_no)
                 await self._clock.sleep_until(due_ns)
@@ -89,14 +92,16 @@ class Exchange:
         return self._built[key]
 
     async def _attempt(self, planned: Planned, try_no: int, due_ns: int, on_wire: asyncio.Event | None) -> str | None:
-        """One HTTP exchange under its deadlines, recorded. Returns the error kind, None when it went well."""
+        """One HTTP exchange under its deadlines, recorded. The error kind; None: it went well, or was not sent."""
         lane, tape = self._lanes[planned.target], Tape(on_wire.set if on_wire is not None else None)
         error: BaseException | None = None
         reason: ErrorKind | None = None
         request = self._request(planned)
+        async with lane.cap:
+            if self._stop.asked:
+                return None
         try:
-            async with lane.cap:
-                reason, error = await self._send(lane.client, request, tape)
+            reason, error = await self._send(lane.client, request, tape)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

@@ -31,11 +31,16 @@ class LagMonitor:
         self._started_ns, self._started_cpu_ns = now_ns(), cpu_ns()
 
     async def run(self) -> None:
-        """Sample until cancelled: the lag of a wake-up is its time − the time asked for."""
+        """Sample until cancelled: the lag of a wake-up is its time − the time asked for.
+
+        A long stall keeps the samples away that would have seen it, so they are filled in: one for each period that it
+        lasted, as late as that sample would have been (the correction of HdrHistogram for coordinated omission).
+        """
         while True:
             asked_ns = now_ns() + PERIOD_NS
             await asyncio.sleep(PERIOD_NS / 1e9)
-            self._late.append(max(0, now_ns() - asked_ns))
+            late_ns = max(0, now_ns() - asked_ns)
+            self._late.extend(range(late_ns, -1, -PERIOD_NS))
 
     def result(self) -> LoopLag:
         """Quantiles by nearest rank. All zero before the first sample."""

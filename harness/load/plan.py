@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from random import Random
 
 import msgspec
 
 from harness.load.arrivals import make_arrival
-from harness.suite.schema import Prompt, Suite
+from harness.suite.schema import Load, Prompt, Suite
 
 WARMUP = "warmup"
 MEASURE = "measure"
@@ -42,7 +42,7 @@ def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
     Without end for a closed load that only a duration bounds; the runner stops handing out when the time is over.
     """
     order, mixing = Random(f"{seed}/order"), Random(f"{seed}/targets")
-    offsets = make_arrival(suite.load).offsets(Random(f"{seed}/arrivals"))
+    offsets = _offsets(suite.load, seed=seed)
     names = [target.name for target in suite.targets]
     measured_from: float | None = None
     for index, ((phase, prompt, repeat), offset_s) in enumerate(zip(_cases(suite, order), offsets, strict=False)):
@@ -87,9 +87,23 @@ def planned_repeats(suite: Suite) -> int | None:
 
 def count_requests(suite: Suite, *, seed: int) -> dict[str, int] | None:
     """Requests of the plan by phase; None where only the answers decide how many fit into the duration."""
-    if planned_repeats(suite) is None and suite.load.arrival == "closed":
+    load, repeats = suite.load, planned_repeats(suite)
+    rounds = None if repeats is None else repeats * len(suite.prompts)
+    if load.duration_s is not None and load.arrival != "closed":
+        fitting = _rounds_within(load, load.duration_s, seed=seed)
+        rounds = fitting if rounds is None else min(rounds, fitting)
+    if rounds is None:
         return None
-    counts = {WARMUP: 0, MEASURE: 0}
-    for each in make_plan(suite, seed=seed):
-        counts[each.phase] += len(each.requests)
-    return counts
+    return {WARMUP: load.warmup * len(suite.targets), MEASURE: rounds * len(suite.targets)}
+
+
+def _rounds_within(load: Load, duration_s: float, *, seed: int) -> int:
+    """Measured rounds of an open arrival process that are due before the duration is over."""
+    offsets = islice(_offsets(load, seed=seed), load.warmup, None)
+    first_s = next(offsets)
+    assert first_s is not None, "open arrivals have due times"
+    return 1 + sum(1 for _ in takewhile(lambda at_s: at_s is not None and at_s - first_s < duration_s, offsets))
+
+
+def _offsets(load: Load, *, seed: int) -> Iterator[float | None]:
+    return make_arrival(load).offsets(Random(f"{seed}/arrivals"))

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING
 
+from harness.load.stop import Stop
 from harness.suite.schema import Quota
 
+if TYPE_CHECKING:
+    from asyncio_throttle.throttler import Throttler
 
-def make_cap(quota: Quota) -> AbstractAsyncContextManager[object]:
-    """Enter it before each attempt; it waits until the cap allows one. Waiting shows as queue delay.
 
-    The cap is held over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance
-    is not spent in one burst.
+class Cap:
+    """Enter it before each attempt: first come, first served. Waiting shows as queue delay; a stop ends it."""
+
+    def __init__(self, throttler: Throttler, stop: Stop) -> None:
+        self.throttler = throttler
+        self._stop = stop
+        self._head = asyncio.Lock()  # the throttler polls, so that only the head of the queue may ask it
+
+    async def __aenter__(self) -> None:
+        async with self._head:
+            if self._stop.asked:
+                return
+            acquiring = asyncio.ensure_future(self.throttler.acquire())  # type: ignore[no-untyped-call]
+            stopping = asyncio.ensure_future(self._stop.wait())
+            try:
+                await asyncio.wait((acquiring, stopping), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                acquiring.cancel()
+                stopping.cancel()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        return None
+
+
+def make_cap(quota: Quota, stop: Stop) -> AbstractAsyncContextManager[object]:
+    """The cap of one target.
+
+    It is held over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance is not
+    spent in one burst.
     """
     cap = quota.requests_per_minute
     if cap is None:
@@ -19,5 +49,4 @@ def make_cap(quota: Quota) -> AbstractAsyncContextManager[object]:
     from asyncio_throttle.throttler import Throttler
 
     together = max(1, int(cap / 60))
-    throttler: AbstractAsyncContextManager[object] = Throttler(rate_limit=together, period=together * 60 / cap)
-    return throttler
+    return Cap(Throttler(rate_limit=together, period=together * 60 / cap), stop)

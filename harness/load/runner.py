@@ -12,6 +12,7 @@ import msgspec
 from harness.clock import Clock
 from harness.load.exchange import Exchange
 from harness.load.plan import Round
+from harness.load.stop import Stop
 from harness.suite.schema import Load
 
 SLOT_APART_NS = 100_000_000
@@ -21,26 +22,6 @@ SPREAD_NS = 1_000_000_000
 HANDOVER_S = 0.05
 """A slot hands its requests over one after the other: the next is due once the one before is on the wire, or this much
 later. So no target is charged with what it costs to send to the others."""
-
-
-class Stop:
-    """Asked to hand out nothing more; what is in flight is finished. `why` is for the manifest."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.why: str | None = None
-
-    def ask(self, why: str) -> None:
-        if self.why is None:
-            self.why = why
-        self._event.set()
-
-    @property
-    def asked(self) -> bool:
-        return self._event.is_set()
-
-    async def wait(self) -> None:
-        await self._event.wait()
 
 
 async def run_plan(

@@ -20,7 +20,8 @@ from harness.load.lag import LagMonitor, LoopLag
 from harness.load.plan import count_requests, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_cap
-from harness.load.runner import Stop, run_plan
+from harness.load.runner import run_plan
+from harness.load.stop import Reason, Stop
 from harness.store.attempt import Attempt
 from harness.suite.schema import Suite
 
@@ -46,7 +47,7 @@ def start_progress(suite: Suite, *, seed: int) -> Progress:
 
 
 @asynccontextmanager
-async def open_lanes(suite: Suite, url: str) -> AsyncIterator[dict[str, Lane]]:
+async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[str, Lane]]:
     """Clients that are warm and the rest of what it takes to send, by target. `url`: `aws` or an endpoint's URL.
 
     One client for each (client, Region), with a pool as wide as what can be in flight through it. EndpointError: no
@@ -68,7 +69,7 @@ async def open_lanes(suite: Suite, url: str) -> AsyncIterator[dict[str, Lane]]:
                 target=target,
                 client=clients[target.client, target.region],
                 price=price_for(target.base_model, target.routing),
-                cap=make_cap(suite.quota),
+                cap=make_cap(suite.quota, stop),
             )
             for target in suite.targets
         }
@@ -90,6 +91,7 @@ async def run_load(
         rng=Random(f"{job.seed}/backoff"),
         record=_held_to_budget(record, suite.budget_usd, progress, stop),
         progress=progress,
+        stop=stop,
     )
     gc.collect()
     gc.freeze()  # what lives through the load is not walked again by every collection
@@ -114,13 +116,13 @@ async def run_load(
 def _held_to_budget(
     record: Callable[[Attempt], None], budget_usd: float | None, progress: Progress, stop: Stop
 ) -> Callable[[Attempt], None]:
-    """Record, and hand out nothing more once the attempts have cost the budget."""
+    """Record, and send nothing more once the attempts have cost the budget; what is on the wire costs on top."""
     if budget_usd is None:
         return record
 
     def record_and_check(attempt: Attempt) -> None:
         record(attempt)
         if progress.cost_usd >= budget_usd:
-            stop.ask(f"the budget of ${budget_usd:g} is spent")
+            stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
 
     return record_and_check

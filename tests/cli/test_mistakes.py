@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import __version__
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
 
@@ -66,6 +69,11 @@ ON_THE_LINE = {
     ),
     "an endpoint without encryption": (["run", "tiny.yaml", "--endpoint", "http://example.com"], "use https://"),
     "a target that the suite has not": (["run", "tiny.yaml", "--target", "whol"], "did you mean 'whole'?"),
+    "an endpoint that is no URL, for a dry run": (
+        ["run", "tiny.yaml", "--endpoint", "awss", "--dry-run"],
+        "write for example http://127.0.0.1:9000",
+    ),
+    "a budget of nothing": (["run", "tiny.yaml", "--budget", "0"], "must be more than 0"),
     "repeats below one": (["run", "tiny.yaml", "--repeats", "0"], "--repeats"),
     "an unknown option": (["run", "tiny.yaml", "--repeat", "2"], "--repeats"),
     "an unknown command": (["rnu"], "No such command 'rnu'"),
@@ -94,3 +102,23 @@ def test_without_credentials_a_run_against_aws_says_so_and_sends_nothing(
     assert "credentials" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_version_is_told(harness: Any) -> None:
+    done = harness("--version")
+    assert (0, f"{__version__}\n") == (done.returncode, done.stdout)
+
+
+def test_a_reader_that_leaves_early_changes_nothing(tmp_path: Path) -> None:
+    script = f"{{ {sys.executable} -m harness models; echo $? > code; }} | head -1"
+    subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert "0" == (tmp_path / "code").read_text().strip()
+
+
+def test_a_profile_that_does_not_exist_is_no_matter_to_the_simulator(
+    harness: Any, suite: Path, bedrock: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").write_text("[profile")
+    broken = {"AWS_PROFILE": "nosuch", "AWS_CONFIG_FILE": str(tmp_path / "broken")}
+    done = harness("run", suite, "--endpoint", bedrock.url, "--repeats", "1", **broken)
+    assert 0 == done.returncode, done.stderr

@@ -16,10 +16,16 @@ def connect(endpoint: str) -> object:
         ("http://[::1]:80", True),
         ("http://localhost:9000", True),
         ("https://LOCALHOST", True),
+        ("https://localhost.", True),
+        ("https://a.localhost", True),
+        ("https://127.1", True),
+        ("http://2130706433", True),
+        ("https://0x7f000001", True),
+        ("https://0.0.0.0", True),
+        ("https://[::ffff:127.0.0.1]", True),
         ("http://127.0.0.1.example.com", False),
         ("http://localhost.example.com", False),
         ("http://10.0.0.1", False),
-        ("http://2130706433", False),
         ("https://bedrock-runtime.us-east-1.amazonaws.com", False),
     ],
 )
@@ -41,7 +47,17 @@ def test_any_other_endpoint_is_aws_with_the_normal_credentials(endpoint: str) ->
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["", "AWS", "127.0.0.1:9000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999"]
+    "endpoint",
+    [
+        "",
+        "AWS",
+        "127.0.0.1:9000",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://127.0.0.1:99999",
+        "HTTP://127.0.0.1:9",
+        "http://127.0.0.1:9/ x",
+    ],
 )
 def test_what_is_no_url_is_refused_with_an_example(endpoint: str) -> None:
     with pytest.raises(EndpointError, match=r"write for example http://127\.0\.0\.1:9000"):

@@ -267,3 +267,16 @@ async def test_no_secret_comes_out_of_an_exchange_not_even_from_a_server_that_re
     assert reply.error_kind == "access_denied"
     told = [reply, connection, client, request, tape, from_exception(raised.value), caplog.text]
     assert not re.search("CANARY-(?!id)", "".join(map(repr, told)))
+
+
+@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monkeypatch, name):
+    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    async with make_client(name, Connection(region="eu-west-1")) as client:
+        sdk = client._sdk
+        url = str(sdk.meta.endpoint_url if name == "aioboto3" else sdk.base_url)
+    assert "https://bedrock-runtime.eu-west-1.amazonaws.com" == url.rstrip("/")

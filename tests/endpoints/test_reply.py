@@ -201,3 +201,37 @@ def test_no_bytes_can_make_reading_fail(data, status):
         reply = read_tape(request, _tape(data, status=status))
         assert reply.error_kind in ERROR_KINDS
         assert msgspec.json.encode(reply)
+
+
+HOSTILE_BODIES = [
+    b'{"message":"caf\xe9"}',
+    b"[" * 5000,
+    b'{"content":[{"text":"\xff"}]}',
+    b'{"output":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}",
+]
+
+
+@pytest.mark.parametrize("request_", [INVOKE, CONVERSE, WHOLE], ids=["invoke", "converse", "whole"])
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("body", HOSTILE_BODIES, ids=["latin-1", "deep list", "bad text", "deep object"])
+def test_no_body_is_so_broken_that_it_cannot_be_recorded(request_, status, body):
+    framed = encode_event("contentBlockDelta", body) if request_.stream and status == 200 else body
+    assert not read_tape(request_, _tape(framed, status=status)).ok
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4), st.sampled_from([200, 400, 503]))
+def test_any_bytes_at_all_are_read_without_an_exception(pieces, status):
+    for request_ in (INVOKE, CONVERSE, WHOLE):
+        read_tape(request_, _tape(*pieces, status=status))
+
+
+@given(st.binary(max_size=300))
+def test_any_payload_in_a_good_frame_is_read_without_an_exception(payload):
+    for request_ in (INVOKE, CONVERSE):
+        for event in ("chunk", "messageStart", "contentBlockDelta", "metadata"):
+            read_tape(request_, _tape(encode_event(event, payload)))
+
+
+def test_a_connection_that_breaks_behind_a_whole_answer_takes_nothing_from_it():
+    reply = read_tape(INVOKE, _tape(START, _text("hi"), STOP), error=ClientError("reset"))
+    assert (True, "hi") == (reply.ok, reply.text)

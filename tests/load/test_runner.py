@@ -16,7 +16,8 @@ from harness.load.exchange import Exchange, Lane
 from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_cap
-from harness.load.runner import Stop, run_plan
+from harness.load.runner import run_plan
+from harness.load.stop import INTERRUPTED, Stop
 from harness.store.attempt import Attempt
 from harness.suite.schema import Load, Quota, Retries, Suite, Timeouts
 
@@ -80,7 +81,7 @@ class Run:
 
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
         suite, self.stop = self.suite, Stop()
-        cap = nullcontext() if self.quota is None else make_cap(self.quota)
+        cap = nullcontext() if self.quota is None else make_cap(self.quota, self.stop)
         exchange = Exchange(
             run_id="r",
             origin_ns=self.clock.now_ns(),
@@ -92,6 +93,7 @@ class Run:
             rng=Random(1),
             record=self.attempts.append,
             progress=Progress(planned=None, tallies={target.name: Tally() for target in suite.targets}),
+            stop=self.stop,
         )
         sending = run_plan(
             lambda: make_plan(suite, seed=1),
@@ -102,7 +104,7 @@ class Run:
             stop=self.stop,
         )
         if stop_after_s is not None:
-            asyncio.get_running_loop().call_later(stop_after_s, self.stop.ask, "test")
+            asyncio.get_running_loop().call_later(stop_after_s, self.stop.ask, INTERRUPTED)
         try:
             async with asyncio.timeout(cancel_after_s):
                 await sending
@@ -238,3 +240,21 @@ def test_cancelling_records_what_was_in_flight_as_cancelled(make_suite: Any, run
     assert {None: 3, "cancelled": 3} == {
         kind: sum(one.error_kind == kind for one in run.attempts) for kind in (None, "cancelled")
     }
+
+
+def test_stopping_sends_nothing_of_what_waits_for_the_cap(
+    make_suite: Any, run_virtual: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncio_throttle.throttler.time.monotonic", lambda: clock.now_ns() / 1e9)
+    suite = make_suite(Load(arrival="constant", rate_per_s=10.0), prompts=100)
+    run = Run(suite, [Answer(after_s=0.1)], clock, quota=Quota(requests_per_minute=60))
+    run_virtual(run(stop_after_s=5.5))
+    assert 6 == len(run.attempts)
+    assert all(one.ok for one in run.attempts)
+
+
+def test_stopping_ends_the_retries(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=20))
+    run = Run(suite, [Answer(10.0, 429)], clock)
+    run_virtual(run(stop_after_s=5.0))
+    assert 1 == len(run.attempts)
