@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from harness.analysis.stats import lies_below
 from harness.analysis.summary import Interval, RoutingPair, TargetSummary
-from harness.catalog.prices import price_for
+from harness.catalog.prices import PriceOverride, price_for
 from harness.catalog.target import Target
 
 GLOBAL = "global"
 
 
-def pair_routings(targets: Sequence[Target], summaries: Mapping[str, TargetSummary]) -> list[RoutingPair]:
+def pair_routings(
+    targets: Sequence[Target], summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride] = ()
+) -> list[RoutingPair]:
     """Each regional target beside the global one that is otherwise its equal, in the suite's order.
 
     `summaries` by target's name; a target without one is left out.
@@ -20,7 +22,7 @@ def pair_routings(targets: Sequence[Target], summaries: Mapping[str, TargetSumma
     measured = [target for target in targets if target.name in summaries]
     worldwide = {_but_for_routing(target): target for target in measured if target.routing == GLOBAL}
     return [
-        _pair(worldwide[_but_for_routing(target)], target, summaries)
+        _pair(worldwide[_but_for_routing(target)], target, summaries, prices)
         for target in measured
         if target.routing != GLOBAL and _but_for_routing(target) in worldwide
     ]
@@ -31,23 +33,25 @@ def _but_for_routing(target: Target) -> tuple[object, ...]:
     return (target.base_model, target.api, target.client, target.stream, repr(target.options))
 
 
-def _pair(worldwide: Target, regional: Target, summaries: Mapping[str, TargetSummary]) -> RoutingPair:
+def _pair(
+    worldwide: Target, regional: Target, summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride]
+) -> RoutingPair:
     ours, theirs = summaries[regional.name], summaries[worldwide.name]
     return RoutingPair(
         model=regional.model,
         routing=regional.routing,
         worldwide=worldwide.name,
         regional=regional.name,
-        price_premium=_premium(worldwide, regional),
+        price_premium=_premium(worldwide, regional, prices),
         ttft_p50_apart=_apart(*(t.ttft_s.p50 if t.ttft_s else None for t in (ours, theirs))),
         e2e_p95_apart=_apart(*(t.e2e_s.p95 if t.e2e_s else None for t in (ours, theirs))),
         success_rate_apart=_apart(ours.success_rate, theirs.success_rate),
     )
 
 
-def _premium(worldwide: Target, regional: Target) -> float | None:
+def _premium(worldwide: Target, regional: Target, prices: Sequence[PriceOverride]) -> float | None:
     """Regional list price of an input token / the global one − 1."""
-    dear, cheap = (price_for(target.base_model, target.routing) for target in (regional, worldwide))
+    dear, cheap = (price_for(target.base_model, target.routing, prices) for target in (regional, worldwide))
     return None if dear is None or cheap is None else round(dear.input / cheap.input - 1, 6)
 
 

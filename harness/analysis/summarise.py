@@ -45,7 +45,7 @@ def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
         arrival=suite.load.arrival,
         targets=targets,
         winners=find_winners(targets, data.columns),
-        routings=pair_routings(suite.targets, {each.target: each for each in targets}),
+        routings=pair_routings(suite.targets, {each.target: each for each in targets}, suite.prices),
         findings=check_validity(manifest, suite, data),
         total_cost_usd=sum(known_costs) if known_costs else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -158,6 +159,7 @@ class _Listed(msgspec.Struct):
     model_lifecycle_status: str = "ACTIVE"
     runtime_supported: bool = False
     mantle_supported_regions: list[str] = []
+    mantle_apis: list[str] = []
 
 
 class _Changed(msgspec.Struct):
@@ -170,17 +172,36 @@ def read_package() -> dict[str, Facts]:
     The date of a fact is the day on which the model's entry last changed. The package is not imported: its two JSON
     files are all that is read.
     """
-    from importlib.metadata import distribution
-
     package = distribution("bedrock-models")
-    listed = _read_json(package.locate_file("bedrock_models/bedrock_models.json"), dict[str, _Listed])
-    changed = _read_json(package.locate_file("bedrock_models/bedrock_models_metadata.json"), dict[str, _Changed])
+    listed, changed = _read_listed(package)
     source = f"bedrock-models {package.version}"
     return {
         base_id: _facts_of_entry(entry, source, changed[base_id].last_changed)
         for base_id, entry in listed.items()
         if entry.runtime_supported and is_claude(base_id)
     }
+
+
+@cache
+def read_mantle() -> dict[str, Fact[tuple[str, ...]]]:
+    """Model id on bedrock-mantle → the Regions in which it speaks the Messages API there, by the same package."""
+    package = distribution("bedrock-models")
+    listed, changed = _read_listed(package)
+    return {
+        own_id: Fact(
+            value=tuple(sorted(entry.mantle_supported_regions)),
+            source=f"bedrock-models {package.version}",
+            as_of=changed[own_id].last_changed,
+        )
+        for own_id, entry in listed.items()
+        if is_claude(own_id) and entry.mantle_supported_regions and "messages" in entry.mantle_apis
+    }
+
+
+def _read_listed(package: Distribution) -> tuple[dict[str, _Listed], dict[str, _Changed]]:
+    listed = _read_json(package.locate_file("bedrock_models/bedrock_models.json"), dict[str, _Listed])
+    changed = _read_json(package.locate_file("bedrock_models/bedrock_models_metadata.json"), dict[str, _Changed])
+    return listed, changed
 
 
 def _read_json(path: object, kind: type[T]) -> T:

@@ -12,8 +12,9 @@ from msgspec import structs
 
 from harness.catalog.limits import long_context_warning
 from harness.catalog.live import ApplicationProfile
+from harness.catalog.mantle import check_mantle_routing, choose_mantle_region, mantle_id, mantle_warning
 from harness.catalog.models import Model, find_model, lifecycle_warning
-from harness.catalog.names import APPLICATION, Reference, model_id, read_reference
+from harness.catalog.names import APPLICATION, IN_REGION, Reference, model_id, read_reference
 from harness.catalog.regions import choose_region
 from harness.errors import CatalogError
 
@@ -98,6 +99,8 @@ def resolve_target(
     `region` it is what an ARN says, else `home_region` (AWS_REGION) where that carries the routing, else the
     geography's own. Raises CatalogError at a model that is unknown or a combination that is not offered.
 
+    Api `mantle` knows no routing: it takes the model's own id, in a Region that has it there.
+
     Of an application profile only the account knows the model: `profiles` (ARN → what it said), else the model is
     named beside the ARN as `routing`. What the profile was made from may be named there too, `global.anthropic.…`,
     and is then the routing; else the routing is `application`, which is priced as a regional one.
@@ -111,16 +114,23 @@ def resolve_target(
             "model's name as model and this ARN as routing (`harness models ARN --live` shows what it stands for)"
         )
     found = find_model(reference.model)
-    chosen = _choose_routing(found, reference, routing)
+    if api == "mantle":
+        check_mantle_routing(reference.routing or routing)
+        chosen, wire_id = IN_REGION, mantle_id(found)
+        called_in = choose_mantle_region(found, region, home_region)
+    else:
+        chosen = _choose_routing(found, reference, routing)
+        wire_id = reference.arn or model_id(found.base_id, chosen)
+        called_in = choose_region(found, chosen, _one_region(reference, region), home_region)
     return Target(
         name=label or _default_name(found.name, chosen, api),
         model=found.name,
         base_model=found.base_id,
-        model_id=reference.arn or model_id(found.base_id, chosen),
+        model_id=wire_id,
         routing=chosen,
         api=api,
         client=client,
-        region=choose_region(found, chosen, _one_region(reference, region), home_region),
+        region=called_in,
         stream=stream,
         options=options,
     )
@@ -230,7 +240,7 @@ def target_warnings(target: Target, *, today: date) -> tuple[str, ...]:
     model = find_model(target.base_model)
     warnings = (
         lifecycle_warning(model, today),
-        _routing_warning(model, target),
+        mantle_warning(model) if target.api == "mantle" else _routing_warning(model, target),
         long_context_warning(model, target.options.beta, today),
     )
     return tuple(warning for warning in warnings if warning)

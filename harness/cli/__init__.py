@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",
     "import": "harness.cli.import_log:import_log",
+    "doctor": "harness.cli.doctor:doctor",
     "init": "harness.cli.init:init",
     "validate": "harness.cli.validate:validate",
     "schema": "harness.cli.schema:schema",

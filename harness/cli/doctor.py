@@ -71,6 +71,22 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
     return await examine(suite, lambda region: open_account(suite.endpoint, region=region))
 
 
+def check_before_run(suite: Suite) -> None:
+    """Say on stderr what is not well with the account; RunInvalid when the run would be invalid or incomplete."""
+    from rich.console import Console
+
+    from harness.load.diagnosis import is_fit
+
+    found = asyncio.run(preflight(suite))
+    worth_telling = [each for each in found if each.status in ("warning", "problem")]
+    if worth_telling:
+        print_diagnoses(worth_telling, Console(stderr=True, highlight=False, markup=False))
+    if not is_fit(found):
+        raise RunInvalid(
+            "the account is not ready for this run; nothing was sent (--no-preflight runs it all the same)"
+        )
+
+
 def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
     """A block for the account and one for each target: mark, check, what was found, and below it what to do."""
     from rich.table import Table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,6 +15,9 @@ from harness.errors import EndpointError
 from harness.suite.schema import Suite
 
 READY_WITHIN_S = 30.0
+VISUAL = "visual"
+SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
+"""For a simulator that a user runs; a run's own is sent made-up keys."""
 
 
 @asynccontextmanager
@@ -30,6 +34,7 @@ async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
             *("--seed", str(seed), "--answer-key", str(key)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in SECRETS},
             start_new_session=True,  # Ctrl-C is for the run, which lets its requests finish first
         )
         assert child.stdin is not None
@@ -49,11 +54,14 @@ async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
 
 
 def write_answer_key(suite: Suite, path: Path) -> Path:
-    """Write what the simulator may know of the suite: digest of each prompt → reference answer."""
+    """Write what the simulator may know of the suite: digest of each prompt → reference answer.
+
+    A prompt tagged `visual` asks for what only a reader of the page's picture can know.
+    """
     from harness.simulator.answers import prompt_digest
 
     key = {
-        prompt_digest(prompt.messages[-1].content): {"answer": prompt.expect}
+        prompt_digest(prompt.messages[-1].content): {"answer": prompt.expect, "visual": VISUAL in prompt.tags}
         for prompt in suite.prompts
         if prompt.expect is not None
     }

@@ -15,9 +15,6 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
-    if found is None:
-        print(f"{suite.name}: as many requests as fit into {suite.load.duration_s:g} s; nothing was sent")
-        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -35,8 +32,9 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         )
     Console().print(table)
     budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
+    about = "about " if found.guessed else ""
     print(
-        f"{suite.name}: {found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
+        f"{suite.name}: {about}{found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
 
@@ -48,4 +46,4 @@ def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
 
 
 def _at_most(cost_usd: float | None) -> str:
-    return "unknown" if cost_usd is None else f"≤${cost_usd:.4f}"
+    return "unknown" if cost_usd is None else f"up to about ${cost_usd:.4f}"

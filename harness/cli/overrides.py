@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from harness.endpoints import client_names, supports
+from harness.endpoints import client_names, unsupported
 from harness.endpoints.address import make_connection
+from harness.endpoints.request import merge_options
 from harness.errors import HarnessError
 from harness.suite.digest import digest_suite
 from harness.suite.loader import load_suite
@@ -32,20 +33,18 @@ def load_checked(path: Path) -> Suite:
     from harness.scoring.checks import check_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return load_suite(path, validators=[check_mistakes, client_mistakes], home_region=region)
+    return load_suite(path, validators=[check_mistakes, wire_mistakes], home_region=region)
 
 
-def client_mistakes(suite: Suite) -> Iterable[Mistake]:
-    """Clients that do not exist, and apis that a client does not speak."""
+def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
+    """Clients that do not exist, apis that a client does not speak, options that cannot be put on the wire."""
     known = client_names()
     for at, target in enumerate(suite.targets):
         if target.client not in known:
             yield Mistake(("targets", at, "client"), f"unknown client {target.client!r} (known: {', '.join(known)})")
-        elif not supports(target.client, target.api):
-            able = ", ".join(name for name in known if supports(name, target.api))
-            yield Mistake(
-                ("targets", at, "api"), f"client {target.client!r} does not speak api {target.api!r} (clients: {able})"
-            )
+            continue
+        refusals = [unsupported(target, merge_options(target.options, prompt.options)) for prompt in suite.prompts]
+        yield from (Mistake(("targets", at, "api"), told) for told in dict.fromkeys(refusals) if told is not None)
 
 
 def load_for_run(path: Path, overrides: Overrides) -> Suite:

@@ -25,6 +25,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would do and cost; send nothing.")
     ] = False,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="aws: do not ask the account first whether the run can work.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -45,4 +48,8 @@ def run(
 
         print_forecast(loaded, seed=seed, as_json=json_output)
         return
+    if loaded.endpoint == "aws" and not no_preflight:
+        from harness.cli.doctor import check_before_run
+
+        check_before_run(loaded)
     raise typer.Exit(perform(loaded, out=out, seed=seed, as_json=json_output, quiet=quiet))

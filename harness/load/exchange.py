@@ -85,18 +85,25 @@ class Exchange:
         ceiling_s = min(self._retries.cap_s, self._retries.base_s * 2 ** (try_no - 1))
         return int(self._rng.uniform(0, ceiling_s) * 1e9)
 
-    def _request(self, planned: Planned) -> WireRequest:
-        key = (planned.target, planned.prompt_id)
+    def _request_for(self, target: str, prompt_id: str) -> WireRequest:
+        key = (target, prompt_id)
         if key not in self._built:
-            self._built[key] = build_request(self._lanes[planned.target].target, self._prompts[planned.prompt_id])
+            self._built[key] = build_request(self._lanes[target].target, self._prompts[prompt_id])
         return self._built[key]
+
+    def build_attached(self) -> None:
+        """Build the requests that carry documents or images now: files are read before the load, not during it."""
+        for prompt in self._prompts.values():
+            if prompt.documents or prompt.images:
+                for name in self._lanes:
+                    self._request_for(name, prompt.id)
 
     async def _attempt(self, planned: Planned, try_no: int, due_ns: int, on_wire: asyncio.Event | None) -> str | None:
         """One HTTP exchange under its deadlines, recorded. The error kind; None: it went well, or was not sent."""
         lane, tape = self._lanes[planned.target], Tape(on_wire.set if on_wire is not None else None)
         error: BaseException | None = None
         reason: ErrorKind | None = None
-        request = self._request(planned)
+        request = self._request_for(planned.target, planned.prompt_id)
         async with lane.cap:
             if self._stop.asked:
                 return None
@@ -146,6 +153,7 @@ class Exchange:
                 output_tokens=reply.output_tokens,
                 cache_read_tokens=reply.cache_read_tokens or 0,
                 cache_write_tokens=reply.cache_write_tokens or 0,
+                cache_ttl=prompt.options.cache or target.options.cache,
             )
         return Attempt(
             run_id=self._run_id,

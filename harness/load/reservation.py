@@ -9,9 +9,10 @@ import msgspec
 from harness.catalog.limits import burndown
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
-from harness.load.forecast import TYPICAL_E2E_S, estimate_input_tokens
+from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.plan import count_requests
 from harness.suite.schema import Suite
+from harness.suite.size import prompt_tokens
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ def requests_per_minute(suite: Suite) -> float:
 
 def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | None) -> Reservation:
     options = [merge_options(target.options, prompt.options) for prompt in suite.prompts]
-    given = fmean(estimate_input_tokens(each, prompt) for each, prompt in zip(options, suite.prompts, strict=True))
+    given = fmean(prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True))
     answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
     # bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
     charged = 0.0 if target.api == "mantle" else float(burndown(target.base_model))

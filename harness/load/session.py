@@ -68,7 +68,7 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
             target.name: Lane(
                 target=target,
                 client=clients[target.client, target.region],
-                price=price_for(target.base_model, target.routing),
+                price=price_for(target.base_model, target.routing, suite.prices),
                 cap=make_cap(suite.quota, stop),
             )
             for target in suite.targets
@@ -93,6 +93,7 @@ async def run_load(
         progress=progress,
         stop=stop,
     )
+    exchange.build_attached()
     gc.collect()
     gc.freeze()  # what lives through the load is not walked again by every collection
     lag = LagMonitor()

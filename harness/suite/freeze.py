@@ -37,13 +37,13 @@ def freeze_suite(suite: Suite) -> str:
         "prices": [_price(price) for price in suite.prices],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
-    return yaml.dump(_set(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(_set(content), Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 ODD_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 
 
-class _Dumper(yaml.SafeDumper):
+class SuiteDumper(yaml.SafeDumper):
     """Quotes every text that a reader of YAML 1.1 or the suite's own reader would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -51,7 +51,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 for _pattern, _tag in ((NULL, "null"), (BOOLEAN, "bool"), (INTEGER, "int"), (FLOAT, "float")):
-    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
+    SuiteDumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -60,7 +60,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _represent_text)
+SuiteDumper.add_representer(str, _represent_text)
 
 
 def _target(target: Target) -> dict[str, Any]:

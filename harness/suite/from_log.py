@@ -17,7 +17,7 @@ from harness.errors import CatalogError, SuiteError
 from harness.suite.alike import Unfit, fit_all
 from harness.suite.fields import SUITE_NAME
 from harness.suite.file import TargetEntry
-from harness.suite.freeze import _Dumper
+from harness.suite.freeze import SuiteDumper
 from harness.suite.schema import Prompt
 from harness.suite.structure import prompt_entry_mistakes
 from harness.suite.targets import expand_targets
@@ -217,4 +217,4 @@ def _said(entry: msgspec.Struct) -> dict[str, Any]:
 
 
 def _dump(content: Any) -> str:
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(content, Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)

@@ -277,6 +277,5 @@ async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monke
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     async with make_client(name, Connection(region="eu-west-1")) as client:
-        sdk = client._sdk
-        url = str(sdk.meta.endpoint_url if name == "aioboto3" else sdk.base_url)
+        url = str(client._sdk.meta.endpoint_url if name == "aioboto3" else client._sdks["invoke"].base_url)
     assert "https://bedrock-runtime.eu-west-1.amazonaws.com" == url.rstrip("/")
