@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from harness.store.run_folder import RunFolder
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A text cell that begins with one of these is a formula to a spreadsheet."""
 SHOWN = 1_000
 """Rows of a table; JSON and CSV hold all of them."""
 BATCH = 1_000
+READABLE = 16
+"""Characters that a column of texts has at least, if its texts are that long."""
+BETWEEN, EDGES = 3, 2
+"""Characters that the table puts between two columns, and at its edges together."""
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over runs, attempts and scores.", show_default=False)],
+    sql: Annotated[
+        str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.", show_default=False)
+    ],
     results_dir: Annotated[Path, typer.Option("--results", help="The folder with the runs.")] = Path("results"),
     json_output: Annotated[bool, typer.Option("--json", help="Rows as JSON objects.")] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="Rows as CSV that no spreadsheet will run.")] = False,
@@ -28,20 +36,18 @@ def query(
     """Ask the runs in a folder a question in SQL (DuckDB's). Reads only these runs, writes nothing.
 
     \b
-    harness query "DESCRIBE attempts"
-    harness query "SELECT target, median(first_ns - due_ns) / 1e6 AS ttft_ms FROM attempts WHERE ok GROUP BY target"
-    harness query "SELECT target, avg(passed::int) FROM scores JOIN attempts USING (run_id, request_id) GROUP BY 1"
+    harness query "DESCRIBE requests"
+    harness query "SELECT run_id, target, median(first_ns - due_ns) / 1e6 AS ttft_ms FROM requests
+                   WHERE stream AND ok AND phase = 'measure' GROUP BY ALL ORDER BY ALL"
+    harness query "SELECT run_id, target, avg(passed::int) AS pass_rate FROM requests
+                   WHERE phase = 'measure' GROUP BY ALL ORDER BY ALL"
     """
     from harness.errors import HarnessError
     from harness.store.query import connect, select
-    from harness.store.run_folder import list_runs
 
     if json_output and csv_output:
         raise HarnessError("--json and --csv exclude each other; give one")
-    runs = list_runs(results_dir)
-    if not runs:
-        raise HarnessError(f"{results_dir}: holds no runs; name their folder with --results")
-    with closing(connect(runs)) as connection:
+    with closing(connect(_readable_runs(results_dir))) as connection:
         found = select(connection, sql)
         names = [column[0] for column in found.description or ()]
         if json_output:
@@ -50,6 +56,22 @@ def query(
             _print_csv(names, found)
         else:
             _print_table(names, found)
+
+
+def _readable_runs(results_dir: Path) -> list[RunFolder]:
+    """The runs that can be read; a warning for each other one. HarnessError when none is left."""
+    import sys
+
+    from harness.errors import HarnessError
+    from harness.store.query import split_readable
+    from harness.store.run_folder import list_runs, unreadable_runs
+
+    readable, broken_files = split_readable(list_runs(results_dir))
+    for message in [*unreadable_runs(results_dir), *broken_files]:
+        print(f"warning: left out: {message}", file=sys.stderr)
+    if not readable:
+        raise HarnessError(f"{results_dir}: holds no runs that can be read; name their folder with --results")
+    return readable
 
 
 def _rows(found: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
@@ -66,13 +88,20 @@ def _rows(found: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
 
 
 def _print_json(names: Sequence[str], found: DuckDBPyConnection) -> None:
+    import json
+    import sys
+
     import msgspec
 
+    seen = sys.stdout.isatty()
     keys = _unique(names)
     encoder = msgspec.json.Encoder(enc_hook=str)
     separator = "["
     for row in _rows(found):
-        print(separator, encoder.encode(dict(zip(keys, row, strict=True))).decode(), sep="\n")
+        line = encoder.encode(dict(zip(keys, row, strict=True))).decode()
+        if seen:
+            line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        print(separator, line, sep="\n")
         separator = ","
     print("[]" if separator == "[" else "]")
 
@@ -81,10 +110,17 @@ def _print_csv(names: Sequence[str], found: DuckDBPyConnection) -> None:
     import csv
     import sys
 
+    from harness.report.wording import visible
+
+    def write(row: Sequence[Any]) -> None:
+        cells = [_defused(cell) for cell in row]
+        writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells] if seen else cells)
+
+    seen = sys.stdout.isatty()
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([_defused(name) for name in names])
+    write(names)
     for row in _rows(found):
-        writer.writerow([_defused(cell) for cell in row])
+        write(row)
 
 
 def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
@@ -99,14 +135,31 @@ def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
 
     rows = _rows(found)
     shown = list(islice(rows, SHOWN))
+    console = Console(highlight=False, markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    columns: list[list[Text]] = []
+    left = console.width - EDGES
     for index, name in enumerate(names):
         numeric = all(isinstance(row[index], int | float | None) for row in shown)
-        table.add_column(Text(visible(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in shown:
-        table.add_row(*(Text(visible(_cell(cell))) for cell in row))
-    console = Console(highlight=False, markup=False)
+        cells = [Text(visible(_cell(row[index]))) for row in shown]
+        header = Text(visible(name))
+        title = console.measure(header).maximum
+        widest = max((console.measure(cell).maximum for cell in cells), default=0)
+        least = max(min(title, READABLE), widest if numeric else min(widest, READABLE))
+        left -= least
+        if columns and left < 0:
+            break
+        left -= BETWEEN
+        columns.append(cells)
+        justify: Literal["right", "left"] = "right" if numeric else "left"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=numeric and title <= least)
+    for row in zip(*columns, strict=True):
+        table.add_row(*row)
     console.print(table)
+    if len(columns) < len(names):
+        console.print(
+            f"{len(names) - len(columns)} of {len(names)} columns left out; --json and --csv have all of them"
+        )
     if next(rows, None) is not None:
         console.print(f"the first {SHOWN:,} rows; --json and --csv give all of them")
 

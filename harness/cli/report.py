@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+RESULTS = Path("results")
 
 
 def report(
@@ -21,7 +24,10 @@ def report(
     harness report results/20261122T024500Z-quickstart-a1b2c3
     """
     from harness.cli.finish import finish
-    from harness.store.run_folder import latest_run, open_run
+    from harness.store.run_folder import latest_run, open_run, unreadable_runs
 
-    path = run if run is not None else latest_run(Path("results")).path
+    if run is None:
+        for told in unreadable_runs(RESULTS):
+            print(f"warning: left out: {told}", file=sys.stderr)
+    path = run if run is not None else latest_run(RESULTS).path
     raise typer.Exit(finish(open_run(path, recover=True), as_json=json_output))

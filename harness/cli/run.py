@@ -17,7 +17,7 @@ def run(
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("results"),
-    seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.", min=0, max=2**31)] = 1,
     repeats: Annotated[int | None, typer.Option(min=1, help="Overrides the suite's.", show_default=False)] = None,
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)

@@ -1,8 +1,10 @@
-"""JSON Schema over hostile values: nothing is fetched, and no pattern of a schema can run without end."""
+"""JSON Schema over hostile values: nothing is fetched, and no keyword can run without end."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -16,13 +18,24 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from harness.clock import now_ns
+
 PATTERN_LIMIT_S = 1.0
+"""For all the patterns of one check of one answer together."""
 REGISTRY: Registry[Any] = Registry()
 """Empty, and it retrieves nothing: a `$ref` finds what is in its own schema."""
+REFUSED = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": "items"}
+"""Keywords whose time no one bounds (plain `re`, every item compared with every other) → what to use instead."""
+SCHEMAS_BY_NAME = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+"""Keywords that hold an object whose keys are names, not keywords."""
+VALUES = ("const", "enum", "default", "examples")
+"""Keywords that hold values, not schemas."""
+
+_patterns_end_ns: ContextVar[int] = ContextVar("patterns_end_ns")
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """ValueError: not a JSON Schema, or one with a `$ref` to what is not in it."""
+    """ValueError: not a JSON Schema, a `$ref` to what is not in it, or a keyword that is refused."""
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -30,15 +43,22 @@ def check_schema(schema: dict[str, Any]) -> None:
         where = f" at {error.json_path}" if error.path else ""
         raise ValueError(f"not a JSON Schema{where}: {error.message}") from None
     resolver = REGISTRY.resolver_with_root(DRAFT202012.create_resource(schema))
-    for reference in _references(schema):
+    for part in _parts(schema):
+        for keyword in REFUSED.keys() & part.keys():
+            raise ValueError(
+                f"{keyword} is refused, since an answer could make it run for hours; use {REFUSED[keyword]}"
+            )
+        reference = part.get("$ref")
         try:
-            resolver.lookup(reference)
+            if isinstance(reference, str):
+                resolver.lookup(reference)
         except Unresolvable:
             raise ValueError(f"$ref {reference!r} is not in the schema; put what it names into $defs") from None
 
 
 def first_mistake(schema: dict[str, Any], value: Any) -> str | None:
-    """What is wrong with a value, None when it fits. TimeoutError: a pattern took too long."""
+    """What is wrong with a value, None when it fits. TimeoutError: the schema's patterns took too long."""
+    _patterns_end_ns.set(now_ns() + int(PATTERN_LIMIT_S * 1e9))
     error = next(iter(_validator(msgspec.json.encode(schema)).iter_errors(value)), None)
     return None if error is None else f"{error.json_path}: {error.message}"
 
@@ -53,20 +73,24 @@ def _validator(schema: bytes) -> Validator:
             "pattern": _pattern,
             "patternProperties": _pattern_properties,
             "additionalProperties": _additional_properties,
+            "uniqueItems": _unique_items,
         },
     )
     return safe(content, registry=REGISTRY)
 
 
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for each in schema.values():
-            yield from _references(each)
-    elif isinstance(schema, list):
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and every schema in it."""
+    if isinstance(schema, list):
         for each in schema:
-            yield from _references(each)
+            yield from _parts(each)
+    elif isinstance(schema, dict):
+        yield schema
+        for keyword, value in schema.items():
+            if keyword in SCHEMAS_BY_NAME and isinstance(value, dict):
+                yield from _parts(list(value.values()))
+            elif keyword not in VALUES:
+                yield from _parts(value)
 
 
 def _pattern(validator: Validator, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -98,5 +122,25 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
             yield from validator.descend(value, allowed, path=key)
 
 
+def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Items as JSON texts: Python's numbers could be chosen so that all their hashes collide, its strings cannot."""
+    if wanted is True and isinstance(instance, list):
+        texts = {json.dumps(_canonical(item), sort_keys=True) for item in instance}
+        if len(texts) < len(instance):
+            yield ValidationError("the same item is there twice")
+
+
+def _canonical(value: Any) -> Any:
+    """The same for what JSON calls equal: 1.0 is 1."""
+    if isinstance(value, list):
+        return [_canonical(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _canonical(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _matches(pattern: str, text: str) -> bool:
-    return regex.search(pattern, text, timeout=PATTERN_LIMIT_S) is not None
+    left_s = (_patterns_end_ns.get() - now_ns()) / 1e9
+    if left_s <= 0:
+        raise TimeoutError("the schema's patterns took too long; make them backtrack less")
+    return regex.search(pattern, text, timeout=left_s) is not None

@@ -17,7 +17,10 @@ from harness.store.score import Score
 from harness.suite.schema import Prompt, Suite
 
 TIMEOUT_S = 60.0
-"""For one check of one answer; a scorer that awaits something may take this long."""
+"""For one check of one answer, but only where its scorer awaits: nothing can cut a check that computes all the time.
+
+Every scorer here computes, so each bounds its own time. One from another package that does not holds up the scoring.
+"""
 BATCH = 64
 """Answers scored at the same time, and held in memory."""
 LONGEST_REASON = 300

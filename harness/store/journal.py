@@ -33,8 +33,6 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.recorded = 0
-        """Attempts recorded here since the journal was opened."""
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray()
 
@@ -75,7 +73,6 @@ class Journal:
             del self._buffer[start:]
             raise
         self._buffer += b"\n"
-        self.recorded += 1
 
     def flush(self) -> None:
         """Hand everything recorded so far to the operating system."""
@@ -101,23 +98,6 @@ class Journal:
                 f"{self.path}: the journal cannot be written: {error.strerror}; what is in it so far is kept"
             ) from error
         del self._buffer[:written]
-
-
-def read_journal(path: Path) -> Iterator[Attempt]:
-    """Every attempt of a journal, oldest first. A torn last line is left out; `measure_journal` tells its bytes.
-
-    StoreError, with the line's number, for a line that is whole and yet no attempt.
-    """
-    decoder = msgspec.json.Decoder(Attempt)
-    for number, line in enumerate(_read_lines(path), start=1):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            yield decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StoreError(
-                f"{path}:{number}: not an attempt ({error}); remove the line to use the rest of the run"
-            ) from error
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):

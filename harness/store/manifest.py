@@ -78,13 +78,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_manifest(suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None) -> Manifest:
-    """A run that starts now: reads both clocks and gives the run its id."""
+    """A run that starts now: reads both clocks, gives it an id, leaves out credentials in the endpoint's URL."""
     origin = read_origin()
     return Manifest(
         run_id=make_run_id(suite.name, origin),
         state="running",
         simulated=simulated,
-        endpoint=endpoint,
+        endpoint=_without_userinfo(endpoint),
         suite=suite.name,
         suite_digest=suite.digest,
         seed=seed,
@@ -122,3 +122,8 @@ def read_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def _without_userinfo(url: str) -> str:
+    """`https://user:secret@host/` → `https://host/`. What is no URL is searched as well, so nothing can raise here."""
+    return re.sub(r"(^|//)[^/?#]*@", r"\1", url)

@@ -122,6 +122,8 @@ def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "threads": 1,
         "preserve_insertion_order": False,
         "temp_directory": str(spill),
+        "allow_persistent_secrets": False,
+        "autoinstall_known_extensions": False,
     }
     try:
         with duckdb.connect(config=config) as connection:

@@ -1,4 +1,4 @@
-"""SQL over runs: the views `runs`, `attempts` and `scores`, read-only and shut off from everything else."""
+"""SQL over runs: the views `runs`, `requests`, `attempts` and `scores`, read-only and shut off from all else."""
 
 from __future__ import annotations
 
@@ -28,21 +28,62 @@ RUN_COLUMNS = {
 }
 """One row a run, from its manifest."""
 
+_REQUESTS = """
+CREATE VIEW requests AS
+WITH whole AS (
+    SELECT run_id, request_id, max(try_no) AS try_no, arg_min(due_ns, try_no) AS due_ns, count(*) AS attempts,
+        sum(cost_usd) AS cost_usd
+    FROM attempts GROUP BY run_id, request_id
+), verdicts AS (
+    SELECT run_id, request_id,
+        CASE WHEN bool_or(NOT passed) THEN false WHEN count(*) = count(passed) THEN true END AS passed
+    FROM scores GROUP BY run_id, request_id
+)
+SELECT run_id, request_id, target, base_model, routing, api, client, stream, prompt_id, group_id, repeat, phase,
+    whole.due_ns, sent_ns, first_ns, last_ns, done_ns, ok, error_kind, error_message, text, input_tokens, output_tokens,
+    attempts, whole.cost_usd, passed
+FROM attempts JOIN whole USING (run_id, request_id, try_no) LEFT JOIN verdicts USING (run_id, request_id)
+"""
+"""The last attempt speaks for its request; it was due when the first one was, and all of them were paid for."""
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "temp_directory": "",  # else a large sort spills into .tmp where the user happens to be
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+}
+
 
 def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB over these runs, to be closed by the caller.
 
-    `runs`: see RUN_COLUMNS. `attempts`: the columns of attempts.parquet. `scores`: those of scores.parquet after a
-    `run_id`, since request ids repeat from run to run. A run without one of the files has no rows in its view. SQL can
-    read those files and nothing else: no other file, no network, no extension; that cannot be changed back.
+    `runs`: see RUN_COLUMNS. `requests`: one row a request of each run, made of the other two. `attempts`: the columns
+    of attempts.parquet. `scores`: those of scores.parquet after a `run_id`, since request ids repeat from run to run.
+    A run without one of the files has no rows in its view. SQL can read those files and nothing else: no other file,
+    no network, no extension; that cannot be changed back. Nothing is written: what does not fit in memory is an error.
+    StoreError names the runs whose files cannot be read; `split_readable` leaves them out.
     """
-    connection = duckdb.connect()
+    connection = _open()
     try:
         _create_views(connection, runs)
     except duckdb.Error as error:
         connection.close()
-        raise StoreError(f"the runs cannot be read: {error}; `harness report RUN` makes a run's files again") from error
+        unreadable = split_readable(runs)[1]
+        raise StoreError("\n".join(unreadable) or f"the runs cannot be read: {_first_line(error)}") from error
     return connection
+
+
+def split_readable(runs: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+    """The runs that `connect` can read, and what is wrong with each of the others, one message a run."""
+    readable: list[RunFolder] = []
+    unreadable: list[str] = []
+    with _open() as connection:
+        for run in runs:
+            mistake = _mistake(connection, run)
+            if mistake is None:
+                readable.append(run)
+            else:
+                unreadable.append(mistake)
+    return readable, unreadable
 
 
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
@@ -56,8 +97,34 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCo
         raise HarnessError(f"SQL: {error}") from error
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolder]) -> None:
+def _open() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config=_CONFIG)
     connection.execute("SET enable_progress_bar = false")  # it would write to stdout
+    return connection
+
+
+def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder) -> str | None:
+    """Why a run's Parquet files cannot be read, and what to do; None: they can, as far as their footers say."""
+    remedies = {
+        run.attempts_path: "restore it or delete the folder",
+        run.scores_path: f"delete it; `harness report {run.path}` makes it again",
+    }
+    for path, remedy in remedies.items():
+        if not path.exists():
+            continue
+        try:
+            connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(path.resolve()))})")
+        except duckdb.Error as error:
+            return f"{run.path}: {path.name} cannot be read ({_first_line(error)}); {remedy}"
+    return None
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """What went wrong, without the SQL that DuckDB quotes after it."""
+    return str(error).partition("\n")[0]
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolder]) -> None:
     connection.execute(f"CREATE TABLE runs ({_columns(RUN_COLUMNS)})")
     if runs:
         places = ", ".join("?" for _ in RUN_COLUMNS)
@@ -73,6 +140,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolde
         "SELECT run_id, rows.* EXCLUDE (filename) FROM {files} AS rows"
         " JOIN runs ON filename = concat(path, '/scores.parquet')",
     )
+    connection.execute(_REQUESTS)
     allowed = ", ".join(quote(str(path)) for path in [*attempts, *scores])
     connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")

@@ -14,6 +14,12 @@ from harness.store.finding import Finding
 from harness.store.journal import cut_torn_line, is_locked, measure_journal
 from harness.store.manifest import Manifest, State
 
+_NOTHING_STORED: dict[State, str] = {
+    "complete": "the run was complete, so the file went away since: restore it or delete the folder",
+    "interrupted": "the run was interrupted before it stored anything: run the suite again",
+    "failed": "the run failed before it stored anything: run the suite again",
+}
+
 
 class RunFolder(msgspec.Struct, frozen=True):
     """`results/<run id>/` and where things are in it."""
@@ -41,10 +47,6 @@ class RunFolder(msgspec.Struct, frozen=True):
     def summary_path(self) -> Path:
         return self.path / "summary.json"
 
-    @property
-    def plots_path(self) -> Path:
-        return self.path / "plots"
-
     def journal_path(self, shard: int = 0) -> Path:
         """`attempts.jsonl`; further shards `attempts-1.jsonl`, …"""
         return self.path / (f"attempts-{shard}.jsonl" if shard else "attempts.jsonl")
@@ -63,9 +65,11 @@ class RunFolder(msgspec.Struct, frozen=True):
         except OSError as error:
             raise StoreError(f"{self.manifest_path}: cannot be read: {error.strerror}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self.manifest_path}: not a manifest of a run: {error}") from error
+            raise StoreError(
+                f"{self.manifest_path}: not a manifest of a run: {error}; restore it or delete the folder"
+            ) from error
         if manifest.schema_version > SCHEMA_VERSION:
-            raise StoreError(f"{self.path}: was made by a newer harness ({manifest.versions['harness']}); upgrade")
+            raise StoreError(f"{self.path}: was made by a newer harness ({manifest.versions.get('harness')}); upgrade")
         return manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -146,37 +150,44 @@ def create_run(results: Path, manifest: Manifest, suite_text: str) -> RunFolder:
 
 
 def open_run(path: Path, *, recover: bool = False) -> RunFolder:
-    """A run that has ended. `recover`: finalise from its journal a run whose process was killed.
+    """A run that has ended. `recover`: finalise from its journal a run that was killed or stopped before that.
 
-    StoreError for a folder that is no run, is still running, or was killed and is not to be recovered.
+    StoreError for a folder that is no run, is still running, has a journal that is not to be recovered, or holds
+    nothing.
     """
     run = RunFolder(path)
     manifest = run.read_manifest()
-    if manifest.state == "running":
-        if any(is_locked(journal) for journal in run.journals()):
+    journals = run.journals()
+    if manifest.state == "running" or journals:
+        if any(is_locked(journal) for journal in journals):
             raise StoreError(f"{path}: is still running; wait until it has ended")
         if not recover:
-            raise StoreError(
-                f"{path}: was killed before it ended; `harness report {path}` finishes it from its journal"
-            )
-        run.finalise("interrupted")
+            how = "killed" if manifest.state == "running" else "stopped"
+            raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
+        run.finalise("interrupted" if manifest.state == "running" else manifest.state)
     if not run.attempts_path.exists():
-        raise StoreError(f"{path}: has no attempts.parquet; the run {manifest.state} before it stored anything")
+        raise StoreError(f"{path}: has no attempts.parquet; {_NOTHING_STORED[manifest.state]}")
     return run
 
 
 def list_runs(results: Path) -> list[RunFolder]:
-    """Every run in a folder, oldest first, whatever its state and whatever its folder is called."""
-    runs = [RunFolder(manifest.parent) for manifest in results.glob("*/manifest.json")]
-    return sorted(runs, key=lambda run: run.read_manifest().run_id)
+    """The runs in a folder whose manifest can be read, oldest first, whatever their state and their folder's name."""
+    return _split_runs(results)[0]
+
+
+def unreadable_runs(results: Path) -> list[str]:
+    """What is wrong with each run that `list_runs` leaves out, one message a run."""
+    return _split_runs(results)[1]
 
 
 def latest_run(results: Path) -> RunFolder:
-    """The run that started last, whatever its state. StoreError when there is none."""
-    runs = list_runs(results)
-    if not runs:
-        raise StoreError(f"{results}: holds no runs; `harness run SUITE --out {results}` makes one")
-    return runs[-1]
+    """The readable run that started last, whatever its state. StoreError when there is none."""
+    runs, unreadable = _split_runs(results)
+    if runs:
+        return runs[-1]
+    raise StoreError(
+        "\n".join(unreadable) or f"{results}: holds no runs; `harness run SUITE --out {results}` makes one"
+    )
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -187,6 +198,19 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _split_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
+    """Readable runs, oldest first, and what is wrong with the others."""
+    found: list[tuple[str, RunFolder]] = []
+    unreadable: list[str] = []
+    for path in sorted(results.glob("*/manifest.json")):
+        run = RunFolder(path.parent)
+        try:
+            found.append((run.read_manifest().run_id, run))
+        except StoreError as error:
+            unreadable.append(str(error))
+    return [run for _, run in sorted(found, key=lambda each: each[0])], unreadable
 
 
 def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from harness.cli.query import query
 from harness.errors import HarnessError
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
-from harness.store.run_folder import create_run
+from harness.store.run_folder import create_run, list_runs
 from harness.suite.schema import Suite
 
 HOSTILE = [
@@ -106,12 +109,67 @@ def test_csv_cannot_run_in_a_spreadsheet(ask: Ask) -> None:
     assert [number for _, number in rows[1:]] == ["0", "-1", "-2", "-3", "-4", "-5"]
 
 
+def test_every_example_in_the_help_and_the_readme_works(ask: Ask) -> None:
+    readme = Path(__file__).parents[2] / "results" / "README.md"
+    examples = re.findall(r'harness query "(.*?)"', f"{query.__doc__}{readme.read_text()}", flags=re.DOTALL)
+    assert len(examples) == 7
+    for sql in examples:
+        assert ask(sql, csv_output=True)
+
+
 @pytest.mark.parametrize("sql", ["SELEC 1", "DROP VIEW attempts", "SELECT 'x'::int", "SELECT error('no')"])
 @pytest.mark.parametrize("as_json", [True, False])
 def test_bad_sql_is_a_mistake_of_the_users(ask: Ask, sql: str, as_json: bool) -> None:
     with pytest.raises(HarnessError, match=r"^SQL: ") as raised:
         ask(sql, json_output=as_json)
     assert raised.value.exit_code == 2
+
+
+def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    (run,) = list_runs(results)
+    for name in ("broken-manifest", "broken-attempts"):
+        shutil.copytree(run.path, results / name)
+    (results / "broken-manifest" / "manifest.json").write_text("{")
+    (results / "broken-attempts" / "attempts.parquet").write_text("PAR1")
+    query("SELECT count(*) FROM attempts", results, csv_output=True)
+    printed = capsys.readouterr()
+    assert printed.out == f"count_star()\n{len(HOSTILE)}\n"
+    manifest, attempts = printed.err.splitlines()
+    assert manifest.startswith(f"warning: left out: {results}/broken-manifest/manifest.json: ")
+    assert attempts.startswith(f"warning: left out: {results}/broken-attempts: attempts.parquet cannot be read")
+    run.manifest_path.unlink()
+    shutil.rmtree(results / "broken-attempts")
+    with pytest.raises(HarnessError, match="holds no runs that can be read"):
+        ask("SELECT 1")
+
+
+def test_a_table_shows_the_columns_that_fit_and_says_how_many_do_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = ask("SELECT * FROM attempts").splitlines()
+    assert table[1].split() == ["run_id", "request_id", "attempt_id", "try_no", "target", "base_model", "model_id"]
+    assert table[-1] == "31 of 38 columns left out; --json and --csv have all of them"
+    assert max(map(len, table)) <= 80
+
+
+@pytest.mark.parametrize("column", ["repeat('x', 300)", "12345678901234567890"])
+def test_one_column_is_shown_however_narrow_the_terminal(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    assert "2 of 3 columns" in " ".join(ask(f"SELECT {column} AS a, {column} AS b, 1 AS c").split())
+
+
+def test_csv_on_a_terminal_cannot_command_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    seen = ask("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", csv_output=True)
+    assert seen == "text,number\n\ufffd]0;x\ufffd,1\n"
+
+
+def test_json_on_a_terminal_cannot_command_it_and_says_the_same(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    seen = ask("SELECT chr(155) || chr(27) || chr(8238) || '😀' AS text", json_output=True)
+    assert not {"\x1b", "\x9b", "\u202e"} & set(seen)
+    assert json.loads(seen) == [{"text": "\x9b\x1b\u202e😀"}]
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:

@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import duckdb
+import msgspec
 
 from harness.load.plan import make_plan
 from harness.store.attempt import Attempt
-from harness.store.journal import read_journal
 from harness.suite.loader import load_suite
 
 
 def select(run: Path, columns: str) -> list[Any]:
     return duckdb.sql(f"SELECT {columns} FROM read_parquet('{run}/attempts.parquet')").fetchall()
+
+
+def read_journal(run: Path) -> list[Attempt]:
+    """The whole lines of a run's journal."""
+    lines = (run / "attempts.jsonl").read_bytes().splitlines(keepends=True)
+    return [msgspec.json.decode(line, type=Attempt) for line in lines if line.endswith(b"\n")]
 
 
 def read_json(path: Path) -> Any:
@@ -204,7 +210,7 @@ def test_ctrl_c_twice_stops_at_once_and_the_journal_can_be_reported_on(
     _, stderr = child.communicate(timeout=60)
     assert 130 == child.returncode, stderr
     run = only_run(tmp_path)
-    journaled = list(read_journal(run / "attempts.jsonl"))
+    journaled = read_journal(run)
     assert "cancelled" in {attempt.error_kind for attempt in journaled}
     assert 4 == harness("report", run).returncode
     assert len(journaled) == len(select(run, "1"))
@@ -216,7 +222,7 @@ def test_kill_9_loses_nothing_that_was_journaled(start_harness: Any, harness: An
     child.kill()
     child.wait()
     run = only_run(tmp_path)
-    journaled = {attempt.attempt_id for attempt in read_journal(run / "attempts.jsonl")}
+    journaled = {attempt.attempt_id for attempt in read_journal(run)}
     done = harness("report", run)
     assert 4 == done.returncode, done.stderr
     assert journaled == {attempt_id for (attempt_id,) in select(run, "attempt_id")}

@@ -35,6 +35,7 @@ def test_good_checks_have_no_mistakes() -> None:
     assert find("contains", {"expect": ["a", "b"], "mode": "any"}) == []
     assert find("regex", {"pattern": "a+", "flags": "im"}) == []
     assert find("json_schema", {"schema": {"type": "object"}}) == []
+    assert find("json_schema", {"schema": {"properties": {"unevaluatedItems": {"enum": [{"$ref": "#/x"}]}}}}) == []
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,9 @@ def test_good_checks_have_no_mistakes() -> None:
         ("numeric", {"expect": float("inf")}, None, "", "no finite number"),
         ("json_schema", {}, None, "", "check 'json_schema' needs 'schema'"),
         ("json_schema", {"schema": {"type": "objekt"}}, None, "", "not a JSON Schema at $.type"),
+        ("json_schema", {"schema": {"unevaluatedProperties": False}}, None, "", "use additionalProperties"),
+        ("json_schema", {"schema": {"$defs": {"a": {"unevaluatedItems": False}}}}, None, "", "use items"),
+        ("json_schema", {"schema": {"allOf": [{"unevaluatedItems": False}]}}, None, "", "unevaluatedItems is refused"),
         ("json_schema", {"schema": {"$ref": "http://127.0.0.1:9/x.json"}}, None, "", "is not in the schema"),
         ("json_schema", {"schema": {"$ref": "#/$defs/none"}}, None, "", "is not in the schema"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -195,6 +196,42 @@ async def test_json_schema_bounds_a_schemas_own_patterns(monkeypatch: pytest.Mon
     ):
         with pytest.raises(TimeoutError):
             await score("json_schema", f'{{"{hostile}": "{hostile}"}}', {"schema": schema})
+
+
+async def test_json_schema_bounds_the_time_of_all_patterns_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.scoring.json_validator.PATTERN_LIMIT_S", 0.0)
+    with pytest.raises(TimeoutError, match="make them backtrack less"):
+        await score("json_schema", '{"a": 1}', {"schema": {"patternProperties": {"a": {}}}})
+
+
+@pytest.mark.parametrize(
+    ("items", "unique"),
+    [
+        ("[]", True),
+        ('[1, true, 0, false, null, "1", [], {}, [1], {"a": 1}]', True),
+        ('[1, "a", 1.0]', False),
+        ("[10000000000000000000000, 1e22]", False),
+        ("[[true], [1]]", True),
+        ('[{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}]', False),
+        ("[-0.0, 0]", False),
+    ],
+)
+async def test_json_schema_knows_equal_items(items: str, unique: bool) -> None:
+    assert (await score("json_schema", items, {"schema": {"uniqueItems": True}})).passed is unique
+    assert (await score("json_schema", items, {"schema": {"uniqueItems": False}})).passed is True
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["a", *range(30_000)],
+        [n * (2**61 - 1) for n in range(8_000)],
+    ],
+    ids=["mixed types", "numbers whose hashes collide"],
+)
+async def test_json_schema_compares_no_item_with_every_other(items: list[Any]) -> None:
+    outcome = await score("json_schema", json.dumps(items, separators=(",", ":")), {"schema": {"uniqueItems": True}})
+    assert outcome.passed is True
 
 
 async def test_json_schema_patterns_work_as_the_standard_says() -> None:

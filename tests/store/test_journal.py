@@ -17,9 +17,15 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.store.attempt import Attempt
-from harness.store.journal import Journal, cut_torn_line, is_locked, measure_journal, read_journal
+from harness.store.journal import Journal, cut_torn_line, is_locked, measure_journal
 
 Make = Callable[..., Attempt]
+
+
+def read_journal(path: Path) -> list[Attempt]:
+    """The whole lines of a journal."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    return [msgspec.json.decode(line, type=Attempt) for line in lines if line.endswith(b"\n")]
 
 
 async def test_what_was_recorded_is_read_back_in_order(tmp_path: Path, make_attempt: Make) -> None:
@@ -27,8 +33,7 @@ async def test_what_was_recorded_is_read_back_in_order(tmp_path: Path, make_atte
     async with Journal(tmp_path / "j.jsonl") as journal:
         for attempt in attempts:
             journal.record(attempt)
-    assert list(read_journal(tmp_path / "j.jsonl")) == attempts
-    assert journal.recorded == 50
+    assert read_journal(tmp_path / "j.jsonl") == attempts
 
 
 async def test_attempts_reach_the_file_while_the_journal_is_open(tmp_path: Path, make_attempt: Make) -> None:
@@ -37,7 +42,7 @@ async def test_attempts_reach_the_file_while_the_journal_is_open(tmp_path: Path,
         journal.record(make_attempt(1))
         while not path.stat().st_size:  # noqa: ASYNC110 - the file is what is looked at
             await asyncio.sleep(0.01)
-        assert list(read_journal(path)) == [make_attempt(1)]
+        assert read_journal(path) == [make_attempt(1)]
 
 
 async def test_a_large_backlog_is_flushed_whole(tmp_path: Path, make_attempt: Make) -> None:
@@ -55,7 +60,7 @@ async def test_an_error_in_the_body_comes_out_as_it_was_and_loses_nothing(tmp_pa
 
     with pytest.raises(ZeroDivisionError):
         await body()
-    assert list(read_journal(tmp_path / "j.jsonl")) == [make_attempt(1)]
+    assert read_journal(tmp_path / "j.jsonl") == [make_attempt(1)]
 
 
 async def test_cancellation_passes_and_loses_nothing(tmp_path: Path, make_attempt: Make) -> None:
@@ -72,7 +77,7 @@ async def test_cancellation_passes_and_loses_nothing(tmp_path: Path, make_attemp
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert list(read_journal(tmp_path / "j.jsonl")) == [make_attempt(1)]
+    assert read_journal(tmp_path / "j.jsonl") == [make_attempt(1)]
 
 
 async def test_an_attempt_that_cannot_be_written_leaves_the_others_whole(tmp_path: Path, make_attempt: Make) -> None:
@@ -81,7 +86,7 @@ async def test_an_attempt_that_cannot_be_written_leaves_the_others_whole(tmp_pat
         with pytest.raises(TypeError):
             journal.record(make_attempt(2, text="long enough to be half written", cost_usd=object()))
         journal.record(make_attempt(3))
-    assert list(read_journal(tmp_path / "j.jsonl")) == [make_attempt(1), make_attempt(3)]
+    assert read_journal(tmp_path / "j.jsonl") == [make_attempt(1), make_attempt(3)]
 
 
 async def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: Path, make_attempt: Make) -> None:
@@ -94,7 +99,7 @@ async def test_a_torn_last_line_is_left_out_and_its_size_told(tmp_path: Path, ma
     path = tmp_path / "j.jsonl"
     whole = msgspec.json.encode(make_attempt(1)) + b"\n"
     path.write_bytes(whole + whole[:20])
-    assert list(read_journal(path)) == [make_attempt(1)]
+    assert read_journal(path) == [make_attempt(1)]
     assert measure_journal(path).torn_bytes == 20
     assert cut_torn_line(path) == 20
     assert path.read_bytes() == whole
@@ -105,18 +110,7 @@ async def test_a_continued_journal_starts_after_the_torn_line(tmp_path: Path, ma
     path.write_bytes(msgspec.json.encode(make_attempt(1)) + b'\n{"run_id":')
     async with Journal(path) as journal:
         journal.record(make_attempt(2))
-    assert list(read_journal(path)) == [make_attempt(1), make_attempt(2)]
-
-
-@pytest.mark.parametrize("broken", [b'{"run_id":\n', b"\xff\xfe\n", b"[]\n", b"\n"])
-async def test_a_broken_line_in_the_middle_is_an_error_with_its_number(
-    tmp_path: Path, make_attempt: Make, broken: bytes
-) -> None:
-    path = tmp_path / "j.jsonl"
-    whole = msgspec.json.encode(make_attempt(1)) + b"\n"
-    path.write_bytes(whole + broken + whole)
-    with pytest.raises(StoreError, match=r"j\.jsonl:2: not an attempt"):
-        list(read_journal(path))
+    assert read_journal(path) == [make_attempt(1), make_attempt(2)]
 
 
 async def test_a_second_writer_is_turned_away(tmp_path: Path) -> None:
@@ -153,12 +147,12 @@ from harness.store.journal import Journal
 
 async def main(path, template):
     attempt = msgspec.json.decode(template, type=Attempt)
+    wanted = 0
     async with Journal(path) as journal:
         while True:
-            for _ in range(100):
-                number = journal.recorded
+            for number in range(wanted, wanted + 100):
                 journal.record(msgspec.structs.replace(attempt, attempt_id=str(number), due_ns=number))
-            size, wanted = path.stat().st_size, journal.recorded
+            size, wanted = path.stat().st_size, wanted + 100
             while path.stat().st_size == size:
                 await asyncio.sleep(0.001)
             print(wanted, flush=True)

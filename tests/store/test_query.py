@@ -13,7 +13,7 @@ import pytest
 from harness.errors import HarnessError, StoreError
 from harness.store.attempt import Attempt
 from harness.store.parquet import write_parquet
-from harness.store.query import connect, select
+from harness.store.query import connect, select, split_readable
 from harness.store.run_folder import RunFolder, list_runs
 from harness.store.score import Score
 
@@ -61,7 +61,7 @@ def test_scores_know_their_run(results: Path) -> None:
 
 
 def test_without_runs_the_views_are_empty_and_have_their_columns(tmp_path: Path) -> None:
-    for view in ("runs", "attempts", "scores"):
+    for view in ("runs", "requests", "attempts", "scores"):
         assert ask(tmp_path, f"SELECT count(*) FROM {view}") == [(0,)]
     assert ask(tmp_path, "SELECT run_id, value FROM scores") == []
 
@@ -107,7 +107,74 @@ def test_bad_sql_is_one_clear_message(results: Path, sql: str) -> None:
         ask(results, sql)
 
 
-def test_a_broken_parquet_file_is_told(results: Path) -> None:
-    list_runs(results)[0].attempts_path.write_bytes(b"no parquet")
-    with pytest.raises(StoreError, match="the runs cannot be read"):
-        connect(list_runs(results))
+@pytest.fixture
+def retried(make_run: Callable[..., RunFolder], make_attempt: Callable[..., Attempt]) -> Path:
+    """Two equal runs: a request that passed at the third try, one that failed a check, one unscored, one warm-up."""
+    for name in ("a", "b"):
+        run = make_run(name)
+        run_id = run.path.name
+        tries = [
+            make_attempt(0, run_id=run_id, attempt_id="0-1", ok=False, error_kind="throttled", due_ns=1, cost_usd=0.5),
+            make_attempt(0, run_id=run_id, attempt_id="0-2", try_no=2, ok=False, error_kind="timeout", due_ns=50),
+            make_attempt(
+                0, run_id=run_id, attempt_id="0-3", try_no=3, due_ns=90, first_ns=101, text="yes", cost_usd=0.25
+            ),
+        ]
+        others = [make_attempt(n, run_id=run_id) for n in (1, 2)]
+        warm = make_attempt(3, run_id=run_id, phase="warmup")
+        run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines([*tries[::-1], *others, warm]))
+        run.finalise("complete")
+        verdicts = [("0-0", "exact", True), ("0-0", "regex", True), ("1-0", "exact", True), ("1-0", "regex", False)]
+        verdicts += [("2-0", "exact", True), ("2-0", "regex", None)]
+        scores = [Score(request_id=id, scorer=scorer, value=None, passed=passed) for id, scorer, passed in verdicts]
+        (run.path / "rows").write_bytes(msgspec.json.Encoder().encode_lines(scores))
+        write_parquet(Score, [run.path / "rows"], run.scores_path)
+    return run.path.parent
+
+
+def test_requests_has_one_row_a_request_whatever_its_retries_and_checks(retried: Path) -> None:
+    sql = """
+    SELECT request_id, phase, due_ns, first_ns, ok, error_kind, text, attempts, cost_usd, passed
+    FROM requests ORDER BY request_id, run_id
+    """
+    assert ask(retried, sql) == 2 * [("0-0", "measure", 1, 101, True, None, "yes", 3, 0.75, True)] + 2 * [
+        ("1-0", "measure", 1, None, True, None, None, 1, None, False)
+    ] + 2 * [("2-0", "measure", 2, None, True, None, None, 1, None, None)] + 2 * [
+        ("3-0", "warmup", 3, None, True, None, None, 1, None, None)
+    ]
+
+
+def test_requests_has_the_columns_that_are_documented(retried: Path) -> None:
+    documented = (Path(__file__).parents[2] / "results/README.md").read_text().partition("`requests`: `")[2]
+    columns = [name.strip() for name in documented.partition("`")[0].split(",")]
+    assert columns == [row[0] for row in ask(retried, "DESCRIBE requests")]
+
+
+def test_a_broken_parquet_file_is_told_with_its_run_and_can_be_left_out(results: Path) -> None:
+    first, second, third = list_runs(results)
+    first.attempts_path.write_bytes(second.attempts_path.read_bytes()[:-100])
+    with pytest.raises(StoreError) as raised:
+        connect([first, second, third])
+    assert str(raised.value).startswith(f"{first.path}: attempts.parquet cannot be read (")
+    assert str(raised.value).endswith("; restore it or delete the folder")
+    assert "CREATE VIEW" not in str(raised.value)
+    assert split_readable([first, second, third]) == ([second, third], [str(raised.value)])
+
+
+def test_broken_scores_can_be_made_again(results: Path) -> None:
+    run = list_runs(results)[0]
+    run.scores_path.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"scores\.parquet cannot be read .*; delete it; `harness report .*` makes it"):
+        connect([run])
+
+
+def test_a_query_writes_nothing_where_the_user_is(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with closing(connect(list_runs(results))) as connection:
+        settings = "SELECT current_setting('temp_directory'), current_setting('allowed_directories')"
+        assert select(connection, settings).fetchall() == [("", [])]
+    assert not list(here.iterdir())

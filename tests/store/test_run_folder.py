@@ -15,7 +15,9 @@ from harness.errors import StoreError
 from harness.store.attempt import Attempt
 from harness.store.finding import Finding
 from harness.store.journal import Journal
-from harness.store.run_folder import RunFolder, create_run, latest_run, list_runs, open_run
+from harness.store.manifest import State, new_manifest
+from harness.store.run_folder import RunFolder, create_run, latest_run, list_runs, open_run, unreadable_runs
+from harness.suite.schema import Suite
 
 Make = Callable[..., Attempt]
 MakeRun = Callable[..., RunFolder]
@@ -166,6 +168,44 @@ def test_a_killed_run_is_told_and_can_be_recovered(make_run: MakeRun, make_attem
     assert open_run(run.path) == run
 
 
+@pytest.mark.parametrize("state", ["interrupted", "failed"])
+def test_a_run_that_ended_with_its_journal_still_there_is_finished(
+    make_run: MakeRun, make_attempt: Make, write_journal: Write, state: State
+) -> None:
+    run = make_run()
+    run.write_manifest(msgspec.structs.replace(run.read_manifest(), state=state))
+    write_journal(run.journal_path(), [make_attempt(0)])
+    with pytest.raises(StoreError, match=r"was stopped before it ended; `harness report .*` finishes it"):
+        open_run(run.path)
+    manifest = open_run(run.path, recover=True).read_manifest()
+    assert (manifest.state, manifest.attempts) == (state, 1)
+    assert run.journals() == []
+
+
+async def test_a_stopped_run_whose_journal_is_locked_is_left_alone(make_run: MakeRun) -> None:
+    run = make_run()
+    run.write_manifest(msgspec.structs.replace(run.read_manifest(), state="interrupted"))
+    async with Journal(run.journal_path()):
+        with pytest.raises(StoreError, match="is still running"):
+            open_run(run.path, recover=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("complete", "the run was complete, so the file went away since: restore it or delete the folder"),
+        ("interrupted", "the run was interrupted before it stored anything: run the suite again"),
+        ("failed", "the run failed before it stored anything: run the suite again"),
+    ],
+)
+def test_a_run_without_its_attempts_is_told(make_run: MakeRun, state: State, told: str) -> None:
+    run = make_run()
+    run.write_manifest(msgspec.structs.replace(run.read_manifest(), state=state))
+    for recover in (False, True):
+        with pytest.raises(StoreError, match=f"has no attempts.parquet; {told}"):
+            open_run(run.path, recover=recover)
+
+
 async def test_a_run_that_is_still_running_is_left_alone(make_run: MakeRun) -> None:
     run = make_run()
     async with Journal(run.journal_path()):
@@ -224,3 +264,35 @@ def test_a_folder_with_the_characters_of_a_pattern_in_its_name_works(
     write_journal(run.journal_path(), [make_attempt(0)])
     write_journal(run.journal_path(1), [make_attempt(1)])
     assert run.finalise("complete").attempts == 2
+
+
+def test_a_broken_manifest_does_not_hide_the_other_runs(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    broken = tmp_path / "20990101T000000Z-broken-000000"
+    broken.mkdir()
+    (broken / "manifest.json").write_bytes(run.manifest_path.read_bytes()[:100])
+    assert list_runs(tmp_path) == [run]
+    assert latest_run(tmp_path) == run
+    (told,) = unreadable_runs(tmp_path)
+    assert told.startswith(f"{broken}/manifest.json: not a manifest of a run: ")
+    run.manifest_path.write_text("")
+    with pytest.raises(StoreError, match=r"broken-000000.*restore it or delete the folder"):
+        latest_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kept"),
+    [
+        ("https://user:secret@host:9000/a@b?c@d", "https://host:9000/a@b?c@d"),
+        ("https://secret@host", "https://host"),
+        ("https://user:se@cret@[::1", "https://[::1"),
+        ("user:secret@host", "host"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("aws", "aws"),
+    ],
+)
+def test_credentials_in_an_endpoints_url_are_never_in_the_manifest(endpoint: str, kept: str) -> None:
+    suite = Suite(name="s", digest="d", endpoint=endpoint, targets=(), prompts=())
+    manifest = new_manifest(suite, endpoint=endpoint, simulated=True, seed=1, planned=None)
+    assert manifest.endpoint == kept
+    assert b"secret" not in msgspec.json.encode(manifest)
