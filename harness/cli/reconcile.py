@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from harness.endpoints.log_files import Broken
     from harness.store.run_folder import RunFolder
 
+REGIONS = 4
+"""Regions told for each target; reconcile.json has all."""
 DETAILS = 10
 """Examples of each kind on the terminal; reconcile.json holds more."""
 
@@ -119,7 +121,7 @@ def _print(found: Reconciliation, folder: RunFolder) -> None:
 
     console = Console(highlight=False, markup=False)
     console.print(_table(found))
-    for line in [*_scope(found), *_reasons(found), *_differences(found), *_records(found)]:
+    for line in [*_served(found), *_scope(found), *_reasons(found), *_differences(found), *_records(found)]:
         console.print(printable(line), soft_wrap=True)
     console.print("run and log agree" if found.agrees else "run and log do NOT agree", style="bold")
     console.print(printable(f"Details: {folder.path / 'reconcile.json'}"), soft_wrap=True)
@@ -133,18 +135,26 @@ def _table(found: Reconciliation) -> Table:
     from harness.report.wording import printable, usd
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("target", overflow="fold")
-    for heading in ("attempts", "in the log", "not in it", "differ", "cost, run", "cost, log"):
-        table.add_column(heading, justify="right")
-    table.add_column("served in", overflow="fold")
+    table.add_column("target", overflow="fold", ratio=1)
+    for heading in ("attempts", "logged", "not", "differ", "cost, run", "cost, log"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in found.targets:
         table.add_row(
             Text(printable(each.target)),
             *(f"{count:,}" for count in (each.attempts, each.logged, each.attempts - each.logged, each.differing)),
             *("–" if cost is None else usd(cost) for cost in (each.cost_usd, each.logged_cost_usd)),
-            Text(printable(", ".join(f"{region} {count:,}" for region, count in each.served_in.items()) or "–")),
         )
     return table
+
+
+def _served(found: Reconciliation) -> Iterator[str]:
+    """Where the calls were answered: the Regions that answered most of a target's."""
+    for each in found.targets:
+        regions = sorted(each.served_in.items(), key=lambda item: -item[1])
+        if regions:
+            shown = ", ".join(f"{region} {count:,}" for region, count in regions[:REGIONS])
+            more = f" and {len(regions) - REGIONS} more Regions" if len(regions) > REGIONS else ""
+            yield f"  {each.target} was served in {shown}{more}"
 
 
 def _scope(found: Reconciliation) -> Iterator[str]:
