@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ class Columns:
 
     Times are seconds since the run's origin, NaN where it did not happen, and belong to the request's last attempt,
     except `due_s` and `first_try_sent_s`, which are the first attempt's: retries and their backoff are part of what a
-    user waits for.
+    user waits for. Without streaming there is no first or last chunk: an answer that comes whole has no TTFT.
     """
 
     target: str
@@ -52,6 +52,8 @@ class AttemptCounts:
     attempts: int
     error_kinds: dict[str, int]
     """Attempts by error kind, most frequent first."""
+    error_messages: dict[str, str] = field(default_factory=dict)
+    """Error kind → its most frequent message, cut to length; kinds without any are left out. Hostile: escape it."""
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int

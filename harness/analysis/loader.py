@@ -10,11 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.analysis.samples import VERDICT
 from harness.errors import StoreError
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 
-_MEASURED = "create temp view measured as from attempts where phase = 'measure'"
+MOST_MESSAGE_CHARACTERS = 200
+
+# What the user cancelled neither failed nor counts, and neither does the rest of its request.
+_MEASURED = """
+create temp view measured as from attempts anti join
+    (select distinct request_id from attempts where error_kind = 'cancelled') using (request_id)
+where phase = 'measure'
+"""
 
 _PROMPTS = "select prompt_id, coalesce(any_value(group_id), prompt_id) as group_id from measured group by prompt_id"
 
@@ -22,11 +30,9 @@ _PROMPT_CODES = """
 create temp table prompt_codes as select unnest($ids) as prompt_id, unnest(range(len($ids))) as code
 """
 
-_VERDICTS = """
-create temp table verdicts as
-select request_id, case when bool_or(not passed) then 0 when count(*) = count(passed) then 1 end as passed
-from scores group by request_id
-"""
+_VERDICTS = (
+    f"create temp table verdicts as select request_id, {VERDICT}::integer as passed from scores group by request_id"
+)
 
 # arg_max leaves out rows whose argument is NULL, and so would answer with an earlier attempt; arg_max_null does not.
 _REQUESTS = """
@@ -36,8 +42,8 @@ from (
         min(due_ns) / 1e9 as due_s,
         coalesce(arg_min_null(sent_ns, try_no) / 1e9, 'nan'::double) as first_try_sent_s,
         coalesce(arg_max_null(sent_ns, try_no) / 1e9, 'nan'::double) as sent_s,
-        coalesce(arg_max_null(first_ns, try_no) / 1e9, 'nan'::double) as first_s,
-        coalesce(arg_max_null(last_ns, try_no) / 1e9, 'nan'::double) as last_s,
+        coalesce(arg_max_null(if(stream, first_ns, null), try_no) / 1e9, 'nan'::double) as first_s,
+        coalesce(arg_max_null(if(stream, last_ns, null), try_no) / 1e9, 'nan'::double) as last_s,
         coalesce(arg_max_null(done_ns, try_no) / 1e9, 'nan'::double) as done_s,
         arg_max(ok, try_no) as ok,
         arg_max_null(error_kind, try_no) as error_kind,
@@ -58,9 +64,16 @@ select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as i
 from measured group by target
 """
 
-_ERROR_KINDS = """
-select error_kind, count(*) from measured where target = $target and error_kind is not null
-group by error_kind order by count(*) desc, error_kind
+# A proxy's error page is told without its tags.
+_ERRORS = r"""
+select error_kind, sum(attempts)::bigint,
+    first(message order by attempts desc, message) filter (message <> '') as message
+from (
+    select error_kind, count(*) as attempts,
+        left(trim(regexp_replace(left(error_message, 2000), '(</?[a-zA-Z!][^<>]*>|\s)+', ' ', 'g')), $most) as message
+    from measured where target = $target and error_kind is not null group by all
+)
+group by error_kind order by 2 desc, 1
 """
 
 
@@ -89,9 +102,11 @@ def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
     counts = {}
     for row in con.sql(_COUNTS).fetchall():
         target, attempts, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd = row
+        errors = con.execute(_ERRORS, {"target": target, "most": MOST_MESSAGE_CHARACTERS}).fetchall()
         counts[target] = AttemptCounts(
             attempts=attempts,
-            error_kinds=dict(con.execute(_ERROR_KINDS, {"target": target}).fetchall()),
+            error_kinds={kind: count for kind, count, _ in errors},
+            error_messages={kind: message for kind, _, message in errors if message is not None},
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             cache_read_tokens=cache_read_tokens,

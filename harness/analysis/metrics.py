@@ -14,7 +14,7 @@ from harness.suite.schema import Slo
 
 
 def ttft_s(c: Columns) -> Floats:
-    """First non-empty content chunk − due, s."""
+    """First non-empty content chunk − due, s; NaN without streaming."""
     return _of_successes(c, c.first_s - c.due_s)
 
 
@@ -44,7 +44,7 @@ def stream_tokens_per_s(c: Columns) -> Floats:
 
 
 def span_s(c: Columns) -> float | None:
-    """Last done − first due, s: what the rates are over. None when nothing was done or it took no time."""
+    """Last done − first due, s. None when nothing was done or it took no time."""
     done = c.done_s[~np.isnan(c.done_s)]
     if not len(done):
         return None
@@ -52,14 +52,36 @@ def span_s(c: Columns) -> float | None:
     return span if span > 0 else None
 
 
-def output_tokens_per_s(c: Columns) -> float | None:
-    """Output tokens of all requests / span, tokens per s."""
-    return _per_span(c, float(np.nansum(c.output_tokens)))
+def output_tokens_per_s(c: Columns, *, arrival: str) -> float | None:
+    """Output tokens of all requests, per s as `per_s` counts it."""
+    return per_s(c, float(np.nansum(c.output_tokens)), arrival=arrival)
 
 
-def achieved_per_s(c: Columns) -> float | None:
-    """Requests that succeeded / span, per s."""
-    return _per_span(c, int(c.ok.sum()))
+def achieved_per_s(c: Columns, *, arrival: str) -> float | None:
+    """Requests that succeeded, per s as `per_s` counts it."""
+    return per_s(c, int(c.ok.sum()), arrival=arrival)
+
+
+def per_s(c: Columns, amount: float, *, arrival: str) -> float | None:
+    """`amount` over all requests as a rate, per s.
+
+    Closed arrivals: amount / span. Open arrivals: amount · (n − 1)/n over the time from first to last answer, n the
+    requests that are done (n of them have n − 1 gaps). That time is (last due − first due) · max(1, b), b the
+    least-squares slope of done on due: 1 while answers come as fast as requests, above it where a queue grows. The
+    span would count the latency of the last answer as load that was not achieved, and last done − first done the
+    chance that one answer was quick and another slow. None when there is no such time.
+    """
+    if arrival == "closed":
+        span = span_s(c)
+        return None if span is None else amount / span
+    finished = ~np.isnan(c.done_s)
+    n, due, done = int(finished.sum()), c.due_s[finished], c.done_s[finished]
+    window = float(np.ptp(due)) if n else 0.0
+    if window == 0:
+        return None
+    centred = due - due.mean()
+    slope = float(centred @ (done - done.mean()) / (centred @ centred))
+    return amount * (n - 1) / n / (window * max(1.0, slope))
 
 
 def offered_per_s(c: Columns) -> float | None:
@@ -74,16 +96,20 @@ def offered_per_s(c: Columns) -> float | None:
     return gaps / span if span > 0 else None
 
 
-def goodput_per_s(c: Columns, slo: Slo) -> float | None:
-    """Requests that succeeded and met all SLOs / span, per s. None where the suite sets no SLO."""
-    if slo.ttft_s is None and slo.e2e_s is None:
+def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) -> float | None:
+    """Requests that succeeded and met all SLOs, per s as `per_s` counts it. None where no SLO applies.
+
+    Without streaming there is no TTFT, and its SLO is not applied.
+    """
+    ttft_slo = slo.ttft_s if stream else None
+    if ttft_slo is None and slo.e2e_s is None:
         return None
     good = c.ok
-    if slo.ttft_s is not None:
-        good = good & (ttft_s(c) <= slo.ttft_s)
+    if ttft_slo is not None:
+        good = good & (ttft_s(c) <= ttft_slo)
     if slo.e2e_s is not None:
         good = good & (e2e_s(c) <= slo.e2e_s)
-    return _per_span(c, int(good.sum()))
+    return per_s(c, int(good.sum()), arrival=arrival)
 
 
 def cost_per_request_usd(c: Columns) -> float | None:
@@ -93,13 +119,20 @@ def cost_per_request_usd(c: Columns) -> float | None:
 
 
 def cost_per_correct_usd(c: Columns) -> float | None:
-    """Sum of the known costs / requests that passed, USD: wrong answers are paid for too.
+    """Sum of the costs / requests that passed, USD: wrong answers are paid for too.
 
-    None: no cost is known, or nothing passed.
+    None: nothing passed, or the cost of an answered request is unknown (it is never taken for nothing). A failed
+    request of unknown cost adds none.
     """
-    known = c.cost_usd[~np.isnan(c.cost_usd)]
     passed = int((c.passed == 1).sum())
-    return float(known.sum()) / passed if len(known) and passed else None
+    if not passed or not costs_known(c):
+        return None
+    return float(np.nansum(c.cost_usd)) / passed
+
+
+def costs_known(c: Columns) -> bool:
+    """Whether something was answered, and the cost of everything that was is known."""
+    return bool(c.ok.any()) and not bool(np.isnan(c.cost_usd[c.ok]).any())
 
 
 def _of_successes(c: Columns, values: Floats) -> Floats:
@@ -115,8 +148,3 @@ def _streaming_s(c: Columns) -> Floats:
 def _tokens_after_first(c: Columns) -> Floats:
     """Output tokens − 1; NaN below two tokens."""
     return np.where(c.output_tokens >= 2, c.output_tokens - 1, np.nan)
-
-
-def _per_span(c: Columns, amount: float) -> float | None:
-    span = span_s(c)
-    return None if span is None else amount / span

@@ -11,9 +11,12 @@ from harness.store.run_folder import RunFolder
 
 MOST_PER_TARGET = 5
 
-_SAMPLES = """
+VERDICT = "case when bool_or(not passed) then false when count(*) = count(passed) then true end"
+"""SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
+
+_SAMPLES = f"""
 with verdicts as (
-    select request_id, case when bool_or(not passed) then false when count(*) = count(passed) then true end as passed,
+    select request_id, {VERDICT} as passed,
         string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
     from scores group by request_id
 ), answers as (

@@ -12,26 +12,55 @@ from scipy.stats import binom, norm, t
 from harness.analysis.columns import Floats
 from harness.analysis.summary import LEVEL, Interval
 
+Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+
 
 def wilson(passed: int, n: int, level: float = LEVEL) -> Interval:
     """A proportion with Wilson's score interval.
 
     (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n) with p = passed / n and z the normal quantile at (1 + level) / 2.
     It stays inside 0 … 1 and holds its level at small n, where p ± z·√(p(1−p)/n) does not.
-    Requests count as independent: with repeats it is an interval for these prompts, not for prompts like them.
+    Requests count as independent; where prompts were asked several times, see `clustered_rate`.
 
     Source: Wilson 1927, JASA 22:209–212; Newcombe 1998, Statistics in Medicine 17:857–872, method 3.
     Raises ValueError unless 0 ≤ passed ≤ n and n ≥ 1.
     """
     if not 0 <= passed <= n or n < 1:
         raise ValueError(f"wilson needs 0 <= passed <= n and n >= 1, not {passed} of {n}")
-    z = float(norm.ppf((1 + level) / 2))
-    p = passed / n
+    return _score_interval(passed / n, n, float(norm.ppf((1 + level) / 2)))
+
+
+def clustered_rate(passed: Counts, answers: Counts, level: float = LEVEL) -> Interval:
+    """A proportion of answers that are not independent: one entry a cluster (a prompt, or a group of prompts).
+
+    Asking a prompt again says little about other prompts, so Wilson's interval over all answers is too narrow: with
+    repeats that always agree, 12 prompts asked 6 times cover 53 % instead of 95 %. With one answer a cluster this is
+    Wilson's interval. With more it is Wilson's over n_eff = p(1−p) / SE² answers, SE the clustered error of
+    `ratio_interval` over C clusters, with the t quantile of C − 1 degrees of freedom in place of the normal one.
+    n_eff is at least C and at most the number of answers. Where all or none passed, and for a single cluster, the error
+    cannot be estimated: then each cluster counts as one answer.
+
+    Source: Korn & Graubard 1998, Survey Methodology 24:193–201 (effective sample size); Miller 2024, arXiv 2411.00640.
+    Raises ValueError unless every cluster has an answer and there is one.
+    """
+    clusters, n = len(answers), float(answers.sum())
+    if clusters == 0 or answers.min() < 1:
+        raise ValueError("clustered_rate needs clusters with at least one answer each")
+    p = float(passed.sum()) / n
+    if n == clusters or clusters < 2 or p in (0.0, 1.0):
+        return _score_interval(p, clusters, float(norm.ppf((1 + level) / 2)))
+    residuals = passed - p * answers
+    variance = clusters / (clusters - 1) * float(residuals @ residuals) / n**2
+    effective = n if variance == 0 else min(n, max(clusters, p * (1 - p) / variance))
+    return _score_interval(p, effective, float(t.ppf((1 + level) / 2, clusters - 1)))
+
+
+def _score_interval(p: float, n: float, z: float) -> Interval:
     centre = p + z * z / (2 * n)
     reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    low = 0.0 if passed == 0 else (centre - reach) / scale
-    high = 1.0 if passed == n else (centre + reach) / scale
+    low = 0.0 if p == 0 else (centre - reach) / scale
+    high = 1.0 if p == 1 else (centre + reach) / scale
     return Interval(value=p, low=low, high=high)
 
 
@@ -60,6 +89,8 @@ def quantile_interval(ordered: Floats, q: float, level: float = LEVEL) -> Interv
     l the largest rank with P(K ≤ l − 1) ≤ (1 − level)/2, u the smallest with P(K ≥ u) ≤ (1 − level)/2. Each side
     errs at most (1 − level)/2, whatever the distribution. A bound is None where no rank will do: at 95 % the upper
     one below n = 72 for p95 and below n = 368 for p99.
+
+    The values count as independent. Requests that queue behind the same stall are not: then the interval is too narrow.
 
     Source: David & Nagaraja 2003, Order Statistics, section 7.1; Conover 1999, section 3.2.
     Raises IndexError on no values.

@@ -9,7 +9,7 @@ import numpy as np
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
 from harness.analysis.routing import pair_routings
-from harness.analysis.stats import quantile_interval, rule_of_three, wilson
+from harness.analysis.stats import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
 from harness.analysis.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
 from harness.analysis.winners import find_winners
@@ -55,6 +55,8 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     """One target's figures. `c` holds at least one request."""
     succeeded, scored, passed = int(c.ok.sum()), int((~np.isnan(c.passed)).sum()), int((c.passed == 1).sum())
     cost_per_request = metrics.cost_per_request_usd(c)
+    pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
+    arrival = suite.load.arrival
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -68,19 +70,20 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         success_rate=_success_rate(succeeded, len(c.ok)),
         scored=scored,
         passed=passed,
-        pass_rate=wilson(passed, scored) if scored else None,
-        pass_rate_by_tag=_pass_rate_by_tag(c, suite.prompts),
+        pass_rate=pass_rate,
+        pass_rate_by_tag=pass_rate_by_tag,
         ttft_s=_quantiles(metrics.ttft_s(c)),
         ttft_from_sent_s=_quantiles(metrics.ttft_from_sent_s(c)),
         e2e_s=_quantiles(metrics.e2e_s(c)),
         tpot_s=_quantiles(metrics.tpot_s(c)),
         queue_delay_s=_quantiles(metrics.queue_delay_s(c)),
         stream_tokens_per_s=_quantiles(metrics.stream_tokens_per_s(c)),
-        output_tokens_per_s=metrics.output_tokens_per_s(c),
-        achieved_per_s=metrics.achieved_per_s(c),
-        offered_per_s=None if suite.load.arrival == "closed" else metrics.offered_per_s(c),
-        goodput_per_s=metrics.goodput_per_s(c, suite.slo),
+        output_tokens_per_s=metrics.output_tokens_per_s(c, arrival=arrival),
+        achieved_per_s=metrics.achieved_per_s(c, arrival=arrival),
+        offered_per_s=None if arrival == "closed" else metrics.offered_per_s(c),
+        goodput_per_s=metrics.goodput_per_s(c, suite.slo, arrival=arrival, stream=target.stream),
         error_kinds=counts.error_kinds,
+        error_messages=counts.error_messages,
         throttled_attempts=counts.error_kinds.get("throttled", 0),
         input_tokens=counts.input_tokens,
         output_tokens=counts.output_tokens,
@@ -108,19 +111,28 @@ def _quantiles(values: Floats) -> Quantiles | None:
     return Quantiles(n=len(ordered), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(ordered.mean()))
 
 
-def _pass_rate_by_tag(c: Columns, prompts: Sequence[Prompt]) -> dict[str, Interval]:
-    """Tag → pass rate over the scored requests of its prompts, in the suite's order; tags without any are left out."""
+def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None, dict[str, Interval]]:
+    """The pass rate over scored requests, and by tag in the suite's order; tags without a scored request are left out.
+
+    Answers are clustered by group, or by prompt where it has none.
+    """
     code = {prompt.id: index for index, prompt in enumerate(prompts)}
     codes = np.fromiter(map(code.__getitem__, c.prompt_id), np.int64, len(c.prompt_id))
     scored = np.bincount(codes[~np.isnan(c.passed)], minlength=len(prompts))
     passed = np.bincount(codes[c.passed == 1], minlength=len(prompts))
+    groups = cluster_codes(np.array([prompt.group or prompt.id for prompt in prompts], dtype=object))
+
+    def rate(of: Sequence[int]) -> Interval | None:
+        right, answers = (np.bincount(groups[of], weights=count[of]) for count in (passed, scored))
+        asked = answers > 0
+        return clustered_rate(right[asked], answers[asked]) if asked.any() else None
+
     members: dict[str, list[int]] = {}
     for prompt in prompts:
         for tag in dict.fromkeys(prompt.tags):
             members.setdefault(tag, []).append(code[prompt.id])
-    return {
-        tag: wilson(int(passed[of].sum()), int(scored[of].sum())) for tag, of in members.items() if scored[of].sum()
-    }
+    by_tag = {tag: rate(of) for tag, of in members.items()}
+    return rate(range(len(prompts))), {tag: interval for tag, interval in by_tag.items() if interval is not None}
 
 
 def _duration_s(columns: Sequence[Columns]) -> float:

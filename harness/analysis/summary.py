@@ -1,12 +1,12 @@
-"""The summary of a run: what `summary.json` holds and every report draws from, and how it is written and read."""
+"""The summary of a run: what `summary.json` holds and every report draws from, and how it is written."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from harness.errors import StoreError
 from harness.store.finding import Finding
 from harness.store.run_folder import write_whole
 
@@ -39,7 +39,8 @@ class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
 class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One target in one run; warm-up left out. `None`: cannot be said from this data.
 
-    Rates are per second over the target's own measured span (first due to last done).
+    Rates are per second of the target's own measured time: with closed arrivals first due to last done, with open ones
+    first to last answer (`metrics.per_s`).
     """
 
     target: str
@@ -59,10 +60,10 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
     passed: int
     pass_rate: Interval | None
-    """Requests that passed all their checks / scored; Wilson. None: nothing was scored."""
+    """Requests that passed all their checks / scored; clustered Wilson interval. None: nothing was scored."""
     pass_rate_by_tag: dict[str, Interval]
     ttft_s: Quantiles | None
-    """First content chunk − due."""
+    """First content chunk − due. None without streaming, as TTFT from sent, TPOT and the stream's rate are."""
     ttft_from_sent_s: Quantiles | None
     e2e_s: Quantiles | None
     """Done − due."""
@@ -72,15 +73,17 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     stream_tokens_per_s: Quantiles | None
     """Output tokens after the first / (last chunk − first chunk), per stream."""
     output_tokens_per_s: float | None
-    """All output tokens / span."""
+    """Output tokens of all requests."""
     achieved_per_s: float | None
-    """Requests that succeeded / span."""
+    """Requests that succeeded."""
     offered_per_s: float | None
     """Open arrivals: (requests − 1) / span of due times. None for `closed`."""
     goodput_per_s: float | None
-    """Requests that met all SLOs / span. None: the suite sets no SLO."""
+    """Requests that met all SLOs; without streaming, that for TTFT is not applied. None: no SLO applies."""
     error_kinds: dict[str, int]
     """Attempts by error kind, most frequent first."""
+    error_messages: dict[str, str] = {}
+    """Error kind → its most frequent message, cut to length. Hostile: show it escaped only."""
     throttled_attempts: int
     input_tokens: int
     output_tokens: int
@@ -92,7 +95,11 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over requests with known cost."""
     cost_per_1000_usd: float | None
     cost_per_correct_usd: float | None
-    """Known cost / passed requests: wrong answers are paid for too. None: no cost is known, or nothing passed."""
+    """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
+
+
+Unit = Literal["share", "s", "tokens/s", "usd"]
+"""Of a winner's value; a share is of 0 … 1."""
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +109,16 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     """`pass rate`, `TTFT p50`, `E2E p95`, `cost per correct answer`, …"""
     target: str
     """The best; of several equally good ones, the first in the suite."""
-    value: str
-    """Formatted with its unit."""
-    clear: bool
-    """Its interval is apart from every other target's. False: do not read the order as a difference."""
+    value: float
+    unit: Unit
+    close: list[str] = []
+    """Rivals that the data does not keep apart from it, in the suite's order: no difference may be read from these."""
     tied_with: list[str] = []
-    """Targets with exactly the same value."""
+    """Those of `close` with exactly the same value."""
+    rivals: int
+    """Other targets that take part."""
+    clear: bool
+    """Apart from every rival: `close` is empty."""
 
 
 class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,13 +166,3 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 def write_summary(path: Path, summary: RunSummary) -> None:
     """Write `summary.json`, indented. Figures are finite (`summarise` sees to it), so no null stands for a number."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-
-
-def read_summary(path: Path) -> RunSummary:
-    """Read `summary.json`. Raises StoreError when it is not there, or is no summary of this version."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunSummary)
-    except FileNotFoundError:
-        raise StoreError(f"{path}: no such file; make it with: harness report {path.parent}") from None
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path}: {error}; make it again with: harness report {path.parent}") from None

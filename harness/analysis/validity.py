@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
+from harness.analysis.counted import counted
 from harness.analysis.stats import samples_for_quantile
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
@@ -25,6 +27,8 @@ BUSY_CPU_SHARE = 0.90
 """Share of one core; above it the loop has no room left for a burst."""
 ERROR_SHARE = 0.05
 """Share of failed requests from which a target's latencies and pass rate need reading beside its errors."""
+FAILED_SHARE_INVALID = 0.5
+"""Share of failed requests above which a target's figures are of the exceptions, and the run compares nothing."""
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""
 
@@ -91,17 +95,22 @@ def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
 
 
 def _failures(data: RunData) -> Iterator[Finding]:
-    """Failed requests and throttled attempts. A target without any success cannot be compared: that invalidates."""
+    """Failed requests, and throttled attempts. A target that mostly failed cannot be compared: that invalidates."""
     for name, c in data.columns.items():
         counts, requests, failures = data.counts[name], len(c.ok), Counter(c.error_kind[~c.ok])
         failed = failures.total()
         if failed > ERROR_SHARE * requests:
             kind = failures.most_common(1)[0][0]
-            many = f"all {failed}" if failed == requests else f"{failed} of {requests}"
+            message = f": {counts.error_messages[kind]}" if kind in counts.error_messages else ""
+            if requests == 1:
+                told = f"the only request failed of {kind}{message}"
+            else:
+                many = f"all {failed}" if failed == requests else f"{failed} of {requests}"
+                told = f"{many} requests failed, most often {kind}{message}"
             yield Finding(
-                what=f"{name}: {many} requests failed, most often {kind}; latencies are of successes only",
+                what=f"{name}: {told}; latencies are of successes only",
                 remedy=_REMEDIES.get(kind, _ANY_REMEDY),
-                invalidates=failed == requests,
+                invalidates=failed > FAILED_SHARE_INVALID * requests,
             )
         throttled = counts.error_kinds.get("throttled", 0)
         if throttled > THROTTLED_SHARE * counts.attempts:
@@ -112,17 +121,17 @@ def _failures(data: RunData) -> Iterator[Finding]:
 
 
 def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """The loop woke up late, against the fastest target's median TTFT; or the process had no CPU left."""
+    """The loop woke up late, against the fastest target's median wait; or the process had no CPU left."""
     if manifest.loop_lag is None:
         return
     lag_s, cpu_share = manifest.loop_lag["p99_ns"] / 1e9, manifest.loop_lag["cpu_share"]
-    ttft_s = min(_medians(metrics.ttft_from_sent_s(c) for c in columns.values()), default=None)
-    if ttft_s is not None and lag_s > LATE_SHARE * ttft_s:
+    wait_s, name = min(filter(None, map(_median_wait, columns.values())), default=(math.inf, ""))
+    if lag_s > LATE_SHARE * wait_s:
         yield Finding(
-            what=f"the event loop was late by {_ms(lag_s)} (p99), with a median TTFT of {_ms(ttft_s)}: "
+            what=f"the event loop was late by {_ms(lag_s)} (p99), with a median {name} of {_ms(wait_s)}: "
             "the client was a bottleneck",
             remedy="lower concurrency or rate, free the machine of other work, or use a bigger one",
-            invalidates=lag_s > LATE_SHARE_INVALID * ttft_s,
+            invalidates=lag_s > LATE_SHARE_INVALID * wait_s,
         )
     if cpu_share > BUSY_CPU_SHARE:
         yield Finding(
@@ -132,18 +141,18 @@ def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator
 
 
 def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """The median request left late, against the target's median TTFT. A client-side cap does that by design."""
+    """The median request left late, against the target's median wait. A client-side cap does that by design."""
     capped = suite.quota.requests_per_minute is not None
     for name, c in columns.items():
-        delay_s, ttft_s = _median(metrics.queue_delay_s(c)), _median(metrics.ttft_from_sent_s(c))
-        if delay_s is None or ttft_s is None or delay_s <= LATE_SHARE * ttft_s:
+        delay_s, wait = _median(metrics.queue_delay_s(c)), _median_wait(c)
+        if delay_s is None or wait is None or delay_s <= LATE_SHARE * wait[0]:
             continue
         yield Finding(
-            what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median TTFT of {_ms(ttft_s)}",
+            what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median {wait[1]} of {_ms(wait[0])}",
             remedy="the cap of quota.requests_per_minute holds requests back: raise it, or read TTFT from sent"
             if capped
             else "lower concurrency or rate, or free the machine of other work",
-            invalidates=not capped and delay_s > LATE_SHARE_INVALID * ttft_s,
+            invalidates=not capped and delay_s > LATE_SHARE_INVALID * wait[0],
         )
 
 
@@ -179,7 +188,7 @@ def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
         needed = samples_for_quantile(q)
         if 0 < fewest < needed:
             yield Finding(
-                what=f"{name} rests on {fewest} samples and has no upper bound",
+                what=f"{name} rests on {counted(fewest, 'sample')} and has no upper bound",
                 remedy=f"ask for at least {needed}: more prompts, repeats or time",
             )
 
@@ -192,7 +201,7 @@ def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
     unscored = sum(int((c.ok & np.isnan(c.passed)).sum()) for c in columns.values())
     if unscored:
         yield Finding(
-            what=f"{unscored} of {answers} answers are unscored and not in the pass rates",
+            what=f"{unscored} of {counted(answers, 'answer')} unscored and not in the pass rates",
             remedy="give every prompt an expect or checks; for a scorer that broke, scores.parquet has the reason",
         )
 
@@ -214,8 +223,12 @@ def _cold_start(suite: Suite) -> Iterator[Finding]:
         )
 
 
-def _medians(per_target: Iterable[Floats]) -> list[float]:
-    return [median for median in map(_median, per_target) if median is not None]
+def _median_wait(c: Columns) -> tuple[float, str] | None:
+    """The median TTFT from sent, s, and its name; of the whole answer where nothing streams. None without success."""
+    ttft_s, answer_s = _median(metrics.ttft_from_sent_s(c)), _median(np.where(c.ok, c.done_s - c.sent_s, np.nan))
+    if ttft_s is not None:
+        return ttft_s, "TTFT"
+    return None if answer_s is None else (answer_s, "answer time")
 
 
 def _median(values: Floats) -> float | None:

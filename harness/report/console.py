@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.summary import RunSummary
-from harness.report.table import BRIEF_COLUMNS, BriefColumn, is_believable, leaders, routing_sentence
-from harness.report.wording import counts, interval_note, printable, sentence, shorten, usd
+from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, routing_sentence
+from harness.report.wording import counts, interval_note, printable, sentence, shorten, usd, value_of, verdict_of
 
 TARGET_WIDTH = 34
 NARROW_TARGET_WIDTH = 20
@@ -51,7 +51,7 @@ def _fold(name: str, width: int) -> str:
 
 def fit_columns(summary: RunSummary, width: int) -> tuple[list[BriefColumn], int]:
     """The columns that fit beside the targets' names in `width` characters, and the room for those names."""
-    columns = list(BRIEF_COLUMNS)
+    columns = brief_columns(summary)
     longest = max((len(printable(t.target)) for t in summary.targets), default=6)
     for limit in (TARGET_WIDTH, NARROW_TARGET_WIDTH):
         names = min(longest, max(limit, width - _width(columns, summary)))
@@ -77,13 +77,13 @@ def _scope(summary: RunSummary) -> Text:
 
 
 def _leads(summary: RunSummary) -> list[Text]:
-    """One line a metric; a lead whose intervals overlap is said to be none."""
+    """One line a metric; a lead that is too close to call is said to be none."""
     width = max((len(w.metric) for w in summary.winners), default=0)
     lines = []
     for w in summary.winners:
         line = Text("  ").append(f"{w.metric:<{width}}  ", style="bold")
-        line.append(f"{printable(leaders(w))}  {w.value}")
-        lines.append(line if w.clear else line.append("  (too close to call)", style="yellow"))
+        line.append(f"{printable(leaders(w))}  {value_of(w)}")
+        lines.append(line if w.clear else line.append(f"  ({printable(verdict_of(w))})", style="yellow"))
     return [Text("\nWho leads", style="bold"), *lines, Text()] if lines else [Text()]
 
 

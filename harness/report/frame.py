@@ -40,7 +40,7 @@ def open_figure(
 
     `intervals` names the method behind the error bars. The title is kept as the figure's label, for its alt text.
     """
-    titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS)
+    titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
     header_in = MARGIN_IN + TITLE_IN * len(titles) + QUESTION_IN * len(questions) + 0.1
     columns = _legend_columns(legend)
@@ -113,7 +113,8 @@ def _draw_footer(figure: Figure, view: RunView, intervals: str) -> None:
 def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
     s = view.summary
     suite, run_id = (drawable(shorten(printable(name), NAME_CHARACTERS)) for name in (s.suite, s.run_id))
-    n = f"n per target: {counts([t.requests for t in s.targets])} requests"
+    requests = [t.requests for t in s.targets]
+    n = f"n per target: {counts(requests)} request{'' if set(requests) == {1} else 's'}"
     facts = [n, f"{interval_note(s.level)}{f' ({intervals})' if intervals else ''}"]
     facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
     if s.simulated:

@@ -17,7 +17,7 @@ from harness.report import table
 from harness.report.answers import bound
 from harness.report.methods import methods
 from harness.report.render import Picture
-from harness.report.wording import SIMULATED, date_of, printable, sentence, usd
+from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
 
 
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
@@ -73,6 +73,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        printable=printable, name=mark_breaks, cell=mark_interval, usd=usd, date=date_of, sentence=sentence
+        printable=printable,
+        name=mark_breaks,
+        cell=mark_interval,
+        usd=usd,
+        date=date_of,
+        sentence=sentence,
+        value=value_of,
+        verdict=verdict_of,
     )
     return environment

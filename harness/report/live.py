@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
+from harness.analysis.counted import counted
 from harness.clock import now_ns
 from harness.load.progress import Progress, Tally
+from harness.report.wording import printable, shorten
 
 REFRESH_S = 0.5
 PLAIN_EVERY_S = 5.0
+HEADINGS = ["target", "done", "in flight", "errors", "tokens/s", "cost"]
+DROPPED_FIRST = ("in flight", "tokens/s")
+"""Columns that a narrow terminal does without, in this order."""
+NAME_WIDTH = 20
+"""Names get this much before any column is left out."""
+SHORTEST_NAME = 6
 
 
 async def show_progress(
@@ -18,14 +28,16 @@ async def show_progress(
 ) -> None:
     """Draw on stderr until cancelled; off a terminal, a line every `every_s`.
 
-    Frames are plain text, so that drawing them is not seen in the latencies.
+    Frames are plain text, so that drawing them is not seen in the latencies. A stderr that is closed or gone ends the
+    drawing, and nothing else.
     """
     out = out or sys.stderr
     started_ns = now_ns()
-    if out.isatty():
-        await _draw_live(progress, started_ns, duration_s, out)
-    else:
-        await _print_lines(progress, started_ns, duration_s, every_s, out)
+    with contextlib.suppress(OSError, ValueError):
+        if out.isatty():
+            await _draw_live(progress, started_ns, duration_s, out)
+        else:
+            await _print_lines(progress, started_ns, duration_s, every_s, out)
 
 
 async def _draw_live(progress: Progress, started_ns: int, duration_s: float | None, out: TextIO) -> None:
@@ -33,11 +45,19 @@ async def _draw_live(progress: Progress, started_ns: int, duration_s: float | No
     from rich.live import Live
     from rich.text import Text
 
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            """Raise the pipe's error anew: a Console would end the process."""
+            self.quiet = True
+            raise
+
+    console = Screen(file=out)
+
     def frame() -> Text:
-        text = "\n".join(live_lines(progress, (now_ns() - started_ns) / 1e9, duration_s))
+        text = "\n".join(live_lines(progress, (now_ns() - started_ns) / 1e9, duration_s, console.width))
         return Text(text, no_wrap=True, overflow="ellipsis")
 
-    with Live(frame(), console=Console(file=out), auto_refresh=False, transient=True) as live:
+    with Live(frame(), console=console, auto_refresh=False, transient=True) as live:
         while True:
             await asyncio.sleep(REFRESH_S)
             live.update(frame(), refresh=True)
@@ -52,29 +72,62 @@ async def _print_lines(
         failed = sum(tally.failed for tally in progress.tallies.values())
         in_flight = sum(tally.in_flight for tally in progress.tallies.values())
         print(
-            f"{elapsed_s:5.0f} s  {_share(progress)} done, {in_flight} in flight, {failed} errors, "
+            f"{elapsed_s:5.0f} s  {_share(progress)} done, {in_flight} in flight, {counted(failed, 'error')}, "
             f"{_dollars(progress)}, {_left(progress, elapsed_s, duration_s)}",
             file=out,
             flush=True,
         )
 
 
-def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None) -> list[str]:
-    """One line for each target and a total; `elapsed_s` since the load began."""
-    width = max([len(name) for name in progress.tallies] + [6])
-    lines = [f"{'target':<{width}}  {'done':>11}  {'in flight':>9}  {'errors':>6}  {'tokens/s':>8}  {'cost':>9}"]
-    lines += [_line(name, tally, progress.planned, width, elapsed_s) for name, tally in progress.tallies.items()]
-    lines.append(
-        f"{'total':<{width}}  {_share(progress):>11}  {elapsed_s:7.0f} s  {_left(progress, elapsed_s, duration_s)}"
+def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, width: int = 80) -> list[str]:
+    """A line for each target, their total, and the time; at most `width` characters where that can be.
+
+    `elapsed_s` is since the load began. Names are shortened, and where there is no room for them, columns are left out:
+    requests in flight, then tokens/s.
+    """
+    tallies = progress.tallies
+    total = Tally(
+        done=progress.done,
+        in_flight=sum(tally.in_flight for tally in tallies.values()),
+        failed=sum(tally.failed for tally in tallies.values()),
+        output_tokens=sum(tally.output_tokens for tally in tallies.values()),
+        cost_usd=progress.cost_usd,
+        unpriced=sum(tally.unpriced for tally in tallies.values()),
     )
-    return lines
+    whole = None if progress.planned is None else progress.planned * len(tallies)
+    rows = [
+        HEADINGS,
+        *([printable(name), *_cells(tally, progress.planned, elapsed_s)] for name, tally in tallies.items()),
+        ["total", *_cells(total, whole, elapsed_s)],
+    ]
+    return [*_align(rows, width), f"{elapsed_s:.0f} s, {_left(progress, elapsed_s, duration_s)}"]
 
 
-def _line(name: str, tally: Tally, planned: int | None, width: int, elapsed_s: float) -> str:
+def _cells(tally: Tally, planned: int | None, elapsed_s: float) -> list[str]:
+    """What stands under HEADINGS, the name left out."""
     done = f"{tally.done}/{planned}" if planned is not None else f"{tally.done}"
     speed = tally.output_tokens / elapsed_s if elapsed_s > 0 else 0.0
     cost = "unknown" if tally.unpriced and not tally.cost_usd else f"${tally.cost_usd:.4f}"
-    return f"{name:<{width}}  {done:>11}  {tally.in_flight:>9}  {tally.failed:>6}  {speed:>8.0f}  {cost:>9}"
+    return [done, f"{tally.in_flight}", f"{tally.failed}", f"{speed:.0f}", cost]
+
+
+def _align(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The rows as lines: names to the left in what is left of `width`, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = list(range(1, len(widths)))
+    for dropped in DROPPED_FIRST:
+        if width - _room(widths, shown) >= min(widths[0], NAME_WIDTH):
+            break
+        shown.remove(HEADINGS.index(dropped))
+    name_width = min(widths[0], max(SHORTEST_NAME, width - _room(widths, shown)))
+    return [
+        "  ".join([f"{shorten(row[0], name_width):<{name_width}}", *(f"{row[i]:>{widths[i]}}" for i in shown)])
+        for row in rows
+    ]
+
+
+def _room(widths: Sequence[int], shown: Sequence[int]) -> int:
+    return sum(widths[i] + 2 for i in shown)
 
 
 def _share(progress: Progress) -> str:

@@ -9,18 +9,17 @@ from harness.analysis.summary import RunSummary
 from harness.report.methods import methods
 from harness.report.render import Picture
 from harness.report.table import (
-    COLUMNS,
     LOAD_COLUMNS,
     Column,
-    error_kinds,
+    columns,
+    errors,
     is_believable,
     leaders,
     routing_sentence,
     tag_cell,
     tags,
-    verdict_of,
 )
-from harness.report.wording import SIMULATED, date_of, printable, sentence, usd
+from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 
@@ -40,9 +39,9 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
         *_leads(summary),
         *_routings(summary),
         "## Targets",
-        _columns_table(summary, COLUMNS),
+        _columns_table(summary, columns(summary)),
         *_findings(summary),
-        "## Figures",
+        *(["## Figures"] if pictures else []),
         *(f"![{escape(p.title)}]({folder}/{p.name}.png)" for p in pictures),
         "## Load, tokens and cost",
         _columns_table(summary, LOAD_COLUMNS),
@@ -57,7 +56,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
 def _banners(summary: RunSummary) -> list[str]:
     banners = []
     if summary.simulated:
-        banners.append(f"> **SIMULATED.** {SIMULATED.capitalize()}.")
+        banners.append(f"> **SIMULATED.** {SIMULATED[0].upper()}{SIMULATED[1:]}.")
     if not is_believable(summary):
         banners.append(f"> **This run may not be believed** (state: {escape(summary.state)}). See the findings.")
     return banners
@@ -75,7 +74,7 @@ def _facts(summary: RunSummary) -> str:
 def _leads(summary: RunSummary) -> list[str]:
     if not summary.winners:
         return []
-    rows = [(w.metric, leaders(w), w.value, verdict_of(w)) for w in summary.winners]
+    rows = [(w.metric, leaders(w), value_of(w), verdict_of(w) or "clear") for w in summary.winners]
     return ["## Who leads", _table(("metric", "target", "value", "verdict"), rows)]
 
 
@@ -94,10 +93,10 @@ def _findings(summary: RunSummary) -> list[str]:
 
 
 def _errors(summary: RunSummary) -> list[str]:
-    if not any(t.error_kinds for t in summary.targets):
+    rows = errors(summary)
+    if not rows:
         return ["## Errors", "No attempt failed."]
-    rows = [(t.target, error_kinds(t)) for t in summary.targets]
-    return ["## Errors", _table(("target", "failed attempts by kind"), rows)]
+    return ["## Errors", _table(("target", "kind", "failed attempts", "most frequent message"), rows)]
 
 
 def _tags(summary: RunSummary) -> list[str]:

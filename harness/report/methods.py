@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.stats import samples_for_quantile
 from harness.analysis.summary import RunSummary
+from harness.analysis.validity import ERROR_SHARE
 
 
 def methods(summary: RunSummary) -> list[tuple[str, str]]:
@@ -17,10 +18,12 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
         ),
         (
             "pass rate",
-            f"requests that passed all their checks / requests scored, with a {level} Wilson interval. A failed "
-            "request counts as not passed; an answer whose scorer broke is left out.",
+            f"requests that passed all their checks / requests scored, with a {level} Wilson interval. Several answers "
+            "of one prompt, or of one group of prompts, are not independent: the interval counts them as the effective "
+            "number of answers that their spread between prompts gives. A failed request counts as not passed; an "
+            "answer whose scorer broke is left out.",
         ),
-        ("TTFT", "first non-empty content chunk − due, over successful requests."),
+        ("TTFT", "first non-empty content chunk − due, over successful requests; none without streaming."),
         (
             "E2E",
             "done − due, over successful requests. Both count from when a request was due, so a stall is charged to "
@@ -28,24 +31,32 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
         ),
         (
             "p50 … p99",
-            f"quantiles with {level} distribution-free intervals from order statistics. ∞: the data gives no upper "
-            f"bound; a p95 needs n ≥ {p95}, a p99 n ≥ {p99}.",
+            f"quantiles with {level} distribution-free intervals from order statistics, which take requests for "
+            "independent: slow ones that share a cause make them too narrow. ∞: the data gives no upper bound; a p95 "
+            f"needs n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
         ("tok/s", "output tokens after the first / (last chunk − first chunk) in one stream, median."),
-        ("output tok/s", "all output tokens / the target's measured span (first due to last done)."),
         (
-            "offered, achieved, goodput",
-            "requests per second that were due (open arrivals only), that were completed, that met every SLO.",
+            "offered, achieved, goodput, output tok/s",
+            "requests per second that were due (open arrivals only), that succeeded, that succeeded and met every SLO "
+            "(that for TTFT is not applied without streaming), and output tokens of all requests per second. Closed "
+            "arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from first "
+            "to last answer, as long as from first to last due, or longer by the slope of done on due where "
+            "a queue grows; so latency does not read as load that was not achieved.",
         ),
         ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
         (
             "cost",
-            "tokens × list price; unknown stays unknown (–). $/1k: per 1,000 requests. $/correct: total / passed.",
+            "tokens × list price; unknown stays unknown (–). $/1k: per 1,000 requests. $/correct: total / passed, "
+            "– where any answer's cost is unknown.",
         ),
         (
             "lead",
-            "clear only where the leader's interval is apart from all others; else the order is not a difference.",
+            "a rival is apart from the leader where their intervals do not touch; for cost per request, where the "
+            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. From the rivals that it "
+            "is too close to call with, read no difference. Latency and cost are contested by targets of which at most "
+            f"{100 * ERROR_SHARE:g}% of the requests failed.",
         ),
     ]

@@ -26,9 +26,11 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw_pictures(view: RunView) -> list[Picture]:
-    """Every figure that a run has something for, in reading order."""
+    """Every figure that the run has data for, in reading order; none without a measured request."""
+    if not view.targets:
+        return []
     with house_style():
-        drawn = ((name, module.draw(view)) for name, module in FIGURES.items())
+        drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
         return [_render(name, figure) for name, figure in drawn if figure is not None]
 
 

@@ -83,15 +83,17 @@ COLUMNS = (
     Column(heading="$/correct", cell=lambda t: usd(t.cost_per_correct_usd)),
 )
 
+GRADED = ("pass rate", "$/correct")
+
 BRIEF_COLUMNS = (
-    BriefColumn(heading="n", cell=lambda t: f"{t.requests:,}", weight=5),
+    BriefColumn(heading="n", cell=lambda t: f"{t.requests:,}", weight=7),
     BriefColumn(heading="pass rate", cell=_brief_pass_rate, weight=9),
     BriefColumn(heading="TTFT p50", cell=_brief_latency("ttft_s", "p50"), weight=8),
     BriefColumn(heading="TTFT p95", cell=_brief_latency("ttft_s", "p95"), weight=3),
-    BriefColumn(heading="E2E p95", cell=_brief_latency("e2e_s", "p95"), weight=6),
+    BriefColumn(heading="E2E p95", cell=_brief_latency("e2e_s", "p95"), weight=4),
     BriefColumn(heading="tok/s", cell=_stream_rate, weight=2),
-    BriefColumn(heading="errors", cell=lambda t: f"{failed_requests(t):,}", weight=4),
-    BriefColumn(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd), weight=7),
+    BriefColumn(heading="errors", cell=lambda t: f"{failed_requests(t):,}", weight=6),
+    BriefColumn(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd), weight=5),
 )
 
 LOAD_COLUMNS = (
@@ -109,6 +111,21 @@ LOAD_COLUMNS = (
 )
 
 
+def is_graded(summary: RunSummary) -> bool:
+    """Whether any request has a verdict; a load test has none."""
+    return any(t.scored for t in summary.targets)
+
+
+def columns(summary: RunSummary) -> list[Column]:
+    """The main table's columns; those of the quality only where something was graded."""
+    return [column for column in COLUMNS if is_graded(summary) or column.heading not in GRADED]
+
+
+def brief_columns(summary: RunSummary) -> list[BriefColumn]:
+    """As `columns`, for a terminal."""
+    return [column for column in BRIEF_COLUMNS if is_graded(summary) or column.heading not in GRADED]
+
+
 def tags(summary: RunSummary) -> list[str]:
     """Every tag that any target has a pass rate for, sorted."""
     return sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
@@ -118,19 +135,18 @@ def tag_cell(t: TargetSummary, tag: str) -> str:
     return rate_interval(t.pass_rate_by_tag.get(tag))
 
 
-def error_kinds(t: TargetSummary) -> str:
-    """`throttled 3, unavailable 1`, or a dash."""
-    return ", ".join(f"{kind} {count:,}" for kind, count in t.error_kinds.items()) or MISSING
+def errors(summary: RunSummary) -> list[tuple[str, str, str, str]]:
+    """(Target, error kind, attempts, most frequent message); hostile: escape them."""
+    return [
+        (t.target, kind, f"{count:,}", t.error_messages.get(kind, MISSING))
+        for t in summary.targets
+        for kind, count in t.error_kinds.items()
+    ]
 
 
 def leaders(winner: Winner) -> str:
     """The leader, and who has the same value."""
     return " = ".join([winner.target, *winner.tied_with])
-
-
-def verdict_of(winner: Winner) -> str:
-    """Whether a lead may be read as a difference."""
-    return "clear: its interval is apart from all others" if winner.clear else "too close to call: intervals overlap"
 
 
 def routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:

@@ -31,6 +31,13 @@ class RunView:
         """Who leads on `metric`; None where the summary names nobody."""
         return next((w for w in self.summary.winners if w.metric == metric), None)
 
+    def leading(self, winner: Winner | None) -> str | None:
+        """Who leads, as a title says it: the leader and whom it is too close to; None where that is everybody."""
+        if winner is None or len(winner.close) == winner.rivals:
+            return None
+        names = [self.looks[name].label for name in (winner.target, *winner.close)]
+        return " and ".join(names if len(names) < 3 else [names[0], f"{len(names) - 1} others"])
+
 
 def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
     """The view of a run, with a look for each target."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.summary import Interval, Quantiles, TargetSummary
+from harness.analysis.summary import Interval, Quantiles, TargetSummary, Winner
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -61,6 +61,28 @@ def usd(value: float | None) -> str:
 def percent(rate: float | None) -> str:
     """A share of 0 … 1 as a percentage with one decimal."""
     return MISSING if rate is None or math.isnan(rate) else f"{100 * rate:.1f}%"
+
+
+def value_of(winner: Winner) -> str:
+    """A leader's figure with its unit."""
+    match winner.unit:
+        case "share":
+            return percent(winner.value)
+        case "s":
+            return seconds(winner.value)
+        case "usd":
+            return usd(winner.value)
+        case "tokens/s":
+            return f"{significant(winner.value)} tokens/s"
+
+
+def verdict_of(winner: Winner) -> str:
+    """What keeps a lead from being read as a difference; empty where nothing does."""
+    if not winner.close:
+        return ""
+    if len(winner.close) == winner.rivals:
+        return "too close to call"
+    return f"too close to call with {', '.join(winner.close)}; clear of the others"
 
 
 def rate_interval(interval: Interval | None) -> str:

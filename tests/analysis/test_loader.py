@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.loader import load_run
+from harness.analysis.loader import MOST_MESSAGE_CHARACTERS, load_run
 from harness.errors import StoreError
 from harness.store.attempt import Attempt
 from harness.store.run_folder import RunFolder
@@ -169,6 +169,50 @@ def test_counts_are_of_attempts_with_the_most_frequent_error_first(
         counts.cache_write_tokens,
         counts.cost_usd,
     )
+
+
+def test_each_error_kind_comes_with_its_most_frequent_message(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    messages = ["rare", "501 Unsupported method", "501 Unsupported method", None]
+    attempts = [
+        *(
+            failed_attempt(make_attempt, f"{at:06d}-00", "server_error", error_message=message)
+            for at, message in enumerate(messages)
+        ),
+        failed_attempt(make_attempt, "000008-00", "validation", error_message="x" * 5000),
+        failed_attempt(make_attempt, "000009-00", "protocol"),
+    ]
+    page = "<!DOCTYPE HTML>\n<html>\n  <h1>Error</h1>\n<p>Error code: 501 <\n"
+    attempts.append(failed_attempt(make_attempt, "000010-00", "unavailable", error_message=page))
+    counts = load_run(write_run(make_suite(), attempts)).counts["a"]
+    assert {"server_error": 4, "protocol": 1, "unavailable": 1, "validation": 1} == counts.error_kinds
+    told = {
+        "server_error": "501 Unsupported method",
+        "unavailable": "Error Error code: 501 <",
+        "validation": "x" * MOST_MESSAGE_CHARACTERS,
+    }
+    assert told == counts.error_messages
+
+
+def test_what_the_user_cancelled_neither_fails_nor_counts(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    attempts = [
+        make_attempt("000000-00"),
+        failed_attempt(make_attempt, "000001-00", "throttled", try_no=1),
+        failed_attempt(make_attempt, "000001-00", "cancelled", try_no=2),
+    ]
+    data = load_run(write_run(make_suite(), attempts))
+    assert ["000000-00"] == data.columns["a"].request_id.tolist()
+    assert ({}, 1, 2) == (data.counts["a"].error_kinds, data.counts["a"].attempts, data.recorded)
+
+
+def test_an_answer_that_came_whole_has_no_first_chunk(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    c = load_run(write_run(make_suite(), [make_attempt("000000-00", stream=False)])).columns["a"]
+    assert (True, True, 2.6) == (np.isnan(c.first_s[0]), np.isnan(c.last_s[0]), c.done_s[0])
 
 
 def test_a_cost_that_no_attempt_knows_is_unknown(

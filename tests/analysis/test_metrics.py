@@ -62,8 +62,34 @@ def test_tpot_is_missing_for_a_single_token_a_single_chunk_and_unknown_usage(mak
 def test_rates_are_over_the_span_from_the_first_due_to_the_last_done(make_columns: MakeColumns) -> None:
     c = make_columns(9, ok=np.arange(9) != 3)
     assert pytest.approx(9.6) == metrics.span_s(c)
-    assert pytest.approx(99 / 9.6) == metrics.output_tokens_per_s(c)
-    assert pytest.approx(8 / 9.6) == metrics.achieved_per_s(c)
+    assert pytest.approx(99 / 9.6) == metrics.output_tokens_per_s(c, arrival="closed")
+    assert pytest.approx(8 / 9.6) == metrics.achieved_per_s(c, arrival="closed")
+
+
+def test_an_open_load_that_is_kept_up_with_is_achieved_however_slow_each_answer_is(make_columns: MakeColumns) -> None:
+    due = np.arange(200) / 20
+    c = make_columns(200, due_s=due, done_s=due + np.random.default_rng(3).uniform(2, 5, 200))
+    achieved = metrics.achieved_per_s(c, arrival="constant")
+    assert pytest.approx(20, rel=0.03) == achieved
+    flat = make_columns(200, due_s=due, first_s=due + 1, done_s=due + 4)
+    assert pytest.approx(20.0) == metrics.achieved_per_s(flat, arrival="constant")
+    assert pytest.approx(220.0) == metrics.output_tokens_per_s(flat, arrival="constant")
+    assert pytest.approx(20.0) == metrics.goodput_per_s(flat, Slo(e2e_s=5.0), arrival="constant")
+
+
+def test_a_queue_that_grows_reads_as_what_comes_out_of_it(make_columns: MakeColumns) -> None:
+    due = np.arange(200) / 20
+    c = make_columns(200, due_s=due, done_s=1 + np.arange(200) / 8)
+    assert pytest.approx(8.0) == metrics.achieved_per_s(c, arrival="constant")
+
+
+def test_a_target_that_dies_half_way_achieves_half_of_an_open_load(make_columns: MakeColumns) -> None:
+    assert pytest.approx(0.5) == metrics.achieved_per_s(make_columns(100, ok=np.arange(100) < 50), arrival="constant")
+
+
+def test_one_answer_is_no_rate_of_an_open_load(make_columns: MakeColumns) -> None:
+    assert metrics.achieved_per_s(make_columns(1), arrival="constant") is None
+    assert metrics.achieved_per_s(make_columns(2, due_s=np.full(2, 5.0)), arrival="constant") is None
 
 
 def test_the_offered_load_of_a_constant_schedule_is_its_rate(make_columns: MakeColumns) -> None:
@@ -75,8 +101,9 @@ def test_the_offered_load_of_a_constant_schedule_is_its_rate(make_columns: MakeC
 def test_rates_cannot_be_said_when_nothing_was_done(make_columns: MakeColumns) -> None:
     c = make_columns(2, done_s=np.full(2, NAN), ok=np.zeros(2, np.bool_))
     assert metrics.span_s(c) is None
-    assert metrics.achieved_per_s(c) is None
-    assert metrics.output_tokens_per_s(c) is None
+    for arrival in ("closed", "constant"):
+        assert metrics.achieved_per_s(c, arrival=arrival) is None
+        assert metrics.output_tokens_per_s(c, arrival=arrival) is None
 
 
 def test_goodput_counts_successes_that_met_every_objective(make_columns: MakeColumns) -> None:
@@ -85,20 +112,32 @@ def test_goodput_counts_successes_that_met_every_objective(make_columns: MakeCol
     c = make_columns(4, first_s=first, done_s=done, ok=np.array([True, True, True, False]))
     span = metrics.span_s(c)
     assert span is not None
-    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0, e2e_s=2.0))
-    assert pytest.approx(2 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0))
-    assert metrics.goodput_per_s(c, Slo()) is None
+    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0, e2e_s=2.0), arrival="closed")
+    assert pytest.approx(2 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0), arrival="closed")
+    assert metrics.goodput_per_s(c, Slo(), arrival="closed") is None
+
+
+def test_without_streaming_the_objective_for_ttft_is_not_applied(make_columns: MakeColumns) -> None:
+    c = make_columns(2, first_s=np.full(2, NAN))
+    both = Slo(ttft_s=0.1, e2e_s=2.0)
+    assert pytest.approx(2 / 2.6) == metrics.goodput_per_s(c, both, arrival="closed", stream=False)
+    assert metrics.goodput_per_s(c, Slo(ttft_s=0.1), arrival="closed", stream=False) is None
 
 
 def test_a_success_without_content_does_not_meet_a_ttft_objective(make_columns: MakeColumns) -> None:
     c = make_columns(2, first_s=np.array([NAN, 1.5]))
     span = metrics.span_s(c)
     assert span is not None
-    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0))
+    assert pytest.approx(1 / span) == metrics.goodput_per_s(c, Slo(ttft_s=1.0), arrival="closed")
 
 
 def test_costs_are_means_and_ratios_of_what_is_known(make_columns: MakeColumns) -> None:
-    c = make_columns(4, cost_usd=np.array([0.01, 0.03, NAN, 0.02]), passed=np.array([1.0, 0.0, NAN, 1.0]))
+    c = make_columns(
+        4,
+        cost_usd=np.array([0.01, 0.03, NAN, 0.02]),
+        passed=np.array([1.0, 0.0, 0.0, 1.0]),
+        ok=np.array([True, True, False, True]),
+    )
     assert pytest.approx(0.02) == metrics.cost_per_request_usd(c)
     assert pytest.approx(0.03) == metrics.cost_per_correct_usd(c)
 
@@ -107,4 +146,5 @@ def test_an_unknown_cost_is_never_nought(make_columns: MakeColumns) -> None:
     unknown = make_columns(2, cost_usd=np.full(2, NAN))
     assert metrics.cost_per_request_usd(unknown) is None
     assert metrics.cost_per_correct_usd(unknown) is None
+    assert metrics.cost_per_correct_usd(make_columns(2, cost_usd=np.array([0.01, NAN]))) is None
     assert metrics.cost_per_correct_usd(make_columns(2, passed=np.zeros(2))) is None

@@ -14,6 +14,7 @@ from scipy.stats import binomtest, ttest_1samp
 
 from harness.analysis.stats import (
     cluster_codes,
+    clustered_rate,
     quantile,
     quantile_interval,
     ratio_interval,
@@ -59,6 +60,47 @@ def test_wilson_stays_inside_nought_and_one_and_around_its_estimate(case: tuple[
 def test_wilson_refuses_counts_that_cannot_be(passed: int, n: int) -> None:
     with pytest.raises(ValueError, match="wilson needs"):
         wilson(passed, n)
+
+
+def test_one_answer_a_cluster_is_wilsons_interval() -> None:
+    assert wilson(8, 10) == clustered_rate(np.array([1] * 8 + [0] * 2), np.ones(10))
+
+
+def test_answers_that_agree_within_their_clusters_count_once() -> None:
+    repeated = clustered_rate(np.array([6] * 8 + [0] * 2), np.full(10, 6))
+    once = wilson(8, 10)
+    assert once.value == repeated.value
+    assert repeated.low is not None
+    assert once.low is not None
+    assert repeated.low < once.low
+    assert wilson(10, 10) == clustered_rate(np.full(10, 6), np.full(10, 6))
+    assert wilson(0, 10) == clustered_rate(np.zeros(10), np.full(10, 6))
+    assert wilson(1, 1).value == clustered_rate(np.array([6]), np.array([6])).value
+
+
+def test_answers_that_differ_within_their_clusters_count_nearly_each() -> None:
+    spread, plain = clustered_rate(np.full(40, 4), np.full(40, 5)), wilson(160, 200)
+    assert pytest.approx((plain.low, plain.high), abs=0.01) == (spread.low, spread.high)
+
+
+@pytest.mark.parametrize("answers", [[], [1, 0]])
+def test_a_rate_of_no_answer_is_refused(answers: list[int]) -> None:
+    with pytest.raises(ValueError, match="at least one answer"):
+        clustered_rate(np.zeros(len(answers)), np.array(answers))
+
+
+@pytest.mark.parametrize(("clusters", "repeats", "rate"), [(12, 6, 0.8), (40, 5, 0.85)])
+@pytest.mark.parametrize("agreeing", [True, False])
+def test_a_clustered_rate_covers_the_truth_whether_or_not_repeats_agree(
+    clusters: int, repeats: int, rate: float, agreeing: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    shape = (1000, clusters)
+    passed = repeats * rng.binomial(1, rate, shape) if agreeing else rng.binomial(repeats, rate, shape)
+    answers = np.full(clusters, repeats)
+    intervals = [clustered_rate(row, answers) for row in passed]
+    covered = [i.low <= rate <= i.high for i in intervals if i.low is not None and i.high is not None]
+    assert 0.94 <= np.mean(covered) <= 0.99
 
 
 def test_the_rule_of_three_is_three_over_n_and_just_above_the_exact_bound() -> None:

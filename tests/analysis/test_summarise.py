@@ -11,8 +11,8 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.loader import load_run
-from harness.analysis.stats import wilson
-from harness.analysis.summarise import summarise
+from harness.analysis.stats import clustered_rate, wilson
+from harness.analysis.summarise import summarise, summarise_target
 from harness.analysis.summary import Interval, RunSummary
 from harness.store.attempt import Attempt
 from harness.store.manifest import Manifest
@@ -74,7 +74,7 @@ def test_a_target_is_told_by_its_figures(make_columns: MakeColumns, sum_up: Call
         target.scored,
         target.passed,
     )
-    assert wilson(90, 100) == target.pass_rate
+    assert clustered_rate(np.full(10, 9), np.full(10, 10)) == target.pass_rate
     assert target.ttft_s is not None
     assert (100, 0.5, 0.5) == (target.ttft_s.n, target.ttft_s.p50.value, target.ttft_s.mean)
     assert target.ttft_s.p99.high is None
@@ -113,7 +113,46 @@ def test_open_loads_have_an_offered_rate_and_objectives_a_goodput(
 ) -> None:
     load = Load(arrival="constant", rate_per_s=1.0, warmup=1)
     (target,) = sum_up(make_columns(10), load=load, slo=Slo(ttft_s=1.0)).targets
-    assert pytest.approx((1.0, 10 / 10.6)) == (target.offered_per_s, target.goodput_per_s)
+    assert pytest.approx((1.0, 1.0, 1.0)) == (target.offered_per_s, target.achieved_per_s, target.goodput_per_s)
+
+
+def test_repeats_of_a_prompt_and_prompts_of_a_group_do_not_narrow_the_pass_rate(
+    make_columns: MakeColumns,
+    sum_up: Callable[..., RunSummary],
+    make_suite: Callable[..., Suite],
+    count_attempts: Callable[[Columns], AttemptCounts],
+) -> None:
+    passed = (np.arange(100) % 10 < 8).astype(np.float64)
+    (target,) = sum_up(make_columns(100, passed=passed)).targets
+    once = wilson(8, 10)
+    assert target.pass_rate is not None
+    assert target.pass_rate.low is not None
+    assert target.pass_rate.high is not None
+    assert once.low is not None
+    assert once.high is not None
+    assert (0.8, True, True) == (
+        target.pass_rate.value,
+        target.pass_rate.low < once.low,
+        target.pass_rate.high > once.high,
+    )
+    suite, c = make_suite(), make_columns(10)
+    grouped = tuple(msgspec.structs.replace(p, group=f"g{i // 5}") for i, p in enumerate(suite.prompts))
+    by_group = summarise_target(suite.targets[0], msgspec.structs.replace(suite, prompts=grouped), c, count_attempts(c))
+    assert wilson(2, 2) == by_group.pass_rate
+    assert {"even": wilson(2, 2), "odd": wilson(2, 2)} == by_group.pass_rate_by_tag
+
+
+def test_a_target_that_does_not_stream_has_no_ttft(
+    make_suite: Callable[..., Suite],
+    make_attempt: Callable[..., Attempt],
+    write_run: Callable[..., RunFolder],
+) -> None:
+    suite = make_suite()
+    run = write_run(suite, [make_attempt(f"{i:06d}-00", prompt_id=f"p{i}", stream=False) for i in range(10)])
+    (target,) = summarise(run.read_manifest(), suite, load_run(run)).targets
+    missing = (target.ttft_s, target.ttft_from_sent_s, target.tpot_s, target.stream_tokens_per_s)
+    assert (None,) * 4 == missing
+    assert target.e2e_s is not None
 
 
 def test_a_target_whose_every_request_failed_has_no_latency(

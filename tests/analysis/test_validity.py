@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -110,7 +111,38 @@ def test_a_target_of_which_everything_failed_makes_the_run_invalid(make_columns:
     dead, alive = fail(make_columns, 400, 400, "connection", "dead"), make_columns(400, "alive")
     told = ["dead: all 400 requests failed, most often connection; latencies are of successes only"]
     assert told == invalid(check(dead, alive))
-    assert [] == invalid(check(fail(make_columns, 400, 399, "connection", "dying"), alive))
+    dying = fail(make_columns, 400, 399, "connection", "dying")
+    told = ["dying: 399 of 400 requests failed, most often connection; latencies are of successes only"]
+    assert told == invalid(check(dying, alive))
+
+
+def test_one_failed_request_is_told_in_the_singular(make_columns: MakeColumns, check: Check) -> None:
+    whats = [finding.what for finding in check(fail(make_columns, 1, 1, "connection"))]
+    assert "a: the only request failed of connection; latencies are of successes only" in whats
+
+
+def test_half_of_the_requests_may_fail_before_a_run_is_invalid(make_columns: MakeColumns, check: Check) -> None:
+    assert [] == invalid(check(fail(make_columns, 400, 200, "connection")))
+    assert 1 == len(invalid(check(fail(make_columns, 400, 201, "connection"))))
+
+
+def test_failures_are_told_with_what_the_endpoint_said(
+    make_columns: MakeColumns,
+    make_suite: Callable[..., Suite],
+    make_run_manifest: Callable[..., Manifest],
+    count_attempts: Callable[[Columns], AttemptCounts],
+) -> None:
+    c, suite = fail(make_columns, 400, 40, "server_error"), make_suite()
+    counts = replace(count_attempts(c), error_messages={"server_error": "501 Unsupported method"})
+    data = RunData(columns={"a": c}, counts={"a": counts}, recorded=400)
+    finding, *_ = check_validity(make_run_manifest(suite), suite, data)
+    assert "40 of 400 requests failed, most often server_error: 501 Unsupported method; " in finding.what
+
+
+def test_without_streaming_lateness_is_held_against_the_whole_answer(make_columns: MakeColumns, check: Check) -> None:
+    sent, gone = np.arange(400) + 0.4, np.full(400, np.nan)
+    late = make_columns(400, first_try_sent_s=sent, sent_s=sent, first_s=gone, last_s=gone)
+    assert ["a: the median request was sent 400 ms late, with a median answer time of 1200 ms"] == invalid(check(late))
 
 
 def test_throttled_attempts_are_told_apart_from_failures(make_columns: MakeColumns, check: Check) -> None:
@@ -191,7 +223,7 @@ def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
     make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
 ) -> None:
     c = make_columns(400, passed=np.where(np.arange(400) < 7, np.nan, 1.0))
-    assert ["7 of 400 answers are unscored and not in the pass rates"] == [finding.what for finding in check(c)]
+    assert ["7 of 400 answers unscored and not in the pass rates"] == [finding.what for finding in check(c)]
     suite = make_suite()
     bare = msgspec.structs.replace(
         suite, prompts=tuple(msgspec.structs.replace(prompt, checks=()) for prompt in suite.prompts)

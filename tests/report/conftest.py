@@ -123,6 +123,7 @@ def summarise(name: str, c: Columns) -> TargetSummary:
         offered_per_s=None,
         goodput_per_s=None,
         error_kinds=dict(sorted(kinds.items(), key=lambda item: -item[1])),
+        error_messages={kind: f"<b>{kind}</b> | slow down" for kind in kinds},
         throttled_attempts=kinds.get("throttled", 0),
         input_tokens=int(np.nansum(c.input_tokens)),
         output_tokens=int(np.nansum(c.output_tokens)),
@@ -142,13 +143,25 @@ def winners(targets: Sequence[TargetSummary]) -> list[Winner]:
     quality = max(able, key=lambda t: t.pass_rate.value)
     fast = min(able, key=lambda t: t.ttft_s.p50.value)
     cheap = min(able, key=lambda t: t.cost_per_correct_usd)
+    rivals = len(able) - 1
+    others = [t.target for t in able if t is not quality]
     return [
-        Winner(metric="pass rate", target=quality.target, value=f"{100 * quality.pass_rate.value:.1f}%", clear=False),
-        Winner(metric="TTFT p50", target=fast.target, value=f"{fast.ttft_s.p50.value:.3f} s", clear=True),
+        Winner(
+            metric="pass rate",
+            target=quality.target,
+            value=quality.pass_rate.value,
+            unit="share",
+            rivals=rivals,
+            close=others,
+            clear=False,
+        ),
+        Winner(metric="TTFT p50", target=fast.target, value=fast.ttft_s.p50.value, unit="s", rivals=rivals, clear=True),
         Winner(
             metric="cost per correct answer",
             target=cheap.target,
-            value=f"${cheap.cost_per_correct_usd:.6f}",
+            value=cheap.cost_per_correct_usd,
+            unit="usd",
+            rivals=rivals,
             clear=True,
         ),
     ]

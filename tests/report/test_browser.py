@@ -13,6 +13,7 @@ from playwright.async_api import Browser, async_playwright
 
 from harness.analysis.samples import Answer
 from harness.report.html import render_html
+from harness.report.plots import FIGURES
 from harness.report.render import draw_pictures
 
 HOSTILE = (
@@ -68,7 +69,7 @@ async def test_the_page_is_closed_to_what_a_model_wrote_and_fits_the_screen(brow
         assert [] == complaints
         assert (await page.title()).startswith("SIMULATED: quickstart")
         assert await page.locator("text=display: none").first.is_visible()
-        assert 6 == await page.locator("img").count()
+        assert len(FIGURES) == await page.locator("img").count()
         assert await page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         await page.close()

@@ -3,11 +3,13 @@
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from harness.analysis.summary import RunSummary, Winner
 from harness.report.console import print_summary
+from harness.report.markdown import render_markdown
 from harness.store.finding import Finding
 
 
@@ -62,12 +64,29 @@ def test_markup_and_escape_sequences_in_names_are_shown_as_text(make_run) -> Non
 
 def test_a_lead_within_the_noise_is_too_close_to_call(make_run) -> None:
     winners = [
-        Winner(metric="pass rate", target="a", value="90.0%", clear=False, tied_with=["b"]),
-        Winner(metric="TTFT p50", target="b", value="0.5 s", clear=True),
+        Winner(
+            metric="pass rate", target="a", value=0.9, unit="share", clear=False, rivals=1, close=["b"], tied_with=["b"]
+        ),
+        Winner(metric="TTFT p50", target="b", value=0.5, unit="s", rivals=1, clear=True),
+        Winner(metric="E2E p95", target="b", value=1.5, unit="s", rivals=2, close=["a\x1b"], clear=False),
     ]
     lines = printed(make_run(requests=5, winners=winners).summary, 80).splitlines()
     assert "  pass rate  a = b  90.0%  (too close to call)" in lines
-    assert "  TTFT p50   b  0.5 s" in lines
+    assert "  TTFT p50   b  0.500 s" in lines
+    assert "  E2E p95    b  1.50 s  (too close to call with a�; clear of the others)" in lines
+
+
+def test_sixty_characters_keep_n_and_errors(make_run) -> None:
+    heading = table_of(printed(make_run().summary, 60))[0]
+    assert heading.split() == ["target", "n", "pass", "rate", "TTFT", "p50", "errors"]
+
+
+def test_a_load_test_has_no_pass_rate(make_run) -> None:
+    summary = make_run(requests=5).summary
+    targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in summary.targets]
+    ungraded = msgspec.structs.replace(summary, targets=targets)
+    assert "pass rate" not in table_of(printed(ungraded, 130))[0]
+    assert "pass rate" not in render_markdown(ungraded, []).split("## What")[0].split("## Targets")[1].split("##")[0]
 
 
 def test_findings_come_with_their_remedy_and_the_report_comes_last(make_run) -> None:

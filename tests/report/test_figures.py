@@ -1,13 +1,17 @@
 """What the figures compute from a run's columns, and what they say of it."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from harness.analysis.columns import Columns
-from harness.analysis.summary import Interval
+from harness.analysis.summary import Interval, Winner
 from harness.report.plots import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
+from harness.report.render import draw_pictures
 from harness.report.style import house_style
+from harness.report.view import make_view
 
 
 def texts(figure) -> str:
@@ -78,6 +82,81 @@ def test_error_kinds_come_in_order_of_frequency_and_the_rarest_together(make_run
 def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> None:
     assert "no upper bound at this n (p95: n ≥ 72, p99: n ≥ 368)" in texts(draw(percentiles, make_run()))
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
+
+
+def lead(metric: str, close: list[str], rivals: int = 3, unit: str = "share", value: float = 0.95) -> Winner:
+    return Winner(
+        metric=metric,
+        target="claude-sonnet-4-6/us/converse",
+        value=value,
+        unit=unit,
+        close=close,
+        rivals=rivals,
+        clear=not close,
+    )
+
+
+SIBLING, *OTHERS = ["claude-sonnet-4-6/global/invoke", "claude-haiku-4-5/us/invoke", "claude-haiku-4-5/global/converse"]
+
+
+@pytest.mark.parametrize(
+    ("module", "winner", "title"),
+    [
+        (quality_cost, lead("pass rate", []), "Most answers right: claude-sonnet-4-6/us/converse, 95.0%"),
+        (
+            quality_cost,
+            lead("pass rate", [SIBLING]),
+            "claude-sonnet-4-6/us/converse and claude-sonnet-4-6/global/invoke pass most",
+        ),
+        (quality_cost, lead("pass rate", [SIBLING, *OTHERS]), "Quality too close to call"),
+        (
+            latency_ecdf,
+            lead("TTFT p50", [SIBLING, OTHERS[0]], unit="s"),
+            "First token soonest: claude-sonnet-4-6/us/converse and 2 others",
+        ),
+        (
+            percentiles,
+            lead("E2E p95", [], unit="s", value=2.5),
+            "Shortest tail: claude-sonnet-4-6/us/converse, E2E p95 2.50 s",
+        ),
+        (percentiles, lead("E2E p95", [SIBLING, *OTHERS], unit="s"), percentiles.TITLE),
+    ],
+)
+def test_a_title_names_whoever_leads_and_those_too_close_to_them(make_run, module, winner: Winner, title: str) -> None:
+    assert draw(module, make_run(requests=12, winners=[winner])).get_label() == f"SIMULATED: {title}"
+
+
+def test_one_request_is_told_in_the_singular(make_run) -> None:
+    text = texts(draw(errors, make_run(names=["a/us/converse"], requests=1, failure_rate=0.0)))
+    assert "No error in 1 request\n" in text
+    assert "n per target: 1 request " in text
+    assert "1 requests" not in text
+
+
+def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
+    assert draw_pictures(make_run(names=[])) == []
+
+
+def test_a_load_test_has_no_picture_of_quality(make_run) -> None:
+    view = make_run(requests=5)
+    targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
+    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
+    assert quality_cost.draw(ungraded) is None
+    assert "quality_cost" not in [picture.name for picture in draw_pictures(ungraded)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("whole", [1, 4], ids=["one of them", "all of them"])
+def test_targets_that_do_not_stream_are_drawn_beside_others(make_run, name: str, whole: int) -> None:
+    view = make_run()
+    silent = [t.target for t in view.summary.targets[:whole]]
+    nothing = dict.fromkeys(("ttft_s", "ttft_from_sent_s", "tpot_s", "stream_tokens_per_s"))
+    targets = [msgspec.structs.replace(t, **nothing) if t.target in silent else t for t in view.summary.targets]
+    columns = {
+        n: replace(c, first_s=np.full(40, np.nan), last_s=np.full(40, np.nan)) if n in silent else c
+        for n, c in view.columns.items()
+    }
+    draw(FIGURES[name], make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), columns))
 
 
 @pytest.mark.parametrize("name", FIGURES)

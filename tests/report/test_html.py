@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.analysis.samples import Answer
+from harness.analysis.summary import Winner
 from harness.report.html import render_html
 from harness.report.render import Picture
 
@@ -101,3 +102,21 @@ def test_a_run_without_leaders_findings_tags_or_success_has_a_page_too(make_run)
 def test_an_interrupted_run_may_not_be_believed(make_run) -> None:
     assert "This run may not be believed" in render_html(make_run(state="interrupted").summary, [])
     assert "This run may not be believed" not in render_html(make_run(requests=5).summary, [])
+
+
+def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:
+    page = render_html(make_run(failure_rate=0.5).summary, [])
+    assert "&lt;b&gt;throttled&lt;/b&gt; | slow down" in page
+    assert "<b>throttled" not in page
+
+
+def test_a_clear_lead_needs_no_words_and_another_says_whom_it_is_close_to(make_run) -> None:
+    facts = {"metric": "TTFT p50", "target": "a/b", "value": 0.5, "unit": "s", "rivals": 2}
+    winners = [Winner(**facts, clear=True), Winner(**facts, close=["<c>"], clear=False)]
+    page = render_html(make_run(requests=5, winners=winners).summary, [])
+    assert page.count('class="verdict"') == 1
+    assert "too close to call with &lt;c&gt;; clear of the others" in page
+
+
+def test_a_run_without_a_measured_request_has_a_page_without_figures(make_run) -> None:
+    assert "<h2>Figures</h2>" not in render_html(make_run(names=[]).summary, [])

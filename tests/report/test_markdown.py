@@ -1,5 +1,6 @@
 """report.md, and what hostile names can do to it: nothing."""
 
+from harness.analysis.summary import Winner
 from harness.report.markdown import escape, render_markdown
 from harness.report.render import Picture
 
@@ -34,7 +35,8 @@ def test_the_report_has_every_section_and_links_its_pictures(make_run) -> None:
 
 
 def test_only_a_simulated_run_has_the_banner(make_run) -> None:
-    assert "> **SIMULATED.**" in render_markdown(make_run(requests=5).summary, [])
+    text = render_markdown(make_run(requests=5).summary, [])
+    assert "> **SIMULATED.** Answered by a stand-in on this machine, not by Amazon Bedrock." in text
     assert "SIMULATED" not in render_markdown(make_run(requests=5, simulated=False).summary, [])
 
 
@@ -44,6 +46,24 @@ def test_an_interrupted_run_may_not_be_believed(make_run) -> None:
 
 def test_a_run_without_a_failed_attempt_says_so(make_run) -> None:
     assert "No attempt failed." in render_markdown(make_run(failure_rate=0.0).summary, [])
+
+
+def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:
+    text = render_markdown(make_run(failure_rate=0.5).summary, [])
+    assert "| target | kind | failed attempts | most frequent message |" in text
+    assert "&lt;b&gt;throttled&lt;/b&gt; \\| slow down" in text
+
+
+def test_a_lead_says_whom_it_is_close_to(make_run) -> None:
+    facts = {"metric": "TTFT p50", "target": "a", "value": 0.5, "unit": "s", "rivals": 2}
+    winners = [Winner(**facts, close=["b"], clear=False), Winner(**facts, clear=True)]
+    text = render_markdown(make_run(requests=5, winners=winners).summary, [])
+    assert "| TTFT p50 | a | 0.500 s | too close to call with b; clear of the others |" in text
+    assert "| TTFT p50 | a | 0.500 s | clear |" in text
+
+
+def test_without_pictures_there_is_no_section_for_them(make_run) -> None:
+    assert "## Figures" not in render_markdown(make_run(names=[]).summary, [])
 
 
 def test_hostile_names_break_no_table_and_start_no_html(make_run) -> None:

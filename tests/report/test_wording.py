@@ -1,10 +1,11 @@
 """How numbers and hostile text are written."""
 
 import math
+from typing import Literal
 
 import pytest
 
-from harness.analysis.summary import Interval
+from harness.analysis.summary import Interval, Winner
 from harness.report.wording import (
     MISSING,
     counts,
@@ -18,6 +19,8 @@ from harness.report.wording import (
     shorten,
     significant,
     usd,
+    value_of,
+    verdict_of,
     visible,
 )
 from harness.store.finding import Finding
@@ -49,6 +52,15 @@ def test_numbers_have_three_significant_digits_and_no_exponent(value: float | No
 )
 def test_dollars_are_cents_from_a_dollar_on(value: float | None, expected: str) -> None:
     assert usd(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [("share", 0.975, "97.5%"), ("s", 0.5, "0.500 s"), ("tokens/s", 63.4, "63.4 tokens/s"), ("usd", 0.01, "$0.0100")],
+)
+def test_a_leaders_figure_has_its_unit(unit: Literal["share", "s", "tokens/s", "usd"], value: float, expected) -> None:
+    winner = Winner(metric="m", target="a", value=value, unit=unit, rivals=1, clear=True)
+    assert (value_of(winner), verdict_of(winner)) == (expected, "")
 
 
 def test_an_unknown_rate_is_a_dash_and_never_a_zero() -> None:

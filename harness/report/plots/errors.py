@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.analysis.counted import counted
 from harness.analysis.stats import rule_of_three
 from harness.analysis.summary import TargetSummary
 from harness.report.frame import open_figure
@@ -65,10 +66,12 @@ def _title(view: RunView) -> str:
     failed, requests = (sum(f(t) for t in view.targets) for f in (failed_requests, lambda t: t.requests))
     attempts = sum(sum(t.error_kinds.values()) for t in view.targets)
     if failed:
-        return f"{failed:,} of {requests:,} requests failed"
+        return f"{failed:,} of {counted(requests, 'request')} failed"
+    if attempts == 1:
+        return "No request failed in the end; 1 attempt did and was retried"
     if attempts:
         return f"No request failed in the end; {attempts:,} attempts did and were retried"
-    return f"No error in {requests:,} requests"
+    return f"No error in {counted(requests, 'request')}"
 
 
 def _question(view: RunView) -> str:
@@ -77,7 +80,7 @@ def _question(view: RunView) -> str:
     smallest = min((t.requests for t in view.targets), default=0)
     bound = rule_of_three(smallest, view.summary.level)
     return (
-        f"None seen is not none: with {smallest:,} requests and no failure, a target's true error rate "
+        f"None seen is not none: with {counted(smallest, 'request')} and no failure, a target's true error rate "
         f"may still be up to {percent(bound)} (rule of three)."
     )
 
@@ -117,7 +120,7 @@ def _draw_kinds(axes: Axes, view: RunView, kinds: Sequence[str]) -> None:
             colour, hatch = FILLS[i]
             axes.barh(y, count, left=start, height=0.62, color=colour, hatch=hatch, edgecolor="white", linewidth=0.8)
             start += count
-        text = f"{start:,} of {t.attempts:,} attempts"
+        text = f"{start:,} of {counted(t.attempts, 'attempt')}"
         axes.annotate(text, (start, y), (5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
     scale_from_zero(axes, most * 1.2, "failed attempts")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

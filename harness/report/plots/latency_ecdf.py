@@ -16,6 +16,7 @@ from harness.report.frame import open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY
 from harness.report.view import RunView
+from harness.report.wording import value_of
 
 TITLE = "How soon do answers begin and end?"
 MOST_STEPS = 1000
@@ -58,9 +59,10 @@ def ecdf(values: Floats) -> tuple[Floats, Floats]:
 
 def _title(view: RunView) -> str:
     winner = view.winner("TTFT p50")
-    if winner is None or not winner.clear or len(view.targets) < 2:
+    leading = view.leading(winner)
+    if winner is None or leading is None:
         return TITLE
-    return f"First token soonest: {view.looks[winner.target].label}, TTFT p50 {winner.value}"
+    return f"First token soonest: {leading}" + (f", TTFT p50 {value_of(winner)}" if winner.clear else "")
 
 
 def _question(view: RunView) -> str:

@@ -15,7 +15,7 @@ from harness.report.frame import legend_entry, open_figure, say_instead, target_
 from harness.report.scales import scale_x
 from harness.report.style import GREY
 from harness.report.view import RunView
-from harness.report.wording import quantile, seconds
+from harness.report.wording import quantile, seconds, value_of
 
 TITLE = "How slow is the slowest one in two, ten, twenty, a hundred?"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -44,9 +44,10 @@ def draw(view: RunView) -> Figure:
 
 def _title(view: RunView) -> str:
     winner = view.winner("E2E p95")
-    if winner is None or not winner.clear or len(view.targets) < 2:
+    leading = view.leading(winner)
+    if winner is None or leading is None:
         return TITLE
-    return f"Shortest tail: {view.looks[winner.target].label}, E2E p95 {winner.value}"
+    return f"Shortest tail: {leading}" + (f", E2E p95 {value_of(winner)}" if winner.clear else "")
 
 
 def _handle(view: RunView, t: TargetSummary) -> Line2D:

@@ -13,26 +13,32 @@ from harness.analysis.summary import Interval, TargetSummary
 from harness.report.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY
+from harness.report.table import is_graded
 from harness.report.view import RunView
-from harness.report.wording import percent, usd
+from harness.report.wording import percent, usd, value_of
 
 TITLE = "Which target passes most for its price?"
 Point = tuple[TargetSummary, float, Interval]
 
 
-def draw(view: RunView) -> Figure:
-    """A point a target with its Wilson interval; the dashed line joins the targets that no other one beats."""
+def draw(view: RunView) -> Figure | None:
+    """A point a target with its Wilson interval; the dashed line joins the targets that no other one beats.
+
+    None for a load test, which grades nothing.
+    """
+    if not is_graded(view.summary):
+        return None
     points = [
         (t, t.cost_per_1000_usd, t.pass_rate) for t in view.targets if t.cost_per_1000_usd is not None and t.pass_rate
     ]
     if not points:
-        return say_instead(view, title=TITLE, message=_why_nothing(view))
+        return say_instead(view, title=TITLE, message="No target has both a pass rate and a known cost.")
     figure = open_figure(
         view,
         title=_title(view),
         question=_question(view, points),
         body_in=4.1,
-        intervals="Wilson",
+        intervals="Wilson, clustered by prompt",
         legend=_legend(view, points),
     )
     axes = figure.subplots()
@@ -52,26 +58,21 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 
 
 def _title(view: RunView) -> str:
-    best, cheapest = view.winner("pass rate"), view.winner("cost per request")
-    if best is None or len(view.targets) < 2:
+    best = view.winner("pass rate")
+    if best is None:
         return TITLE
     if best.clear:
-        return f"Most answers right: {view.looks[best.target].label}, {best.value}"
-    if cheapest is not None and cheapest.clear:
-        return f"Quality too close to call; cheapest: {view.looks[cheapest.target].label}"
-    return "Quality too close to call"
+        return f"Most answers right: {view.looks[best.target].label}, {value_of(best)}"
+    leading, cheapest = view.leading(best), view.leading(view.winner("cost per request"))
+    if leading is not None:
+        return f"{leading} pass most"
+    return f"Quality too close to call; cheapest: {cheapest}" if cheapest else "Quality too close to call"
 
 
 def _question(view: RunView, points: Sequence[Point]) -> str:
     text = "Up and to the left is better. Where bars overlap in height, do not read the order as a difference."
     missing = len(view.targets) - len(points)
     return f"{text} {missing} of {len(view.targets)} targets not shown: no price or no score." if missing else text
-
-
-def _why_nothing(view: RunView) -> str:
-    if all(t.pass_rate is None for t in view.targets):
-        return "No answer was scored: the suite has no checks, or every scorer broke."
-    return "No target has both a pass rate and a known cost."
 
 
 def _legend(view: RunView, points: Sequence[Point]) -> list[Line2D]:

@@ -34,7 +34,7 @@ def draw(view: RunView) -> Figure:
     _mark(left, view, lambda t: t.offered_per_s, marker="|", size=18)
     _mark(left, view, lambda t: t.goodput_per_s, marker="D", size=5)
     scale_from_zero(
-        left, _reach(view, *(lambda t: t.achieved_per_s, lambda t: t.offered_per_s)), "completed requests / s"
+        left, _reach(view, *(lambda t: t.achieved_per_s, lambda t: t.offered_per_s)), "successful requests / s"
     )
     _draw_bars(middle, view, lambda t: t.output_tokens_per_s)
     scale_from_zero(middle, _reach(view, lambda t: t.output_tokens_per_s), "output tokens / s")
@@ -51,7 +51,8 @@ def _question(view: RunView) -> str:
     if view.summary.arrival == "closed":
         return "Closed arrivals: a slot waits for its answer, so the achieved load follows latency; it is no capacity."
     return (
-        "Open arrivals: bars that stay short of the offered load mean that the target, or its quota, could not keep up."
+        "Open arrivals, counted from first to last answer: a bar short of the offered load means that requests failed, "
+        "or that the target or its quota could not keep up."
     )
 
 
