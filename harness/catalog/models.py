@@ -134,7 +134,8 @@ def lifecycle_warning(model: Model, today: date) -> str | None:
     end, legacy, deprecated = model.end_of_life, model.legacy, model.deprecated
     remedy = "; `harness models` lists the active ones"
     if end and end.value <= today:
-        return f"{model.name} reached its end of life on {end.value} ({end.source}, {end.as_of}): calls fail{remedy}"
+        ended = f"{model.name} reached its end of life on {end.value} ({end.source}, {end.as_of})"
+        return f"{ended}; Bedrock refuses it{remedy}"
     if legacy and legacy.value <= today:
         later = f"; {outlook}" if (outlook := _outlook(model, today)) else ""
         return f"{model.name} is legacy since {legacy.value}{later} ({legacy.source}, {legacy.as_of}){remedy}"

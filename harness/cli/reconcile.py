@@ -72,11 +72,11 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.cli.log_places import find_logs, log_connection
     from harness.clock import utc_now
     from harness.endpoints.invocation_log import open_log
-    from harness.suite.loader import load_suite
+    from harness.suite.loader import load_frozen
 
     manifest = folder.read_manifest()
     asked = endpoint or manifest.endpoint
-    suite = load_suite(folder.suite_path)
+    suite = load_frozen(folder.suite_path)
     since, until = run_window(manifest, *time_span_ns(folder))
     regions = list(dict.fromkeys(target.region for target in manifest.targets))
     places = [(source, regions[0]) for source in sources]

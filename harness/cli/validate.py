@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from harness.catalog.prices import PriceOverride
     from harness.suite.outline import Outline
+    from harness.suite.schema import Attachment
 
 
 def validate(
@@ -54,9 +56,14 @@ def _print_outline(outline: Outline, requests: dict[str, int] | None) -> None:
         typer.echo(f"baseline  {outline.baseline}")
     by_tag = f" ({_counts(outline.tags)})" if outline.tags else ""
     typer.echo(f"prompts   {outline.prompts}{by_tag}")
+    typer.echo(f"longest   about {outline.longest_tokens:,} input tokens")
+    if outline.attachments:
+        typer.echo(f"files     {', '.join(_attachment(each) for each in outline.attachments)}")
     typer.echo(f"checks    {_counts(outline.checks) or 'none'}")
     typer.echo(f"load      {outline.load}")
     typer.echo(f"requests  {_requests(requests)}")
+    for price in outline.prices:
+        typer.echo(f"price     {_price(price)}")
     for note in outline.notes:
         typer.echo(f"note: {note}")
     for warning in outline.warnings:
@@ -77,6 +84,21 @@ def _print_targets(outline: Outline) -> None:
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print()
+
+
+def _attachment(attachment: Attachment) -> str:
+    """`pdf/quarterly.pdf (28 kB, 3 pages)`."""
+    pages = "" if attachment.pages is None else f", {attachment.pages} page{'s' if attachment.pages != 1 else ''}"
+    return f"{attachment.name} ({max(round(attachment.size / 1000), 1):,} kB{pages})"
+
+
+def _price(price: PriceOverride) -> str:
+    """`claude-haiku-4-5/us: 1 in, 5 out, USD per million tokens (yours)`."""
+    model = price.model if price.routing is None else f"{price.model}/{price.routing}"
+    tiers = "".join(
+        f"; above {tier.above_input_tokens:,}: {tier.input:g} in, {tier.output:g} out" for tier in price.tiers
+    )
+    return f"{model}: {price.input:g} in, {price.output:g} out{tiers}, USD per million tokens (yours)"
 
 
 def _requests(requests: dict[str, int] | None) -> str:

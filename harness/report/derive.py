@@ -11,13 +11,13 @@ from harness.analysis.summary import RunSummary, write_summary
 from harness.report.write import write_reports
 from harness.scoring.score import score_run
 from harness.store.run_folder import RunFolder
-from harness.suite.loader import load_suite
+from harness.suite.loader import load_frozen
 from harness.suite.schema import Suite
 
 
 async def score(folder: RunFolder) -> Suite:
     """Grade the stored answers anew, with the checks of the frozen suite; returns that suite."""
-    suite = load_suite(folder.suite_path)
+    suite = load_frozen(folder.suite_path)
     await score_run(folder, suite)
     return suite
 

@@ -24,11 +24,30 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Prompt
     source: Source
     path: KeyPath
+    one_check: bool = False
+    """Written as `check`, not in a list."""
 
 
-def inline_prompts(
-    folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]
-) -> tuple[list[Asked], list[Located]]:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An id that is written for a prompt, also for one that is wrong."""
+
+    id: str
+    source: Source
+    path: KeyPath = ()
+
+
+class Prompts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file holds of prompts."""
+
+    asked: list[Asked] = []
+    claims: list[Claim] = []
+    found: list[Located] = []
+    """What is wrong with them."""
+    comma_tags: list[str] = []
+    """Ids of those whose tags are one, with a comma in it."""
+
+
+def inline_prompts(folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:
     """Prompts written in the suite itself; a file in `folder` that several of them name is read once."""
     readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
     asked: list[Asked] = []
@@ -43,7 +62,16 @@ def inline_prompts(
         found += locate(document, [Mistake((*path, *each.path), each.message) for each in wrong])
         expect = None if entry.expect is None else document.written((*path, "expect"))
         asked.append(Asked(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path))
-    return asked, found
+    return Prompts(asked=asked, claims=_inline_claims(document), found=found)
+
+
+def _inline_claims(document: Document) -> list[Claim]:
+    written = document.root.value.get("prompts")
+    return [
+        Claim(id=entry["id"], source=document, path=("prompts", at))
+        for at, entry in enumerate(written if isinstance(written, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    ]
 
 
 def _attachments(
@@ -65,37 +93,40 @@ def _attachments(
     return tuple(attached), mistakes
 
 
-def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> tuple[list[Asked], list[Located]]:
+def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> Prompts:
     """Prompts out of the dataset."""
     if dataset is None:
-        return [], []
-    asked: list[Asked] = []
-    found: list[Located] = []
+        return Prompts()
     try:
         path = find_beside(folder, dataset)
     except FileMistake as error:
-        return [], locate(document, [Mistake(("dataset",), error.message)])
+        return Prompts(found=locate(document, [Mistake(("dataset",), error.message)]))
     try:
         rows = read_dataset(path)
     except FileMistake as error:
-        return [], locate(Line(str(path), error.line), [Mistake((), error.message)])
+        if error.line is None:
+            return Prompts(found=locate(document, [Mistake(("dataset",), f"{dataset}: {error.message}")]))
+        return Prompts(found=locate(Line(str(path), error.line), [Mistake((), error.message)]))
+    prompts = Prompts(comma_tags=[row.id for row in rows if row.comma_tag and row.id])
     for row in rows:
         source = Line(str(path), row.line)
-        found += locate(source, row.mistakes)
+        prompts.found.extend(locate(source, row.mistakes))
+        if row.id:
+            prompts.claims.append(Claim(id=row.id, source=source))
         if row.entry is not None:
-            found += locate(source, prompt_mistakes(row.entry))
-            asked.append(Asked(prompt=make_prompt(row.entry), source=source, path=()))
-    return asked, found
+            prompts.found.extend(locate(source, prompt_mistakes(row.entry)))
+            prompts.asked.append(Asked(prompt=make_prompt(row.entry), source=source, path=(), one_check=row.one_check))
+    return prompts
 
 
-def same_ids(asked: Sequence[Asked]) -> list[Located]:
-    """Prompts whose id is taken by an earlier one."""
-    first: dict[str, Asked] = {}
+def same_ids(claims: Sequence[Claim]) -> list[Located]:
+    """Ids that an earlier prompt has."""
+    first: dict[str, Claim] = {}
     found: list[Located] = []
-    for each in asked:
-        earlier = first.setdefault(each.prompt.id, each)
+    for each in claims:
+        earlier = first.setdefault(each.id, each)
         if earlier is not each:
             where = f"{earlier.source.name}:{earlier.source.line_of((*earlier.path, 'id'))}"
-            told = f"prompt {each.prompt.id!r} appears twice (first: {where}); rename one"
+            told = f"prompt {each.id!r} appears twice (first: {where}); rename one"
             found += locate(each.source, [Mistake((*each.path, "id"), told)])
     return found

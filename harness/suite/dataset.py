@@ -1,4 +1,8 @@
-"""Prompts out of a CSV or JSONL file: id, prompt, expect, check, tags, group."""
+"""Prompts out of a CSV or JSONL file: id, prompt, expect, check, tags, group.
+
+Several tags in one cell are separated by semicolons, `refund; urgent`: a comma is CSV's own, and may be part of a tag.
+JSONL takes `tags` as a list too, and in place of `check` the list `checks` of the suite file.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from harness.suite.structure import check_entry_mistakes, describe, prompt_entry
 from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, read_text
 
 COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
+JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
 REQUIRED = ("id", "prompt")
 
 
@@ -23,7 +28,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a dataset: a prompt, or what is wrong with it."""
 
     line: int
+    id: str | None = None
+    """As written, whatever else is wrong."""
     entry: PromptEntry | None = None
+    one_check: bool = False
+    """Its check is written as `check`, not in a list."""
+    comma_tag: bool = False
+    """All its tags are one, with a comma in it: several may be meant."""
     mistakes: tuple[Mistake, ...] = ()
 
 
@@ -93,22 +104,25 @@ def _checked(line: int, cells: dict[str, Any] | Mistake) -> Row:
     """A row as the prompt that it stands for."""
     if isinstance(cells, Mistake):
         return Row(line=line, mistakes=(cells,))
-    mistakes = [Mistake((key,), unknown_key(key, list(COLUMNS))) for key in cells if key not in COLUMNS]
+    mistakes = [Mistake((key,), unknown_key(key, list(JSONL_KEYS))) for key in cells if key not in JSONL_KEYS]
     mistakes += [Mistake((), f"{key!r} is missing or empty") for key in REQUIRED if cells.get(key) in (None, "")]
     entry = {key: value for key, value in cells.items() if key not in ("check", "tags")}
-    try:
-        if "tags" in cells:
-            entry["tags"] = _tags(cells["tags"])
-        if "check" in cells:
-            entry["checks"] = [_check(cells["check"])]
-    except _CellError as error:
-        mistakes += error.mistakes
+    for key, read in (("tags", _read_tags), ("check", _read_check), ("checks", _read_checks)):
+        try:
+            entry |= read(cells[key]) if key in cells else {}
+        except _CellError as error:
+            mistakes += error.mistakes
+    if "check" in cells and "checks" in cells:
+        mistakes.append(Mistake(("checks",), "give either `check` or `checks`, not both"))
+    named = cells["id"] if isinstance(cells.get("id"), str) else None
     if mistakes:
-        return Row(line=line, mistakes=tuple(mistakes))
+        return Row(line=line, id=named, mistakes=tuple(mistakes))
     try:
-        return Row(line=line, entry=msgspec.convert(entry, PromptEntry))
+        read_entry = msgspec.convert(entry, PromptEntry)
     except msgspec.ValidationError as error:
-        return Row(line=line, mistakes=tuple(prompt_entry_mistakes(entry)) or (Mistake((), str(error)),))
+        return Row(line=line, id=named, mistakes=tuple(prompt_entry_mistakes(entry)) or (Mistake((), str(error)),))
+    comma_tag = _is_comma_tag(cells.get("tags"))
+    return Row(line=line, id=named, entry=read_entry, one_check="check" in cells, comma_tag=comma_tag)
 
 
 class _CellError(Exception):
@@ -117,16 +131,20 @@ class _CellError(Exception):
         self.mistakes = mistakes
 
 
-def _tags(written: Any) -> list[Any]:
+def _read_tags(written: Any) -> dict[str, Any]:
     """`a; b` or a list."""
     if isinstance(written, list):
-        return written
+        return {"tags": written}
     if isinstance(written, str):
-        return [tag.strip() for tag in written.split(";") if tag.strip()]
-    raise _CellError([Mistake(("tags",), f"expected text such as 'a;b', got {describe(written)}")])
+        return {"tags": [tag.strip() for tag in written.split(";") if tag.strip()]}
+    raise _CellError([Mistake(("tags",), f"expected text such as 'a; b' or a list, got {describe(written)}")])
 
 
-def _check(written: Any) -> dict[str, Any]:
+def _is_comma_tag(written: Any) -> bool:
+    return isinstance(written, str) and "," in written and ";" not in written
+
+
+def _read_check(written: Any) -> dict[str, Any]:
     """A check's type alone, `numeric`, or an object with its parameters, `{"type": "numeric", "tolerance": 0.1}`."""
     check = written
     if isinstance(written, str) and not written.lstrip().startswith("{"):
@@ -136,7 +154,28 @@ def _check(written: Any) -> dict[str, Any]:
             check = msgspec.json.decode(written)
         except msgspec.DecodeError as error:
             raise _CellError([Mistake(("check",), f"not a JSON object: {error}")]) from error
-    mistakes = [Mistake(("check", *each.path), each.message) for each in check_entry_mistakes(check)]
+    if not isinstance(check, dict):
+        right = 'text such as numeric, a mapping such as {"type": "numeric"}, or in JSONL a list of these as `checks`'
+        raise _CellError([Mistake(("check",), f"expected {right}; got {describe(check)}")])
+    _refuse([Mistake(("check", *each.path), each.message) for each in check_entry_mistakes(check)])
+    return {"checks": [check]}
+
+
+def _read_checks(written: Any) -> dict[str, Any]:
+    """A list of mappings, as in the suite file."""
+    if not isinstance(written, list):
+        right = "a list of mappings, each with a `type`; a single one may be written as `check`"
+        raise _CellError([Mistake(("checks",), f"expected {right}; got {describe(written)}")])
+    _refuse(
+        [
+            Mistake(("checks", at, *wrong.path), wrong.message)
+            for at, each in enumerate(written)
+            for wrong in check_entry_mistakes(each)
+        ]
+    )
+    return {"checks": written}
+
+
+def _refuse(mistakes: list[Mistake]) -> None:
     if mistakes:
         raise _CellError(mistakes)
-    return dict(check)

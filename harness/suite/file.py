@@ -169,10 +169,15 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
         Meta(description="`closed`: a slot sends when it is free. `constant`: at a fixed rate, whatever answers take."),
     ] = "closed"
     concurrency: Annotated[
-        Count | None, Meta(description="closed: slots. Each asks all targets at once when paired. Default: 8.")
+        Count | None,
+        Meta(description="closed: slots. When paired, each asks all targets before it is free again. Default: 8."),
     ] = None
     paired: Annotated[
-        bool | None, Meta(description="closed: a slot sends its prompt to all targets at once. Default: true.")
+        bool | None,
+        Meta(
+            description="closed: a slot sends its prompt to all targets, one after the other, a few milliseconds "
+            "apart, without waiting for answers; each request is due when its turn comes. Default: true."
+        ),
     ] = None
     rate: Annotated[Rate | None, Meta(description="constant: requests for each target.")] = None
     repeats: Annotated[
@@ -204,11 +209,13 @@ class QuotaEntry(Entry, frozen=True, kw_only=True):
 
 
 class TimeoutsEntry(Entry, frozen=True, kw_only=True):
-    """Deadlines of one attempt, from when it is sent."""
+    """Deadlines of one attempt, from when it enters the client: waiting for a connection counts, and connecting."""
 
-    connect: Duration | None = None
-    first_token: Duration | None = None
-    total: Duration | None = None
+    connect: Annotated[Duration | None, Meta(description="Of opening one connection. Default: 5s.")] = None
+    first_token: Annotated[
+        Duration | None, Meta(description="Met by the first byte of the answer's body. Default: 120s.")
+    ] = None
+    total: Annotated[Duration | None, Meta(description="Of the whole answer. Default: 600s.")] = None
 
 
 class SloEntry(Entry, frozen=True, kw_only=True):
@@ -279,7 +286,13 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
     timeouts: TimeoutsEntry | None = None
     slo: SloEntry | None = None
     gate: GateEntry | None = None
-    budget_usd: Annotated[Positive | None, Meta(description="The run stops before it costs more than this.")] = None
+    budget_usd: Annotated[
+        Positive | None,
+        Meta(
+            description="Nothing more is sent once the answers so far have cost this. What is then on the wire costs "
+            "on top."
+        ),
+    ] = None
     prices: Annotated[
         Name | Annotated[list[PriceEntry], Meta(min_length=1)] | None,
         Meta(
@@ -291,7 +304,8 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
     dataset: Annotated[
         Name | None,
         Meta(
-            description="More prompts, .csv or .jsonl beside the suite: id, prompt, expect, check, tags, group.",
+            description="More prompts, .csv or .jsonl beside the suite: id, prompt, expect, check, tags (`a; b`), "
+            "group.",
             examples=["more.csv"],
         ),
     ] = None

@@ -17,7 +17,7 @@ from harness.suite.units import format_duration, format_rate
 
 
 def freeze_suite(suite: Suite) -> str:
-    """YAML in the suite file's own grammar; `load_suite` makes an equal suite of it, with the same digest.
+    """YAML in the suite file's own grammar; `load_frozen` makes an equal suite of it, with the same digest.
 
     Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents and images,
     which stand there by their digest.
@@ -43,7 +43,7 @@ def freeze_suite(suite: Suite) -> str:
 ODD_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 
 
-class SuiteDumper(yaml.SafeDumper):
+class SuiteDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Quotes every text that a reader of YAML 1.1 or the suite's own reader would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,19 +13,20 @@ from harness.catalog.target import Target, target_warnings
 from harness.clock import utc_now
 from harness.errors import SuiteError
 from harness.suite import settings
-from harness.suite.asked import Asked, dataset_prompts, inline_prompts, same_ids
+from harness.suite.asked import Asked, Prompts, dataset_prompts, inline_prompts, same_ids
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import read_prices
-from harness.suite.positions import Document, YamlMistake, read_yaml
+from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
-from harness.suite.salvage import salvage
+from harness.suite.salvage import Written, salvage
 from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import suite_mistakes, unknown_word
-from harness.suite.targets import Placed, expand_targets, same_names
-from harness.suite.text_file import MAX_SUITE_BYTES, FileMistake, read_text
+from harness.suite.structure import suite_mistakes
+from harness.suite.target_names import name_mistakes
+from harness.suite.targets import Placed, expand_targets
+from harness.suite.text_file import MAX_FROZEN_BYTES, MAX_SUITE_BYTES, FileMistake, read_text
 
 
 def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region: str | None = None) -> Suite:
@@ -34,27 +36,42 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
     every mistake is to be told at once. `home_region` (AWS_REGION) is preferred for targets that name no Region.
     Raises SuiteError with every mistake.
     """
-    document, mistakes = _read(path)
+    return _load(path, *_read(path), validators=validators, home_region=home_region)
+
+
+def load_frozen(path: Path) -> Suite:
+    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError."""
+    return _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+
+
+def _load(
+    path: Path,
+    document: Document,
+    found: list[Located],
+    mistakes: list[Mistake],
+    *,
+    validators: Sequence[Validator],
+    home_region: str | None,
+) -> Suite:
     written = salvage(document.root.value, mistakes)
     file = written.file
-    found = locate(document, [*mistakes, *settings.settings_mistakes(file)])
+    found += locate(document, [*mistakes, *settings.settings_mistakes(file, written.broken)])
 
     targets, wrong = expand_targets(written.targets, file.defaults, home_region=home_region)
-    if not wrong and not any(mistake.path[:1] == ("targets",) for mistake in mistakes):
-        wrong = same_names(targets) + _baseline_mistakes(file, targets)
-    found += locate(document, wrong)
+    found += locate(document, [*wrong, *name_mistakes(written, targets, wrong)])
 
-    inline, wrong_prompts = inline_prompts(path.parent, document, written.prompts)
-    dataset, wrong_rows = dataset_prompts(path.parent, document, file.dataset)
-    asked = inline + dataset
-    found += wrong_prompts + wrong_rows + same_ids(asked)
-    if not asked and not found:
-        found += locate(document, [Mistake((), "a suite without prompts; give `prompts` or a `dataset`")])
+    inline = inline_prompts(path.parent, document, written.prompts)
+    dataset = dataset_prompts(path.parent, document, file.dataset)
+    asked = inline.asked + dataset.asked
+    wrong_prompts = inline.found + dataset.found + same_ids(inline.claims + dataset.claims)
+    if not asked and not wrong_prompts and _has_no_prompts(written):
+        wrong_prompts = locate(document, [Mistake((), "a suite without prompts; give `prompts` or a `dataset`")])
+    found += wrong_prompts
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
 
-    suite = _make_suite(file, targets, asked, prices)
+    suite = _make_suite(file, targets, asked, prices, _warnings(targets, asked, dataset))
     judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
     found += _located(judged, document, targets, asked)
     if found:
@@ -62,27 +79,36 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
     return suite
 
 
-def _read(path: Path) -> tuple[Document, list[Mistake]]:
-    """The document and its structural mistakes; SuiteError at once where there is no document."""
+def _read(path: Path, *, frozen: bool = False) -> tuple[Document, list[Located], list[Mistake]]:
+    """The document, its duplicate keys and its structural mistakes; SuiteError at once where there is no document."""
     name = str(path)
     try:
-        document, duplicates = read_yaml(read_text(path, max_bytes=MAX_SUITE_BYTES), name=name)
-    except FileMistake as error:
-        raise SuiteError([f"{name}:{error.line}: {error.message}"]) from error
-    except YamlMistake as error:
-        raise SuiteError([f"{name}:{error.line}: {error.message}"]) from error
-    if duplicates:
-        raise SuiteError([f"{name}:{line}: {message}" for line, message in duplicates])
-    if not isinstance(document.root.value, dict):
+        text = read_text(path, max_bytes=MAX_FROZEN_BYTES if frozen else MAX_SUITE_BYTES)
+        document, duplicates = read_yaml(text, name=name, max_values=len(text) if frozen else MAX_VALUES)
+    except (FileMistake, YamlMistake) as error:
+        where = name if error.line is None else f"{name}:{error.line}"
+        raise SuiteError([f"{where}: {error.message}"]) from error
+    content = document.root.value
+    if not isinstance(content, dict):
         raise SuiteError([f"{name}:{document.root.line}: a suite is a mapping; begin with `suite: NAME`"])
-    return document, suite_mistakes(document.root.value)
+    found = [Located(source=Line(name, line), mistake=Mistake((), message)) for line, message in duplicates]
+    return document, found, [] if frozen and _is_sound(content) else suite_mistakes(content)
 
 
-def _baseline_mistakes(file: SuiteFile, targets: Sequence[Placed]) -> list[Mistake]:
-    names = [each.target.name for each in targets]
-    if file.baseline is None or file.baseline in names:
-        return []
-    return [Mistake(("baseline",), unknown_word(file.baseline, names))]
+def _is_sound(content: dict[str, Any]) -> bool:
+    """Whether there is no structural mistake: found sooner than all there are, which takes seconds for many prompts."""
+    try:
+        file = msgspec.convert(content, SuiteFile)
+    except msgspec.ValidationError:
+        return False
+    checks = (check for prompt in file.prompts or () for check in prompt.checks or ())
+    return bool(file.targets) and all(isinstance(check.get("type"), str) for check in checks)
+
+
+def _has_no_prompts(written: Written) -> bool:
+    """Whether none are meant either: no key that is wrong stands for them."""
+    keys = {path[0] for path in written.broken if path}
+    return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset"}
 
 
 def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
@@ -91,7 +117,11 @@ def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
 
 
 def _make_suite(
-    file: SuiteFile, targets: Sequence[Placed], asked: Sequence[Asked], prices: tuple[PriceOverride, ...]
+    file: SuiteFile,
+    targets: Sequence[Placed],
+    asked: Sequence[Asked],
+    prices: tuple[PriceOverride, ...],
+    warnings: tuple[str, ...],
 ) -> Suite:
     prompts = tuple(each.prompt for each in asked)
     suite = Suite(
@@ -110,7 +140,7 @@ def _make_suite(
         budget_usd=file.budget_usd,
         prices=prices,
         notes=_notes(prompts),
-        warnings=_warnings(targets, prompts),
+        warnings=warnings,
     )
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
@@ -122,7 +152,8 @@ def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
     return (f"default check 'exact' for {_counted(by_default)}: `expect` without `checks`",)
 
 
-def _warnings(targets: Sequence[Placed], prompts: Sequence[Prompt]) -> tuple[str, ...]:
+def _warnings(targets: Sequence[Placed], asked: Sequence[Asked], dataset: Prompts) -> tuple[str, ...]:
+    prompts = [each.prompt for each in asked]
     today = utc_now().date()
     new = _new(targets)
     said = [text for _, target in new for text in target_warnings(target, today=today)]
@@ -130,6 +161,8 @@ def _warnings(targets: Sequence[Placed], prompts: Sequence[Prompt]) -> tuple[str
     ungraded = [prompt.id for prompt in prompts if not prompt.checks]
     if ungraded:
         said.append(f"not graded, for want of `expect` or `checks`: {_counted(ungraded)}")
+    if dataset.comma_tags:
+        said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(dataset.comma_tags)}")
     return tuple(dict.fromkeys(said))
 
 
@@ -149,7 +182,7 @@ def _located(
         match mistake.path:
             case ("targets", int(index), *rest):
                 path = _written_at(document, (*targets[index].path, *rest), ("defaults", *rest))
-            case ("prompts", int(index), "checks", 0, *rest) if isinstance(asked[index].source, Line):
+            case ("prompts", int(index), "checks", 0, *rest) if asked[index].one_check:
                 source, path = asked[index].source, ("check", *rest)
             case ("prompts", int(index), *rest):
                 source, path = asked[index].source, (*asked[index].path, *rest)

@@ -36,8 +36,8 @@ class YamlMistake(Exception):
         self.message = message
 
 
-class Node(msgspec.Struct, kw_only=True):
-    """A value with its place. `children` and `key_lines` are empty for scalars."""
+class Node(msgspec.Struct, kw_only=True, gc=False):
+    """A value with its place. `children` and `key_lines` are empty for scalars. Nodes never form a cycle."""
 
     line: int
     value: Any
@@ -46,6 +46,10 @@ class Node(msgspec.Struct, kw_only=True):
     size: int = 1
     children: dict[str | int, Node] = {}
     key_lines: dict[str, int] = {}
+
+
+_NONE: dict[Any, Any] = {}
+"""What all scalars share: a large suite has a million of them."""
 
 
 class _Open(msgspec.Struct, kw_only=True):
@@ -96,9 +100,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         return node
 
 
-def read_yaml(text: str, *, name: str) -> tuple[Document, list[tuple[int, str]]]:
-    """The document and its duplicate keys, as (line, message). Raises YamlMistake when it cannot be read at all."""
-    builder = _Builder()
+def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Document, list[tuple[int, str]]]:
+    """The document and its duplicate keys, as (line, message); of those the last one counts.
+
+    Raises YamlMistake when it cannot be read at all.
+    """
+    builder = _Builder(max_values)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
@@ -117,17 +124,16 @@ def read_yaml(text: str, *, name: str) -> tuple[Document, list[tuple[int, str]]]
 class _Builder:
     """Builds values from events, one stack and no recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_values: int) -> None:
         self.root: Node | None = None
         self.duplicates: list[tuple[int, str]] = []
         self._stack: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
         self._size = 0
+        self._max_values = max_values
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            raise YamlMistake(line, "a second document starts here; a suite is one document")
         if isinstance(event, yaml.ScalarEvent):
             self._refuse_tag(event, line)
             self._place(_scalar(event, line), event.anchor)
@@ -139,6 +145,8 @@ class _Builder:
         elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
             done = self._stack.pop()
             self._place(done.node, done.anchor)
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise YamlMistake(line, "a second document starts here; a suite is one document")
 
     def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int) -> None:
         if len(self._stack) >= MAX_DEPTH:
@@ -156,8 +164,8 @@ class _Builder:
         if anchor:
             self._anchors[anchor] = node
         self._size += node.size if alias_line else 1
-        if self._size > MAX_VALUES:
-            raise YamlMistake(line, f"more than {MAX_VALUES:,} values; put the prompts into a dataset (.jsonl)")
+        if self._size > self._max_values:
+            raise YamlMistake(line, f"more than {self._max_values:,} values; put the prompts into a dataset (.jsonl)")
         if not self._stack:
             self.root = node
         elif self._stack[-1].wants_key:
@@ -172,8 +180,7 @@ class _Builder:
         if node.written in top.node.children:
             first = top.node.key_lines[node.written]
             self.duplicates.append((line, f"key {node.written!r} is already given on line {first}; drop one"))
-        else:
-            top.node.key_lines[node.written] = line
+        top.node.key_lines[node.written] = line
         top.key = node.written
 
     def _fill(self, top: _Open, node: Node) -> None:
@@ -208,8 +215,8 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> Node:
         event.value.encode()
     except UnicodeEncodeError:
         raise YamlMistake(line, "half of a surrogate pair (\\ud800 … \\udfff) is no text") from None
-    plain = event.implicit[0]
-    return Node(line=line, value=_meaning(event.value, line) if plain else event.value, written=event.value)
+    value = _meaning(event.value, line) if event.implicit[0] else event.value
+    return Node(line=line, value=value, written=event.value, children=_NONE, key_lines=_NONE)
 
 
 def _meaning(text: str, line: int) -> str | int | float | bool | None:

@@ -85,7 +85,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
     """Stop handing out requests after this long. With `repeats` as well: whichever ends first."""
     paired: bool = True
-    """closed: a slot sends its prompt to all targets at once, in shuffled order."""
+    """closed: a slot sends its prompt to all targets in shuffled order, a few milliseconds apart."""
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,10 +104,12 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Deadlines of one attempt, seconds from when it is sent."""
+    """Deadlines of one attempt, seconds from when it enters the client, which may yet have to wait and connect."""
 
     connect_s: float = 5.0
+    """Of opening one connection."""
     first_token_s: float = 120.0
+    """Met by the first byte of the answer's body."""
     total_s: float = 600.0
 
 

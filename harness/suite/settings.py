@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
 from harness.suite.file import GateEntry, LoadEntry, QuotaEntry, RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
-from harness.suite.mistakes import Mistake
+from harness.suite.mistakes import KeyPath, Mistake
 from harness.suite.schema import Load, Quota, Retries, Slo, Timeouts
 from harness.suite.units import parse_duration, parse_rate
 
@@ -53,26 +54,34 @@ def make_gate(entry: GateEntry | None) -> dict[str, str]:
     return {} if entry is None else _given(entry, *entry.__struct_fields__)
 
 
-def settings_mistakes(file: SuiteFile) -> list[Mistake]:
-    """What is wrong with these sections beyond their structure."""
-    mistakes = _load_mistakes(file.load)
+def settings_mistakes(file: SuiteFile, broken: AbstractSet[KeyPath] = frozenset()) -> list[Mistake]:
+    """What is wrong with these sections beyond their structure.
+
+    `broken`: the structural mistakes' places. Of a section with some, only what holds however they are mended is told.
+    """
+    mistakes = _load_mistakes(file.load, _broken_keys(broken, "load"))
     timeouts = make_timeouts(file.timeouts)
-    if timeouts.first_token_s > timeouts.total_s:
+    if timeouts.first_token_s > timeouts.total_s and _broken_keys(broken, "timeouts") <= {"connect"}:
         told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
         mistakes.append(Mistake(("timeouts",), told))
     return mistakes
 
 
-def _load_mistakes(load: LoadEntry | None) -> list[Mistake]:
-    if load is None:
+def _broken_keys(broken: AbstractSet[KeyPath], section: str) -> set[str | int]:
+    return {path[1] for path in broken if path[:1] == (section,) and len(path) > 1}
+
+
+def _load_mistakes(load: LoadEntry | None, broken: AbstractSet[str | int]) -> list[Mistake]:
+    """An unknown key may be any other, so that with one among the `broken` keys nothing is sure."""
+    if load is None or not broken <= set(LoadEntry.__struct_fields__) - {"arrival"}:
         return []
     mistakes = []
     for arrival, keys in ARRIVAL_KEYS.items():
         for key in keys:
-            if arrival != load.arrival and getattr(load, key) is not None:
+            if arrival != load.arrival and (getattr(load, key) is not None or key in broken):
                 told = f"only arrival {arrival!r} takes {key!r}, and this load is {load.arrival!r}"
                 mistakes.append(Mistake(("load", key), told))
-    if load.arrival == "constant" and load.rate is None:
+    if load.arrival == "constant" and load.rate is None and "rate" not in broken:
         mistakes.append(Mistake(("load",), "arrival 'constant' needs a rate; write for example rate: 5/s"))
     return mistakes
 

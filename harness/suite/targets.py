@@ -106,15 +106,3 @@ def _named(placed: Sequence[Placed]) -> list[Placed]:
     """The targets under names that tell them apart, labels left as they are."""
     named = iter(distinguish([each.target for each in placed if not each.labelled]))
     return [each if each.labelled else msgspec.structs.replace(each, target=next(named)) for each in placed]
-
-
-def same_names(placed: Sequence[Placed]) -> list[Mistake]:
-    """Targets that nothing in their names tells apart."""
-    first: dict[str, Placed] = {}
-    mistakes = []
-    for each in placed:
-        earlier = first.setdefault(each.target.name, each)
-        if earlier is not each:
-            told = f"two targets are named {each.target.name!r}; give one a label or drop it"
-            mistakes.append(Mistake(each.path, told))
-    return mistakes

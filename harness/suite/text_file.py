@@ -7,12 +7,14 @@ from pathlib import Path
 
 MAX_SUITE_BYTES = 10_000_000
 MAX_DATASET_BYTES = 200_000_000
+MAX_FROZEN_BYTES = 2_000_000_000
+"""A frozen suite holds its dataset: it is what the limits of users' files let in, written out."""
 
 
 class FileMistake(Exception):
-    """A file that cannot be used; `line` 1 unless a later one is to blame."""
+    """A file that cannot be used; `line` is the one to blame, None where there are no lines."""
 
-    def __init__(self, message: str, *, line: int = 1) -> None:
+    def __init__(self, message: str, *, line: int | None = 1) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
@@ -41,7 +43,7 @@ def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
     """Raise FileMistake unless this is a regular file (a pipe would never end) of at most this size."""
     try:
         if not path.is_file():
-            raise FileMistake("is not a file" if path.exists() else "there is no such file")
+            raise FileMistake("is not a file" if path.exists() else "there is no such file", line=None)
         size = path.stat().st_size
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
@@ -50,7 +52,7 @@ def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
 
 
 def _unreadable(error: Exception) -> FileMistake:
-    return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
 
 
 def find_beside(folder: Path, name: str) -> Path:

@@ -70,3 +70,18 @@ def test_mistakes_as_json_end_with_exit_code_2(tmp_path: Path) -> None:
     result = run(str(path), "--json")
     assert result.exit_code == 2
     assert len(json.loads(result.stdout)["mistakes"]) == 4
+
+
+def test_documents_own_prices_and_the_longest_prompt_are_outlined(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x" * 4000, encoding="utf-8")
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "suite: demo\ntargets: [{model: claude-haiku-4-5}]\n"
+        "prices: [{model: claude-haiku-4-5, routing: us, input: 1, output: 5}]\n"
+        "prompts: [{id: a, prompt: Hi, expect: Ho, documents: [a.txt]}]\n",
+        encoding="utf-8",
+    )
+    said = run(str(path)).stdout
+    assert "files     a.txt (4 kB)" in said
+    assert "price     claude-haiku-4-5/us: 1 in, 5 out, USD per million tokens (yours)" in said
+    assert "longest   about 1,0" in said

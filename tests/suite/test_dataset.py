@@ -101,7 +101,33 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
         (
             "d.jsonl",
             '{"id": "a", "prompt": "b", "tags": 5}\n',
-            ["d.jsonl:1: tags: expected text such as 'a;b', got the number 5"],
+            ["d.jsonl:1: tags: expected text such as 'a; b' or a list, got the number 5"],
+        ),
+        (
+            "d.jsonl",
+            '{"id": "a", "prompt": "b", "check": ["exact"]}\n',
+            [
+                'd.jsonl:1: check: expected text such as numeric, a mapping such as {"type": "numeric"}, '
+                "or in JSONL a list of these as `checks`; got a list"
+            ],
+        ),
+        (
+            "d.jsonl",
+            '{"id": "a", "prompt": "b", "checks": "exact"}\n',
+            [
+                "d.jsonl:1: checks: expected a list of mappings, each with a `type`; a single one may be written as "
+                "`check`; got 'exact'"
+            ],
+        ),
+        (
+            "d.jsonl",
+            '{"id": "a", "prompt": "b", "checks": [{"type": "exact"}, {}], "check": "exact"}\n',
+            ["d.jsonl:1: checks[1]: missing key 'type'", "d.jsonl:1: checks: give either `check` or `checks`"],
+        ),
+        (
+            "d.jsonl",
+            '{"id": "a"}\n{"id": "a", "prompt": "b"}\n',
+            ["d.jsonl:1: 'prompt' is missing or empty", "d.jsonl:2: id: prompt 'a' appears twice (first: d.jsonl:1)"],
         ),
         ("d.txt", "x", ["d.txt:1: a dataset is a .csv or .jsonl file, not '.txt'"]),
     ],
@@ -129,10 +155,22 @@ def test_a_dataset_outside_the_suites_folder_is_refused(tmp_path: Path, name: st
 
 
 def test_a_dataset_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match=r"gone\.csv:1: there is no such file"):
+    with pytest.raises(SuiteError, match=r"x\.yaml:3: dataset: gone\.csv: there is no such file$"):
         load_named(tmp_path, "gone.csv")
 
 
 def test_a_dataset_below_the_suites_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     assert len(load(tmp_path, "sub/d.csv", "id,prompt\na,b\n").prompts) == 1
+
+
+def test_jsonl_takes_a_list_of_checks_as_the_suite_file_does(tmp_path: Path) -> None:
+    row = '{"id": "a", "prompt": "b", "checks": [{"type": "contains", "text": "x"}, {"type": "regex", "pattern": "y"}]}'
+    (loaded,) = load(tmp_path, "d.jsonl", row).prompts
+    assert loaded.checks == (Check(type="contains", params={"text": "x"}), Check(type="regex", params={"pattern": "y"}))
+
+
+def test_semicolons_separate_tags_and_a_comma_alone_is_a_warning(tmp_path: Path) -> None:
+    suite = load(tmp_path, "d.csv", 'id,prompt,expect,tags\na,b,1,x; y\nc,d,1,"x, y"\ne,f,1,"x, y; z"\n')
+    assert [("x", "y"), ("x, y",), ("x, y", "z")] == [each.tags for each in suite.prompts]
+    assert suite.warnings == ("one tag with a comma in it, where `;` separates tags: 1 prompt (c)",)

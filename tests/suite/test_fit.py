@@ -173,7 +173,10 @@ def test_converse_has_no_tool_choice_none(tmp_path: Path) -> None:
 
 
 def test_mantle_is_an_api_of_the_matrix(tmp_path: Path) -> None:
-    suite = load(tmp_path, GOOD.replace("api: invoke", "api: [invoke, mantle]\n    client: anthropic"))
+    text = GOOD.replace("    routing: global\n", "").replace(
+        "api: invoke", "api: [invoke, mantle]\n    client: anthropic"
+    )
+    suite = load(tmp_path, text)
     assert [("invoke", "anthropic"), ("mantle", "anthropic")] == [(each.api, each.client) for each in suite.targets]
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from harness.catalog.prices import PriceOverride, Tier
 from harness.catalog.target import Options, Target, Tool
+from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
 from harness.suite.filler import SEPARATOR, make_filler
 from harness.suite.freeze import freeze_suite
-from harness.suite.loader import load_suite
+from harness.suite.loader import load_frozen, load_suite
+from harness.suite.positions import MAX_VALUES
 from harness.suite.schema import (
     Attachment,
     Check,
@@ -30,6 +32,7 @@ from harness.suite.schema import (
     Suite,
     Timeouts,
 )
+from harness.suite.text_file import MAX_SUITE_BYTES
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 
@@ -184,7 +187,7 @@ def loaded(text: str) -> Suite:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "suite.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_suite(path)
+        return load_frozen(path)
 
 
 def without_paths(suite: Suite) -> Suite:
@@ -314,3 +317,25 @@ def test_generated_text_is_frozen_as_its_recipe() -> None:
     frozen = freeze_suite(loaded(text))
     assert len(frozen) < 2000
     assert loaded(text) == loaded(frozen)
+
+
+def test_a_frozen_suite_of_more_than_a_suite_file_may_hold_loads(tmp_path: Path) -> None:
+    suite = loaded(PLAIN)
+    check = Check(type="exact", params={"odd": [1] * (MAX_VALUES + 1)})
+    one, other = suite.prompts
+    prompts = (
+        msgspec.structs.replace(one, messages=(Message(role="user", content="long " * (MAX_SUITE_BYTES // 4)),)),
+        msgspec.structs.replace(other, checks=(check,)),
+    )
+    suite = msgspec.structs.replace(suite, prompts=prompts)
+    path = tmp_path / "suite.yaml"
+    path.write_text(freeze_suite(suite), encoding="utf-8")
+    assert prompts == load_frozen(path).prompts
+    with pytest.raises(SuiteError):
+        load_suite(path)
+
+
+@pytest.mark.parametrize(("old", "new"), [("type: numeric", "tipe: numeric"), ("id: a,", "id: a, odd: 1,")])
+def test_a_frozen_suite_that_was_spoilt_is_told_like_any_other(old: str, new: str) -> None:
+    with pytest.raises(SuiteError, match=r":[89]: prompts\[[01]\]"):
+        loaded(PLAIN.replace(old, new))

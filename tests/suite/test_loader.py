@@ -413,6 +413,69 @@ def test_all_mistakes_are_told_at_once_those_of_structure_and_of_meaning_alike(t
     ] == mistakes(tmp_path, text, validators=[no_bedrock_today])
 
 
+def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_no_doubt(tmp_path: Path) -> None:
+    text = """\
+        suite: demo
+        targets:
+          - {model: claude-opus-4-5, routing: apac}
+          - {model: claude-haiku-4-5, routing: us}
+          - {model: claude-haiku-4-5, routing: us}
+        baseline: nope
+        load:
+          repeats: 0
+          rate: 5/s
+        prompts:
+          - {id: a, promt: Hi}
+          - {id: a, prompt: Hi}
+        dataset: gone.csv
+        """
+    assert [
+        "x.yaml:3: targets[0].routing: 'apac' is not offered for claude-opus-4-5 (offered: global, us, eu)",
+        "x.yaml:5: targets[2]: two targets are named 'claude-haiku-4-5/us/converse'; give one a label or drop it",
+        "x.yaml:6: baseline: 'nope' is not one of claude-haiku-4-5/us/converse, claude-haiku-4-5/us/converse",
+        "x.yaml:8: load.repeats: must be at least 1, got 0",
+        "x.yaml:9: load.rate: only arrival 'constant' takes 'rate', and this load is 'closed'",
+        "x.yaml:11: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
+        "x.yaml:12: prompts[1].id: prompt 'a' appears twice (first: x.yaml:11); rename one",
+        "x.yaml:13: dataset: gone.csv: there is no such file",
+    ] == mistakes(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("prompts:", "load: {arival: constant, rate: 5/s}\nprompts:", "load.arival"),
+        ("prompts:", "load: {arrival: clsed, rate: 5/s}\nprompts:", "load.arrival"),
+        ("prompts:", "load: {arrival: constant, rate: 5}\nprompts:", "load.rate"),
+        ("prompts:", "load: {arrival: constant, rat: 5/s}\nprompts:", "load.rat"),
+        ("prompts:", "timeouts: {first_token: 1, total: 10s}\nprompts:", "timeouts.first_token"),
+        ("prompts:", "timeouts: {first_tokn: 1s, total: 10s}\nprompts:", "timeouts.first_tokn"),
+        ("prompts:", "  - {model: claude-haiku-4-5, region: 5}\nprompts:", "targets[1].region"),
+        ("prompts:", "  - {model: claude-haiku-4-5, lable: x}\nbaseline: x\nprompts:", "targets[1].lable"),
+        ("prompts:", "  - {model: [claude-haiku-4-5, claude-opus-4-5], label: x}\nprompts:", "targets[1].label"),
+        (
+            "prompts:",
+            "  - {model: claude-haiku-4-6}\nbaseline: claude-haiku-4-5/us/converse\nprompts:",
+            "targets[1].model",
+        ),
+        ("prompts:", "  - {model: claude-haiku-4-6, label: x}\nbaseline: x\nprompts:", "targets[1].model"),
+    ],
+)
+def test_what_a_mended_mistake_may_put_right_is_not_told(tmp_path: Path, old: str, new: str, path: str) -> None:
+    (told,) = mistakes(tmp_path, GOOD.replace(old, new, 1))
+    assert told.split(": ")[1] == path
+
+
+def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
+    text = GOOD.replace("suite: demo", "suite: demo\nsuite: other\nendpoint: simulatr")
+    assert [each.split(":")[1] for each in mistakes(tmp_path, text)] == ["2", "3"]
+
+
+def test_a_model_that_has_ended_is_a_warning(tmp_path: Path) -> None:
+    text = GOOD.replace("claude-haiku-4-5, routing: global", "claude-sonnet-4")
+    assert any("reached its end of life on 2026-10-14" in each for each in load(tmp_path, text).warnings)
+
+
 def test_a_validators_mistake_is_told_where_the_thing_was_written(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("id,prompt,check\nz,Hi,odd\n", encoding="utf-8")
     text = """\
@@ -451,7 +514,7 @@ def test_a_suite_that_is_not_there_or_no_file_is_one_mistake(tmp_path: Path) -> 
     for path, told in [(tmp_path / "gone.yaml", "there is no such file"), (tmp_path, "is not a file")]:
         with pytest.raises(SuiteError) as caught:
             load_suite(path)
-        assert caught.value.mistakes == (f"{path}:1: {told}",)
+        assert caught.value.mistakes == (f"{path}: {told}",)
 
 
 def test_a_suite_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
