@@ -47,8 +47,6 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     stop_reason: str | None = None
     text: str | None = None
     """What the model said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
-    citations: str | None = None
-    """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
     ok: bool
     error_kind: str | None = None
     error_code: str | None = None
@@ -59,3 +57,5 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     server_first_byte_ms: float | None = None
     cost_usd: float | None = None
     """None: unknown (no price, or no usage came back); never a made-up zero."""
+    citations: str | None = None
+    """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""

@@ -11,7 +11,8 @@ from harness.suite.schema import Load, Message, Prompt, Quota, Suite
 
 
 def target(*, model: str = "claude-sonnet-4-5", api: Api = "converse") -> Target:
-    return resolve_target(model=model, routing="global", api=api, client="aioboto3", options=Options(max_tokens=1000))
+    routing = None if api == "mantle" else "global"
+    return resolve_target(model=model, routing=routing, api=api, client="aioboto3", options=Options(max_tokens=1000))
 
 
 def prompt(name: str, tokens: int, **options: Any) -> Prompt:

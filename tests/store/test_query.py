@@ -67,7 +67,7 @@ def test_without_runs_the_views_are_empty_and_have_their_columns(tmp_path: Path)
 
 
 def test_describe_and_summarize_work(results: Path) -> None:
-    assert len(ask(results, "DESCRIBE attempts")) == 38
+    assert len(ask(results, "DESCRIBE attempts")) == 39
     assert ask(results, "SUMMARIZE runs")
 
 

@@ -40,8 +40,9 @@ DESIGN = {
     "http_status": "BIGINT",
     "aws_request_id": "VARCHAR",
     **dict.fromkeys(("server_latency_ms", "server_first_byte_ms", "cost_usd"), "DOUBLE"),
+    "citations": "VARCHAR",
 }
-"""The design's columns of attempts.parquet, in its order."""
+"""The design's columns of attempts.parquet, in its order, and behind them what came later."""
 
 
 def read(run: RunFolder) -> list[Attempt]:
