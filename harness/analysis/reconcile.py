@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -232,7 +233,7 @@ def _compare(con: duckdb.DuckDBPyConnection, matched: Mapping[str, _Matched]) ->
 
 _FOREIGN = """
 from logged anti join attempts using (aws_request_id)
-where model_id in (select unnest($models))
+where model_id in (select unnest($models)) and at_us between $from_us and $to_us
 """
 _CALLERS = "select distinct identity from logged semi join attempts using (aws_request_id) where identity is not null"
 _WITHOUT_ID = "select model_id, count(*) from attempts where aws_request_id is null and sent_ns is not null group by 1"
@@ -247,7 +248,9 @@ def _find_foreign(
     The run's callers are those of the records that match. Where none matches, every record may be the run's.
     """
     callers = [caller for (caller,) in con.sql(_CALLERS).fetchall()]
-    values = {"models": list({bare_id(target.model_id) for target in manifest.targets})}
+    from_us, to_us = _own_time(con, manifest)
+    models = list({bare_id(target.model_id) for target in manifest.targets})
+    values: dict[str, Any] = {"models": models, "from_us": from_us, "to_us": to_us}
     own = "identity is null or identity in (select unnest($callers))" if callers else "true"
     asked = {**values, "callers": callers} if callers else values
     counted = con.execute(f"select model_id, count(*) filter ({own}), count(*) {_FOREIGN} group by 1", asked).fetchall()
@@ -265,6 +268,16 @@ def _find_foreign(
     ]
     others = sum(count - mine for _, mine, count in counted)
     return foreign, others, {model_id: (mine, without_id[model_id]) for model_id, mine, _ in counted if mine}
+
+
+def _own_time(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> tuple[int, int]:
+    """From the run's first due to its last done, µs since 1970, whole seconds outwards since the log tells no more.
+
+    A record is looked for over a longer time; one that is not the run's own counts only where it fell into the run.
+    """
+    [(first_ns, last_ns)] = con.sql("select min(due_ns), max(coalesce(done_ns, due_ns)) from attempts").fetchall()
+    first_s, last_s = ((manifest.origin_utc_ns + at_ns) / 1e9 for at_ns in (first_ns or 0, last_ns or 0))
+    return math.floor(first_s) * 1_000_000, math.ceil(last_s) * 1_000_000
 
 
 def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

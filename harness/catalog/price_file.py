@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -40,7 +39,7 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CatalogError(f"{path}: is not TOML: {error}") from None
     mistakes = list(_mistakes(written))
     if mistakes:
@@ -102,8 +101,12 @@ def _rate_mistakes(place: str, entry: Mapping[str, Any], keys: Sequence[str]) ->
             yield f"{place}.{rate}", f"expected USD per million tokens, 0 or more, got {entry[rate]!r}"
 
 
+MOST_USD = 10**9
+"""Per million tokens; no price is higher, and what is no number is not lower."""
+
+
 def _is_rate(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_USD
 
 
 def _is_tables(value: object) -> bool:

@@ -16,7 +16,7 @@ from aiobotocore.config import AioConfig
 from harness.catalog.models import all_regions
 from harness.endpoints.account_errors import AccountError, reading_errors
 from harness.endpoints.address import make_connection
-from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.retention import Retention, bucket_retention
 
 CONNECT_TIMEOUT_S = 5.0
@@ -200,6 +200,7 @@ class Account:
             "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
             "connect_timeout": self._connection.connect_timeout_s,
             "read_timeout": READ_TIMEOUT_S,
+            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         if self._connection.made_up_credentials:
             # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.endpoints.aiohttp_tape import TapedSession
 from harness.endpoints.base import (
     CURRENT_TAPE,
+    IGNORE_CONFIGURED_URLS,
     KEEP_ALIVE_S,
     MADE_UP_KEY_ID,
     MADE_UP_SECRET,
@@ -105,7 +106,7 @@ def _open_sdk(connection: Connection) -> Any:
         "max_pool_connections": connection.pool_size,
         "connector_args": {"keepalive_timeout": KEEP_ALIVE_S},
         "http_session_cls": TapedSession,
-        "ignore_configured_endpoint_urls": True,  # `aws` is AWS, whatever AWS_ENDPOINT_URL says
+        "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
     }
     account: dict[str, str | None] = {"profile_name": connection.profile}
     if connection.made_up_credentials:

@@ -98,6 +98,8 @@ READ_TIMEOUT_S = 3600.0
 KEEP_ALIVE_S = 12.0
 """How long an idle connection is kept: well under the 20 s after which AWS closes it, so that none is used too late."""
 
+IGNORE_CONFIGURED_URLS = True
+"""`aws` is AWS, whatever AWS_ENDPOINT_URL or a configuration file says: no credential goes where nobody asked it to."""
 MADE_UP_KEY_ID = "MADEUPKEYID"
 MADE_UP_SECRET = "made-up-secret"
 

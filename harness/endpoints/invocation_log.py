@@ -140,7 +140,7 @@ class InvocationLog:
         self.lines += 1
         try:
             return read_record(line.text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._count_broken(Broken(line.place, f"no record of an invocation log: {error}"))
             return None
 

@@ -73,8 +73,8 @@ def log_files(path: Path) -> Iterator[Path]:
 def find_copy(folder: Path, address: str) -> Path | None:
     """The copy in `folder` of what the log says is at an `s3://` address: under the longest part of its key."""
     parts = PurePosixPath(address.removeprefix("s3://")).parts
-    if ".." in parts:
-        return None
+    if not address.startswith("s3://") or ".." in parts or "/" in parts:
+        return None  # a log says where its bodies are, and it is hostile input
     candidates = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((each for each in candidates if each.is_file()), None)
 

@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
-from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.log_files import Broken, Line, find_copy, is_body, log_files, read_body, read_lines
 from harness.errors import EndpointError
 
@@ -79,6 +79,7 @@ class AwsServices:
         config: dict[str, Any] = {
             "retries": {"total_max_attempts": 5, "mode": "standard"},
             "connect_timeout": connection.connect_timeout_s,
+            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         keys: dict[str, str] = {}
         url = None  # an address that is no loopback is one of bedrock-runtime alone

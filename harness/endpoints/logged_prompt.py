@@ -40,7 +40,7 @@ def read_prompt(api: Api, body: bytes) -> LoggedPrompt:
         asked: Any = msgspec.json.decode(body)
         options = _invoke_options(asked) if api == "invoke" else _converse_options(asked)
         return LoggedPrompt(messages=_turns(asked["messages"]), options=msgspec.convert(options, Options))
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise LeftOut("a body that is no chat request") from error
 
 
@@ -73,7 +73,7 @@ def _texts(block: Any) -> Iterator[str]:
     if isinstance(block, str):
         yield block
         return
-    kind = block.get("type") or next(iter(block))
+    kind = block.get("type") or next(iter(block), None)
     if kind == "text":
         yield block["text"]
     elif kind in _ATTACHED:

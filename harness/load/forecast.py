@@ -81,8 +81,14 @@ def _forecast_target(
         given += times * each_given
         made += times * each_made
         if price is not None:
+            written = each_given if options.cache else 0  # at most: all of it is written to the cache, each time
             cost += times * cost_usd(
-                price, input_tokens=each_given, output_tokens=each_made, cache_read_tokens=0, cache_write_tokens=0
+                price,
+                input_tokens=each_given - written,
+                output_tokens=each_made,
+                cache_read_tokens=0,
+                cache_write_tokens=written,
+                cache_ttl=options.cache,
             )
     return TargetForecast(
         target=target.name,

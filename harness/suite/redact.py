@@ -85,7 +85,7 @@ def is_iban(text: str) -> bool:
     return 15 <= len(plain) <= 34 and int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
 
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}(?![A-Za-z0-9])")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 
 
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
@@ -104,9 +104,9 @@ def _is_phone(text: str) -> bool:
 
 KINDS: dict[str, Find] = {
     "aws-key": _matches(
-        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b|\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{20,}",
+        r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b|\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{20,}",
     ),
-    "aws-secret": _matches(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", _is_secret_key),
+    "aws-secret": _matches(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", _is_secret_key),
     "email": _matches(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}"),
     "iban": _ibans,
     "card": _matches(

@@ -69,9 +69,10 @@ def failed(number: int, kind: str, **changed: Any) -> Attempt:
 
 
 def record(number: int, **changed: Any) -> Logged:
+    """A logged call like `attempt(number)`; `at_us` counts from the run's origin until `match` knows it."""
     values: dict[str, Any] = {
         "aws_request_id": f"aws-{number}",
-        "at_us": 1_790_000_000_000_000,
+        "at_us": 0,
         "model_id": TARGET.model_id,
         "region": "us-east-1",
         "served_in": "us-west-2",
@@ -95,8 +96,10 @@ def match(tmp_path: Path) -> Match:
     def run(attempts: list[Attempt], records: list[Logged], *, later: timedelta = timedelta(days=1)) -> Reconciliation:
         folder = make_run(tmp_path, attempts)
         spooled = tmp_path / "log.jsonl"
-        spooled.write_bytes(msgspec.json.Encoder().encode_lines(records))
-        began = utc_from_ns(folder.read_manifest().origin_utc_ns)
+        origin_ns = folder.read_manifest().origin_utc_ns
+        placed = [msgspec.structs.replace(each, at_us=origin_ns // 1000 + each.at_us) for each in records]
+        spooled.write_bytes(msgspec.json.Encoder().encode_lines(placed))
+        began = utc_from_ns(origin_ns)
         read = LogRead(sources=("s3://logs",), since=began, until=began + later)
         return reconcile(folder, spooled, read, suite=SUITE, now=began + later)
 
@@ -217,3 +220,9 @@ async def test_records_are_spooled_with_the_region_that_served_and_a_bare_model_
     found = [msgspec.json.decode(line, type=Logged) for line in (tmp_path / "log").read_bytes().splitlines()]
     assert ["us-east-1", "us-west-2"] == [each.served_in for each in found]
     assert {"us.anthropic.claude-haiku-4-5-20251001-v1:0"} == {each.model_id for each in found}
+
+
+@pytest.mark.parametrize("at_us", [-30_000_000, 30_000_000])
+def test_what_the_same_caller_did_before_or_after_the_run_is_no_matter(match: Match, at_us: int) -> None:
+    assert match([attempt(1)], [record(1), record(9, at_us=at_us)]).agrees
+    assert not match([attempt(1)], [record(1), record(9)]).agrees

@@ -27,8 +27,12 @@ Doctor = Callable[..., Result]
 
 
 @pytest.fixture
-def run_doctor(tmp_path: Path) -> Doctor:
-    """`harness doctor ARGUMENTS` with nothing of AWS in its environment but what is given."""
+def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
+    """`harness doctor ARGUMENTS` with nothing of AWS in its environment but what is given.
+
+    AWS_ENDPOINT_URL stands in for AWS here, which it cannot for a user.
+    """
+    monkeypatch.setattr("harness.endpoints.account.IGNORE_CONFIGURED_URLS", False)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(doctor)
     nothing = dict.fromkeys(

@@ -120,8 +120,24 @@ async def test_identity_tells_account_arn_and_made_up_credentials(moto: str) -> 
     assert identity.arn.startswith("arn:aws:sts::123456789012:")
 
 
+def stand_in_for_aws(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have `aws` answered from loopback, which a user cannot: credentials of every source are needed, and no AWS is."""
+    monkeypatch.setattr("harness.endpoints.account.IGNORE_CONFIGURED_URLS", False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+
+async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_BEDROCK"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    async with open_account("aws", region=REGION) as account:
+        urls = [(await account._client(service)).meta.endpoint_url for service in ("sts", "bedrock", "service-quotas")]
+    assert all(url.startswith("https://") and url.endswith(".amazonaws.com") for url in urls)
+
+
 async def test_credentials_of_the_environment_are_said_to_be_so(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    stand_in_for_aws(monkeypatch, moto)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     assert "env" == (await identity_of()).source
@@ -145,7 +161,7 @@ KEYS = "aws_access_key_id = an-id\naws_secret_access_key = CANARY-secret\n"
 async def test_credentials_of_a_file_are_told_with_their_profile(
     moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, credentials: str, profile: str, source: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    stand_in_for_aws(monkeypatch, moto)
     write_files(tmp_path, config=config, credentials=credentials)
     identity = await identity_of(profile)
     assert source == identity.source
@@ -156,7 +172,7 @@ async def test_credentials_of_a_file_are_told_with_their_profile(
 async def test_a_credential_process_is_a_source_like_any_other(
     moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    stand_in_for_aws(monkeypatch, moto)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"Version": 1, "AccessKeyId": "an-id", "SecretAccessKey": "a-secret"}))
     write_files(tmp_path, config=f"[profile work]\ncredential_process = cat {keys}\n")
@@ -213,7 +229,7 @@ async def test_credentials_that_aws_refuses_are_told_as_such(aws: Scripted, code
 async def test_a_role_that_may_not_be_assumed_is_a_matter_of_credentials(
     aws: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    stand_in_for_aws(monkeypatch, aws.url)
     write_files(tmp_path, config=f"[profile p]\nrole_arn = {ROLE}\nsource_profile = b\n[profile b]\n{KEYS}")
     with pytest.raises(BadCredentials, match="AssumeRole"):
         await identity_of("p")

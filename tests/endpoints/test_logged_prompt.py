@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.catalog.target import Api, Options, Tool
+from harness.endpoints.log_files import find_copy
 from harness.endpoints.logged_prompt import LeftOut, read_prompt
 from harness.suite.schema import Message
 
@@ -125,3 +127,24 @@ def test_what_no_prompt_can_stand_for_is_left_out_with_its_reason(api: Api, body
     with pytest.raises(LeftOut) as told:
         read_prompt(api, body)
     assert reason == str(told.value)
+
+
+HOSTILE = [
+    b'{"messages": [{"role": "user", "content": [{}]}]}',
+    b'{"messages": ' + b"[" * 20_000,
+    b'{"messages": [{"role": "user", "content": ' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}]}",
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=["an empty block", "a deep list", "a deep block"])
+@pytest.mark.parametrize("api", ["invoke", "converse"])
+def test_a_hostile_body_is_left_out_and_ends_nothing(api, body) -> None:
+    with pytest.raises(LeftOut):
+        read_prompt(api, body)
+
+
+@pytest.mark.parametrize(
+    "address", ["s3:///etc/passwd", "/etc/passwd", "s3://b/../../etc/passwd", "file:///etc/passwd"]
+)
+def test_a_log_names_no_file_outside_its_own_folder(tmp_path: Path, address: str) -> None:
+    assert find_copy(tmp_path, address) is None

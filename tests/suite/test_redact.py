@@ -58,3 +58,17 @@ def test_luhn_and_iban_hold_for_the_standards_own_examples() -> None:
 @pytest.mark.parametrize("junk", ["a." * 100_000, "+1 " * 50_000, "DE89 " * 20_000, "@a." * 50_000, "1 " * 100_000])
 def test_long_texts_take_time_in_proportion(junk: str) -> None:
     Redactor().redact(junk)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "export key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY now",
+        "key_AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_a_key_in_an_assignment_is_taken_out(text: str) -> None:
+    redacted = Redactor(()).redact(text)
+    assert "wJalr" not in redacted
+    assert "AKIA" not in redacted

@@ -100,7 +100,7 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise validation(f"Malformed input request: {error}, please reformat your input and try again.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise validation("Malformed input request, please reformat your input and try again.") from error
 
 
