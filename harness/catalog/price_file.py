@@ -39,7 +39,7 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise CatalogError(f"{path}: is not TOML: {error}") from None
     mistakes = list(_mistakes(written))
     if mistakes:

@@ -102,3 +102,18 @@ def test_a_file_that_is_not_there_or_not_text_is_the_users_mistake(tmp_path: Pat
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(CatalogError, match="is not TOML"):
         read_price_file(tmp_path / "binary.toml")
+
+
+ENTRY = '[[prices]]\nmodel = "claude-haiku-4-5"\noutput = 5\ninput = '
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ENTRY + "1" + "0" * 400, ENTRY + "1" + "0" * 5000, ENTRY + "inf", ENTRY + "nan", "a = " + "[" * 5000, "\ud800"],
+    ids=["a huge number", "thousands of digits", "infinity", "no number", "deep nesting", "no UTF-8"],
+)
+def test_a_price_file_that_cannot_be_meant_is_a_mistake_of_the_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(CatalogError, match=r"prices\.toml: "):
+        read_price_file(path)

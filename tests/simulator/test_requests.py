@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
@@ -196,3 +197,14 @@ async def test_performance_settings_are_taken_and_told_back(asker: Asker) -> Non
     assert said["performanceConfig"] == {"latency": "optimized"}
     response = await asker.client.invoke_model(modelId=OPUS, body=asker._body({}), performanceConfigLatency="optimized")
     assert response["performanceConfigLatency"] == "optimized"
+
+
+@pytest.mark.parametrize("operation", ["invoke", "converse", "count-tokens"])
+async def test_nesting_without_end_is_refused_and_does_not_break_the_connection(
+    simulator: Start, operation: str
+) -> None:
+    url = await simulator()
+    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20261122/us-east-1/bedrock/aws4_request"}
+    async with httpx2.AsyncClient(headers=headers) as http:
+        answer = await http.post(f"{url}/model/{NEW}/{operation}", content=b"[" * 30_000)
+    assert 400 == answer.status_code
