@@ -1,0 +1,135 @@
+"""A comparison of two targets, or of one target in two runs, as data: what `harness compare` and `gate` report."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from harness.store.finding import Finding
+
+Verdict = Literal["better", "equivalent", "worse", "inconclusive"]
+Scale = Literal["points", "log_ratio", "absolute"]
+"""How a difference is counted: candidate − baseline of a rate (0.03 is 3 points), ln(candidate / baseline), or
+candidate − baseline in the metric's own unit."""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of a candidate against its baseline, signed so that + is worse."""
+
+    metric: str
+    """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
+    `cost_per_request`, … Reports give it its words."""
+    scale: Scale
+    unit: str
+    """Of `baseline` and `candidate`: `share`, `s` or `usd`."""
+    baseline: float | None
+    """The metric itself. None: there is nothing to take it from."""
+    candidate: float | None
+    estimate: float | None = None
+    """On `scale`, + is worse. None: it cannot be said."""
+    low: float | None = None
+    high: float | None = None
+    """None: the data cannot give that bound (too few samples for the quantile)."""
+    margin: float | None = None
+    """On `scale`, above 0. None: the suite's gate names none for this metric; the verdict is then of direction alone."""
+    margin_written: str | None = None
+    """As the suite says it, `3pp` or `15%`."""
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    """Holm over the gate's family; Benjamini–Hochberg for what is exploratory."""
+    n: int = 0
+    """Pairs (prompts that both answered), or for a quantile the samples of the smaller arm."""
+    clusters: int = 0
+    """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
+    method: str = ""
+    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`."""
+    verdict: Verdict = "inconclusive"
+    n_needed: int | None = None
+    """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said."""
+    note: str = ""
+    """What a reader must know of this row: why there is no bound, that repeats are in it."""
+    exploratory: bool = False
+    """Not in the gate's family; decides nothing."""
+
+
+class Flip(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt that one side passed and the other did not. The answers are hostile input: show them escaped only."""
+
+    prompt_id: str
+    tags: tuple[str, ...] = ()
+    direction: Literal["pass_to_fail", "fail_to_pass"]
+    baseline_passed: float
+    """Share of its answers that passed, 0 … 1."""
+    candidate_passed: float
+    baseline_answer: str | None = None
+    candidate_answer: str | None = None
+    reason: str = ""
+    """What the failing side's check said."""
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """Cost taken apart: cost ratio = price ratio at equal tokens × token ratio. Ratios are candidate / baseline."""
+
+    cost_ratio: float | None = None
+    price_ratio: float | None = None
+    """What the baseline's own tokens would cost at the candidate's price / what they cost."""
+    token_ratio: float | None = None
+    """`cost_ratio / price_ratio`: verbosity and tokenizer."""
+    input_token_ratio: float | None = None
+    output_token_ratio: float | None = None
+    baseline_cost_per_correct_usd: float | None = None
+    candidate_cost_per_correct_usd: float | None = None
+    told: str = ""
+    """One sentence that names what moved: `cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a comparison."""
+
+    run_id: str
+    target: str
+    model_id: str
+    routing: str
+    api: str
+    client: str
+    region: str
+    requests: int
+    failed: int
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate against the baseline."""
+
+    baseline: Arm
+    candidate: Arm
+    verdict: Verdict
+    """`worse` if any gate metric is, `inconclusive` if any gate metric is, else `better` if some is better, else
+    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at the default margins, which are told."""
+    differences: tuple[Difference, ...]
+    """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
+    prompts: int
+    """Prompts that both sides were asked."""
+    only_baseline: tuple[str, ...] = ()
+    only_candidate: tuple[str, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    drift: Drift = Drift()
+    findings: tuple[Finding, ...] = ()
+
+
+class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `harness compare` and `harness gate` make: every candidate against one baseline, one family of tests."""
+
+    suite: str
+    suite_digest: str
+    simulated: bool
+    level: float
+    """Of every interval."""
+    comparisons: tuple[Comparison, ...]
+    verdict: Verdict
+    """The worst of the comparisons, in the order worse, inconclusive, equivalent, better."""
+    family: int
+    """Gate metrics × candidates: what Holm corrects over."""
+    findings: tuple[Finding, ...] = ()
+    """Of the runs themselves: an invalid run cannot be compared (exit code 4)."""
+    valid: bool = True
