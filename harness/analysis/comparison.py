@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     """None: the data cannot give that bound (too few samples for the quantile)."""
     margin: float | None = None
-    """On `scale`, above 0. None: the suite's gate names none for this metric; the verdict is then of direction alone."""
+    """On `scale`, above 0. None: the suite's gate has none for this metric; the verdict is of direction alone."""
     margin_written: str | None = None
     """As the suite says it, `3pp` or `15%`."""
     p_value: float | None = None
@@ -105,7 +105,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Arm
     verdict: Verdict
     """`worse` if any gate metric is, `inconclusive` if any gate metric is, else `better` if some is better, else
-    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at the default margins, which are told."""
+    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins, which are told."""
     differences: tuple[Difference, ...]
     """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
     prompts: int
