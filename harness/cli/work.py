@@ -66,7 +66,7 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
         with _failures_told(folder), interrupts.watched():
             try:
                 async with Journal(folder.journal_path()) as journal, _shown(progress, suite, quiet=quiet):
-                    lag = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
+                    health = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
@@ -77,7 +77,7 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
         folder.finalise(
             "complete" if stop.reason is None else "interrupted",
             findings=[] if stop.reason is None else [_ended_early(stop.reason)],
-            loop_lag=msgspec.structs.asdict(lag),
+            clients=[health],
         )
     return Sent(folder, interrupts.count > 0)
 

@@ -14,6 +14,7 @@ from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
+from harness.load.connections import Connections
 from harness.load.plan import Planned
 from harness.load.progress import Progress
 from harness.load.stop import Stop
@@ -29,6 +30,7 @@ class Lane:
     client: Client
     price: Price | None
     cap: AbstractAsyncContextManager[object]
+    connections: Connections
 
 
 class Exchange:
@@ -108,7 +110,8 @@ class Exchange:
             if self._stop.asked:
                 return None
         try:
-            reason, error = await self._send(lane.client, request, tape)
+            with lane.connections:
+                reason, error = await self._send(lane.client, request, tape)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

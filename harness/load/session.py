@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
@@ -15,18 +16,22 @@ from harness.clock import MonotonicClock
 from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client
+from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
-from harness.load.lag import LagMonitor, LoopLag
+from harness.load.open_files import allow_connections
 from harness.load.plan import count_requests, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_cap
 from harness.load.runner import run_plan
 from harness.load.stop import Reason, Stop
+from harness.load.watch import Watch
 from harness.store.attempt import Attempt
+from harness.store.client_health import ClientHealth
 from harness.suite.schema import Suite
 
-OPEN_POOL = 1000
-"""Connections for each client under an open load, where nothing bounds the requests in flight."""
+OPEN_POOL = 10_000
+"""Connections for each client under an open load, where nothing bounds the requests in flight; fewer where the system
+allows fewer open files."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,17 +56,14 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
     """Clients that are warm and the rest of what it takes to send, by target. `url`: `aws` or an endpoint's URL.
 
     One client for each (client, Region), with a pool as wide as what can be in flight through it. EndpointError: no
-    credentials, no such address.
+    credentials, no such address, more streams than open files.
     """
     async with AsyncExitStack() as stack:
         clients: dict[tuple[str, str], Client] = {}
-        for name, region in dict.fromkeys((target.client, target.region) for target in suite.targets):
-            sharing = sum((target.client, target.region) == (name, region) for target in suite.targets)
+        pools = {place: Connections(size) for place, size in _pool_sizes(suite).items()}
+        for (name, region), pool in pools.items():
             connection = make_connection(
-                url,
-                region=region,
-                pool_size=suite.load.concurrency * sharing if suite.load.arrival == "closed" else OPEN_POOL,
-                connect_timeout_s=suite.timeouts.connect_s,
+                url, region=region, pool_size=pool.size, connect_timeout_s=suite.timeouts.connect_s
             )
             clients[name, region] = await stack.enter_async_context(make_client(name, connection))
         yield {
@@ -70,15 +72,26 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
                 client=clients[target.client, target.region],
                 price=price_for(target.base_model, target.routing, suite.prices),
                 cap=make_cap(suite.quota, stop),
+                connections=pools[target.client, target.region],
             )
             for target in suite.targets
         }
 
 
+def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
+    """Connections for each (client, Region): every slot of a closed load has its own for each target."""
+    sharing = Counter((target.client, target.region) for target in suite.targets)
+    if suite.load.arrival == "closed":
+        allow_connections(suite.load.concurrency * sharing.total())
+        return {place: suite.load.concurrency * targets for place, targets in sharing.items()}
+    possible = allow_connections(OPEN_POOL * len(sharing), at_least=len(sharing))
+    return dict.fromkeys(sharing, possible // len(sharing))
+
+
 async def run_load(
     job: Job, lanes: Mapping[str, Lane], *, record: Callable[[Attempt], None], progress: Progress, stop: Stop
-) -> LoopLag:
-    """Send the whole plan, or less of it when `stop` is asked; returns how late the event loop was meanwhile."""
+) -> ClientHealth:
+    """Send the whole plan, or less of it when `stop` is asked; returns what this process suffered meanwhile."""
     suite = job.suite
     exchange = Exchange(
         run_id=job.run_id,
@@ -96,10 +109,10 @@ async def run_load(
     exchange.build_attached()
     gc.collect()
     gc.freeze()  # what lives through the load is not walked again by every collection
-    lag = LagMonitor()
+    watch = Watch({lane.connections for lane in lanes.values()})
     try:
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(lag.run())
+            watching = tasks.create_task(watch.run())
             await run_plan(
                 lambda: make_plan(suite, seed=job.seed),
                 exchange,
@@ -108,10 +121,10 @@ async def run_load(
                 clock=MonotonicClock(),
                 stop=stop,
             )
-            watch.cancel()
+            watching.cancel()
     finally:
         gc.unfreeze()
-    return lag.result()
+    return watch.result()
 
 
 def _held_to_budget(

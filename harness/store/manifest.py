@@ -15,6 +15,7 @@ from harness import __version__
 from harness.catalog.target import Target
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.attempt import SCHEMA_VERSION
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.suite.schema import Suite
 
@@ -69,8 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of the plan, warm-up included. None: bounded by time alone."""
     attempts: int | None = None
     """Rows of `attempts.parquet`. None: not written."""
-    loop_lag: dict[str, float] | None = None
-    """Quantiles of the event loop's lag and the CPU share (`load.lag.LoopLag`'s fields). None: the run was killed."""
+    clients: tuple[ClientHealth, ...] = ()
+    """What each sending process suffered meanwhile, one a worker. Empty: the run was killed."""
     findings: tuple[Finding, ...] = ()
     host: Host
     versions: dict[str, str]

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pytest
 
 from harness.endpoints.base import Tape, WireRequest
+from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
 from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
@@ -85,7 +86,10 @@ class Run:
         exchange = Exchange(
             run_id="r",
             origin_ns=self.clock.now_ns(),
-            lanes={t.name: Lane(target=t, client=self.client, price=None, cap=cap) for t in suite.targets},
+            lanes={
+                t.name: Lane(target=t, client=self.client, price=None, cap=cap, connections=Connections(1))
+                for t in suite.targets
+            },
             prompts={prompt.id: prompt for prompt in suite.prompts},
             retries=suite.retries,
             timeouts=suite.timeouts,
