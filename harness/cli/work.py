@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import uvloop
@@ -16,13 +17,16 @@ from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
+from harness.load.crew import open_crew
+from harness.load.exchange import Lane
 from harness.load.plan import count_requests
 from harness.load.progress import Progress
-from harness.load.session import Job, open_lanes, run_load, start_progress
+from harness.load.session import Job, open_lanes, send_part, start_progress
+from harness.load.shards import make_shards
 from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
-from harness.store.journal import Journal
 from harness.store.manifest import Manifest, State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.freeze import freeze_suite
@@ -38,7 +42,7 @@ class Sent(msgspec.Struct, frozen=True):
     interrupted: bool
 
 
-def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
+def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, quiet: bool) -> int:
     """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
     if suite.endpoint == "simulator" or is_loopback(suite.endpoint):
         forget_aws()
@@ -48,25 +52,25 @@ def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -
         for note in suite.notes:
             print(f"note: {note}", file=sys.stderr)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sent = runner.run(_send(suite, out=out, seed=seed, quiet=quiet))
+        sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
     code = finish(sent.folder, as_json=as_json)
     return INTERRUPTED if sent.interrupted else code
 
 
-async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | None:
+async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool) -> Sent | None:
     """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
     progress, stop = start_progress(suite, seed=seed), Stop()
     interrupts = Interrupts(stop)
-    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url, stop) as lanes:
+    async with _endpoint(suite, seed=seed) as url, _sender(suite, url, stop, workers) as sender:
         manifest = _manifest(suite, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
         with _failures_told(folder), interrupts.watched():
             try:
-                async with Journal(folder.journal_path()) as journal, _shown(progress, suite, quiet=quiet):
-                    health = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
+                async with _shown(progress, suite, quiet=quiet):
+                    clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
@@ -77,9 +81,35 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
         folder.finalise(
             "complete" if stop.reason is None else "interrupted",
             findings=[] if stop.reason is None else [_ended_early(stop.reason)],
-            clients=[health],
+            clients=clients,
         )
     return Sent(folder, interrupts.count > 0)
+
+
+class Sender(Protocol):
+    """Whose clients are open, ready to send a load."""
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]: ...
+
+
+class Alone(msgspec.Struct, frozen=True):
+    """This process, sending the whole load itself."""
+
+    lanes: dict[str, Lane]
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
+        return [await send_part(job, self.lanes, folder.journal_path(), progress, stop)]
+
+
+@asynccontextmanager
+async def _sender(suite: Suite, url: str, stop: Stop, workers: int) -> AsyncIterator[Sender]:
+    """This process, or several others that share the load."""
+    if workers == 1:
+        async with open_lanes(suite, url, stop) as lanes:
+            yield Alone(lanes)
+    else:
+        async with open_crew(suite, url, make_shards(suite, workers)) as crew:
+            yield crew
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -23,10 +24,12 @@ from harness.load.plan import count_requests, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_cap
 from harness.load.runner import run_plan
+from harness.load.shards import Shard
 from harness.load.stop import Reason, Stop
 from harness.load.watch import Watch
 from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
+from harness.store.journal import Journal
 from harness.suite.schema import Suite
 
 OPEN_POOL = 10_000
@@ -42,6 +45,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     origin_ns: int
     """The run's zero on CLOCK_MONOTONIC."""
+    shard: Shard = Shard()
+    """The part of the plan to send; `suite` then has this part's slots and caps."""
+    start_ns: int | None = None
+    """When an open load begins, on CLOCK_MONOTONIC, the same for all parts. None: at once."""
 
 
 def start_progress(suite: Suite, *, seed: int) -> Progress:
@@ -88,6 +95,12 @@ def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
     return dict.fromkeys(sharing, possible // len(sharing))
 
 
+async def send_part(job: Job, lanes: Mapping[str, Lane], journal: Path, progress: Progress, stop: Stop) -> ClientHealth:
+    """Send this process's part of the plan and journal it; what the process suffered meanwhile."""
+    async with Journal(journal) as written:
+        return await run_load(job, lanes, record=written.record, progress=progress, stop=stop)
+
+
 async def run_load(
     job: Job, lanes: Mapping[str, Lane], *, record: Callable[[Attempt], None], progress: Progress, stop: Stop
 ) -> ClientHealth:
@@ -101,7 +114,7 @@ async def run_load(
         retries=suite.retries,
         timeouts=suite.timeouts,
         clock=MonotonicClock(),
-        rng=Random(f"{job.seed}/backoff"),
+        rng=Random(f"{job.seed}/backoff/{job.shard.index}"),
         record=_held_to_budget(record, suite.budget_usd, progress, stop),
         progress=progress,
         stop=stop,
@@ -114,9 +127,11 @@ async def run_load(
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(watch.run())
             await run_plan(
-                lambda: make_plan(suite, seed=job.seed),
+                lambda: job.shard.select(make_plan(suite, seed=job.seed)),
                 exchange,
                 suite.load,
+                warmup=job.shard.count(suite.load.warmup),
+                start_ns=job.start_ns,
                 targets=[target.name for target in suite.targets],
                 clock=MonotonicClock(),
                 stop=stop,
@@ -124,7 +139,7 @@ async def run_load(
             watching.cancel()
     finally:
         gc.unfreeze()
-    return watch.result()
+    return watch.result(worker=job.shard.index)
 
 
 def _held_to_budget(
@@ -136,7 +151,12 @@ def _held_to_budget(
 
     def record_and_check(attempt: Attempt) -> None:
         record(attempt)
-        if progress.cost_usd >= budget_usd:
-            stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
+        ask_at_budget(budget_usd, progress, stop)
 
     return record_and_check
+
+
+def ask_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
+    """Ask the run to stop once the attempts have cost the budget."""
+    if budget_usd is not None and progress.cost_usd >= budget_usd:
+        stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))

@@ -103,6 +103,7 @@ class Run:
             lambda: make_plan(suite, seed=1),
             exchange,
             suite.load,
+            warmup=suite.load.warmup,
             targets=[target.name for target in suite.targets],
             clock=self.clock,
             stop=self.stop,
