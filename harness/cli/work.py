@@ -18,6 +18,7 @@ from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
 from harness.load.plan import count_requests
 from harness.load.progress import Progress
+from harness.load.room import held_findings
 from harness.load.session import Job, open_lanes, run_load, start_progress
 from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
@@ -76,7 +77,10 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
     with _failures_told(folder):
         folder.finalise(
             "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [_ended_early(stop.reason)],
+            findings=[
+                *([] if stop.reason is None else [_ended_early(stop.reason)]),
+                *held_findings({name: lane.room.held for name, lane in lanes.items() if lane.room}, suite.load),
+            ],
             loop_lag=msgspec.structs.asdict(lag),
         )
     return Sent(folder, interrupts.count > 0)

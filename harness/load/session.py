@@ -19,11 +19,12 @@ from harness.load.exchange import Exchange, Lane
 from harness.load.lag import LagMonitor, LoopLag
 from harness.load.plan import count_requests, make_plan
 from harness.load.progress import Progress, Tally
-from harness.load.quota import make_cap
+from harness.load.quota import make_budget, make_cap
+from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.stop import Reason, Stop
 from harness.store.attempt import Attempt
-from harness.suite.schema import Suite
+from harness.suite.schema import Load, Suite
 
 OPEN_POOL = 1000
 """Connections for each client under an open load, where nothing bounds the requests in flight."""
@@ -46,6 +47,13 @@ def start_progress(suite: Suite, *, seed: int) -> Progress:
     return Progress(planned=planned, tallies={target.name: Tally() for target in suite.targets})
 
 
+def _pool_size(load: Load, sharing: int) -> int:
+    """Connections for a client that so many targets share."""
+    if load.arrival == "closed":
+        return load.concurrency * sharing
+    return OPEN_POOL if load.max_in_flight is None else load.max_in_flight * sharing
+
+
 @asynccontextmanager
 async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[str, Lane]]:
     """Clients that are warm and the rest of what it takes to send, by target. `url`: `aws` or an endpoint's URL.
@@ -60,16 +68,19 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
             connection = make_connection(
                 url,
                 region=region,
-                pool_size=suite.load.concurrency * sharing if suite.load.arrival == "closed" else OPEN_POOL,
+                pool_size=_pool_size(suite.load, sharing),
                 connect_timeout_s=suite.timeouts.connect_s,
             )
             clients[name, region] = await stack.enter_async_context(make_client(name, connection))
+        limit = suite.load.max_in_flight
         yield {
             target.name: Lane(
                 target=target,
                 client=clients[target.client, target.region],
                 price=price_for(target.base_model, target.routing, suite.prices),
                 cap=make_cap(suite.quota, stop),
+                budget=make_budget(suite, target, MonotonicClock(), stop),
+                room=None if limit is None else Room(limit, MonotonicClock()),
             )
             for target in suite.targets
         }
