@@ -63,6 +63,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_failures(data),
         *_busy_client(manifest, data.columns),
         *_short_of_connections(manifest),
+        *_held_back(manifest, suite.load),
         *_late_sending(suite, data.columns),
         *_broken_schedule(suite, data.columns),
         *_few_samples(data.columns),
@@ -166,6 +167,19 @@ def _short_of_connections(manifest: Manifest) -> Iterator[Finding]:
                 what=f"{counted(client.connection_waits, 'attempt')} found all {client.connections:,} connections "
                 "taken and waited for one",
                 remedy="raise the limit on open files (`ulimit -n`), share the load with --workers, or lower the rate",
+            )
+
+
+def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
+    """Requests that were due and had to wait for `load.max_in_flight`, by target."""
+    for name in dict.fromkeys(name for client in manifest.clients for name in client.held_back):
+        held = [client.held_back[name] for client in manifest.clients if name in client.held_back]
+        requests, longest_s = sum(each.requests for each in held), max(each.longest_ns for each in held) / 1e9
+        if requests:
+            yield Finding(
+                what=f"{name}: max_in_flight ({load.max_in_flight}) held back {counted(requests, 'request')}, at most "
+                f"for {longest_s:.1f} s; they count from when they were due",
+                remedy="raise load.max_in_flight or lower the rate; what was held back was not offered on time",
             )
 
 

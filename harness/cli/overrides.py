@@ -30,10 +30,11 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_checked(path: Path) -> Suite:
     """The suite, every mistake told that any room would find in it (SuiteError)."""
+    from harness.load.quota import budget_mistakes
     from harness.scoring.checks import check_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return load_suite(path, validators=[check_mistakes, wire_mistakes], home_region=region)
+    return load_suite(path, validators=[check_mistakes, wire_mistakes, budget_mistakes], home_region=region)
 
 
 def wire_mistakes(suite: Suite) -> Iterable[Mistake]:

@@ -11,7 +11,7 @@ from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.plan import count_requests
-from harness.suite.schema import Suite
+from harness.suite.schema import Prompt, Suite
 from harness.suite.size import prompt_tokens
 
 
@@ -56,8 +56,7 @@ def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | N
     options = [merge_options(target.options, prompt.options) for prompt in suite.prompts]
     given = fmean(prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True))
     answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
-    # bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
-    charged = 0.0 if target.api == "mantle" else float(burndown(target.base_model))
+    charged = output_burndown(target)
     return Reservation(
         target=target.name,
         requests_per_minute=rate,
@@ -66,3 +65,17 @@ def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | N
         burndown=charged,
         assumed_e2e_s=assumed_e2e_s,
     )
+
+
+def output_burndown(target: Target) -> float:
+    """How many tokens of quota a token of the target's output is charged as.
+
+    bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
+    """
+    return 0.0 if target.api == "mantle" else float(burndown(target.base_model))
+
+
+def reserved_tokens(target: Target, prompt: Prompt) -> int:
+    """What an attempt takes from the quota at admission: input, cache write included, + max_tokens; estimated."""
+    options = merge_options(target.options, prompt.options)
+    return prompt_tokens(prompt, options, target.api) + (options.max_tokens or DEFAULT_MAX_TOKENS)

@@ -22,7 +22,8 @@ from harness.load.exchange import Exchange, Lane
 from harness.load.open_files import allow_connections
 from harness.load.plan import count_requests, make_plan
 from harness.load.progress import Progress, Tally
-from harness.load.quota import make_cap
+from harness.load.quota import make_budget, make_cap
+from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.shards import Shard
 from harness.load.stop import Reason, Stop
@@ -73,6 +74,7 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
                 url, region=region, pool_size=pool.size, connect_timeout_s=suite.timeouts.connect_s
             )
             clients[name, region] = await stack.enter_async_context(make_client(name, connection))
+        limit = suite.load.max_in_flight
         yield {
             target.name: Lane(
                 target=target,
@@ -80,17 +82,21 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
                 price=price_for(target.base_model, target.routing, suite.prices),
                 cap=make_cap(suite.quota, stop),
                 connections=pools[target.client, target.region],
+                budget=make_budget(suite, target, MonotonicClock(), stop),
+                room=None if limit is None else Room(limit, MonotonicClock()),
             )
             for target in suite.targets
         }
 
 
 def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
-    """Connections for each (client, Region): every slot of a closed load has its own for each target."""
+    """Connections for each (client, Region): one for each request that each of its targets may have in flight."""
     sharing = Counter((target.client, target.region) for target in suite.targets)
-    if suite.load.arrival == "closed":
-        allow_connections(suite.load.concurrency * sharing.total())
-        return {place: suite.load.concurrency * targets for place, targets in sharing.items()}
+    load = suite.load
+    in_flight = load.concurrency if load.arrival == "closed" else load.max_in_flight
+    if in_flight is not None:
+        allow_connections(in_flight * sharing.total())
+        return {place: in_flight * targets for place, targets in sharing.items()}
     possible = allow_connections(OPEN_POOL * len(sharing), at_least=len(sharing))
     return dict.fromkeys(sharing, possible // len(sharing))
 
@@ -139,7 +145,8 @@ async def run_load(
             watching.cancel()
     finally:
         gc.unfreeze()
-    return watch.result(worker=job.shard.index)
+    held_back = {name: lane.room.held for name, lane in lanes.items() if lane.room is not None}
+    return msgspec.structs.replace(watch.result(worker=job.shard.index), held_back=held_back)
 
 
 def _held_to_budget(

@@ -27,7 +27,12 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     def part_of(self, suite: Suite) -> Suite:
         """The suite with this part's slots and caps. Its plan is still the whole one: `select` takes the part."""
-        load = msgspec.structs.replace(suite.load, concurrency=self.count(suite.load.concurrency))
+        room = suite.load.max_in_flight
+        load = msgspec.structs.replace(
+            suite.load,
+            concurrency=self.count(suite.load.concurrency),
+            max_in_flight=None if room is None else self.count(room),
+        )
         return msgspec.structs.replace(suite, load=load, quota=self._share(suite.quota))
 
     def _share(self, quota: Quota) -> Quota:
@@ -37,9 +42,11 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_shards(suite: Suite, workers: int) -> list[Shard]:
     """One part a worker. HarnessError: fewer slots than workers, so that some would have nothing to do."""
-    if suite.load.arrival == "closed" and workers > suite.load.concurrency:
+    key = "concurrency" if suite.load.arrival == "closed" else "max_in_flight"
+    slots = getattr(suite.load, key)
+    if slots is not None and workers > slots:
         raise HarnessError(
-            f"--workers {workers}: the load has {suite.load.concurrency} slots (load.concurrency), and every worker "
-            "needs one of its own; ask for fewer workers"
+            f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs one of its own; ask "
+            "for fewer workers"
         )
     return [Shard(index=index, of=workers) for index in range(workers)]

@@ -5,6 +5,13 @@ from __future__ import annotations
 import msgspec
 
 
+class HeldBack(msgspec.Struct, kw_only=True):
+    """Requests of one target that were due and had to wait for another to end (`load.max_in_flight`)."""
+
+    requests: int = 0
+    longest_ns: int = 0
+
+
 class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One process of the load, over the time in which it sent. Times in ns."""
 
@@ -30,3 +37,5 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The most that one client had under way at once."""
     connection_waits: int = 0
     """Exchanges that began while every connection of their client was taken."""
+    held_back: dict[str, HeldBack] = {}
+    """By target, where `load.max_in_flight` is set."""

@@ -12,7 +12,7 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.validity import check_validity, worst_lateness_s
-from harness.store.client_health import ClientHealth
+from harness.store.client_health import ClientHealth, HeldBack
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.schema import Load, Quota, Suite
@@ -291,3 +291,14 @@ def test_waiting_for_a_connection_is_told(make_columns: MakeColumns, check: Chec
 def test_a_long_pause_for_garbage_is_told(make_columns: MakeColumns, check: Check) -> None:
     (finding,) = check(make_columns(400), clients=lag(0.001, gc_pauses=3, gc_longest_ns=200_000_000))
     assert finding.what == "garbage collection stopped the client for 200 ms once, with a median TTFT of 500 ms"
+
+
+def test_what_max_in_flight_held_back_is_told_for_each_target(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    held = {"a": HeldBack(requests=48, longest_ns=9_800_000_000), "b": HeldBack()}
+    open_load = make_suite(load=Load(arrival="constant", rate_per_s=1.0, warmup=1, max_in_flight=2))
+    (finding,) = check(make_columns(400), clients=lag(0.001, held_back=held), suite=open_load)
+    assert finding.what == (
+        "a: max_in_flight (2) held back 48 requests, at most for 9.8 s; they count from when they were due"
+    )
