@@ -14,6 +14,7 @@ from harness.errors import HarnessError, RunInvalid
 
 COMMANDS = {
     "run": "harness.cli.run:run",
+    "sweep": "harness.cli.sweep:sweep",
     "report": "harness.cli.report:report",
     "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",

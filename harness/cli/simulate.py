@@ -36,6 +36,22 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    capacity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROUTING=]N",
+            help="Streams of a model that a route serves at once, the rest queues; repeatable: 40, global=80.",
+            show_default=False,
+        ),
+    ] = None,
+    tokens_per_minute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROUTING=]N",
+            help="A model's quota on a route, counted as Bedrock does; beyond it is a 429. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     deny: Annotated[
         list[str] | None,
         typer.Option(metavar="MODEL", help="No access to this model; repeatable.", show_default=False),
@@ -67,6 +83,7 @@ def simulate(
     GET /_simulator/truth answers with the server's own time stamps of every request.
     """
     from harness.catalog.models import find_model
+    from harness.simulator.capacity import Limits
     from harness.simulator.server import SimulatorOptions, serve
 
     def announce(url: str) -> None:
@@ -89,6 +106,10 @@ def simulate(
             fixed=None if fixed is None else read_fixed(fixed),
             secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
             key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
+            limits=Limits(
+                streams=read_limits("--capacity", capacity),
+                tokens_per_minute=read_limits("--tokens-per-minute", tokens_per_minute),
+            ),
             denied=frozenset(find_model(name).base_id for name in deny or ()),
             invocation_log=invocation_log,
             logging=logging,
@@ -106,3 +127,17 @@ def read_fixed(written: str) -> tuple[float, float, int]:
         return parse_duration(ttft), parse_duration(gap), int(chunks)
     except (UnitError, ValueError) as error:
         raise HarnessError(f"--fixed {written}: {error}; write TTFT,GAP,CHUNKS, for example 200ms,15ms,100") from error
+
+
+def read_limits(option: str, written: list[str] | None) -> dict[str, float]:
+    """`["40", "global=80"]` → limits by routing, `` for every other. HarnessError: no number above zero."""
+    limits = {}
+    for each in written or ():
+        routing, _, number = each.rpartition("=")
+        try:
+            limits[routing] = float(number)
+        except ValueError:
+            limits[routing] = 0.0
+        if not limits[routing] >= 1:
+            raise HarnessError(f"{option} {each}: write a number from 1 on, for a route global=80 for example")
+    return limits

@@ -112,6 +112,27 @@ async def run_load(
 ) -> ClientHealth:
     """Send the whole plan, or less of it when `stop` is asked; returns what this process suffered meanwhile."""
     suite = job.suite
+    exchange = make_exchange(job, lanes, record=record, progress=progress, stop=stop)
+    async with watched(lanes) as watch:
+        await run_plan(
+            lambda: job.shard.select(make_plan(suite, seed=job.seed)),
+            exchange,
+            suite.load,
+            warmup=job.shard.count(suite.load.warmup),
+            start_ns=job.start_ns,
+            targets=[target.name for target in suite.targets],
+            clock=MonotonicClock(),
+            stop=stop,
+        )
+    held_back = {name: lane.room.held for name, lane in lanes.items() if lane.room is not None}
+    return msgspec.structs.replace(watch.result(worker=job.shard.index), held_back=held_back)
+
+
+def make_exchange(
+    job: Job, lanes: Mapping[str, Lane], *, record: Callable[[Attempt], None], progress: Progress, stop: Stop
+) -> Exchange:
+    """What sends a job's requests, held to the suite's budget; attachments are read now, not during the load."""
+    suite = job.suite
     exchange = Exchange(
         run_id=job.run_id,
         origin_ns=job.origin_ns,
@@ -126,27 +147,24 @@ async def run_load(
         stop=stop,
     )
     exchange.build_attached()
+    return exchange
+
+
+@asynccontextmanager
+async def watched(lanes: Mapping[str, Lane]) -> AsyncIterator[Watch]:
+    """While inside, the process is watched, and garbage collection does not walk what was there before."""
     gc.collect()
-    gc.freeze()  # what lives through the load is not walked again by every collection
+    gc.freeze()
     watch = Watch({lane.connections for lane in lanes.values()})
     try:
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(watch.run())
-            await run_plan(
-                lambda: job.shard.select(make_plan(suite, seed=job.seed)),
-                exchange,
-                suite.load,
-                warmup=job.shard.count(suite.load.warmup),
-                start_ns=job.start_ns,
-                targets=[target.name for target in suite.targets],
-                clock=MonotonicClock(),
-                stop=stop,
-            )
-            watching.cancel()
+            try:
+                yield watch
+            finally:
+                watching.cancel()
     finally:
         gc.unfreeze()
-    held_back = {name: lane.room.held for name, lane in lanes.items() if lane.room is not None}
-    return msgspec.structs.replace(watch.result(worker=job.shard.index), held_back=held_back)
 
 
 def _held_to_budget(

@@ -31,6 +31,7 @@ import msgspec
 from harness.errors import EndpointError
 from harness.simulator.account import read_logging
 from harness.simulator.answers import AnswerBook, load_answer_key
+from harness.simulator.capacity import Limits
 from harness.simulator.control_plane import Account
 from harness.simulator.faults import FaultRates
 from harness.simulator.http import HttpConnection
@@ -67,6 +68,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The secret access key with which requests must be signed. None: any signature is taken, unread."""
     key_id: str | None = None
     """The access key id that goes with the secret. None: any."""
+    limits: Limits = Limits()
+    """What each route can bear."""
     denied: frozenset[str] = frozenset()
     """Base ids of the models to which the account has no access."""
     invocation_log: Path | None = None
@@ -102,6 +105,7 @@ async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
             account=account,
             keys=Keys(secret=options.secret, key_id=options.key_id),
             log=log,
+            limits=options.limits,
         )
         async with _listening(options, service, truth, connections) as url:
             yield url

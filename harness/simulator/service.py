@@ -8,13 +8,16 @@ from uuid import uuid4
 
 import msgspec
 
+from harness.catalog.limits import burndown
 from harness.simulator import control_plane, neighbours
+from harness.simulator.capacity import Capacity, Limits, TokenQuota
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply, bedrock_refusal
 from harness.simulator.faults import (
     MODEL_ID_INVALID,
     MODEL_NOT_FOUND,
     NO_ACCESS,
+    THROTTLED,
     UNKNOWN_OPERATION,
     Fault,
     Refused,
@@ -23,7 +26,7 @@ from harness.simulator.faults import (
 from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
 from harness.simulator.invocation_log import Call, InvocationLog
 from harness.simulator.operations import MESSAGES_PATH, count_path, find_operation
-from harness.simulator.performance import Operation, Performer
+from harness.simulator.performance import Operation, Performer, delayed
 from harness.simulator.profiles import ModelName, Profile, find_profile, read_model_id
 from harness.simulator.prompt_cache import PromptCache
 from harness.simulator.pump import Script
@@ -45,6 +48,7 @@ class Service:
         account: control_plane.Account,
         keys: Keys,
         log: InvocationLog | None,
+        limits: Limits,
     ) -> None:
         self._performer = performer
         self._truth = truth
@@ -53,6 +57,8 @@ class Service:
         self._keys = keys
         self._log = log
         self._cache = PromptCache()
+        self._capacity = Capacity(limits.streams)
+        self._quota = TokenQuota(limits.tokens_per_minute)
 
     def respond(self, request: HttpRequest) -> Script:
         """The script of the reply; an error is a reply too. Only what goes to a model is part of the truth."""
@@ -157,10 +163,22 @@ class Service:
         question = dialect.read(request.body, request.headers, model)
         place = f"{operation.model_id}/{call.region}"
         usage = self._cache.charge(place, question.segments, request.received_ns)
+        reserved = usage.total + question.max_tokens
+        routing = operation.model_id.partition(".anthropic.")[0] if ".anthropic." in operation.model_id else "in-region"
+        if not self._quota.admit(place, routing, request.received_ns, reserved):
+            raise Refused(THROTTLED)
         performance = self._performer.perform(
             operation, question, model=model, profile=profile, uncached_tokens=usage.total - usage.read
         )
+        service_ns = performance.timing.end_ns
+        performance = delayed(performance, self._capacity.begin(place, routing, request.received_ns, service_ns))
         timing = performance.timing
+        self._quota.settle(
+            place,
+            request.received_ns + timing.end_ns,
+            reserved=reserved,
+            kept=usage.total - usage.read + performance.answer.output_tokens * burndown(model.base_id),
+        )
         ready_ns = request.received_ns + timing.first_ns
         self._cache.keep(place, question.segments, now_ns=request.received_ns, ready_ns=ready_ns)
         served.output_tokens = performance.answer.output_tokens

@@ -20,6 +20,7 @@ from harness.store.finding import Finding
 from harness.suite.schema import Suite
 
 State = Literal["running", "complete", "interrupted", "failed"]
+Kind = Literal["run", "sweep"]
 
 RECORDED_PACKAGES = (
     "aioboto3",
@@ -57,6 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     run_id: str
     """The folder's name: UTC time, suite, short id."""
+    kind: Kind = "run"
+    """A sweep's attempts are of many loads (their `repeat` is the step): no figure of a run can be taken from them."""
     state: State
     simulated: bool
     endpoint: str
@@ -78,11 +81,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Package → version; packages that are not installed are left out."""
 
 
-def new_manifest(suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None) -> Manifest:
+def new_manifest(
+    suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None, kind: Kind = "run"
+) -> Manifest:
     """A run that starts now: reads both clocks, gives it an id, leaves out credentials in the endpoint's URL."""
     origin = read_origin()
     return Manifest(
         run_id=make_run_id(suite.name, origin),
+        kind=kind,
         state="running",
         simulated=simulated,
         endpoint=_without_userinfo(endpoint),
