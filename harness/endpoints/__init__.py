@@ -13,11 +13,16 @@ GROUP = "harness.clients"
 """The entry point group in which other packages offer clients: `name = "module:Class"`, called with a Connection."""
 
 CLIENTS: dict[str, str] = {
+    "wire": "harness.endpoints.wire_client:WireClient",
     "aioboto3": "harness.endpoints.aioboto3_client:Aioboto3Client",
     "anthropic": "harness.endpoints.anthropic_client:AnthropicClient",
 }
 
-APIS: dict[str, tuple[str, ...]] = {"aioboto3": ("invoke", "converse"), "anthropic": ("invoke", "mantle")}
+APIS: dict[str, tuple[str, ...]] = {
+    "wire": ("invoke", "converse", "mantle"),
+    "aioboto3": ("invoke", "converse"),
+    "anthropic": ("invoke", "mantle"),
+}
 """The apis that each of our clients speaks."""
 
 ABSENT: dict[str, tuple[str, ...]] = {"mantle": ("service_tier", "latency")}

@@ -67,6 +67,7 @@ STATUSES: dict[int, ErrorKind] = {
 EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ConnectTimeoutError": "connect_timeout",
     "httpx2.ConnectTimeout": "connect_timeout",
+    "harness.ConnectTimeout": "connect_timeout",
     "botocore.NoCredentialsError": "credentials",
     "botocore.PartialCredentialsError": "credentials",
     "botocore.CredentialRetrievalError": "credentials",
@@ -79,6 +80,7 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ParamValidationError": "validation",
     "aiohttp.HttpProcessingError": "protocol",
     "h11.RemoteProtocolError": "protocol",
+    "harness.ProtocolError": "protocol",
     "botocore.HTTPClientError": "connection",
     "aiohttp.ClientError": "connection",
     "httpx2.TransportError": "connection",

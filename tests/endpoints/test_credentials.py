@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from harness.endpoints import make_client
+from harness.endpoints import APIS, CLIENTS, make_client
 from harness.endpoints.base import MADE_UP_KEY_ID, Connection, Tape, WireRequest
 from harness.endpoints.failures import from_exception
 from harness.endpoints.reply import read_tape
@@ -15,7 +15,7 @@ TURN = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
 REFUSAL = b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 each_client = pytest.mark.parametrize(
     ("name", "api"),
-    [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke"), ("anthropic", "mantle")],
+    [(client, api) for client, apis in APIS.items() for api in apis],
 )
 
 
@@ -76,7 +76,7 @@ async def test_any_other_address_gets_the_users_own_credentials(serve, exchange,
     assert b"bearer their-token" in served.requests[1][0].lower()
 
 
-@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+@pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize(
     ("variables", "profile"), [({}, None), ({"AWS_PROFILE": "no-such-profile"}, None), ({}, "no-such-profile")]
 )
@@ -155,7 +155,7 @@ async def test_a_refresh_that_fails_is_a_credentials_error_and_nothing_is_sent(s
         assert (await _sent(client, _request(api))).http_status == 500
 
 
-@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_credentials_that_cannot_be_had_at_the_start_are_said_before_anything_is_sent(serve, rotating, name):
     served = await serve(REFUSAL)
     (rotating / "broken").touch()
@@ -269,7 +269,7 @@ async def test_no_secret_comes_out_of_an_exchange_not_even_from_a_server_that_re
     assert not re.search("CANARY-(?!id)", "".join(map(repr, told)))
 
 
-@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monkeypatch, name):
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")

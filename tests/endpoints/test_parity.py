@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Options, Target, Tool
+from harness.endpoints import APIS
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.request import build_request
 from harness.suite.schema import Attachment, Message, Prompt
 
-SPOKEN = [("aioboto3", "invoke"), ("anthropic", "invoke"), ("aioboto3", "converse"), ("anthropic", "mantle")]
+SPOKEN = [(client, api) for client, apis in APIS.items() for api in apis]
 TURN = [{"role": "user", "content": "What rose?"}]
 BODIES = {
     "invoke": {"max_tokens": 9, "messages": TURN},
