@@ -13,10 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.failures import clean
+from harness.endpoints.reply import has_failed
 from harness.endpoints.signer import Signer, ToSign, open_signer
 from harness.endpoints.tls import make_tls
 from harness.endpoints.wire_address import Address, find_address
 from harness.endpoints.wire_pool import Origin, Pool
+from harness.endpoints.wire_protocol import BrokeOff
 from harness.errors import EndpointError
 
 KEPT_BYTES = 128 * 1024 * 1024
@@ -41,6 +43,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the body, hex."""
     start: str
     """Request line and the headers that are not signed."""
+    broke_off: BrokeOff | None
+    """Whether a stream has told of its own failure. None: no stream."""
 
 
 class WireClient:
@@ -58,6 +62,7 @@ class WireClient:
         connection = self._connection
         try:
             session = AioSession(profile=connection.profile)
+            session.set_config_variable("region", connection.region)  # whose STS a role is asked of
             self._signer = await open_signer(session, connection)
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
@@ -76,7 +81,7 @@ class WireClient:
             pool = self._pool(prepared.address)
             connection = await pool.acquire()
             try:
-                await connection.exchange(head, prepared.body, tape)
+                await connection.exchange(head, prepared.body, tape, prepared.broke_off)
             except BaseException:
                 connection.abort()
                 raise
@@ -137,7 +142,26 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         body=body,
         payload=sha256(body).hexdigest(),
         start=start,
+        broke_off=_make_watch(request) if request.stream else None,
     )
+
+
+_MARKS = (b":exception-type", b":error-code"), (b'"error"',)
+"""What an error inside a stream of frames, and of server-sent events, is not told without."""
+
+
+def _make_watch(request: WireRequest) -> BrokeOff:
+    """An eye on a stream for an error that ends it. The SDKs end there, too; a server may never.
+
+    The marks are looked for in each piece and may be the model's own words, so what has one is read as a whole.
+    """
+    marks = _MARKS[request.api in _SSE]
+
+    def watch(tape: Tape) -> bool:
+        piece = tape.pieces[-1]
+        return any(mark in piece for mark in marks) and has_failed(request, tape)
+
+    return watch
 
 
 _SSE = ("mantle", "messages", "openai")

@@ -1,4 +1,4 @@
-"""The connections of the client `wire` to one host: opened with a deadline, kept while they are idle, never too many."""
+"""The connections of the client `wire` to one host: opened with a deadline, kept while idle, never too many."""
 
 from __future__ import annotations
 

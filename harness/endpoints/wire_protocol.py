@@ -18,6 +18,8 @@ SLICE = 256 * 1024
 MAX_HEAD = 256 * 1024
 """Bytes; a longer head of an answer is garbage."""
 
+BrokeOff = Callable[[Tape], bool]
+
 _BODILESS = frozenset({204, 304})
 
 
@@ -31,6 +33,7 @@ class WireConnection(asyncio.Protocol):
     __slots__ = (
         "_at_ns",
         "_bodies",
+        "_broke_off",
         "_complete",
         "_drained",
         "_framed",
@@ -58,6 +61,7 @@ class WireConnection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._paused = False
         self._poll: select.poll | None = None
+        self._broke_off: BrokeOff | None = None
         self._bodies: list[bytes] = []
         self._headers: dict[str, str] = {}
         self._head_size = 0
@@ -69,13 +73,14 @@ class WireConnection(asyncio.Protocol):
         self.reusable = False
         self.idle_since_ns = 0
 
-    async def exchange(self, head: bytes, body: bytes, tape: Tape) -> None:
+    async def exchange(self, head: bytes, body: bytes, tape: Tape, broke_off: BrokeOff | None = None) -> None:
         """Send a request and return when its answer is on the tape to the last byte.
 
-        ConnectionLost: the server hung up before that; ProtocolError: it does not speak HTTP. Whoever cancels this,
-        or gets an error of it, has to `abort`.
+        `broke_off` is asked after each piece of the body whether the answer says that it goes no further, whatever the
+        server does with the connection. ConnectionLost: the server hung up too early; ProtocolError: it does not speak
+        HTTP. Whoever cancels this, or gets an error of it, has to `abort`.
         """
-        self._tape, self._over = tape, asyncio.get_running_loop().create_future()
+        self._tape, self._over, self._broke_off = tape, asyncio.get_running_loop().create_future(), broke_off
         self._complete = self._reading = self.reusable = False
         self._head_size = 0
         try:
@@ -159,6 +164,9 @@ class WireConnection(asyncio.Protocol):
         else:
             self._store()
         if self._complete:
+            self._finish()
+        elif self._broke_off is not None and tape.pieces and self._broke_off(tape):
+            self.reusable = False
             self._finish()
 
     def _store(self) -> None:

@@ -258,14 +258,17 @@ async def test_no_secret_comes_out_of_an_exchange_not_even_from_a_server_that_re
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     connection, request, tape = Connection(url=url, region=f"eu-{name}-{api}-{bearer}-3"), _request(api), Tape()
+    error = None
     async with make_client(name, connection) as client:
-        with pytest.raises(Exception, match=r".") as raised:
+        try:
             await client.send(request, tape)
+        except Exception as raised:
+            error = raised
     server.close()
-    reply = read_tape(request, tape, error=raised.value)
+    reply = read_tape(request, tape, error=error)
     assert b"CANARY" in heads[0]
     assert reply.error_kind == "access_denied"
-    told = [reply, connection, client, request, tape, from_exception(raised.value), caplog.text]
+    told = [reply, connection, client, request, tape, error and from_exception(error), caplog.text]
     assert not re.search("CANARY-(?!id)", "".join(map(repr, told)))
 
 
@@ -277,5 +280,8 @@ async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monke
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     async with make_client(name, Connection(region="eu-west-1")) as client:
-        url = str(client._sdk.meta.endpoint_url if name == "aioboto3" else client._sdks["invoke"].base_url)
+        if name == "wire":
+            url = client._prepare(_request("invoke")).url.partition("/model/")[0]
+        else:
+            url = str(client._sdk.meta.endpoint_url if name == "aioboto3" else client._sdks["invoke"].base_url)
     assert "https://bedrock-runtime.eu-west-1.amazonaws.com" == url.rstrip("/")
