@@ -38,6 +38,8 @@ CODES: dict[str, ErrorKind] = {
     "permission_error": "access_denied",
     "not_found_error": "not_found",
     "request_too_large": "validation",
+    "server_error": "server_error",
+    "rate_limit_exceeded": "throttled",
     "billing_error": "access_denied",
 }
 """Error codes, lower-cased: HTTP errors and exception frames spell the same code in two cases.

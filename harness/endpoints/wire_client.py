@@ -133,7 +133,12 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
     if request.api in ("mantle", "messages"):
         signed["anthropic-version"] = ANTHROPIC_VERSION
     accept = "text/event-stream" if request.stream and request.api in _SSE else "application/json"
-    start = f"POST {address.path} HTTP/1.1\r\nUser-Agent: harness\r\nAccept: {accept}\r\nContent-Length: {len(body)}\r\n"
+    lines = (
+        f"POST {address.path} HTTP/1.1",
+        "User-Agent: harness",
+        f"Accept: {accept}",
+        f"Content-Length: {len(body)}",
+    )
     return Prepared(
         request=request,
         address=address,
@@ -141,7 +146,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         signed=signed,
         body=body,
         payload=sha256(body).hexdigest(),
-        start=start,
+        start="".join(f"{line}\r\n" for line in lines),
         broke_off=_make_watch(request) if request.stream else None,
     )
 
@@ -171,4 +176,5 @@ _SSE = ("mantle", "messages", "openai")
 def _whole_body(request: WireRequest) -> dict[str, Any]:
     if request.api not in _SSE:
         return request.body
-    return {"model": request.model_id, **request.body, "stream": request.stream}
+    counted = {"stream_options": {"include_usage": True}} if request.api == "openai" and request.stream else {}
+    return {"model": request.model_id, **request.body, "stream": request.stream, **counted}

@@ -83,7 +83,8 @@ def _target(client, api, **options):
 
 @pytest.mark.parametrize(("client", "api"), [(client, api) for client, apis in APIS.items() for api in apis])
 def test_what_a_client_speaks_is_not_refused(client, api):
-    target = _target(client, api, tools=[TOOL], tool_choice="look_up", cache="1h", thinking="adaptive")
+    more = {} if api == "openai" else {"cache": "1h", "thinking": "adaptive"}
+    target = _target(client, api, tools=[TOOL], tool_choice="look_up", **more)
     assert unsupported(target, target.options) is None
 
 
@@ -91,10 +92,17 @@ def test_what_a_client_speaks_is_not_refused(client, api):
     ("target", "said"),
     [
         (_target("aioboto3", "mantle"), "client 'aioboto3' does not speak api 'mantle'; use client wire or anthropic"),
-        (_target("anthropic", "converse"), "client 'anthropic' does not speak api 'converse'; use client wire or aioboto3"),
+        (
+            _target("anthropic", "converse"),
+            "client 'anthropic' does not speak api 'converse'; use client wire or aioboto3",
+        ),
         (
             _target("anthropic", "mantle", service_tier="flex"),
             "api 'mantle' has no 'service_tier'; use api invoke or converse, or leave it out",
+        ),
+        (
+            _target("wire", "openai", cache="5m"),
+            "api 'openai' has no 'cache'; use api invoke or converse or messages or mantle, or leave it out",
         ),
         (
             _target("anthropic", "mantle", latency="optimized"),
@@ -102,7 +110,7 @@ def test_what_a_client_speaks_is_not_refused(client, api):
         ),
         (
             _target("aioboto3", "converse", tools=[TOOL], tool_choice="none"),
-            "api 'converse' has no tool_choice 'none'; use api invoke or mantle, or leave the tools out",
+            "api 'converse' has no tool_choice 'none'; use api invoke or messages, or leave the tools out",
         ),
         (
             _target("aioboto3", "invoke", tool_choice="any"),

@@ -27,6 +27,8 @@ BODIES = {
     },
 }
 BODIES["mantle"] = {name: value for name, value in BODIES["invoke"].items() if name != "anthropic_version"}
+BODIES["messages"] = BODIES["mantle"]
+BODIES["openai"] = {"max_tokens": 9, "messages": BODIES["invoke"]["messages"]}
 ON_RUNTIME = [
     ("wire", "invoke"),
     ("wire", "converse"),
@@ -35,7 +37,8 @@ ON_RUNTIME = [
     ("anthropic", "invoke"),
 ]
 ON_MANTLE = ["wire", "anthropic"]
-each_client = pytest.mark.parametrize(("name", "api"), [*ON_RUNTIME, *((name, "mantle") for name in ON_MANTLE)])
+SPOKEN = [*ON_RUNTIME, *((name, "mantle") for name in ON_MANTLE), ("wire", "messages"), ("wire", "openai")]
+each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
 each_client_on_runtime = pytest.mark.parametrize(("name", "api"), ON_RUNTIME)
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
@@ -45,7 +48,13 @@ SSE_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
     b"request-id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-HEADS = {"invoke": STREAM_HEAD, "converse": STREAM_HEAD, "mantle": SSE_HEAD}
+HEADS = {
+    "invoke": STREAM_HEAD,
+    "converse": STREAM_HEAD,
+    "messages": SSE_HEAD,
+    "mantle": SSE_HEAD,
+    "openai": SSE_HEAD,
+}
 END = b"0\r\n\r\n"
 
 
@@ -69,6 +78,11 @@ def _sse(event):
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), msgspec.json.encode(event))
 
 
+def _completion(delta, finish_reason=None):
+    event = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    return b"data: %b\n\n" % msgspec.json.encode(event)
+
+
 USAGE = {"input_tokens": 14, "output_tokens": 1}
 MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": USAGE}
 EVENTS = [
@@ -89,7 +103,17 @@ EVENTS = [
 ]
 FRAMES = {
     "invoke": list(map(_chunk, EVENTS)),
+    "messages": list(map(_sse, EVENTS)),
     "mantle": list(map(_sse, EVENTS)),
+    "openai": [
+        *map(
+            _completion,
+            [{"role": "assistant", "content": ""}, {"reasoning_content": ""}, {"content": "Par"}, {"content": "is"}],
+        ),
+        _completion({}, "stop"),
+        b'data: {"choices":[],"usage":{"prompt_tokens":14,"completion_tokens":2}}\n\n',
+        b"data: [DONE]\n\n",
+    ],
     "converse": [
         _event("messageStart", {"role": "assistant"}),
         _event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ""}}),
@@ -156,7 +180,7 @@ async def test_the_simulator_is_answered_by_every_client_as_by_bedrock(simulator
     assert reply.stop_reason in ("end_turn", "max_tokens")
     assert reply.input_tokens
     assert reply.output_tokens
-    assert (reply.server_latency_ms is None) == (api == "mantle")
+    assert (reply.server_latency_ms is None) == (HEADS[api] == SSE_HEAD)
     assert tape.sent_ns <= tape.headers_ns <= reply.first_ns <= reply.last_ns <= tape.done_ns
     assert len(reply.chunk_ns) >= (2 if stream else 1)
 
@@ -167,7 +191,7 @@ async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, ap
     reply, tape = await exchange(name, served.url, _request(api))
     assert (reply.ok, reply.error_message, reply.text, len(reply.chunk_ns)) == (True, None, "Paris", 2)
     assert (reply.input_tokens, reply.output_tokens, reply.stop_reason) == (14, 2, "end_turn")
-    assert (reply.server_latency_ms, reply.aws_request_id) == (597, "r-1")
+    assert (reply.server_latency_ms, reply.aws_request_id) == (None if api == "openai" else 597, "r-1")
     assert b"".join(tape.pieces) == b"".join(FRAMES[api])
 
 
@@ -388,7 +412,7 @@ async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serv
     assert (reply.error_kind, reply.text, reply.input_tokens) == (
         "total_timeout",
         "Par",
-        None if api == "converse" else 14,
+        None if api in ("converse", "openai") else 14,
     )
     assert tape.done_ns is not None
 
