@@ -97,6 +97,13 @@ def read_tape(
     )
 
 
+def has_failed(request: WireRequest, tape: Tape) -> bool:
+    """Whether the stream so far says that it has failed: nothing of worth follows, even if it is not ended."""
+    if tape.status is None or not 200 <= tape.status < 300:
+        return False
+    return _read_body(request, tape, Content()) is not None
+
+
 def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:
     """Fold the tape into `content` and say what went wrong: the tape's word goes before the client's exception."""
     raised = from_exception(error) if error is not None else None

@@ -29,7 +29,7 @@ _THINKING_TOKENS = (16, 48)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks to be done: `api` `invoke`, `converse` or `messages`, streamed or not."""
+    """What a request asks to be done: `api` `invoke`, `converse`, `messages` or `openai`, streamed or not."""
 
     model_id: str
     api: str

@@ -8,6 +8,7 @@
 | POST /model/{modelId}/converse-stream | ConverseStream |
 | POST /model/{modelId}/count-tokens | CountTokens |
 | POST /anthropic/v1/messages, …/count_tokens | the Messages API; a stream is server-sent events |
+| POST /openai/v1/chat/completions, /v1/chat/completions | chat completions |
 | GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
 | POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see neighbours.py) |
 | GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |

@@ -25,7 +25,7 @@ from harness.simulator.faults import (
 )
 from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
 from harness.simulator.invocation_log import Call, InvocationLog
-from harness.simulator.operations import MESSAGES_PATH, count_path, find_operation
+from harness.simulator.operations import MESSAGES_PATH, OPENAI_PATHS, count_path, find_operation
 from harness.simulator.performance import Operation, Performer, delayed
 from harness.simulator.profiles import ModelName, Profile, find_profile, read_model_id
 from harness.simulator.prompt_cache import PromptCache
@@ -224,6 +224,8 @@ def _stream_headers(operation: Operation, reply: Reply) -> dict[str, str]:
 
 def _dialect_refusal(request: HttpRequest) -> Callable[[Fault, str], tuple[bytes, dict[str, str]]]:
     """How the api of this path tells of a fault."""
+    if request.target.startswith(OPENAI_PATHS):
+        return DIALECTS["openai"].refusal
     return DIALECTS["messages"].refusal if request.target.startswith(MESSAGES_PATH) else bedrock_refusal
 
 
