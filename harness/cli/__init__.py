@@ -15,6 +15,7 @@ from harness.errors import HarnessError, RunInvalid
 COMMANDS = {
     "run": "harness.cli.run:run",
     "report": "harness.cli.report:report",
+    "history": "harness.cli.history:history",
     "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",
