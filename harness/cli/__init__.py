@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "harness.cli.run:run",
     "sweep": "harness.cli.sweep:sweep",
     "report": "harness.cli.report:report",
+    "history": "harness.cli.history:history",
     "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",

@@ -61,6 +61,7 @@ class Watch:
             lag_p50_ns=late[len(late) // 2],
             lag_p99_ns=late[min(len(late) - 1, len(late) * 99 // 100)],
             lag_max_ns=late[-1],
+            wall_ns=wall_ns,
             cpu_share=share,
             busiest_cpu_share=max(share, self._busiest),
             gc_pauses=self._gc_pauses,

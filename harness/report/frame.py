@@ -36,9 +36,23 @@ NAME_CHARACTERS = 60
 def open_figure(
     view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
 ) -> Figure:
+    """A figure of a run with its frame drawn, as `open_framed`; `intervals` names the method behind the error bars."""
+    return open_framed(
+        title=title,
+        question=question,
+        body_in=body_in,
+        legend=legend,
+        footer=_footer_lines(view, intervals),
+        simulated=view.summary.simulated,
+    )
+
+
+def open_framed(
+    *, title: str, question: str, body_in: float, legend: Sequence[Artist], footer: Sequence[str], simulated: bool
+) -> Figure:
     """A figure with its frame drawn, `legend` under a body of `body_in` inches that is left for axes.
 
-    `intervals` names the method behind the error bars. The title is kept as the figure's label, for its alt text.
+    `footer`: two lines of provenance. The title is kept as the figure's label, for its alt text.
     """
     titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
@@ -48,10 +62,10 @@ def open_figure(
     height_in = header_in + body_in + legend_in + FOOTER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     FigureCanvasAgg(figure)
-    figure.set_label(f"SIMULATED: {title}" if view.summary.simulated else title)
+    figure.set_label(f"SIMULATED: {title}" if simulated else title)
     _draw_header(figure, titles, questions)
-    _draw_footer(figure, view, intervals)
-    if view.summary.simulated:
+    _draw_footer(figure, footer, simulated=simulated)
+    if simulated:
         _draw_badge(figure)
     if legend:
         _draw_legend(figure, legend, columns)
@@ -100,12 +114,11 @@ def _draw_header(figure: Figure, titles: Sequence[str], questions: Sequence[str]
     _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 
 
-def _draw_footer(figure: Figure, view: RunView, intervals: str) -> None:
-    simulated = view.summary.simulated
+def _draw_footer(figure: Figure, lines: Sequence[str], *, simulated: bool) -> None:
     height = FOOTER_IN / figure.get_figheight()
     band = SIMULATED_BAND if simulated else BAND
     figure.add_artist(Rectangle((0, 0), 1, height, transform=figure.transFigure, color=band, linewidth=0, zorder=-1))
-    for i, line in enumerate(_footer_lines(view, intervals)):
+    for i, line in enumerate(lines):
         text = figure.text(MARGIN_IN / WIDTH_IN, height * (0.7 - 0.42 * i), line, fontsize=7.5, color=GREY, va="center")
         _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 

@@ -23,7 +23,7 @@ from harness.report.wording import SIMULATED, date_of, printable, sentence, usd,
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
     """The page, figures embedded. Everything from the run is escaped; styles are allowed by their hash alone."""
     css = files("harness.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         policy=content_policy(css),
@@ -63,7 +63,8 @@ def mark_interval(cell: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates that escape everything and know how this house writes numbers and names."""
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,

@@ -8,7 +8,7 @@ from harness.analysis.loader import load_run
 from harness.analysis.summarise import summarise
 from harness.analysis.sweep import SweepReport
 from harness.report.plots import sweep as figure
-from harness.report.render import render, save_pictures
+from harness.report.render import render_figure, save_pictures
 from harness.report.style import house_style
 from harness.report.sweep import render_sweep_markdown
 from harness.report.view import make_view
@@ -21,6 +21,6 @@ def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> 
     data = load_run(folder)
     view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
     with house_style():
-        picture = render("sweep", figure.draw(view, report))
+        picture = render_figure("sweep", figure.draw(view, report))
     (folder.path / "sweep.md").write_text(render_sweep_markdown(report), encoding="utf-8", newline="\n")
     return save_pictures([picture], folder.path / "plots")[0]

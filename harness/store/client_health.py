@@ -21,6 +21,8 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The event loop's lateness in waking a sleeper."""
     lag_p99_ns: int
     lag_max_ns: int
+    wall_ns: int = 0
+    """How long it sent."""
     cpu_share: float
     """CPU seconds / wall seconds; 1.0 is one whole core."""
     busiest_cpu_share: float
