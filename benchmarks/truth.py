@@ -1,4 +1,4 @@
-"""The server that the benchmarks measure against: the embedded Bedrock with a fixed timing, its own stamps for truth."""
+"""The server that the benchmarks measure against: the embedded Bedrock with a fixed timing and stamps of its own."""
 
 from __future__ import annotations
 
