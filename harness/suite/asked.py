@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: KeyPath
     one_check: bool = False
     """Written as `check`, not in a list."""
+    generated: bool = False
+    """For a load test: nobody means to grade it."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,13 @@ def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> Pr
             prompts.found.extend(locate(source, prompt_mistakes(row.entry)))
             prompts.asked.append(Asked(prompt=make_prompt(row.entry), source=source, path=(), one_check=row.one_check))
     return prompts
+
+
+def generated_prompts(document: Document, prompts: Iterable[Prompt]) -> Prompts:
+    """Prompts that the suite's `synthetic` describes."""
+    path: KeyPath = ("synthetic",)
+    asked = [Asked(prompt=prompt, source=document, path=path, generated=True) for prompt in prompts]
+    return Prompts(asked=asked, claims=[Claim(id=each.prompt.id, source=document, path=path) for each in asked])
 
 
 def same_ids(claims: Sequence[Claim]) -> list[Located]:
