@@ -10,8 +10,9 @@ import msgspec
 from harness.load.plan import Round
 
 MOST_BINS = 60
-REQUESTS_A_BIN = 5
+REQUESTS_A_BIN = 10
 """At least, on average: with fewer, a rate is a matter of luck."""
+LAST_GAPS = 20
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -42,8 +43,9 @@ class OfferedLoad:
 
 
 def _binned(targets: tuple[str, ...], due: array[float]) -> Offered:
-    """The last request lies in the last bin: bins divide the time to it and one mean gap."""
-    span_s = due[-1] + (due[-1] / (len(due) - 1) if len(due) > 1 and due[-1] > 0 else 1.0)
+    """Bins divide the time to the last request and the gap that would follow, a mean of those before it."""
+    last = due[-LAST_GAPS - 1 :]
+    span_s = due[-1] + ((last[-1] - last[0]) / (len(last) - 1) if last[-1] > last[0] else 1.0)
     bins = max(1, min(MOST_BINS, len(due) // REQUESTS_A_BIN))
     counts = [0] * bins
     for at_s in due:

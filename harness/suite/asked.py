@@ -14,7 +14,7 @@ from harness.suite.file import AttachmentEntry, PromptEntry
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, locate
 from harness.suite.positions import Document
 from harness.suite.prompts import make_prompt, prompt_mistakes
-from harness.suite.schema import Attachment, Prompt
+from harness.suite.schema import Attachment, Prompt, TracedCall
 from harness.suite.text_file import FileMistake, find_beside
 
 
@@ -39,7 +39,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prompts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds of prompts."""
+    """What a suite or a file holds of prompts."""
 
     asked: list[Asked] = []
     claims: list[Claim] = []
@@ -47,6 +47,8 @@ class Prompts(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with them."""
     comma_tags: list[str] = []
     """Ids of those whose tags are one, with a comma in it."""
+    calls: tuple[TracedCall, ...] | None = None
+    """When they are asked, where a trace says so."""
 
 
 def inline_prompts(folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:

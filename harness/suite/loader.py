@@ -65,34 +65,38 @@ def _load(
     if targets and not wrong:
         found += locate(document, rates_mistakes(file.load, [each.target.name for each in targets]))
 
-    inline = inline_prompts(path.parent, document, written.prompts)
-    dataset = dataset_prompts(path.parent, document, file.dataset)
-    impossible = locate(document, synthetic_mistakes(file.synthetic))
-    made = generated_prompts(document, () if impossible else synthetic_prompts(file.synthetic))
-    asked = inline.asked + dataset.asked + made.asked
-    wrong_prompts = inline.found + dataset.found + impossible
-    wrong_prompts += same_ids(inline.claims + dataset.claims + made.claims)
-    replayed = replay_trace(path.parent, document, file.load, {each.prompt.id for each in asked})
-    asked += [
-        Asked(prompt=prompt, source=source, path=(), generated=True) for prompt, source in replayed.prompts.values()
-    ]
-    wrong_prompts += replayed.found
-    if not asked and not wrong_prompts and _has_no_prompts(written):
-        wrong_prompts = locate(
-            document, [Mistake((), "a suite without prompts; give `prompts`, `dataset` or `synthetic`")]
-        )
-    found += wrong_prompts
+    prompts = _gather_prompts(path.parent, document, written)
+    found += prompts.found
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
 
-    load = msgspec.structs.replace(make_load(file.load), calls=replayed.calls)
-    suite = _make_suite(file, load, targets, asked, prices, _warnings(targets, asked, dataset))
+    load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
+    suite = _make_suite(file, load, targets, prompts.asked, prices, _warnings(targets, prompts))
     judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
-    found += _located(judged, document, targets, asked)
+    found += _located(judged, document, targets, prompts.asked)
     if found:
         raise suite_error(found)
     return suite
+
+
+def _gather_prompts(folder: Path, document: Document, written: Written) -> Prompts:
+    """Every prompt that is asked: written here, in the dataset, generated, or of a size in the trace; and its calls."""
+    inline = inline_prompts(folder, document, written.prompts)
+    dataset = dataset_prompts(folder, document, written.file.dataset)
+    impossible = locate(document, synthetic_mistakes(written.file.synthetic))
+    made = generated_prompts(document, () if impossible else synthetic_prompts(written.file.synthetic))
+    asked = inline.asked + dataset.asked + made.asked
+    found = inline.found + dataset.found + impossible + same_ids(inline.claims + dataset.claims + made.claims)
+    replayed = replay_trace(folder, document, written.file.load, {each.prompt.id for each in asked})
+    found += replayed.found
+    asked += [
+        Asked(prompt=prompt, source=source, path=(), generated=True) for prompt, source in replayed.prompts.values()
+    ]
+    if not asked and not found and _has_no_prompts(written):
+        told = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
+        found = locate(document, [Mistake((), told)])
+    return Prompts(asked=asked, found=found, comma_tags=dataset.comma_tags, calls=replayed.calls)
 
 
 def _read(path: Path, *, frozen: bool = False) -> tuple[Document, list[Located], list[Mistake]]:
@@ -169,17 +173,17 @@ def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
     return (f"default check 'exact' for {_counted(by_default)}: `expect` without `checks`",)
 
 
-def _warnings(targets: Sequence[Placed], asked: Sequence[Asked], dataset: Prompts) -> tuple[str, ...]:
-    prompts = [each.prompt for each in asked]
+def _warnings(targets: Sequence[Placed], gathered: Prompts) -> tuple[str, ...]:
+    prompts = [each.prompt for each in gathered.asked]
     today = utc_now().date()
     new = _new(targets)
     said = [text for _, target in new for text in target_warnings(target, today=today)]
     said += fit_warnings(new, prompts)
-    ungraded = [each.prompt.id for each in asked if not each.prompt.checks and not each.generated]
+    ungraded = [each.prompt.id for each in gathered.asked if not (each.prompt.checks or each.generated)]
     if ungraded:
         said.append(f"not graded, for want of `expect` or `checks`: {_counted(ungraded)}")
-    if dataset.comma_tags:
-        said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(dataset.comma_tags)}")
+    if gathered.comma_tags:
+        said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
     return tuple(dict.fromkeys(said))
 
 

@@ -17,7 +17,7 @@ LONGEST = 1_000_000
 """Tokens of one prompt."""
 MOST_CHARS = 400_000_000
 """Of all generated prompts together: they are in memory for as long as the load."""
-_LAST_TOKENS = 60
+_LAST_TOKENS = 120
 """The end of a long prompt, which makes its length exact."""
 _FALLBACK = "Continue this text."
 
@@ -68,10 +68,10 @@ def sized_prompt(name: str, input_tokens: int, output_tokens: int | None, *, see
     chars = input_tokens * CHARS_PER_TOKEN
     question = _FALLBACK if output_tokens is None else f"Continue this text in {2 * output_tokens:,} words or more."
     filler = None
-    if input_tokens > 2 * _LAST_TOKENS:
-        filler = Filler(tokens=input_tokens - 2 * _LAST_TOKENS, seed=seed)
+    if input_tokens > _LAST_TOKENS:
+        filler = Filler(tokens=input_tokens - _LAST_TOKENS, seed=seed)
     before = "" if filler is None else make_filler(filler) + SEPARATOR
-    last = make_filler(Filler(tokens=2 * _LAST_TOKENS + len(question), seed=seed + 1))
+    last = make_filler(Filler(tokens=_LAST_TOKENS + len(question), seed=seed + 1))
     room = chars - len(before) - len(question) - 1
     asked = f"{last[:room].strip():.<{room}} {question}" if room > 0 else question[:chars]
     return Prompt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -144,6 +144,7 @@ def _row(cells: Mapping[str, Any] | str, line: int) -> Row:
     except msgspec.ValidationError as error:
         told, _, place = str(error).rpartition(" - at ")
         where = place.strip("`$.")
+        told = told.replace(" | null", "").replace("`", "")
         raise FileMistake(f"{where}: {told}" if told else str(error), line=line) from error
 
 
@@ -151,10 +152,14 @@ def _moment_s(row: Row, line: int) -> float:
     """When the call came, s since some zero that all lines of a trace share."""
     if (row.offset_s is None) == (row.timestamp is None):
         raise FileMistake("give when the call came: either offset_s (seconds) or timestamp (ISO 8601)", line=line)
-    at_s = row.offset_s if row.timestamp is None else row.timestamp.timestamp()
+    at_s = row.offset_s if row.timestamp is None else _utc(row.timestamp).timestamp()
     if at_s is None or not isfinite(at_s) or at_s > 1e11:
         raise FileMistake(f"offset_s: {at_s} is no number of seconds", line=line)
     return at_s
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _in_order(before: list[TraceLine], each: TraceLine) -> TraceLine:
