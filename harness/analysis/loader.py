@@ -40,6 +40,9 @@ select requests.* exclude (prompt_id), code, coalesce(verdicts.passed, 'nan'::do
 from (
     select request_id, any_value(prompt_id) as prompt_id, any_value(repeat) as repeat, count(*) as attempts,
         min(due_ns) / 1e9 as due_s,
+        arg_max(due_ns, try_no) / 1e9 as last_due_s,
+        -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
+        (sum(due_ns) - min(due_ns) - sum(ended_ns) + arg_max(ended_ns, try_no))::double / 1e9 as backoff_s,
         coalesce(arg_min_null(sent_ns, try_no) / 1e9, 'nan'::double) as first_try_sent_s,
         coalesce(arg_max_null(sent_ns, try_no) / 1e9, 'nan'::double) as sent_s,
         coalesce(arg_max_null(if(stream, first_ns, null), try_no) / 1e9, 'nan'::double) as first_s,
@@ -50,7 +53,8 @@ from (
         coalesce(arg_max_null(input_tokens, try_no)::double, 'nan'::double) as input_tokens,
         coalesce(arg_max_null(output_tokens, try_no)::double, 'nan'::double) as output_tokens,
         coalesce(sum(cost_usd), 'nan'::double) as cost_usd
-    from measured where target = $target group by request_id
+    from (select *, coalesce(done_ns, sent_ns, due_ns) as ended_ns from measured where target = $target)
+    group by request_id
 ) as requests
 join prompt_codes using (prompt_id) left join verdicts using (request_id)
 order by due_s, request_id

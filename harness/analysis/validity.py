@@ -185,14 +185,16 @@ def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
 
 def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
     """The median request left late, against the target's median wait. A client-side cap does that by design."""
-    capped = suite.quota.requests_per_minute is not None
+    quota = suite.quota
+    caps = (quota.requests_per_minute, quota.tokens_per_minute, suite.load.max_in_flight)
+    capped = any(cap is not None for cap in caps)
     for name, c in columns.items():
         delay_s, wait = _median(metrics.queue_delay_s(c)), _median_wait(c)
         if delay_s is None or wait is None or delay_s <= LATE_SHARE * wait[0]:
             continue
         yield Finding(
             what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median {wait[1]} of {_ms(wait[0])}",
-            remedy="the cap of quota.requests_per_minute holds requests back: raise it, or read TTFT from sent"
+            remedy="a cap of the suite (quota, max_in_flight) holds requests back: raise it, or read TTFT from sent"
             if capped
             else "lower concurrency or rate, or free the machine of other work",
             invalidates=not capped and delay_s > LATE_SHARE_INVALID * wait[0],
@@ -208,7 +210,7 @@ def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[F
         if late_s > SCHEDULE_LATE_S:
             yield Finding(
                 what=f"{name}: the schedule was not kept; for a tenth of the run requests were sent {_ms(late_s)} late",
-                remedy="lower the rate, or raise quota.requests_per_minute where it caps below the rate",
+                remedy="lower the rate, or raise the cap (quota, max_in_flight) that lets less through",
                 invalidates=True,
             )
 

@@ -85,7 +85,8 @@ def import_log(
     harness run suites/mine.yaml --endpoint aws
 
     E-mail addresses, phone, card and account (IBAN) numbers and AWS keys are taken out. Read the suite before you
-    share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was.
+    share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was;
+    load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
     """
     from harness.suite.from_log import Candidates, draw_suite
     from harness.suite.redact import Redactor
@@ -175,7 +176,8 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
     return [
         f"Made by `harness import` of {traffic.calls:,} calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
         f"in {log}: {len(traffic.prompts):,} of {traffic.distinct:,} distinct prompts.",
-        f"When the calls came and how large they were: {trace.name}.",
+        f"When the calls came and how large they were: {trace.name}. To send them as they came, write",
+        f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes asks generated text of the same lengths",
         "",
         "Nothing here grades an answer: what a model said yesterday is no truth. Latency, errors and cost are",
         "compared; for quality, give prompts an `expect` or `checks`, and the gate a `pass_rate`.",

@@ -83,4 +83,6 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
     targets = tuple(target for target in suite.targets if target.name in names)
     baseline = suite.baseline if suite.baseline in names else None
-    return msgspec.structs.replace(suite, targets=targets, baseline=baseline)
+    rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
+    load = msgspec.structs.replace(suite.load, rates_per_s=rates or None)
+    return msgspec.structs.replace(suite, targets=targets, baseline=baseline, load=load)

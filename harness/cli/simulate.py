@@ -6,11 +6,14 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.simulator.faults import Stall
 
 
 def simulate(
@@ -33,6 +36,14 @@ def simulate(
         typer.Option(
             metavar="TTFT,GAP,CHUNKS",
             help="The same timing for every stream, for benchmarks, e.g. 200ms,15ms,100.",
+            show_default=False,
+        ),
+    ] = None,
+    stall: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AFTER,FOR",
+            help="Answer nothing for a time, so long after the first request, e.g. 10s,2s.",
             show_default=False,
         ),
     ] = None,
@@ -106,6 +117,7 @@ def simulate(
             fixed=None if fixed is None else read_fixed(fixed),
             secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
             key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
+            stall=None if stall is None else read_stall(stall),
             limits=Limits(
                 streams=read_limits("--capacity", capacity),
                 tokens_per_minute=read_limits("--tokens-per-minute", tokens_per_minute),
@@ -127,6 +139,18 @@ def read_fixed(written: str) -> tuple[float, float, int]:
         return parse_duration(ttft), parse_duration(gap), int(chunks)
     except (UnitError, ValueError) as error:
         raise HarnessError(f"--fixed {written}: {error}; write TTFT,GAP,CHUNKS, for example 200ms,15ms,100") from error
+
+
+def read_stall(written: str) -> Stall:
+    """`10s,2s` → when it begins and how long it lasts. HarnessError: anything else."""
+    from harness.simulator.faults import Stall
+    from harness.suite.units import UnitError, parse_duration
+
+    try:
+        after, lasts = written.split(",")
+        return Stall(after_ns=int(parse_duration(after) * 1e9), lasts_ns=int(parse_duration(lasts) * 1e9))
+    except (UnitError, ValueError) as error:
+        raise HarnessError(f"--stall {written}: {error}; write AFTER,FOR, for example 10s,2s") from error
 
 
 def read_limits(option: str, written: list[str] | None) -> dict[str, float]:

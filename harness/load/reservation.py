@@ -9,8 +9,9 @@ import msgspec
 from harness.catalog.limits import burndown
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.load.arrivals import make_arrival
 from harness.load.forecast import TYPICAL_E2E_S
-from harness.load.plan import count_requests
+from harness.load.plan import count_requests, make_schedules
 from harness.suite.schema import Prompt, Suite
 from harness.suite.size import prompt_tokens
 
@@ -32,19 +33,24 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
 def reservations(suite: Suite) -> list[Reservation]:
     """One for each target. Cached input counts as written: the estimate knows of no cache that is already warm."""
-    rate = requests_per_minute(suite)
-    assumed = TYPICAL_E2E_S if suite.load.rate_per_s is None else None
-    return [_reserve(suite, target, rate, assumed) for target in suite.targets]
+    assumed = TYPICAL_E2E_S if suite.load.arrival == "closed" else None
+    found: dict[str, Reservation] = {}
+    for schedule in make_schedules(suite):
+        alike = [suite.targets[at] for at in schedule.targets]
+        rate = requests_per_minute(msgspec.structs.replace(suite, load=schedule.load, targets=tuple(alike[:1])))
+        found |= {target.name: _reserve(suite, target, rate, assumed) for target in alike}
+    return [found[target.name] for target in suite.targets]
 
 
 def requests_per_minute(suite: Suite) -> float:
-    """The most that one target is sent in a minute: the rate, or what the slots manage; no more than there is to send.
+    """The most that one target is sent in a minute: the highest rate, or what the slots manage; no more than there is
+    to send. Of targets with rates of their own, the first.
 
     A closed load's slots are each free again after an answer, which is taken to last `TYPICAL_E2E_S`.
     """
-    load, counts = suite.load, count_requests(suite, seed=0)
-    per_second = load.concurrency / TYPICAL_E2E_S if load.rate_per_s is None else load.rate_per_s
-    bounds = [per_second * 60]
+    load, counts = make_schedules(suite)[0].load, count_requests(suite, seed=0)
+    peak_per_s = make_arrival(load).peak_per_s
+    bounds = [60 * (load.concurrency / TYPICAL_E2E_S if peak_per_s is None else peak_per_s)]
     if suite.quota.requests_per_minute is not None:
         bounds.append(suite.quota.requests_per_minute)
     if counts is not None:

@@ -93,18 +93,26 @@ async def _slots(
             each = next(rounds, None)
             if each is None:
                 return
-            async with asyncio.TaskGroup() as together:
-                for planned in each.requests:
-                    on_wire = asyncio.Event()
-                    together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(HANDOVER_S):
-                            await on_wire.wait()
+            if len(each.requests) == 1:
+                await exchange.perform(each.requests[0], clock.now_ns())  # no task of its own: sent in this very moment
+            else:
+                await _hand_over(each, exchange, clock)
 
     apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
     async with asyncio.TaskGroup() as slots:
         for number in range(concurrency):
             slots.create_task(slot(number))
+
+
+async def _hand_over(each: Round, exchange: Exchange, clock: Clock) -> None:
+    """Send a round's requests one after the other, and return when all have been answered."""
+    async with asyncio.TaskGroup() as together:
+        for planned in each.requests:
+            on_wire = asyncio.Event()
+            together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HANDOVER_S):
+                    await on_wire.wait()
 
 
 def _only(rounds: Iterator[Round], target: str | None) -> Iterator[Round]:

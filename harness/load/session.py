@@ -17,10 +17,11 @@ from harness.clock import MonotonicClock
 from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client
+from harness.errors import HarnessError
 from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
 from harness.load.open_files import allow_connections
-from harness.load.plan import count_requests, make_plan
+from harness.load.plan import MEASURE, count_requests, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_budget, make_cap
 from harness.load.room import Room
@@ -55,6 +56,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 def start_progress(suite: Suite, *, seed: int) -> Progress:
     """Empty tallies for every target, with the number of requests that each will see where the plan knows it."""
     counts = count_requests(suite, seed=seed)
+    if counts is not None and not counts[MEASURE]:
+        raise HarnessError(f"with seed {seed} no request is due in {suite.load.duration_s:g} s; raise rate or duration")
     planned = None if counts is None else sum(counts.values()) // len(suite.targets)
     return Progress(planned=planned, tallies={target.name: Tally() for target in suite.targets})
 

@@ -111,6 +111,20 @@ LOAD_COLUMNS = (
 )
 
 
+RETRY_COLUMNS = (
+    Column(heading="backoff p50", cell=_latency("backoff_s", "p50")),
+    Column(heading="TTFT p95 of the attempt", cell=_latency("attempt_ttft_s", "p95")),
+    Column(heading="E2E p95 of the attempt", cell=_latency("attempt_e2e_s", "p95")),
+)
+"""Beside the request's own figures, which hold all of its attempts and the waits between them."""
+
+
+def load_columns(summary: RunSummary) -> list[Column]:
+    """The columns of the load; those of retries only where something was tried again."""
+    retried = any(t.backoff_s is not None for t in summary.targets)
+    return [*LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+
+
 def is_graded(summary: RunSummary) -> bool:
     """Whether any request has a verdict; a load test has none."""
     return any(t.scored for t in summary.targets)

@@ -21,6 +21,7 @@ from harness.simulator.faults import (
     UNKNOWN_OPERATION,
     Fault,
     Refused,
+    Stall,
     validation,
 )
 from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
@@ -49,6 +50,7 @@ class Service:
         keys: Keys,
         log: InvocationLog | None,
         limits: Limits,
+        stall: Stall | None,
     ) -> None:
         self._performer = performer
         self._truth = truth
@@ -59,6 +61,8 @@ class Service:
         self._cache = PromptCache()
         self._capacity = Capacity(limits.streams)
         self._quota = TokenQuota(limits.tokens_per_minute)
+        self._stall = stall
+        self._first_request_ns: int | None = None
 
     def respond(self, request: HttpRequest) -> Script:
         """The script of the reply; an error is a reply too. Only what goes to a model is part of the truth."""
@@ -156,6 +160,8 @@ class Service:
 
     def _perform(self, request: HttpRequest, call: Call) -> Script:
         operation, served = call.operation, call.served
+        if self._first_request_ns is None:
+            self._first_request_ns = request.received_ns
         if request.too_large:
             raise validation(f"Malformed input request: the body is longer than {MAX_BODY} bytes.")
         model, profile = self._find_model(operation.model_id)
@@ -196,14 +202,20 @@ class Service:
         if not operation.stream:
             body = dialect.body(reply)
             head = _json_head(200, reply.request_id, body, dialect.headers(reply))
-            return Script([head + body], [request.received_ns + timing.end_ns], chunks=1, served=served)
+            return Script([head + body], [self._held(request.received_ns + timing.end_ns)], chunks=1, served=served)
         pieces = lay_out(operation.api, reply, performance)
         pieces[0] = encode_head(200, _stream_headers(operation, reply)) + pieces[0]
         content = len(pieces) - 1
         offsets_ns = (timing.chunks_ns or (timing.end_ns,))[:content]
         end_ns = offsets_ns[-1] if performance.interrupted else timing.end_ns
-        dues_ns = [served.received_ns + offset_ns for offset_ns in (*offsets_ns, end_ns)]
+        dues_ns = [self._held(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
         return Script(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
+
+    def _held(self, due_ns: int) -> int:
+        """When a piece goes out that is due then: later, where the service stalls."""
+        if self._stall is None or self._first_request_ns is None:
+            return due_ns
+        return self._stall.hold(due_ns, self._first_request_ns)
 
     def _find_model(self, model_id: str) -> tuple[ModelName, Profile]:
         model = read_model_id(model_id)
