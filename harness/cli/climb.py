@@ -56,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     requests: int | None
     resolution: float
+    step_time: str
     slo_ttft: str | None
     slo_e2e: str | None
 
@@ -124,7 +125,8 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     )
     arrival = suite.load.arrival if suite.load.arrival in STEADY else "poisson"
     objective = Objective(slo=slo, share=asked.share, requests=requests)
-    return Climb(by=asked.by, ladder=ladder, objective=objective, arrival=arrival)
+    step_s = _duration("--step-time", asked.step_time, None) or 0.0
+    return Climb(by=asked.by, ladder=ladder, objective=objective, arrival=arrival, step_s=step_s)
 
 
 def _duration(option: str, written: str | None, default_s: float | None) -> float | None:

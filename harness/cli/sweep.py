@@ -24,6 +24,7 @@ def sweep(
             min=20, help="Measured requests of a step. Default: twice what the percentile needs.", show_default=False
         ),
     ] = None,
+    step_time: Annotated[str, typer.Option(metavar="TIME", help="By rate: a step lasts this long at least.")] = "10s",
     resolution: Annotated[
         float, typer.Option(metavar="PERCENT", help="How closely the knee is bracketed.", min=1, max=100)
     ] = 10.0,
@@ -68,6 +69,7 @@ def sweep(
         share=percentile / 100,
         requests=requests,
         resolution=resolution / 100,
+        step_time=step_time,
         slo_ttft=slo_ttft,
         slo_e2e=slo_e2e,
     )

@@ -32,16 +32,22 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
     objective: Objective
     arrival: str = "poisson"
     """By rate: the open arrival process of every step."""
+    step_s: float = 10.0
+    """By rate: a step lasts this long at least, or an overloaded endpoint's queue has no time to grow."""
+
+    def objective_at(self, level: float) -> Objective:
+        """The objective of one step: at a high rate it takes more requests to last long enough."""
+        requests = math.ceil(level * self.step_s) if self.by == "rate" else 4 * int(level)
+        return msgspec.structs.replace(self.objective, requests=max(self.objective.requests, requests))
 
     def load_at(self, level: float) -> Load:
         """The load of one step."""
-        warmup = max(1, math.ceil(WARMUP_SHARE * self.objective.requests))
+        requests = self.objective_at(level).requests
+        warmup = max(1, math.ceil(WARMUP_SHARE * requests))
         if self.by == "concurrency":
             slots = int(level)
-            return Load(
-                arrival="closed", concurrency=slots, requests=self.objective.requests, warmup=max(slots, warmup)
-            )
-        return Load(arrival=self.arrival, rate_per_s=level, requests=self.objective.requests, warmup=warmup)
+            return Load(arrival="closed", concurrency=slots, requests=requests, warmup=max(slots, warmup))
+        return Load(arrival=self.arrival, rate_per_s=level, requests=requests, warmup=warmup)
 
 
 class Sweep:
@@ -75,7 +81,7 @@ class Sweep:
     ) -> None:
         search, step = self.searches[target.name], 0
         while not self._stop.asked and (level := search.next_level()) is not None:
-            trial, step_stop = self._trials[target.name] = Trial(self._climb.objective), Stop()
+            trial, step_stop = self._trials[target.name] = Trial(self._climb.objective_at(level)), Stop()
             await self._send_step(index, target, step, level, exchange, step_stop)
             outcome = trial.outcome(target=target.name, step=step, level=level)
             if self._stop.asked and not outcome.ended_early:

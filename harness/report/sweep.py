@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +13,9 @@ from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.report.markdown import escape
 from harness.report.wording import SIMULATED, percent, printable, sentence, significant
 
-HEADINGS = ("target", "offered", "met", "good", "TTFT p50", "TTFT p95", "E2E p95", "throttled", "failed", "n")
+EARLY = "*"
+EARLY_NOTE = "* more requests had missed than may, so the rest of the step was not sent"
+HEADINGS = ("offered", "met", "good", "TTFT p50", "TTFT p95", "E2E p95", "throttled", "failed", "n")
 
 
 def objective_of(report: SweepReport) -> str:
@@ -33,6 +35,16 @@ def sentences(report: SweepReport) -> list[str]:
     """One sentence for each target, the highest knee first."""
     ordered = sorted(report.targets, key=lambda each: -(each.met or 0.0))
     return [_sentence(report, each) for each in ordered]
+
+
+def headline(report: SweepReport) -> str:
+    """The knees of the two that take the most, in one line."""
+    known = sorted((each for each in report.targets if each.met is not None), key=lambda each: -(each.met or 0.0))
+    if not known:
+        return "No target is known to meet the SLO at any level of this sweep"
+    knees = [f"{each.target} up to {level_of(report, each.met or 0.0)}" for each in known]
+    others = "" if len(report.targets) <= 2 else f"; {len(report.targets) - 2} others less"
+    return f"Within the SLO: {', '.join(knees[:2])}{others}"
 
 
 def _sentence(report: SweepReport, each: TargetSweep) -> str:
@@ -65,19 +77,13 @@ def _why(each: TargetSweep) -> str:
 _MISSES = {"ttft": "TTFT too long", "e2e": "E2E too long"}
 
 
-def rows(report: SweepReport) -> Iterator[tuple[str, ...]]:
-    """The table's rows under HEADINGS, by target and level."""
-    for each in report.targets:
-        for step in each.steps:
-            yield (printable(each.target), *_cells(report, step))
-
-
-def _cells(report: SweepReport, step: SweepStep) -> Sequence[str]:
+def cells(report: SweepReport, step: SweepStep) -> Sequence[str]:
+    """A row of a target's table, under HEADINGS."""
     outcome = step.outcome
     return (
         level_of(report, outcome.level),
         "yes" if outcome.met else "client" if outcome.client_limited else "no",
-        f"{percent(step.good_share.value)}{' (ended early)' if outcome.ended_early else ''}",
+        f"{percent(step.good_share.value)}{EARLY if outcome.ended_early else ''}",
         _quantile(step.ttft_s, "p50"),
         _quantile(step.ttft_s, "p95"),
         _quantile(step.e2e_s, "p95"),
@@ -100,12 +106,17 @@ def print_sweep(report: SweepReport, console: Console, *, picture: str) -> None:
     for told in sentences(report):
         console.print(Text(f"  {printable(told)}", style="bold"), soft_wrap=True)
     console.print()
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "target" else "right", overflow="fold")
-    for row in rows(report):
-        table.add_row(*map(Text, row))
-    console.print(table)
+    for each in report.targets:
+        console.print(Text(printable(each.target), style="bold"), soft_wrap=True)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+        for heading in HEADINGS:
+            table.add_column(heading, justify="right", overflow="fold")
+        for step in each.steps:
+            table.add_row(*map(Text, cells(report, step)))
+        console.print(table)
+        console.print()
+    if any(step.outcome.ended_early for each in report.targets for step in each.steps):
+        console.print(EARLY_NOTE, soft_wrap=True)
     for finding in report.findings:
         console.print(Text("! ", style="bold red").append(sentence(finding), style="not bold default"), soft_wrap=True)
     console.print(Text(f"Picture: {printable(picture)}", style="bold"), soft_wrap=True)
@@ -118,7 +129,9 @@ def render_sweep_markdown(report: SweepReport) -> str:
         lines += [f"> **SIMULATED** {SIMULATED}", ""]
     lines += [f"Objective: {objective_of(report)}.", "", *(f"- {escape(told)}" for told in sentences(report)), ""]
     lines += ["![Latency, goodput and errors against the load](plots/sweep.png)", ""]
-    lines += [f"| {' | '.join(HEADINGS)} |", f"|{' --- |' * len(HEADINGS)}"]
-    lines += [f"| {' | '.join(map(escape, row))} |" for row in rows(report)]
-    lines += ["", *(f"- {escape(sentence(finding))}" for finding in report.findings)]
+    for each in report.targets:
+        lines += [f"## {escape(each.target)}", "", f"| {' | '.join(HEADINGS)} |", f"|{' --: |' * len(HEADINGS)}"]
+        lines += [f"| {' | '.join(map(escape, cells(report, step)))} |" for step in each.steps]
+        lines.append("")
+    lines += [f"\\{EARLY_NOTE}", ""] + [f"- {escape(sentence(finding))}" for finding in report.findings]
     return "\n".join(lines).rstrip() + "\n"

@@ -12,8 +12,11 @@ from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.report.frame import legend_entry, open_figure, target_handle
 from harness.report.scales import scale_x, scale_y
 from harness.report.style import GREY
-from harness.report.sweep import objective_of, sentences
+from harness.report.sweep import headline, objective_of
 from harness.report.view import RunView
+
+LOWEST_TOP = 5.0
+"""An axis reaches up to this at least: a share of 0.1 % must not fill the picture."""
 
 Value = Callable[[SweepStep], float | None]
 
@@ -28,7 +31,7 @@ def draw(view: RunView, report: SweepReport) -> Figure:
     ]
     figure = open_figure(
         view,
-        title=sentences(report)[0] if report.targets else "Nothing was swept",
+        title=headline(report),
         question=f"Every step is judged by: {objective_of(report)}. Dotted vertical lines mark each target's knee.",
         body_in=1.9 * (len(latencies) + 2),
         legend=[
@@ -75,8 +78,7 @@ def _draw_latency(axes: Axes, view: RunView, report: SweepReport, name: str, fie
 
 
 def _draw_panel(axes: Axes, view: RunView, report: SweepReport, value: Value, label: str) -> None:
-    values = _draw_lines(axes, view, report, value)
-    axes.set_ylim(0, 1.15 * max([*values, 1e-9]) if any(values) else 1)
+    axes.set_ylim(0, 1.15 * max([*_draw_lines(axes, view, report, value), LOWEST_TOP]))
     axes.set_ylabel(label)
     _mark_knees(axes, view, report)
 
