@@ -134,7 +134,8 @@ class WireConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
-        self._transport.set_write_buffer_limits(high=0)  # `resume_writing` then says that everything is sent
+        # `resume_writing` then says that everything is sent. Not 0: with TLS an empty buffer would be too full for that.
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def pause_writing(self) -> None:
         self._paused = True
