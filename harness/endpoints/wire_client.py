@@ -146,7 +146,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
     )
 
 
-_MARKS = (b":exception-type", b":error-code"), (b'"error"',)
+_MARKS = (b":exception-type", b":error-code"), (b'"error"', b"event: error")
 """What an error inside a stream of frames, and of server-sent events, is not told without."""
 
 
@@ -155,11 +155,11 @@ def _make_watch(request: WireRequest) -> BrokeOff:
 
     The marks are looked for in each piece and may be the model's own words, so what has one is read as a whole.
     """
-    marks = _MARKS[request.api in _SSE]
+    first, second = _MARKS[request.api in _SSE]
 
     def watch(tape: Tape) -> bool:
         piece = tape.pieces[-1]
-        return any(mark in piece for mark in marks) and has_failed(request, tape)
+        return (first in piece or second in piece) and has_failed(request, tape)
 
     return watch
 

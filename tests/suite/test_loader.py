@@ -224,7 +224,8 @@ BAD = [
     (
         "routing: global",
         "api: convers",
-        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle, messages, openai; did you mean 'converse'?",
+        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle, messages, openai; "
+        "did you mean 'converse'?",
     ),
     (
         "routing: global",
