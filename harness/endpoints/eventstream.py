@@ -29,7 +29,7 @@ class FrameError(Exception):
     """Bytes that are no event stream frame: a bad checksum, length or header."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One decoded frame."""
 
     headers: dict[str, str]

@@ -139,13 +139,13 @@ def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | 
 
 def _read_stream(dialect: Dialect, tape: Tape, content: Content) -> Failure | None:
     """Fold every frame, each with the stamp of the piece that completed it."""
-    decoder = dialect.make_decoder()
+    decoder, read_event = dialect.make_decoder(), dialect.read_event
     for at_ns, piece in zip(tape.stamps, tape.pieces, strict=True):
         for frame in decoder.feed(piece):
-            failure = from_frame(frame.headers, frame.payload)
-            if failure is not None:
-                return failure
-            dialect.read_event(frame.headers.get(":event-type", ""), frame.payload, at_ns, content)
+            headers = frame.headers
+            if headers.get(":message-type") != "event":
+                return from_frame(headers, frame.payload)
+            read_event(headers.get(":event-type", ""), frame.payload, at_ns, content)
     if decoder.pending:
         content.complete = False
     return None

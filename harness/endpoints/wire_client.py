@@ -133,12 +133,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
     if request.api in ("mantle", "messages"):
         signed["anthropic-version"] = ANTHROPIC_VERSION
     accept = "text/event-stream" if request.stream and request.api in _SSE else "application/json"
-    lines = (
-        f"POST {address.path} HTTP/1.1",
-        "User-Agent: harness",
-        f"Accept: {accept}",
-        f"Content-Length: {len(body)}",
-    )
+    asked, length = f"POST {address.path} HTTP/1.1", f"Content-Length: {len(body)}"
     return Prepared(
         request=request,
         address=address,
@@ -146,12 +141,12 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         signed=signed,
         body=body,
         payload=sha256(body).hexdigest(),
-        start="".join(f"{line}\r\n" for line in lines),
+        start="".join(f"{line}\r\n" for line in (asked, "User-Agent: harness", f"Accept: {accept}", length)),
         broke_off=_make_watch(request) if request.stream else None,
     )
 
 
-_MARKS = (b":exception-type", b":error-code"), (b'"error"',)
+_MARKS = (b":exception-type", b":error-code"), (b'"error"', b"event: error")
 """What an error inside a stream of frames, and of server-sent events, is not told without."""
 
 
@@ -160,11 +155,11 @@ def _make_watch(request: WireRequest) -> BrokeOff:
 
     The marks are looked for in each piece and may be the model's own words, so what has one is read as a whole.
     """
-    marks = _MARKS[request.api in _SSE]
+    first, second = _MARKS[request.api in _SSE]
 
     def watch(tape: Tape) -> bool:
         piece = tape.pieces[-1]
-        return any(mark in piece for mark in marks) and has_failed(request, tape)
+        return (first in piece or second in piece) and has_failed(request, tape)
 
     return watch
 

@@ -49,11 +49,14 @@ class WireConnection(asyncio.Protocol):
         "_transport",
         "idle_since_ns",
         "lost",
+        "on_body",
         "reusable",
     )
 
     def __init__(self, on_lost: Callable[[WireConnection], None]) -> None:
         self._on_lost = on_lost
+        self._bodies: list[bytes] = []
+        self.on_body = self._bodies.append
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._tape: Tape | None = None
@@ -62,7 +65,6 @@ class WireConnection(asyncio.Protocol):
         self._paused = False
         self._poll: select.poll | None = None
         self._broke_off: BrokeOff | None = None
-        self._bodies: list[bytes] = []
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._at_ns = 0
@@ -134,7 +136,8 @@ class WireConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
-        self._transport.set_write_buffer_limits(high=0)  # `resume_writing` then says that everything is sent
+        # `resume_writing` then says that everything is sent. Not 0: with TLS even an empty buffer would be too full.
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -156,24 +159,25 @@ class WireConnection(asyncio.Protocol):
                 self._count_head(data)
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ProtocolError) as error:
-            self._store()
+            self._store(tape, at_ns)
             if not self._complete:
                 self._fail(_to_protocol_error(error))
                 return
             self.reusable = False  # the answer is whole, what follows it is not
         else:
-            self._store()
+            self._store(tape, at_ns)
         if self._complete:
             self._finish()
         elif self._broke_off is not None and tape.pieces and self._broke_off(tape):
             self.reusable = False
             self._finish()
 
-    def _store(self) -> None:
+    def _store(self, tape: Tape, at_ns: int) -> None:
         """Everything of the body that one read brought, as one piece."""
-        if self._bodies and self._tape is not None:
-            self._tape.add(self._bodies[0] if len(self._bodies) == 1 else b"".join(self._bodies), self._at_ns)
-            self._bodies.clear()
+        bodies = self._bodies
+        if bodies:
+            tape.add(bodies[0] if len(bodies) == 1 else b"".join(bodies), at_ns)
+            bodies.clear()
 
     def _count_head(self, data: bytes) -> None:
         self._head_size += len(data)
@@ -210,9 +214,6 @@ class WireConnection(asyncio.Protocol):
         self._framed = "content-length" in headers or "transfer-encoding" in headers or status in _BODILESS
         assert self._tape is not None
         self._tape.mark_head(status, headers, self._at_ns)
-
-    def on_body(self, body: bytes) -> None:
-        self._bodies.append(body)
 
     def on_message_complete(self) -> None:
         if self._reading:  # else that was a 100, and the answer is yet to come
