@@ -40,7 +40,7 @@ THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""
 
 _REMEDIES = {
-    "throttled": "lower concurrency or rate, set quota.requests_per_minute, or ask AWS for more quota",
+    "throttled": "lower concurrency or rate, set quota.tokens_per_minute, or ask AWS for more quota",
     "unavailable": "lower concurrency or rate, try again later, or compare another routing",
     "access_denied": "ask for access to the model in this account and Region",
     "credentials": "renew the credentials or choose another profile",

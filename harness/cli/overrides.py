@@ -54,6 +54,8 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
     suite = load_checked(path)
     load: Load = suite.load
     if overrides.repeats is not None:
+        if load.arrival == "trace":
+            raise HarnessError("--repeats: a trace says how often who is asked; bound it by load.requests or duration")
         load = msgspec.structs.replace(load, repeats=overrides.repeats)
     suite = msgspec.structs.replace(
         suite,

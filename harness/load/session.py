@@ -54,11 +54,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start_progress(suite: Suite, *, seed: int) -> Progress:
-    """Empty tallies for every target, with the number of requests that each will see where the plan knows it."""
+    """Empty tallies for every target, with the number of requests that each will see where the plan knows it.
+
+    HarnessError: the plan holds none.
+    """
     counts = count_requests(suite, seed=seed)
     if counts is not None and not counts[MEASURE]:
         raise HarnessError(f"with seed {seed} no request is due in {suite.load.duration_s:g} s; raise rate or duration")
-    planned = None if counts is None else sum(counts.values()) // len(suite.targets)
+    alike = counts is not None and suite.load.rates_per_s is None
+    planned = sum(counts.values()) // len(suite.targets) if counts is not None and alike else None
     return Progress(planned=planned, tallies={target.name: Tally() for target in suite.targets})
 
 

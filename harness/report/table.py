@@ -125,6 +125,18 @@ def load_columns(summary: RunSummary) -> list[Column]:
     return [*LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
 
 
+def retry_sentence(t: TargetSummary) -> str | None:
+    """How many requests were tried again, and what that did to their latency; None: none was."""
+    if t.backoff_s is None:
+        return None
+    ours, theirs = (quantile(each, "p95") for each in (t.attempt_e2e_s, t.e2e_s))
+    return (
+        f"{t.backoff_s.n:,} of {t.requests:,} requests were tried again, after a median backoff of "
+        f"{seconds(t.backoff_s.p50.value)}; E2E p95 {seconds(theirs.value if theirs else None)} of the request, "
+        f"{seconds(ours.value if ours else None)} of its last attempt"
+    )
+
+
 def is_graded(summary: RunSummary) -> bool:
     """Whether any request has a verdict; a load test has none."""
     return any(t.scored for t in summary.targets)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
+from harness.suite.outline import describe_load
 from harness.suite.schema import Load, Quota, Step
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5, routing: [global, us]}]\nprompts: [{id: a, prompt: Hi}]\n"
@@ -103,6 +104,27 @@ def test_a_load_that_cannot_be_is_told_where_it_is(tmp_path: Path, text: str, to
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, text)
     assert [True] == [each.startswith(f"{tmp_path / 'x.yaml'}:4: {told}") for each in caught.value.mistakes], caught
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{requests: 9}", "closed, 8 slots, paired, 9 requests for each target at most"),
+        ("{arrival: poisson, rate: 5/s, burst: 3}", "poisson, 5/s for each target, 3 at a time, each prompt 1 ×"),
+        (
+            "{arrival: ramp, rate: 1/s, to: 20/s, duration: 1m, burstiness: 1}",
+            "ramp, 1/s to 20/s for each target, burstiness 1, 60 s at most",
+        ),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 5s}, {rate: 2/s, duration: 1m}], max_in_flight: 4}",
+            "steps, 1/s for 5 s, 2/s for 60 s, at most 4 in flight",
+        ),
+        ("{arrival: trace, trace: t.csv, speed: 2}", "trace, 2 calls in 8 s, 2 times as fast"),
+    ],
+)
+def test_a_load_is_told_in_short(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "t.csv").write_text("offset_s\n1\n9\n")
+    assert told == describe_load(load(tmp_path, text))
 
 
 def test_a_trace_takes_no_repeats(tmp_path: Path) -> None:
