@@ -14,7 +14,7 @@ FEWEST_RUNS = 15
 SHORTEST = 3
 """Runs on either side of a change: a single odd run is none."""
 ALPHA = 0.01
-"""Level of the permutation test of each change."""
+"""Level of the permutation tests of a series' changes, together."""
 PERMUTATIONS = 999
 PENALTY = 3.0
 """Of PELT, in variances of the noise × ln n: low, since what it proposes too much the test takes back."""
@@ -30,7 +30,8 @@ def find_shifts(values: Sequence[float], matters: Matters, *, log: bool = False)
     PELT with squared error cuts the series (after its logarithm, where `log` and all values are positive); the noise is
     half the mean square of neighbours' differences, which a change of level hardly moves. A cut then stays only when
     the medians of the two stretches that it parts differ so that it `matters`, and when of 999 random orders of their
-    runs at most 1 % part as far by their best cut. The worst cut goes first, and its neighbours are looked at again.
+    runs at most 1 % (shared by the cuts that are left) part as far by their best cut. The worst cut goes first, and its
+    neighbours are looked at again.
 
     So a stationary series shows a change in about 1 % of cases, whatever the shape of its noise, and less often where
     the noise is smaller than what matters. Runs count as exchangeable: a daily rhythm in them may be told as changes.
@@ -47,7 +48,7 @@ def find_shifts(values: Sequence[float], matters: Matters, *, log: bool = False)
     while len(cuts) > 2:
         doubts = [(_doubt(raw, series, cuts[k - 1 : k + 2], matters), k) for k in range(1, len(cuts) - 1)]
         doubt, worst = max(doubts)
-        if doubt <= ALPHA:
+        if doubt <= ALPHA / len(doubts):
             break
         del cuts[worst]
     return cuts[1:-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +92,8 @@ def simulate(
 
     GET /_simulator/truth answers with the server's own time stamps of every request.
     """
+    import tempfile
+
     from harness.catalog.models import find_model
     from harness.simulator.capacity import Limits
     from harness.simulator.server import SimulatorOptions, serve

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from harness.analysis.history import METRICS, History, SuiteHistory
 from harness.errors import StoreError
 from harness.report import changes
-from harness.report.html import content_policy, data_uri, environment
+from harness.report.html import content_policy, data_uri, make_environment
 from harness.report.plots import history as figure
 from harness.report.render import Picture, render_figure, save_pictures
 from harness.report.style import house_style
@@ -34,7 +34,7 @@ def render_page(history: History, pictures: Sequence[Picture]) -> str:
     css = files("harness.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
     drawn = iter(pictures)
     return (
-        environment()
+        make_environment()
         .get_template("history.html.j2")
         .render(
             policy=content_policy(css),

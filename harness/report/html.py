@@ -23,7 +23,7 @@ from harness.report.wording import SIMULATED, date_of, printable, sentence, usd,
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
     """The page, figures embedded. Everything from the run is escaped; styles are allowed by their hash alone."""
     css = files("harness.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    page = environment().get_template("report.html.j2")
+    page = _environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         policy=content_policy(css),
@@ -62,9 +62,8 @@ def mark_interval(cell: str) -> Markup:
     return Markup('{} <span class="interval">[{}</span>').format(value, rest)
 
 
-@cache
-def environment() -> Environment:
-    """Templates that escape everything and know how this house writes numbers and names."""
+def make_environment() -> Environment:
+    """Templates with autoescape on, and the filters that every page needs."""
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -84,3 +83,8 @@ def environment() -> Environment:
         verdict=verdict_of,
     )
     return environment
+
+
+@cache
+def _environment() -> Environment:
+    return make_environment()

@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from harness.analysis.counted import counted
 from harness.analysis.history import METRICS, Point, SuiteHistory, Trend
 from harness.report.changes import count_sentence, digest_changes, search_sentence, size_of
-from harness.report.frame import NAME_CHARACTERS, legend_entry, open_framed
+from harness.report.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.looks import FAILURE, Look, assign_looks
 from harness.report.scales import scale_y
 from harness.report.style import GREY, drawable
@@ -34,13 +34,12 @@ def draw(history: SuiteHistory) -> Figure:
     metrics = list(dict.fromkeys(trend.metric for trend in history.trends))
     looks = assign_looks(history.targets)
     rows = max(1, math.ceil(len(metrics) / COLUMNS))
-    figure = open_framed(
+    figure = open_frame(
+        Provenance(simulated=history.simulated, lines=_footer(history)),
         title=_title(history),
         question="Each point is a run. A line is broken where the suite changed: other prompts are not comparable.",
         body_in=0.45 + PANEL_IN * rows,
         legend=_legend(history, looks),
-        footer=_footer(history),
-        simulated=history.simulated,
     )
     columns = min(COLUMNS, max(1, len(metrics)))
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flat
