@@ -101,6 +101,7 @@ def _load(suite: Suite) -> dict[str, Any]:
             "warmup": load.warmup,
             "duration": None if load.duration_s is None else format_duration(load.duration_s),
             "max_in_flight": load.max_in_flight,
+            "store_text": load.store_text,
         }
     )
 

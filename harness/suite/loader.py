@@ -72,7 +72,8 @@ def _load(
     found += locate(document, wrong)
 
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
-    suite = _make_suite(file, load, targets, prompts.asked, prices, _warnings(targets, prompts))
+    warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
+    suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
     judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
     found += _located(judged, document, targets, prompts.asked)
     if found:
@@ -185,6 +186,13 @@ def _warnings(targets: Sequence[Placed], gathered: Prompts) -> tuple[str, ...]:
     if gathered.comma_tags:
         said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
     return tuple(dict.fromkeys(said))
+
+
+def _ungradable(load: Load, gathered: Prompts) -> tuple[str, ...]:
+    if load.store_text is None or not any(each.prompt.checks for each in gathered.asked):
+        return ()
+    share = "no answer is" if load.store_text == 0 else f"only {load.store_text:.0%} of the answers are"
+    return (f"load.store_text: {share} stored with its text, and the others cannot be graded",)
 
 
 def _counted(ids: Sequence[str], limit: int = 5) -> str:

@@ -94,6 +94,8 @@ def describe_load(load: Load) -> str:
         parts.append(f"at most {load.max_in_flight} in flight")
     if load.warmup:
         parts.append(f"warm-up of {load.warmup}")
+    if load.store_text is not None:
+        parts.append(f"{load.store_text:.0%} of the answers stored")
     return ", ".join(parts)
 
 

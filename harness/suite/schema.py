@@ -119,6 +119,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Stop handing out requests after this long."""
     max_in_flight: int | None = None
     """Open arrivals: requests of each target that may be under way at once."""
+    store_text: float | None = None
+    """Share of the requests whose answers are stored with their text; the others cannot be graded. None: all."""
     paired: bool = True
     """closed: a slot sends its prompt to all targets in shuffled order, a few milliseconds apart."""
 

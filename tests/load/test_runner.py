@@ -108,6 +108,7 @@ class Run:
             prompts={prompt.id: prompt for prompt in suite.prompts},
             retries=suite.retries,
             timeouts=suite.timeouts,
+            store_text=suite.load.store_text,
             clock=self.clock,
             rng=Random(1),
             record=self.attempts.append,
@@ -323,3 +324,16 @@ def test_the_token_budget_shows_as_queue_delay(make_suite: Any, run_virtual: Any
     run_virtual(run())
     assert [0.0, 2.5, 5.0] == [seconds(one.sent_ns) for one in run.attempts]
     assert [0.0, 1.0, 2.0] == [seconds(one.due_ns) for one in run.attempts]
+
+
+def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
+    suite = make_suite(Load(concurrency=10, store_text=0.25), prompts=200)
+    kept = []
+    for _ in range(2):
+        run = Run(suite, [Answer(after_s=0.1)], clock)
+        run_virtual(run())
+        kept.append({one.request_id for one in run.attempts if one.text is not None})
+    assert kept[0] == kept[1]
+    assert 30 <= len(kept[0]) <= 70

@@ -163,6 +163,7 @@ OPEN = {
     "warmup": st.integers(0, 9),
     "requests": st.none() | st.integers(1, 10**6),
     "max_in_flight": st.none() | st.integers(1, 10**6),
+    "store_text": st.sampled_from([None, 0.0, 0.25]),
     "burst": st.none() | st.integers(1, 99),
 }
 SPACED = {**OPEN, "burstiness": st.none() | st.floats(0.01, 100)}
