@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 FALLBACK_REGION = "us-east-1"
 
 
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Imported:
     """What `harness import` did."""
 
     suite: str
@@ -88,6 +88,8 @@ def import_log(
     share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was;
     load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
     """
+    import asyncio
+
     from harness.suite.from_log import Candidates, draw_suite
     from harness.suite.redact import Redactor
     from harness.suite.traffic import Traffic
@@ -121,6 +123,8 @@ def import_log(
         next_command=f"harness run {out} --endpoint aws",
     )
     if json_output:
+        import msgspec
+
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     else:
         _print(told)
@@ -189,6 +193,8 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
 
 def _write(out: Path, trace: Path, drawn: Drawn, traffic: Traffic) -> int:
     """Write the suite and its trace; returns the stand-ins of the trace. HarnessError: they cannot be written."""
+    import msgspec
+
     from harness.errors import HarnessError
 
     encoder, stand_ins = msgspec.json.Encoder(), 0

@@ -15,6 +15,7 @@ from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
 from harness.load.backoff import backoff_ns
+from harness.load.connections import Connections
 from harness.load.plan import Planned
 from harness.load.progress import Progress
 from harness.load.room import Room
@@ -32,6 +33,7 @@ class Lane:
     client: Client
     price: Price | None
     cap: AbstractAsyncContextManager[object]
+    connections: Connections
     budget: TokenBudget | None = None
     room: Room | None = None
 
@@ -116,7 +118,8 @@ class Exchange:
             if self._stop.asked:
                 return None, {}
         try:
-            reason, error = await self._send(lane.client, request, tape)
+            with lane.connections:
+                reason, error = await self._send(lane.client, request, tape)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

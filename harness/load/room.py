@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-
-import msgspec
 
 from harness.clock import Clock
-from harness.store.finding import Finding
-from harness.suite.schema import Load
-
-
-class HeldBack(msgspec.Struct, kw_only=True):
-    """Requests of one target that were due and had to wait for another to end."""
-
-    requests: int = 0
-    longest_ns: int = 0
+from harness.store.client_health import HeldBack
 
 
 class Room:
@@ -44,14 +33,3 @@ class Room:
 
     def leave(self) -> None:
         self._slots.release()
-
-
-def held_findings(held: Mapping[str, HeldBack], load: Load) -> Iterator[Finding]:
-    """What to say of a run whose `max_in_flight` held requests back; `held`: by target."""
-    for name, each in held.items():
-        if each.requests:
-            yield Finding(
-                what=f"{name}: max_in_flight ({load.max_in_flight}) held back {each.requests:,} requests, at most for "
-                f"{each.longest_ns / 1e9:.1f} s; they count from when they were due",
-                remedy="raise load.max_in_flight or lower the rate; what was held back was not offered on time",
-            )

@@ -35,13 +35,13 @@ def _table(summary: RunSummary, width: int) -> Table:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for t in summary.targets:
         table.add_row(
-            Text(_fold(printable(t.target), target_width)),
+            Text(fold(printable(t.target), target_width)),
             *(Text(column.cell(t)) for column in columns),
         )
     return table
 
 
-def _fold(name: str, width: int) -> str:
+def fold(name: str, width: int) -> str:
     """The name in `width` characters: in two lines, after the model, where it does not fit in one."""
     head, slash, tail = name.partition("/")
     if len(name) <= width or not slash:

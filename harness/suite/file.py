@@ -70,13 +70,17 @@ class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
     api: Annotated[
         Api | Annotated[list[Api], Meta(min_length=1)] | None,
         Meta(
-            description="The dialect on the wire: InvokeModel, Converse, or the Messages API on bedrock-mantle. "
-            "Default: converse."
+            description="The dialect on the wire: `invoke` (InvokeModel), `converse`, `messages` (the Messages API on "
+            "bedrock-runtime), `mantle` (the same on bedrock-mantle) or `openai` (chat completions). Default: converse."
         ),
     ] = None
     client: Annotated[
         Text | Texts | None,
-        Meta(description="Who puts it on the wire. Default: aioboto3.", examples=["aioboto3", "anthropic"]),
+        Meta(
+            description="Who puts it on the wire: `wire` (least overhead, speaks every api), or an SDK: `aioboto3` "
+            "(invoke, converse), `anthropic` (invoke, mantle). Default: wire.",
+            examples=["wire", "aioboto3", "anthropic"],
+        ),
     ] = None
     region: Annotated[
         Region | Annotated[list[Region], Meta(min_length=1)] | None,

@@ -57,7 +57,7 @@ def test_a_small_suite_gets_every_default(tmp_path: Path) -> None:
     (target,) = suite.targets
     assert ("demo", "simulator", None, None) == (suite.name, suite.endpoint, suite.baseline, suite.budget_usd)
     assert target.name == "claude-haiku-4-5/global/converse"
-    assert ("converse", "aioboto3", True) == (target.api, target.client, target.stream)
+    assert ("converse", "wire", True) == (target.api, target.client, target.stream)
     assert Load() == suite.load
     assert Retries(max_attempts=1) == suite.retries
 
@@ -224,7 +224,8 @@ BAD = [
     (
         "routing: global",
         "api: convers",
-        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle; did you mean 'converse'?",
+        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle, messages, openai; "
+        "did you mean 'converse'?",
     ),
     (
         "routing: global",
@@ -406,7 +407,7 @@ def test_all_mistakes_are_told_at_once_those_of_structure_and_of_meaning_alike(t
     assert [
         "x.yaml:3: targets[0].temprature: unknown key 'temprature'; did you mean 'temperature'?",
         "x.yaml:3: targets[0].routing[1]: 'apac' is not offered for claude-opus-4-5 (offered: global, us, eu)",
-        "x.yaml:3: targets[0].client: aioboto3 is out",
+        "x.yaml:3: targets[0].client: wire is out",
         "x.yaml:5: slo.ttft: '2' has no unit; write 2s",
         "x.yaml:7: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:8: prompts[1].prompt: must not be blank",
