@@ -87,7 +87,9 @@ class Exchange:
                 if kind not in self._retries.on or try_no == self._retries.max_attempts or self._stop.asked:
                     break
                 due_ns = self._clock.now_ns() + backoff_ns(self._retries, try_no, headers, self._rng)
-                await self._clock.sleep_until(due_ns)
+                await self._stop.sleep_until(due_ns, self._clock)
+                if self._stop.asked:
+                    break
         finally:
             tally.in_flight -= 1
             tally.done += 1

@@ -43,8 +43,12 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
 
 
 def load_frozen(path: Path) -> Suite:
-    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError."""
-    return _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError.
+
+    Without warnings: they were told when it ran.
+    """
+    suite = _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    return msgspec.structs.replace(suite, warnings=())
 
 
 def _load(

@@ -281,6 +281,18 @@ def test_stopping_ends_the_retries(make_suite: Any, run_virtual: Any, clock: Any
     assert 1 == len(run.attempts)
 
 
+def test_a_stop_ends_the_backoff(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    retries = Retries(max_attempts=2, cap_s=HOUR_S)
+    run = Run(make_suite(Load(concurrency=1), prompts=1, retries=retries), [Answer(1.0, 429, retry_after="600")], clock)
+
+    async def timed() -> float:
+        await run(stop_after_s=5.0)
+        return asyncio.get_running_loop().time()
+
+    assert 1005.0 == run_virtual(timed())
+    assert 1 == len(run.attempts)
+
+
 def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(arrival="constant", rate_per_s=10.0, max_in_flight=3), prompts=12)
     run = Run(suite, [Answer(after_s=1.0)], clock)
