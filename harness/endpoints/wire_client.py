@@ -19,6 +19,7 @@ from harness.endpoints.tls import make_tls
 from harness.endpoints.wire_address import Address, find_address
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_protocol import BrokeOff
+from harness.endpoints.wire_proxy import find_proxy
 from harness.errors import EndpointError
 
 KEPT_BYTES = 128 * 1024 * 1024
@@ -66,6 +67,8 @@ class WireClient:
             self._signer = await open_signer(session, connection)
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
+                if not connection.made_up_credentials:
+                    find_proxy(connection.url or "https://amazonaws.com")  # said before anything is sent
         except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
         return self
@@ -103,8 +106,10 @@ class WireClient:
         pool = self._pools.get(key)
         if pool is None:
             tls = self._tls if address.scheme == "https" else None
+            direct = tls is None or self._connection.made_up_credentials
+            proxy = None if direct else find_proxy(f"https://{address.authority}")
             pool = self._pools[key] = Pool(
-                Origin(host=address.host, port=address.port, tls=tls),
+                Origin(host=address.host, port=address.port, tls=tls, proxy=proxy),
                 size=self._connection.pool_size,
                 connect_timeout_s=self._connection.connect_timeout_s,
             )
