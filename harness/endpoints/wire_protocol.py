@@ -82,6 +82,8 @@ class WireConnection(asyncio.Protocol):
         server does with the connection. ConnectionLost: the server hung up too early; ProtocolError: it does not speak
         HTTP. Whoever cancels this, or gets an error of it, has to `abort`.
         """
+        if self._transport is None:
+            raise ConnectionLost("the server hung up before anything was sent")
         self._tape, self._over, self._broke_off = tape, asyncio.get_running_loop().create_future(), broke_off
         self._complete = self._reading = self.reusable = False
         self._head_size = 0

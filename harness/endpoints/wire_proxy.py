@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -72,7 +71,7 @@ async def open_tunnel(proxy: Proxy, host: str, port: int, *, tls: ssl.SSLContext
     if not status.startswith("2"):
         transport.abort()
         raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} refused a tunnel to {far}: {status}")
-    return cast(asyncio.Transport, transport)
+    return transport
 
 
 class _Tunnel(asyncio.Protocol):

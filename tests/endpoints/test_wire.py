@@ -17,6 +17,7 @@ from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.reply import read_tape
 from harness.endpoints.wire_client import WireClient
+from harness.endpoints.wire_errors import ConnectionLost
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_protocol import MAX_HEAD, SLICE, WireConnection
 from harness.errors import EndpointError
@@ -464,6 +465,13 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
     assert tape.stamps == sorted(tape.stamps)
     assert tape.headers_ns <= tape.stamps[0]
     assert tape.done_ns >= tape.stamps[-1]
+
+
+async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection_error():
+    connection = _FedConnection()
+    connection.connection_lost(None)
+    with pytest.raises(ConnectionLost, match="before anything was sent"):
+        await connection.exchange(b"", b"", Tape())
 
 
 async def test_one_read_is_one_piece_of_the_tape_however_many_chunks_it_held():
