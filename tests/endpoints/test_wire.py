@@ -1,6 +1,7 @@
 """What only the client `wire` has to do itself: connections, HTTP, TLS, back-pressure."""
 
 import asyncio
+import gc
 import re
 import ssl
 from collections import deque
@@ -102,12 +103,13 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
         (b"SSH-2.0-OpenSSH_9.9\r\n", "protocol"),
         (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "protocol"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * (MAX_HEAD + 1), "protocol"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_HEAD // 20), "protocol"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "protocol"),
         (CHUNKED + b"zz\r\n", "stream_truncated"),
         (CHUNKED + b"5\r\nab", "stream_truncated"),
         (HEAD + b"Content-Length: 99\r\n\r\n" + FRAMES[0], "stream_truncated"),
     ],
-    ids=["no HTTP", "upgrade", "endless head", "no length", "no chunk", "cut chunk", "cut body"],
+    ids=["no HTTP", "upgrade", "endless head", "always 100", "no length", "no chunk", "cut chunk", "cut body"],
 )
 async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
@@ -465,6 +467,21 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
     assert tape.stamps == sorted(tape.stamps)
     assert tape.headers_ns <= tape.stamps[0]
     assert tape.done_ns >= tape.stamps[-1]
+
+
+async def test_a_failure_and_a_cancellation_in_one_moment_leave_nothing_unseen():
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    connection = _FedConnection()
+    sending = asyncio.create_task(connection.exchange(b"", b"", Tape()))
+    await asyncio.sleep(0)
+    connection.data_received(b"SSH-2.0-OpenSSH_9.9\r\n")
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    del sending, connection
+    gc.collect()
+    assert told == []
 
 
 async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection_error():
