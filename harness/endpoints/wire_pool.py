@@ -44,9 +44,10 @@ class Pool:
         One that the server has closed, or that has been idle too long to be sure of, is never given out: an exchange
         begins on a connection that is open, so nothing has to be sent twice. Raises ConnectTimeout, ConnectFailed.
         """
-        if self._taken >= self._size:
+        if self._taken < self._size:
+            self._taken += 1
+        else:
             await self._wait()
-        self._taken += 1
         try:
             return self._reuse() or await self._connect()
         except BaseException:
@@ -68,25 +69,24 @@ class Pool:
             connection.abort()
 
     async def _wait(self) -> None:
+        """Until somebody hands over a place: it is never free in between, so that nobody can get before the queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._wake_next()  # the turn had come already: it is the next one's
+                self._let_go()  # the turn had come already: it is the next one's
             raise
 
     def _let_go(self) -> None:
-        self._taken -= 1
-        self._wake_next()
-
-    def _wake_next(self) -> None:
+        """Give a place to whoever waits longest, or nobody."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        self._taken -= 1
 
     def _reuse(self) -> WireConnection | None:
         """The idle connection that was used last, those that have been idle for too long closed."""

@@ -92,8 +92,6 @@ class WireConnection(asyncio.Protocol):
                 tape.mark_sent()
             await self._over
         finally:
-            if self._over.done() and not self._over.cancelled():
-                self._over.exception()  # seen, even by a task that was cancelled in the same moment
             self._tape = self._over = None
             self._bodies.clear()
 
