@@ -54,8 +54,7 @@ def simulate(
     """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
 
     It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and answers for the control
-    plane, STS and
-    Service Quotas. Point a client at it with made-up credentials:
+    plane, STS and Service Quotas. Point a client at it with made-up credentials:
 
     \b
     harness simulate --suite suites/quickstart.yaml
