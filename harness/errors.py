@@ -35,3 +35,8 @@ class RunInvalid(HarnessError):
     """A run that may not be believed: incomplete, or the client was the bottleneck."""
 
     exit_code = 4
+
+
+def first_leaf(error: BaseException) -> BaseException:
+    """The first exception of a group that a TaskGroup made, however deep; any other as it is."""
+    return first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -111,6 +111,19 @@ class Performer:
         return [Passage(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
 
 
+def delayed(performance: Performance, wait_ns: int) -> Performance:
+    """The same, all of it later."""
+    if not wait_ns:
+        return performance
+    timing = performance.timing
+    later = Timing(
+        chunks_ns=tuple(at_ns + wait_ns for at_ns in timing.chunks_ns),
+        sizes=timing.sizes,
+        end_ns=timing.end_ns + wait_ns,
+    )
+    return msgspec.structs.replace(performance, timing=later)
+
+
 def _cite(question: Question) -> Iterator[Citation]:
     """The beginning of the first document that is to be cited."""
     for index, document in enumerate(question.cited):

@@ -56,7 +56,7 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a coroutine to its end in virtual time."""
 

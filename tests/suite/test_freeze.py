@@ -29,8 +29,10 @@ from harness.suite.schema import (
     Quota,
     Retries,
     Slo,
+    Step,
     Suite,
     Timeouts,
+    TracedCall,
 )
 from harness.suite.text_file import MAX_SUITE_BYTES
 
@@ -155,25 +157,55 @@ TARGETS = st.builds(
     options=OPTIONS,
 )
 REPEATS = {"repeats": st.none() | st.integers(1, 9), "warmup": st.integers(0, 9), "duration_s": st.none() | SECONDS}
-LOADS = st.builds(Load, concurrency=st.integers(1, 99), paired=st.booleans(), **REPEATS) | st.builds(
-    Load, arrival=st.just("constant"), rate_per_s=SECONDS, **REPEATS
+RATE = st.floats(min_value=1e-3, max_value=1000)
+MINUTES = st.floats(min_value=1e-3, max_value=1e4)
+OPEN = {
+    "warmup": st.integers(0, 9),
+    "requests": st.none() | st.integers(1, 10**6),
+    "max_in_flight": st.none() | st.integers(1, 10**6),
+    "burst": st.none() | st.integers(1, 99),
+}
+SPACED = {**OPEN, "burstiness": st.none() | st.floats(0.01, 100)}
+STEPS = st.lists(st.builds(Step, rate_per_s=RATE, duration_s=MINUTES), min_size=1, max_size=3).map(tuple)
+LOADS = st.one_of(
+    st.builds(Load, concurrency=st.integers(1, 99), paired=st.booleans(), **REPEATS),
+    st.builds(Load, arrival=st.sampled_from(["constant", "poisson"]), rate_per_s=RATE, duration_s=MINUTES, **OPEN),
+    st.builds(Load, arrival=st.just("gamma"), rate_per_s=RATE, duration_s=MINUTES, **SPACED | {"burstiness": RATE}),
+    st.builds(Load, arrival=st.just("ramp"), rate_per_s=RATE, to_per_s=RATE, duration_s=MINUTES, **SPACED),
+    st.builds(Load, arrival=st.just("steps"), steps=STEPS, **SPACED),
 )
+TIMES = st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(sorted)
+
+
+def traces(ids: list[str]) -> st.SearchStrategy[Load]:
+    calls = st.builds(
+        lambda times, asked: tuple(map(TracedCall, times, asked)),
+        TIMES,
+        st.lists(st.none() | st.sampled_from(ids), min_size=5, max_size=5),
+    )
+    return st.builds(Load, arrival=st.just("trace"), calls=calls, speed=st.none() | st.floats(0.01, 100))
+
+
+def own_rates(names: list[str]) -> st.SearchStrategy[Load]:
+    rates = st.dictionaries(st.sampled_from(names), RATE, min_size=1)
+    return st.builds(Load, arrival=st.just("constant"), rate_per_s=RATE, rates_per_s=rates)
 
 
 @st.composite
 def suites(draw: st.DrawFn) -> Suite:
     targets = draw(st.lists(TARGETS, min_size=1, max_size=3, unique_by=lambda target: target.name))
     first_token_s, total_s = sorted(draw(st.tuples(SECONDS, SECONDS)))
+    asked = draw(st.lists(prompts(), min_size=1, max_size=3, unique_by=lambda prompt: prompt.id))
     suite = Suite(
         name="demo",
         digest="",
         endpoint=draw(st.sampled_from(["simulator", "aws", "http://127.0.0.1:9000"])),
         targets=tuple(targets),
-        prompts=tuple(draw(st.lists(prompts(), min_size=1, max_size=3, unique_by=lambda prompt: prompt.id))),
+        prompts=tuple(asked),
         baseline=draw(st.none() | st.sampled_from([target.name for target in targets])),
-        load=draw(LOADS),
+        load=draw(LOADS | traces([prompt.id for prompt in asked]) | own_rates([target.name for target in targets])),
         retries=Retries(max_attempts=draw(st.integers(1, 20)), on=("throttled",), base_s=draw(SECONDS)),
-        quota=Quota(requests_per_minute=draw(st.none() | SECONDS)),
+        quota=Quota(requests_per_minute=draw(st.none() | SECONDS), tokens_per_minute=draw(st.none() | SECONDS)),
         timeouts=Timeouts(connect_s=draw(SECONDS), first_token_s=first_token_s, total_s=total_s),
         slo=Slo(ttft_s=draw(st.none() | SECONDS), e2e_s=draw(st.none() | SECONDS)),
         gate=draw(st.sampled_from([{}, {"pass_rate": "3pp", "ttft_p95": "15%"}])),

@@ -257,7 +257,7 @@ BAD = [
     (
         "prompts:",
         "load: {rate: 5/s}\nprompts:",
-        "4: load.rate: only arrival 'constant' takes 'rate', and this load is 'closed'",
+        "4: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', and this load is 'closed'",
     ),
     (
         "prompts:",
@@ -272,7 +272,8 @@ BAD = [
     (
         "prompts:",
         "load: {arrival: clsed}\nprompts:",
-        "4: load.arrival: 'clsed' is not one of closed, constant; did you mean 'closed'?",
+        "4: load.arrival: 'clsed' is not one of closed, constant, gamma, poisson, ramp, steps, trace; did you mean "
+        "'closed'?",
     ),
     (
         "prompts:",
@@ -357,12 +358,12 @@ BAD = [
     (
         "prompts:\n  - {id: a, prompt: Hi, expect: Ho}",
         "",
-        "1: a suite without prompts; give `prompts` or a `dataset`",
+        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
     ),
     (
         "  - {id: a, prompt: Hi, expect: Ho}",
         "  []",
-        "1: a suite without prompts; give `prompts` or a `dataset`",
+        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
     ),
     (
         "suite: demo",
@@ -435,7 +436,8 @@ def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_n
         "x.yaml:5: targets[2]: two targets are named 'claude-haiku-4-5/us/converse'; give one a label or drop it",
         "x.yaml:6: baseline: 'nope' is not one of claude-haiku-4-5/us/converse, claude-haiku-4-5/us/converse",
         "x.yaml:8: load.repeats: must be at least 1, got 0",
-        "x.yaml:9: load.rate: only arrival 'constant' takes 'rate', and this load is 'closed'",
+        "x.yaml:9: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', "
+        "and this load is 'closed'",
         "x.yaml:11: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:12: prompts[1].id: prompt 'a' appears twice (first: x.yaml:11); rename one",
         "x.yaml:13: dataset: gone.csv: there is no such file",
