@@ -79,8 +79,8 @@ def simulate(
 ) -> None:
     """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
 
-    It speaks InvokeModel, Converse and the Messages API, streamed or not, and answers for the control plane, STS and
-    Service Quotas. Point a client at it with made-up credentials:
+    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and answers for the control
+    plane, STS and Service Quotas. Point a client at it with made-up credentials:
 
     \b
     harness simulate --suite suites/quickstart.yaml

@@ -92,10 +92,11 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore has no types
 async def open_signer(session: AioSession, connection: Connection) -> Signer:
     """Who signs for this connection: made-up keys, those of its profile, the environment's API key, or the AWS chain.
 
-    The credentials are fetched now. EndpointError and botocore's exceptions: there are none, or none to be had.
+    The credentials are fetched now, and something is signed once, so that the first request need not pay for what that
+    loads. EndpointError and botocore's exceptions: there are none, or none to be had.
     """
     if connection.made_up_credentials:
-        return SigV4Signer(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection.region)
+        return await _rehearsed(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
     token = os.environ.get(BEARER_VARIABLE)
     if token and connection.profile is None:
         if not token.isascii() or not token.isprintable():
@@ -104,5 +105,10 @@ async def open_signer(session: AioSession, connection: Connection) -> Signer:
     credentials = await session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    await credentials.get_frozen_credentials()
-    return SigV4Signer(credentials, connection.region)
+    return await _rehearsed(credentials, connection)
+
+
+async def _rehearsed(credentials: Any, connection: Connection) -> Signer:
+    signer = SigV4Signer(credentials, connection.region)
+    await signer.sign(ToSign("https://rehearsal/", {"Host": "rehearsal"}, ""), "bedrock")
+    return signer

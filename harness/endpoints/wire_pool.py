@@ -12,16 +12,18 @@ from harness.clock import now_ns
 from harness.endpoints.base import KEEP_ALIVE_S
 from harness.endpoints.wire_errors import ConnectFailed, ConnectTimeout
 from harness.endpoints.wire_protocol import WireConnection
+from harness.endpoints.wire_proxy import Proxy, open_tunnel
 
 _KEEP_ALIVE_NS = int(KEEP_ALIVE_S * 1e9)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to connect to. `tls` None: unencrypted."""
+    """Whom to connect to, and by which way. `tls` None: unencrypted, and then past every proxy."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    proxy: Proxy | None = None
 
 
 class Pool:
@@ -42,9 +44,10 @@ class Pool:
         One that the server has closed, or that has been idle too long to be sure of, is never given out: an exchange
         begins on a connection that is open, so nothing has to be sent twice. Raises ConnectTimeout, ConnectFailed.
         """
-        if self._taken >= self._size:
+        if self._taken < self._size:
+            self._taken += 1
+        else:
             await self._wait()
-        self._taken += 1
         try:
             return self._reuse() or await self._connect()
         except BaseException:
@@ -66,25 +69,24 @@ class Pool:
             connection.abort()
 
     async def _wait(self) -> None:
+        """Until somebody hands over a place: it is never free in between, so that nobody can get before the queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._wake_next()  # the turn had come already: it is the next one's
+                self._let_go()  # the turn had come already: it is the next one's
             raise
 
     def _let_go(self) -> None:
-        self._taken -= 1
-        self._wake_next()
-
-    def _wake_next(self) -> None:
+        """Give a place to whoever waits longest, or nobody."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        self._taken -= 1
 
     def _reuse(self) -> WireConnection | None:
         """The idle connection that was used last, those that have been idle for too long closed."""
@@ -102,15 +104,16 @@ class Pool:
         origin = self._origin
         try:
             async with asyncio.timeout(self._connect_timeout_s) as deadline:
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: WireConnection(self._forget), origin.host, origin.port, ssl=origin.tls
-                )
+                connection = WireConnection(self._forget)
+                await _reach(origin, connection)
         except TimeoutError as error:
             if not deadline.expired():  # the operating system's own
                 raise ConnectTimeout(f"{origin.host}:{origin.port}: {error}") from error
             raise ConnectTimeout(
                 f"no connection to {origin.host}:{origin.port} within {self._connect_timeout_s:g} s"
             ) from error
+        except ConnectFailed:
+            raise
         except OSError as error:
             raise ConnectFailed(f"no connection to {origin.host}:{origin.port}: {error}") from error
         self._open.add(connection)
@@ -123,3 +126,19 @@ class Pool:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+async def _reach(origin: Origin, connection: WireConnection) -> None:
+    """Connect, through a tunnel where there is a proxy. Whatever is open is closed when this is cancelled."""
+    loop = asyncio.get_running_loop()
+    if origin.proxy is None or origin.tls is None:
+        await loop.create_connection(lambda: connection, origin.host, origin.port, ssl=origin.tls)
+        return
+    tunnel = await open_tunnel(origin.proxy, origin.host, origin.port, tls=origin.tls)
+    try:
+        transport = await loop.start_tls(tunnel, connection, origin.tls, server_hostname=origin.host)
+    except BaseException:
+        tunnel.abort()
+        raise
+    assert transport is not None
+    connection.connection_made(transport)

@@ -15,8 +15,8 @@ from harness.endpoints.wire_errors import ConnectionLost, ProtocolError
 
 SLICE = 256 * 1024
 """Bytes of a body that are handed to the socket at a time; the next go when these are gone."""
-MAX_HEAD = 256 * 1024
-"""Bytes; a longer head of an answer is garbage."""
+MAX_HEAD = 1024 * 1024
+"""Bytes, more than one read can bring; an answer that has not begun by then is garbage, whatever came before it."""
 
 BrokeOff = Callable[[Tape], bool]
 
@@ -82,6 +82,8 @@ class WireConnection(asyncio.Protocol):
         server does with the connection. ConnectionLost: the server hung up too early; ProtocolError: it does not speak
         HTTP. Whoever cancels this, or gets an error of it, has to `abort`.
         """
+        if self._transport is None:
+            raise ConnectionLost("the server hung up before anything was sent")
         self._tape, self._over, self._broke_off = tape, asyncio.get_running_loop().create_future(), broke_off
         self._complete = self._reading = self.reusable = False
         self._head_size = 0
@@ -181,7 +183,7 @@ class WireConnection(asyncio.Protocol):
 
     def _count_head(self, data: bytes) -> None:
         self._head_size += len(data)
-        if self._head_size > MAX_HEAD and b"\r\n\r\n" not in data:
+        if self._head_size > MAX_HEAD:
             raise ProtocolError(f"the head of the answer is longer than {MAX_HEAD} bytes")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -211,7 +213,8 @@ class WireConnection(asyncio.Protocol):
             return
         self._reading = True
         headers = self._headers
-        self._framed = "content-length" in headers or "transfer-encoding" in headers or status in _BODILESS
+        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        self._framed = chunked or "content-length" in headers or status in _BODILESS
         assert self._tape is not None
         self._tape.mark_head(status, headers, self._at_ns)
 

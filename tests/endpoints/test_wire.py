@@ -1,6 +1,7 @@
 """What only the client `wire` has to do itself: connections, HTTP, TLS, back-pressure."""
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from contextlib import asynccontextmanager
@@ -16,8 +17,10 @@ from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.reply import read_tape
 from harness.endpoints.wire_client import WireClient
+from harness.endpoints.wire_errors import ConnectionLost
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_protocol import MAX_HEAD, SLICE, WireConnection
+from harness.errors import EndpointError
 
 REQUEST = WireRequest(api="converse", model_id="m", stream=True, body={"messages": []})
 WHOLE = WireRequest(api="converse", model_id="m", stream=False, body={"messages": []})
@@ -99,12 +102,13 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
         (b"SSH-2.0-OpenSSH_9.9\r\n", "protocol"),
         (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "protocol"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * (MAX_HEAD + 1), "protocol"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_HEAD // 20), "protocol"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "protocol"),
         (CHUNKED + b"zz\r\n", "stream_truncated"),
         (CHUNKED + b"5\r\nab", "stream_truncated"),
         (HEAD + b"Content-Length: 99\r\n\r\n" + FRAMES[0], "stream_truncated"),
     ],
-    ids=["no HTTP", "upgrade", "endless head", "no length", "no chunk", "cut chunk", "cut body"],
+    ids=["no HTTP", "upgrade", "endless head", "always 100", "no length", "no chunk", "cut chunk", "cut body"],
 )
 async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
@@ -198,9 +202,12 @@ async def test_a_turn_that_comes_to_one_who_has_just_given_up_goes_to_the_next()
     waiting = [asyncio.create_task(pool._wait()) for _ in range(2)]
     await asyncio.sleep(0)
     pool._let_go()
+    assert pool._taken == 1  # the place is taken already: who comes now goes behind the two
     waiting[0].cancel()
     await waiting[1]
-    assert waiting[0].cancelled()
+    assert (waiting[0].cancelled(), pool._taken) == (True, 1)
+    pool._let_go()
+    assert pool._taken == 0
 
 
 def _large(size):
@@ -318,6 +325,93 @@ async def test_a_certificate_that_cannot_be_verified_stops_the_exchange(encrypte
     assert "certificate verify failed" in reply.error_message
 
 
+@asynccontextmanager
+async def _proxying():
+    """The port of a proxy, and the heads of what it was asked."""
+    heads = []
+
+    async def carry(reader, writer):
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    async def tunnel(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        port = int(heads[-1].split()[1].rpartition(b":")[2])
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+        finally:
+            far_writer.transport.abort()
+
+    async with _serving(tunnel) as port:
+        yield port, heads
+
+
+@pytest.fixture
+def their_keys(monkeypatch):
+    """What an address that is not made up is asked with."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("their_keys")
+async def test_a_proxy_of_the_environment_is_gone_through_and_sees_no_request(encrypted, monkeypatch):
+    url, bundle = encrypted
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    async with _proxying() as (port, heads):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40cret@127.0.0.1:{port}")
+        async with WireClient(Connection(url=url, region="us-east-1")) as client:
+            replies = [await _sent(client, request) for request in (REQUEST, _large(4 * SLICE), REQUEST)]
+    assert [(reply.ok, reply.error_message) for reply in replies] == [(True, None)] * 3
+    [head] = heads
+    authority = url.removeprefix("https://").encode()
+    assert head == (
+        b"CONNECT %b HTTP/1.1\r\nHost: %b\r\nProxy-Authorization: Basic bWU6c0BjcmV0\r\n\r\n" % (authority, authority)
+    )
+
+
+@pytest.mark.usefixtures("their_keys")
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(b"HTTP/1.1 407 Who are you\r\n\r\n", "refused a tunnel to .*: 407 Who are you"), (b"", "hung up")],
+)
+async def test_a_proxy_that_refuses_is_a_connection_error_that_names_it(encrypted, monkeypatch, answer, said):
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        if answer:
+            await reader.read()
+
+    async with _serving(refuse) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        tape = Tape()
+        async with WireClient(Connection(url=encrypted[0], region="us-east-1")) as client:
+            reply = await _sent(client, tape=tape)
+    assert (reply.error_kind, tape.sent_ns) == ("connection", None)
+    assert re.search(said, reply.error_message)
+
+
+@pytest.mark.usefixtures("their_keys")
+async def test_no_proxy_stands_between_where_the_environment_says_so(encrypted, monkeypatch):
+    url, bundle = encrypted
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    async with WireClient(Connection(url=url, region="us-east-1")) as client:
+        assert (await _sent(client)).ok
+
+
+@pytest.mark.usefixtures("their_keys")
+@pytest.mark.parametrize("proxy", ["http://[bad", "http://x:99999999", "socks5://127.0.0.1:9x"])
+async def test_a_proxy_that_is_no_url_is_said_before_anything_is_sent(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(EndpointError, match="HTTPS_PROXY is no URL"):
+        await WireClient(Connection(region="us-east-1")).__aenter__()
+
+
 async def test_a_server_without_encryption_is_a_connection_error():
     async def answer(reader, writer):
         await reader.read(1)
@@ -375,6 +469,13 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
     assert tape.stamps == sorted(tape.stamps)
     assert tape.headers_ns <= tape.stamps[0]
     assert tape.done_ns >= tape.stamps[-1]
+
+
+async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection_error():
+    connection = _FedConnection()
+    connection.connection_lost(None)
+    with pytest.raises(ConnectionLost, match="before anything was sent"):
+        await connection.exchange(b"", b"", Tape())
 
 
 async def test_one_read_is_one_piece_of_the_tape_however_many_chunks_it_held():
