@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from harness.analysis.bootstrap import resamples_for
+from harness.analysis.bootstrap import is_bounded, resamples_for
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.costs import compare_cost, find_drift
 from harness.analysis.flips import find_flips, with_answers
@@ -62,7 +62,9 @@ def compare_targets(
     other = candidate or baseline
     shared = shared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
-    written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings))
+    written, by_default = (
+        (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings), tail=_has_tail(pairings))
+    )
     rules = make_rules(written)
     measured = [_measure(each, rules, _family(rules, pairings), seed=seed) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
@@ -100,6 +102,12 @@ def _compared_suite(side: Side, pairings: Sequence[Pairing]) -> Suite:
     return msgspec.structs.replace(
         side.suite, targets=tuple(target for target in side.suite.targets if target.name in names)
     )
+
+
+def _has_tail(pairings: Sequence[Pairing]) -> bool:
+    """Whether every arm has the samples for a p95."""
+    arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
+    return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
 
 
 def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) -> _Rows:

@@ -87,6 +87,7 @@ def _compare(
         effect=effect,
         n=int(kept.sum()),
         clusters=int(clusters.max()) + 1,
+        none_at_all=not worse[0].any() and not worse[1].any(),
         notes=notes,
     )
 
