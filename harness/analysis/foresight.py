@@ -47,9 +47,9 @@ class MetricForesight(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     margin: str
     sees: float | None
-    """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share, else
-    as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs. None: no
-    difference is, or it cannot be said before a run."""
+    """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share,
+    else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs.
+    None: no difference is, or it cannot be said before a run."""
     prompts: int
     """That this metric rests on."""
     prompts_for_worse: int | None

@@ -11,7 +11,7 @@ from harness.analysis.stats import samples_for_quantile
 from harness.analysis.verdict import ALPHA, POWER
 
 DISCORDANCE = 0.20
-"""Share of prompts on which two models disagree, where nothing is known yet: two that pass 90 and 87 % independently."""
+"""Share of prompts on which two models disagree, where nothing is known yet."""
 MOST_PROMPTS = 10_000_000
 
 
