@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from harness.analysis.bootstrap import is_bounded, quantile_ratios
 from harness.analysis.columns import AttemptCounts, Columns, RunData
@@ -65,7 +65,7 @@ def draw_answers(
     """
     count = 1 / alike - 1
     place = np.repeat(rng.random(math.ceil(prompts / groups_of)), groups_of)[:prompts]
-    chances = [beta.ppf(place, rate * count, (1 - rate) * count) for rate in rates]
+    chances = [betaincinv(rate * count, (1 - rate) * count, place) for rate in rates]
     return tuple(rng.binomial(repeats, chance) / repeats for chance in chances)  # type: ignore[return-value]
 
 
@@ -216,7 +216,7 @@ def _columns(
     prompt = np.repeat(np.arange(len(hardness)), repeats)
     ids = np.array([f"p{i:04d}" for i in prompt], dtype=object)
     ok = rng.random(n) >= 0.01
-    chance = beta.ppf(hardness, 0.88 - skill, 0.12 + skill)[prompt]
+    chance = betaincinv(0.88 - skill, 0.12 + skill, hardness)[prompt]
     due = np.arange(n, dtype=np.float64) * 0.5
     ttft = np.exp(0.3 * length[prompt] + 0.4 * rng.normal(size=n) + slower)
     tokens = np.round(100 * np.exp(0.4 * length[prompt] + 0.2 * rng.normal(size=n)))

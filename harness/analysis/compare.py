@@ -18,7 +18,7 @@ from harness.analysis.latencies import compare_equal_length, compare_latencies
 from harness.analysis.loader import load_run
 from harness.analysis.measured import Measured
 from harness.analysis.pairs import Pairs, pair
-from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_throttle_rate
+from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.same_prompts import Shared, shared_prompts
 from harness.analysis.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
 from harness.analysis.summary import LEVEL
@@ -140,7 +140,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
         if tag_metric(tag) not in gated
     ]
     equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
-    exploratory = [row for row in (equal_length, *by_tag) if row.effect is not None]
+    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.effect is not None]
     return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
 
 

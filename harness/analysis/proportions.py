@@ -144,7 +144,7 @@ def _square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: 
     (l1, u1), (l2, u2) = one, two
     down, up = (first - l1, u2 - second), (u1 - first, second - l2)
     reach = [math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y)) for x, y in (down, up)]
-    return first - second - reach[0], first - second + reach[1]
+    return max(-1.0, first - second - reach[0]), min(1.0, first - second + reach[1])
 
 
 def _phi(a: int, b: int, c: int, d: int) -> float:
