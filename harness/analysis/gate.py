@@ -78,8 +78,8 @@ def _parser(metric: str) -> Callable[[object], Margin]:
     if parse_latency(metric) is not None:
         return parse_latency_margin
     raise CompareError(
-        f"gate.{metric}: no such metric (known: {', '.join(RATES)}, pass_rate[TAG], cost_per_request, and p50, p90, p95 "
-        "and p99 of ttft, e2e and tpot, as ttft_p95)"
+        f"gate.{metric}: no such metric (known: {', '.join(RATES)}, pass_rate[TAG], cost_per_request, and p50, p90, "
+        "p95 and p99 of ttft, e2e and tpot, as ttft_p95)"
     )
 
 
