@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_interval_and_equal_arms_none() -> None:
 
 @pytest.mark.parametrize(
     ("q", "samples", "clusters", "bounded"),
-    [(0.95, 71, 71, False), (0.95, 72, 72, True), (0.95, 72, 36, True), (0.95, 72, 24, False), (0.99, 367, 367, False),
+    [(0.95, 71, 71, False), (0.95, 72, 72, True), (0.95, 72, 24, True), (0.95, 72, 23, False), (0.99, 367, 367, False),
      (0.99, 368, 368, True), (0.5, 20, 20, True)],
 )  # fmt: skip
 def test_too_few_samples_or_prompts_give_no_bounds(q: float, samples: int, clusters: int, bounded: bool) -> None:
