@@ -152,7 +152,7 @@ def _row(
         effect=effect,
         n=n,
         clusters=clusters,
-        n_at_least=None if bounded else needed,
+        n_at_least=None if bounded else max(needed, math.ceil(clusters_for_quantile(q) * n / clusters)),
         baseline_inflated=inflated[0] if any(failed) and math.isfinite(inflated[0]) else None,
         candidate_inflated=inflated[1] if any(failed) and math.isfinite(inflated[1]) else None,
         inflated_estimate=_difference(inflated[0], inflated[1], scale) if any(failed) else None,
