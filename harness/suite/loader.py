@@ -17,6 +17,7 @@ from harness.suite.asked import Asked, Prompts, dataset_prompts, generated_promp
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
+from harness.suite.gate_entry import flatten_gate
 from harness.suite.load_settings import make_load, make_quota, rates_mistakes
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import read_prices
@@ -71,6 +72,8 @@ def _load(
 
     prompts = _gather_prompts(path.parent, document, written)
     found += prompts.found
+    if not prompts.found:  # else a prompt that cannot be read may have the tag
+        found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
@@ -162,7 +165,7 @@ def _make_suite(
         quota=make_quota(file.quota),
         timeouts=settings.make_timeouts(file.timeouts),
         slo=settings.make_slo(file.slo),
-        gate=settings.make_gate(file.gate),
+        gate=flatten_gate(file.gate),
         budget_usd=file.budget_usd,
         prices=prices,
         notes=_notes(prompts),
