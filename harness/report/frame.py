@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -33,12 +34,27 @@ QUESTION_CHARACTERS = 150
 NAME_CHARACTERS = 60
 
 
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a figure's data comes from: the two lines of its footer."""
+
+    simulated: bool
+    lines: tuple[str, str]
+
+
 def open_figure(
     view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
 ) -> Figure:
+    """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars."""
+    about = Provenance(simulated=view.summary.simulated, lines=_footer_lines(view, intervals))
+    return open_frame(about, title=title, question=question, body_in=body_in, legend=legend)
+
+
+def open_frame(
+    about: Provenance, *, title: str, question: str, body_in: float, legend: Sequence[Artist] = ()
+) -> Figure:
     """A figure with its frame drawn, `legend` under a body of `body_in` inches that is left for axes.
 
-    `intervals` names the method behind the error bars. The title is kept as the figure's label, for its alt text.
+    The title is kept as the figure's label, for its alt text.
     """
     titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
@@ -48,10 +64,10 @@ def open_figure(
     height_in = header_in + body_in + legend_in + FOOTER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     FigureCanvasAgg(figure)
-    figure.set_label(f"SIMULATED: {title}" if view.summary.simulated else title)
+    figure.set_label(f"SIMULATED: {title}" if about.simulated else title)
     _draw_header(figure, titles, questions)
-    _draw_footer(figure, view, intervals)
-    if view.summary.simulated:
+    _draw_footer(figure, about)
+    if about.simulated:
         _draw_badge(figure)
     if legend:
         _draw_legend(figure, legend, columns)
@@ -100,12 +116,11 @@ def _draw_header(figure: Figure, titles: Sequence[str], questions: Sequence[str]
     _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 
 
-def _draw_footer(figure: Figure, view: RunView, intervals: str) -> None:
-    simulated = view.summary.simulated
+def _draw_footer(figure: Figure, about: Provenance) -> None:
     height = FOOTER_IN / figure.get_figheight()
-    band = SIMULATED_BAND if simulated else BAND
+    band = SIMULATED_BAND if about.simulated else BAND
     figure.add_artist(Rectangle((0, 0), 1, height, transform=figure.transFigure, color=band, linewidth=0, zorder=-1))
-    for i, line in enumerate(_footer_lines(view, intervals)):
+    for i, line in enumerate(about.lines):
         text = figure.text(MARGIN_IN / WIDTH_IN, height * (0.7 - 0.42 * i), line, fontsize=7.5, color=GREY, va="center")
         _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 

@@ -31,7 +31,7 @@ def draw_pictures(view: RunView) -> list[Picture]:
         return []
     with house_style():
         drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
-        return [_render(name, figure) for name, figure in drawn if figure is not None]
+        return [render_figure(name, figure) for name, figure in drawn if figure is not None]
 
 
 def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
@@ -46,7 +46,7 @@ def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
     return paths
 
 
-def _render(name: str, figure: Figure) -> Picture:
+def render_figure(name: str, figure: Figure) -> Picture:
     """The figure's files, without a date or a version in them."""
     _settle(figure)
     title = str(figure.get_label())
