@@ -62,8 +62,8 @@ def mark_interval(cell: str) -> Markup:
     return Markup('{} <span class="interval">[{}</span>').format(value, rest)
 
 
-@cache
-def _environment() -> Environment:
+def make_environment() -> Environment:
+    """Templates with autoescape on, and the filters that every page needs."""
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -83,3 +83,8 @@ def _environment() -> Environment:
         verdict=verdict_of,
     )
     return environment
+
+
+@cache
+def _environment() -> Environment:
+    return make_environment()

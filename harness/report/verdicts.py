@@ -60,8 +60,10 @@ def change_alone(d: Difference) -> str:
 
 
 def change_in_words(d: Difference, level: float) -> str:
-    """`+24.0% (95% interval +18.0 to +31.0, margin 15%)`."""
-    about = [f"{100 * level:g}% interval {_bounds(d, ' to ')}"] if d.low is not None or d.high is not None else []
+    """`+24.0% (95% interval +18.0 to +31.0%, margin 15%)`."""
+    about = (
+        [f"{100 * level:g}% interval {_bounds(d, ' to ')}{_unit(d)}"] if d.low is not None or d.high is not None else []
+    )
     about += [f"margin {margin(d)}"] if d.margin is not None else []
     return change_alone(d) + (f" ({', '.join(about)})" if about else "")
 
