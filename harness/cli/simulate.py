@@ -36,6 +36,15 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Models that behave otherwise, as JSON: {"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, '
+            '"tokens_per_s": 90, "verbosity": 2}}.',
+            show_default=False,
+        ),
+    ] = None,
     deny: Annotated[
         list[str] | None,
         typer.Option(metavar="MODEL", help="No access to this model; repeatable.", show_default=False),
@@ -87,6 +96,7 @@ def simulate(
             interrupt_rate=interrupt_rate,
             speed=speed,
             fixed=None if fixed is None else read_fixed(fixed),
+            profiles=profiles,
             secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
             key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
             denied=frozenset(find_model(name).base_id for name in deny or ()),
