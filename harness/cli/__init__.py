@@ -15,6 +15,9 @@ from harness.errors import HarnessError, RunInvalid
 COMMANDS = {
     "run": "harness.cli.run:run",
     "report": "harness.cli.report:report",
+    "compare": "harness.cli.compare:compare",
+    "gate": "harness.cli.gate:gate",
+    "baseline": "harness.cli.baseline:baseline",
     "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",
@@ -26,7 +29,8 @@ COMMANDS = {
     "simulate": "harness.cli.simulate:simulate",
 }
 
-EPILOG = """Exit codes: 0 good · 2 bad input or usage · 4 the run is invalid or incomplete · 130 interrupted.
+EPILOG = """Exit codes: 0 good · 1 gate says worse · 2 bad input or usage · 3 gate cannot tell · 4 the run is invalid or
+incomplete · 130 interrupted.
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 
@@ -44,7 +48,11 @@ def make_app() -> typer.Typer:
     app.callback()(_root)
     for name, place in COMMANDS.items():
         module, function = place.split(":")
-        app.command(name, no_args_is_help=False)(getattr(import_module(module), function))
+        command = getattr(import_module(module), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, no_args_is_help=False)(command)
     return app
 
 

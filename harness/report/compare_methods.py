@@ -15,11 +15,16 @@ def methods(report: CompareReport) -> list[tuple[str, str]]:
             "or cost. ∞: the data gives no bound on that side.",
         ),
         ("margin", "how much worse is still good enough, as the suite's gate says it."),
-        ("worse", "the interval lies above zero on the worse side, and the difference is the margin or more."),
+        (
+            "worse",
+            "the interval lies on the worse side of zero, the p-value is significant after Holm's correction, and the "
+            "difference is the margin or more.",
+        ),
         ("better", "the same on the other side."),
         (
             "equivalent",
-            "the whole interval lies within the margin. That p ≥ 0.05 would not do: it may only mean few data.",
+            "the interval ends below the margin: not worse by as much. A high p-value would not do, for it may only "
+            "mean few data.",
         ),
         ("inconclusive", "none of these. It is no pass: the remarks say how many prompts or answers would settle it."),
         (

@@ -153,3 +153,83 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Fini
     assert (0, "") == (done.returncode, done.stderr)
     (run,) = (folder / "results").iterdir()
     return Finished(run, done.stdout, done.stderr, {each["request_id"]: each for each in bedrock.truth()})
+
+
+UPGRADE = """\
+suite: upgrade
+targets:
+  - {model: claude-sonnet-4-5, routing: us, api: converse, client: aioboto3, label: old}
+  - {model: claude-sonnet-4-5, routing: us, api: invoke, client: aioboto3, label: same}
+  - {model: claude-sonnet-4-6, routing: us, api: converse, client: aioboto3, label: dull}
+  - {model: claude-sonnet-4-5, routing: global, api: converse, client: aioboto3, label: slow}
+  - {model: claude-opus-4-5, routing: us, api: converse, client: aioboto3, label: wordy}
+baseline: old
+load: {concurrency: 30, warmup: 3}
+gate: {pass_rate: 10pp, error_rate: 8pp, ttft_p50: 50%, cost_per_request: 20%}
+prices:
+  - {model: claude-opus-4-5, input: 3.3, output: 16.5}
+prompts:
+"""
+BASE = {"skill": 0.9, "ttft_s": 0.8, "tokens_per_s": 100}
+PROFILES = {
+    "claude-sonnet-4-5": BASE,
+    "claude-sonnet-4-6": {**BASE, "skill": 0.5},
+    "global.anthropic.claude-sonnet-4-5-20250929-v1:0": {**BASE, "ttft_s": 2.4},
+    "claude-opus-4-5": {**BASE, "verbosity": 4},
+}
+
+
+def upgrade_suite(prompts: int, old: str = "", new: str = "") -> str:
+    """The suite of an upgrade: of five targets one is the baseline, one its equal, and three are worse in one thing."""
+    asked = [
+        f'  - {{id: sum-{i}, prompt: "What is {i} + {i + 7}?", expect: {2 * i + 7}, checks: [{{type: numeric}}], '
+        f"tags: [{'even' if i % 2 == 0 else 'odd'}]}}\n"
+        for i in range(prompts)
+    ]
+    return UPGRADE.replace(old, new) + "".join(asked)
+
+
+@pytest.fixture(name="upgrade_suite")
+def _upgrade_suite() -> Callable[..., str]:
+    """`upgrade_suite(8)`: that suite with eight prompts; further arguments replace a part of it."""
+    return upgrade_suite
+
+
+class Upgrade(NamedTuple):
+    """A finished run of that suite, and the simulator that answered it."""
+
+    folder: Path
+    run: Path
+    url: str
+
+
+@pytest.fixture(scope="session")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
+    """Sixty prompts of five targets, on models that differ as PROFILES says."""
+    folder = tmp_path_factory.mktemp("upgrade")
+    (folder / "upgrade.yaml").write_text(upgrade_suite(60))
+    (folder / "profiles.json").write_text(json.dumps(PROFILES))
+    with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json", "--speed", "3") as running:
+        done = run_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        (run,) = (folder / "results").iterdir()
+        yield Upgrade(folder, run, running.url)
+
+
+class Compared(NamedTuple):
+    """`harness compare` on that run, once as text and once as JSON."""
+
+    folder: Path
+    run: Path
+    stdout: str
+    json: str
+
+
+@pytest.fixture(scope="session")
+def compared(upgrade: Upgrade) -> Compared:
+    """Its targets against the suite's baseline."""
+    told = run_harness(upgrade.folder, "compare", upgrade.run)
+    assert (0, "") == (told.returncode, told.stderr)
+    report = run_harness(upgrade.folder, "compare", upgrade.run, "--json", "--out", upgrade.folder / "elsewhere")
+    assert (0, "") == (report.returncode, report.stderr)
+    return Compared(upgrade.folder, upgrade.run, told.stdout, report.stdout)

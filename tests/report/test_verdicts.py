@@ -70,7 +70,7 @@ def test_a_worse_candidate_is_told_in_one_sentence(make_comparison) -> None:
     [
         (
             "equivalent",
-            "is equivalent to claude-sonnet-4-5/global/converse: within the margin on pass rate, error rate,",
+            "is equivalent to claude-sonnet-4-5/global/converse: worse by less than the margin, if at all, on pass",
         ),
         ("better", "is better than claude-sonnet-4-5/global/converse on cost per request: −25.0%"),
         ("inconclusive", "this cannot tell whether claude-haiku-4-5/global/converse is as good as"),
