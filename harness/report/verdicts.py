@@ -131,7 +131,8 @@ def headline(c: Comparison, level: float) -> str:
         case "better":
             return f"{candidate} is better than {baseline} on {_told(rows['better'], level)}, and worse on nothing"
         case "equivalent":
-            return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {_listed(gated(c))}"
+            metrics = _listed(gated(c))
+            return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
         case "inconclusive":
             why = _told(rows["inconclusive"], level) if rows["inconclusive"] else "nothing could be compared"
             return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"

@@ -162,6 +162,29 @@ def test_junit_has_a_suite_a_candidate_and_a_case_a_metric_that_decides(make_rep
     assert "TTFT p95: +24.0% (95% interval +18.0 to +31.0%, margin 15%)" == failure.get("message")
 
 
+def test_junit_keeps_to_the_elements_and_attributes_that_readers_know(make_report) -> None:
+    """Those of Jenkins' junit-10.xsd: tag → attributes that must be there, that may be there, and children."""
+    known = {
+        "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+        "testsuite": (
+            {"name", "tests", "failures", "errors"},
+            {"time", "skipped", "timestamp", "hostname", "id", "package", "file"},
+            {"properties", "testcase", "system-out", "system-err"},
+        ),
+        "properties": (set(), set(), {"property"}),
+        "property": ({"name", "value"}, set(), set()),
+        "testcase": ({"name"}, {"time", "classname", "group"}, {"skipped", "error", "failure", "system-out"}),
+        "failure": (set(), {"type", "message"}, set()),
+        "error": (set(), {"type", "message"}, set()),
+        "system-out": (set(), set(), set()),
+    }
+    for report in (make_report(findings=(INVALID,), valid=False), make_report(comparisons=(), valid=False)):
+        for element in ElementTree.fromstring(render_junit(report, "x")).iter():
+            needed, allowed, children = known[element.tag]
+            assert needed <= set(element.attrib) <= needed | allowed
+            assert {child.tag for child in element} <= children
+
+
 def test_junit_holds_nothing_that_xml_cannot(make_report) -> None:
     text = render_junit(hostile(make_report()), HOSTILE)
     root = ElementTree.fromstring(text)
