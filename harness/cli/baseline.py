@@ -30,7 +30,7 @@ def keep(
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: is {manifest.state}; a baseline must be a complete run")
     keep_baseline(folder, name=name)
-    typer.echo(f"{manifest.suite}: the baseline ({name}) is {manifest.run_id}, kept in {folder.path.parent / FILE}")
+    typer.echo(f"{manifest.suite}: the baseline ({name}) is {folder.path.resolve().name}, kept in {folder.path.parent / FILE}")
 
 
 @baseline.command("show")

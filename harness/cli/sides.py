@@ -91,11 +91,11 @@ def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> t
     `baseline` is a target of the run, another run, or the name of a kept one. Without it: the kept baseline of the
     suite, else the suite's baseline target.
     """
-    results, suite = run.path.parent, run.read_manifest().suite
+    results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
         return _named(run, baseline, candidates)
     kept = kept_baseline(results, suite)
-    if kept is not None and kept != run.read_manifest().run_id:
+    if kept is not None and kept != run.path.resolve().name:
         other = _open_kept(results, kept, DEFAULT_NAME)
         return between(other, run, None, candidates), f"run {kept}, kept by `harness baseline set`"
     pairs = within(run, None, candidates)
@@ -103,7 +103,7 @@ def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> t
 
 
 def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[list[Pair], str]:
-    results, suite = run.path.parent, run.read_manifest().suite
+    results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline in _targets(run):
         return within(run, baseline, candidates), f"target {baseline} in the same run"
     names = read_baselines(results).get(suite, {})

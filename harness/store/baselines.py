@@ -1,4 +1,4 @@
-"""Which run is a suite's baseline: `baselines.json` beside the runs, suite → name → run id."""
+"""Which run is a suite's baseline: `baselines.json` beside the runs, suite → name → the run's folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_NAME = "default"
 FILE = "baselines.json"
 
 Baselines = dict[str, dict[str, str]]
-"""Suite → name → run id."""
+"""Suite → name → the run's folder."""
 
 
 def read_baselines(results: Path) -> Baselines:
@@ -31,13 +31,13 @@ def read_baselines(results: Path) -> Baselines:
 
 def keep_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
     """Make a run the baseline of its suite, in place of the one of that name. StoreError: cannot be written."""
-    results, manifest = run.path.parent, run.read_manifest()
-    kept = read_baselines(results)
-    kept.setdefault(manifest.suite, {})[name] = manifest.run_id
+    folder = run.path.resolve()
+    kept = read_baselines(folder.parent)
+    kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
     text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
-    write_whole(results / FILE, text + b"\n")
+    write_whole(folder.parent / FILE, text + b"\n")
 
 
 def kept_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
-    """The run id that is kept for a suite under that name."""
+    """The folder's name of the run that is kept for a suite under that name."""
     return read_baselines(results).get(suite, {}).get(name)
