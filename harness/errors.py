@@ -35,3 +35,7 @@ class RunInvalid(HarnessError):
     """A run that may not be believed: incomplete, or the client was the bottleneck."""
 
     exit_code = 4
+
+
+class CompareError(HarnessError):
+    """Runs or targets that cannot be compared: other prompts, no baseline, a judge among the candidates."""

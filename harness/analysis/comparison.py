@@ -43,7 +43,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
-    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`."""
+    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`,
+    `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None
     """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said."""
@@ -51,6 +52,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know of this row: why there is no bound, that repeats are in it."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
+    baseline_inflated: float | None = None
+    candidate_inflated: float | None = None
+    """Of a latency where requests failed: the quantile with failures counted as ∞. None: ∞, or nothing failed;
+    `note` tells both."""
 
 
 class Flip(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +85,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     output_token_ratio: float | None = None
     baseline_cost_per_correct_usd: float | None = None
     candidate_cost_per_correct_usd: float | None = None
+    baseline_total_usd: float | None = None
+    candidate_total_usd: float | None = None
+    """Of all requests of the prompts that both were asked. None: a cost is unknown."""
     told: str = ""
     """One sentence that names what moved: `cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
 
@@ -113,6 +121,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     only_baseline: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
+    """The first of them: at most 50, answers cut to 2,000 characters. `lost` and `gained` count all."""
+    lost: int = 0
+    gained: int = 0
+    """Prompts that went from pass to fail, and from fail to pass."""
     drift: Drift = Drift()
     findings: tuple[Finding, ...] = ()
 

@@ -25,7 +25,7 @@ def digest_suite(suite: Suite) -> str:
     content = {
         "name": suite.name,
         "targets": [_set(msgspec.to_builtins(target)) for target in suite.targets],
-        "prompts": [_prompt(prompt) for prompt in suite.prompts],
+        "prompts": [prompt_content(prompt) for prompt in suite.prompts],
         "baseline": suite.baseline,
         "load": _set(msgspec.to_builtins(suite.load)),
         "retries": _set(msgspec.to_builtins(suite.retries)) | {"on": sorted(suite.retries.on)},
@@ -39,7 +39,8 @@ def digest_suite(suite: Suite) -> str:
     return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
 
 
-def _prompt(prompt: Prompt) -> dict[str, Any]:
+def prompt_content(prompt: Prompt) -> dict[str, Any]:
+    """What a prompt is, as its digest sees it: what is not set is left out, files are by their bytes."""
     return _set(
         {
             "id": prompt.id,

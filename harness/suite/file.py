@@ -14,8 +14,6 @@ from harness.suite.fields import (
     Entry,
     Name,
     NotNegative,
-    Percent,
-    Points,
     Positive,
     Rate,
     Region,
@@ -25,6 +23,7 @@ from harness.suite.fields import (
     Texts,
     Whole,
 )
+from harness.suite.gate_entry import GateEntry
 from harness.suite.options import OptionsEntry
 from harness.suite.units import END
 
@@ -223,22 +222,6 @@ class SloEntry(Entry, frozen=True, kw_only=True):
 
     ttft: Annotated[Duration | None, Meta(description="Time to the first token.")] = None
     e2e: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
-
-
-class GateEntry(Entry, frozen=True, kw_only=True):
-    """Margins: how much worse than the baseline is still good enough."""
-
-    pass_rate: Points | None = None
-    error_rate: Points | None = None
-    ttft_p50: Percent | None = None
-    ttft_p90: Percent | None = None
-    ttft_p95: Percent | None = None
-    ttft_p99: Percent | None = None
-    e2e_p50: Percent | None = None
-    e2e_p90: Percent | None = None
-    e2e_p95: Percent | None = None
-    e2e_p99: Percent | None = None
-    cost_per_request: Percent | None = None
 
 
 class RatesEntry(Entry, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import yaml
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
 from harness.suite.filler import SEPARATOR, make_filler
+from harness.suite.gate_entry import unflatten_gate
 from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
 from harness.suite.schema import Attachment, Prompt, Suite
@@ -32,7 +33,7 @@ def freeze_suite(suite: Suite) -> str:
         "quota": _set(msgspec.to_builtins(suite.quota)),
         "timeouts": _durations(suite.timeouts),
         "slo": _durations(suite.slo),
-        "gate": suite.gate,
+        "gate": unflatten_gate(suite.gate),
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],

@@ -17,6 +17,7 @@ from harness.suite.asked import Asked, Prompts, dataset_prompts, inline_prompts,
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
+from harness.suite.gate_entry import flatten_gate
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
@@ -67,6 +68,8 @@ def _load(
     if not asked and not wrong_prompts and _has_no_prompts(written):
         wrong_prompts = locate(document, [Mistake((), "a suite without prompts; give `prompts` or a `dataset`")])
     found += wrong_prompts
+    if not wrong_prompts:  # else a prompt that cannot be read may have the tag
+        found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in asked]))
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
@@ -136,7 +139,7 @@ def _make_suite(
         quota=settings.make_quota(file.quota),
         timeouts=settings.make_timeouts(file.timeouts),
         slo=settings.make_slo(file.slo),
-        gate=settings.make_gate(file.gate),
+        gate=flatten_gate(file.gate),
         budget_usd=file.budget_usd,
         prices=prices,
         notes=_notes(prompts),

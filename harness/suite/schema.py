@@ -138,7 +138,9 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     slo: Slo = Slo()
     gate: dict[str, str] = {}
-    """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
+    """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`); the grammar is checked on loading.
+
+    The pass rate of a tag is `pass_rate[tag]`."""
     budget_usd: float | None = None
     prices: tuple[PriceOverride, ...] = ()
     notes: tuple[str, ...] = ()

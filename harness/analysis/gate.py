@@ -1,0 +1,70 @@
+"""The gate: which metrics decide, with which margins; and the exit code that a report's verdict stands for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from harness.analysis.comparison import CompareReport, Scale
+from harness.errors import CompareError
+from harness.suite.schema import Suite
+from harness.suite.units import Margin, UnitError, parse_margin
+
+DEFAULT_GATE = {"pass_rate": "3pp", "error_rate": "1pp", "ttft_p95": "15%", "e2e_p95": "15%", "cost_per_request": "10%"}
+"""Where a suite has no gate. A report that rests on it says so."""
+
+EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
+INVALID = 4
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric that decides, and how much worse is still good enough."""
+
+    metric: str
+    scale: Scale
+    margin: float
+    """On `scale`: 0.03 for `3pp`, ln 1.15 for `15%`, seconds or dollars."""
+    written: str
+
+
+def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Metric → margin as written, as rules. CompareError: a margin that cannot be read, such as one without unit."""
+    return tuple(_rule(metric, written) for metric, written in gate.items())
+
+
+def gate_of(suite: Suite) -> tuple[dict[str, str], bool]:
+    """The suite's gate, or the default one; True: it is the default.
+
+    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check.
+    """
+    if suite.gate:
+        return dict(suite.gate), False
+    gone = set()
+    if not all(target.stream for target in suite.targets):
+        gone.add("ttft_p95")
+    if not any(prompt.checks for prompt in suite.prompts):
+        gone.add("pass_rate")
+    return {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}, True
+
+
+def exit_code(report: CompareReport) -> int:
+    """0 better or equivalent, 1 worse, 3 inconclusive, 4 a run that may not be believed."""
+    return EXIT_CODES[report.verdict] if report.valid else INVALID
+
+
+def _rule(metric: str, written: str) -> Rule:
+    try:
+        margin = parse_margin(written)
+    except UnitError as error:
+        raise CompareError(f"gate.{metric}: {error}") from error
+    scale, value = on_scale(margin)
+    return Rule(metric=metric, scale=scale, margin=value, written=written)
+
+
+def on_scale(margin: Margin) -> tuple[Scale, float]:
+    """A margin on the scale on which its metric is compared: points, ln(1 + percent), or the metric's own unit."""
+    if margin.unit == "pp":
+        return "points", margin.value
+    return ("log_ratio", math.log1p(margin.value)) if margin.unit == "%" else ("absolute", margin.value)
