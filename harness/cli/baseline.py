@@ -30,7 +30,9 @@ def keep(
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: is {manifest.state}; a baseline must be a complete run")
     keep_baseline(folder, name=name)
-    typer.echo(f"{manifest.suite}: the baseline ({name}) is {folder.path.resolve().name}, kept in {folder.path.parent / FILE}")
+    typer.echo(
+        f"{manifest.suite}: the baseline ({name}) is {folder.path.resolve().name}, kept in {folder.path.parent / FILE}"
+    )
 
 
 @baseline.command("show")
@@ -57,4 +59,4 @@ def show(
     for suite, names in kept.items():
         for name, run_id in names.items():
             gone = "" if (results / run_id / "manifest.json").exists() else "  (is not there)"
-            typer.echo(printable(f"{suite}  {name}  {run_id}{gone}"))
+            typer.echo("  ".join(map(printable, (suite, name, run_id))) + gone)

@@ -46,13 +46,13 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, unequal suites · 4 a run is invalid.
     """
-    from harness.cli.comparing import compare_pairs, print_and_write
-    from harness.cli.sides import between, find_run, within
+    from harness.cli.comparing import compare_sides, print_and_write
+    from harness.cli.sides import find_run, make_sides
     from harness.errors import RunInvalid
 
-    named = candidate or []
     first = find_run(run)
-    pairs = within(first, baseline, named) if later is None else between(first, find_run(later), baseline, named)
-    report = compare_pairs(pairs)
-    print_and_write(report, out or pairs[0].candidate.run.path, as_json=json_output)
+    second = None if later is None else find_run(later)
+    sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
+    report = compare_sides(sides)
+    print_and_write(report, out or sides.run.path, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)

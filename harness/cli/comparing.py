@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from harness.analysis.compare import compare_targets, load_side
 from harness.analysis.comparison import CompareReport
-from harness.cli.sides import Pair
+from harness.cli.sides import Sides
+
+
+def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:
+    """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
+    side = load_side(sides.run)
+    earlier = None if sides.earlier is None else load_side(sides.earlier)
+    return compare_targets(
+        earlier or side,
+        side if earlier else None,
+        baseline_target=sides.baseline,
+        candidate_targets=sides.candidates,
+        gate=gate,
+    )
 
 
 def print_and_write(report: CompareReport, folder: Path, *, as_json: bool) -> None:

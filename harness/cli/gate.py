@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from harness.analysis.comparison import CompareReport
-
-WORSE = 1
-INCONCLUSIVE = 3
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
@@ -66,20 +61,21 @@ def gate(
     """
     import os
 
-    from harness.cli.comparing import compare_pairs, print_and_write
+    from harness.analysis.gate import exit_code
+    from harness.cli.comparing import compare_sides, print_and_write
     from harness.cli.sides import choose, find_run
     from harness.report.compare_markdown import render_comment
     from harness.report.junit import render_junit
     from harness.report.wording import printable
 
     folder = find_run(run)
-    pairs, against = choose(folder, baseline, candidate or [])
+    sides, against = choose(folder, baseline, candidate or [])
     typer.echo(printable(f"baseline: {against}"), err=True)
-    report = compare_pairs(pairs)
+    report = compare_sides(sides)
     if confirm and report.valid and report.verdict == "worse":
         from harness.cli.confirm import Rerun, confirm_by_rerun
 
-        report = confirm_by_rerun(report, pairs, Rerun(suite_file=suite, budget_usd=budget, quiet=quiet))
+        report = confirm_by_rerun(report, sides, Rerun(suite_file=suite, budget_usd=budget, quiet=quiet))
     comment = render_comment(report, against)
     _write([folder.path / "junit.xml", junit], render_junit(report, against))
     _write([folder.path / "gate.md", markdown], comment.encode())
@@ -88,15 +84,6 @@ def gate(
             file.write(comment)
     print_and_write(report, folder.path, as_json=json_output)
     raise typer.Exit(exit_code(report))
-
-
-def exit_code(report: CompareReport) -> int:
-    """0 good, 1 worse, 3 inconclusive, 4 invalid."""
-    from harness.errors import RunInvalid
-
-    if not report.valid:
-        return RunInvalid.exit_code
-    return {"worse": WORSE, "inconclusive": INCONCLUSIVE}.get(report.verdict, 0)
 
 
 def _write(paths: list[Path | None], content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is compared with what: run folders by path or id, targets by name, and the baseline that was meant."""
+"""What is compared with what: runs by folder or id, and the baseline that was meant."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import HarnessError, StoreError
+from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
 from harness.store.run_folder import RunFolder, latest_run, list_runs, open_run
-from harness.suite.loader import load_frozen
 
 RESULTS = Path("results")
 
 
-class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One target in one run."""
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """A run against an earlier one, or targets inside one run. None, or no candidates: see `compare_targets`."""
 
     run: RunFolder
-    target: str
-
-
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate and what it is compared with."""
-
-    baseline: Side
-    candidate: Side
+    """The candidates' run."""
+    earlier: RunFolder | None = None
+    """The baseline's, where it is another."""
+    baseline: str | None = None
+    candidates: tuple[str, ...] = ()
 
 
 def find_run(written: str | None) -> RunFolder:
@@ -47,83 +43,58 @@ def find_run(written: str | None) -> RunFolder:
     raise StoreError(f"{written}: no such run; {_nearest(written, list(runs), f'{RESULTS} holds')}")
 
 
-def within(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> list[Pair]:
-    """Every target of a run against its baseline; the suite's where none is named."""
-    targets = _targets(run)
-    if baseline is None:
-        baseline = load_frozen(run.suite_path).baseline
-        if baseline is None:
-            raise HarnessError(_no_baseline(run, targets))
-    _check(run, [baseline], "--baseline")
-    _check(run, candidates, "--candidate")
-    others = [name for name in candidates or targets if name != baseline]
-    if not others:
-        raise HarnessError(
-            f"{run.path}: there is no target besides the baseline {baseline}; compare with another run: "
-            f"harness compare BASELINE_RUN {run.path}"
-        )
-    side = Side(run=run, target=baseline)
-    return [Pair(baseline=side, candidate=Side(run=run, target=name)) for name in others]
-
-
-def between(before: RunFolder, after: RunFolder, baseline: str | None, candidates: Sequence[str]) -> list[Pair]:
-    """Each target that two runs share against itself; with `baseline`, the later run's against that one of `before`."""
-    if before.read_manifest().run_id == after.read_manifest().run_id:
-        raise HarnessError(f"{after.path}: is both sides; name two runs, or one run and --baseline TARGET")
-    _check(after, candidates, "--candidate")
+def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | None, candidates: Sequence[str]) -> Sides:
+    """The sides, their targets' names checked. CompareError: a run against itself, a name that the run has not."""
+    if earlier is not None and earlier.path.resolve() == run.path.resolve():
+        raise CompareError(f"{run.path}: is both sides; name two runs, or one run and --baseline TARGET")
     if baseline is not None:
-        _check(before, [baseline], "--baseline")
-        side = Side(run=before, target=baseline)
-        names = candidates or _targets(after)
-        return [Pair(baseline=side, candidate=Side(run=after, target=name)) for name in names]
-    shared = [name for name in _targets(after) if name in _targets(before) and name in (candidates or [name])]
-    if not shared:
-        raise HarnessError(
-            f"{before.path} and {after.path} share no target{' among the candidates' if candidates else ''}; "
-            f"the first has {', '.join(_targets(before))}; name one with --baseline TARGET"
-        )
-    return [Pair(baseline=Side(run=before, target=name), candidate=Side(run=after, target=name)) for name in shared]
+        _check(earlier or run, [baseline], "--baseline")
+    _check(run, candidates, "--candidate")
+    return Sides(run=run, earlier=earlier, baseline=baseline, candidates=tuple(candidates))
 
 
-def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[list[Pair], str]:
+def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[Sides, str]:
     """What a gate compares a run with, and in words which baseline that is.
 
-    `baseline` is a target of the run, another run, or the name of a kept one. Without it: the kept baseline of the
-    suite, else the suite's baseline target.
+    `baseline` is a target of the run, the name of a kept baseline, or another run. Without it: the kept baseline of
+    the suite, else the suite's baseline target.
     """
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
         return _named(run, baseline, candidates)
     kept = kept_baseline(results, suite)
     if kept is not None and kept != run.path.resolve().name:
-        other = _open_kept(results, kept, DEFAULT_NAME)
-        return between(other, run, None, candidates), f"run {kept}, kept by `harness baseline set`"
-    pairs = within(run, None, candidates)
-    return pairs, f"target {pairs[0].baseline.target} in the same run, the suite's `baseline`"
+        earlier = _open_kept(results, kept, DEFAULT_NAME)
+        sides = make_sides(run, earlier, baseline=None, candidates=candidates)
+        return sides, f"run {kept}, kept by `harness baseline set`"
+    sides = make_sides(run, None, baseline=None, candidates=candidates)
+    return sides, "the suite's `baseline` target in the same run"
 
 
-def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[list[Pair], str]:
+def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Sides, str]:
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline in _targets(run):
-        return within(run, baseline, candidates), f"target {baseline} in the same run"
+        sides = make_sides(run, None, baseline=baseline, candidates=candidates)
+        return sides, f"target {baseline} in the same run"
     names = read_baselines(results).get(suite, {})
     if baseline in names:
-        other = _open_kept(results, names[baseline], baseline)
-        return between(other, run, None, candidates), f"run {names[baseline]}, kept as {baseline!r}"
+        earlier = _open_kept(results, names[baseline], baseline)
+        sides = make_sides(run, earlier, baseline=None, candidates=candidates)
+        return sides, f"run {names[baseline]}, kept as {baseline!r}"
     try:
-        other = find_run(baseline)
+        earlier = find_run(baseline)
     except StoreError as error:
         if Path(baseline).is_dir():
             raise
         near = _nearest(baseline, _targets(run), "it has")
-        raise HarnessError(
-            f"--baseline {baseline}: is no target of {run.path} ({near}), and no run: {error}"
-        ) from error
-    return between(other, run, None, candidates), f"run {other.read_manifest().run_id}"
+        told = f"--baseline {baseline}: is no target of {run.path} ({near}), and no run: {error}"
+        raise CompareError(told) from error
+    sides = make_sides(run, earlier, baseline=None, candidates=candidates)
+    return sides, f"run {earlier.read_manifest().run_id}"
 
 
-def _open_kept(results: Path, run_id: str, name: str) -> RunFolder:
-    path = results / run_id
+def _open_kept(results: Path, folder: str, name: str) -> RunFolder:
+    path = results / folder
     if not path.is_dir():
         raise StoreError(
             f"{path}: is the kept baseline ({name}) and is not there; restore it, or `harness baseline set RUN`"
@@ -139,14 +110,7 @@ def _check(run: RunFolder, names: Sequence[str], option: str) -> None:
     known = _targets(run)
     for name in names:
         if name not in known:
-            raise HarnessError(f"{option} {name}: {run.path} has no such target; {_nearest(name, known, 'it has')}")
-
-
-def _no_baseline(run: RunFolder, targets: Sequence[str]) -> str:
-    return (
-        f"{run.path}: the suite names no baseline; give --baseline TARGET ({', '.join(targets)}), put `baseline:` into "
-        "the suite, or keep a run with `harness baseline set RUN`"
-    )
+            raise CompareError(f"{option} {name}: {run.path} has no such target; {_nearest(name, known, 'it has')}")
 
 
 def _nearest(name: str, known: Sequence[str], otherwise: str) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from harness.analysis.comparison import CompareReport, Comparison
 from harness.analysis.counted import counted
 from harness.report import compare_rows
-from harness.report.answers import MOST_CHARACTERS, cut
+from harness.report.answers import cut
 from harness.report.compare_methods import methods
 from harness.report.html import content_policy, data_uri, make_environment
 from harness.report.render import Picture
@@ -20,6 +20,7 @@ from harness.report.verdicts import (
     candidate_of,
     correct_cost_told,
     exploratory,
+    flips_left_out,
     flips_told,
     gated,
     headline,
@@ -30,7 +31,8 @@ from harness.report.verdicts import (
 from harness.report.wording import MISSING, SIMULATED, percent, printable
 
 SHEETS = ("report.css", "compare.css")
-MOST_FLIPS = 200
+MOST_CHARACTERS = 2000
+"""Of an answer."""
 MOST_IDS = 50
 
 
@@ -49,12 +51,12 @@ def render_html(report: CompareReport, pictures: Sequence[Picture]) -> str:
             simulated=SIMULATED,
             methods=methods(report),
             columns=compare_rows.COLUMNS,
-            most_flips=MOST_FLIPS,
             headline=lambda c: headline(c, report.level),
             candidate=candidate_of,
             gated=gated,
             exploratory=exploratory,
             flips_told=flips_told,
+            flips_left_out=flips_left_out,
             remarks=_remarks,
             counted=counted,
         )

@@ -13,6 +13,7 @@ from harness.report.verdicts import (
     candidate_of,
     correct_cost_told,
     exploratory,
+    flips_left_out,
     flips_told,
     gated,
     headline,
@@ -24,7 +25,6 @@ from harness.report.wording import SIMULATED, percent, sentence
 
 BRIEF = ("difference", "margin", "verdict")
 """Columns of the comment."""
-MOST_FLIPS = 50
 MOST_IDS = 20
 MOST_FLIPS_TOLD = 5
 HEADINGS = ("metric", *(column.heading for column in COLUMNS))
@@ -107,11 +107,10 @@ def _flips(c: Comparison) -> str:
             percent(flip.candidate_passed),
             flip.reason,
         )
-        for flip in c.flips[:MOST_FLIPS]
+        for flip in c.flips
     ]
     table = pipe_table(("prompt", "direction", "baseline passed", "candidate passed", "reason"), rows)
-    more = f"\n\n{len(c.flips) - MOST_FLIPS:,} more are in compare.json." if len(c.flips) > MOST_FLIPS else ""
-    return f"{told}\n\n{table}{more}"
+    return "\n\n".join(part for part in (told, table, flips_left_out(c)) if part)
 
 
 def _flips_line(c: Comparison) -> str:

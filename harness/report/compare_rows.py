@@ -37,11 +37,22 @@ def remarks(c: Comparison, rows: Sequence[Difference]) -> list[str]:
     told = []
     for d in rows:
         settled = settled_by(d, c.prompts)
-        parts = [f"would be settled by {settled}"] if settled else []
+        parts = [not_significant] if (not_significant := _held_back(d)) else []
+        parts += [f"would be settled by {settled}"] if settled else []
         parts += [printable(d.note)] if d.note else []
         if parts:
             told.append(f"{metric_name(d.metric)}: {'; '.join(parts)}")
     return told
+
+
+def _held_back(d: Difference) -> str:
+    """Why a difference whose interval leaves out zero is no verdict; empty where it is one, or the interval does not."""
+    clear = (d.low is not None and d.low > 0) or (d.high is not None and d.high < 0)
+    if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None:
+        return ""
+    if d.margin is not None and d.estimate is not None and abs(d.estimate) < d.margin:
+        return ""
+    return f"clear on its own, but not among so many tests (p {d.p_value:.2g}, {d.p_adjusted:.2g} by Holm)"
 
 
 def one_sided(c: Comparison, most: int) -> list[str]:

@@ -155,12 +155,15 @@ def short_headline(c: Comparison) -> str:
 
 def flips_told(c: Comparison) -> str:
     """`7 prompts went from pass to fail, 2 from fail to pass`."""
-    fell = sum(flip.direction == "pass_to_fail" for flip in c.flips)
-    if not c.flips:
+    if not c.lost and not c.gained:
         return f"no prompt flipped of {c.prompts:,}"
-    return (
-        f"{counted(fell, 'prompt')} of {c.prompts:,} went from pass to fail, {len(c.flips) - fell:,} from fail to pass"
-    )
+    return f"{counted(c.lost, 'prompt')} of {c.prompts:,} went from pass to fail, {c.gained:,} from fail to pass"
+
+
+def flips_left_out(c: Comparison) -> str:
+    """Empty where every flip is shown."""
+    more = c.lost + c.gained - len(c.flips)
+    return f"{more:,} more are not shown; `harness query` finds them" if more > 0 else ""
 
 
 def correct_cost_told(c: Comparison) -> str:

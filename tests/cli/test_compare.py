@@ -72,18 +72,20 @@ def test_the_terminal_and_every_file_say_it(compared: Any) -> None:
     assert decode((compared.run / "compare.json").read_text()) == decode(compared.json)
 
 
-def test_two_runs_of_one_suite_are_compared_target_by_target(harness: Any, bedrock: Any, suite: Path) -> None:
-    for seed in ("1", "2"):
-        assert 0 == harness("run", suite, "--endpoint", bedrock.url, "--seed", seed, "--quiet").returncode
-    first, second = sorted(path.name for path in (suite.parent / "results").iterdir())
-    done = harness("compare", first, second, "--json")
+def test_two_runs_of_one_suite_are_compared_target_by_target(command: Any, upgrade: Any, again: Path) -> None:
+    done = command("compare", upgrade.run, again, "--candidate", "old", "--candidate", "dull", "--json")
     assert (0, "") == (done.returncode, done.stderr)
-    sides = [(c.baseline.run_id, c.candidate.run_id) for c in decode(done.stdout).comparisons]
-    assert [(first, second)] * 3 == sides
+    sides = [(c.baseline.target, c.baseline.run_id, c.candidate.run_id) for c in decode(done.stdout).comparisons]
+    assert [(name, upgrade.run.name, again.name) for name in ("old", "dull")] == sides
 
 
-def test_another_model_of_another_run_can_be_the_baseline(harness: Any, upgrade: Any, finished: Any) -> None:
-    done = harness("compare", finished.folder, upgrade.run, "--baseline", "whole", "--candidate", "old")
+def test_a_target_of_another_run_can_be_the_baseline(command: Any, upgrade: Any, again: Path) -> None:
+    done = command("compare", upgrade.run, again, "--baseline", "old", "--candidate", "dull")
+    assert f"✗ worse: dull (run {again.name}) is worse than old (run {upgrade.run.name}) on pass rate: −" in done.stdout
+
+
+def test_unequal_suites_are_refused_by_name(command: Any, upgrade: Any, finished: Any) -> None:
+    done = command("compare", finished.folder, upgrade.run, "--baseline", "whole", "--candidate", "old")
     assert 2 == done.returncode
     assert "tiny" in done.stderr
     assert "upgrade" in done.stderr
@@ -95,7 +97,7 @@ MISTAKES = {
     "no runs at all": (["compare"], "holds no runs"),
     "a target that the run has not": (["compare", "RUN", "--baseline", "odl"], "did you mean 'old'?"),
     "a candidate that the run has not": (["compare", "RUN", "--candidate", "dul"], "did you mean 'dull'?"),
-    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "there is no target besides the baseline"),
+    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "it is the only target that was named"),
     "a run against itself": (["compare", "RUN", "RUN"], "is both sides"),
     "a gate on nothing": (["gate", "RUN", "--baseline", "slwo"], "did you mean 'slow'?"),
     "a baseline that is no run": (["baseline", "set", "nowhere"], "nowhere: no such run"),
@@ -103,20 +105,20 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_says_how_to_mend_it(harness: Any, upgrade: Any, what: str) -> None:
+def test_a_mistake_says_how_to_mend_it(command: Any, upgrade: Any, what: str) -> None:
     arguments, told = MISTAKES[what]
-    done = harness(*(upgrade.run if each == "RUN" else each for each in arguments))
+    done = command(*(upgrade.run if each == "RUN" else each for each in arguments))
     assert 2 == done.returncode
     assert told in done.stderr
     assert "" == done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_a_suite_without_a_baseline_is_told_the_three_ways_to_name_one(harness: Any, finished: Any) -> None:
-    done = harness("compare", finished.folder)
+def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finished: Any) -> None:
+    done = command("compare", finished.folder)
     assert 2 == done.returncode
-    assert "the suite names no baseline; give --baseline TARGET (claude-haiku-4-5/global/converse" in done.stderr
-    assert "harness baseline set RUN" in done.stderr
+    assert "no baseline: name one with --baseline" in done.stderr
+    assert "claude-haiku-4-5/global/converse" in done.stderr
 
 
 def test_json_is_the_report_alone(compared: Any) -> None:

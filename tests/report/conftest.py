@@ -294,6 +294,8 @@ def make_comparison() -> Callable[..., Comparison]:
             "prompts": 40,
             "only_candidate": ("new-prompt",),
             "flips": flips,
+            "lost": 1,
+            "gained": 1,
             "drift": DRIFT,
         }
         return Comparison(**{**facts, **changes})  # type: ignore[arg-type]

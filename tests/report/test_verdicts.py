@@ -9,6 +9,7 @@ import pytest
 
 from harness.analysis.comparison import Difference
 from harness.report import verdicts
+from harness.report.compare_rows import remarks
 
 RATE = {"scale": "points", "unit": "share"}
 RATIO = {"scale": "log_ratio", "unit": "s"}
@@ -78,6 +79,18 @@ def test_a_worse_candidate_is_told_in_one_sentence(make_comparison) -> None:
 )
 def test_every_verdict_has_its_sentence(make_comparison, verdict: str, told: str) -> None:
     assert told in verdicts.headline(make_comparison(verdict=verdict), 0.95)
+
+
+def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> None:
+    rate = difference(metric="pass_rate", **RATE, estimate=0.23, low=0.08, high=0.38, margin=0.1, p_value=0.006,
+                      p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip
+    assert [
+        "pass rate: clear on its own, but not among so many tests (p 0.006, 0.096 by Holm); would be settled by "
+        "100 prompts (now 40)"
+    ] == remarks(make_comparison(), [rate])
+    assert ["pass rate: would be settled by 100 prompts (now 40)"] == remarks(
+        make_comparison(), [msgspec.structs.replace(rate, low=-0.01)]
+    )
 
 
 def test_two_runs_of_one_target_are_told_apart_by_their_run(make_comparison) -> None:
