@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from harness.analysis.bootstrap import resamples_for
+from harness.analysis.bootstrap import is_bounded, resamples_for
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.costs import compare_cost, find_drift
 from harness.analysis.flips import find_flips, with_answers
@@ -18,7 +18,7 @@ from harness.analysis.latencies import compare_equal_length, compare_latencies
 from harness.analysis.loader import load_run
 from harness.analysis.measured import Measured
 from harness.analysis.pairs import Pairs, pair
-from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_throttle_rate
+from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.same_prompts import Shared, shared_prompts
 from harness.analysis.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
 from harness.analysis.summary import LEVEL
@@ -62,7 +62,9 @@ def compare_targets(
     other = candidate or baseline
     shared = shared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
-    written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings))
+    written, by_default = (
+        (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings), tail=_has_tail(pairings))
+    )
     rules = make_rules(written)
     measured = [_measure(each, rules, _family(rules, pairings), seed=seed) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
@@ -102,6 +104,12 @@ def _compared_suite(side: Side, pairings: Sequence[Pairing]) -> Suite:
     )
 
 
+def _has_tail(pairings: Sequence[Pairing]) -> bool:
+    """Whether every arm has the samples for a p95."""
+    arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
+    return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
+
+
 def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) -> _Rows:
     pairs = pair(each.baseline_columns, each.candidate_columns)
     resamples = resamples_for(family)
@@ -132,7 +140,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
         if tag_metric(tag) not in gated
     ]
     equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
-    exploratory = [row for row in (equal_length, *by_tag) if row.effect is not None]
+    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.effect is not None]
     return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
 
 

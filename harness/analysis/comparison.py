@@ -19,7 +19,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
-    `cost_per_request`, … Reports give it its words."""
+    `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers) and `e2e_p50_equal_length`.
+    Reports give it its words."""
     scale: Scale
     unit: str
     """Of `baseline` and `candidate`: `share`, `s` or `usd`."""

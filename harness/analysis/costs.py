@@ -137,14 +137,20 @@ def _told(
     causes = []
     if price is not None:
         causes.append(f"price {_percent(price)} (price drift)" if _moved(price) else "the same price")
-    moved = [
-        f"{ratio:.2g} × the {kind} tokens" for ratio, kind in ((given, "input"), (made, "output")) if _moved(ratio)
-    ]
+    ratios = ((given, "input"), (made, "output"))
+    moved = [_times(ratio, kind) for ratio, kind in ratios if ratio is not None and _moved(ratio)]
     causes.append(f"{' and '.join(moved)} (token drift)" if moved else "as many tokens")
     tokenizer = "" if same_model or not moved else "; other models may also count tokens otherwise"
     if not _moved(cost) and not moved and not _moved(price):
         return "cost is the same"
     return f"cost {_percent(cost)}: {', '.join(causes)}{tokenizer}"
+
+
+def _times(ratio: float, kind: str) -> str:
+    """`2.1 × the output tokens`, `12 % fewer input tokens`."""
+    if ratio >= 1.5:
+        return f"{ratio:.2g} × the {kind} tokens"
+    return f"{100 * abs(ratio - 1):.0f} % {'more' if ratio > 1 else 'fewer'} {kind} tokens"
 
 
 def _moved(ratio: float | None) -> bool:

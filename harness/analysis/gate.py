@@ -34,10 +34,11 @@ def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
     return tuple(_rule(metric, written) for metric, written in gate.items())
 
 
-def gate_of(suite: Suite) -> tuple[dict[str, str], bool]:
+def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
     """The suite's gate, or the default one; True: it is the default.
 
-    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check.
+    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check; without
+    `tail`, where the samples give a p95 no bounds, latencies are compared at their median.
     """
     if suite.gate:
         return dict(suite.gate), False
@@ -46,7 +47,8 @@ def gate_of(suite: Suite) -> tuple[dict[str, str], bool]:
         gone.add("ttft_p95")
     if not any(prompt.checks for prompt in suite.prompts):
         gone.add("pass_rate")
-    return {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}, True
+    kept = {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}
+    return {metric if tail else metric.replace("_p95", "_p50"): margin for metric, margin in kept.items()}, True
 
 
 def exit_code(report: CompareReport) -> int:

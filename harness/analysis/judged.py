@@ -9,6 +9,7 @@ from harness.analysis.comparison import Difference, Verdict
 from harness.analysis.gate import Rule
 from harness.analysis.measured import Measured
 from harness.analysis.multiplicity import benjamini_hochberg, holm
+from harness.analysis.power import none_in
 from harness.analysis.verdict import decide, decide_direction, needed
 
 
@@ -44,8 +45,12 @@ def _decided(row: Measured, rule: Rule, p_adjusted: float, family: int) -> Diffe
     verdict, hidden = _with_failures(found, row, rule.margin)
     n_needed = row.n_at_least
     if verdict == "inconclusive" and effect.low is not None and effect.high is not None and not hidden:
-        n_needed = needed(
-            n=row.n, estimate=effect.estimate, low=effect.low, high=effect.high, margin=rule.margin, family=family
+        n_needed = (
+            none_in(rule.margin)
+            if row.none_at_all
+            else needed(
+                n=row.n, estimate=effect.estimate, low=effect.low, high=effect.high, margin=rule.margin, family=family
+            )
         )
     notes = [*hidden, *_equivalence_notes(verdict, effect.low, rule.margin)]
     p = None if effect.p_value is None else p_adjusted

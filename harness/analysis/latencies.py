@@ -102,7 +102,7 @@ def _compare(
         logarithm=scale == "log_ratio",
     )
     left_out = int(len(kept) - kept.sum())
-    notes = (f"{counted(left_out, 'prompt')} without a success on both sides left out",) if left_out else ()
+    notes = (f"{counted(left_out, 'prompt')} without a value on both sides left out",) if left_out else ()
     n = min(len(arm[0]) for arm in arms)
     return [
         _row(pairs, arms, label, q, scale, effect, n=n, clusters=clusters, notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.effect import Effect
@@ -36,6 +36,6 @@ def mean_difference(differences: Floats, clusters: Codes, level: float = LEVEL) 
     error = math.sqrt(count / (count - 1) * float(residuals @ residuals)) / n
     if error <= 1e-12 * abs(mean) or error == 0:
         return Effect(estimate=mean, low=mean, high=mean, p_value=1.0 if mean == 0 else 0.0, method=method)
-    reach = float(t.ppf((1 + level) / 2, count - 1)) * error
-    p_value = float(2 * t.sf(abs(mean) / error, count - 1))
+    reach = float(stdtrit(count - 1, (1 + level) / 2)) * error
+    p_value = float(2 * stdtr(count - 1, -abs(mean) / error))
     return Effect(estimate=mean, low=mean - reach, high=mean + reach, p_value=p_value, method=method)

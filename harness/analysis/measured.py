@@ -21,6 +21,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect | None = None
     n: int = 0
     clusters: int = 0
+    none_at_all: bool = False
+    """Of a rate: it is 0 or 1 in both arms, the same."""
     n_at_least: int | None = None
     """Samples below which there are no bounds; None: there are."""
     baseline_inflated: float | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import binom, norm, t
+from scipy.special import ndtri, stdtrit
+from scipy.stats import binom
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.effect import Effect, invert
@@ -37,7 +38,7 @@ def newcombe_paired(
     n = a + b + c + d
     if n < 1 or min(a, b, c, d) < 0:
         raise ValueError(f"newcombe_paired needs counts of at least one pair, not {(a, b, c, d)}")
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     first, second = (a + b) / n, (a + c) / n
     one, two = (wilson_bounds(p, n, z) for p in (first, second))
     low, high = _square_and_add(first, one, second, two, _phi(a, b, c, d))
@@ -101,7 +102,7 @@ def clustered_difference(
     phi = _correlation(r1, r2)
 
     def interval(at: float) -> Bounds:
-        z = float(t.ppf((1 + at) / 2, count - 1)) if count > 1 else float(norm.ppf((1 + at) / 2))
+        z = float(stdtrit(count - 1, (1 + at) / 2)) if count > 1 else float(ndtri((1 + at) / 2))
         bounds = [wilson_bounds(p, n, z) for (p, _), n in zip(arms, sizes, strict=True)]
         return _square_and_add(first, bounds[0], second, bounds[1], phi)
 
@@ -123,7 +124,7 @@ def independent_difference(
     first, second = candidate / candidate_n, baseline / baseline_n
 
     def interval(at: float) -> Bounds:
-        z = float(norm.ppf((1 + at) / 2))
+        z = float(ndtri((1 + at) / 2))
         return _square_and_add(
             first, wilson_bounds(first, candidate_n, z), second, wilson_bounds(second, baseline_n, z), 0.0
         )
@@ -143,7 +144,7 @@ def _square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: 
     (l1, u1), (l2, u2) = one, two
     down, up = (first - l1, u2 - second), (u1 - first, second - l2)
     reach = [math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y)) for x, y in (down, up)]
-    return first - second - reach[0], first - second + reach[1]
+    return max(-1.0, first - second - reach[0]), min(1.0, first - second + reach[1])
 
 
 def _phi(a: int, b: int, c: int, d: int) -> float:

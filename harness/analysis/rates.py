@@ -12,6 +12,7 @@ from harness.analysis.effect import Effect
 from harness.analysis.measured import Measured
 from harness.analysis.pairs import ArmColumns, Pairs
 from harness.analysis.proportions import clustered_difference, independent_difference, paired_difference
+from harness.analysis.repeats import pass_all_k, pass_at_k
 from harness.analysis.stats import rule_of_three
 
 
@@ -24,6 +25,36 @@ def compare_pass_rate(pairs: Pairs, *, metric: str, asked: npt.NDArray[np.bool_]
     unscored = _unscored(pairs.baseline, asked) + _unscored(pairs.candidate, asked)
     told = (f"{counted(unscored, 'answer')} unscored and left out",) if unscored and measured.n else ()
     return msgspec.structs.replace(measured, notes=(*measured.notes, *told))
+
+
+def compare_repeats(pairs: Pairs) -> list[Measured]:
+    """`pass@k` and `pass^k`, k the fewest answers that a prompt has in either arm; none below 2."""
+    passed = [(arm, arm.columns.passed) for arm in (pairs.baseline, pairs.candidate)]
+    (before, before_n), (after, after_n) = (arm.means(values) for arm, values in passed)
+    kept = (before_n > 0) & (after_n > 0)
+    k = int(min(before_n[kept].min(), after_n[kept].min())) if kept.any() else 0
+    if k < 2:
+        return []
+    clusters = pairs.clusters(kept)
+    counts = [
+        (n[kept], np.rint(mean[kept] * n[kept]).astype(np.int64)) for mean, n in ((before, before_n), (after, after_n))
+    ]
+    rows = []
+    for name, chance in (("pass@", pass_at_k), ("pass^", pass_all_k)):
+        old, new = (chance(answers, right, k) for answers, right in counts)
+        rows.append(
+            Measured(
+                metric=f"{name}{k}",
+                scale="points",
+                unit="share",
+                baseline=float(old.mean()),
+                candidate=float(new.mean()),
+                effect=clustered_difference(1 - new, 1 - old, clusters, answers=len(clusters)),
+                n=len(clusters),
+                clusters=int(clusters.max()) + 1,
+            )
+        )
+    return rows
 
 
 def compare_error_rate(pairs: Pairs) -> Measured:
@@ -87,6 +118,7 @@ def _compare(
         effect=effect,
         n=int(kept.sum()),
         clusters=int(clusters.max()) + 1,
+        none_at_all=not worse[0].any() and not worse[1].any(),
         notes=notes,
     )
 

@@ -9,11 +9,14 @@ from harness.suite.schema import Suite
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
+    from harness.analysis.foresight import foresee
+    from harness.cli.foresight import print_foresight
     from harness.load.forecast import forecast
 
     found = forecast(suite, seed=seed)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        content = {**msgspec.to_builtins(found), "power": foresee(suite)}
+        print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
         return
     from rich.console import Console
     from rich.table import Table
@@ -37,6 +40,8 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         f"{suite.name}: {about}{found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
+
+    print_foresight(foresee(suite))
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
