@@ -14,7 +14,7 @@ from harness.analysis.confirm import confirm, fallen
 from harness.cli.comparing import compare_sides
 from harness.cli.sides import Sides
 from harness.cli.work import INTERRUPTED, perform
-from harness.errors import HarnessError
+from harness.errors import CompareError, HarnessError
 from harness.load.forecast import forecast
 from harness.store.run_folder import latest_run
 from harness.suite.digest import digest_suite
@@ -59,7 +59,11 @@ def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> Compare
         candidates=candidates,
     )
     margins = {metric: written for metric, written in _margins(report).items() if metric in metrics}
-    found = compare_sides(again, gate=margins)
+    try:
+        found = compare_sides(again, gate=margins)
+    except CompareError as error:  # the budget was spent before a target had answered
+        print(f"warning: the rerun tells nothing: {error}", file=sys.stderr)
+        return confirm(report, None)
     return confirm(report, found if found.valid else None)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.comparison import CompareReport, Comparison, Difference, Verdict
+from harness.analysis.counted import counted
 from harness.report.compare_rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
 from harness.report.verdicts import (
     candidate_of,
@@ -89,10 +90,11 @@ def _print_exploratory(c: Comparison, console: Console) -> None:
     rows = exploratory(c)
     if not rows:
         return
-    shown = sorted(rows, key=lambda d: d.verdict == "inconclusive")[:MOST_EXPLORATORY]
-    more = f", {len(shown)} of {len(rows)} rows" if len(shown) < len(rows) else ""
-    console.print(Text(f"Exploratory, decides nothing{more}:", style="bold"), soft_wrap=True)
-    console.print(_table(shown, console.width))
+    clear = [d for d in rows if d.verdict != "inconclusive"]
+    told = f"{len(clear):,} of {counted(len(rows), 'row')} by tag and metric {'is' if len(clear) == 1 else 'are'} clear"
+    console.print(Text("Exploratory, decides nothing: ", style="bold").append(told, "not bold"), soft_wrap=True)
+    if clear:
+        console.print(_table(clear[:MOST_EXPLORATORY], console.width))
 
 
 def _flips(c: Comparison) -> str:

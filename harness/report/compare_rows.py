@@ -46,7 +46,7 @@ def remarks(c: Comparison, rows: Sequence[Difference]) -> list[str]:
 
 
 def _held_back(d: Difference) -> str:
-    """Why a difference whose interval leaves out zero is no verdict; empty where it is one, or the interval does not."""
+    """Why a difference whose interval leaves out zero is no verdict; empty where that is not so."""
     clear = (d.low is not None and d.low > 0) or (d.high is not None and d.high < 0)
     if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None:
         return ""

@@ -16,7 +16,7 @@ MINUS = "−"
 HIGHER_IS_BETTER = ("pass",)
 """What the metrics begin with of which more is better. A `Difference` is signed so that + is worse; readers want
 candidate − baseline."""
-ABBREVIATIONS = {"ttft": "TTFT", "e2e": "E2E", "tpot": "TPOT"}
+ABBREVIATIONS = {"ttft": "TTFT", "e2e": "E2E", "tpot": "TPOT", "equal": "at equal"}
 MOST_NAMED = 3
 """Metrics named in a sentence."""
 

@@ -25,6 +25,7 @@ def difference(**facts: object) -> Difference:
         ("ttft_p95", "TTFT p95"),
         ("e2e_p50", "E2E p50"),
         ("tpot_p99", "TPOT p99"),
+        ("e2e_p50_equal_length", "E2E p50 at equal length"),
         ("pass_rate", "pass rate"),
         ("pass_rate[two_words]", "pass rate [two_words]"),
         ("cost_per_request", "cost per request"),

@@ -46,7 +46,7 @@ HALF = 0.36
 PERCENTS = (-98, -95, -90, -80, -70, -60, -50, -40, -30, -20, -10, -5, -2, -1,
             1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # fmt: skip
 """Round enough for a tick."""
-CLOSEST_TICKS = 0.06
+CLOSEST_TICKS = 0.085
 """Share of the axis between two of its ticks, at least."""
 SCALES: tuple[Scale, ...] = ("log_ratio", "points", "absolute")
 Kind = tuple[Scale, str]
