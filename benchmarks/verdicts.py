@@ -14,6 +14,7 @@ import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -80,87 +81,82 @@ def draw_latencies(rng: Rng, prompts: int, repeats: int, *, shift: float = 0.0) 
     return np.exp(logs[0]), np.exp(logs[1] + shift)
 
 
-def groups(prompts: int, of: int) -> npt.NDArray[np.int64]:
-    """The cluster of each prompt."""
-    return np.arange(prompts) // of
-
-
 # --- coverage -------------------------------------------------------------------------------------------------------
 
 
-def coverage(rounds: int, truth: float, draw: Callable[[Rng], Effect], rng: Rng) -> str:
-    """The share of rounds whose interval holds the truth, as a cell of the table."""
-    covered = 0
-    for _ in range(rounds):
-        effect = draw(rng)
-        covered += effect.low is not None and effect.high is not None and effect.low <= truth <= effect.high
-    return f"{100 * covered / rounds:.1f}"
+def coverage(scale: float, sizes: tuple[int, ...], truth: float, draw: Callable[[Rng, int], Effect]) -> tuple[str, ...]:
+    """For each number of prompts the share of 2000 rounds whose interval holds the truth, in %."""
+    rng, rounds = np.random.default_rng(SEED), max(5, round(2000 * scale))
+    return tuple(f"{100 * np.mean([_holds(draw(rng, n), truth) for _ in range(rounds)]):.1f}" for n in sizes)
 
 
 def coverage_rows(scale: float, sizes: tuple[int, ...]) -> Iterator[Row]:
     """One row a method and kind of data, one cell a number of prompts."""
-    rng = np.random.default_rng(SEED)
-
-    def cells(
-        rounds: int, truth: float, draw: Callable[[Rng, int], Effect], *, fits: Callable[[int], bool]
-    ) -> tuple[str, ...]:
-        return tuple(
-            coverage(max(5, round(scale * rounds)), truth, lambda r, n=n: draw(r, n), rng) if fits(n) else "–"
-            for n in sizes
-        )
-
-    def always(_: int) -> bool:
-        return True
-
     for rates in ((0.97, 0.97), (0.85, 0.80), (0.60, 0.60)):
-        told, truth = f"{rates[0]:.0%} against {rates[1]:.0%}", rates[1] - rates[0]
-        yield Row(
-            f"pass rate {told}, asked once: `newcombe-paired`",
-            cells(2000, truth, lambda r, n, p=rates: paired_difference(*_swap(draw_answers(r, n, 1, p))), fits=always),
-        )
-        for repeats, of in ((3, 1), (1, 4), (3, 4)):
-            kind = ", ".join(
-                filter(None, (f"{repeats} repeats" if repeats > 1 else "", f"groups of {of}" if of > 1 else ""))
-            )
+        for repeats, of in ((1, 1), (3, 1), (1, 4), (3, 4)):
+            told = ", ".join((f"pass rate {rates[0]:.0%} against {rates[1]:.0%}", *_data(repeats, of)))
+            method = "newcombe-paired" if (repeats, of) == (1, 1) else "newcombe-clustered"
+            draw = partial(rate_effect, rates=rates, repeats=repeats, of=of)
+            yield Row(f"{told}: `{method}`", coverage(scale, sizes, rates[1] - rates[0], draw))
+    for shares in ((0.0, 0.02), (0.05, 0.10)):
+        told = f"throttled {shares[0]:.0%} against {shares[1]:.0%} of 3n attempts: `newcombe-independent`"
+        draw = partial(throttle_effect, shares=shares)
+        yield Row(told, coverage(scale, sizes, shares[1] - shares[0], draw))
+    for of, method in ((1, "paired-t"), (4, "cluster-t")):
+        told = ", ".join(("cost, skewed log ratios", *_data(1, of)))
+        yield Row(f"{told}: `{method}`", coverage(scale, sizes, 0.1, partial(cost_effect, of=of)))
+    yield from latency_rows(scale, sizes)
 
-            def clustered(r: Rng, n: int, p=rates, k=repeats, g=of) -> Effect:  # type: ignore[no-untyped-def]
-                candidate, baseline = _swap(draw_answers(r, n, k, p, groups_of=g))
-                return clustered_difference(candidate, baseline, groups(n, g), answers=n * k)
 
-            yield Row(f"pass rate {told}, {kind}: `newcombe-clustered`", cells(2000, truth, clustered, fits=always))
-    for rates in ((0.0, 0.02), (0.05, 0.10)):
+def rate_effect(rng: Rng, n: int, *, rates: tuple[float, float], repeats: int, of: int) -> Effect:
+    """One comparison of pass rates."""
+    baseline, candidate = draw_answers(rng, n, repeats, rates, groups_of=of)
+    if repeats == of == 1:
+        return paired_difference(candidate, baseline)
+    return clustered_difference(candidate, baseline, np.arange(n) // of, answers=n * repeats)
 
-        def independent(r: Rng, n: int, p=rates) -> Effect:  # type: ignore[no-untyped-def]
-            return independent_difference(r.binomial(3 * n, p[1]), 3 * n, r.binomial(3 * n, p[0]), 3 * n)
 
-        told = f"throttled {rates[0]:.0%} against {rates[1]:.0%} of 3n attempts: `newcombe-independent`"
-        yield Row(told, cells(2000, rates[1] - rates[0], independent, fits=always))
-    for of in (1, 4):
+def throttle_effect(rng: Rng, n: int, *, shares: tuple[float, float]) -> Effect:
+    """One comparison of throttle rates."""
+    baseline, candidate = (rng.binomial(3 * n, share) for share in shares)
+    return independent_difference(candidate, 3 * n, baseline, 3 * n)
 
-        def cost(r: Rng, n: int, g=of) -> Effect:  # type: ignore[no-untyped-def]
-            shared = np.repeat(r.normal(size=math.ceil(n / g)), g)[:n]
-            return mean_difference(0.1 + 0.2 * shared + 0.3 * r.gamma(2, size=n) - 0.6, groups(n, g))
 
-        kind = "cluster-t" if of > 1 else "paired-t"
-        told = f"cost, skewed log ratios{', groups of 4' if of > 1 else ''}: `{kind}`"
-        yield Row(told, cells(2000, 0.1, cost, fits=always))
-    for q, repeats in ((0.5, 1), (0.5, 3), (0.95, 1), (0.95, 3), (0.99, 1), (0.99, 3)):
+def cost_effect(rng: Rng, n: int, *, of: int) -> Effect:
+    """One comparison of costs: log ratios with mean 0.1, skewed, with a part that a group shares."""
+    shared = np.repeat(rng.normal(size=math.ceil(n / of)), of)[:n]
+    return mean_difference(0.1 + 0.2 * shared + 0.3 * (rng.gamma(2, size=n) - 2), np.arange(n) // of)
 
-        def latency(r: Rng, n: int, q=q, k=repeats) -> Effect:  # type: ignore[no-untyped-def]
-            old, new = draw_latencies(r, n, k, shift=math.log(1.1))
-            codes = np.repeat(np.arange(n), k)
-            return quantile_ratios((new, codes), (old, codes), [q], clusters=n, seed=int(r.integers(2**31)))[0]
 
+def _data(repeats: int, of: int) -> Iterator[str]:
+    yield f"{repeats} repeats" if repeats > 1 else "asked once"
+    if of > 1:
+        yield f"groups of {of}"
+
+
+def latency_rows(scale: float, sizes: tuple[int, ...]) -> Iterator[Row]:
+    """Quantiles share their samples, as they do in a comparison."""
+    rng, rounds, truth = np.random.default_rng(SEED), max(5, round(500 * scale)), math.log(1.1)
+    quantiles = (0.5, 0.95, 0.99)
+    for repeats in (1, 3):
+        shares: dict[tuple[float, int], str] = {}
+        for n in sizes:
+            codes, held = np.repeat(np.arange(n), repeats), dict.fromkeys(quantiles, 0)
+            for _ in range(rounds):
+                old, new = draw_latencies(rng, n, repeats, shift=truth)
+                effects = quantile_ratios(
+                    (new, codes), (old, codes), quantiles, clusters=n, seed=int(rng.integers(2**31)), resamples=1000
+                )
+                for q, effect in zip(quantiles, effects, strict=True):
+                    held[q] += _holds(effect, truth)
+            shares |= {(q, n): f"{100 * held[q] / rounds:.1f}" for q in quantiles if is_bounded(q, n * repeats, n)}
         asked = f"{repeats} repeats" if repeats > 1 else "asked once"
-        yield Row(
-            f"latency p{round(100 * q)}, {asked}: `bootstrap`",
-            cells(600, math.log(1.1), latency, fits=lambda n, q=q, k=repeats: is_bounded(q, n * k, n)),
-        )
+        for q in quantiles:
+            yield Row(f"latency p{round(100 * q)}, {asked}: `bootstrap`", tuple(shares.get((q, n), "–") for n in sizes))
 
 
-def _swap(arms: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """Baseline and candidate as drawn → candidate and baseline as the methods take them."""
-    return arms[1], arms[0]
+def _holds(effect: Effect, truth: float) -> bool:
+    return effect.low is not None and effect.high is not None and effect.low <= truth <= effect.high
 
 
 # --- whole comparisons ----------------------------------------------------------------------------------------------
