@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -48,7 +49,7 @@ def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> Compare
     seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
     suite = _suite(sides, {*candidates, *(baselines if sides.earlier is None else ())}, how)
     _announce(suite, metrics, seed=seed)
-    with redirect_stdout(cast(TextIO, sys.stderr)):
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
         code = perform(suite, out=sides.run.path / FOLDER, seed=seed, as_json=False, quiet=how.quiet)
     if code == INTERRUPTED:
         raise KeyboardInterrupt

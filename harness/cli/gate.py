@@ -44,7 +44,9 @@ def gate(
         Path | None, typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False)
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress while confirming.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="--confirm: no progress, no summary of the second run.")
+    ] = False,
 ) -> None:
     """Decide by the suite's `gate:` whether a run is as good as its baseline, and say so by the exit code.
 

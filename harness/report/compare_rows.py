@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from harness.analysis.comparison import Comparison, Difference
+from harness.analysis.verdict import ALPHA
 from harness.report.verdicts import change, change_alone, level_of, margin, mark, metric_name, samples, settled_by
 from harness.report.wording import printable
 
@@ -48,7 +49,7 @@ def remarks(c: Comparison, rows: Sequence[Difference]) -> list[str]:
 def _held_back(d: Difference) -> str:
     """Why a difference whose interval leaves out zero is no verdict; empty where that is not so."""
     clear = (d.low is not None and d.low > 0) or (d.high is not None and d.high < 0)
-    if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None:
+    if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None or d.p_adjusted < ALPHA:
         return ""
     if d.margin is not None and d.estimate is not None and abs(d.estimate) < d.margin:
         return ""

@@ -92,6 +92,8 @@ def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> No
     assert ["pass rate: would be settled by 100 prompts (now 40)"] == remarks(
         make_comparison(), [msgspec.structs.replace(rate, low=-0.01)]
     )
+    refuted = msgspec.structs.replace(rate, p_adjusted=0.01, n_needed=None, note="a rerun could not tell")
+    assert ["pass rate: a rerun could not tell"] == remarks(make_comparison(), [refuted])
 
 
 def test_two_runs_of_one_target_are_told_apart_by_their_run(make_comparison) -> None:
