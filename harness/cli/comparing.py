@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.analysis.compare import compare_targets, load_side
 from harness.analysis.comparison import CompareReport
+from harness.cli.output import defused_json
 from harness.cli.sides import Sides
 
 
@@ -29,7 +31,8 @@ def print_and_write(report: CompareReport, folder: Path, *, as_json: bool) -> No
 
     page, *_ = write_comparison(folder, report)
     if as_json:
-        print(to_json(report), end="")
+        text = to_json(report)
+        print(defused_json(text) if sys.stdout.isatty() else text, end="")
         return
     from rich.console import Console
 
