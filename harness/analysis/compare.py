@@ -172,7 +172,7 @@ def _comparison(
         candidate=_arm(each.candidate, each.candidate_target),
         verdict=found if valid else "inconclusive",
         differences=differences,
-        prompts=len(shared.both),
+        prompts=len(pairs.prompts),
         only_baseline=shared.only_baseline,
         only_candidate=shared.only_candidate,
         flips=tuple(shown),

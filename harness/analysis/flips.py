@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.analysis.comparison import Flip
 from harness.analysis.pairs import Pairs
+from harness.analysis.samples import VERDICT
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 
@@ -20,14 +21,17 @@ MOST_CHARACTERS = 2000
 PASSED = 0.5
 """A prompt asked several times passes where at least half of its answers do."""
 
-_ANSWERS = """
-select prompt_id, passed, ok, left(text, $most) as text, error_kind, reason
-from requests left join (
-    select request_id as scored_id,
+_ANSWERS = f"""
+with verdicts as (
+    select request_id, {VERDICT} as passed,
         string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
     from scores group by request_id
-) on request_id = scored_id
-where target = $target and phase = 'measure' and prompt_id in (select unnest($prompts)) order by request_id
+), last as (
+    select * from attempts where target = $target and phase = 'measure' and prompt_id in (select unnest($prompts))
+    qualify row_number() over (partition by request_id order by try_no desc) = 1
+)
+select prompt_id, passed, ok, left(text, $most), error_kind, reason from last left join verdicts using (request_id)
+order by request_id
 """
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from harness.analysis.comparison import CompareReport, Scale
+from harness.analysis.latencies import parse_latency
 from harness.errors import CompareError
+from harness.suite.gate_entry import metric_tag
 from harness.suite.schema import Suite
-from harness.suite.units import Margin, UnitError, parse_margin
+from harness.suite.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
 
 DEFAULT_GATE = {"pass_rate": "3pp", "error_rate": "1pp", "ttft_p95": "15%", "e2e_p95": "15%", "cost_per_request": "10%"}
 """Where a suite has no gate. A report that rests on it says so."""
 
+RATES = ("pass_rate", "error_rate", "throttle_rate")
 EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
 INVALID = 4
 
@@ -57,12 +60,27 @@ def exit_code(report: CompareReport) -> int:
 
 
 def _rule(metric: str, written: str) -> Rule:
+    parse = _parser(metric)
     try:
-        margin = parse_margin(written)
+        margin = parse(written)
     except UnitError as error:
         raise CompareError(f"gate.{metric}: {error}") from error
     scale, value = on_scale(margin)
     return Rule(metric=metric, scale=scale, margin=value, written=written)
+
+
+def _parser(metric: str) -> Callable[[object], Margin]:
+    """What reads the margins of a metric. CompareError: there is no such metric."""
+    if metric in RATES or metric_tag(metric) is not None:
+        return parse_points
+    if metric == "cost_per_request":
+        return parse_cost_margin
+    if parse_latency(metric) is not None:
+        return parse_latency_margin
+    raise CompareError(
+        f"gate.{metric}: no such metric (known: {', '.join(RATES)}, pass_rate[TAG], cost_per_request, and p50, p90, "
+        "p95 and p99 of ttft, e2e and tpot, as ttft_p95)"
+    )
 
 
 def on_scale(margin: Margin) -> tuple[Scale, float]:

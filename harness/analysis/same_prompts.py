@@ -57,7 +57,7 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
 
 def _changed_keys(one: Prompt, other: Prompt) -> list[str]:
     first, second = _asked(one), _asked(other)
-    return [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return [key for key in sorted({**first, **second}) if first.get(key) != second.get(key)]
 
 
 def _asked(prompt: Prompt) -> dict[str, Any]:
