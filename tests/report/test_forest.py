@@ -100,6 +100,16 @@ def test_few_and_many_rows_are_drawn_and_nothing_leaves_the_page(make_report, ma
         assert box.y1 <= height + 1
 
 
+def test_seconds_and_dollars_do_not_share_an_axis(make_report) -> None:
+    rate, *_, cost, _ = make_report().comparisons[0].differences
+    in_usd = msgspec.structs.replace(cost, scale="absolute", estimate=0.002, low=0.001, high=0.003, margin=0.001)
+    in_s = msgspec.structs.replace(in_usd, metric="ttft_p95", unit="s", estimate=0.2, low=0.1, high=0.3, margin=0.2)
+    panels = draw(make_report(rows=(rate, in_usd, in_s))).axes
+    assert ["Rates", "Candidate − baseline", "Candidate − baseline"] == [axes.get_title("left") for axes in panels]
+    assert "usd" in panels[1].get_xlabel()
+    assert " s " in panels[2].get_xlabel()
+
+
 def test_without_rows_the_figure_says_so(make_report) -> None:
     assert "Nothing could be compared." in texts(draw(make_report(rows=())))
     unknown = msgspec.structs.replace(make_report().comparisons[0].differences[0], estimate=None, low=None, high=None)
