@@ -15,10 +15,10 @@ from harness.errors import HarnessError, RunInvalid
 COMMANDS = {
     "run": "harness.cli.run:run",
     "report": "harness.cli.report:report",
+    "query": "harness.cli.query:query",
     "compare": "harness.cli.compare:compare",
     "gate": "harness.cli.gate:gate",
     "baseline": "harness.cli.baseline:baseline",
-    "query": "harness.cli.query:query",
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",
     "import": "harness.cli.import_log:import_log",

@@ -21,6 +21,15 @@ def simulate(
     answer_key: Annotated[
         Path | None, typer.Option(help="The same, from a JSON answer key.", show_default=False, hidden=True)
     ] = None,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Models that behave otherwise, as JSON: {"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, '
+            '"tokens_per_s": 90, "verbosity": 2}}.',
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed: same answers and latencies.")] = 1,
     throttle_rate: Annotated[float, typer.Option(help="Share of requests answered 429.", min=0, max=1)] = 0.0,
     unavailable_rate: Annotated[float, typer.Option(help="Share of requests answered 503.", min=0, max=1)] = 0.0,
@@ -33,15 +42,6 @@ def simulate(
         typer.Option(
             metavar="TTFT,GAP,CHUNKS",
             help="The same timing for every stream, for benchmarks, e.g. 200ms,15ms,100.",
-            show_default=False,
-        ),
-    ] = None,
-    profiles: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help='Models that behave otherwise, as JSON: {"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, '
-            '"tokens_per_s": 90, "verbosity": 2}}.',
             show_default=False,
         ),
     ] = None,
@@ -90,13 +90,13 @@ def simulate(
         options = SimulatorOptions(
             port=port,
             answer_key=answer_key,
+            profiles=profiles,
             seed=seed,
             throttle_rate=throttle_rate,
             unavailable_rate=unavailable_rate,
             interrupt_rate=interrupt_rate,
             speed=speed,
             fixed=None if fixed is None else read_fixed(fixed),
-            profiles=profiles,
             secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
             key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
             denied=frozenset(find_model(name).base_id for name in deny or ()),
