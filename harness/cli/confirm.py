@@ -15,6 +15,7 @@ from harness.analysis.confirm import confirm, fallen
 from harness.cli.comparing import compare_sides
 from harness.cli.sides import Sides
 from harness.cli.work import INTERRUPTED, perform
+from harness.endpoints.address import is_loopback
 from harness.errors import CompareError, HarnessError
 from harness.load.forecast import forecast
 from harness.store.run_folder import latest_run
@@ -104,10 +105,12 @@ def _from_file(path: Path, frozen: Suite) -> Suite:
 
 
 def _announce(suite: Suite, metrics: list[str], *, seed: int) -> None:
+    """What is going to be asked, and what it costs at most where it costs something."""
     found = forecast(suite, seed=seed)
     cost = "an unknown cost" if found.cost_usd_at_most is None else f"up to about ${found.cost_usd_at_most:.4f}"
     budget = "" if suite.budget_usd is None else f", budget ${suite.budget_usd:g}"
-    paid = f" for {cost}{budget}" if suite.endpoint == "aws" else ""
+    free = suite.endpoint == "simulator" or is_loopback(suite.endpoint)
+    paid = "" if free else f" for {cost}{budget}"
     print(
         f"confirming {', '.join(metrics)}: {found.requests:,} more requests to {suite.endpoint}{paid}", file=sys.stderr
     )

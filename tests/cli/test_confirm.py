@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,24 @@ def test_documents_are_kept_by_digest_so_that_the_suite_must_be_named(run: RunFo
     with pytest.raises(HarnessError, match="name the suite to ask again: --confirm --suite FILE"):
         confirm_by_rerun(worse(run), Sides(run=run), Rerun())
     assert not (run.path / "confirm").exists()
+
+
+def test_what_a_second_look_costs_is_told_before_it_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    suite = load_suite(PDF.with_name("quickstart.yaml"))
+    manifest = new_manifest(suite, endpoint="aws", simulated=False, seed=1, planned=None)
+    run = create_run(tmp_path, manifest, freeze_suite(suite))
+    with pytest.raises(HarnessError, match="credentials"):
+        confirm_by_rerun(worse(run), Sides(run=run), Rerun(budget_usd=2))
+    told = capsys.readouterr().err
+    assert "confirming pass_rate: 84 more requests to aws for up to about $" in told
+    assert ", budget $2" in told
 
 
 def test_another_suite_is_not_asked_instead(run: RunFolder) -> None:
