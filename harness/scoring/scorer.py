@@ -1,12 +1,25 @@
-"""What every scorer shares: the outcome it gives and the protocol it follows."""
+"""What every scorer shares: the answer it sees, the outcome it gives and the protocol it follows."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from harness.suite.schema import Prompt
+from harness.endpoints.content import Citation
+from harness.suite.schema import Prompt, Suite
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model gave. All of it is hostile input."""
+
+    text: str
+    """What it said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
+    citations: tuple[Citation, ...] = ()
+    stop_reason: str | None = None
+    request_id: str = ""
+    """Of the request that it answers; empty where there was none."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +41,39 @@ def fail(reason: str) -> Outcome:
     return Outcome(value=0.0, passed=False, reason=reason)
 
 
+class Unscored(Exception):
+    """An answer that could not be scored, in words: nothing broke, but there is no verdict. `cost_usd` was spent."""
+
+    def __init__(self, reason: str, *, cost_usd: float | None = None) -> None:
+        super().__init__(reason)
+        self.cost_usd = cost_usd
+
+
+class Aids(Protocol):
+    """What a scorer may call upon beside the answer. Both raise Unscored where they have nothing to say."""
+
+    async def run_python(self, file: str, function: str, given: Mapping[str, Any], timeout_s: float) -> Outcome:
+        """What a function of the user's says of an answer; `file` is a check file of the suite."""
+        ...
+
+    async def ask_judge(self, judge: str, question: str, request_id: str) -> Mapping[str, Any]:
+        """What a judge answers to a question: the input of its `verdict`, and its `cost_usd`."""
+        ...
+
+
+class NoAids:
+    """Nothing to call upon: what needs help stays unscored."""
+
+    async def run_python(self, file: str, function: str, given: Mapping[str, Any], timeout_s: float) -> Outcome:
+        raise Unscored(f"not run: {file} is not to be run here")
+
+    async def ask_judge(self, judge: str, question: str, request_id: str) -> Mapping[str, Any]:
+        raise Unscored(f"not judged: judge {judge!r} is not to be asked here")
+
+
+NO_AIDS = NoAids()
+
+
 class Scorer(Protocol):
     """One check with its parameters. Whatever `score` raises leaves the answer unscored and is told as the reason.
 
@@ -35,3 +81,22 @@ class Scorer(Protocol):
     """
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome: ...
+
+
+@runtime_checkable
+class AnswerScorer(Protocol):
+    """A scorer that needs more of the answer than its text, or help. One that bounds its own time is not cut short."""
+
+    async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome: ...
+
+
+AnyScorer = Scorer | AnswerScorer
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A scorer that knows what its prompt and its suite must have."""
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterable[str]:
+        """What is missing, in words; nothing where it fits."""
+        ...
