@@ -21,6 +21,16 @@ SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
 
 
 @asynccontextmanager
+async def open_endpoint(suite: Suite, *, seed: int) -> AsyncIterator[str]:
+    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+    if suite.endpoint != "simulator":
+        yield suite.endpoint
+        return
+    async with embedded_bedrock(suite, seed=seed) as url:
+        yield url
+
+
+@asynccontextmanager
 async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
     """Start `harness simulate` with the suite's answer key; gives its URL, and ends it on leaving.
 

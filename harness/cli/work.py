@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from harness.cli.embedded import embedded_bedrock
+from harness.cli.embedded import open_endpoint
 from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
@@ -51,7 +51,7 @@ def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -
         sent = runner.run(_send(suite, out=out, seed=seed, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    code = finish(sent.folder, as_json=as_json)
+    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted)
     return INTERRUPTED if sent.interrupted else code
 
 
@@ -59,7 +59,7 @@ async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | No
     """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
     progress, stop = start_progress(suite, seed=seed), Stop()
     interrupts = Interrupts(stop)
-    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url, stop) as lanes:
+    async with open_endpoint(suite, seed=seed) as url, open_lanes(suite, url, stop) as lanes:
         manifest = _manifest(suite, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
@@ -103,16 +103,6 @@ def _write_state(folder: RunFolder, state: State) -> None:
 
 def _ended_early(reason: Reason) -> Finding:
     return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)
-
-
-@asynccontextmanager
-async def _endpoint(suite: Suite, *, seed: int) -> AsyncIterator[str]:
-    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
-    if suite.endpoint != "simulator":
-        yield suite.endpoint
-        return
-    async with embedded_bedrock(suite, seed=seed) as url:
-        yield url
 
 
 def _manifest(suite: Suite, *, seed: int) -> Manifest:

@@ -20,6 +20,9 @@ SCORERS: dict[str, str] = {
     "similarity": "harness.scoring.scorers.similarity:Similarity",
     "tool_call": "harness.scoring.scorers.tool_call:ToolCall",
     "citations": "harness.scoring.scorers.citations:Citations",
+    "python": "harness.scoring.scorers.python:Python",
+    "judge": "harness.scoring.scorers.judge:RubricJudge",
+    "pairwise": "harness.scoring.scorers.pairwise:Pairwise",
 }
 
 

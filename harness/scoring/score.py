@@ -11,10 +11,14 @@ import msgspec
 
 from harness.endpoints.content import Citation
 from harness.errors import StoreError
+from harness.scoring.aids import open_aids
+from harness.scoring.calibration import calibrate
 from harness.scoring.checks import make_scorer
+from harness.scoring.judges import Judges, NoJudges
+from harness.scoring.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
+from harness.store.score import PAIRWISE, Score
 from harness.suite.schema import Prompt, Suite
 
 TIMEOUT_S = 60.0
@@ -52,7 +56,7 @@ class Checked(msgspec.Struct, frozen=True):
     scorers: tuple[tuple[str, AnyScorer], ...]
 
 
-async def score_run(run: RunFolder, suite: Suite, aids: Aids = NO_AIDS) -> int:
+async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) -> int:
     """Score every measured request of a run that has ended; returns the rows written. Replaces earlier scores.
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
@@ -65,7 +69,10 @@ async def score_run(run: RunFolder, suite: Suite, aids: Aids = NO_AIDS) -> int:
     lines = run.path / "scores.jsonl"
     try:
         with lines.open("wb") as file:
-            await _score_all(run, prompts, aids, file)
+            async with open_aids(run, suite, judges or NoJudges(suite)) as aids:
+                await _score_all(run, prompts, aids, file)
+                file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
+                await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
     except OSError as error:
         raise StoreError(f"{lines}: cannot be written: {error.strerror}") from error
@@ -150,7 +157,9 @@ def _read(
 
 
 def _checked(prompt: Prompt) -> Checked:
-    return Checked(prompt, tuple((check.type, make_scorer(check, prompt)) for check in prompt.checks))
+    """Without what compares answers: that takes all of them (`pairs.py`)."""
+    alone = [check for check in prompt.checks if check.type != PAIRWISE]
+    return Checked(prompt, tuple((check.type, make_scorer(check, prompt)) for check in alone))
 
 
 def _find(prompts: Mapping[str, Checked], ended: Ended, run: RunFolder) -> Checked:

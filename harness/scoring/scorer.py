@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from harness.catalog.target import Tool
 from harness.endpoints.content import Citation
 from harness.suite.schema import Prompt, Suite
 
@@ -49,25 +50,60 @@ class Unscored(Exception):
         self.cost_usd = cost_usd
 
 
-class Aids(Protocol):
-    """What a scorer may call upon beside the answer. Both raise Unscored where they have nothing to say."""
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A function of a check file of the suite's, and the case that it is to grade."""
 
-    async def run_python(self, file: str, function: str, given: Mapping[str, Any], timeout_s: float) -> Outcome:
-        """What a function of the user's says of an answer; `file` is a check file of the suite."""
+    file: str
+    function: str
+    case: dict[str, Any]
+    timeout_s: float
+    request_id: str
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function of the user's returned for one answer. `error`: it returned nothing that can be used."""
+
+    value: float | None = None
+    """0 … 1."""
+    reason: str = ""
+    error: str | None = None
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge is asked, and the tool with which it is to answer."""
+
+    system: str
+    text: str
+    tool: Tool
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge answered: the input of the tool, hostile like every model's output. `error`: it gave none."""
+
+    given: dict[str, Any] = {}
+    error: str | None = None
+    cost_usd: float | None = None
+
+
+class Aids(Protocol):
+    """What a scorer may call upon beside the answer. Both raise Unscored where they are not to be asked."""
+
+    async def run_python(self, call: Call) -> Said:
+        """What a function of the user's says."""
         ...
 
-    async def ask_judge(self, judge: str, question: str, request_id: str) -> Mapping[str, Any]:
-        """What a judge answers to a question: the input of its `verdict`, and its `cost_usd`."""
+    async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
+        """What a judge says."""
         ...
 
 
 class NoAids:
     """Nothing to call upon: what needs help stays unscored."""
 
-    async def run_python(self, file: str, function: str, given: Mapping[str, Any], timeout_s: float) -> Outcome:
-        raise Unscored(f"not run: {file} is not to be run here")
+    async def run_python(self, call: Call) -> Said:
+        raise Unscored(f"not run: {call.file} is not to be run here")
 
-    async def ask_judge(self, judge: str, question: str, request_id: str) -> Mapping[str, Any]:
+    async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
         raise Unscored(f"not judged: judge {judge!r} is not to be asked here")
 
 

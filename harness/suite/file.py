@@ -25,6 +25,7 @@ from harness.suite.fields import (
     Texts,
     Whole,
 )
+from harness.suite.grader_entries import CheckFileEntry, Judges
 from harness.suite.options import OptionsEntry
 from harness.suite.units import END
 
@@ -300,6 +301,8 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
             examples=["my-prices.toml"],
         ),
     ] = None
+    judges: Judges | None = None
+    check_files: Annotated[list[CheckFileEntry] | None, Meta(description="Written by a run; leave it out.")] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
     dataset: Annotated[
         Name | None,

@@ -21,6 +21,7 @@ from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Vali
 from harness.suite.own_prices import read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
+from harness.suite.read_graders import read_graders
 from harness.suite.salvage import Written, salvage
 from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import suite_mistakes
@@ -72,7 +73,11 @@ def _load(
     found += locate(document, wrong)
 
     suite = _make_suite(file, targets, asked, prices, _warnings(targets, asked, dataset))
-    judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
+    graders, wrong = read_graders(path.parent, file, suite.prompts, suite.targets, home_region=home_region)
+    suite = msgspec.structs.replace(suite, graders=graders)
+    suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
+    judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]
+    judged += (each for judge in validators for each in judge(suite))
     found += _located(judged, document, targets, asked)
     if found:
         raise suite_error(found)
@@ -124,7 +129,7 @@ def _make_suite(
     warnings: tuple[str, ...],
 ) -> Suite:
     prompts = tuple(each.prompt for each in asked)
-    suite = Suite(
+    return Suite(
         name=file.suite,
         digest="",
         endpoint=file.endpoint,
@@ -142,7 +147,6 @@ def _make_suite(
         notes=_notes(prompts),
         warnings=warnings,
     )
-    return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
 def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Options, Target
+from harness.suite.graders import Graders
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +142,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
     budget_usd: float | None = None
     prices: tuple[PriceOverride, ...] = ()
+    graders: Graders = Graders()
     notes: tuple[str, ...] = ()
     """What the loader decided where the file says nothing: which prompts got the default check."""
     warnings: tuple[str, ...] = ()
