@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from harness.analysis.judging import add_judging
 from harness.analysis.loader import load_run
 from harness.analysis.samples import load_samples
 from harness.analysis.summarise import summarise
@@ -35,6 +36,7 @@ def derive(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
     """Summarise scored attempts and write all reports; returns the summary and the page to open."""
     data = load_run(folder)
     summary = summarise(folder.read_manifest(), suite, data)
+    summary = add_judging(summary, suite, read_judgements(folder.judgements_path))
     write_summary(folder.summary_path, summary)
     page, *_ = write_reports(folder.path, summary, data.columns, load_samples(folder))
     return summary, page
