@@ -21,17 +21,20 @@ SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
 
 
 @asynccontextmanager
-async def open_endpoint(suite: Suite, *, seed: int) -> AsyncIterator[str]:
-    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+async def open_endpoint(suite: Suite, *, seed: int, speed: float = 1.0) -> AsyncIterator[str]:
+    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed.
+
+    `speed`: how much quicker than a model the embedded one answers; for what is not measured.
+    """
     if suite.endpoint != "simulator":
         yield suite.endpoint
         return
-    async with embedded_bedrock(suite, seed=seed) as url:
+    async with embedded_bedrock(suite, seed=seed, speed=speed) as url:
         yield url
 
 
 @asynccontextmanager
-async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
+async def embedded_bedrock(suite: Suite, *, seed: int, speed: float = 1.0) -> AsyncIterator[str]:
     """Start `harness simulate` with the suite's answer key; gives its URL, and ends it on leaving.
 
     The child watches its standard input, so that it ends with this process whatever happens to it.
@@ -41,7 +44,7 @@ async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
         write_answer_key(suite, key)
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
-            *("--seed", str(seed), "--answer-key", str(key)),
+            *("--seed", str(seed), "--speed", str(speed), "--answer-key", str(key)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if name not in SECRETS},

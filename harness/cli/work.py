@@ -51,7 +51,7 @@ def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -
         sent = runner.run(_send(suite, out=out, seed=seed, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted)
+    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, quiet=quiet)
     return INTERRUPTED if sent.interrupted else code
 
 

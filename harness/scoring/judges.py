@@ -12,7 +12,6 @@ import msgspec
 
 from harness.catalog.target import Options, Target
 from harness.clock import MonotonicClock
-from harness.endpoints.request import merge_options
 from harness.load.exchange import Exchange, Lane
 from harness.load.plan import Planned
 from harness.load.progress import Progress, Tally
@@ -111,16 +110,21 @@ def read_verdict(attempt: Attempt, *, cost_usd: float | None) -> Verdict:
     if not attempt.ok:
         return Verdict(error=f"request failed: {attempt.error_kind}", cost_usd=cost_usd)
     answer = Answer(text=attempt.text or "", stop_reason=attempt.stop_reason)
-    given: Any = next((call.input for call in read_calls(answer) if call.tool == TOOL), None)
-    if not isinstance(given, dict):
-        try:
-            given = find_json(answer.text)
-        except (ValueError, RecursionError):
-            given = None
+    calls = read_calls(answer)
+    given = next((call.input for call in calls if call.tool == TOOL), None) if calls else _written(answer.text)
     if not isinstance(given, dict):
         why = "its answer was cut off at max_tokens" if attempt.stop_reason == "max_tokens" else "it gave no verdict"
         return Verdict(error=why, cost_usd=cost_usd)
     return Verdict(given=given, cost_usd=cost_usd)
+
+
+def _written(text: str) -> Any:
+    """The verdict that was written down instead of called. None: there is none."""
+    try:
+        found = find_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return found["input"] if isinstance(found, dict) and found.keys() == {"tool", "input"} else found
 
 
 def _as_prompt(question: Question, target: Target) -> Prompt:
@@ -128,8 +132,3 @@ def _as_prompt(question: Question, target: Target) -> Prompt:
     choice = TOOL if target.options.thinking is None else "auto"
     options = Options(system=question.system, tools=[question.tool], tool_choice=choice)
     return Prompt(id="judge", messages=(Message(role="user", content=question.text),), options=options)
-
-
-def judge_options(target: Target, question: Question) -> Options:
-    """All that is sent with a question."""
-    return merge_options(target.options, _as_prompt(question, target).options)

@@ -124,7 +124,7 @@ def _read_check_files(folder: Path, prompts: Sequence[Prompt]) -> tuple[tuple[Ch
     mistakes = []
     for name, path in _named_files(prompts):
         if name not in files:
-            files[name] = _read_check_file(folder, name)
+            files[name] = read_check_file(folder, name)
         found = files[name]
         if isinstance(found, FileMistake):
             mistakes.append(Mistake(path, found.message))
@@ -139,7 +139,7 @@ def _named_files(prompts: Sequence[Prompt]) -> Iterator[tuple[str, KeyPath]]:
                 yield check.params["file"], ("prompts", at, "checks", number, "file")
 
 
-def _read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
+def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
     """The file, parsed but not run."""
     try:
         path = find_beside(folder, name)
