@@ -10,10 +10,12 @@ from harness.suite.schema import Suite
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
     from harness.load.forecast import forecast
+    from harness.scoring.forecast import forecast_judging
 
-    found = forecast(suite, seed=seed)
+    found, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        told = msgspec.to_builtins(found) | ({} if judging is None else {"judging": msgspec.to_builtins(judging)})
+        print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
         return
     from rich.console import Console
     from rich.table import Table
@@ -37,6 +39,8 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         f"{suite.name}: {about}{found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
+    if judging is not None:
+        print(f"judging: up to {judging.questions:,} questions, {_at_most(judging.cost_usd_at_most)} on top")
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:

@@ -61,7 +61,8 @@ async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) 
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
     or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
-    and requests that the user cancelled have no rows. The number of answers does not matter to memory.
+    and requests that the user cancelled have no rows. The number of answers does not matter to memory, but for what
+    judges and check functions say of them.
     """
     from harness.store.parquet import write_parquet
 

@@ -21,7 +21,7 @@ PROGRAM = Path(__file__).with_name("python_worker.py")
 START_LIMIT_S = 20.0
 """For starting the process and running the file's top level."""
 END_LIMIT_S = 5.0
-MEMORY_BYTES = 2**30
+MEMORY_BYTES = 4 * 2**30
 """Address space of a worker, where the system can bound it."""
 LONGEST_REPLY = 2**20
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")

@@ -35,6 +35,7 @@ RECORDED_PACKAGES = (
     "matplotlib",
     "msgspec",
     "numpy",
+    "rapidfuzz",
     "scipy",
     "uvloop",
 )

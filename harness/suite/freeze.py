@@ -37,7 +37,7 @@ def freeze_suite(suite: Suite) -> str:
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
         "judges": {judge.name: _judge(judge) for judge in suite.graders.judges},
-        "check_files": [{"name": f.name, "digest": f.digest, "path": f.path} for f in suite.graders.check_files],
+        "check_files": [msgspec.to_builtins(file) for file in suite.graders.check_files],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
     return yaml.dump(_set(content), Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)

@@ -62,3 +62,4 @@ class CheckFileEntry(Entry, frozen=True, kw_only=True):
     name: Name
     digest: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
     path: Name
+    functions: tuple[Text, ...]

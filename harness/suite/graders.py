@@ -8,7 +8,7 @@ from harness.catalog.target import Target
 
 
 class CheckFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of Python functions that grade answers, by digest. A frozen suite does not hold its text."""
+    """A file of Python functions that grade answers, by digest. The suite does not hold its text, frozen or not."""
 
     name: str
     """As written, relative to the suite's folder."""
@@ -17,7 +17,7 @@ class CheckFile(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Where it is, from the folder in which the harness was run."""
     functions: tuple[str, ...] = ()
-    """Those at its top level. Empty in a frozen suite."""
+    """Those at its top level."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,3 +41,5 @@ class Graders(msgspec.Struct, frozen=True, kw_only=True):
 
     judges: tuple[Judge, ...] = ()
     check_files: tuple[CheckFile, ...] = ()
+    unread: bool = False
+    """A judge is written that has a mistake: a name that nobody has may be its."""

@@ -73,7 +73,7 @@ def _load(
     found += locate(document, wrong)
 
     suite = _make_suite(file, targets, asked, prices, _warnings(targets, asked, dataset))
-    graders, wrong = read_graders(path.parent, file, suite.prompts, suite.targets, home_region=home_region)
+    graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
     suite = msgspec.structs.replace(suite, graders=graders)
     suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
     judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Target
-from harness.suite.file import SuiteFile, TargetEntry
+from harness.suite.file import TargetEntry
 from harness.suite.fit import fit_mistakes
 from harness.suite.grader_entries import JudgeEntry, LabelEntry
 from harness.suite.graders import CheckFile, Graders, Judge, Label
 from harness.suite.mistakes import KeyPath, Mistake
+from harness.suite.salvage import Written
 from harness.suite.schema import Message, Prompt
 from harness.suite.targets import expand_targets
 from harness.suite.text_file import FileMistake, find_beside, read_bytes, read_text
@@ -33,19 +34,21 @@ _ANY_PROMPT = Prompt(id="judge", messages=(Message(role="user", content="?"),))
 
 
 def read_graders(
-    folder: Path, file: SuiteFile, prompts: Sequence[Prompt], targets: Sequence[Target], *, home_region: str | None
+    folder: Path, written: Written, prompts: Sequence[Prompt], targets: Sequence[Target], *, home_region: str | None
 ) -> tuple[Graders, list[Mistake]]:
     """The judges and the check files that prompts name; files lie in `folder` or below it.
 
     Paths of mistakes are those of the loaded suite.
     """
+    file = written.file
     judges, wrong = _read_judges(folder, file.judges or {}, prompts, home_region)
+    unread = bool(wrong) or any(path[:1] == ("judges",) for path in written.broken)
     wrong += _candidates(judges, targets)
     if file.check_files is not None:
         kept = tuple(msgspec.convert(each, CheckFile, from_attributes=True) for each in file.check_files)
-        return Graders(judges=judges, check_files=kept), wrong
-    check_files, unread = _read_check_files(folder, prompts)
-    return Graders(judges=judges, check_files=check_files), wrong + unread
+        return Graders(judges=judges, check_files=kept, unread=unread), wrong
+    check_files, missing = _read_check_files(folder, prompts)
+    return Graders(judges=judges, check_files=check_files, unread=unread), wrong + missing
 
 
 def _read_judges(

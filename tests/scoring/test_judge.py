@@ -16,6 +16,7 @@ from harness.cli.embedded import write_answer_key
 from harness.cli.overrides import load_checked
 from harness.errors import SuiteError
 from harness.scoring.checks import make_scorer
+from harness.scoring.forecast import forecast_judging
 from harness.scoring.judge_prompt import LONGEST_PART, ask_for_preference, ask_for_score
 from harness.scoring.judges import open_judges, read_verdict
 from harness.scoring.kept import read_judgements
@@ -24,7 +25,8 @@ from harness.scoring.scorer import Answer, Call, Outcome, Question, Said, Unscor
 from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Check, Message, Prompt, Retries, Suite
+from harness.suite.graders import Label
+from harness.suite.schema import Check, Load, Message, Prompt, Retries, Suite
 
 RUBRIC = "It names the right city."
 JUDGE = Check(type="judge", params={"rubric": RUBRIC, "judge": "strict"})
@@ -299,6 +301,15 @@ def test_a_judge_that_cannot_grade_is_told_before_anything_is_sent(
     assert told in str(error.value)
 
 
+def test_a_judge_with_a_mistake_is_not_told_to_be_missing_too(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("prompt_id,answer,passed\np,x,1\n")
+    for wrong in ("claude-opus-9", "claude-opus-4-5, max_token: 5"):
+        (tmp_path / "s.yaml").write_text(SUITE.replace("claude-opus-4-5", wrong))
+        with pytest.raises(SuiteError) as error:
+            load_checked(tmp_path / "s.yaml")
+        assert len(error.value.mistakes) == 1
+
+
 def test_a_pairwise_check_without_a_baseline_is_told(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("prompt_id,answer,passed\np,x,1\n")
     checks = "{type: judge, judge: strict, rubric: Good.}, {type: pairwise, judge: strict}"
@@ -315,3 +326,20 @@ def test_every_line_of_the_judgements_is_json_and_holds_no_answer(write_run: Any
     assert list(read_judgements(run.judgements_path)) == []
     run.judgements_path.write_bytes(b'{"key": "a"}\n\xff\n{"key":"k","kind":"judge","by":"b","request_id":"r"}\n')
     assert [json.loads(msgspec.json.encode(each))["key"] for each in read_judgements(run.judgements_path)] == ["k"]
+
+
+def test_a_dry_run_counts_the_questions_and_what_they_cost_at_most(make_suite: Any) -> None:
+    checks = [
+        Check(type="judge", params={"rubric": RUBRIC, "judge": ["strict", "kind"]}),
+        Check(type="pairwise", params={"judge": "kind"}),
+    ]
+    labels = [Label(prompt_id="p", answer="Paris", passed=True)]
+    suite = make_suite(checks, judges=["strict", "kind"], labels=labels, load=Load(repeats=5))
+    found = forecast_judging(suite)
+    assert found is not None
+    assert found.questions == 5 * (2 * 2 + 2 * 1) + 2
+    shorter = forecast_judging(make_suite(checks[:1], judges=["strict", "kind"], load=Load(repeats=5)))
+    assert shorter is not None
+    assert 0 < (shorter.cost_usd_at_most or 0) < (found.cost_usd_at_most or 0) < 3
+    assert forecast_judging(make_suite(checks, judges=["strict", "kind"], load=Load(duration_s=60))) is None
+    assert forecast_judging(make_suite([])) is None

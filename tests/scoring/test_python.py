@@ -52,7 +52,7 @@ def spins(case):
     while True:
         pass
 def eats(case):
-    return len(bytearray(4 * 2**30)) > 0
+    return len(bytearray(16 * 2**30)) > 0
 def remembers(case):
     seen.append(1)
     return 1 / len(seen)

@@ -39,7 +39,7 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if file is None:
             return  # told already, of the file
         if not file.functions:
-            yield f"{self.file!r} has no function at its top level; in a run's frozen suite its text is not kept"
+            yield f"{self.file!r} has no function at its top level"
         elif self.function not in file.functions:
             yield f"{self.file!r} has no such function: {unknown_word(self.function, list(file.functions))}"
 
