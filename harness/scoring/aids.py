@@ -24,7 +24,8 @@ class KeepingAids:
         self._judges = judges
 
     async def run_python(self, call: Call) -> Said:
-        key = digest_of("python", self._workers.digest(call.file), call.function, call.request_id, call.case)
+        digest, answer = self._workers.digest(call.file), call.case["answer"]
+        key = digest_of("python", digest, call.function, call.request_id, answer)
         found = self.kept.find(key)
         if found is None:
             said = await self._workers.run(call)
@@ -40,7 +41,7 @@ class KeepingAids:
         return msgspec.convert({**found.given, "error": found.error}, Said)
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
-        key = digest_of("judge", self._judges.target(judge), question, request_id)
+        key = digest_of("judge", judge, self._judges.target(judge).model_id, question.about, request_id)
         found = self.kept.find(key)
         if found is None or (found.error is not None and self._judges.asks):
             verdict = await self._judges.ask(judge, question, key)

@@ -60,7 +60,7 @@ async def _grade(judge: Judge, number: int, label: Label, prompt: Prompt, aids: 
     (ballot,) = await ask_panel(alone, prompt, Answer(text=label.answer, request_id=request_id), aids)
     said = None if ballot.graded is None else ballot.graded.score >= check.pass_at
     given = Labelled(prompt_id=prompt.id, person=label.passed, judge=said)
-    key = digest_of("label", judge.target, check.rubric, request_id, label.answer)
+    key = digest_of("label", judge.name, check.rubric, request_id, label.answer)
     aids.kept.add(
         Judgement(key=key, kind="label", by=judge.name, request_id=request_id, given=msgspec.structs.asdict(given))
     )

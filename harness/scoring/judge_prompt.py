@@ -56,13 +56,15 @@ _PREFERENCE_SYSTEM = (
 def ask_for_score(prompt: Prompt, answer: str, rubric: str) -> Question:
     """How well one answer meets a rubric."""
     parts = {**_asked(prompt), "rubric": rubric, "answer": answer}
-    return Question(system=_SCORE_SYSTEM, text=_text(parts, "Grade the answer by the rubric."), tool=SCORE)
+    text = _text(parts, "Grade the answer by the rubric.")
+    return Question(about=_digest(parts), system=_SCORE_SYSTEM, text=text, tool=SCORE)
 
 
 def ask_for_preference(prompt: Prompt, first: str, second: str, rubric: str) -> Question:
     """Which of two answers is better."""
     parts = {**_asked(prompt), "rubric": rubric, "answer-a": first, "answer-b": second}
-    return Question(system=_PREFERENCE_SYSTEM, text=_text(parts, "Which answer is better?"), tool=PREFERENCE)
+    text = _text(parts, "Which answer is better?")
+    return Question(about=_digest(parts), system=_PREFERENCE_SYSTEM, text=text, tool=PREFERENCE)
 
 
 def _asked(prompt: Prompt) -> dict[str, str]:
@@ -80,9 +82,14 @@ def _asked(prompt: Prompt) -> dict[str, str]:
 
 def _text(parts: dict[str, str], task: str) -> str:
     shown = {name: _shorten(text) for name, text in parts.items()}
-    digest = sha256("\0".join(shown.values()).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    digest = _digest(parts)[:12]
     marked = [f"<{name}-{digest}>\n{text}\n</{name}-{digest}>" for name, text in shown.items()]
     return "\n\n".join([*marked, task])
+
+
+def _digest(parts: dict[str, str]) -> str:
+    told = "\0".join(f"{name}\0{text}" for name, text in parts.items())
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _shorten(text: str) -> str:

@@ -19,7 +19,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of `judgements.jsonl`. Of lines with the same key, the last one counts."""
 
     key: str
-    """Digest of all that it was made from: the grader, the question, the answer."""
+    """Digest of the grader, the question, the answer and the request; not of the words in which a judge was asked, so
+    that a later harness finds it again."""
     kind: Kind
     """`python` and `judge`: what one of them said. `pair` and `label`: what was made of that."""
     by: str

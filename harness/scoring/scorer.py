@@ -72,6 +72,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a judge is asked, and the tool with which it is to answer."""
 
+    about: str
+    """Digest of prompt, rubric and answers: the same whatever words they are wrapped in."""
     system: str
     text: str
     tool: Tool

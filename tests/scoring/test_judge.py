@@ -343,3 +343,16 @@ def test_a_dry_run_counts_the_questions_and_what_they_cost_at_most(make_suite: A
     assert 0 < (shorter.cost_usd_at_most or 0) < (found.cost_usd_at_most or 0) < 3
     assert forecast_judging(make_suite(checks, judges=["strict", "kind"], load=Load(duration_s=60))) is None
     assert forecast_judging(make_suite([])) is None
+
+
+def test_what_a_question_is_about_depends_on_every_part_and_on_no_word_around_them() -> None:
+    abouts = {
+        ask_for_score(PROMPT, "Paris", RUBRIC).about,
+        ask_for_score(PROMPT, "Lyon", RUBRIC).about,
+        ask_for_score(PROMPT, "Paris", "Another.").about,
+        ask_for_score(msgspec.structs.replace(PROMPT, expect="Lyon"), "Paris", RUBRIC).about,
+        ask_for_preference(PROMPT, "Paris", "Lyon", RUBRIC).about,
+        ask_for_preference(PROMPT, "Lyon", "Paris", RUBRIC).about,
+    }
+    assert len(abouts) == 6
+    assert ask_for_score(PROMPT, "Paris", RUBRIC).about.startswith("7e006c51")

@@ -13,6 +13,7 @@ import pytest
 from harness.analysis.judging import add_judging, summarise_judge, summarise_pairs
 from harness.analysis.loader import load_run
 from harness.analysis.summarise import summarise
+from harness.catalog.target import Target
 from harness.cli.embedded import write_answer_key
 from harness.scoring.aids import KeepingAids
 from harness.scoring.calibration import calibrate
@@ -42,8 +43,11 @@ class Judge:
         self.rule = rule
         self.asked = 0
 
-    def target(self, judge: str) -> str:
-        return judge
+    def target(self, judge: str) -> Target:
+        return Target(
+            name=judge, model="m", base_model="b", model_id="b", routing="global", api="converse", client="aioboto3",
+            region="us-east-1",
+        )  # fmt: skip
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
         self.asked += 1
