@@ -29,7 +29,11 @@ def finish(folder: RunFolder, *, as_json: bool, judge: bool, quiet: bool = False
     stderr, and what they should have graded stays unscored.
     """
     suite = load_frozen(folder.suite_path)
-    asyncio.run(_score(folder, suite, judge=judge and bool(suite.graders.judges), quiet=quiet))
+    try:
+        asyncio.run(_score(folder, suite, judge=judge and bool(suite.graders.judges), quiet=quiet))
+    except KeyboardInterrupt:
+        print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
+        raise
     summary, page = derive(folder, suite)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
