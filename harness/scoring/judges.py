@@ -119,11 +119,11 @@ def read_verdict(attempt: Attempt, *, cost_usd: float | None) -> Verdict:
 
 
 def _written(text: str) -> Any:
-    """The verdict that was written down instead of called. None: there is none."""
+    """The verdict that was written down instead of called. None: there is none, or none that can be kept."""
     try:
-        found = find_json(text)
-    except (ValueError, RecursionError):
-        return None
+        found = msgspec.json.decode(msgspec.json.encode(find_json(text)))
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return None  # half a surrogate pair, a number without end, brackets without end
     return found["input"] if isinstance(found, dict) and found.keys() == {"tool", "input"} else found
 
 

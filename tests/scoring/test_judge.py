@@ -222,6 +222,7 @@ def test_a_judge_is_shown_the_question_the_reference_and_both_answers_but_no_mor
         ('{"tool":"verdict","input":"{\\"reason\\": \\"It"}', "max_tokens", {}, "its answer was cut off at max_tokens"),
         ("[" * 100_000, "end_turn", {}, "it gave no verdict"),
         ("[1, 2]", "end_turn", {}, "it gave no verdict"),
+        ('{"score": 1, "reason": "\\ud800"}', "end_turn", {}, "it gave no verdict"),
     ],
 )
 def test_a_verdict_is_read_from_a_call_or_from_json(
@@ -235,6 +236,7 @@ def test_a_verdict_is_read_from_a_call_or_from_json(
     verdict = read_verdict(attempt, cost_usd=0.5)
     assert (verdict.error, verdict.cost_usd) == (error, 0.5)
     assert given == ({} if error else verdict.given)
+    msgspec.json.encode(verdict)
 
 
 SUITE = """\
