@@ -11,9 +11,9 @@ import numpy as np
 
 from harness.analysis.comparison import Flip
 from harness.analysis.pairs import Pairs
-from harness.analysis.samples import VERDICT
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
+from harness.store.score import VERDICT
 
 MOST_FLIPS = 50
 MOST_CHARACTERS = 2000

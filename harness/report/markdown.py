@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.analysis.summary import RunSummary
+from harness.report.graded import sections
 from harness.report.methods import methods
 from harness.report.render import Picture
 from harness.report.table import (
@@ -47,6 +48,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
         _columns_table(summary, load_columns(summary)),
         *_errors(summary),
         *_tags(summary),
+        *_graded(summary),
         "## What the numbers mean",
         "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in methods(summary)),
     ]
@@ -105,6 +107,13 @@ def _tags(summary: RunSummary) -> list[str]:
         return []
     rows = [(tag, *(tag_cell(t, tag) for t in summary.targets)) for tag in names]
     return ["## Pass rate by tag", pipe_table(("tag", *(t.target for t in summary.targets)), rows)]
+
+
+def _graded(summary: RunSummary) -> list[str]:
+    parts = [
+        (f"## {each.title}", pipe_table(each.headings, each.rows), escape(each.note)) for each in sections(summary)
+    ]
+    return [text for each in parts for text in each]
 
 
 def _columns_table(summary: RunSummary, columns: Sequence[Column]) -> str:

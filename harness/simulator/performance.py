@@ -25,6 +25,7 @@ from harness.simulator.faults import FaultRates, Refused
 from harness.simulator.own_profiles import OwnProfile, adapt
 from harness.simulator.profiles import ModelName, Profile, Timing, draw_timing
 from harness.simulator.tool_calls import draw_call
+from harness.simulator.verdicts import draw_verdict
 
 _FIXED_TEXT = "tic "
 _THINKING_TOKENS = (16, 48)
@@ -107,7 +108,8 @@ class Performer:
         entry = self._book.find(digest)
         blind = entry is not None and entry.visual and not question.sees
         skill = 0.0 if blind else profile.skill
-        said = draw_call(entry, question.toolbox, skill=skill, rng=rng)
+        said = draw_verdict(question.prompt, question.toolbox, self._book, skill=profile.skill, rng=rng)
+        said = said or draw_call(entry, question.toolbox, skill=skill, rng=rng)
         if said is None:
             text = lengthen(self._book.say(entry, skill=skill, rng=rng), profile.verbosity, rng)
             said = Passage(kind="text", text=text, citations=tuple(_cite(question)))

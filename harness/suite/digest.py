@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from harness.catalog.prices import PriceOverride
+from harness.suite.graders import Judge
 from harness.suite.schema import Attachment, Prompt, Suite
 from harness.suite.units import parse_margin
 
@@ -35,6 +36,8 @@ def digest_suite(suite: Suite) -> str:
         "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
+        "judges": [_judge(judge) for judge in suite.graders.judges],
+        "check_files": [{"name": each.name, "digest": each.digest} for each in suite.graders.check_files],
     }
     return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
 
@@ -59,6 +62,11 @@ def prompt_content(prompt: Prompt) -> dict[str, Any]:
 def _price(price: PriceOverride) -> dict[str, Any]:
     given = msgspec.to_builtins(price)
     return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
+
+
+def _judge(judge: Judge) -> dict[str, Any]:
+    target = _set(msgspec.to_builtins(judge.target))
+    return _set({"name": judge.name, "target": target, "labels": msgspec.to_builtins(judge.labels)})
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

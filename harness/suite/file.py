@@ -23,6 +23,7 @@ from harness.suite.fields import (
     Whole,
 )
 from harness.suite.gate_entry import GateEntry
+from harness.suite.grader_entries import CheckFileEntry, Judges
 from harness.suite.load_file import LoadEntry, QuotaEntry, SyntheticEntry
 from harness.suite.options import OptionsEntry
 from harness.suite.units import END
@@ -249,6 +250,8 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
             examples=["my-prices.toml"],
         ),
     ] = None
+    judges: Judges | None = None
+    check_files: Annotated[list[CheckFileEntry] | None, Meta(description="Written by a run; leave it out.")] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
     synthetic: Annotated[
         SyntheticEntry | None, Meta(description="Generated prompts of given lengths, for a load test.")

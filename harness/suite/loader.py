@@ -23,6 +23,7 @@ from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Vali
 from harness.suite.own_prices import read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
+from harness.suite.read_graders import read_graders
 from harness.suite.replay import replay_trace
 from harness.suite.salvage import Written, salvage
 from harness.suite.schema import Load, Prompt, Suite
@@ -81,7 +82,11 @@ def _load(
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
     warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
     suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
-    judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
+    graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
+    suite = msgspec.structs.replace(suite, graders=graders)
+    suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
+    judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]
+    judged += (each for judge in validators for each in judge(suite))
     found += _located(judged, document, targets, prompts.asked)
     if found:
         raise suite_error(found)
@@ -153,7 +158,7 @@ def _make_suite(
     warnings: tuple[str, ...],
 ) -> Suite:
     prompts = tuple(each.prompt for each in asked)
-    suite = Suite(
+    return Suite(
         name=file.suite,
         digest="",
         endpoint=file.endpoint,
@@ -171,7 +176,6 @@ def _make_suite(
         notes=_notes(prompts),
         warnings=warnings,
     )
-    return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
 def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Options, Target
+from harness.suite.graders import Graders
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,6 +183,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     The pass rate of a tag is `pass_rate[tag]`."""
     budget_usd: float | None = None
     prices: tuple[PriceOverride, ...] = ()
+    graders: Graders = Graders()
     notes: tuple[str, ...] = ()
     """What the loader decided where the file says nothing: which prompts got the default check."""
     warnings: tuple[str, ...] = ()

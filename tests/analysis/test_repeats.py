@@ -1,4 +1,4 @@
-"""pass@k and pass^k against counting every choice of k answers, and κ against statsmodels."""
+"""pass@k and pass^k against counting every choice of k answers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from statsmodels.stats.inter_rater import cohens_kappa as reference
 
-from harness.analysis.agreement import cohens_kappa
 from harness.analysis.repeats import pass_all_k, pass_at_k
 
 
@@ -26,20 +24,8 @@ def test_with_fewer_answers_than_k_there_is_none() -> None:
     assert np.isnan(pass_all_k(np.array([2]), np.array([2]), 3)).all()
 
 
-def test_kappa_and_its_interval_are_statsmodels() -> None:
-    table = np.array([[44, 5, 1], [7, 20, 3], [9, 5, 6]])  # Fleiss, Cohen & Everitt 1969, table 1, shares × 100
-    first = [row for row in range(3) for column in range(3) for _ in range(table[row, column])]
-    second = [column for row in range(3) for column in range(3) for _ in range(table[row, column])]
-    expected = reference(table)
-    found = cohens_kappa(first, second)
-    assert found is not None
-    assert (expected.kappa, expected.kappa_low, expected.kappa_upp) == pytest.approx(
-        (found.value, found.low, found.high)
-    )
-
-
-def test_kappa_of_one_label_or_of_nothing_cannot_be_said() -> None:
-    assert cohens_kappa(["pass"] * 5, ["pass"] * 5) is None
-    assert cohens_kappa([], []) is None
-    with pytest.raises(ValueError, match="zip"):
-        cohens_kappa([1], [1, 0])
+@pytest.mark.parametrize(("n", "c", "k"), [(200, 3, 1), (200, 3, 10), (200, 60, 100), (1000, 1, 999)])
+def test_pass_at_k_is_the_product_of_the_paper_that_proposed_it(n: int, c: int, k: int) -> None:
+    """Chen et al. 2021, figure 3: 1 − Π (1 − k/i) for i from n − c + 1 to n."""
+    expected = 1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1))
+    assert pass_at_k(np.array([n]), np.array([c]), k)[0] == pytest.approx(float(expected))
