@@ -8,7 +8,7 @@ from statistics import fmean, pvariance
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
@@ -40,8 +40,12 @@ def test_every_arrival_of_the_grammar_has_its_file() -> None:
     assert set(ARRIVALS) == set(ArrivalName.__args__)
 
 
+CLUMPED = Load(arrival="ramp", rate_per_s=1.0, to_per_s=447.0, duration_s=1.0, burstiness=0.0625)
+
+
 @settings(max_examples=200, deadline=None)
 @given(load=LOADS, seed=st.integers())
+@example(load=CLUMPED, seed=229)
 def test_a_schedule_is_sorted_starts_no_earlier_than_zero_and_is_the_same_for_the_same_seed(
     load: Load, seed: int
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from math import sqrt
 from random import Random
 
@@ -40,7 +40,8 @@ class Ramp(msgspec.Struct, frozen=True):
     def offsets(self, rng: Random) -> Iterator[float]:
         """The time t at which Λ(t) = a·t + (b − a)·t²/2d requests are due, for each of the spacing's, up to Λ(d)."""
         total = (self.from_per_s + self.to_per_s) / 2 * self.duration_s
-        return map(self._due_s, takewhile(lambda at: at < total, self.spacing.times(rng)))
+        due = map(self._due_s, takewhile(lambda at: at < total, self.spacing.times(rng)))
+        return accumulate(due, max)  # of two that round to the same, the later one is not due earlier
 
     def _due_s(self, requests: float) -> float:
         """Λ⁻¹, in the form that stays exact where the rate hardly changes."""

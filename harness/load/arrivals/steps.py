@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from random import Random
 
 import msgspec
@@ -34,6 +35,9 @@ class Steps(msgspec.Struct, frozen=True):
 
     def offsets(self, rng: Random) -> Iterator[float]:
         """Every step takes from the spacing what its rate × duration has room for, and stretches it to its rate."""
+        return accumulate(self._due_s(rng), max)  # rounding makes none due before its predecessor
+
+    def _due_s(self, rng: Random) -> Iterator[float]:
         times = self.spacing.times(rng)
         at, begun_s, begun = next(times), 0.0, 0.0
         for step in self.steps:
