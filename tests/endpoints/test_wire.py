@@ -14,7 +14,7 @@ from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.reply import read_tape
 from harness.endpoints.wire_client import WireClient
-from harness.endpoints.wire_errors import ConnectionLost
+from harness.endpoints.wire_errors import ConnectionLost, ProtocolError
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_protocol import MAX_HEAD, SLICE, WireConnection
 
@@ -327,6 +327,27 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
     assert tape.stamps == sorted(tape.stamps)
     assert tape.headers_ns <= tape.stamps[0]
     assert tape.done_ns >= tape.stamps[-1]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(at=st.integers(0, len(STREAM)), junk=st.binary(max_size=60), dropped=st.integers(0, 60))
+def test_whatever_a_server_sends_is_an_answer_or_a_named_failure(at, junk, dropped):
+    async def fed():
+        connection, tape = _FedConnection(), Tape()
+        sending = asyncio.create_task(connection.exchange(b"", b"", tape))
+        await asyncio.sleep(0)
+        connection.data_received(STREAM[:at])
+        connection.data_received(junk + STREAM[at + dropped :])
+        connection.connection_lost(None)
+        try:
+            await sending
+        except (ProtocolError, ConnectionLost) as error:
+            return tape, error
+        return tape, None
+
+    tape, error = asyncio.run(fed())
+    kind = read_tape(REQUEST, tape, error=error).error_kind
+    assert kind in (None, "protocol", "connection", "stream_truncated", "validation", "server_error", "stream_error")
 
 
 async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection_error():
