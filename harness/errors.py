@@ -37,6 +37,10 @@ class RunInvalid(HarnessError):
     exit_code = 4
 
 
+class CompareError(HarnessError):
+    """Runs or targets that cannot be compared: other prompts, no baseline, a judge among the candidates."""
+
+
 def first_leaf(error: BaseException) -> BaseException:
     """The first exception of a group that a TaskGroup made, however deep; any other as it is."""
     return first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+"""Integers from 0 that stand for names: of prompts, or of clusters of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

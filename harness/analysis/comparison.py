@@ -19,7 +19,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
-    `cost_per_request`, … Reports give it its words."""
+    `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers) and `e2e_p50_equal_length`.
+    Reports give it its words."""
     scale: Scale
     unit: str
     """Of `baseline` and `candidate`: `share`, `s` or `usd`."""
@@ -43,7 +44,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
-    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`."""
+    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`,
+    `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None
     """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said."""
@@ -51,6 +53,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know of this row: why there is no bound, that repeats are in it."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
+    baseline_inflated: float | None = None
+    candidate_inflated: float | None = None
+    """Of a latency where requests failed: the quantile with failures counted as ∞. None: ∞, or nothing failed;
+    `note` tells both."""
 
 
 class Flip(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +86,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     output_token_ratio: float | None = None
     baseline_cost_per_correct_usd: float | None = None
     candidate_cost_per_correct_usd: float | None = None
+    baseline_total_usd: float | None = None
+    candidate_total_usd: float | None = None
+    """Of all requests of the prompts that both were asked. None: a cost is unknown."""
     told: str = ""
     """One sentence that names what moved: `cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
 
@@ -113,6 +122,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     only_baseline: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
+    """The first of them: at most 50, answers cut to 2,000 characters. `lost` and `gained` count all."""
+    lost: int = 0
+    gained: int = 0
+    """Prompts that went from pass to fail, and from fail to pass."""
     drift: Drift = Drift()
     findings: tuple[Finding, ...] = ()
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
-from harness.analysis.samples import VERDICT
 from harness.errors import StoreError
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
+from harness.store.score import VERDICT
 
 MOST_MESSAGE_CHARACTERS = 200
 

@@ -8,11 +8,9 @@ import msgspec
 
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
+from harness.store.score import VERDICT
 
 MOST_PER_TARGET = 5
-
-VERDICT = "case when bool_or(not passed) then false when count(*) = count(passed) then true end"
-"""SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
 
 # The least few of each target; texts and reasons are read of those alone: of a million they are most of the file.
 _SAMPLES = f"""

@@ -9,6 +9,7 @@ import numpy as np
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
 from harness.analysis.routing import pair_routings
+from harness.analysis.several import summarise_several
 from harness.analysis.stats import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
 from harness.analysis.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
@@ -96,6 +97,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         cost_per_request_usd=cost_per_request,
         cost_per_1000_usd=None if cost_per_request is None else 1000 * cost_per_request,
         cost_per_correct_usd=metrics.cost_per_correct_usd(c),
+        several=summarise_several(c, suite.prompts),
     )
 
 

@@ -36,6 +36,55 @@ class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
     mean: float
 
 
+class Several(msgspec.Struct, frozen=True, kw_only=True):
+    """Several answers to each prompt. `pass_at[1]` is the mean over prompts, and so is `pass_hat[1]`."""
+
+    answers: int
+    """To each prompt, at least."""
+    prompts: int
+    left_out: int = 0
+    """Prompts with too few scored answers."""
+    pass_at: dict[int, Interval]
+    """k → chance that one of k answers is right (pass@k)."""
+    pass_hat: dict[int, Interval]
+    """k → chance that all of k answers are right (pass^k)."""
+
+
+class Preference(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate's answers beside the baseline's, by a judge that saw both orders."""
+
+    pairs: int
+    wins: int
+    ties: int
+    losses: int
+    unjudged: int
+    """Pairs without a verdict."""
+    win_rate: Interval | None
+    """(Wins + ties / 2) / pairs with a verdict; clustered like a pass rate."""
+    flip_rate: Interval | None
+    """Of the pairs that a judge was asked about, those where the order of the answers decided; Wilson."""
+    longer_wins: Interval | None
+    """Of the judged pairs with a winner and unequal lengths, those that the longer answer won; Wilson. 0.5: no bias."""
+
+
+class JudgeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One judge. Its cost is apart from that of the targets."""
+
+    judge: str
+    model_id: str
+    asked: int
+    failed: int
+    """Questions to which it gave no verdict."""
+    cost_usd: float | None
+    """Of all questions with known cost; None: known for none."""
+    labels: int = 0
+    """Answers that a person has graded and it, too."""
+    agreement: Interval | None = None
+    """Of those, the share of which both say the same; Wilson."""
+    kappa: Interval | None = None
+    """Cohen's κ: agreement beyond chance."""
+
+
 class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One target in one run; warm-up left out. `None`: cannot be said from this data.
 
@@ -102,6 +151,10 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Time between the attempts of a request, over those that were tried again; None: none was."""
     cost_per_correct_usd: float | None
     """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
+    several: Several | None = None
+    """None: no prompt has two scored answers."""
+    preference: Preference | None = None
+    """None: nothing was compared with the baseline's answers."""
 
 
 Unit = Literal["share", "s", "tokens/s", "usd"]
@@ -167,6 +220,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     routings: list[RoutingPair] = []
     findings: list[Finding]
     total_cost_usd: float | None
+    """Of the targets' answers."""
+    judges: list[JudgeSummary] = []
+    judging_cost_usd: float | None = None
+    """Of all judges, on top of `total_cost_usd`. None: none was asked, or no cost is known."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

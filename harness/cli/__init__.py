@@ -19,6 +19,9 @@ COMMANDS = {
     "report": "harness.cli.report:report",
     "history": "harness.cli.history:history",
     "query": "harness.cli.query:query",
+    "compare": "harness.cli.compare:compare",
+    "gate": "harness.cli.gate:gate",
+    "baseline": "harness.cli.baseline:baseline",
     "models": "harness.cli.models:models",
     "reconcile": "harness.cli.reconcile:reconcile",
     "import": "harness.cli.import_log:import_log",
@@ -29,7 +32,8 @@ COMMANDS = {
     "simulate": "harness.cli.simulate:simulate",
 }
 
-EPILOG = """Exit codes: 0 good · 2 bad input or usage · 4 the run is invalid or incomplete · 130 interrupted.
+EPILOG = """Exit codes: 0 good · 1 gate says worse · 2 bad input or usage · 3 gate cannot tell · 4 the run is invalid or
+incomplete · 130 interrupted.
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 
@@ -47,7 +51,11 @@ def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
     app.callback()(_root)
     for name, place in commands.items():
         module, function = place.split(":")
-        app.command(name, no_args_is_help=False)(getattr(import_module(module), function))
+        command = getattr(import_module(module), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, no_args_is_help=False)(command)
     return app
 
 

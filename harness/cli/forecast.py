@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
+    from harness.analysis.foresight import foresee
+    from harness.cli.foresight import print_foresight
     from harness.load.forecast import forecast
+    from harness.scoring.forecast import forecast_judging
 
-    found = forecast(suite, seed=seed)
+    found, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        content = {**msgspec.to_builtins(found), "power": foresee(suite)}
+        if judging is not None:
+            content["judging"] = msgspec.to_builtins(judging)
+        print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
         return
     from rich.console import Console
     from rich.table import Table
@@ -45,6 +51,10 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         f"{suite.name}: {about}{found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
+    if judging is not None:
+        print(f"judging: up to {judging.questions:,} questions, {_at_most(judging.cost_usd_at_most)} on top")
+
+    print_foresight(foresee(suite))
 
 
 def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any, TextIO
@@ -33,6 +34,11 @@ class Outliving:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def defused_json(text: str) -> str:
+    """JSON as a terminal may show it: what could move its cursor is escaped, and it is still the same JSON."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def outlive_readers() -> None:

@@ -31,10 +31,12 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 def load_checked(path: Path) -> Suite:
     """The suite, every mistake told that any room would find in it (SuiteError)."""
     from harness.load.quota import budget_mistakes
+    from harness.scoring.calibration import calibration_mistakes
     from harness.scoring.checks import check_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return load_suite(path, validators=[check_mistakes, wire_mistakes, budget_mistakes], home_region=region)
+    validators = [check_mistakes, calibration_mistakes, wire_mistakes, budget_mistakes]
+    return load_suite(path, validators=validators, home_region=region)
 
 
 def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
@@ -46,6 +48,12 @@ def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
             continue
         refusals = [unsupported(target, merge_options(target.options, prompt.options)) for prompt in suite.prompts]
         yield from (Mistake(("targets", at, "api"), told) for told in dict.fromkeys(refusals) if told is not None)
+    for judge in suite.graders.judges:
+        if judge.target.client not in known:
+            told = f"unknown client {judge.target.client!r} (known: {', '.join(known)})"
+            yield Mistake(("judges", judge.name, "client"), told)
+        elif (refused := unsupported(judge.target, judge.target.options)) is not None:
+            yield Mistake(("judges", judge.name, "api"), refused)
 
 
 def load_for_run(path: Path, overrides: Overrides) -> Suite:

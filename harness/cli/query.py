@@ -88,10 +88,11 @@ def _rows(found: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
 
 
 def _print_json(names: Sequence[str], found: DuckDBPyConnection) -> None:
-    import json
     import sys
 
     import msgspec
+
+    from harness.cli.output import defused_json
 
     seen = sys.stdout.isatty()
     keys = _unique(names)
@@ -100,7 +101,7 @@ def _print_json(names: Sequence[str], found: DuckDBPyConnection) -> None:
     for row in _rows(found):
         line = encoder.encode(dict(zip(keys, row, strict=True))).decode()
         if seen:
-            line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+            line = defused_json(line)
         print(separator, line, sep="\n")
         separator = ","
     print("[]" if separator == "[" else "]")

@@ -15,13 +15,19 @@ def report(
     run: Annotated[
         Path | None, typer.Argument(help="A run's folder. Default: the latest under results/.", show_default=False)
     ] = None,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Ask the suite's judges for what they have not said yet; it costs.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Grade, summarise and draw a run again; a run that was killed is finished from its journal.
 
+    What judges and check functions have said of an answer is kept: no one is asked twice.
+
     \b
     harness report
     harness report results/20261122T024500Z-quickstart-a1b2c3
+    harness report results/20261122T024500Z-judged-a1b2c3 --judge
     """
     from harness.cli.finish import finish
     from harness.store.run_folder import latest_run, open_run, unreadable_runs
@@ -30,4 +36,4 @@ def report(
         for told in unreadable_runs(RESULTS):
             print(f"warning: left out: {told}", file=sys.stderr)
     path = run if run is not None else latest_run(RESULTS).path
-    raise typer.Exit(finish(open_run(path, recover=True), as_json=json_output))
+    raise typer.Exit(finish(open_run(path, recover=True), as_json=json_output, judge=judge))

@@ -23,6 +23,15 @@ def simulate(
     answer_key: Annotated[
         Path | None, typer.Option(help="The same, from a JSON answer key.", show_default=False, hidden=True)
     ] = None,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Models that behave otherwise, as JSON: {"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, '
+            '"tokens_per_s": 90, "verbosity": 2}}.',
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed: same answers and latencies.")] = 1,
     throttle_rate: Annotated[float, typer.Option(help="Share of requests answered 429.", min=0, max=1)] = 0.0,
     unavailable_rate: Annotated[float, typer.Option(help="Share of requests answered 503.", min=0, max=1)] = 0.0,
@@ -110,6 +119,7 @@ def simulate(
         options = SimulatorOptions(
             port=port,
             answer_key=answer_key,
+            profiles=profiles,
             seed=seed,
             throttle_rate=throttle_rate,
             unavailable_rate=unavailable_rate,

@@ -60,6 +60,8 @@ def _print_outline(outline: Outline, requests: dict[str, int] | None) -> None:
     if outline.attachments:
         typer.echo(f"files     {', '.join(_attachment(each) for each in outline.attachments)}")
     typer.echo(f"checks    {_counts(outline.checks) or 'none'}")
+    for name, model_id in outline.judges.items():
+        typer.echo(f"judge     {name}: {model_id}")
     typer.echo(f"load      {outline.load}")
     typer.echo(f"requests  {_requests(requests)}")
     for price in outline.prices:

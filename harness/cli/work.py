@@ -52,7 +52,7 @@ def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, 
         sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    code = finish(sent.folder, as_json=as_json)
+    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, quiet=quiet)
     return INTERRUPTED if sent.interrupted else code
 
 

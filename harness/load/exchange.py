@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
+from zlib import crc32
 
 from harness.catalog.prices import Price, cost_usd
 from harness.catalog.target import Target
@@ -50,6 +51,7 @@ class Exchange:
         prompts: Mapping[str, Prompt],
         retries: Retries,
         timeouts: Timeouts,
+        store_text: float | None = None,
         clock: Clock,
         rng: Random,
         record: Callable[[Attempt], None],
@@ -62,6 +64,7 @@ class Exchange:
         self._prompts = prompts
         self._retries = retries
         self._timeouts = timeouts
+        self._store_text = store_text
         self._clock = clock
         self._rng = rng
         self._record = record
@@ -84,7 +87,9 @@ class Exchange:
                 if kind not in self._retries.on or try_no == self._retries.max_attempts or self._stop.asked:
                     break
                 due_ns = self._clock.now_ns() + backoff_ns(self._retries, try_no, headers, self._rng)
-                await self._clock.sleep_until(due_ns)
+                await self._stop.sleep_until(due_ns, self._clock)
+                if self._stop.asked:
+                    break
         finally:
             tally.in_flight -= 1
             tally.done += 1
@@ -155,6 +160,10 @@ class Exchange:
             return None, error
         return None, None
 
+    def _keeps(self, request_id: str) -> bool:
+        """Whether an answer's text is stored: the same choice for the same request, whoever sends it."""
+        return self._store_text is None or crc32(request_id.encode()) < self._store_text * 2**32
+
     def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         target, sent_ns = lane.target, tape.sent_ns
@@ -197,7 +206,7 @@ class Exchange:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text,
+            text=reply.text if self._keeps(planned.request_id) else None,
             citations=reply.citations,
             ok=reply.error_kind is None,
             error_kind=reply.error_kind,

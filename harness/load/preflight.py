@@ -24,12 +24,13 @@ TARGET_CHECKS = (check_offered, check_route, check_access, check_lifecycle)
 async def examine(
     suite: Suite, account_for_region: Callable[[str], AbstractAsyncContextManager[Account]]
 ) -> list[Diagnosis]:
-    """Everything there is to say of a suite: the account first, then each Region, then each target.
+    """Everything there is to say of a suite: the account first, then each Region, each target and each judge.
 
     Sends no prompt and costs nothing. BadCredentials, AccountError: the account cannot be asked at all.
     """
     models: dict[str, dict[str, None]] = {}
-    for target in suite.targets:
+    judges = [judge.target for judge in suite.graders.judges]
+    for target in (*suite.targets, *judges):
         models.setdefault(target.region, {})[target.base_model] = None
     async with AsyncExitStack() as stack:
         accounts = {region: await stack.enter_async_context(account_for_region(region)) for region in models}
@@ -40,6 +41,8 @@ async def examine(
     for target in suite.targets:
         found += _diagnose_target(target, facts[target.region])
         found.append(quotas[target.name])
+    for judge in judges:
+        found += _diagnose_target(judge, facts[judge.region])
     return found
 
 

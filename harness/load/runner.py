@@ -54,23 +54,11 @@ async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, 
         for each in rounds:
             assert each.offset_s is not None, "open arrivals have due times"
             due_ns = start_ns + int(each.offset_s * 1e9)
-            await _until(due_ns, clock, stop)
+            await stop.sleep_until(due_ns, clock)
             if stop.asked:
                 return
             for planned in each.requests:
                 in_flight.create_task(exchange.perform(planned, due_ns))
-
-
-async def _until(due_ns: int, clock: Clock, stop: Stop) -> None:
-    """Sleep until a round is due, or the run is asked to stop."""
-    delay_s = (due_ns - clock.now_ns()) / 1e9
-    if delay_s <= 0:
-        return
-    try:
-        async with asyncio.timeout(delay_s):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 async def _run_closed(
@@ -88,7 +76,7 @@ async def _slots(
     rounds: Iterator[Round], exchange: Exchange, concurrency: int, clock: Clock, *, until_ns: int | None, stop: Stop
 ) -> None:
     async def slot(number: int) -> None:
-        await _until(clock.now_ns() + number * apart_ns, clock, stop)
+        await stop.sleep_until(clock.now_ns() + number * apart_ns, clock)
         while not stop.asked and (until_ns is None or clock.now_ns() < until_ns):
             each = next(rounds, None)
             if each is None:

@@ -147,6 +147,7 @@ def make_exchange(
         prompts={prompt.id: prompt for prompt in suite.prompts},
         retries=suite.retries,
         timeouts=suite.timeouts,
+        store_text=suite.load.store_text,
         clock=MonotonicClock(),
         rng=Random(f"{job.seed}/backoff/{job.shard.index}"),
         record=_held_to_budget(record, suite.budget_usd, progress, stop),

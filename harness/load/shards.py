@@ -8,6 +8,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.load.plan import Round
+from harness.load.quota import budget_mistakes
 from harness.suite.schema import Quota, Suite
 
 
@@ -48,5 +49,10 @@ def make_shards(suite: Suite, workers: int) -> list[Shard]:
         raise HarnessError(
             f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs one of its own; ask "
             "for fewer workers"
+        )
+    if workers > 1 and any(budget_mistakes(Shard(of=workers).part_of(suite))):
+        raise HarnessError(
+            f"--workers {workers}: a worker's share of quota.tokens_per_minute is less than one request takes; ask for "
+            "fewer workers"
         )
     return [Shard(index=index, of=workers) for index in range(workers)]

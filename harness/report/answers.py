@@ -17,8 +17,10 @@ def bound(answers: Iterable[Answer]) -> list[Answer]:
     return [_bound(answer) for answer in answers]
 
 
+def cut(text: str, most: int = MOST_CHARACTERS) -> str:
+    """The text's first `most` characters, and how many it has where there are more; invisible ones made visible."""
+    return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
+
+
 def _bound(answer: Answer) -> Answer:
-    text = answer.answer
-    if len(text) > MOST_CHARACTERS:
-        text = f"{text[:MOST_CHARACTERS]}… ({len(text):,} characters)"
-    return msgspec.structs.replace(answer, answer=visible(text), reason=printable(answer.reason)[:MOST_CHARACTERS])
+    return msgspec.structs.replace(answer, answer=cut(answer.answer), reason=printable(answer.reason)[:MOST_CHARACTERS])

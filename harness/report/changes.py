@@ -125,8 +125,8 @@ def ends(trend: Trend) -> tuple[str, str]:
 
 
 def changes_cell(trend: Trend) -> str:
-    """`2`, or how many runs are missing before any can be found."""
-    return f"needs {trend.missing} more" if trend.missing else str(len(trend.shifts))
+    """`2`, or how many runs are missing before any can be found: `12 to go`."""
+    return f"{trend.missing} to go" if trend.missing else str(len(trend.shifts))
 
 
 def sparkline(trend: Trend) -> str:

@@ -10,8 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.summary import RunSummary
+from harness.report.graded import judging_line
 from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, retry_sentence, routing_sentence
-from harness.report.wording import counts, interval_note, printable, sentence, shorten, usd, value_of, verdict_of
+from harness.report.wording import (
+    counts,
+    interval_note,
+    printable,
+    rate_interval,
+    sentence,
+    shorten,
+    usd,
+    value_of,
+    verdict_of,
+)
 
 TARGET_WIDTH = 34
 NARROW_TARGET_WIDTH = 20
@@ -21,7 +32,8 @@ GAP = 2
 def print_summary(summary: RunSummary, console: Console, *, report: Path | None = None) -> None:
     """Print a run's result. The console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
     console.print(_table(summary, console.width))
-    for line in [_scope(summary), *_retries(summary), *_leads(summary), *_routings(summary), *_findings(summary)]:
+    findings = [*_judging(summary), *_findings(summary)]
+    for line in [_scope(summary), *_retries(summary), *_leads(summary), *_routings(summary), *findings]:
         console.print(line, soft_wrap=True)
     if report is not None:
         console.print(Text(f"Report: {printable(str(report))}", style="bold"), soft_wrap=True)
@@ -98,6 +110,20 @@ def _routings(summary: RunSummary) -> list[Text]:
         return []
     lines = [Text(f"  {printable(routing_sentence(pair, summary))}") for pair in summary.routings]
     return [Text("Global or regional", style="bold"), *lines, Text()]
+
+
+def _judging(summary: RunSummary) -> list[Text]:
+    """Whom the judges prefer, and what they cost."""
+    lines = [
+        Text(f"  {printable(t.target)}  win rate {rate_interval(t.preference.win_rate)}")
+        for t in summary.targets
+        if t.preference is not None
+    ]
+    told = judging_line(summary)
+    return [
+        *([Text("Preferred to the baseline", style="bold"), *lines, Text()] if lines else []),
+        *([Text(told, style="not bold default"), Text()] if told is not None else []),
+    ]
 
 
 def _findings(summary: RunSummary) -> list[Text]:

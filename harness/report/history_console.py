@@ -26,7 +26,6 @@ from harness.report.console import fold
 from harness.report.wording import printable
 
 GAP = 2
-NAME = 20
 
 
 class _Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +37,6 @@ class _Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = (
-    _Column(heading="metric", cell=lambda trend: METRICS[trend.metric].label, weight=9, right=False),
     _Column(heading="runs", cell=lambda trend: f"{len(trend.points):,}", weight=6),
     _Column(heading="first", cell=lambda trend: ends(trend)[0].partition(" [")[0], weight=4),
     _Column(heading="latest", cell=lambda trend: ends(trend)[1], weight=8),
@@ -81,25 +79,31 @@ def _print_suite(suite: SuiteHistory, console: Console) -> None:
 
 
 def _table(suite: SuiteHistory, width: int) -> Table:
+    """A row for each target's name, and under it one for each of its metrics."""
     columns, name_width = _fit(suite, width)
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("target", no_wrap=True)
     for column in columns:
         table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
-    for trend in suite.trends:
-        table.add_row(
-            Text(fold(printable(trend.target), name_width)), *(Text(column.cell(trend)) for column in columns)
-        )
+    for target in suite.targets:
+        table.add_row(Text(fold(printable(target.target), name_width)))
+        for trend in suite.trends:
+            if trend.target == target.target:
+                table.add_row(Text(_label(trend)), *(Text(column.cell(trend)) for column in columns))
     return table
 
 
+def _label(trend: Trend) -> str:
+    return f"  {METRICS[trend.metric].label}"
+
+
 def _fit(suite: SuiteHistory, width: int) -> tuple[list[_Column], int]:
-    """The columns that fit beside the targets' names in `width` characters, and the room for those names."""
-    longest = max(len(printable(trend.target)) for trend in suite.trends)
-    columns = _drop(_COLUMNS, suite, width - min(longest, NAME))
-    if not any(column.heading == "latest" for column in columns):
-        columns = _drop(_BRIEF, suite, width - min(longest, NAME))
-    return columns, min(longest, max(NAME, width - _width(columns, suite)))
+    """The columns that fit beside the metrics' names in `width` characters, and the room for the targets' names."""
+    least = max(len(_label(trend)) for trend in suite.trends)
+    columns = _drop(_COLUMNS, suite, width - least)
+    if _width(columns, suite) > width - least:
+        columns = _drop(_BRIEF, suite, width - least)
+    return columns, max(least, width - _width(columns, suite))
 
 
 def _drop(columns: Sequence[_Column], suite: SuiteHistory, room: int) -> list[_Column]:

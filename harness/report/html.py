@@ -15,6 +15,7 @@ from harness.analysis.samples import Answer
 from harness.analysis.summary import RunSummary
 from harness.report import table
 from harness.report.answers import bound
+from harness.report.graded import sections
 from harness.report.methods import methods
 from harness.report.render import Picture
 from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
@@ -33,6 +34,7 @@ def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Itera
         simulated=SIMULATED,
         methods=methods(summary),
         tags=table.tags(summary),
+        graded=sections(summary),
         table=table,
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.analysis.summary import RunSummary
+from harness.report.graded import sections
 from harness.report.methods import methods
 from harness.report.render import Picture
 from harness.report.table import (
@@ -47,6 +48,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
         _columns_table(summary, load_columns(summary)),
         *_errors(summary),
         *_tags(summary),
+        *_graded(summary),
         "## What the numbers mean",
         "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in methods(summary)),
     ]
@@ -75,7 +77,7 @@ def _leads(summary: RunSummary) -> list[str]:
     if not summary.winners:
         return []
     rows = [(w.metric, leaders(w), value_of(w), verdict_of(w) or "clear") for w in summary.winners]
-    return ["## Who leads", _table(("metric", "target", "value", "verdict"), rows)]
+    return ["## Who leads", pipe_table(("metric", "target", "value", "verdict"), rows)]
 
 
 def _routings(summary: RunSummary) -> list[str]:
@@ -96,7 +98,7 @@ def _errors(summary: RunSummary) -> list[str]:
     rows = errors(summary)
     if not rows:
         return ["## Errors", "No attempt failed."]
-    return ["## Errors", _table(("target", "kind", "failed attempts", "most frequent message"), rows)]
+    return ["## Errors", pipe_table(("target", "kind", "failed attempts", "most frequent message"), rows)]
 
 
 def _tags(summary: RunSummary) -> list[str]:
@@ -104,15 +106,22 @@ def _tags(summary: RunSummary) -> list[str]:
     if not names:
         return []
     rows = [(tag, *(tag_cell(t, tag) for t in summary.targets)) for tag in names]
-    return ["## Pass rate by tag", _table(("tag", *(t.target for t in summary.targets)), rows)]
+    return ["## Pass rate by tag", pipe_table(("tag", *(t.target for t in summary.targets)), rows)]
+
+
+def _graded(summary: RunSummary) -> list[str]:
+    parts = [
+        (f"## {each.title}", pipe_table(each.headings, each.rows), escape(each.note)) for each in sections(summary)
+    ]
+    return [text for each in parts for text in each]
 
 
 def _columns_table(summary: RunSummary, columns: Sequence[Column]) -> str:
     rows = [(t.target, *(c.cell(t) for c in columns)) for t in summary.targets]
-    return _table(("target", *(c.heading for c in columns)), rows)
+    return pipe_table(("target", *(c.heading for c in columns)), rows)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def pipe_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A pipe table, the first column to the left; every cell is escaped."""
     lines = [headings, *rows]
     text = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines]

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from harness.errors import HarnessError
-from harness.scoring.scorer import Scorer
+from harness.scoring.scorer import AnyScorer
 
 GROUP = "harness.scorers"
 """The entry point group in which other packages offer scorers: `name = "module:Class"`, a msgspec Struct."""
@@ -17,6 +17,12 @@ SCORERS: dict[str, str] = {
     "regex": "harness.scoring.scorers.regex:Regex",
     "numeric": "harness.scoring.scorers.numeric:Numeric",
     "json_schema": "harness.scoring.scorers.json_schema:JsonSchema",
+    "similarity": "harness.scoring.scorers.similarity:Similarity",
+    "tool_call": "harness.scoring.scorers.tool_call:ToolCall",
+    "citations": "harness.scoring.scorers.citations:Citations",
+    "python": "harness.scoring.scorers.python:Python",
+    "judge": "harness.scoring.scorers.judge:RubricJudge",
+    "pairwise": "harness.scoring.scorers.pairwise:Pairwise",
 }
 
 
@@ -25,11 +31,11 @@ def scorer_names() -> list[str]:
     return [*SCORERS, *sorted(_outside().keys() - SCORERS.keys())]
 
 
-def load_scorer(name: str) -> type[Scorer]:
+def load_scorer(name: str) -> type[AnyScorer]:
     """The scorer's class, whose fields are the check's parameters. HarnessError: it cannot be imported."""
     point = EntryPoint(name, SCORERS[name], GROUP) if name in SCORERS else _outside()[name]
     try:
-        kind: type[Scorer] = point.load()
+        kind: type[AnyScorer] = point.load()
     except (ImportError, AttributeError) as error:
         raise HarnessError(f"scorer {name!r} ({point.value}) cannot be loaded: {error}") from error
     return kind

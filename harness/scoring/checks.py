@@ -11,7 +11,7 @@ from msgspec.inspect import StructType, type_info
 
 from harness.errors import HarnessError, SuiteError
 from harness.scoring import load_scorer, scorer_names
-from harness.scoring.scorer import Scorer
+from harness.scoring.scorer import AnyScorer, Fitted
 from harness.suite.mistakes import Mistake, dotted
 from harness.suite.schema import Check, Prompt, Suite
 from harness.suite.structure import unknown_key, unknown_word
@@ -20,7 +20,7 @@ EXPECT = "expect"
 """The parameter that falls back to the prompt's own `expect` where a scorer requires it."""
 
 
-def make_scorer(check: Check, prompt: Prompt) -> Scorer:
+def make_scorer(check: Check, prompt: Prompt) -> AnyScorer:
     """The scorer of one check of a prompt. SuiteError with every mistake in it."""
     made = _make(check, prompt)
     if isinstance(made, list):
@@ -33,7 +33,7 @@ def check_mistakes(suite: Suite) -> Iterator[Mistake]:
     for at, prompt in enumerate(suite.prompts):
         for number, check in enumerate(prompt.checks):
             made = _make(check, prompt)
-            for each in made if isinstance(made, list) else ():
+            for each in made if isinstance(made, list) else _misfits(made, suite, prompt):
                 yield Mistake(("prompts", at, "checks", number, *each.path), each.message)
 
 
@@ -48,7 +48,7 @@ def check_schemas() -> dict[str, dict[str, Any]]:
     return schemas
 
 
-def _make(check: Check, prompt: Prompt) -> Scorer | list[Mistake]:
+def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
     """The scorer, or what is wrong with the check; paths are told from the check."""
     names = scorer_names()
     if check.type not in names:
@@ -66,7 +66,12 @@ def _make(check: Check, prompt: Prompt) -> Scorer | list[Mistake]:
         return [_told(str(error))]
 
 
-def _fill(kind: type[Scorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
+def _misfits(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[Mistake]:
+    """What a good check lacks in this prompt or suite."""
+    return [Mistake((), told) for told in scorer.misfits(suite, prompt)] if isinstance(scorer, Fitted) else []
+
+
+def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
     """The check's parameters with the prompt's `expect` where it is needed; unknown and missing keys."""
     info = type_info(kind)
     if not isinstance(info, StructType):

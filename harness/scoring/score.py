@@ -9,55 +9,60 @@ from typing import IO
 
 import msgspec
 
+from harness.endpoints.content import Citation
 from harness.errors import StoreError
+from harness.scoring.aids import open_aids
+from harness.scoring.calibration import calibrate
 from harness.scoring.checks import make_scorer
-from harness.scoring.scorer import Scorer
+from harness.scoring.judges import Judges, NoJudges
+from harness.scoring.pairs import score_pairs
+from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
+from harness.store.score import PAIRWISE, Score
 from harness.suite.schema import Prompt, Suite
 
 TIMEOUT_S = 60.0
 """For one check of one answer, but only where its scorer awaits: nothing can cut a check that computes all the time.
 
-Every scorer here computes, so each bounds its own time. One from another package that does not holds up the scoring.
+Every scorer here bounds its own time. One from another package that computes without end holds up the scoring.
 """
 BATCH = 64
 """Answers scored at the same time, and held in memory."""
 LONGEST_REASON = 300
 
-# The last attempt decides. What the user cancelled is no answer, wrong or right.
+# The last attempt decides. What the user cancelled is no answer; what was not stored (load.store_text) has no score.
 _ANSWERS = """
-SELECT request_id, prompt_id, ok, text, error_kind
+SELECT request_id, prompt_id, ok, text, error_kind, citations, stop_reason
 FROM attempts
 JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
 USING (request_id, try_no)
-WHERE error_kind IS DISTINCT FROM 'cancelled'
+WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
 """
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How a measured request ended."""
 
-    request_id: str
     prompt_id: str
     ok: bool
-    text: str
     error_kind: str | None
+    answer: Answer
 
 
 class Checked(msgspec.Struct, frozen=True):
     """A prompt with its scorers, each under the name of its check."""
 
     prompt: Prompt
-    scorers: tuple[tuple[str, Scorer], ...]
+    scorers: tuple[tuple[str, AnyScorer], ...]
 
 
-async def score_run(run: RunFolder, suite: Suite) -> int:
+async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) -> int:
     """Score every measured request of a run that has ended; returns the rows written. Replaces earlier scores.
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
-    or took too long it has neither value nor verdict (`scorer broke: …`). Prompts without checks and requests that the
-    user cancelled have no rows. The number of answers does not matter to memory.
+    or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
+    and requests that the user cancelled have no rows. The number of answers does not matter to memory, but for what
+    judges and check functions say of them.
     """
     from harness.store.parquet import write_parquet
 
@@ -65,7 +70,10 @@ async def score_run(run: RunFolder, suite: Suite) -> int:
     lines = run.path / "scores.jsonl"
     try:
         with lines.open("wb") as file:
-            await _score_all(run, prompts, file)
+            async with open_aids(run, suite, judges or NoJudges(suite)) as aids:
+                await _score_all(run, prompts, aids, file)
+                file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
+                await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
     except OSError as error:
         raise StoreError(f"{lines}: cannot be written: {error.strerror}") from error
@@ -73,34 +81,43 @@ async def score_run(run: RunFolder, suite: Suite) -> int:
         lines.unlink(missing_ok=True)
 
 
-async def score_answer(checked: Checked, answer: Answer) -> list[Score]:
-    """The rows of one request."""
-    if not answer.ok:
-        reason = f"request failed: {answer.error_kind}"
-        return [
-            Score(request_id=answer.request_id, scorer=name, value=0.0, passed=False, reason=reason)
-            for name, _ in checked.scorers
-        ]
-    return [await _score(name, scorer, checked.prompt, answer) for name, scorer in checked.scorers]
+async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = NO_AIDS) -> Outcome:
+    """What a scorer says, whichever of the two protocols it follows."""
+    if isinstance(scorer, AnswerScorer):
+        return await scorer.score_answer(prompt, answer, aids)
+    try:
+        async with asyncio.timeout(TIMEOUT_S) as deadline:
+            return await scorer.score(prompt, answer.text)
+    except TimeoutError as error:
+        raise TimeoutError(f"took more than {TIMEOUT_S:g} s") if deadline.expired() else error from None
 
 
-async def _score_all(run: RunFolder, prompts: Mapping[str, Checked], file: IO[bytes]) -> None:
+async def _score_all(run: RunFolder, prompts: Mapping[str, Checked], aids: Aids, file: IO[bytes]) -> None:
     encoder = msgspec.json.Encoder()
-    for batch in _answers(run):
-        known = [(_find(prompts, answer, run), answer) for answer in batch]
+    for batch in _ended(run):
+        known = [(_find(prompts, ended, run), ended) for ended in batch]
         async with asyncio.TaskGroup() as tasks:
-            scored = [tasks.create_task(score_answer(*each)) for each in known if each[0].scorers]
+            scored = [tasks.create_task(_score_request(*each, aids)) for each in known if each[0].scorers]
         file.write(encoder.encode_lines([row for task in scored for row in task.result()]))
 
 
-async def _score(name: str, scorer: Scorer, prompt: Prompt, answer: Answer) -> Score:
+async def _score_request(checked: Checked, ended: Ended, aids: Aids) -> list[Score]:
+    """The rows of one request."""
+    if ended.ok:
+        return [await _score(name, scorer, checked.prompt, ended.answer, aids) for name, scorer in checked.scorers]
+    reason, request_id = f"request failed: {ended.error_kind}", ended.answer.request_id
+    return [
+        Score(request_id=request_id, scorer=name, value=0.0, passed=False, reason=reason) for name, _ in checked.scorers
+    ]
+
+
+async def _score(name: str, scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids) -> Score:
     try:
-        async with asyncio.timeout(TIMEOUT_S) as deadline:
-            outcome = await scorer.score(prompt, answer.text)
+        outcome = await grade(scorer, prompt, answer, aids)
+    except Unscored as none:
+        return _unscored(name, answer, str(none), none.cost_usd)
     except Exception as error:  # a scorer may come from another package: whatever it raises is data
-        said = f"took more than {TIMEOUT_S:g} s" if deadline.expired() else str(error)
-        reason = _clean(f"scorer broke: {type(error).__name__}: {said}")
-        return Score(request_id=answer.request_id, scorer=name, value=None, passed=None, reason=reason)
+        return _unscored(name, answer, f"scorer broke: {type(error).__name__}: {error}")
     return Score(
         request_id=answer.request_id,
         scorer=name,
@@ -111,26 +128,45 @@ async def _score(name: str, scorer: Scorer, prompt: Prompt, answer: Answer) -> S
     )
 
 
-def _answers(run: RunFolder) -> Iterator[Sequence[Answer]]:
+def _unscored(name: str, answer: Answer, reason: str, cost_usd: float | None = None) -> Score:
+    return Score(
+        request_id=answer.request_id, scorer=name, value=None, passed=None, reason=_clean(reason), cost_usd=cost_usd
+    )
+
+
+def _ended(run: RunFolder) -> Iterator[Sequence[Ended]]:
     from harness.store.query import connect
 
     with closing(connect([run])) as connection:
         found = connection.execute(_ANSWERS)
         while rows := found.fetchmany(BATCH):
-            yield [
-                Answer(request_id=request_id, prompt_id=prompt_id, ok=ok, text=text or "", error_kind=error_kind)
-                for request_id, prompt_id, ok, text, error_kind in rows
-            ]
+            yield [_read(*row) for row in rows]
+
+
+def _read(
+    request_id: str,
+    prompt_id: str,
+    ok: bool,
+    text: str | None,
+    error_kind: str | None,
+    citations: str | None,
+    stop_reason: str | None,
+) -> Ended:
+    cited = msgspec.json.decode(citations, type=tuple[Citation, ...]) if citations else ()
+    answer = Answer(request_id=request_id, text=text or "", citations=cited, stop_reason=stop_reason)
+    return Ended(prompt_id=prompt_id, ok=ok, error_kind=error_kind, answer=answer)
 
 
 def _checked(prompt: Prompt) -> Checked:
-    return Checked(prompt, tuple((check.type, make_scorer(check, prompt)) for check in prompt.checks))
+    """Without what compares answers: that takes all of them (`pairs.py`)."""
+    alone = [check for check in prompt.checks if check.type != PAIRWISE]
+    return Checked(prompt, tuple((check.type, make_scorer(check, prompt)) for check in alone))
 
 
-def _find(prompts: Mapping[str, Checked], answer: Answer, run: RunFolder) -> Checked:
-    if answer.prompt_id not in prompts:
-        raise StoreError(f"{run.path}: an attempt answers prompt {answer.prompt_id!r}, which its suite has not")
-    return prompts[answer.prompt_id]
+def _find(prompts: Mapping[str, Checked], ended: Ended, run: RunFolder) -> Checked:
+    if ended.prompt_id not in prompts:
+        raise StoreError(f"{run.path}: an attempt answers prompt {ended.prompt_id!r}, which its suite has not")
+    return prompts[ended.prompt_id]
 
 
 def _clean(reason: str) -> str:

@@ -224,3 +224,13 @@ def draw_filler(rng: Random, fewest: int, most: int) -> str:
     length = rng.randint(fewest, most) * CHARS_PER_TOKEN
     text = " ".join(rng.choices(_FILLER.split(), k=length // 4))
     return text[:length].capitalize()
+
+
+def lengthen(text: str, verbosity: float, rng: Random) -> str:
+    """`verbosity` times as many tokens, words without a number or a meaning behind the text; 1 leaves it as it is."""
+    more = round((verbosity - 1) * count_tokens(text))
+    return (
+        text
+        if more <= 0
+        else f"{text}\n{draw_filler(rng, more, more)}"[: (count_tokens(text) + more) * CHARS_PER_TOKEN]
+    )

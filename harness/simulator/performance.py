@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 import msgspec
@@ -17,12 +17,15 @@ from harness.simulator.answers import (
     count_tokens,
     cut,
     draw_filler,
+    lengthen,
     prompt_digest,
 )
 from harness.simulator.dialects.base import Question
 from harness.simulator.faults import FaultRates, Refused
+from harness.simulator.own_profiles import OwnProfile, adapt
 from harness.simulator.profiles import ModelName, Profile, Timing, draw_timing
 from harness.simulator.tool_calls import draw_call
+from harness.simulator.verdicts import draw_verdict
 
 _FIXED_TEXT = "tic "
 _THINKING_TOKENS = (16, 48)
@@ -44,6 +47,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     rates: FaultRates
     fixed: Timing | None
     """Not None: every answer has this timing and is filler text in as many chunks, whatever was asked."""
+    own: Mapping[str, OwnProfile] = {}
+    """Models that behave otherwise than their profile says."""
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +91,7 @@ class Performer:
         interrupted = operation.stream and behaviour.rates.draw_interruption(luck)
         if self._fixed is not None:
             return msgspec.structs.replace(self._fixed, interrupted=interrupted) if interrupted else self._fixed
+        profile = adapt(profile, behaviour.own, model_id=operation.model_id, model=model)
         said = self._answer(question, digest, profile, Random(f"{behaviour.seed}/{model.base_id}/{occasion}"))
         answer = cut(said, max_tokens=question.max_tokens, stop_sequences=question.stop_sequences)
         timing = draw_timing(
@@ -102,9 +108,10 @@ class Performer:
         entry = self._book.find(digest)
         blind = entry is not None and entry.visual and not question.sees
         skill = 0.0 if blind else profile.skill
-        said = draw_call(entry, question.toolbox, skill=skill, rng=rng)
+        said = draw_verdict(question.prompt, question.toolbox, self._book, skill=profile.skill, rng=rng)
+        said = said or draw_call(entry, question.toolbox, skill=skill, rng=rng)
         if said is None:
-            text = self._book.say(entry, skill=skill, rng=rng)
+            text = lengthen(self._book.say(entry, skill=skill, rng=rng), profile.verbosity, rng)
             said = Passage(kind="text", text=text, citations=tuple(_cite(question)))
         if not question.thinks:
             return [said]

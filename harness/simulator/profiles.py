@@ -78,6 +78,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_s: float
     skill: float
     """Probability of a right answer."""
+    verbosity: float = 1.0
+    """Tokens of an answer over those that it takes."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from harness.simulator.control_plane import Account
 from harness.simulator.faults import FaultRates, Stall
 from harness.simulator.http import HttpConnection
 from harness.simulator.invocation_log import InvocationLog
+from harness.simulator.own_profiles import load_own_profiles
 from harness.simulator.performance import Behaviour, Performer
 from harness.simulator.profiles import fixed_timing
 from harness.simulator.pump import Pump
@@ -65,6 +66,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """10 answers ten times quicker than the models do."""
     fixed: tuple[float, float, int] | None = None
     """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks; `speed` has no part in it."""
+    profiles: Path | None = None
+    """Models that behave otherwise, as in own_profiles.py."""
     secret: str | None = None
     """The secret access key with which requests must be signed. None: any signature is taken, unread."""
     key_id: str | None = None
@@ -186,6 +189,7 @@ def _make_performer(options: SimulatorOptions) -> Performer:
             throttle=options.throttle_rate, unavailable=options.unavailable_rate, interrupt=options.interrupt_rate
         ),
         fixed=None if options.fixed is None else fixed_timing(*options.fixed),
+        own={} if options.profiles is None else load_own_profiles(options.profiles),
     )
     key = {} if options.answer_key is None else load_answer_key(options.answer_key)
     return Performer(behaviour, AnswerBook(key))

@@ -37,6 +37,7 @@ RECORDED_PACKAGES = (
     "matplotlib",
     "msgspec",
     "numpy",
+    "rapidfuzz",
     "scipy",
     "uvloop",
 )

@@ -12,7 +12,7 @@ from harness.errors import HarnessError, StoreError
 from harness.store.attempt import Attempt
 from harness.store.parquet import column_types, quote
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
+from harness.store.score import VERDICT, Score
 
 RUN_COLUMNS = {
     "run_id": "VARCHAR",
@@ -28,7 +28,7 @@ RUN_COLUMNS = {
 }
 """One row a run, from its manifest."""
 
-_REQUESTS = """
+_REQUESTS = f"""
 CREATE VIEW requests AS
 WITH whole AS (
     SELECT run_id, request_id, max(try_no) AS try_no, arg_min(due_ns, try_no) AS due_ns, count(*) AS attempts,
@@ -36,7 +36,7 @@ WITH whole AS (
     FROM attempts GROUP BY run_id, request_id
 ), verdicts AS (
     SELECT run_id, request_id,
-        CASE WHEN bool_or(NOT passed) THEN false WHEN count(*) = count(passed) THEN true END AS passed
+        {VERDICT} AS passed
     FROM scores GROUP BY run_id, request_id
 )
 SELECT run_id, request_id, target, base_model, routing, api, client, stream, prompt_id, group_id, repeat, phase,

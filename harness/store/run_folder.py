@@ -45,6 +45,11 @@ class RunFolder(msgspec.Struct, frozen=True):
         return self.path / "scores.parquet"
 
     @property
+    def judgements_path(self) -> Path:
+        """What judges and the user's own functions said of the answers; not there where none was asked."""
+        return self.path / "judgements.jsonl"
+
+    @property
     def summary_path(self) -> Path:
         return self.path / "summary.json"
 

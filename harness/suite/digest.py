@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from harness.catalog.prices import PriceOverride
+from harness.suite.graders import Judge
 from harness.suite.schema import Attachment, Prompt, Suite
 from harness.suite.units import parse_margin
 
@@ -25,7 +26,7 @@ def digest_suite(suite: Suite) -> str:
     content = {
         "name": suite.name,
         "targets": [_set(msgspec.to_builtins(target)) for target in suite.targets],
-        "prompts": [_prompt(prompt) for prompt in suite.prompts],
+        "prompts": [prompt_content(prompt) for prompt in suite.prompts],
         "baseline": suite.baseline,
         "load": _set(msgspec.to_builtins(suite.load)),
         "retries": _set(msgspec.to_builtins(suite.retries)) | {"on": sorted(suite.retries.on)},
@@ -35,11 +36,14 @@ def digest_suite(suite: Suite) -> str:
         "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
+        "judges": [_judge(judge) for judge in suite.graders.judges],
+        "check_files": [{"name": each.name, "digest": each.digest} for each in suite.graders.check_files],
     }
     return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
 
 
-def _prompt(prompt: Prompt) -> dict[str, Any]:
+def prompt_content(prompt: Prompt) -> dict[str, Any]:
+    """What a prompt is, as its digest sees it: what is not set is left out, files are by their bytes."""
     return _set(
         {
             "id": prompt.id,
@@ -58,6 +62,11 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
 def _price(price: PriceOverride) -> dict[str, Any]:
     given = msgspec.to_builtins(price)
     return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
+
+
+def _judge(judge: Judge) -> dict[str, Any]:
+    target = _set(msgspec.to_builtins(judge.target))
+    return _set({"name": judge.name, "target": target, "labels": msgspec.to_builtins(judge.labels)})
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

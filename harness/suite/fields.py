@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from harness.suite.units import DURATION, END, PERCENT, POINTS, RATE
+from harness.suite.units import DURATION, END, RATE
 
 Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(pattern=rf"^[^\x00-\x1f\x7f]+{END}", min_length=1, max_length=200)]
@@ -18,8 +18,6 @@ Region = Annotated[
 ]
 Duration = Annotated[str, Meta(title="duration", pattern=DURATION, examples=["500ms", "60s", "10m"])]
 Rate = Annotated[str, Meta(title="rate", pattern=RATE, examples=["5/s", "300/min"])]
-Points = Annotated[str, Meta(title="points", pattern=POINTS, examples=["3pp"])]
-Percent = Annotated[str, Meta(title="percent", pattern=PERCENT, examples=["15%"])]
 Count = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]

@@ -14,8 +14,6 @@ from harness.suite.fields import (
     Entry,
     Name,
     NotNegative,
-    Percent,
-    Points,
     Positive,
     Region,
     Share,
@@ -24,6 +22,8 @@ from harness.suite.fields import (
     Texts,
     Whole,
 )
+from harness.suite.gate_entry import GateEntry
+from harness.suite.grader_entries import CheckFileEntry, Judges
 from harness.suite.load_file import LoadEntry, QuotaEntry, SyntheticEntry
 from harness.suite.options import OptionsEntry
 from harness.suite.units import END
@@ -191,22 +191,6 @@ class SloEntry(Entry, frozen=True, kw_only=True):
     e2e: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
 
 
-class GateEntry(Entry, frozen=True, kw_only=True):
-    """Margins: how much worse than the baseline is still good enough."""
-
-    pass_rate: Points | None = None
-    error_rate: Points | None = None
-    ttft_p50: Percent | None = None
-    ttft_p90: Percent | None = None
-    ttft_p95: Percent | None = None
-    ttft_p99: Percent | None = None
-    e2e_p50: Percent | None = None
-    e2e_p90: Percent | None = None
-    e2e_p95: Percent | None = None
-    e2e_p99: Percent | None = None
-    cost_per_request: Percent | None = None
-
-
 class RatesEntry(Entry, frozen=True, kw_only=True):
     """USD per million tokens."""
 
@@ -266,6 +250,8 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
             examples=["my-prices.toml"],
         ),
     ] = None
+    judges: Judges | None = None
+    check_files: Annotated[list[CheckFileEntry] | None, Meta(description="Written by a run; leave it out.")] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
     synthetic: Annotated[
         SyntheticEntry | None, Meta(description="Generated prompts of given lengths, for a load test.")

@@ -10,6 +10,8 @@ import yaml
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
 from harness.suite.filler import SEPARATOR, make_filler
+from harness.suite.gate_entry import unflatten_gate
+from harness.suite.graders import Judge
 from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
 from harness.suite.schema import Attachment, Prompt, Suite
@@ -20,8 +22,8 @@ from harness.suite.units import format_duration, format_rate
 def freeze_suite(suite: Suite) -> str:
     """YAML in the suite file's own grammar; `load_frozen` makes an equal suite of it, with the same digest.
 
-    Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents and images,
-    which stand there by their digest.
+    Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents, images and
+    check files, which stand there by their digest.
     """
     content = {
         "suite": suite.name,
@@ -33,9 +35,11 @@ def freeze_suite(suite: Suite) -> str:
         "quota": _set(msgspec.to_builtins(suite.quota)),
         "timeouts": _durations(suite.timeouts),
         "slo": _durations(suite.slo),
-        "gate": suite.gate,
+        "gate": unflatten_gate(suite.gate),
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
+        "judges": {judge.name: _judge(judge) for judge in suite.graders.judges},
+        "check_files": [msgspec.to_builtins(file) for file in suite.graders.check_files],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
     return yaml.dump(_set(content), Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)
@@ -78,6 +82,12 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
+def _judge(judge: Judge) -> dict[str, Any]:
+    target = _target(judge.target)
+    written = {key: value for key, value in target.items() if key not in ("label", "stream")}
+    return _set({**written, "calibration": msgspec.to_builtins(list(judge.labels))})
+
+
 def _load(suite: Suite) -> dict[str, Any]:
     load = suite.load
     closed = {"concurrency": load.concurrency, "paired": load.paired} if load.arrival == "closed" else {}
@@ -101,6 +111,7 @@ def _load(suite: Suite) -> dict[str, Any]:
             "warmup": load.warmup,
             "duration": None if load.duration_s is None else format_duration(load.duration_s),
             "max_in_flight": load.max_in_flight,
+            "store_text": load.store_text,
         }
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from harness.suite.fields import Count, Duration, Entry, Name, Positive, Rate, Text, Whole
+from harness.suite.fields import Count, Duration, Entry, Name, Positive, Rate, Share, Text, Whole
 
 ArrivalName = Literal["closed", "constant", "poisson", "gamma", "ramp", "steps", "trace"]
 Replay = Literal["prompts", "sizes", "times"]
@@ -105,6 +105,13 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
         Meta(
             description="Open arrivals: requests of each target that may be under way at once. What has to wait is "
             "counted; the wait shows as queue delay."
+        ),
+    ] = None
+    store_text: Annotated[
+        bool | Share | None,
+        Meta(
+            description="Whether answers are kept, or the share of them that is: without its text an answer takes less "
+            "room and cannot be graded. Default: true."
         ),
     ] = None
 

@@ -62,6 +62,7 @@ def make_load(entry: LoadEntry | None) -> Load:
         )
         if entry.steps
         else None,
+        store_text=None if entry.store_text in (None, True) else float(entry.store_text),
         duration_s=None if entry.duration is None else parse_duration(entry.duration),
         **given,
     )

@@ -17,11 +17,13 @@ from harness.suite.asked import Asked, Prompts, dataset_prompts, generated_promp
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
+from harness.suite.gate_entry import flatten_gate
 from harness.suite.load_settings import make_load, make_quota, rates_mistakes
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
+from harness.suite.read_graders import read_graders
 from harness.suite.replay import replay_trace
 from harness.suite.salvage import Written, salvage
 from harness.suite.schema import Load, Prompt, Suite
@@ -43,8 +45,12 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
 
 
 def load_frozen(path: Path) -> Suite:
-    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError."""
-    return _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError.
+
+    Without warnings: they were told when it ran.
+    """
+    suite = _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    return msgspec.structs.replace(suite, warnings=())
 
 
 def _load(
@@ -67,13 +73,20 @@ def _load(
 
     prompts = _gather_prompts(path.parent, document, written)
     found += prompts.found
+    if not prompts.found:  # else a prompt that cannot be read may have the tag
+        found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
 
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
-    suite = _make_suite(file, load, targets, prompts.asked, prices, _warnings(targets, prompts))
-    judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
+    warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
+    suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
+    graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
+    suite = msgspec.structs.replace(suite, graders=graders)
+    suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
+    judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]
+    judged += (each for judge in validators for each in judge(suite))
     found += _located(judged, document, targets, prompts.asked)
     if found:
         raise suite_error(found)
@@ -145,7 +158,7 @@ def _make_suite(
     warnings: tuple[str, ...],
 ) -> Suite:
     prompts = tuple(each.prompt for each in asked)
-    suite = Suite(
+    return Suite(
         name=file.suite,
         digest="",
         endpoint=file.endpoint,
@@ -157,13 +170,12 @@ def _make_suite(
         quota=make_quota(file.quota),
         timeouts=settings.make_timeouts(file.timeouts),
         slo=settings.make_slo(file.slo),
-        gate=settings.make_gate(file.gate),
+        gate=flatten_gate(file.gate),
         budget_usd=file.budget_usd,
         prices=prices,
         notes=_notes(prompts),
         warnings=warnings,
     )
-    return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
 def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
@@ -185,6 +197,13 @@ def _warnings(targets: Sequence[Placed], gathered: Prompts) -> tuple[str, ...]:
     if gathered.comma_tags:
         said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
     return tuple(dict.fromkeys(said))
+
+
+def _ungradable(load: Load, gathered: Prompts) -> tuple[str, ...]:
+    if load.store_text is None or not any(each.prompt.checks for each in gathered.asked):
+        return ()
+    share = "no answer is" if load.store_text == 0 else f"only {load.store_text:.0%} of the answers are"
+    return (f"load.store_text: {share} stored with its text, and the others cannot be graded",)
 
 
 def _counted(ids: Sequence[str], limit: int = 5) -> str:

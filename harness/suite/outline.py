@@ -33,6 +33,8 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     """Prompts by tag, in the order of the file."""
     checks: dict[str, int]
     """Prompts' checks by type, most frequent first; the default check counts as `exact`."""
+    judges: dict[str, str]
+    """Who grades beside the checks: name → model id."""
     load: str
     budget_usd: float | None
     notes: tuple[str, ...]
@@ -53,6 +55,7 @@ def make_outline(suite: Suite) -> Outline:
         prices=suite.prices,
         tags=dict(Counter(tag for prompt in suite.prompts for tag in prompt.tags)),
         checks=dict(Counter(check.type for prompt in suite.prompts for check in prompt.checks).most_common()),
+        judges={judge.name: judge.target.model_id for judge in suite.graders.judges},
         load=describe_load(suite.load),
         budget_usd=suite.budget_usd,
         notes=suite.notes,
@@ -94,6 +97,8 @@ def describe_load(load: Load) -> str:
         parts.append(f"at most {load.max_in_flight} in flight")
     if load.warmup:
         parts.append(f"warm-up of {load.warmup}")
+    if load.store_text is not None:
+        parts.append(f"{load.store_text:.0%} of the answers stored")
     return ", ".join(parts)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Options, Target
+from harness.suite.graders import Graders
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +120,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Stop handing out requests after this long."""
     max_in_flight: int | None = None
     """Open arrivals: requests of each target that may be under way at once."""
+    store_text: float | None = None
+    """Share of the requests whose answers are stored with their text; the others cannot be graded. None: all."""
     paired: bool = True
     """closed: a slot sends its prompt to all targets in shuffled order, a few milliseconds apart."""
 
@@ -175,9 +178,12 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     slo: Slo = Slo()
     gate: dict[str, str] = {}
-    """Metric → margin as written (`3pp`, `15%`); the grammar is checked on loading."""
+    """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`); the grammar is checked on loading.
+
+    The pass rate of a tag is `pass_rate[tag]`."""
     budget_usd: float | None = None
     prices: tuple[PriceOverride, ...] = ()
+    graders: Graders = Graders()
     notes: tuple[str, ...] = ()
     """What the loader decided where the file says nothing: which prompts got the default check."""
     warnings: tuple[str, ...] = ()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
-from harness.suite.file import GateEntry, RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
+from harness.suite.file import RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
+from harness.suite.gate_entry import BY_TAG, GateEntry
 from harness.suite.load_settings import load_mistakes
 from harness.suite.mistakes import KeyPath, Mistake
-from harness.suite.schema import Retries, Slo, Timeouts
+from harness.suite.schema import Prompt, Retries, Slo, Timeouts
+from harness.suite.structure import unknown_word
 from harness.suite.units import parse_duration
 
 
@@ -32,9 +35,15 @@ def make_slo(entry: SloEntry | None) -> Slo:
     return Slo() if entry is None else Slo(**_seconds(entry, "ttft", "e2e"))
 
 
-def make_gate(entry: GateEntry | None) -> dict[str, str]:
-    """Metric → margin as written."""
-    return {} if entry is None else _given(entry, *entry.__struct_fields__)
+def gate_mistakes(entry: GateEntry | None, prompts: Sequence[Prompt]) -> list[Mistake]:
+    """Tags of the gate that no prompt has."""
+    tags = list(dict.fromkeys(tag for prompt in prompts for tag in prompt.tags))
+    named = {} if entry is None else entry.pass_rate_by_tag or {}
+    return [
+        Mistake(("gate", BY_TAG, tag), unknown_word(tag, tags) if tags else f"no prompt has the tag {tag!r}, or any")
+        for tag in named
+        if tag not in tags
+    ]
 
 
 def settings_mistakes(file: SuiteFile, broken: AbstractSet[KeyPath] = frozenset()) -> list[Mistake]:

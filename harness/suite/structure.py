@@ -28,7 +28,8 @@ PARSERS: dict[str, Callable[[object], object]] = {
     "duration": units.parse_duration,
     "rate": units.parse_rate,
     "points": units.parse_points,
-    "percent": units.parse_percent,
+    "latency margin": units.parse_latency_margin,
+    "cost margin": units.parse_cost_margin,
 }
 """Titles of quantities in the schema → what reads them, and says what is wrong with them."""
 

@@ -16,6 +16,8 @@ DURATION = rf"{ABOVE_ZERO}({NUMBER})(ms|s|m|h){END}"
 RATE = rf"{ABOVE_ZERO}({NUMBER})/(s|min){END}"
 POINTS = rf"{ABOVE_ZERO}({NUMBER})(pp){END}"
 PERCENT = rf"{ABOVE_ZERO}({NUMBER})(%){END}"
+LATENCY_MARGIN = rf"{ABOVE_ZERO}({NUMBER})(%|ms|s){END}"
+COST_MARGIN = rf"{ABOVE_ZERO}(?:{NUMBER}%|\${NUMBER}){END}"
 """Every text that one of these matches can be read by the parser of its kind."""
 
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
@@ -26,11 +28,11 @@ class UnitError(ValueError):
 
 
 class Margin(msgspec.Struct, frozen=True, kw_only=True):
-    """How much worse is still good enough. `pp`: an absolute difference of rates; `%`: a relative one."""
+    """How much worse is still good enough. `%` is relative; the others are differences in the metric's own unit."""
 
     value: float
-    """As a fraction: 0.03 for `3pp`, 0.15 for `15%`."""
-    unit: Literal["pp", "%"]
+    """Of `pp` and `%` as a fraction: 0.03 for `3pp`, 0.15 for `15%`; else seconds or dollars."""
+    unit: Literal["pp", "%", "s", "usd"]
 
 
 def parse_duration(written: object) -> float:
@@ -51,15 +53,30 @@ def parse_points(written: object) -> Margin:
     return Margin(value=float(number / 100), unit="pp")
 
 
-def parse_percent(written: object) -> Margin:
-    """`15%` → Margin(0.15, %). Raises UnitError."""
-    number, _ = _split(written, PERCENT, unit="%", example="a relative margin; write for example 15%")
+def parse_latency_margin(written: object) -> Margin:
+    """`15%` → Margin(0.15, %); `200ms`, `0.5s` → seconds. Raises UnitError."""
+    example = "a margin of a latency; write for example 15% or 200ms"
+    number, unit = _split(written, LATENCY_MARGIN, unit="% or {0}ms", example=example)
+    if unit == "%":
+        return Margin(value=float(number / 100), unit="%")
+    return Margin(value=float(number * _SECONDS[unit]), unit="s")
+
+
+def parse_cost_margin(written: object) -> Margin:
+    """`10%` → Margin(0.1, %); `$0.002` → dollars. Raises UnitError."""
+    text = str(written).lower()
+    if text.startswith("$") and re.fullmatch(COST_MARGIN, text):
+        return Margin(value=float(Decimal(text[1:])), unit="usd")
+    example = "a margin of a cost; write for example 10% or $0.002"
+    number, _ = _split(written, PERCENT, unit="% or ${0}", example=example)
     return Margin(value=float(number / 100), unit="%")
 
 
 def parse_margin(written: str) -> Margin:
-    """A margin in either unit. Raises UnitError."""
-    return parse_points(written) if written.endswith("pp") else parse_percent(written)
+    """A margin in any unit. Raises UnitError."""
+    if written.endswith("pp"):
+        return parse_points(written)
+    return parse_cost_margin(written) if written.startswith("$") else parse_latency_margin(written)
 
 
 def format_duration(seconds: float) -> str:
@@ -78,8 +95,8 @@ def _split(written: object, pattern: str, *, unit: str, example: str) -> tuple[D
     if found:
         return Decimal(found[1]), found[2]
     if re.fullmatch(NUMBER, text):
-        raise UnitError(f"'{text}' has no unit; write {text}{unit}")
-    if re.fullmatch(pattern.removeprefix(ABOVE_ZERO), text):
+        raise UnitError(f"'{text}' has no unit; write {text}{unit.format(text)}")
+    if re.fullmatch(pattern.removeprefix(ABOVE_ZERO), text) or re.fullmatch(rf"\$[0.]+{END}", text):
         raise UnitError(f"must be more than 0, got {text}")
     raise UnitError(f"{_shortened(text)} is not {example}")
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
+
+from harness.cli import main
 
 Harness = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,6 +53,25 @@ def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess
         check=False,
         timeout=120,
     )
+
+
+def call_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same within this process, which has what it imports: for commands that send nothing."""
+    line = ["harness", *map(str, arguments)]
+    out, err, code = StringIO(), StringIO(), 0
+    surroundings = (patch.object(sys, "argv", line), patch.dict(os.environ, environment(**more), clear=True))
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err), surroundings[0], surroundings[1]:
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Harness:
+    """`harness ARGUMENTS` in the test's own folder, within this process."""
+    return partial(call_harness, tmp_path)
 
 
 @pytest.fixture
@@ -153,3 +177,92 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Fini
     assert (0, "") == (done.returncode, done.stderr)
     (run,) = (folder / "results").iterdir()
     return Finished(run, done.stdout, done.stderr, {each["request_id"]: each for each in bedrock.truth()})
+
+
+UPGRADE = """\
+suite: upgrade
+targets:
+  - {model: claude-sonnet-4-5, routing: us, api: converse, client: aioboto3, label: old}
+  - {model: claude-sonnet-4-5, routing: us, api: invoke, client: aioboto3, label: same}
+  - {model: claude-sonnet-4-6, routing: us, api: converse, client: aioboto3, label: dull}
+  - {model: claude-sonnet-4-5, routing: global, api: converse, client: aioboto3, label: slow}
+  - {model: claude-opus-4-5, routing: us, api: converse, client: aioboto3, label: wordy}
+baseline: old
+load: {concurrency: 30, warmup: 3}
+gate: {pass_rate: 10pp, error_rate: 10pp, ttft_p50: 50%, cost_per_request: 20%}
+prices:
+  - {model: claude-opus-4-5, input: 3.3, output: 16.5}
+prompts:
+"""
+BASE = {"skill": 0.9, "ttft_s": 0.8, "tokens_per_s": 100}
+PROFILES = {
+    "claude-sonnet-4-5": BASE,
+    "claude-sonnet-4-6": {**BASE, "skill": 0.1},
+    "global.anthropic.claude-sonnet-4-5-20250929-v1:0": {**BASE, "ttft_s": 2.4},
+    "claude-opus-4-5": {**BASE, "verbosity": 4},
+}
+
+
+def upgrade_suite(prompts: int, old: str = "", new: str = "") -> str:
+    """The suite of an upgrade: of five targets one is the baseline, one its equal, and three are worse in one thing."""
+    asked = [
+        f'  - {{id: sum-{i}, prompt: "What is {i} + {i + 7}?", expect: {2 * i + 7}, checks: [{{type: numeric}}], '
+        f"tags: [{'even' if i % 2 == 0 else 'odd'}]}}\n"
+        for i in range(prompts)
+    ]
+    return UPGRADE.replace(old, new) + "".join(asked)
+
+
+@pytest.fixture(name="upgrade_suite")
+def _upgrade_suite() -> Callable[..., str]:
+    """`upgrade_suite(8)`: that suite with eight prompts; further arguments replace a part of it."""
+    return upgrade_suite
+
+
+class Upgrade(NamedTuple):
+    """A finished run of that suite, and the simulator that answered it."""
+
+    folder: Path
+    run: Path
+    url: str
+
+
+@pytest.fixture(scope="session")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
+    """Forty prompts of five targets, on models that differ as PROFILES says."""
+    folder = tmp_path_factory.mktemp("upgrade")
+    (folder / "upgrade.yaml").write_text(upgrade_suite(40))
+    (folder / "profiles.json").write_text(json.dumps(PROFILES))
+    with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json", "--speed", "3") as running:
+        done = run_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        (run,) = (folder / "results").iterdir()
+        yield Upgrade(folder, run, running.url)
+
+
+class Compared(NamedTuple):
+    """`harness compare` on that run, once as text and once as JSON."""
+
+    folder: Path
+    run: Path
+    stdout: str
+    json: str
+
+
+@pytest.fixture(scope="session")
+def compared(upgrade: Upgrade) -> Compared:
+    """Its targets against the suite's baseline."""
+    told = call_harness(upgrade.folder, "compare", upgrade.run)
+    assert (0, "") == (told.returncode, told.stderr)
+    report = call_harness(upgrade.folder, "compare", upgrade.run, "--json", "--out", upgrade.folder / "elsewhere")
+    assert (0, "") == (report.returncode, report.stderr)
+    return Compared(upgrade.folder, upgrade.run, told.stdout, report.stdout)
+
+
+@pytest.fixture
+def again(upgrade: Upgrade, tmp_path: Path) -> Path:
+    """That run under another id, as if it had been made later."""
+    path = Path(shutil.copytree(upgrade.run, tmp_path / "results" / "20990101T000000Z-upgrade-ffffff"))
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, "run_id": path.name}))
+    return path

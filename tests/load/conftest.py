@@ -47,9 +47,6 @@ class VirtualClock:
     def now_ns(self) -> int:
         return round(asyncio.get_running_loop().time() * 1e9)
 
-    async def sleep_until(self, due_ns: int) -> None:
-        await asyncio.sleep(max(0.0, (due_ns - self.now_ns()) / 1e9))
-
 
 @pytest.fixture
 def clock() -> VirtualClock:

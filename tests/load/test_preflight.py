@@ -12,6 +12,7 @@ from harness.endpoints.account import open_account
 from harness.endpoints.account_errors import BadCredentials
 from harness.load.diagnosis import Diagnosis, is_fit
 from harness.load.preflight import examine
+from harness.suite.graders import Graders, Judge
 from harness.suite.schema import Load, Message, Prompt, Suite
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -161,6 +162,15 @@ async def test_a_model_that_the_region_does_not_list_is_a_problem(aws: Aws) -> N
     aws.answers["GET /inference-profiles"] = {"inferenceProfileSummaries": []}
     found = await the("offered", aws)
     assert ("problem", f"{HAIKU} is not offered in us-east-1") == (found.status, found.told)
+
+
+async def test_a_judge_is_looked_at_like_a_target(aws: Aws) -> None:
+    """It answers only when the load is over and paid for."""
+    judge = Judge(name="strict", target=structs.replace(target("claude-sonnet-4-5"), name="strict"))
+    found = await examined(aws, structs.replace(suite(), graders=Graders(judges=(judge,))))
+    assert ["offered", "route", "access", "lifecycle"] == [each.check for each in found if each.target == "strict"]
+    assert not is_fit(found)
+    assert {"strict"} == {each.target for each in found if each.status == "problem"}
 
 
 async def test_a_profile_is_told_with_the_regions_that_serve_it(aws: Aws) -> None:

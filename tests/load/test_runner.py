@@ -108,6 +108,7 @@ class Run:
             prompts={prompt.id: prompt for prompt in suite.prompts},
             retries=suite.retries,
             timeouts=suite.timeouts,
+            store_text=suite.load.store_text,
             clock=self.clock,
             rng=Random(1),
             record=self.attempts.append,
@@ -280,6 +281,18 @@ def test_stopping_ends_the_retries(make_suite: Any, run_virtual: Any, clock: Any
     assert 1 == len(run.attempts)
 
 
+def test_a_stop_ends_the_backoff(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    retries = Retries(max_attempts=2, cap_s=HOUR_S)
+    run = Run(make_suite(Load(concurrency=1), prompts=1, retries=retries), [Answer(1.0, 429, retry_after="600")], clock)
+
+    async def timed() -> float:
+        await run(stop_after_s=5.0)
+        return asyncio.get_running_loop().time()
+
+    assert 1005.0 == run_virtual(timed())
+    assert 1 == len(run.attempts)
+
+
 def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(arrival="constant", rate_per_s=10.0, max_in_flight=3), prompts=12)
     run = Run(suite, [Answer(after_s=1.0)], clock)
@@ -323,3 +336,16 @@ def test_the_token_budget_shows_as_queue_delay(make_suite: Any, run_virtual: Any
     run_virtual(run())
     assert [0.0, 2.5, 5.0] == [seconds(one.sent_ns) for one in run.attempts]
     assert [0.0, 1.0, 2.0] == [seconds(one.due_ns) for one in run.attempts]
+
+
+def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
+    suite = make_suite(Load(concurrency=10, store_text=0.25), prompts=200)
+    kept = []
+    for _ in range(2):
+        run = Run(suite, [Answer(after_s=0.1)], clock)
+        run_virtual(run())
+        kept.append({one.request_id for one in run.attempts if one.text is not None})
+    assert kept[0] == kept[1]
+    assert 30 <= len(kept[0]) <= 70

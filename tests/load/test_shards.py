@@ -52,3 +52,10 @@ def test_slots_and_caps_are_shared_out_whole(make_suite: MakeSuite, concurrency:
 def test_a_single_part_is_the_whole(make_suite: MakeSuite) -> None:
     suite = make_suite(Load(concurrency=3))
     assert suite == Shard().part_of(suite)
+
+
+def test_no_worker_gets_a_budget_that_lets_no_request_through(make_suite: MakeSuite) -> None:
+    suite = make_suite(Load(concurrency=9), quota=Quota(tokens_per_minute=2500.0))
+    assert 2 == len(make_shards(suite, 2))
+    with pytest.raises(HarnessError, match="--workers 3: a worker's share of"):
+        make_shards(suite, 3)

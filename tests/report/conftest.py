@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from harness.analysis.columns import Columns
+from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift, Flip
 from harness.analysis.summary import Interval, Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.view import RunView, make_view
 from harness.store.finding import Finding
@@ -224,5 +226,98 @@ def make_run() -> MakeRun:
             "total_cost_usd": sum(t.cost_usd or 0 for t in targets),
         }
         return make_view(RunSummary(**{**facts, **changes}), columns)  # type: ignore[arg-type]
+
+    return make
+
+
+def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **changes: object) -> Arm:
+    model, routing, api, *_ = [*target.split("/"), "us", "converse"]
+    facts: dict[str, object] = {
+        "run_id": run_id,
+        "target": target,
+        "model_id": f"{routing}.anthropic.{model}",
+        "routing": routing,
+        "api": api,
+        "client": "aioboto3",
+        "region": "us-east-1",
+        "requests": 120,
+        "failed": 2,
+    }
+    return Arm(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+RATIO: dict[str, object] = {"scale": "log_ratio", "unit": "s", "n": 118, "method": "bootstrap", "clusters": 40}
+POINTS: dict[str, object] = {"scale": "points", "unit": "share", "n": 40, "method": "newcombe-paired", "clusters": 40}
+COST: dict[str, object] = {**RATIO, "unit": "usd", "method": "paired-t", "n": 40}
+ROWS = (
+    Difference(metric="pass_rate", baseline=0.95, candidate=0.9, estimate=0.05, low=-0.01, high=0.12, margin=0.05,
+               margin_written="5pp", n_needed=248, p_value=0.08, p_adjusted=0.16, **POINTS),
+    Difference(metric="error_rate", baseline=0.01, candidate=0.01, estimate=0.0, low=-0.004, high=0.006, margin=0.01,
+               margin_written="1pp", verdict="equivalent", **POINTS),
+    Difference(metric="ttft_p95", baseline=1.3, candidate=1.612, estimate=0.2151, low=0.1655, high=0.27, margin=0.1398,
+               margin_written="15%", verdict="worse", p_value=0.001, p_adjusted=0.004, **RATIO),
+    Difference(metric="e2e_p99", baseline=3.3, candidate=3.1, estimate=-0.0625, low=-0.2, high=None, margin=0.1398,
+               margin_written="15%", n_needed=368, note="no upper bound below n = 368", **RATIO),
+    Difference(metric="cost_per_request", baseline=0.0012, candidate=0.0009, estimate=-0.2877, low=-0.31, high=-0.26,
+               margin=0.0953, margin_written="10%", verdict="better", **COST),
+    Difference(metric="pass_rate[facts]", baseline=1.0, candidate=0.8, estimate=0.2, low=0.02, high=0.4,
+               p_adjusted=0.08, exploratory=True, verdict="worse", **{**POINTS, "n": 10}),
+)  # fmt: skip
+DRIFT = Drift(
+    cost_ratio=0.75,
+    price_ratio=0.33,
+    token_ratio=2.27,
+    input_token_ratio=1.02,
+    output_token_ratio=2.6,
+    baseline_cost_per_correct_usd=0.0013,
+    candidate_cost_per_correct_usd=0.001,
+    told="cost −25 %: a third of the price, 2.6 × the output tokens (token drift)",
+)
+
+
+@pytest.fixture(scope="session")
+def make_comparison() -> Callable[..., Comparison]:
+    """A candidate that is worse on TTFT alone; `**changes` go to the comparison."""
+
+    def make(**changes: object) -> Comparison:
+        flips = (
+            Flip(prompt_id="capital-fr", tags=("facts",), direction="pass_to_fail", baseline_passed=1.0,
+                 candidate_passed=1 / 3, baseline_answer="Paris", candidate_answer="Lyon", reason="is not 'Paris'"),
+            Flip(prompt_id="sum", direction="fail_to_pass", baseline_passed=0.0, candidate_passed=1.0,
+                 baseline_answer="46", candidate_answer="47"),
+        )  # fmt: skip
+        facts: dict[str, object] = {
+            "baseline": arm("claude-sonnet-4-5/global/converse"),
+            "candidate": arm("claude-haiku-4-5/global/converse"),
+            "verdict": "worse",
+            "differences": ROWS,
+            "prompts": 40,
+            "only_candidate": ("new-prompt",),
+            "flips": flips,
+            "lost": 1,
+            "gained": 1,
+            "drift": DRIFT,
+        }
+        return Comparison(**{**facts, **changes})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_report(make_comparison: Callable[..., Comparison]) -> Callable[..., CompareReport]:
+    """A report on such comparisons; `**changes` go to the report, `rows` to the one comparison."""
+
+    def make(**changes: Any) -> CompareReport:
+        rows = changes.pop("rows", ROWS)
+        facts: dict[str, Any] = {
+            "suite": "quickstart",
+            "suite_digest": "9f86d081884c",
+            "simulated": True,
+            "level": 0.95,
+            "comparisons": (make_comparison(differences=rows),),
+            "verdict": "worse",
+            "family": 5,
+        }
+        return CompareReport(**{**facts, **changes})
 
     return make

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from harness.analysis.comparison import Flip
 from harness.analysis.samples import Answer
+from harness.report.compare_html import render_html as render_comparison
 from harness.report.html import render_html
 from harness.report.plots import FIGURES
 from harness.report.render import draw_pictures
+from harness.report.write_compare import draw_comparison
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
@@ -54,6 +57,30 @@ def page_url(make_run: Any, tmp_path: Path) -> str:
     path = tmp_path / "report.html"
     path.write_text(render_html(view.summary, draw_pictures(view), answers), encoding="utf-8")
     return path.as_uri()
+
+
+async def test_a_comparison_is_closed_to_what_a_model_wrote_and_fits_the_screen(
+    browser: Browser, make_report: Any, make_comparison: Any, tmp_path: Path
+) -> None:
+    flip = Flip(prompt_id=HOSTILE, direction="pass_to_fail", baseline_passed=1.0, candidate_passed=0.0,
+                baseline_answer=HOSTILE, candidate_answer="x" * 5000, reason=HOSTILE)  # fmt: skip
+    report = make_report(comparisons=(make_comparison(flips=(flip,)),))
+    path = tmp_path / "compare.html"
+    path.write_text(render_comparison(report, draw_comparison(report)), encoding="utf-8")
+    for width in (400, 1200):
+        page = await browser.new_page(viewport={"width": width, "height": 900})
+        complaints: list[str] = []
+        page.on("console", lambda message, complaints=complaints: complaints.append(message.text))
+        await page.goto(path.as_uri())
+        answer = page.locator(".sides pre").first
+        assert not await answer.is_visible()
+        await page.locator("summary", has_text="pass → fail").first.click()
+        assert await answer.is_visible()
+        assert [] == complaints
+        assert "SIMULATED: quickstart: worse" == await page.title()
+        assert await page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.close()
 
 
 async def test_the_page_is_closed_to_what_a_model_wrote_and_fits_the_screen(browser: Browser, page_url: str) -> None:

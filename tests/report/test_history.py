@@ -119,7 +119,7 @@ def test_a_narrow_terminal_drops_columns_and_cuts_no_number(month: History, widt
     table = printed(month, width).partition("! ")[0].splitlines()[2:]
     assert all(len(line.rstrip()) <= width for line in table)
     assert "…" not in "".join(table)
-    columns = {40: "metric", 60: "latest", 80: "changes", 100: "changes", 160: "trend"}
+    columns = {40: "latest", 60: "changes", 80: "first", 100: "first", 160: "trend"}
     assert columns[width] in table[0]
 
 

@@ -157,12 +157,14 @@ TARGETS = st.builds(
     options=OPTIONS,
 )
 REPEATS = {"repeats": st.none() | st.integers(1, 9), "warmup": st.integers(0, 9), "duration_s": st.none() | SECONDS}
+GATE = {"pass_rate": "3pp", "ttft_p95": "15%", "tpot_p50": "5ms", "throttle_rate": "1pp", "cost_per_request": "$0.002"}
 RATE = st.floats(min_value=1e-3, max_value=1000)
 MINUTES = st.floats(min_value=1e-3, max_value=1e4)
 OPEN = {
     "warmup": st.integers(0, 9),
     "requests": st.none() | st.integers(1, 10**6),
     "max_in_flight": st.none() | st.integers(1, 10**6),
+    "store_text": st.sampled_from([None, 0.0, 0.25]),
     "burst": st.none() | st.integers(1, 99),
 }
 SPACED = {**OPEN, "burstiness": st.none() | st.floats(0.01, 100)}
@@ -208,7 +210,7 @@ def suites(draw: st.DrawFn) -> Suite:
         quota=Quota(requests_per_minute=draw(st.none() | SECONDS), tokens_per_minute=draw(st.none() | SECONDS)),
         timeouts=Timeouts(connect_s=draw(SECONDS), first_token_s=first_token_s, total_s=total_s),
         slo=Slo(ttft_s=draw(st.none() | SECONDS), e2e_s=draw(st.none() | SECONDS)),
-        gate=draw(st.sampled_from([{}, {"pass_rate": "3pp", "ttft_p95": "15%"}])),
+        gate=draw(st.sampled_from([{}, GATE])),
         budget_usd=draw(st.none() | SECONDS),
         prices=tuple(draw(st.lists(PRICES, max_size=2))),
     )
@@ -269,6 +271,12 @@ prompts:
   - {id: a, prompt: Hi, expect: Ho, tags: [x, y]}
   - {id: b, prompt: Hi, expect: 5, checks: [{type: numeric, tolerance: 0.5}]}
 """
+
+
+def test_margins_by_tag_come_back() -> None:
+    suite = loaded(PLAIN.replace("{pass_rate: 3pp,", "{pass_rate_by_tag: {x: 5pp},"))
+    assert {"pass_rate[x]": "5pp", "error_rate": "1pp"} == suite.gate
+    assert suite == loaded(freeze_suite(suite))
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,21 @@ BAD = [
     ),
     (
         "prompts:",
+        "gate: {ttft_p95: '15'}\nprompts:",
+        "4: gate.ttft_p95: '15' has no unit; write 15% or 15ms",
+    ),
+    (
+        "prompts:",
+        "gate: {cost_per_request: 0.002}\nprompts:",
+        "4: gate.cost_per_request: '0.002' has no unit; write 0.002% or $0.002",
+    ),
+    (
+        "prompts:",
+        "gate: {pass_rate_by_tag: {fcts: 5pp}}\nprompts:",
+        "4: gate.pass_rate_by_tag.fcts: no prompt has the tag 'fcts', or any",
+    ),
+    (
+        "prompts:",
         "gate: {ttft_p9: 3%}\nprompts:",
         "4: gate.ttft_p9: unknown key 'ttft_p9'; did you mean 'ttft_p99'?",
     ),

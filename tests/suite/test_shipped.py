@@ -113,3 +113,10 @@ def test_the_long_context_suite_hides_each_answer_once_in_a_text_of_the_size_tha
         assert message.content.count(str(prompt.expect)) == 1
         assert abs(prompt_tokens(prompt, prompt.options, "invoke") - prompt.filler.tokens) < 100
         assert abs(message.content.index(str(prompt.expect)) / len(message.content) - prompt.filler.depth) < 0.02
+
+
+def test_the_rush_hour_doubles_twice_and_grades_nothing(tmp_path: Path) -> None:
+    suite = load("rush-hour", tmp_path)
+    assert [3.0, 6.0, 12.0] == [step.rate_per_s for step in suite.load.steps or ()]
+    assert (200, False) == (len(suite.prompts), any(prompt.checks for prompt in suite.prompts))
+    assert suite.warnings == ()

@@ -30,6 +30,9 @@ def test_a_rate_becomes_per_second(written: str, per_s: float) -> None:
 def test_a_margin_keeps_its_unit_and_becomes_a_fraction() -> None:
     assert Margin(value=0.03, unit="pp") == units.parse_margin("3pp")
     assert Margin(value=0.15, unit="%") == units.parse_margin("15%")
+    assert Margin(value=0.2, unit="s") == units.parse_margin("200ms")
+    assert Margin(value=1.5, unit="s") == units.parse_margin("1.5s")
+    assert Margin(value=0.002, unit="usd") == units.parse_margin("$0.002")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,11 @@ def test_a_margin_keeps_its_unit_and_becomes_a_fraction() -> None:
         (units.parse_rate, "5", "'5' has no unit; write 5/s"),
         (units.parse_rate, "5/h", "'5/h' is not a rate; write for example 5/s or 300/min"),
         (units.parse_points, "3%", "'3%' is not a margin in percentage points; write for example 3pp"),
-        (units.parse_percent, "3", "'3' has no unit; write 3%"),
+        (units.parse_latency_margin, "15", "'15' has no unit; write 15% or 15ms"),
+        (units.parse_latency_margin, "2h", "'2h' is not a margin of a latency; write for example 15% or 200ms"),
+        (units.parse_cost_margin, 0.002, "'0.002' has no unit; write 0.002% or $0.002"),
+        (units.parse_cost_margin, "$0.00", "must be more than 0, got $0.00"),
+        (units.parse_cost_margin, "2usd", "'2usd' is not a margin of a cost; write for example 10% or $0.002"),
     ],
 )
 def test_what_is_no_quantity_is_refused_with_the_way_to_write_it(parse, written, told) -> None:
@@ -72,3 +79,9 @@ def test_a_rate_is_written_so_that_it_reads_back_exactly(per_s: float) -> None:
 @given(st.from_regex(re.compile(units.DURATION)))
 def test_whatever_the_schema_lets_through_can_be_read(written: str) -> None:
     assert units.parse_duration(written) > 0
+
+
+@settings(derandomize=True)
+@given(st.sampled_from([units.POINTS, units.LATENCY_MARGIN, units.COST_MARGIN]).flatmap(st.from_regex))
+def test_whatever_margin_the_schema_lets_through_can_be_read(written: str) -> None:
+    assert units.parse_margin(written).value >= 0

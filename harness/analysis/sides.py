@@ -1,0 +1,200 @@
+"""Which targets of which runs are compared, and whether those runs may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.analysis.validity import check_validity
+from harness.catalog.target import Target
+from harness.errors import CompareError
+from harness.store.finding import Finding
+from harness.store.manifest import Manifest
+from harness.store.run_folder import RunFolder
+from harness.suite.schema import Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A run that is over: how it ended, what it asked, and what came of it. Without a folder there are no answers."""
+
+    manifest: Manifest
+    suite: Suite
+    data: RunData
+    folder: RunFolder | None = None
+
+    def target(self, name: str) -> Target:
+        """The target of that name. StopIteration: there is none."""
+        return next(target for target in self.suite.targets if target.name == name)
+
+    @property
+    def names(self) -> list[str]:
+        return [target.name for target in self.suite.targets]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairing:
+    """One candidate and its baseline."""
+
+    baseline: Side
+    baseline_target: str
+    candidate: Side
+    candidate_target: str
+
+    @property
+    def baseline_columns(self) -> Columns:
+        return self.baseline.data.columns[self.baseline_target]
+
+    @property
+    def candidate_columns(self) -> Columns:
+        return self.candidate.data.columns[self.candidate_target]
+
+    @property
+    def baseline_counts(self) -> AttemptCounts:
+        return self.baseline.data.counts[self.baseline_target]
+
+    @property
+    def candidate_counts(self) -> AttemptCounts:
+        return self.candidate.data.counts[self.candidate_target]
+
+
+def find_pairings(
+    baseline: Side, candidate: Side | None, baseline_target: str | None, candidate_targets: Sequence[str]
+) -> list[Pairing]:
+    """What is compared with what; see `compare.compare_targets`. CompareError: nothing is, or a name is unknown."""
+    other = candidate or baseline
+    _known(baseline, [baseline_target] if baseline_target is not None else [])
+    _known(other, candidate_targets)
+    if candidate is None:
+        against = baseline_target or baseline.suite.baseline
+        if against is None:
+            raise CompareError(
+                f"no baseline: name one with --baseline, or in the suite as `baseline:` (targets: {_told(baseline)})"
+            )
+        names = [(against, name) for name in candidate_targets or baseline.names if name != against]
+    else:
+        names = _between(baseline, candidate, baseline_target, candidate_targets)
+    if not names:
+        raise CompareError("nothing to compare with the baseline: it is the only target that was named")
+    _refuse_judges(other.suite, [name for _, name in names])
+    pairings = [
+        Pairing(baseline=baseline, baseline_target=old, candidate=other, candidate_target=new) for old, new in names
+    ]
+    _refuse_silent(pairings)
+    return pairings
+
+
+def _between(
+    baseline: Side, candidate: Side, baseline_target: str | None, candidate_targets: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Two runs: namesakes, unless a baseline is named or no name is in both."""
+    wanted = candidate_targets or candidate.names
+    if baseline_target is not None:
+        if not candidate_targets and baseline_target in candidate.names:
+            return [(baseline_target, baseline_target)]
+        return [(baseline_target, name) for name in wanted]
+    namesakes = [(name, name) for name in wanted if name in baseline.names]
+    if namesakes:
+        return namesakes
+    against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
+    if against is None:
+        raise CompareError(
+            f"no baseline: the runs share no target and the first has several; name one of {_told(baseline)} "
+            "with --baseline"
+        )
+    return [(against, name) for name in wanted]
+
+
+def _known(side: Side, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in side.names:
+            raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_told(side)})")
+
+
+def _refuse_judges(suite: Suite, candidates: Sequence[str]) -> None:
+    """A judge favours what is like itself: it may grade, or be graded."""
+    judges = set(getattr(suite, "judges", ()) or ())
+    for name in candidates:
+        if name in judges:
+            raise CompareError(f"{name} is a judge of this suite and cannot be a candidate; choose another judge")
+
+
+def _refuse_silent(pairings: Sequence[Pairing]) -> None:
+    for side, name in {(id(s), n): (s, n) for each in pairings for s, n in _ends(each)}.values():
+        if name not in side.data.columns:
+            raise CompareError(
+                f"{side.manifest.run_id}: no measured request of {name}; run the suite again, longer than its warm-up"
+            )
+
+
+def _ends(each: Pairing) -> tuple[tuple[Side, str], tuple[Side, str]]:
+    return (each.baseline, each.baseline_target), (each.candidate, each.candidate_target)
+
+
+def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
+    """Why a compared run may not be believed, as far as the compared targets are concerned."""
+    by_side: dict[int, tuple[Side, list[str]]] = {}
+    for side, name in (end for each in pairings for end in _ends(each)):
+        names = by_side.setdefault(id(side), (side, []))[1]
+        if name not in names:
+            names.append(name)
+    several = len(by_side) > 1
+    found = [
+        _of_run(finding, side) if several else finding
+        for side, names in by_side.values()
+        for finding in check_validity(side.manifest, _only(side.suite, names), _only_data(side.data, names))
+        if finding.invalidates
+    ]
+    return list(dict.fromkeys(found))
+
+
+def side_findings(baseline: Side, candidate: Side) -> list[Finding]:
+    """What differs between two runs beyond the targets, and is in every difference."""
+    if baseline is candidate:
+        return []
+    differing = [
+        name
+        for name, same in (
+            ("endpoint", baseline.manifest.endpoint == candidate.manifest.endpoint),
+            ("load", baseline.suite.load == candidate.suite.load),
+            ("retries", baseline.suite.retries == candidate.suite.retries),
+            ("host", baseline.manifest.host == candidate.manifest.host),
+        )
+        if not same
+    ]
+    found = [
+        Finding(
+            what=f"the runs differ in {', '.join(differing)} as well; latency, errors and throttling are of both",
+            remedy="run baseline and candidate in one suite, at the same moment",
+        )
+    ] if differing else []  # fmt: skip
+    if baseline.manifest.simulated != candidate.manifest.simulated:
+        found.append(Finding(what="one of the runs is simulated, the other is not", remedy="compare like with like"))
+    if baseline.suite.gate != candidate.suite.gate:
+        found.append(
+            Finding(what="the runs' gates differ; the candidate's decides", remedy="run the baseline again to agree")
+        )
+    return found
+
+
+def _of_run(finding: Finding, side: Side) -> Finding:
+    return msgspec.structs.replace(finding, what=f"{side.manifest.run_id}: {finding.what}")
+
+
+def _only(suite: Suite, names: Sequence[str]) -> Suite:
+    return msgspec.structs.replace(suite, targets=tuple(each for each in suite.targets if each.name in names))
+
+
+def _only_data(data: RunData, names: Sequence[str]) -> RunData:
+    return replace(
+        data,
+        columns={name: c for name, c in data.columns.items() if name in names},
+        counts={name: c for name, c in data.counts.items() if name in names},
+    )
+
+
+def _told(side: Side) -> str:
+    return ", ".join(side.names)

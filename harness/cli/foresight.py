@@ -1,0 +1,41 @@
+"""`harness run --dry-run`: says what differences a suite can see, and what n its margins need."""
+
+from __future__ import annotations
+
+from harness.analysis.foresight import Foresight, MetricForesight
+
+
+def print_foresight(found: Foresight) -> None:
+    """Print the table of a suite's power."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("metric", "margin", "worse from", "to see twice the margin", "to rule the margin out"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right", overflow="fold")
+    for each in found.metrics:
+        table.add_row(
+            each.metric,
+            each.margin,
+            _sees(each),
+            _prompts(each.prompts_for_worse),
+            _prompts(each.prompts_for_equivalent),
+        )
+    asked = "once" if found.repeats == 1 else f"{found.repeats} times"
+    grouped = f" in {found.clusters} groups" if found.clusters < found.prompts else ""
+    gate = "default gate" if found.default_gate else "gate"
+    print(f"\nWhat {found.prompts:,} prompts{grouped}, asked {asked}, can tell ({gate}, family of {found.family}):")
+    Console().print(table, markup=False)
+    for note in dict.fromkeys(f"{each.metric}: {each.note}" for each in found.metrics if each.note):
+        print(note)
+    print(found.assumptions)
+
+
+def _sees(each: MetricForesight) -> str:
+    if each.sees is None:
+        return "-"
+    return f"{100 * each.sees:.0f} pp" if each.margin.endswith("pp") else f"{100 * each.sees:.0f} %"
+
+
+def _prompts(count: int | None) -> str:
+    return "-" if count is None else f"{count:,} prompts"

@@ -1,0 +1,131 @@
+"""junit.xml: a gate as a test report, a suite for each candidate, a case for each metric that decides.
+
+`worse` is a failure. `inconclusive` is an error: the test could not be made. Both are red in a CI system, as the exit
+codes 1 and 3 are; as `skipped` it would be green. The elements and attributes are those of Jenkins' junit-10.xsd,
+which GitHub's and GitLab's readers take as well.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference
+from harness.report.verdicts import (
+    candidate_of,
+    change_in_words,
+    gated,
+    headline,
+    level_of,
+    metric_name,
+    names,
+    samples,
+    settled_by,
+)
+from harness.report.wording import SIMULATED, printable, sentence
+
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, escaped or not."""
+VALIDITY = "the runs are valid"
+
+
+def render_junit(report: CompareReport, against: str) -> bytes:
+    """The file, UTF-8. `against`: which baseline was used."""
+    root = Element("testsuites", name=_clean(f"harness gate: {report.suite}"))
+    for c in report.comparisons:
+        root.append(_suite(c, report, against))
+    if not report.comparisons:
+        root.append(_empty_suite(report))
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _suite(c: Comparison, report: CompareReport, against: str) -> Element:
+    suite = Element("testsuite", name=_clean(candidate_of(c)))
+    _properties(suite, c, report, against)
+    if not report.valid:
+        _validity_case(suite, report)
+    for d in gated(c):
+        _case(suite, c, d, report)
+    SubElement(suite, "system-out").text = _clean(headline(c, report.level))
+    return _counted(suite)
+
+
+def _empty_suite(report: CompareReport) -> Element:
+    suite = Element("testsuite", name=_clean(report.suite))
+    _validity_case(suite, report)
+    return _counted(suite)
+
+
+def _counted(suite: Element) -> Element:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
+    suite.set("skipped", "0")
+    suite.set("time", "0")
+    return suite
+
+
+def _properties(suite: Element, c: Comparison, report: CompareReport, against: str) -> None:
+    facts = {
+        "suite": report.suite,
+        "digest": report.suite_digest,
+        "baseline": _arm(c.baseline),
+        "candidate": _arm(c.candidate),
+        "against": against,
+        **({"SIMULATED": SIMULATED} if report.simulated else {}),
+    }
+    properties = SubElement(suite, "properties")
+    for name, value in facts.items():
+        SubElement(properties, "property", name=name, value=_clean(value))
+
+
+def _arm(arm: Arm) -> str:
+    return f"{arm.target} (run {arm.run_id}, {arm.model_id}, {arm.region}, {arm.failed} of {arm.requests} failed)"
+
+
+def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -> None:
+    case = SubElement(suite, "testcase", classname=_class_name(report), name=_clean(metric_name(d.metric)), time="0")
+    told = f"{metric_name(d.metric)}: {change_in_words(d, report.level)}"
+    if d.verdict == "worse":
+        SubElement(case, "failure", type="worse", message=_clean(told)).text = _clean(_figures(c, d))
+    elif d.verdict == "inconclusive":
+        settled = settled_by(d, c.prompts)
+        message = f"cannot tell: {told}" + (f"; would be settled by {settled}" if settled else "")
+        SubElement(case, "error", type="inconclusive", message=_clean(message)).text = _clean(_figures(c, d))
+    SubElement(case, "system-out").text = _clean(f"{d.verdict}: {told}\n{_figures(c, d)}")
+
+
+def _validity_case(suite: Element, report: CompareReport) -> None:
+    case = SubElement(suite, "testcase", classname=_class_name(report), name=VALIDITY, time="0")
+    reasons = "\n".join(sentence(f) for f in report.findings if f.invalidates) or "nothing could be compared"
+    message = "a run may not be believed, so neither may this comparison"
+    SubElement(case, "error", type="invalid", message=message).text = _clean(reasons)
+
+
+def _figures(c: Comparison, d: Difference) -> str:
+    candidate, baseline = names(c)
+    lines = [
+        f"candidate {candidate}: {level_of(d, d.candidate)}",
+        f"baseline {baseline}: {level_of(d, d.baseline)}",
+        f"n {samples(d)}, {d.method or 'no interval'}",
+        *([f"p {d.p_value:.4g}, with Holm's correction {d.p_adjusted:.4g}"] if _has_p(d) else []),
+        *([d.note] if d.note else []),
+    ]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _has_p(d: Difference) -> bool:
+    return d.p_value is not None and d.p_adjusted is not None
+
+
+def _class_name(report: CompareReport) -> str:
+    """Dots would be packages."""
+    return _clean(f"harness.gate.{printable(report.suite).replace('.', '_')}")
+
+
+def _clean(text: str) -> str:
+    return NOT_XML.sub("\ufffd", text)

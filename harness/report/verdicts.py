@@ -1,0 +1,230 @@
+"""How a comparison is written: metrics, differences and verdicts in the words that every report shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Verdict
+from harness.analysis.counted import counted
+from harness.report.wording import MISSING, percent, printable, seconds, significant, usd
+
+SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
+ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
+"""From what stops a move to what invites it."""
+MINUS = "−"
+HIGHER_IS_BETTER = ("pass",)
+"""What the metrics begin with of which more is better. A `Difference` is signed so that + is worse; readers want
+candidate − baseline."""
+ABBREVIATIONS = {"ttft": "TTFT", "e2e": "E2E", "tpot": "TPOT", "equal": "at equal"}
+MOST_NAMED = 3
+"""Metrics named in a sentence."""
+
+
+def mark(verdict: Verdict) -> str:
+    """`✗ worse`: a symbol and a word, so that nothing hangs on colour."""
+    return f"{SYMBOLS[verdict]} {verdict}"
+
+
+def metric_name(metric: str) -> str:
+    """`ttft_p95` → `TTFT p95`; `pass_rate[facts]` → `pass rate [facts]`."""
+    name, bracket, tag = metric.partition("[")
+    words = " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    return f"{words} [{printable(tag)}" if bracket else words
+
+
+def level_of(d: Difference, value: float | None) -> str:
+    """The metric itself with its unit: `97.5%`, `0.420 s`, `$0.0012`."""
+    match d.unit:
+        case "share":
+            return percent(value)
+        case "s":
+            return seconds(value)
+        case "usd":
+            return usd(value)
+        case _:
+            return significant(value) if value is None else f"{significant(value)} {printable(d.unit)}".rstrip()
+
+
+def change(d: Difference) -> str:
+    """Candidate against baseline as one reads it, `+24.0% [+18.0, +31.0]` or `−10.0 pp [−15.0, −5.0]`; ∞: no bound."""
+    estimate = change_alone(d)
+    if d.estimate is None or (d.low is None and d.high is None):
+        return estimate
+    return f"{estimate} [{_bounds(d, ', ')}]"
+
+
+def change_alone(d: Difference) -> str:
+    """The difference without its interval."""
+    return MISSING if d.estimate is None else _written(d)(_turned(d) * d.estimate) + _unit(d)
+
+
+def change_in_words(d: Difference, level: float) -> str:
+    """`+24.0% (95% interval +18.0 to +31.0%, margin 15%)`."""
+    about = (
+        [f"{100 * level:g}% interval {_bounds(d, ' to ')}{_unit(d)}"] if d.low is not None or d.high is not None else []
+    )
+    about += [f"margin {margin(d)}"] if d.margin is not None else []
+    return change_alone(d) + (f" ({', '.join(about)})" if about else "")
+
+
+def margin(d: Difference) -> str:
+    """As the suite says it."""
+    if d.margin is None:
+        return MISSING
+    return printable(d.margin_written) if d.margin_written else (_written(d)(d.margin) + _unit(d)).lstrip("+")
+
+
+def samples(d: Difference) -> str:
+    """`40`, or `120 in 40 groups` where what is counted is not independent."""
+    return f"{d.n:,} in {d.clusters:,}" if 0 < d.clusters < d.n else f"{d.n:,}"
+
+
+def settled_by(d: Difference, prompts: int) -> str:
+    """What would settle an inconclusive row; empty where nothing is to be settled or it cannot be said."""
+    if d.verdict != "inconclusive" or d.n_needed is None:
+        return ""
+    if is_quantile(d):
+        repeats = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
+        return f"{d.n_needed:,} answers of each side (now {d.n:,}){repeats}"
+    return f"{d.n_needed:,} prompts (now {prompts:,})"
+
+
+def is_quantile(d: Difference) -> bool:
+    """Whether the metric is a quantile of a latency: it rests on answers, the others on prompts."""
+    return d.metric.partition("[")[0].rpartition("_p")[2].isdigit()
+
+
+def gated(c: Comparison) -> list[Difference]:
+    """The rows that decide."""
+    return [d for d in c.differences if not d.exploratory]
+
+
+def exploratory(c: Comparison) -> list[Difference]:
+    """The rows that only show where to look."""
+    return [d for d in c.differences if d.exploratory]
+
+
+def worst_first(report: CompareReport) -> list[Comparison]:
+    """The comparisons, those that stop a move first."""
+    return sorted(report.comparisons, key=lambda c: ORDER.index(c.verdict))
+
+
+def names(c: Comparison) -> tuple[str, str]:
+    """The candidate's and the baseline's name: what tells them apart, target, run or both."""
+    if c.candidate.run_id == c.baseline.run_id:
+        return c.candidate.target, c.baseline.target
+    return _with_run(c.candidate), _with_run(c.baseline)
+
+
+def candidate_of(c: Comparison) -> str:
+    return names(c)[0]
+
+
+def headline(c: Comparison, level: float) -> str:
+    """The verdict as a sentence for whoever decides, with the rows that made it."""
+    candidate, baseline = map(printable, names(c))
+    rows = {verdict: [d for d in gated(c) if d.verdict == verdict] for verdict in ORDER}
+    match c.verdict:
+        case "worse":
+            return f"{candidate} is worse than {baseline} on {_told(rows['worse'], level)}"
+        case "better":
+            return f"{candidate} is better than {baseline} on {_told(rows['better'], level)}, and worse on nothing"
+        case "equivalent":
+            metrics = _listed(gated(c))
+            return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
+        case "inconclusive":
+            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else "nothing could be compared"
+            return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"
+
+
+def short_headline(c: Comparison) -> str:
+    """The verdict for a figure's title."""
+    candidate, baseline = c.candidate.target, c.baseline.target
+    other = baseline if baseline != candidate else "itself before"
+    rows = [d for d in gated(c) if d.verdict == c.verdict]
+    first = f": {metric_name(rows[0].metric)} {change_alone(rows[0])}" if rows else ""
+    match c.verdict:
+        case "inconclusive":
+            return f"{candidate} against {other}: cannot tell yet"
+        case "equivalent":
+            return f"{candidate} is equivalent to {other}"
+        case _:
+            return f"{candidate} is {c.verdict} than {other}{first}"
+
+
+def flips_told(c: Comparison) -> str:
+    """`7 prompts went from pass to fail, 2 from fail to pass`."""
+    if not c.lost and not c.gained:
+        return f"no prompt flipped of {c.prompts:,}"
+    return f"{counted(c.lost, 'prompt')} of {c.prompts:,} went from pass to fail, {c.gained:,} from fail to pass"
+
+
+def flips_left_out(c: Comparison) -> str:
+    """Empty where every flip is shown."""
+    more = c.lost + c.gained - len(c.flips)
+    return f"{more:,} more are not shown; `harness query` finds them" if more > 0 else ""
+
+
+def correct_cost_told(c: Comparison) -> str:
+    """What a correct answer costs on both sides; empty where it cannot be said."""
+    before, after = c.drift.baseline_cost_per_correct_usd, c.drift.candidate_cost_per_correct_usd
+    if before is None or after is None:
+        return ""
+    return f"a correct answer costs {usd(after)}, with the baseline {usd(before)}"
+
+
+def _told(rows: list[Difference], level: float) -> str:
+    told = [f"{metric_name(d.metric)}: {change_in_words(d, level)}" for d in rows[:MOST_NAMED]]
+    return "; ".join(told) + (f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else "")
+
+
+def _listed(rows: list[Difference]) -> str:
+    *first, last = [metric_name(d.metric) for d in rows] or ["nothing"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _with_run(arm: Arm) -> str:
+    return f"{arm.target} (run {arm.run_id})"
+
+
+def _turned(d: Difference) -> int:
+    return -1 if d.metric.startswith(HIGHER_IS_BETTER) else 1
+
+
+def _bounds(d: Difference, between: str) -> str:
+    """Both bounds as candidate − baseline; where more is better, the low one is the high one's."""
+    low, high = (d.low, d.high) if _turned(d) > 0 else (_negated(d.high), _negated(d.low))
+    write = _written(d)
+    return f"{f'{MINUS}∞' if low is None else write(low)}{between}{'+∞' if high is None else write(high)}"
+
+
+def _negated(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def _written(d: Difference) -> Callable[[float], str]:
+    """A signed number on the scale of the difference, without its unit."""
+    match d.scale:
+        case "points":
+            return lambda value: signed(100 * value)
+        case "log_ratio":
+            return lambda value: signed(100 * math.expm1(min(value, 50.0)))
+        case "absolute":
+            return lambda value: f"{'+' if value > 0 else MINUS if value < 0 else ''}{significant(abs(value))}"
+
+
+def signed(value: float) -> str:
+    """`+3.2`, `−0.4`, `0.0`: one decimal, none from a hundred on."""
+    text = f"{abs(value):,.0f}" if abs(value) >= 99.95 else f"{abs(value):.1f}"
+    return text if float(text.replace(",", "")) == 0 else f"{'+' if value > 0 else MINUS}{text}"
+
+
+def _unit(d: Difference) -> str:
+    match d.scale:
+        case "points":
+            return " pp"
+        case "log_ratio":
+            return "%"
+        case "absolute":
+            return f" {printable(d.unit)}"

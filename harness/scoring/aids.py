@@ -1,0 +1,71 @@
+"""What scorers call upon while a run is scored: the user's functions and the judges, each asked once for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from harness.scoring.judges import Judges, NoJudges
+from harness.scoring.kept import Judgement, Kept, digest_of
+from harness.scoring.scorer import Call, Question, Said, Verdict
+from harness.scoring.workers import Workers, open_workers
+from harness.store.run_folder import RunFolder
+from harness.suite.schema import Suite
+
+
+class KeepingAids:
+    """Answers out of what was kept, or asks and keeps what was said."""
+
+    def __init__(self, kept: Kept, workers: Workers, judges: Judges | NoJudges) -> None:
+        self.kept = kept
+        self._workers = workers
+        self._judges = judges
+
+    async def run_python(self, call: Call) -> Said:
+        digest, answer = self._workers.digest(call.file), call.case["answer"]
+        key = digest_of("python", digest, call.function, call.request_id, answer)
+        found = self.kept.find(key)
+        if found is None:
+            said = await self._workers.run(call)
+            found = Judgement(
+                key=key,
+                kind="python",
+                by=f"{call.file}:{call.function}",
+                request_id=call.request_id,
+                given={} if said.value is None else {"value": said.value, "reason": said.reason},
+                error=said.error,
+            )
+            self.kept.add(found)
+        return msgspec.convert({**found.given, "error": found.error}, Said)
+
+    async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
+        key = digest_of("judge", judge, self._judges.target(judge).model_id, question.about, request_id)
+        found = self.kept.find(key)
+        if found is None or (found.error is not None and self._judges.asks):
+            verdict = await self._judges.ask(judge, question, key)
+            before = None if found is None else found.cost_usd
+            spent = [each for each in (verdict.cost_usd, before) if each is not None]
+            found = Judgement(
+                key=key,
+                kind="judge",
+                by=judge,
+                request_id=request_id,
+                given=verdict.given,
+                error=verdict.error,
+                cost_usd=sum(spent) if spent else None,
+            )
+            self.kept.add(found)
+        return Verdict(given=found.given, error=found.error, cost_usd=found.cost_usd)
+
+
+@asynccontextmanager
+async def open_aids(run: RunFolder, suite: Suite, judges: Judges | NoJudges) -> AsyncIterator[KeepingAids]:
+    """Aids for scoring a run. What is said goes into the run's `judgements.jsonl`."""
+    kept = Kept(run.judgements_path)
+    try:
+        async with open_workers(suite.graders.check_files) as workers:
+            yield KeepingAids(kept, workers, judges)
+    finally:
+        kept.close()

@@ -1,0 +1,92 @@
+"""What judges and the user's functions have said of a run's answers, kept so that no one is asked, or paid, twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from os import SEEK_END
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import msgspec
+
+from harness.errors import StoreError
+
+Kind = Literal["python", "judge", "pair", "label"]
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of `judgements.jsonl`. Of lines with the same key, the last one counts."""
+
+    key: str
+    """Digest of the grader, the question, the answer and the request; not of the words in which a judge was asked, so
+    that a later harness finds it again."""
+    kind: Kind
+    """`python` and `judge`: what one of them said. `pair` and `label`: what was made of that."""
+    by: str
+    """The judge's name, or `checks.py:grade`."""
+    request_id: str
+    given: dict[str, Any] = {}
+    """What was said; hostile where a model said it."""
+    error: str | None = None
+    """Why nothing was."""
+    cost_usd: float | None = None
+
+
+class Kept:
+    """The judgements of one run; new ones are written at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._by_key = {each.key: each for each in read_judgements(path)}
+        self._file: IO[bytes] | None = None
+
+    def find(self, key: str) -> Judgement | None:
+        return self._by_key.get(key)
+
+    def add(self, judgement: Judgement) -> None:
+        """StoreError: it cannot be written."""
+        if self._by_key.get(judgement.key) == judgement:
+            return
+        self._by_key[judgement.key] = judgement
+        try:
+            if self._file is None:
+                self._file = _open_to_add(self._path)
+            self._file.write(msgspec.json.encode(judgement) + b"\n")
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _open_to_add(path: Path) -> IO[bytes]:
+    """The file, its last line ended where a killed run left half of one."""
+    file = path.open("a+b", buffering=0)
+    if file.seek(0, SEEK_END):
+        file.seek(-1, SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+    return file
+
+
+def read_judgements(path: Path) -> Iterator[Judgement]:
+    """Every line that is whole; a killed run may have left half of one. StoreError: the file cannot be read."""
+    decoder = msgspec.json.Decoder(Judgement)
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def digest_of(*parts: object) -> str:
+    """First 32 hex digits of SHA-256 over what makes a judgement what it is."""
+    return sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:32]

@@ -1,0 +1,165 @@
+"""The second pass of scoring: each candidate's answer beside the baseline's, shown to a judge in both orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+
+import msgspec
+
+from harness.scoring.aids import KeepingAids
+from harness.scoring.checks import make_scorer
+from harness.scoring.judge_prompt import ask_for_preference
+from harness.scoring.kept import Judgement, digest_of
+from harness.scoring.scorer import Unscored
+from harness.scoring.scorers.pairwise import Pairwise, Preferred
+from harness.store.run_folder import RunFolder
+from harness.store.score import PAIRWISE, Score
+from harness.suite.schema import Prompt, Suite
+
+BATCH = 64
+"""Pairs compared at the same time, and held in memory."""
+
+_PAIRS = """
+WITH ended AS (
+    SELECT request_id, target, prompt_id, repeat, ok, coalesce(text, '') AS text, error_kind
+    FROM attempts
+    JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
+    USING (request_id, try_no)
+    WHERE error_kind IS DISTINCT FROM 'cancelled' AND prompt_id IN (SELECT unnest($prompts))
+)
+SELECT c.request_id, c.target, c.prompt_id, c.ok, c.text, b.ok, b.text
+FROM ended AS c JOIN ended AS b USING (prompt_id, repeat)
+WHERE b.target = $baseline AND c.target <> $baseline
+ORDER BY c.request_id
+"""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A candidate's answer and the baseline's."""
+
+    request_id: str
+    """The candidate's."""
+    target: str
+    prompt_id: str
+    candidate_ok: bool
+    candidate: str
+    baseline_ok: bool
+    baseline: str
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a pair: the `given` of a judgement of kind `pair`."""
+
+    target: str
+    prompt_id: str
+    value: float | None
+    """1 the candidate's is better, 0 the baseline's, 0.5 a tie. None: no verdict."""
+    judged: bool = True
+    """Whether a judge was asked; not where an answer is missing or both are the same."""
+    flipped: bool = False
+    """The judge preferred whichever stood first, or last."""
+    longer: float = 0.0
+    """1 the candidate's answer is the longer one, 0 the baseline's, 0.5 neither."""
+
+
+async def score_pairs(run: RunFolder, suite: Suite, aids: KeepingAids) -> list[Score]:
+    """A row for each pair and check, of the candidate's request; `passed` stays open: it is not a pass rate's matter.
+
+    Every pair is kept among the judgements as well, for the analysis of the judge.
+    """
+    checks = {prompt.id: found for prompt in suite.prompts if (found := _checks(prompt))}
+    if not checks or suite.baseline is None:
+        return []
+    prompts = {prompt.id: prompt for prompt in suite.prompts}
+    rows: list[Score] = []
+    for batch in _pairs(run, suite.baseline, list(checks)):
+        async with asyncio.TaskGroup() as tasks:
+            compared = [
+                tasks.create_task(_score(check, prompts[pair.prompt_id], pair, aids))
+                for pair in batch
+                for check in checks[pair.prompt_id]
+            ]
+        rows += [task.result() for task in compared]
+    return rows
+
+
+def _checks(prompt: Prompt) -> list[Pairwise]:
+    made = [make_scorer(check, prompt) for check in prompt.checks if check.type == PAIRWISE]
+    return [scorer for scorer in made if isinstance(scorer, Pairwise)]
+
+
+def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str]) -> Iterator[list[Pair]]:
+    from harness.store.query import connect
+
+    with closing(connect([run])) as connection:
+        found = connection.execute(_PAIRS, {"baseline": baseline, "prompts": prompts})
+        while rows := found.fetchmany(BATCH):
+            yield [Pair(*row) for row in rows]
+
+
+async def _score(check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids) -> Score:
+    value: float | None
+    costs: list[float] = []
+    judged = flipped = False
+    if pair.candidate_ok and pair.baseline_ok and pair.candidate.strip() != pair.baseline.strip():
+        judged = True
+        try:
+            value, flipped, reason, costs = await _compare(check, prompt, pair, aids)
+        except* Unscored as none:
+            value, reason = None, str(none.exceptions[0])
+    else:
+        value, reason = _without_judge(pair)
+    cost_usd = sum(costs) if costs else None
+    longer = _longer(len(pair.candidate), len(pair.baseline))
+    given = Compared(
+        target=pair.target, prompt_id=pair.prompt_id, value=value, judged=judged, flipped=flipped, longer=longer
+    )
+    key = digest_of("pair", check.judge, check.rubric, pair.request_id)
+    aids.kept.add(
+        Judgement(key=key, kind="pair", by=check.judge, request_id=pair.request_id, given=msgspec.structs.asdict(given))
+    )
+    return Score(
+        request_id=pair.request_id, scorer=PAIRWISE, value=value, passed=None, reason=reason[:300], cost_usd=cost_usd
+    )
+
+
+def _without_judge(pair: Pair) -> tuple[float, str]:
+    """What needs no judge: an answer that never came loses to one that did."""
+    if pair.candidate_ok is pair.baseline_ok:
+        return 0.5, "tie: the same answer" if pair.candidate_ok else "tie: both requests failed"
+    return (1.0, "win: the baseline's request failed") if pair.candidate_ok else (0.0, "loss: the request failed")
+
+
+async def _compare(
+    check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids
+) -> tuple[float | None, bool, str, list[float]]:
+    """Value, whether the order decided, the reason, and the costs that are known."""
+    orders = ((pair.candidate, pair.baseline), (pair.baseline, pair.candidate))
+    async with asyncio.TaskGroup() as tasks:
+        asked = [
+            tasks.create_task(
+                aids.ask_judge(check.judge, ask_for_preference(prompt, *order, check.rubric), pair.request_id)
+            )
+            for order in orders
+        ]
+    verdicts = [task.result() for task in asked]
+    costs = [verdict.cost_usd for verdict in verdicts if verdict.cost_usd is not None]
+    said: list[Preferred] = []
+    for verdict in verdicts:
+        try:
+            if verdict.error is not None:
+                return None, False, f"judge {check.judge} failed: {verdict.error}", costs
+            said.append(msgspec.convert(verdict.given, Preferred))
+        except msgspec.ValidationError as wrong:
+            return None, False, f"judge {check.judge} failed: no verdict that can be read: {wrong}", costs
+    wins = [{"A": 1.0, "tie": 0.5, "B": 0.0}[said[0].better], {"A": 0.0, "tie": 0.5, "B": 1.0}[said[1].better]]
+    if wins[0] == wins[1]:
+        word: Mapping[float, str] = {1.0: "win", 0.5: "tie", 0.0: "loss"}
+        return wins[0], False, f"{word[wins[0]]}: {said[0].reason}", costs
+    return 0.5, abs(wins[0] - wins[1]) == 1, "tie: the judge's two orders disagree", costs
+
+
+def _longer(candidate: int, baseline: int) -> float:
+    return 0.5 if candidate == baseline else float(candidate > baseline)

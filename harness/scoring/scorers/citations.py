@@ -1,0 +1,86 @@
+"""citations: the answer cites the right document and page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from harness.endpoints.attachments import name_documents
+from harness.endpoints.content import Citation
+from harness.scoring.normalise import fold
+from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
+from harness.suite.schema import Prompt, Suite
+
+Text = Annotated[str, Meta(min_length=1)]
+Pages = Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1)]
+
+
+class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Citations come only from targets with `citations: true`; pages only of documents that have them."""
+
+    document: Annotated[Text | None, Meta(description="One of the prompt's documents. Default: any of them.")] = None
+    pages: Annotated[
+        Pages | None,
+        Meta(description="A citation must touch one of these, counted from 1.", examples=[[3]]),
+    ] = None
+    text: Annotated[Text | None, Meta(description="What the cited passage must contain.")] = None
+    mode: Annotated[
+        Literal["any", "all"], Meta(description="any: one citation is right. all: none is wrong, and there is one.")
+    ] = "any"
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        names = [document.name for document in prompt.documents]
+        if not names:
+            yield "there is nothing to cite: the prompt has no documents"
+        elif self.document is not None and self.document not in names:
+            yield f"document {self.document!r} is not one of the prompt's: {', '.join(names)}"
+        elif not any(_cites(target.options.citations, prompt.options.citations) for target in suite.targets):
+            yield "no target cites; set citations: true on the prompt or a target"
+
+    async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
+        if not answer.citations:
+            return fail("cites nothing")
+        wanted = self._sent_name(prompt)
+        right = [self._is_right(citation, wanted) for citation in answer.citations]
+        if all(right) if self.mode == "all" else any(right):
+            return PASS
+        return fail(f"expected {self._told()}, cites {_told(answer.citations)}")
+
+    def _sent_name(self, prompt: Prompt) -> str | None:
+        """The document's name as the model was told it."""
+        names = zip(prompt.documents, name_documents(prompt.documents), strict=True)
+        return next((name for document, name in names if document.name == self.document), self.document)
+
+    def _is_right(self, citation: Citation, document: str | None) -> bool:
+        if document is not None and citation.document != document:
+            return False
+        if self.pages is not None and not any(_touches(citation, page) for page in self.pages):
+            return False
+        return self.text is None or fold(self.text) in fold(citation.text)
+
+    def _told(self) -> str:
+        pages = [] if self.pages is None else [f"page {' or '.join(map(str, self.pages))}"]
+        text = [] if self.text is None else [f"a passage with {self.text!r}"]
+        return ", ".join([self.document or "a document", *pages, *text])
+
+
+def _cites(of_target: bool | None, of_prompt: bool | None) -> bool:
+    return bool(of_target if of_prompt is None else of_prompt)
+
+
+def _touches(citation: Citation, page: int) -> bool:
+    """Whether the cited pages hold it. The end is exclusive, as Anthropic's api counts: page 3 is cited as 3 to 4."""
+    first = citation.start_page
+    return first is not None and first <= page < max(first + 1, citation.end_page or 0)
+
+
+def _told(citations: Sequence[Citation]) -> str:
+    """What was cited, in short: `Report p. 3, Report p. 7`."""
+    places = dict.fromkeys(
+        f"{citation.document or 'a document'}" + (f" p. {citation.start_page}" if citation.start_page else "")
+        for citation in citations[:20]
+    )
+    return ", ".join(list(places)[:5])

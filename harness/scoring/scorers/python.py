@@ -1,0 +1,70 @@
+"""python: a function of the user's own grades the answer, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from harness.scoring.scorer import Aids, Answer, Call, Outcome, Unscored
+from harness.suite.fields import Duration
+from harness.suite.schema import Prompt, Suite
+from harness.suite.structure import unknown_word
+from harness.suite.units import UnitError, parse_duration
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`def grade(case): …` gets a dict: prompt, messages, expect, tags, answer, citations, stop_reason.
+
+    It returns a bool, a number of 0 … 1, or one of these with a reason. It runs as the user who runs the harness.
+    """
+
+    file: Annotated[Text, Meta(description="A .py file beside the suite.", examples=["checks.py"])]
+    function: Annotated[Text, Meta(description="One at the top level of the file.")] = "grade"
+    pass_at: Annotated[float, Meta(ge=0, le=1, description="The least number that passes.")] = 0.5
+    timeout: Annotated[Duration, Meta(description="For one answer; then the process is ended.")] = "5s"
+
+    def __post_init__(self) -> None:
+        try:
+            parse_duration(self.timeout)
+        except UnitError as error:
+            raise ValueError(f"timeout: {error}") from None
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        file = next((each for each in suite.graders.check_files if each.name == self.file), None)
+        if file is None:
+            return  # told already, of the file
+        if not file.functions:
+            yield f"{self.file!r} has no function at its top level"
+        elif self.function not in file.functions:
+            yield f"{self.file!r} has no such function: {unknown_word(self.function, list(file.functions))}"
+
+    async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
+        call = Call(
+            file=self.file,
+            function=self.function,
+            case=describe_case(prompt, answer),
+            timeout_s=parse_duration(self.timeout),
+            request_id=answer.request_id,
+        )
+        said = await aids.run_python(call)
+        if said.value is None:
+            raise Unscored(f"scorer broke: {self.function}: {said.error}")
+        return Outcome(value=said.value, passed=said.value >= self.pass_at, reason=said.reason)
+
+
+def describe_case(prompt: Prompt, answer: Answer) -> dict[str, Any]:
+    """What a function is told."""
+    return {
+        "prompt": prompt.id,
+        "messages": msgspec.to_builtins(prompt.messages),
+        "expect": prompt.expect,
+        "tags": list(prompt.tags),
+        "answer": answer.text,
+        "citations": msgspec.to_builtins(answer.citations),
+        "stop_reason": answer.stop_reason,
+    }

@@ -1,0 +1,123 @@
+"""tool_call: the model calls the right tool with the right arguments, or rightly calls none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from harness.scoring.json_validator import check_schema, first_mistake
+from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
+from harness.scoring.scorers.json_schema import TOO_DEEP, differences
+from harness.suite.schema import Prompt, Suite
+from harness.suite.structure import describe
+
+IN_WORDS = ("end_turn", "stop_sequence")
+"""Stop reasons of an answer without calls: what looks like one there was only written down."""
+MOST_CALLS = 100
+LONGEST = 200_000
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call as it stands in an answer. An `input` that is text was no whole JSON."""
+
+    tool: str
+    input: Any
+
+
+_call = msgspec.json.Decoder(Call)
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without `tool`, the call wanted is the prompt's `expect`, as JSON: `{"tool": "get_weather", "input": {…}}`."""
+
+    tool: Annotated[Text | None, Meta(description="Name of the tool that must be called.")] = None
+    arguments: Annotated[dict[str, Any] | None, Meta(description="Values that its input must have.")] = None
+    match: Annotated[Literal["subset", "equal"], Meta(description="subset: the input may have other keys as well.")] = (
+        "subset"
+    )
+    schema: Annotated[dict[str, Any] | None, Meta(description="JSON Schema of the input.")] = None
+    calls: Annotated[
+        Literal["one", "any", "none"],
+        Meta(description="one: this call and no other. any: this one among several. none: no tool may be called."),
+    ] = "one"
+
+    def __post_init__(self) -> None:
+        if self.schema is not None:
+            check_schema(self.schema)
+        if self.calls == "none" and (self.tool or self.arguments is not None or self.schema is not None):
+            raise ValueError("calls 'none' wants no call, so there is no tool, no arguments and no schema")
+        if self.tool is None and (self.arguments is not None or self.schema is not None):
+            raise ValueError("arguments and schema belong to a tool; name it with 'tool'")
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        if self.calls == "none":
+            return
+        wanted = self._wanted(prompt)
+        if wanted is None:
+            call = '{"tool": …, "input": {…}}'
+            yield f"check 'tool_call' needs 'tool'; or give the call as the prompt's `expect`: {call}"
+            return
+        for target in suite.targets:
+            tools = prompt.options.tools or target.options.tools or []
+            if wanted.tool not in [tool.name for tool in tools]:
+                yield f"tool {wanted.tool!r} is not among the tools that {target.name} is offered; add it to `tools`"
+                return
+
+    async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
+        made, wanted = read_calls(answer), self._wanted(prompt)
+        if self.calls == "none":
+            return PASS if not made else fail(f"called {_names(made)}, where no tool was to be called")
+        if wanted is None:
+            raise ValueError("the check names no tool")
+        if not made:
+            return fail(f"called no tool; expected {wanted.tool!r}: {describe(answer.text.strip())}")
+        if self.calls == "one" and len(made) > 1:
+            return fail(f"made {len(made)} calls ({_names(made)}); expected one of {wanted.tool!r}")
+        mistakes = [self._mistake(call, wanted) for call in made]
+        return PASS if None in mistakes else fail(str(mistakes[0]))
+
+    def _wanted(self, prompt: Prompt) -> Call | None:
+        if self.tool is not None:
+            return Call(self.tool, {} if self.arguments is None else self.arguments)
+        try:
+            return _call.decode(prompt.expect or "")
+        except msgspec.DecodeError:
+            return None
+
+    def _mistake(self, call: Call, wanted: Call) -> str | None:
+        """Why a call is not the one wanted; None: it is."""
+        if call.tool != wanted.tool:
+            return f"expected a call of {wanted.tool!r}, got {call.tool!r}"
+        if not isinstance(call.input, dict):
+            return f"the input of {call.tool!r} is no whole JSON: {describe(call.input)}"
+        try:
+            told = None if self.schema is None else first_mistake(self.schema, call.input)
+            told = told or next(differences(wanted.input, call.input), None)
+            if told is None and self.match == "equal" and any(differences(call.input, wanted.input)):
+                told = "has keys that were not expected"
+        except RecursionError:
+            told = TOO_DEEP
+        return None if told is None else f"{call.tool}: {told}"
+
+
+def read_calls(answer: Answer) -> list[Call]:
+    """The calls that end an answer, in order; none where the model ended its turn in words."""
+    if answer.stop_reason in IN_WORDS:
+        return []
+    calls: list[Call] = []
+    for line in reversed(answer.text[-LONGEST:].splitlines()):
+        try:
+            calls.append(_call.decode(line))
+        except (msgspec.DecodeError, RecursionError):
+            break
+        if len(calls) == MOST_CALLS:
+            break
+    return calls[::-1]
+
+
+def _names(calls: list[Call]) -> str:
+    return ", ".join(describe(call.tool) for call in calls[:5])

@@ -1,0 +1,157 @@
+"""Worker processes for the user's check functions: one a file, kept for all answers, killed when one takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.scoring.scorer import Call, Said, Unscored
+from harness.suite.graders import CheckFile
+
+PROGRAM = Path(__file__).with_name("python_worker.py")
+START_LIMIT_S = 20.0
+"""For starting the process and running the file's top level."""
+END_LIMIT_S = 5.0
+MEMORY_BYTES = 4 * 2**30
+"""Address space of a worker, where the system can bound it."""
+LONGEST_REPLY = 2**20
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
+"""All that a worker sees of the environment: no credential stands in these."""
+
+
+_reply = msgspec.json.Decoder(Said)
+
+
+class Workers:
+    """The workers of a suite's check files, each started when it is first needed."""
+
+    def __init__(self, files: Sequence[CheckFile]) -> None:
+        self._workers = {file.name: Worker(file) for file in files}
+
+    def digest(self, file: str) -> str:
+        """Of the file's bytes."""
+        return self._workers[file].file.digest
+
+    async def run(self, call: Call) -> Said:
+        """What a function says. Unscored: the file is gone or has changed since the suite was loaded."""
+        return await self._workers[call.file].run(call)
+
+    async def close(self) -> None:
+        for worker in self._workers.values():
+            await worker.kill()
+
+
+@asynccontextmanager
+async def open_workers(files: Sequence[CheckFile]) -> AsyncIterator[Workers]:
+    """Workers that are gone when this is left."""
+    workers = Workers(files)
+    try:
+        yield workers
+    finally:
+        await workers.close()
+
+
+class Worker:
+    """One file's process; answers take turns."""
+
+    def __init__(self, file: CheckFile) -> None:
+        self.file = file
+        self._turn = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._broken: str | None = None
+        """Why the file cannot be loaded: it is not tried again."""
+
+    async def run(self, call: Call) -> Said:
+        """The wait for one's turn is not counted."""
+        async with self._turn:
+            try:
+                if self._process is None and self._broken is None:
+                    await self._start()
+                if self._broken is not None:
+                    return Said(error=self._broken)
+                return await self._exchange({"function": call.function, "given": call.case}, call.timeout_s)
+            except BaseException:
+                await self.kill()  # what it would say next belongs to an answer that nobody waits for
+                raise
+
+    async def _start(self) -> None:
+        source = self._read()
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", str(PROGRAM)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+            start_new_session=True,
+            limit=LONGEST_REPLY,
+        )
+        first = {"source": source, "name": self.file.name, "memory_bytes": MEMORY_BYTES}
+        started = await self._exchange(first, START_LIMIT_S)
+        if started.error is not None:
+            self._broken = f"{self.file.name} cannot be loaded: {started.error}"
+            await self.kill()
+
+    def _read(self) -> str:
+        """The file's text. Unscored: it is not what the suite was loaded with."""
+        try:
+            content = Path(self.file.path).read_bytes()
+        except OSError as error:
+            raise Unscored(
+                f"{self.file.path} cannot be read ({error.strerror}); work in the folder where the run was made"
+            ) from error
+        if sha256(content).hexdigest() != self.file.digest:
+            raise Unscored(f"{self.file.path} has changed since the run was made; restore it, or run the suite again")
+        return content.decode("utf-8-sig")
+
+    async def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> Said:
+        """One line there and one back; a process that fails at it is killed, and another one started next time."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                process.stdin.write(msgspec.json.encode(request) + b"\n")
+                await process.stdin.drain()
+                line = await process.stdout.readline()
+                if line:
+                    return _reply.decode(line)
+                code = await process.wait()
+        except TimeoutError:
+            await self.kill()
+            return Said(error=f"took more than {timeout_s:g} s")
+        except (
+            OSError,
+            ValueError,
+            msgspec.MsgspecError,
+        ) as error:  # a broken pipe; a reply without end; one that is none
+            await self.kill()
+            return Said(error=f"the process broke: {error}")
+        await self.kill()
+        return Said(error=f"the process died ({_cause(code)})")
+
+    async def kill(self) -> None:
+        """End the process and whatever it has started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_LIMIT_S):
+                await process.communicate()
+
+
+def _cause(code: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"exit code {code}"

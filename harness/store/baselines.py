@@ -1,0 +1,43 @@
+"""Which run is a suite's baseline: `baselines.json` beside the runs, suite → name → the run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import StoreError
+from harness.store.run_folder import RunFolder, write_whole
+
+DEFAULT_NAME = "default"
+FILE = "baselines.json"
+
+Baselines = dict[str, dict[str, str]]
+"""Suite → name → the run's folder."""
+
+
+def read_baselines(results: Path) -> Baselines:
+    """What is kept; empty where nothing was set. StoreError: the file cannot be read."""
+    path = results / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Baselines)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: {error}; mend it or delete it, and set the baselines again") from error
+
+
+def keep_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
+    """Make a run the baseline of its suite, in place of the one of that name. StoreError: cannot be written."""
+    folder = run.path.resolve()
+    kept = read_baselines(folder.parent)
+    kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
+    text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
+    write_whole(folder.parent / FILE, text + b"\n")
+
+
+def kept_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
+    """The folder's name of the run that is kept for a suite under that name."""
+    return read_baselines(results).get(suite, {}).get(name)

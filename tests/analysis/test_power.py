@@ -1,0 +1,117 @@
+"""The formulas against the figures of their sources, and what a dry run makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.analysis.foresight import foresee
+from harness.analysis.power import (
+    detectable_difference,
+    none_in,
+    pairs_for_difference,
+    pairs_for_equivalence,
+    quantile_ratio_error,
+    samples_for_ratio,
+)
+from harness.analysis.proportions import newcombe_paired
+from harness.suite.schema import Load, Suite
+
+MakeSuite = Callable[..., Suite]
+
+
+@pytest.mark.parametrize(
+    ("discordance", "difference", "pairs"),
+    [(0.10, 0.03, 870), (0.10, 0.05, 312), (0.10, 0.10, 77), (0.20, 0.03, 1742), (0.20, 0.05, 626), (0.20, 0.10, 155)],
+)
+def test_pairs_for_a_difference(discordance: float, difference: float, pairs: int) -> None:
+    assert pairs == pairs_for_difference(difference, discordance)
+
+
+def test_pairs_for_equivalence_one_sided_at_five_and_at_the_verdicts_two_and_a_half_per_cent() -> None:
+    assert 248 == pairs_for_equivalence(0.05, 0.10, alpha=0.05)
+    assert 314 == pairs_for_equivalence(0.05, 0.10)
+
+
+@pytest.mark.parametrize("difference", [0.0, -0.1, 0.3])
+def test_a_difference_that_the_discordance_does_not_hold_is_refused(difference: float) -> None:
+    with pytest.raises(ValueError, match="needs a discordance"):
+        pairs_for_difference(difference, 0.2)
+    with pytest.raises(ValueError, match="more than 0"):
+        pairs_for_equivalence(0, 0.2)
+
+
+@pytest.mark.parametrize("n", [20, 155, 626])
+def test_what_is_detectable_at_n_takes_n(n: int) -> None:
+    found = detectable_difference(n, discordance=0.2, alpha=0.05)
+    assert found is not None
+    assert pairs_for_difference(found, max(0.2, found)) <= n < pairs_for_difference(0.99 * found, max(0.2, found))
+    assert detectable_difference(2, discordance=0.2, alpha=0.05) is None
+
+
+def test_twenty_prompts_asked_once_see_only_differences_of_twenty_points_and_more() -> None:
+    found = detectable_difference(20, discordance=0.1, alpha=0.05)
+    assert found is not None
+    assert 0.20 <= found < 0.40
+
+
+def test_without_a_failure_the_interval_ends_below_the_margin_from_exactly_that_n() -> None:
+    for margin in (0.01, 0.03, 0.05):
+        n = none_in(margin)
+        assert newcombe_paired(0, 0, 0, n)[2] < margin
+        assert newcombe_paired(0, 0, 0, n - 3)[2] > margin
+
+
+def test_the_error_of_a_quantile_ratio_is_what_samples_show() -> None:
+    rng = np.random.default_rng(1)
+    for q in (0.5, 0.95):
+        drawn = np.quantile(np.exp(0.5 * rng.normal(size=(2, 3000, 400))), q, axis=2)
+        assert np.log(drawn[0] / drawn[1]).std() == pytest.approx(quantile_ratio_error(q, 400, spread=0.5), rel=0.08)
+
+
+def test_a_wide_margin_still_takes_the_samples_for_bounds() -> None:
+    assert 368 == samples_for_ratio(0.99, 5.0, spread=0.5, alpha=0.025)
+    assert 368 < samples_for_ratio(0.99, 0.2, spread=0.5, alpha=0.025)
+
+
+def test_a_dry_run_tells_what_each_margin_takes(make_suite: MakeSuite) -> None:
+    gate = {"pass_rate": "5pp", "error_rate": "1pp", "ttft_p99": "15%", "e2e_p50": "200ms", "cost_per_request": "10%"}
+    found = foresee(make_suite(("a", "b", "c"), prompts=40, gate=gate))
+    rows = {each.metric: each for each in found.metrics}
+    assert (40, 1, 40, 10, False) == (found.prompts, found.repeats, found.clusters, found.family, found.default_gate)
+    assert list(gate) == list(rows)
+    assert 628 == rows["pass_rate"].prompts_for_equivalent
+    assert pairs_for_difference(0.10, 0.20, alpha=0.05 / 10) == rows["pass_rate"].prompts_for_worse
+    assert (rows["pass_rate"].sees or 0) > 0.20
+    assert rows["ttft_p99"].sees is None
+    assert "368 samples" in rows["ttft_p99"].note
+    assert "known after a run" in rows["e2e_p50"].note
+    assert none_in(0.01) == rows["error_rate"].prompts_for_equivalent
+
+
+def test_repeats_help_and_groups_do_not(make_suite: MakeSuite) -> None:
+    plain = make_suite(("a", "b"), prompts=100, gate={"pass_rate": "5pp", "e2e_p95": "15%"})
+    asked_often = msgspec.structs.replace(plain, load=Load(repeats=5))
+    grouped = msgspec.structs.replace(
+        plain,
+        prompts=tuple(msgspec.structs.replace(p, group=f"g{i // 5}") for i, p in enumerate(plain.prompts)),
+    )
+    once, often, alike = (foresee(suite).metrics[0].sees for suite in (plain, asked_often, grouped))
+    assert once is not None
+    assert often is not None
+    assert alike is not None
+    assert often < once < alike
+
+
+def test_without_a_gate_the_default_one_is_foreseen(make_suite: MakeSuite) -> None:
+    found = foresee(make_suite(("a", "b"), prompts=40))
+    assert found.default_gate
+    assert ["pass_rate", "error_rate", "ttft_p50", "e2e_p50", "cost_per_request"] == [e.metric for e in found.metrics]
+    ungraded = make_suite(("a",), prompts=80)
+    bare = tuple(msgspec.structs.replace(prompt, checks=()) for prompt in ungraded.prompts)
+    assert ["error_rate", "ttft_p95", "e2e_p95", "cost_per_request"] == [
+        each.metric for each in foresee(msgspec.structs.replace(ungraded, prompts=bare)).metrics
+    ]

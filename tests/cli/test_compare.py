@@ -1,0 +1,125 @@
+"""Verdicts from outside: a run on the embedded Bedrock whose models differ as a file of profiles says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.analysis.comparison import CompareReport, Comparison
+
+
+def decode(text: str) -> CompareReport:
+    return msgspec.json.decode(text, type=CompareReport)
+
+
+def candidate(report: CompareReport, name: str) -> Comparison:
+    (found,) = [c for c in report.comparisons if c.candidate.target == name]
+    return found
+
+
+def verdicts(c: Comparison) -> dict[str, str]:
+    return {d.metric: d.verdict for d in c.differences if not d.exploratory}
+
+
+def test_each_known_difference_is_found_and_no_other(compared: Any) -> None:
+    report = decode(compared.json)
+    assert (True, True, "worse") == (report.valid, report.simulated, report.verdict)
+    assert ["same", "dull", "slow", "wordy"] == [c.candidate.target for c in report.comparisons]
+    assert "worse" not in verdicts(candidate(report, "same")).values()
+    assert "worse" == verdicts(candidate(report, "dull"))["pass_rate"]
+    assert "worse" == verdicts(candidate(report, "slow"))["ttft_p50"]
+    assert "worse" == verdicts(candidate(report, "wordy"))["cost_per_request"]
+    for name, metric in (("dull", "cost_per_request"), ("slow", "pass_rate")):
+        assert "worse" != verdicts(candidate(report, name))[metric]
+
+
+def test_the_same_model_answers_alike_so_that_nothing_flips(compared: Any) -> None:
+    same = candidate(decode(compared.json), "same")
+    assert () == same.flips
+    assert ("equivalent", "equivalent") == (verdicts(same)["pass_rate"], verdicts(same)["cost_per_request"])
+
+
+def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
+    drift = candidate(decode(compared.json), "wordy").drift
+    assert 3.5 < (drift.output_token_ratio or 0) < 4.5
+    assert 0.99 < (drift.price_ratio or 0) < 1.01
+    assert "token" in drift.told
+    assert drift.told in compared.stdout
+
+
+def test_the_flips_hold_both_answers(compared: Any) -> None:
+    flips = candidate(decode(compared.json), "dull").flips
+    fell = [flip for flip in flips if flip.direction == "pass_to_fail"]
+    assert len(fell) > 10
+    for flip in fell:
+        assert flip.baseline_answer != flip.candidate_answer
+        assert flip.reason
+
+
+def test_the_terminal_and_every_file_say_it(compared: Any) -> None:
+    first, *rest = compared.stdout.splitlines()
+    assert "SIMULATED, not Amazon Bedrock" == first
+    assert any(line.startswith("✗ worse: dull is worse than old on pass rate: −") for line in rest)
+    assert rest[-1].endswith("compare.html")
+    for name in ("compare.html", "compare.md", "compare.json", "plots/forest.png", "plots/forest.svg"):
+        assert (compared.run / name).stat().st_size > 0
+        assert (compared.folder / "elsewhere" / name).stat().st_size > 0
+    assert "SIMULATED" in (compared.run / "compare.html").read_text()
+    assert decode((compared.run / "compare.json").read_text()) == decode(compared.json)
+
+
+def test_two_runs_of_one_suite_are_compared_target_by_target(command: Any, upgrade: Any, again: Path) -> None:
+    done = command("compare", upgrade.run, again, "--candidate", "old", "--candidate", "dull", "--json")
+    assert (0, "") == (done.returncode, done.stderr)
+    sides = [(c.baseline.target, c.baseline.run_id, c.candidate.run_id) for c in decode(done.stdout).comparisons]
+    assert [(name, upgrade.run.name, again.name) for name in ("old", "dull")] == sides
+
+
+def test_a_target_of_another_run_can_be_the_baseline(command: Any, upgrade: Any, again: Path) -> None:
+    done = command("compare", upgrade.run, again, "--baseline", "old", "--candidate", "dull")
+    assert f"✗ worse: dull (run {again.name}) is worse than old (run {upgrade.run.name}) on pass rate: −" in done.stdout
+
+
+def test_unequal_suites_are_refused_by_name(command: Any, upgrade: Any, finished: Any) -> None:
+    done = command("compare", finished.folder, upgrade.run, "--baseline", "whole", "--candidate", "old")
+    assert 2 == done.returncode
+    assert "tiny" in done.stderr
+    assert "upgrade" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+MISTAKES = {
+    "no run": (["compare", "2099"], "2099: no such run"),
+    "no runs at all": (["compare"], "holds no runs"),
+    "a target that the run has not": (["compare", "RUN", "--baseline", "odl"], "did you mean 'old'?"),
+    "a candidate that the run has not": (["compare", "RUN", "--candidate", "dul"], "did you mean 'dull'?"),
+    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "it is the only target that was named"),
+    "a run against itself": (["compare", "RUN", "RUN"], "is both sides"),
+    "a gate on nothing": (["gate", "RUN", "--baseline", "slwo"], "did you mean 'slow'?"),
+    "a baseline that is no run": (["baseline", "set", "nowhere"], "nowhere: no such run"),
+}
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_says_how_to_mend_it(command: Any, upgrade: Any, what: str) -> None:
+    arguments, told = MISTAKES[what]
+    done = command(*(upgrade.run if each == "RUN" else each for each in arguments))
+    assert 2 == done.returncode
+    assert told in done.stderr
+    assert "" == done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finished: Any) -> None:
+    done = command("compare", finished.folder)
+    assert 2 == done.returncode
+    assert "no baseline: name one with --baseline" in done.stderr
+    assert "claude-haiku-4-5/global/converse" in done.stderr
+
+
+def test_json_is_the_report_alone(compared: Any) -> None:
+    assert "upgrade" == json.loads(compared.json)["suite"]

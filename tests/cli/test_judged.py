@@ -1,0 +1,84 @@
+"""The shipped suite `judged`, run by the real command: judges, pairs, check functions, and what is kept of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import pytest
+
+BELIEVED_OR_NOT = (0, 4)
+"""On a busy machine the client may have been the bottleneck; what is tested here does not depend on it."""
+SUITES = Path(__file__).parents[2] / "suites"
+
+
+class Judged(NamedTuple):
+    """A finished run in a folder of its own, and the server that answered it."""
+
+    home: Path
+    run: Path
+    bedrock: Any
+    summary: dict[str, Any]
+
+
+@pytest.fixture
+def judged(tmp_path: Path, harness: Any, make_bedrock: Any) -> Judged:
+    shutil.copy(SUITES / "judged.yaml", tmp_path)
+    shutil.copytree(SUITES / "judged", tmp_path / "judged", ignore=shutil.ignore_patterns("__pycache__"))
+    bedrock = make_bedrock("--suite", str(SUITES / "judged.yaml"), "--speed", "20")
+    done = harness("run", "judged.yaml", "--endpoint", bedrock.url, "--repeats", "2", "--quiet", "--json")
+    assert done.stderr == ""
+    assert done.returncode in BELIEVED_OR_NOT
+    (run,) = (tmp_path / "results").iterdir()
+    return Judged(tmp_path, run, bedrock, json.loads(done.stdout))
+
+
+def scores(run: Path) -> list[tuple[Any, ...]]:
+    return duckdb.sql(f"SELECT * FROM read_parquet('{run}/scores.parquet') ORDER BY ALL").fetchall()
+
+
+def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged: Judged, harness: Any) -> None:
+    """One test of one run, for its steps build on each other."""
+    summary, first = judged.summary, scores(judged.run)
+    assert {"judge", "pairwise", "python", "similarity", "tool_call", "contains"} == {row[1] for row in first}
+    [strict] = summary["judges"]
+    assert (strict["labels"], strict["failed"]) == (16, 0)
+    assert strict["kappa"]["value"] > 0.5
+    assert summary["judging_cost_usd"] == pytest.approx(strict["cost_usd"])
+    _, candidate = summary["targets"]
+    assert candidate["preference"]["pairs"] == 6
+    assert (candidate["several"]["answers"], sorted(candidate["several"]["pass_at"])) == (2, ["1", "2"])
+    markdown = (judged.run / "report.md").read_text()
+    assert all(
+        f"## {title}" in markdown for title in ("Several answers to a prompt", "Preferred to the baseline", "Judges")
+    )
+    assert "Cohen's kappa" in (judged.run / "report.html").read_text().replace("&#39;", "'")
+
+    asked = len(judged.bedrock.truth())
+    assert asked > strict["asked"] > 0
+    again = harness("report", judged.run, "--json")
+    assert json.loads(again.stdout) == summary
+    assert scores(judged.run) == first
+    assert [] == judged.bedrock.truth()
+
+    checks, frozen = judged.home / "judged" / "checks.py", judged.run / "suite.yaml"
+    checks.write_text(checks.read_text() + "\n# changed\n")
+    (judged.run / "judgements.jsonl").unlink()
+    suite = frozen.read_text()
+    frozen.write_text(suite.replace(f"endpoint: {judged.bedrock.url}", "endpoint: aws"))
+    unreached = harness("report", judged.run, "--judge", "--json")
+    assert unreached.returncode in BELIEVED_OR_NOT
+    assert "warning: the judges cannot be asked: " in unreached.stderr
+    assert "--judge` asks them later" in unreached.stderr
+    assert json.loads(unreached.stdout)["judging_cost_usd"] is None
+    reasons = {row[1]: row[4] for row in scores(judged.run)}
+    assert "not judged yet" in reasons["judge"]
+    assert "checks.py has changed since the run was made" in reasons["python"]
+
+    frozen.write_text(suite)
+    final = harness("report", judged.run, "--judge", "--json")
+    assert "asking the judges" in final.stderr
+    assert strict["asked"] == len(judged.bedrock.truth())

@@ -1,0 +1,254 @@
+"""Answers in pairs: both orders, ties where they disagree, and rows that decide no pass rate. Labels beside judges."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.analysis.judging import add_judging, summarise_judge, summarise_pairs
+from harness.analysis.loader import load_run
+from harness.analysis.summarise import summarise
+from harness.catalog.target import Target
+from harness.cli.embedded import write_answer_key
+from harness.scoring.aids import KeepingAids
+from harness.scoring.calibration import calibrate
+from harness.scoring.judges import open_judges
+from harness.scoring.kept import Judgement, Kept, read_judgements
+from harness.scoring.pairs import Compared, score_pairs
+from harness.scoring.score import score_run
+from harness.scoring.scorer import Question, Unscored, Verdict
+from harness.scoring.workers import Workers
+from harness.store.query import connect
+from harness.store.run_folder import RunFolder
+from harness.store.score import Score
+from harness.suite.graders import Label
+from harness.suite.schema import Check, Suite
+
+PAIR = Check(type="pairwise", params={"judge": "strict"})
+EXACT = Check(type="exact")
+JUDGE = Check(type="judge", params={"judge": "strict", "rubric": "Right.", "pass_at": 0.5})
+
+
+class Judge:
+    """A judge that answers by a rule of the test's: a function of the question's text."""
+
+    asks = True
+
+    def __init__(self, rule: Callable[[str], Any]) -> None:
+        self.rule = rule
+        self.asked = 0
+
+    def target(self, judge: str) -> Target:
+        return Target(
+            name=judge, model="m", base_model="b", model_id="b", routing="global", api="converse", client="aioboto3",
+            region="us-east-1",
+        )  # fmt: skip
+
+    async def ask(self, judge: str, question: Question, key: str) -> Verdict:
+        self.asked += 1
+        said = self.rule(question.text)
+        if isinstance(said, Exception):
+            raise said
+        if isinstance(said, Verdict):
+            return said
+        return Verdict(given={"better": said, "score": said, "reason": "because"}, cost_usd=0.01)
+
+
+def part(text: str, name: str) -> str:
+    """What stands between a part's marks."""
+    opening = next(line for line in text.splitlines() if line.startswith(f"<{name}-"))
+    return text.partition(f"{opening}\n")[2].partition(f"\n</{opening[1:]}")[0]
+
+
+def honest(text: str) -> str:
+    """Prefers the answer that holds Paris."""
+    first, second = ("Paris" in part(text, f"answer-{which}") for which in "ab")
+    return "tie" if first == second else "A" if first else "B"
+
+
+async def compare(run: RunFolder, suite: Suite, judge: Judge) -> list[Score]:
+    kept = Kept(run.judgements_path)
+    try:
+        return await score_pairs(run, suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
+    finally:
+        kept.close()
+
+
+def pairs_of(run: RunFolder) -> list[Compared]:
+    return [
+        msgspec.convert(each.given, Compared) for each in read_judgements(run.judgements_path) if each.kind == "pair"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "value", "word", "asked"),
+    [
+        ("Paris", "Lyon", 1.0, "win: because", 2),
+        ("Lyon", "Paris", 0.0, "loss: because", 2),
+        ("Lyon", "Nice", 0.5, "tie: because", 2),
+        ("Paris", " Paris\n", 0.5, "tie: the same answer", 0),
+        (None, "Paris", 0.0, "loss: the request failed", 0),
+        ("Paris", None, 1.0, "win: the baseline's request failed", 0),
+        (None, None, 0.5, "tie: both requests failed", 0),
+    ],
+)
+async def test_a_pair_is_won_lost_or_tied(
+    make_suite: Any,
+    write_run: Any,
+    candidate: str | None,
+    baseline: str | None,
+    value: float,
+    word: str,
+    asked: int,
+) -> None:
+    suite, judge = make_suite([PAIR], judges=["strict"]), Judge(honest)
+    run = write_run(suite, ("cand", candidate), ("base", baseline))
+    [row] = await compare(run, suite, judge)
+    assert (row.request_id, row.scorer, row.value, row.passed, row.reason) == (
+        "000000-00",
+        "pairwise",
+        value,
+        None,
+        word,
+    )
+    assert judge.asked == asked
+    assert row.cost_usd == (0.02 if asked else None)
+
+
+@pytest.mark.parametrize("first", ["A", "B"])
+async def test_a_judge_that_goes_by_the_order_gives_ties_that_count_as_flipped(
+    make_suite: Any, write_run: Any, first: str
+) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
+    [row] = await compare(run, suite, Judge(lambda text: first))
+    assert (row.value, row.reason) == (0.5, "tie: the judge's two orders disagree")
+    assert [pair.flipped for pair in pairs_of(run)] == [True]
+
+
+async def test_a_tie_in_one_order_is_a_tie_but_no_flip(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
+    [row] = await compare(run, suite, Judge(lambda text: "A" if "Paris" in part(text, "answer-a") else "tie"))
+    assert row.value == 0.5
+    assert [pair.flipped for pair in pairs_of(run)] == [False]
+
+
+@pytest.mark.parametrize("said", ["first", Verdict(error="request failed: throttled"), Unscored("budget")])
+async def test_a_pair_without_a_verdict_is_unjudged(make_suite: Any, write_run: Any, said: Any) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
+    [row] = await compare(run, suite, Judge(lambda text: said))
+    assert (row.value, row.passed) == (None, None)
+    assert row.reason
+    preference = summarise_pairs(pairs_of(run), ["p"])
+    assert preference is not None
+    assert (preference.pairs, preference.unjudged, preference.win_rate) == (1, 1, None)
+
+
+async def test_answers_are_paired_by_prompt_and_repeat(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"), ("base", "Lyon"), ("base", "Paris"), ("base", "Nice"))
+    rows = await compare(run, suite, Judge(honest))
+    assert [(row.request_id, row.value) for row in rows] == [("000000-00", 1.0), ("000001-00", 0.0)]
+
+
+async def test_pairs_decide_no_pass_rate(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([EXACT, PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"), ("cand", "Lyon"), ("base", "Lyon"))
+    await score_run(run, suite)
+    verdicts = "SELECT target, passed FROM requests ORDER BY request_id"
+    with closing(connect([run])) as connection:
+        assert connection.execute(verdicts).fetchall() == [
+            ("cand", True), ("base", False), ("cand", False), ("base", False)
+        ]  # fmt: skip
+        assert connection.execute("SELECT count(*) FROM scores WHERE scorer = 'pairwise'").fetchall() == [(2,)]
+    assert load_run(run).columns["cand"].passed.tolist() == [1.0, 0.0]
+
+
+async def test_a_run_of_pairs_alone_has_no_pass_rate(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
+    await score_run(run, suite)
+    summary = summarise(run.read_manifest(), suite, load_run(run))
+    assert [target.pass_rate for target in summary.targets] == [None, None]
+
+
+async def test_a_preference_counts_ties_as_halves_and_tells_of_flips_and_lengths() -> None:
+    def pair(value: float | None, **more: Any) -> Compared:
+        return Compared(target="cand", prompt_id="p", value=value, **more)
+
+    pairs = [pair(1, longer=1), pair(1, longer=1), pair(0, longer=1), pair(0.5, flipped=True), pair(None)]
+    preference = summarise_pairs([*pairs, pair(1, judged=False, longer=1)], ["a", "b", "c", "d", "e", "f"])
+    assert preference is not None
+    assert (preference.wins, preference.ties, preference.losses, preference.unjudged) == (3, 1, 1, 1)
+    assert preference.win_rate is not None
+    assert preference.win_rate.value == pytest.approx(0.7)
+    assert preference.flip_rate is not None
+    assert preference.flip_rate.value == pytest.approx(0.25)
+    assert preference.longer_wins is not None
+    assert preference.longer_wins.value == pytest.approx(2 / 3)
+    assert summarise_pairs([], []) is None
+
+
+async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_suite: Any, write_run: Any) -> None:
+    labels = [Label(prompt_id="p", answer=answer, passed=passed) for answer, passed in LABELS]
+    suite = make_suite([JUDGE], judges=["strict"], labels=labels)
+    run = write_run(suite, ("cand", "Paris"))
+    kept = Kept(run.judgements_path)
+    judge = Judge(lambda text: 0.9 if "Paris" in part(text, "answer") else 0.1)
+    await calibrate(suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
+    await calibrate(suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
+    kept.close()
+    assert judge.asked == 50
+    found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))
+    assert (found.asked, found.failed, found.cost_usd, found.labels) == (50, 0, pytest.approx(0.5), 50)
+    assert found.agreement is not None
+    assert found.agreement.value == pytest.approx(0.7)
+    assert found.kappa is not None
+    assert found.kappa.value == pytest.approx(0.4)
+
+
+LABELS = [("Paris", True)] * 20 + [("Lyon", True)] * 5 + [("Paris, Texas", False)] * 10 + [("Lyon", False)] * 15
+"""The table of the textbooks: 20, 5, 10, 15."""
+
+
+async def test_labels_that_the_judge_did_not_grade_do_not_count(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([JUDGE], judges=["strict"], labels=[Label(prompt_id="p", answer="Paris", passed=True)])
+    run = write_run(suite, ("cand", "Paris"))
+    await score_run(run, suite)
+    found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))
+    assert (found.asked, found.labels, found.kappa) == (0, 0, None)
+
+
+async def test_the_summary_tells_what_judging_cost_apart_from_the_answers(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([EXACT], judges=["strict", "kind"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Paris"))
+    await score_run(run, suite)
+    judgements = [
+        Judgement(key="1", kind="judge", by="strict", request_id="0", cost_usd=0.5),
+        Judgement(key="1", kind="judge", by="strict", request_id="0", cost_usd=0.75),
+        Judgement(key="2", kind="judge", by="strict", request_id="0", error="it gave no verdict"),
+        Judgement(key="3", kind="python", by="checks.py:grade", request_id="0"),
+    ]
+    summary = add_judging(summarise(run.read_manifest(), suite, load_run(run)), suite, judgements)
+    assert (summary.total_cost_usd, summary.judging_cost_usd) == (pytest.approx(0.02), 0.75)
+    assert [(each.judge, each.asked, each.failed) for each in summary.judges] == [("strict", 2, 1), ("kind", 0, 0)]
+
+
+async def test_a_simulated_judge_prefers_the_right_answer(
+    simulator: Callable[..., Awaitable[str]], make_suite: Any, write_run: Any, tmp_path: Path, read_scores: Any
+) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    url = await simulator(answer_key=write_answer_key(suite, tmp_path / "key.json"), speed=1000.0)
+    run = write_run(suite, *[("cand", "Paris"), ("base", "Lyon")] * 25)
+    async with open_judges(suite, url, spent_usd=0) as judges:
+        await score_run(run, suite, judges)
+    values = [row.value for row in read_scores(run)]
+    assert set(values) <= {0.5, 1.0}
+    assert values.count(1.0) >= 18

@@ -1,0 +1,266 @@
+"""A user's own check functions: in a process of their own, bounded, and none of their failures is an answer's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from harness.errors import SuiteError
+from harness.scoring.checks import check_mistakes
+from harness.scoring.kept import read_judgements
+from harness.scoring.score import score_run
+from harness.scoring.scorer import Call, Said, Unscored
+from harness.scoring.workers import KEPT_VARIABLES, open_workers
+from harness.store.run_folder import RunFolder
+from harness.store.score import Score
+from harness.suite.freeze import freeze_suite
+from harness.suite.graders import CheckFile, Graders
+from harness.suite.loader import load_frozen, load_suite
+from harness.suite.read_graders import read_check_file
+from harness.suite.schema import Check, Suite
+
+SOURCE = """
+import os, sys, time
+seen = []
+def grade(case):
+    return case["answer"] == case["expect"]
+def share(case):
+    return 0.25, "a quarter"
+def plain_share(case):
+    return 0.75
+def loud(case):
+    print("x" * 100_000)
+    sys.stdout.write("{}\\n")
+    sys.stderr.write("noise")
+    return True
+def broken(case):
+    raise ValueError(case["answer"])
+def quits(case):
+    sys.exit(0)
+def dies(case):
+    os._exit(7)
+def killed(case):
+    os.kill(os.getpid(), 9)
+def sleeps(case):
+    time.sleep(60)
+def spins(case):
+    while True:
+        pass
+def eats(case):
+    return len(bytearray(16 * 2**30)) > 0
+def remembers(case):
+    seen.append(1)
+    return 1 / len(seen)
+def environment(case):
+    return True, ",".join(sorted(os.environ))
+def asks(case):
+    return input() == "x"
+def strange(case):
+    return {"nan": float("nan"), "two": 2, "none": None, "text": "yes", "list": [1], "odd": (True, 5)}[case["answer"]]
+def sees(case):
+    return True, repr(sorted(case))
+"""
+
+
+@pytest.fixture
+def check_file(tmp_path: Path) -> Callable[[str], CheckFile]:
+    def write(source: str) -> CheckFile:
+        (tmp_path / "checks.py").write_text(dedent(source))
+        found = read_check_file(tmp_path, "checks.py")
+        assert isinstance(found, CheckFile)
+        return found
+
+    return write
+
+
+async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s: float = 10.0) -> list[Said]:
+    """What the functions say, one after the other in the same worker."""
+    async with open_workers([file]) as workers:
+        case = {"answer": answer, "expect": "Paris"}
+        calls = [Call(file=file.name, function=f, case=case, timeout_s=timeout_s, request_id="0") for f in functions]
+        return [await workers.run(call) for call in calls]
+
+
+async def test_a_bool_a_number_and_either_with_a_reason_are_verdicts(check_file: Any) -> None:
+    said = await run(check_file(SOURCE), "grade", "share", "plain_share")
+    assert said == [Said(value=1.0), Said(value=0.25, reason="a quarter"), Said(value=0.75)]
+
+
+async def test_what_it_prints_and_reads_is_nobodys(check_file: Any) -> None:
+    loud, asks, after = await run(check_file(SOURCE), "loud", "asks", "grade")
+    assert (loud, after) == (Said(value=1.0), Said(value=1.0))
+    assert "EOFError" in str(asks.error)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("broken", "ValueError: Paris (line 16)"),
+        ("quits", "SystemExit: 0"),
+        ("dies", "the process died (exit code 7)"),
+        ("killed", "the process died (SIGKILL)"),
+        ("eats", "MemoryError"),
+        ("missing", "LookupError: there is no such function"),
+    ],
+)
+async def test_a_function_that_breaks_is_told_and_the_next_answer_is_graded(
+    check_file: Any, function: str, told: str
+) -> None:
+    broken, after = await run(check_file(SOURCE), function, "grade")
+    assert broken.value is None
+    assert told in str(broken.error)
+    assert after == Said(value=1.0)
+
+
+@pytest.mark.parametrize("function", ["sleeps", "spins"])
+async def test_a_function_without_end_is_ended_and_the_next_answer_is_graded(check_file: Any, function: str) -> None:
+    file = check_file(SOURCE)
+    async with open_workers([file]) as workers:
+        call = Call(file="checks.py", function=function, case={}, timeout_s=0.05, request_id="0")
+        assert await workers.run(call) == Said(error="took more than 0.05 s")
+        case = {"answer": "Paris", "expect": "Paris"}
+        after = Call(file="checks.py", function="grade", case=case, timeout_s=10, request_id="0")
+        assert await workers.run(after) == Said(value=1.0)
+
+
+@pytest.mark.parametrize("answer", ["nan", "two", "none", "text", "list", "odd"])
+async def test_what_is_no_verdict_is_told(check_file: Any, answer: str) -> None:
+    [said] = await run(check_file(SOURCE), "strange", answer=answer)
+    assert said.value is None
+    assert "a bool, a number of 0 … 1" in str(said.error)
+
+
+async def test_one_process_is_kept_for_many_answers(check_file: Any) -> None:
+    assert [each.value for each in await run(check_file(SOURCE), *["remembers"] * 4)] == [1, 0.5, 1 / 3, 0.25]
+
+
+async def test_no_secret_of_the_environment_reaches_it(check_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "ANTHROPIC_API_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "canary")
+    [said] = await run(check_file(SOURCE), "environment")
+    assert set(said.reason.split(",")) <= {*KEPT_VARIABLES, "LC_CTYPE"}
+
+
+async def test_a_file_that_cannot_be_loaded_is_told_for_every_answer_and_tried_once(check_file: Any) -> None:
+    file = check_file("import no_such_package\ndef grade(case): return True")
+    first, second = await run(file, "grade", "grade")
+    assert first == second
+    assert "checks.py cannot be loaded: ModuleNotFoundError" in str(first.error)
+
+
+async def test_a_file_that_changed_or_went_is_told(check_file: Any, tmp_path: Path) -> None:
+    file = check_file(SOURCE)
+    (tmp_path / "checks.py").write_text("def grade(case): return True")
+    with pytest.raises(Unscored, match="has changed since the run was made; restore it, or run the suite again"):
+        await run(file, "grade")
+    (tmp_path / "checks.py").unlink()
+    with pytest.raises(Unscored, match="cannot be read"):
+        await run(file, "grade")
+
+
+async def test_a_broken_check_leaves_the_answer_unscored_and_a_good_one_grades_it(
+    check_file: Any, make_suite: Any, write_run: Any, read_scores: Callable[[RunFolder], list[Score]]
+) -> None:
+    file = check_file(SOURCE)
+    checks = [Check(type="python", params={"file": "checks.py", "function": f}) for f in ("grade", "broken", "sees")]
+    suite = make_suite(checks, graders=Graders(check_files=(file,)))
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"), ("cand", None))
+    await score_run(run, suite)
+    rows = read_scores(run)
+    assert [(row.value, row.passed) for row in rows] == [
+        *((1.0, True), (None, None), (1.0, True)),
+        *((0.0, False), (None, None), (1.0, True)),
+        *[(0.0, False)] * 3,
+    ]
+    assert rows[1].reason == "scorer broke: broken: ValueError: Paris (line 16)"
+    assert rows[2].reason == "['answer', 'citations', 'expect', 'messages', 'prompt', 'stop_reason', 'tags']"
+    assert rows[8].reason == "request failed: throttled"
+
+
+async def test_what_was_said_is_kept_and_the_file_is_not_run_again(
+    check_file: Any, make_suite: Any, write_run: Any, read_scores: Any, tmp_path: Path
+) -> None:
+    file = check_file(SOURCE)
+    suite = make_suite([Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(file,)))
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
+    await score_run(run, suite)
+    first = read_scores(run)
+    (tmp_path / "checks.py").unlink()
+    await score_run(run, suite)
+    assert read_scores(run) == first
+    assert [each.by for each in read_judgements(run.judgements_path)] == ["checks.py:grade"] * 2
+
+
+async def test_a_half_written_judgement_is_asked_for_again(
+    check_file: Any, make_suite: Any, write_run: Any, read_scores: Any
+) -> None:
+    suite = make_suite(
+        [Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(check_file(SOURCE),))
+    )
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
+    await score_run(run, suite)
+    lines = run.judgements_path.read_bytes()
+    run.judgements_path.write_bytes(lines[:-20])
+    await score_run(run, suite)
+    assert [row.passed for row in read_scores(run)] == [True, False]
+    assert len(list(read_judgements(run.judgements_path))) == 2
+
+
+SUITE = """\
+suite: s
+targets: [{model: claude-haiku-4-5, routing: global}]
+prompts:
+  - {id: p, prompt: "?", checks: [{type: python, file: FILE, function: FUNCTION}]}
+"""
+
+
+def load(folder: Path, file: str = "checks.py", function: str = "grade") -> Suite:
+    path = folder / "s.yaml"
+    path.write_text(SUITE.replace("FILE", file).replace("FUNCTION", function))
+    return load_suite(path, validators=[check_mistakes])
+
+
+def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: Path) -> None:
+    (tmp_path / "checks.py").write_text("def grade(case): return True\n")
+    first = load(tmp_path)
+    (tmp_path / "frozen.yaml").write_text(freeze_suite(first))
+    frozen = load_frozen(tmp_path / "frozen.yaml")
+    assert frozen.digest == first.digest
+    assert frozen.graders.check_files[0].digest == first.graders.check_files[0].digest
+    assert os.path.samefile(frozen.graders.check_files[0].path, tmp_path / "checks.py")
+    (tmp_path / "checks.py").write_text("def grade(case): return False\n")
+    assert load(tmp_path).digest != first.digest
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "function", "told"),
+    [
+        ("../checks.py", "", "grade", "lies outside the suite's folder"),
+        ("/etc/passwd", "", "grade", "lies outside the suite's folder"),
+        ("other.py", "", "grade", "there is no such file"),
+        ("checks.py", "def grade(case:\n  pass", "grade", "is no Python at line 1"),
+        ("checks.py", "def grade(case): ...", "grad", "did you mean 'grade'?"),
+        ("checks.py", "grade = 5", "grade", "has no function at its top level"),
+        ("checks.py", "async def grade(case): ...\ndef other(case): ...", "grade", "'grade' is not one of other"),
+    ],
+)
+def test_a_file_that_cannot_grade_is_told_before_anything_is_sent(
+    tmp_path: Path, file: str, source: str, function: str, told: str
+) -> None:
+    (tmp_path / "checks.py").write_text(source)
+    with pytest.raises(SuiteError) as error:
+        load(tmp_path, file, function)
+    [mistake] = error.value.mistakes
+    assert "s.yaml:4: prompts[0].checks[0]" in mistake
+    assert told in mistake
+
+
+def test_loading_a_suite_runs_nothing_of_its_check_files(tmp_path: Path) -> None:
+    (tmp_path / "checks.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef grade(case): return True\n")
+    load(tmp_path)
+    assert not (tmp_path / "ran").exists()
