@@ -16,7 +16,7 @@ from harness.endpoints import make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 
-ON_BOTH_LOOPS = {"test_wire.py"}
+ON_BOTH_LOOPS = {"test_wire.py", "test_wire_tls.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -335,6 +335,20 @@ async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(se
     assert msgspec.json.decode(body) == {**BODIES["mantle"], "model": MODEL, "stream": True}
 
 
+@pytest.mark.parametrize(
+    ("api", "path"), [("messages", b"/anthropic/v1/messages"), ("openai", b"/v1/chat/completions")]
+)
+async def test_what_no_sdk_signs_is_signed_for_bedrock(serve, exchange, api, path):
+    served = await serve(_plain(b"{}", b"500 X"))
+    await exchange("wire", served.url, _request(api), region="eu-west-1")
+    [(head, body)] = served.requests
+    assert head.startswith(b"POST %b HTTP/1.1\r\n" % path)
+    assert b"/eu-west-1/bedrock/aws4_request" in head
+    assert (b"\r\nanthropic-version: 2023-06-01\r\n" in head.lower()) == (api == "messages")
+    counted = {"stream_options": {"include_usage": True}} if api == "openai" else {}
+    assert msgspec.json.decode(body) == {**BODIES[api], "model": MODEL, "stream": True, **counted}
+
+
 @each_client
 async def test_a_connection_reset_in_a_stream_is_a_truncation_and_what_had_arrived_is_kept(serve, name, api):
     tape = WatchedTape()

@@ -1,14 +1,11 @@
 """What only the client `wire` has to do itself: connections, HTTP, TLS, back-pressure."""
 
 import asyncio
-import re
-import ssl
 from collections import deque
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +14,9 @@ from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.reply import read_tape
 from harness.endpoints.wire_client import WireClient
-from harness.endpoints.wire_errors import ConnectionLost
+from harness.endpoints.wire_errors import ConnectionLost, ProtocolError
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_protocol import MAX_HEAD, SLICE, WireConnection
-from harness.errors import EndpointError
 
 REQUEST = WireRequest(api="converse", model_id="m", stream=True, body={"messages": []})
 WHOLE = WireRequest(api="converse", model_id="m", stream=False, body={"messages": []})
@@ -38,11 +34,11 @@ BODY = b"".join(FRAMES)
 REFUSAL = b"HTTP/1.1 403 X\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def _client(url, **more):
+def open_client(url, **more):
     return WireClient(Connection(url=url, region="us-east-1", made_up_credentials=True, **more))
 
 
-async def _sent(client, request=REQUEST, tape=None):
+async def sent(client, request=REQUEST, tape=None):
     """The reply, read as the runner reads it."""
     tape, error = tape or Tape(), None
     try:
@@ -64,8 +60,8 @@ async def _sent(client, request=REQUEST, tape=None):
 )
 async def test_an_answer_of_known_length_leaves_the_connection_to_the_next(serve, answer):
     served = await serve(answer)
-    async with _client(served.url) as client:
-        replies = [await _sent(client) for _ in range(3)]
+    async with open_client(served.url) as client:
+        replies = [await sent(client) for _ in range(3)]
     assert [(reply.ok, reply.text, reply.aws_request_id) for reply in replies] == [(True, "Paris", "r-1")] * 3
     assert (len(served.requests), served.connections) == (3, 1)
 
@@ -81,8 +77,8 @@ async def test_an_answer_of_known_length_leaves_the_connection_to_the_next(serve
 )
 async def test_an_answer_that_ends_with_the_connection_is_whole(serve, answer, text):
     served = await serve(answer, "close")
-    async with _client(served.url) as client:
-        replies = [await _sent(client) for _ in range(2)]
+    async with open_client(served.url) as client:
+        replies = [await sent(client) for _ in range(2)]
     assert [(reply.ok, reply.text) for reply in replies] == [(True, text)] * 2
     assert served.connections == 2
 
@@ -90,8 +86,8 @@ async def test_an_answer_that_ends_with_the_connection_is_whole(serve, answer, t
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
     served = await serve(b"HTTP/1.1 %b\r\n\r\n" % status)
-    async with _client(served.url) as client:
-        kinds = [(await _sent(client)).error_kind for _ in range(2)]
+    async with open_client(served.url) as client:
+        kinds = [(await sent(client)).error_kind for _ in range(2)]
     assert kinds == (["stream_truncated"] * 2 if status.startswith(b"204") else ["protocol"] * 2)
     assert served.connections == 1
 
@@ -112,22 +108,22 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
 )
 async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
-    async with _client(served.url) as client:
-        kinds = [(await _sent(client)).error_kind for _ in range(2)]
+    async with open_client(served.url) as client:
+        kinds = [(await sent(client)).error_kind for _ in range(2)]
     assert (kinds, served.connections) == ([kind, kind], 2)
 
 
 async def test_what_follows_an_answer_unasked_spoils_the_connection_but_not_the_answer(serve):
     served = await serve(STREAM + STREAM)
-    async with _client(served.url) as client:
-        replies = [await _sent(client) for _ in range(2)]
+    async with open_client(served.url) as client:
+        replies = [await sent(client) for _ in range(2)]
     assert [(reply.ok, reply.text) for reply in replies] == [(True, "Paris")] * 2
     assert served.connections == 2
 
 
 async def test_a_half_read_answer_is_never_followed_by_another_exchange(serve):
     served = await serve(CHUNKED, "hold")
-    async with _client(served.url) as client:
+    async with open_client(served.url) as client:
         for number in range(1, 3):
             sending = asyncio.create_task(client.send(REQUEST, Tape()))
             await served.asked.wait()
@@ -142,8 +138,8 @@ async def test_a_half_read_answer_is_never_followed_by_another_exchange(serve):
 
 async def test_a_connection_that_the_server_closed_while_it_was_idle_is_passed_over(serve):
     served = await serve(STREAM, "close")
-    async with _client(served.url) as client:
-        replies = [await _sent(client) for _ in range(4)]
+    async with open_client(served.url) as client:
+        replies = [await sent(client) for _ in range(4)]
     assert [reply.ok for reply in replies] == [True] * 4
     assert (len(served.requests), served.connections) == (4, 4)
 
@@ -151,11 +147,11 @@ async def test_a_connection_that_the_server_closed_while_it_was_idle_is_passed_o
 async def test_a_request_whose_connection_breaks_once_it_was_sent_is_not_sent_again(serve):
     """It may have been served already: only the caller can know whether to ask twice."""
     served = await serve(STREAM, asyncio.Event())
-    async with _client(served.url) as client:
-        assert (await _sent(client)).ok
-        sent = asyncio.Event()
-        sending = asyncio.create_task(_sent(client, tape=Tape(sent.set)))
-        await sent.wait()
+    async with open_client(served.url) as client:
+        assert (await sent(client)).ok
+        on_wire = asyncio.Event()
+        sending = asyncio.create_task(sent(client, tape=Tape(on_wire.set)))
+        await on_wire.wait()
         [connection] = next(iter(client._pools.values()))._open
         connection._transport.abort()
         reply = await sending
@@ -165,16 +161,16 @@ async def test_a_request_whose_connection_breaks_once_it_was_sent_is_not_sent_ag
 async def test_an_idle_connection_is_given_up_before_the_server_would(serve, monkeypatch):
     served = await serve(STREAM)
     monkeypatch.setattr(wire_pool, "_KEEP_ALIVE_NS", -1)
-    async with _client(served.url) as client:
-        assert [(await _sent(client)).ok for _ in range(3)] == [True] * 3
+    async with open_client(served.url) as client:
+        assert [(await sent(client)).ok for _ in range(3)] == [True] * 3
     assert served.connections == 3
 
 
 async def test_no_more_connections_are_open_than_the_pool_is_wide(serve):
     go = asyncio.Event()
     served = await serve(go, STREAM)
-    async with _client(served.url, pool_size=2) as client:
-        sending = [asyncio.create_task(_sent(client)) for _ in range(6)]
+    async with open_client(served.url, pool_size=2) as client:
+        sending = [asyncio.create_task(sent(client)) for _ in range(6)]
         while len(served.requests) < 2:
             served.asked.clear()
             await served.asked.wait()
@@ -188,8 +184,8 @@ async def test_no_more_connections_are_open_than_the_pool_is_wide(serve):
 async def test_who_waits_for_a_connection_has_his_turn_when_one_before_him_gives_up(serve):
     go = asyncio.Event()
     served = await serve(go, STREAM)
-    async with _client(served.url, pool_size=1) as client:
-        first, second, third = (asyncio.create_task(_sent(client)) for _ in range(3))
+    async with open_client(served.url, pool_size=1) as client:
+        first, second, third = (asyncio.create_task(sent(client)) for _ in range(3))
         await served.asked.wait()
         second.cancel()
         go.set()
@@ -210,12 +206,12 @@ async def test_a_turn_that_comes_to_one_who_has_just_given_up_goes_to_the_next()
     assert pool._taken == 0
 
 
-def _large(size):
+def large_request(size):
     return WireRequest(api="converse", model_id="m", stream=True, body={"messages": [{"text": "x" * size}]})
 
 
 @asynccontextmanager
-async def _serving(answer, **settings):
+async def serving(answer, **settings):
     """The port of a server that is gone afterwards, with everything that it was about to do."""
     tasks = set()
 
@@ -237,7 +233,7 @@ async def _serving(answer, **settings):
     await asyncio.sleep(0)
 
 
-async def _read_body(head, reader):
+async def read_body(head, reader):
     lines = head.lower().split(b"\r\n")
     length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length"))
     return await reader.readexactly(length)
@@ -249,7 +245,7 @@ async def test_a_large_body_goes_out_no_quicker_than_it_is_taken_and_is_sent_whe
     async def answer(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         await read_on.wait()
-        received.append(len(await _read_body(head, reader)))
+        received.append(len(await read_body(head, reader)))
         writer.write(STREAM)
         await reader.read()
 
@@ -258,9 +254,9 @@ async def test_a_large_body_goes_out_no_quicker_than_it_is_taken_and_is_sent_whe
         paused.set()
 
     monkeypatch.setattr(WireConnection, "pause_writing", pause)
-    async with _serving(answer) as port, _client(f"http://127.0.0.1:{port}") as client:
+    async with serving(answer) as port, open_client(f"http://127.0.0.1:{port}") as client:
         tape = Tape()
-        sending = asyncio.create_task(_sent(client, _large(100 * SLICE), tape))
+        sending = asyncio.create_task(sent(client, large_request(100 * SLICE), tape))
         await paused.wait()
         [connection] = next(iter(client._pools.values()))._open
         assert connection._transport.get_write_buffer_size() <= SLICE
@@ -278,155 +274,17 @@ async def test_an_answer_before_the_whole_request_is_out_is_the_answer():
         writer.write(REFUSAL)
         await asyncio.Event().wait()
 
-    async with _serving(answer) as port, _client(f"http://127.0.0.1:{port}") as client:
+    async with serving(answer) as port, open_client(f"http://127.0.0.1:{port}") as client:
         tape = Tape()
-        reply = await _sent(client, _large(100 * SLICE), tape)
+        reply = await sent(client, large_request(100 * SLICE), tape)
         assert next(iter(client._pools.values()))._idle == deque()
     assert (reply.error_kind, reply.http_status, tape.sent_ns) == ("access_denied", 403, None)
 
 
-@pytest.fixture
-async def encrypted(tmp_path):
-    """`url, bundle`: a server on `localhost` with a certificate of an authority of its own, and that in a file."""
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    bundle = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-
-    async def answer(reader, writer):
-        while True:
-            await _read_body(await reader.readuntil(b"\r\n\r\n"), reader)
-            writer.write(STREAM)
-
-    async with _serving(answer, ssl=context) as port:
-        yield f"https://localhost:{port}", str(bundle)
-
-
-async def test_a_certificate_of_a_trusted_authority_is_taken_and_the_connection_kept(encrypted, monkeypatch):
-    url, bundle = encrypted
-    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    async with _client(url) as client:
-        replies = [await _sent(client, request) for request in (REQUEST, REQUEST, _large(4 * SLICE))]
-        assert len(next(iter(client._pools.values()))._open) == 1
-    assert [(reply.ok, reply.error_message) for reply in replies] == [(True, None)] * 3
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_a_certificate_that_cannot_be_verified_stops_the_exchange(encrypted, monkeypatch, host):
-    """Of an unknown authority, or of a known one for another name."""
-    url, bundle = encrypted
-    if host != "localhost":
-        monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    tape = Tape()
-    async with _client(url.replace("localhost", host)) as client:
-        reply = await _sent(client, tape=tape)
-    assert (reply.error_kind, tape.sent_ns) == ("connection", None)
-    assert "certificate verify failed" in reply.error_message
-
-
-@asynccontextmanager
-async def _proxying():
-    """The port of a proxy, and the heads of what it was asked."""
-    heads = []
-
-    async def carry(reader, writer):
-        while data := await reader.read(65536):
-            writer.write(data)
-
-    async def tunnel(reader, writer):
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        port = int(heads[-1].split()[1].rpartition(b":")[2])
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
-        finally:
-            far_writer.transport.abort()
-
-    async with _serving(tunnel) as port:
-        yield port, heads
-
-
-@pytest.fixture
-def their_keys(monkeypatch):
-    """What an address that is not made up is asked with."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
-    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.usefixtures("their_keys")
-async def test_a_proxy_of_the_environment_is_gone_through_and_sees_no_request(encrypted, monkeypatch):
-    url, bundle = encrypted
-    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    async with _proxying() as (port, heads):
-        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40cret@127.0.0.1:{port}")
-        async with WireClient(Connection(url=url, region="us-east-1")) as client:
-            replies = [await _sent(client, request) for request in (REQUEST, _large(4 * SLICE), REQUEST)]
-    assert [(reply.ok, reply.error_message) for reply in replies] == [(True, None)] * 3
-    [head] = heads
-    authority = url.removeprefix("https://").encode()
-    assert head == (
-        b"CONNECT %b HTTP/1.1\r\nHost: %b\r\nProxy-Authorization: Basic bWU6c0BjcmV0\r\n\r\n" % (authority, authority)
-    )
-
-
-@pytest.mark.usefixtures("their_keys")
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [(b"HTTP/1.1 407 Who are you\r\n\r\n", "refused a tunnel to .*: 407 Who are you"), (b"", "hung up")],
-)
-async def test_a_proxy_that_refuses_is_a_connection_error_that_names_it(encrypted, monkeypatch, answer, said):
-    async def refuse(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        if answer:
-            await reader.read()
-
-    async with _serving(refuse) as port:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        tape = Tape()
-        async with WireClient(Connection(url=encrypted[0], region="us-east-1")) as client:
-            reply = await _sent(client, tape=tape)
-    assert (reply.error_kind, tape.sent_ns) == ("connection", None)
-    assert re.search(said, reply.error_message)
-
-
-@pytest.mark.usefixtures("their_keys")
-async def test_no_proxy_stands_between_where_the_environment_says_so(encrypted, monkeypatch):
-    url, bundle = encrypted
-    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "localhost")
-    async with WireClient(Connection(url=url, region="us-east-1")) as client:
-        assert (await _sent(client)).ok
-
-
-@pytest.mark.usefixtures("their_keys")
-@pytest.mark.parametrize("proxy", ["http://[bad", "http://x:99999999", "socks5://127.0.0.1:9x"])
-async def test_a_proxy_that_is_no_url_is_said_before_anything_is_sent(monkeypatch, proxy):
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(EndpointError, match="HTTPS_PROXY is no URL"):
-        await WireClient(Connection(region="us-east-1")).__aenter__()
-
-
-async def test_a_server_without_encryption_is_a_connection_error():
-    async def answer(reader, writer):
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await reader.read()
-
-    async with _serving(answer) as port, _client(f"https://127.0.0.1:{port}") as client:
-        reply = await _sent(client)
-    assert reply.error_kind == "connection"
-
-
-async def test_every_connection_is_closed_with_the_client(serve):
+async def test_every_connection_is_closed_with_theopen_client(serve):
     served = await serve(STREAM)
-    async with _client(served.url) as client:
-        assert (await _sent(client)).ok
+    async with open_client(served.url) as client:
+        assert (await sent(client)).ok
         [connection] = next(iter(client._pools.values()))._open
     await asyncio.sleep(0)
     assert connection.lost
@@ -471,6 +329,27 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
     assert tape.done_ns >= tape.stamps[-1]
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(at=st.integers(0, len(STREAM)), junk=st.binary(max_size=60), dropped=st.integers(0, 60))
+def test_whatever_a_server_sends_is_an_answer_or_a_named_failure(at, junk, dropped):
+    async def fed():
+        connection, tape = _FedConnection(), Tape()
+        sending = asyncio.create_task(connection.exchange(b"", b"", tape))
+        await asyncio.sleep(0)
+        connection.data_received(STREAM[:at])
+        connection.data_received(junk + STREAM[at + dropped :])
+        connection.connection_lost(None)
+        try:
+            await sending
+        except (ProtocolError, ConnectionLost) as error:
+            return tape, error
+        return tape, None
+
+    tape, error = asyncio.run(fed())
+    kind = read_tape(REQUEST, tape, error=error).error_kind
+    assert kind in (None, "protocol", "connection", "stream_truncated", "validation", "server_error", "stream_error")
+
+
 async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection_error():
     connection = _FedConnection()
     connection.connection_lost(None)
@@ -493,15 +372,15 @@ async def test_an_error_in_a_stream_ends_the_exchange_though_the_server_never_do
     text = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"an \\"error\\" "}}\n\n'
     chunks = [b"%x\r\n%b\r\n" % (len(data), data) for data in (text, text, error)]
     served = await serve(CHUNKED, *chunks, "hold")
-    async with _client(served.url) as client:
+    async with open_client(served.url) as client:
         request = WireRequest(api="messages", model_id="m", stream=True, body={})
-        reply = await _sent(client, request)
+        reply = await sent(client, request)
     assert (reply.error_kind, reply.error_message, reply.text) == ("unavailable", "later", 'an "error" an "error" ')
 
 
 async def test_a_request_that_is_sent_again_is_encoded_once_and_old_ones_are_forgotten(serve, monkeypatch):
     served = await serve(STREAM)
-    async with _client(served.url) as client:
+    async with open_client(served.url) as client:
         first, second = client._prepare(REQUEST), client._prepare(REQUEST)
         assert first is second
         monkeypatch.setattr("harness.endpoints.wire_client.KEPT_BYTES", 2 * len(first.body))
