@@ -135,17 +135,18 @@ def _data(repeats: int, of: int) -> Iterator[str]:
 
 
 def latency_rows(scale: float, sizes: tuple[int, ...]) -> Iterator[Row]:
-    """Quantiles share their samples, as they do in a comparison."""
-    rng, rounds, truth = np.random.default_rng(SEED), max(5, round(500 * scale)), math.log(1.1)
+    """Quantiles share their samples, as they do in a comparison; 1500 rounds up to 100 prompts, 500 above."""
+    rng, truth = np.random.default_rng(SEED), math.log(1.1)
     quantiles = (0.5, 0.95, 0.99)
     for repeats in (1, 3):
         shares: dict[tuple[float, int], str] = {}
         for n in sizes:
+            rounds = max(5, round(scale * (1500 if n <= 100 else 500)))
             codes, held = np.repeat(np.arange(n), repeats), dict.fromkeys(quantiles, 0)
             for _ in range(rounds):
                 old, new = draw_latencies(rng, n, repeats, shift=truth)
                 effects = quantile_ratios(
-                    (new, codes), (old, codes), quantiles, clusters=n, seed=int(rng.integers(2**31)), resamples=1000
+                    (new, codes), (old, codes), quantiles, clusters=n, seed=int(rng.integers(2**31)), resamples=600
                 )
                 for q, effect in zip(quantiles, effects, strict=True):
                     held[q] += _holds(effect, truth)
