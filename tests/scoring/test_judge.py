@@ -275,6 +275,7 @@ prompts:
         ("labels.csv", "../labels.csv", "lies outside the suite's folder"),
         ("labels.csv", "bad.csv", "bad.csv:2: passed is 'maybe'; write true or false"),
         ("labels.csv", "strange.csv", "strange.csv:2: there is no prompt 'z'"),
+        ("labels.csv", "[{prompt_id: z, answer: a, passed: true}]", "calibration: there is no prompt 'z'"),
         ("labels.csv", "columns.csv", "the columns must be prompt_id, answer, passed"),
         (
             "type: judge, judge: strict, rubric: Good.",
