@@ -1,7 +1,7 @@
 """The process in which a user's check functions run. It imports nothing of the harness, and is started by path.
 
 It reads lines of JSON from standard input: first `{"source", "name", "memory_bytes"}`, then for each answer
-`{"function", "given"}`. It answers each line with one: `{}`, `{"value", "passed", "reason"}` or `{"error"}`.
+`{"function", "given", "timeout_s"}`. It answers each with one: `{}`, `{"value", "reason"}` or `{"error"}`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,8 @@ from types import ModuleType
 from typing import Any
 
 LONGEST_REASON = 1000
+ORPHAN_S = 5.0
+"""Longer than its time limit a call goes on only where the parent is gone; then this process ends itself."""
 
 
 def main() -> None:
@@ -34,7 +37,9 @@ def main() -> None:
     replies.write(_line({}))
     for line in requests:
         request = json.loads(line)
+        _ring_in(request["timeout_s"] + ORPHAN_S)
         replies.write(_line(_call(getattr(module, request["function"], None), request["given"])))
+        _ring_in(0)
 
 
 def _silence() -> None:
@@ -50,6 +55,12 @@ def _bound_memory(limit: int) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _ring_in(seconds: float) -> None:
+    """SIGALRM, which ends the process whatever it is doing. 0: never mind."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _call(function: Callable[[Any], Any] | None, given: Any) -> dict[str, Any]:

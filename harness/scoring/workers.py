@@ -78,7 +78,7 @@ class Worker:
                     await self._start()
                 if self._broken is not None:
                     return Said(error=self._broken)
-                return await self._exchange({"function": call.function, "given": call.case}, call.timeout_s)
+                return await self._exchange(_request(call), call.timeout_s)
             except BaseException:
                 await self.kill()  # what it would say next belongs to an answer that nobody waits for
                 raise
@@ -149,6 +149,10 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(END_LIMIT_S):
                 await process.communicate()
+
+
+def _request(call: Call) -> dict[str, Any]:
+    return {"function": call.function, "given": call.case, "timeout_s": call.timeout_s}
 
 
 def _cause(code: int) -> str:

@@ -94,6 +94,9 @@ def _read_labels(folder: Path, written: str | Sequence[LabelEntry] | None, ids: 
     if written is None:
         return ()
     if not isinstance(written, str):
+        strange = [each.prompt_id for each in written if each.prompt_id not in ids]
+        if strange:
+            raise FileMistake(f"there is no prompt {strange[0]!r}")
         return tuple(msgspec.convert(each, Label, from_attributes=True) for each in written)
     try:
         text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)

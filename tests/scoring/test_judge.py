@@ -12,6 +12,7 @@ import httpx2
 import msgspec
 import pytest
 
+from harness.catalog.target import Options
 from harness.cli.embedded import write_answer_key
 from harness.cli.overrides import load_checked
 from harness.errors import SuiteError
@@ -25,7 +26,7 @@ from harness.scoring.scorer import Answer, Call, Outcome, Question, Said, Unscor
 from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
-from harness.suite.graders import Label
+from harness.suite.graders import Graders, Label
 from harness.suite.schema import Check, Load, Message, Prompt, Retries, Suite
 
 RUBRIC = "It names the right city."
@@ -275,6 +276,7 @@ prompts:
         ("labels.csv", "../labels.csv", "lies outside the suite's folder"),
         ("labels.csv", "bad.csv", "bad.csv:2: passed is 'maybe'; write true or false"),
         ("labels.csv", "strange.csv", "strange.csv:2: there is no prompt 'z'"),
+        ("labels.csv", "[{prompt_id: z, answer: a, passed: true}]", "calibration: there is no prompt 'z'"),
         ("labels.csv", "columns.csv", "the columns must be prompt_id, answer, passed"),
         (
             "type: judge, judge: strict, rubric: Good.",
@@ -358,3 +360,26 @@ def test_what_a_question_is_about_depends_on_every_part_and_on_no_word_around_th
     }
     assert len(abouts) == 6
     assert ask_for_score(PROMPT, "Paris", RUBRIC).about.startswith("7e006c51")
+
+
+async def test_judges_are_asked_through_every_api_and_client_and_with_thinking(
+    simulator: Simulator, answer_key: Path, make_suite: Any, write_run: Any, read_scores: Any
+) -> None:
+    ways: dict[str, dict[str, Any]] = {
+        "converse": {},
+        "thinking": {"options": Options(thinking=1024, max_tokens=3000)},
+        "invoke": {"api": "invoke"},
+        "sdk": {"api": "invoke", "client": "anthropic"},
+        "mantle": {"api": "mantle", "client": "anthropic", "model_id": "anthropic.claude-opus-4-6"},
+    }
+    panel = Check(type="judge", params={"rubric": RUBRIC, "judge": list(ways)})
+    suite = make_suite([panel], judges=list(ways))
+    judges = [
+        msgspec.structs.replace(each, target=msgspec.structs.replace(each.target, **ways[each.name]))
+        for each in suite.graders.judges
+    ]
+    suite = msgspec.structs.replace(suite, graders=Graders(judges=tuple(judges)))
+    run = write_run(suite, ("cand", "Paris"))
+    await score(run, suite, await simulator(answer_key=answer_key, speed=1000.0))
+    assert dict.fromkeys(ways) == {each.by: each.error for each in read_judgements(run.judgements_path)}
+    assert read_scores(run)[0].value is not None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -13,9 +17,10 @@ import pytest
 from harness.errors import SuiteError
 from harness.scoring.checks import check_mistakes
 from harness.scoring.kept import read_judgements
+from harness.scoring.python_worker import ORPHAN_S
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Call, Said, Unscored
-from harness.scoring.workers import KEPT_VARIABLES, open_workers
+from harness.scoring.workers import KEPT_VARIABLES, MEMORY_BYTES, PROGRAM, open_workers
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
 from harness.suite.freeze import freeze_suite
@@ -209,6 +214,15 @@ async def test_a_half_written_judgement_is_asked_for_again(
     await score_run(run, suite)
     assert [row.passed for row in read_scores(run)] == [True, False]
     assert len(list(read_judgements(run.judgements_path))) == 2
+
+
+def test_a_worker_whose_parent_is_gone_ends_itself() -> None:
+    """A killed harness leaves nothing that computes for ever."""
+    first = {"source": "def spins(case):\n  while True: pass", "name": "checks.py", "memory_bytes": MEMORY_BYTES}
+    call = {"function": "spins", "given": {}, "timeout_s": 0.05 - ORPHAN_S}
+    lines = "".join(json.dumps(each) + "\n" for each in (first, call))
+    ended = subprocess.run([sys.executable, "-I", PROGRAM], input=lines, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGALRM, "{}\n")
 
 
 SUITE = """\
