@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,10 +15,13 @@ from harness.analysis.summary import LEVEL
 RESAMPLES = 2000
 RESAMPLES_PER_TEST = 400
 """With m tests in a family, B = 400·m: the smallest p-value, 2/(B + 1), stays significant after Holm."""
+MOST_STEPS = 4096
+"""Of the distribution function of an arm: with more values, each step is a slice of them, 0.02 % of the arm."""
 CELLS = 4_000_000
 """Weights held at a time: 32 MB."""
-CLUSTERS_FOR_BOUND = 0.5
-"""Share of `samples_for_quantile` that must be independent clusters: repeats of few prompts do not show a tail."""
+REPEATS_THAT_COUNT = 3
+"""Of `samples_for_quantile`, a third must be independent clusters: repeats of few prompts do not show a tail. At 12
+prompts asked 6 times the interval of a p95 covers 88 % where prompts differ much, at 24 asked 3 times 93 %."""
 
 
 def resamples_for(family: int) -> int:
@@ -46,15 +50,15 @@ def quantile_ratios(
     Quantiles are of the weighted sample, interpolated between the midpoints of its steps (Hyndman & Fan's definition 5
     where all weights are 1): that of nearest rank can take few values at small n, and its interval covers too much.
 
-    Bounds are None where either arm has fewer samples than `samples_for_quantile` or the clusters are fewer than half
-    of that: order statistics cannot give them.
+    Bounds are None where either arm has fewer samples than `samples_for_quantile`, for which order statistics give
+    none, or where the clusters are fewer than `clusters_for_quantile`.
 
     Source: Davison & Hinkley 1997, Bootstrap Methods, sections 3.8 and 5.3; Field & Welsh 2007, JRSS B 69:369–390
     (clusters). Raises ValueError on an empty arm.
     """
     if not len(candidate[0]) or not len(baseline[0]):
         raise ValueError("quantile_ratios needs values in both arms")
-    arms = [_Arm(*candidate), _Arm(*baseline)]
+    arms = [_Arm(*arm, clusters) for arm in (candidate, baseline)]
     one = np.ones((1, clusters))
     estimates = [arm.quantiles(one, quantiles)[:, 0] for arm in arms]
     rng = np.random.default_rng(seed)
@@ -75,20 +79,32 @@ def quantile_ratios(
 
 def is_bounded(q: float, samples: int, clusters: int) -> bool:
     """Whether so many samples in so many clusters give the q-quantile bounds on both sides."""
-    needed = samples_for_quantile(q)
-    return samples >= needed and clusters >= CLUSTERS_FOR_BOUND * needed
+    return samples >= samples_for_quantile(q) and clusters >= clusters_for_quantile(q)
+
+
+def clusters_for_quantile(q: float) -> int:
+    """The fewest prompts (or groups) at which the q-quantile has bounds: 24 for p95, 123 for p99."""
+    return math.ceil(samples_for_quantile(q) / REPEATS_THAT_COUNT)
 
 
 class _Arm:
-    """One arm's values in ascending order."""
+    """One arm's values in ascending order, as steps: the values themselves, or means of equal slices of very many."""
 
-    def __init__(self, values: Floats, codes: Codes) -> None:
+    def __init__(self, values: Floats, codes: Codes, clusters: int) -> None:
         order = np.argsort(values, kind="stable")
         self.values, self.codes = values[order], codes[order]
+        self.slices: Floats | None = None
+        """Steps × clusters: how many values of each cluster are in the slice."""
+        if len(values) > MOST_STEPS:
+            starts = np.linspace(0, len(values), MOST_STEPS + 1).astype(np.int64)[:-1]
+            step = np.searchsorted(starts, np.arange(len(values)), side="right") - 1
+            self.values = np.add.reduceat(self.values, starts) / np.bincount(step)
+            cells = np.bincount(step * clusters + self.codes, minlength=MOST_STEPS * clusters)
+            self.slices = cells.reshape(MOST_STEPS, clusters).astype(np.float64)
 
     def quantiles(self, weights: Floats, quantiles: Sequence[float]) -> Floats:
         """`weights`: resamples × clusters. Returns quantiles × resamples; NaN where a resample is empty."""
-        rows = weights[:, self.codes]
+        rows = weights[:, self.codes] if self.slices is None else weights @ self.slices.T
         after = np.cumsum(rows, axis=1)
         total = after[:, -1]
         return np.stack([self._one(rows, after, total, q) for q in quantiles])

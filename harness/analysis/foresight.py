@@ -7,7 +7,7 @@ import math
 import msgspec
 from scipy.stats import norm
 
-from harness.analysis.bootstrap import CLUSTERS_FOR_BOUND, is_bounded
+from harness.analysis.bootstrap import clusters_for_quantile, is_bounded
 from harness.analysis.gate import Rule, gate_of, make_rules
 from harness.analysis.latencies import parse_latency
 from harness.analysis.power import (
@@ -97,7 +97,7 @@ def _foresee(rule: Rule, suite: Suite, repeats: int, alpha: float) -> MetricFore
     groups = len({prompt.group or prompt.id for prompt in asked})
     latency = parse_latency(rule.metric)
     if latency is not None:
-        return _latency(rule, latency[1], n, _design(n, groups), repeats, alpha)
+        return _latency(rule, latency[1], n, groups, repeats, alpha)
     if rule.metric == "cost_per_request":
         return _cost(rule, n, _design(n, groups), repeats, alpha)
     return _rate(rule, n, _design(n, groups), repeats, alpha)
@@ -150,11 +150,11 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
     )
 
 
-def _latency(rule: Rule, q: float, n: int, design: float, repeats: int, alpha: float) -> MetricForesight:
+def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
-    factor = design * _averaged(repeats) * repeats
-    needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, n)
-    least = max(math.ceil(needed / repeats), math.ceil(needed * CLUSTERS_FOR_BOUND))
+    factor = _design(n, groups) * _averaged(repeats) * repeats
+    needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
+    least = max(math.ceil(needed / repeats), clusters_for_quantile(q))
     note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)

@@ -14,7 +14,7 @@ from harness.suite.gate_entry import metric_tag
 from harness.suite.schema import Suite
 from harness.suite.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
 
-DEFAULT_GATE = {"pass_rate": "3pp", "error_rate": "1pp", "ttft_p95": "15%", "e2e_p95": "15%", "cost_per_request": "10%"}
+DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
 """Where a suite has no gate. A report that rests on it says so."""
 
 RATES = ("pass_rate", "error_rate", "throttle_rate")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from harness.analysis import metrics
-from harness.analysis.bootstrap import is_bounded, quantile_ratios
+from harness.analysis.bootstrap import clusters_for_quantile, is_bounded, quantile_ratios
 from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.comparison import Scale
 from harness.analysis.counted import counted
@@ -135,7 +135,9 @@ def _row(
     needed = samples_for_quantile(q)
     bounded = is_bounded(q, n, clusters)
     if not bounded:
-        told.append(f"no bounds: p{round(100 * q)} needs {needed} samples of {-(-needed // 2)} prompts or groups")
+        told.append(
+            f"no bounds: p{round(100 * q)} needs {needed} samples of {clusters_for_quantile(q)} prompts or groups"
+        )
     if any(failed):
         told.append(
             f"{failed[0]} and {failed[1]} requests failed and are not in it; with failures as ∞ "
@@ -150,7 +152,7 @@ def _row(
         effect=effect,
         n=n,
         clusters=clusters,
-        n_at_least=None if bounded else needed,
+        n_at_least=None if bounded else max(needed, math.ceil(clusters_for_quantile(q) * n / clusters)),
         baseline_inflated=inflated[0] if any(failed) and math.isfinite(inflated[0]) else None,
         candidate_inflated=inflated[1] if any(failed) and math.isfinite(inflated[1]) else None,
         inflated_estimate=_difference(inflated[0], inflated[1], scale) if any(failed) else None,

@@ -253,7 +253,7 @@ def test_answers_of_equal_length_are_as_fast_however_long_they_are(side: MakeSid
 
 def test_without_a_gate_the_default_margins_decide_and_are_told(side: MakeSide) -> None:
     report = compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2)}, gate={}))
-    assert any("default margins decide (pass_rate: 3pp" in finding.what for finding in report.findings)
+    assert any("default margins decide (pass_rate: 5pp" in finding.what for finding in report.findings)
     assert 5 == report.family
 
 
