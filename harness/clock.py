@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -46,17 +45,9 @@ class Clock(Protocol):
 
     def now_ns(self) -> int: ...
 
-    async def sleep_until(self, due_ns: int) -> None: ...
-
 
 class MonotonicClock:
     """The machine's clock."""
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
-
-    async def sleep_until(self, due_ns: int) -> None:
-        """Sleep until `due_ns` on CLOCK_MONOTONIC; returns at once when that is past."""
-        delay_s = (due_ns - time.monotonic_ns()) / 1e9
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)

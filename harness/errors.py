@@ -39,3 +39,8 @@ class RunInvalid(HarnessError):
 
 class CompareError(HarnessError):
     """Runs or targets that cannot be compared: other prompts, no baseline, a judge among the candidates."""
+
+
+def first_leaf(error: BaseException) -> BaseException:
+    """The first exception of a group that a TaskGroup made, however deep; any other as it is."""
+    return first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

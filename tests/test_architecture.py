@@ -115,6 +115,16 @@ def test_help_loads_nothing_heavy() -> None:
     assert set() == HEAVY & loaded_by_command("--help")
 
 
+def test_help_loads_no_event_loop_and_nothing_that_a_table_needs() -> None:
+    assert set() == {"asyncio", "msgspec", "tempfile", "ssl"} & loaded_by_command("--help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_loads_no_other(name: str) -> None:
+    others = {place.partition(":")[0] for command, place in COMMANDS.items() if command != name}
+    assert set() == others & loaded_by_command(name, "-h")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_each_command_loads_nothing_heavy(name: str) -> None:
     assert set() == (HEAVY & loaded_by_command(name, "-h")) - {"pydantic"}  # typer's own choice, where it finds it

@@ -45,6 +45,10 @@ class Columns:
     """Sum over the request's attempts with known cost; NaN: unknown for all of them."""
     passed: Floats
     """1 all checks passed, 0 not, NaN unscored."""
+    last_due_s: Floats | None = None
+    """When the last attempt was due; None: nobody was tried again."""
+    backoff_s: Floats | None = None
+    """Seconds that the request spent between its attempts, 0 with one attempt; None: nobody was tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)

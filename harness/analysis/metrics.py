@@ -28,6 +28,23 @@ def e2e_s(c: Columns) -> Floats:
     return _of_successes(c, c.done_s - c.due_s)
 
 
+def attempt_ttft_s(c: Columns) -> Floats:
+    """First non-empty content chunk − due of the last attempt, s: without failed attempts and their backoff."""
+    return ttft_s(c) if c.last_due_s is None else _of_successes(c, c.first_s - c.last_due_s)
+
+
+def attempt_e2e_s(c: Columns) -> Floats:
+    """Done − due of the last attempt, s: without failed attempts and their backoff."""
+    return e2e_s(c) if c.last_due_s is None else _of_successes(c, c.done_s - c.last_due_s)
+
+
+def backoff_s(c: Columns) -> Floats:
+    """Σ (an attempt's due − the end of the one before), s; NaN for requests that were not tried again."""
+    if c.backoff_s is None:
+        return np.full(len(c.ok), np.nan)
+    return np.where(c.attempts > 1, c.backoff_s, np.nan)
+
+
 def queue_delay_s(c: Columns) -> Floats:
     """Sent − due of the first attempt, s: the harness's own lateness, client-side cap and connecting included."""
     return c.first_try_sent_s - c.due_s

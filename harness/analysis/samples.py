@@ -14,19 +14,26 @@ MOST_PER_TARGET = 5
 VERDICT = "case when bool_or(not passed) then false when count(*) = count(passed) then true end"
 """SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
 
+# The least few of each target; texts and reasons are read of those alone: of a million they are most of the file.
 _SAMPLES = f"""
 with verdicts as (
-    select request_id, {VERDICT} as passed,
-        string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
-    from scores group by request_id
-), answers as (
-    select target, prompt_id, text, passed, coalesce(reason, '') as reason,
-        row_number() over (
-            partition by target order by case passed when false then 0 when true then 2 else 1 end, request_id
-        ) as place
+    select request_id, {VERDICT} as passed from scores group by request_id
+), chosen as materialized (
+    select target, unnest(min({{
+        'place': case passed when false then 0 when true then 2 else 1 end, 'request_id': request_id,
+        'attempt_id': attempt_id, 'passed': passed
+    }}, $most), max_depth := 2)
     from attempts join verdicts using (request_id) where phase = 'measure' and ok and text is not null
+    group by target
+), reasons as (
+    select request_id, string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
+    from scores where request_id in (select request_id from chosen) group by request_id
 )
-select target, prompt_id, text, passed, reason from answers where place <= $most order by target, place
+select chosen.target, prompt_id, text, passed, coalesce(reason, '') as reason
+from chosen left join reasons using (request_id)
+join (select attempt_id, prompt_id, text from attempts where attempt_id in (select attempt_id from chosen))
+    using (attempt_id)
+order by chosen.target, place, request_id
 """
 
 

@@ -72,12 +72,15 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         passed=passed,
         pass_rate=pass_rate,
         pass_rate_by_tag=pass_rate_by_tag,
-        ttft_s=_quantiles(metrics.ttft_s(c)),
-        ttft_from_sent_s=_quantiles(metrics.ttft_from_sent_s(c)),
-        e2e_s=_quantiles(metrics.e2e_s(c)),
-        tpot_s=_quantiles(metrics.tpot_s(c)),
-        queue_delay_s=_quantiles(metrics.queue_delay_s(c)),
-        stream_tokens_per_s=_quantiles(metrics.stream_tokens_per_s(c)),
+        ttft_s=quantiles(metrics.ttft_s(c)),
+        ttft_from_sent_s=quantiles(metrics.ttft_from_sent_s(c)),
+        e2e_s=quantiles(metrics.e2e_s(c)),
+        attempt_ttft_s=quantiles(metrics.attempt_ttft_s(c)),
+        attempt_e2e_s=quantiles(metrics.attempt_e2e_s(c)),
+        backoff_s=quantiles(metrics.backoff_s(c)),
+        tpot_s=quantiles(metrics.tpot_s(c)),
+        queue_delay_s=quantiles(metrics.queue_delay_s(c)),
+        stream_tokens_per_s=quantiles(metrics.stream_tokens_per_s(c)),
         output_tokens_per_s=metrics.output_tokens_per_s(c, arrival=arrival),
         achieved_per_s=metrics.achieved_per_s(c, arrival=arrival),
         offered_per_s=None if arrival == "closed" else metrics.offered_per_s(c),
@@ -102,7 +105,7 @@ def _success_rate(succeeded: int, requests: int) -> Interval:
     return wilson(succeeded, requests)
 
 
-def _quantiles(values: Floats) -> Quantiles | None:
+def quantiles(values: Floats) -> Quantiles | None:
     """Quantiles of the values that are there; None when none is."""
     ordered = np.sort(values[~np.isnan(values)])
     if not len(ordered):

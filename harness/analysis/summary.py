@@ -94,6 +94,12 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     cost_per_request_usd: float | None
     """Mean over requests with known cost."""
     cost_per_1000_usd: float | None
+    attempt_ttft_s: Quantiles | None = None
+    """First content chunk − due of the last attempt: what `ttft_s` is without failed attempts and backoff."""
+    attempt_e2e_s: Quantiles | None = None
+    """Done − due of the last attempt."""
+    backoff_s: Quantiles | None = None
+    """Time between the attempts of a request, over those that were tried again; None: none was."""
     cost_per_correct_usd: float | None
     """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
 

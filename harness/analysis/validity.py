@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
@@ -29,11 +30,17 @@ ERROR_SHARE = 0.05
 """Share of failed requests from which a target's latencies and pass rate need reading beside its errors."""
 FAILED_SHARE_INVALID = 0.5
 """Share of failed requests above which a target's figures are of the exceptions, and the run compares nothing."""
+COLD_RATIO = 1.25
+"""The first tenth's median wait / the rest's, from which the warm-up was too short, if `COLD_P` says so, too."""
+COLD_P = 1e-4
+COLD_SAMPLES = 10
+"""Fewer in the first tenth tell nothing."""
+STEADY_ARRIVALS = ("closed", "constant", "poisson", "gamma")
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""
 
 _REMEDIES = {
-    "throttled": "lower concurrency or rate, set quota.requests_per_minute, or ask AWS for more quota",
+    "throttled": "lower concurrency or rate, set quota.tokens_per_minute, or ask AWS for more quota",
     "unavailable": "lower concurrency or rate, try again later, or compare another routing",
     "access_denied": "ask for access to the model in this account and Region",
     "credentials": "renew the credentials or choose another profile",
@@ -55,12 +62,14 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_without_requests(suite, data),
         *_failures(data),
         *_busy_client(manifest, data.columns),
+        *_short_of_connections(manifest),
+        *_held_back(manifest, suite.load),
         *_late_sending(suite, data.columns),
         *_broken_schedule(suite, data.columns),
         *_few_samples(data.columns),
         *_unscored(suite, data.columns),
         *_unpriced(data.columns),
-        *_cold_start(suite),
+        *_cold_start(suite, data.columns),
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: not finding.invalidates)
 
@@ -121,35 +130,71 @@ def _failures(data: RunData) -> Iterator[Finding]:
 
 
 def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """The loop woke up late, against the fastest target's median wait; or the process had no CPU left."""
-    if manifest.loop_lag is None:
+    """The loop woke up late, against the fastest target's median wait; or a process had no CPU left."""
+    if not manifest.clients:
         return
-    lag_s, cpu_share = manifest.loop_lag["p99_ns"] / 1e9, manifest.loop_lag["cpu_share"]
+    lag_s = max(client.lag_p99_ns for client in manifest.clients) / 1e9
+    cpu_share = max(client.cpu_share for client in manifest.clients)
+    pause_s = max(client.gc_longest_ns for client in manifest.clients) / 1e9
     wait_s, name = min(filter(None, map(_median_wait, columns.values())), default=(math.inf, ""))
     if lag_s > LATE_SHARE * wait_s:
         yield Finding(
             what=f"the event loop was late by {_ms(lag_s)} (p99), with a median {name} of {_ms(wait_s)}: "
             "the client was a bottleneck",
-            remedy="lower concurrency or rate, free the machine of other work, or use a bigger one",
+            remedy="share the load over more processes (--workers), lower concurrency or rate, or free the machine of "
+            "other work",
             invalidates=lag_s > LATE_SHARE_INVALID * wait_s,
         )
     if cpu_share > BUSY_CPU_SHARE:
         yield Finding(
             what=f"the harness used {cpu_share:.0%} of a core",
-            remedy="lower concurrency or rate: one core is all that one event loop can use",
+            remedy="share the load over more processes (--workers), or lower concurrency or rate: one core is all that "
+            "one event loop can use",
         )
+    if pause_s > LATE_SHARE_INVALID * wait_s:
+        yield Finding(
+            what=f"garbage collection stopped the client for {_ms(pause_s)} once, with a median {name} of "
+            f"{_ms(wait_s)}",
+            remedy="read p99 with care; shorter answers or --workers leave less to collect",
+        )
+
+
+def _short_of_connections(manifest: Manifest) -> Iterator[Finding]:
+    """Exchanges that found every connection taken: the wait is in their queue delay, and not the endpoint's."""
+    for client in manifest.clients:
+        if client.connection_waits:
+            yield Finding(
+                what=f"{counted(client.connection_waits, 'attempt')} found all {client.connections:,} connections "
+                "taken and waited for one",
+                remedy="raise the limit on open files (`ulimit -n`), share the load with --workers, or lower the rate",
+            )
+
+
+def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
+    """Requests that were due and had to wait for `load.max_in_flight`, by target."""
+    for name in dict.fromkeys(name for client in manifest.clients for name in client.held_back):
+        held = [client.held_back[name] for client in manifest.clients if name in client.held_back]
+        requests, longest_s = sum(each.requests for each in held), max(each.longest_ns for each in held) / 1e9
+        if requests:
+            yield Finding(
+                what=f"{name}: max_in_flight ({load.max_in_flight}) held back {counted(requests, 'request')}, at most "
+                f"for {longest_s:.1f} s; they count from when they were due",
+                remedy="raise load.max_in_flight or lower the rate; what was held back was not offered on time",
+            )
 
 
 def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
     """The median request left late, against the target's median wait. A client-side cap does that by design."""
-    capped = suite.quota.requests_per_minute is not None
+    quota = suite.quota
+    caps = (quota.requests_per_minute, quota.tokens_per_minute, suite.load.max_in_flight)
+    capped = any(cap is not None for cap in caps)
     for name, c in columns.items():
         delay_s, wait = _median(metrics.queue_delay_s(c)), _median_wait(c)
         if delay_s is None or wait is None or delay_s <= LATE_SHARE * wait[0]:
             continue
         yield Finding(
             what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median {wait[1]} of {_ms(wait[0])}",
-            remedy="the cap of quota.requests_per_minute holds requests back: raise it, or read TTFT from sent"
+            remedy="a cap of the suite (quota, max_in_flight) holds requests back: raise it, or read TTFT from sent"
             if capped
             else "lower concurrency or rate, or free the machine of other work",
             invalidates=not capped and delay_s > LATE_SHARE_INVALID * wait[0],
@@ -165,7 +210,7 @@ def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[F
         if late_s > SCHEDULE_LATE_S:
             yield Finding(
                 what=f"{name}: the schedule was not kept; for a tenth of the run requests were sent {_ms(late_s)} late",
-                remedy="lower the rate, or raise quota.requests_per_minute where it caps below the rate",
+                remedy="lower the rate, or raise the cap (quota, max_in_flight) that lets less through",
                 invalidates=True,
             )
 
@@ -215,12 +260,41 @@ def _unpriced(columns: Mapping[str, Columns]) -> Iterator[Finding]:
         )
 
 
-def _cold_start(suite: Suite) -> Iterator[Finding]:
-    if suite.load.warmup == 0:
+def _cold_start(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """No warm-up, or one that ended too soon: the head of the measured requests was slower than what followed."""
+    cold = [(name, *slower) for name, c in columns.items() if (slower := _slower_head(c, suite.load)) is not None]
+    for name, head_s, rest_s, wait in cold:
+        yield Finding(
+            what=f"{name}: the warm-up was too short: the first tenth of the run had a median {wait} of "
+            f"{_ms(head_s)}, the rest {_ms(rest_s)}",
+            remedy=f"raise load.warmup (it is {suite.load.warmup}) until the first tenth is like the rest",
+            invalidates=True,
+        )
+    if suite.load.warmup == 0 and not cold:
         yield Finding(
             what="no warm-up: the first requests pay for opening connections",
             remedy="set load.warmup to the concurrency or more",
         )
+
+
+def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
+    """The median wait of the first tenth and of the rest, s, and its name, where the head was slower; None: it was not.
+
+    Slower: by `COLD_RATIO` at the median, and by a one-sided Mann–Whitney test at `COLD_P` (rare enough that the many
+    targets of a year of scheduled runs give no false alarm). Only of loads that are the same all along.
+    """
+    found = _median_wait(c)
+    if load.arrival not in STEADY_ARRIVALS or found is None:
+        return None
+    wait_s = metrics.ttft_from_sent_s(c) if found[1] == "TTFT" else np.where(c.ok, c.done_s - c.sent_s, np.nan)
+    wait_s = wait_s[~np.isnan(wait_s)]
+    head, rest = wait_s[: len(wait_s) // TENTHS], wait_s[len(wait_s) // TENTHS :]
+    if len(head) < COLD_SAMPLES:
+        return None
+    head_s, rest_s = float(np.median(head)), float(np.median(rest))
+    if head_s <= COLD_RATIO * rest_s or mannwhitneyu(head, rest, alternative="greater").pvalue >= COLD_P:
+        return None
+    return head_s, rest_s, found[1]
 
 
 def _median_wait(c: Columns) -> tuple[float, str] | None:

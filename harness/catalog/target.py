@@ -18,8 +18,9 @@ from harness.catalog.names import APPLICATION, IN_REGION, Reference, model_id, r
 from harness.catalog.regions import choose_region
 from harness.errors import CatalogError
 
-Api = Literal["invoke", "converse", "mantle"]
-"""The dialect on the wire: InvokeModel, Converse, or the Messages API on bedrock-mantle."""
+Api = Literal["invoke", "converse", "messages", "mantle", "openai"]
+"""The dialect on the wire: InvokeModel, Converse, the Messages API on bedrock-runtime itself or on bedrock-mantle, or
+chat completions."""
 ServiceTier = Literal["default", "priority", "flex", "reserved"]
 Latency = Literal["standard", "optimized"]
 

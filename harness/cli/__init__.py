@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Annotated
 
@@ -14,7 +15,9 @@ from harness.errors import HarnessError, RunInvalid
 
 COMMANDS = {
     "run": "harness.cli.run:run",
+    "sweep": "harness.cli.sweep:sweep",
     "report": "harness.cli.report:report",
+    "history": "harness.cli.history:history",
     "query": "harness.cli.query:query",
     "compare": "harness.cli.compare:compare",
     "gate": "harness.cli.gate:gate",
@@ -34,8 +37,8 @@ incomplete · 130 interrupted.
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 
-def make_app() -> typer.Typer:
-    """The typer application with every command of the table."""
+def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
+    """The typer application with every one of `commands`, whose modules are loaded for that."""
     app = typer.Typer(
         name="harness",
         no_args_is_help=True,
@@ -46,7 +49,7 @@ def make_app() -> typer.Typer:
         epilog=EPILOG,
     )
     app.callback()(_root)
-    for name, place in COMMANDS.items():
+    for name, place in commands.items():
         module, function = place.split(":")
         command = getattr(import_module(module), function)
         if isinstance(command, typer.Typer):
@@ -62,7 +65,7 @@ def main() -> None:
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     outlive_readers()
     try:
-        make_app()(args=arguments, prog_name="harness")
+        make_app(_asked(arguments))(args=arguments, prog_name="harness")
     except HarnessError as error:
         if debug:
             raise
@@ -80,6 +83,12 @@ def main() -> None:
             f"internal error, a bug in harness: {type(error).__name__}: {error} (--debug shows where)",
             RunInvalid.exit_code,
         )
+
+
+def _asked(arguments: Sequence[str]) -> Mapping[str, str]:
+    """The command that the line names, so that no other is loaded; all of them where it names none."""
+    name = next((each for each in arguments if not each.startswith("-")), "")
+    return {name: COMMANDS[name]} if name in COMMANDS else COMMANDS
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -13,8 +13,9 @@ import msgspec
 from harness.analysis.comparison import CompareReport
 from harness.analysis.confirm import confirm, fallen
 from harness.cli.comparing import compare_sides
+from harness.cli.sending import INTERRUPTED
 from harness.cli.sides import Sides
-from harness.cli.work import INTERRUPTED, perform
+from harness.cli.work import perform
 from harness.endpoints.address import is_loopback
 from harness.errors import CompareError, HarnessError
 from harness.load.forecast import forecast
@@ -51,7 +52,7 @@ def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> Compare
     suite = _suite(sides, {*candidates, *(baselines if sides.earlier is None else ())}, how)
     _announce(suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
-        code = perform(suite, out=sides.run.path / FOLDER, seed=seed, as_json=False, quiet=how.quiet)
+        code = perform(suite, out=sides.run.path / FOLDER, seed=seed, workers=1, as_json=False, quiet=how.quiet)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     again = Sides(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -45,6 +44,8 @@ def doctor(
     Exit codes: 0 no problem found (warnings and unknowns are told) · 2 no usable credentials, or bad input · 4 a
     problem that would make a run invalid or incomplete.
     """
+    import asyncio
+
     if endpoint == "simulator":
         raise HarnessError("--endpoint simulator: there is no account to look at; give aws or a URL")
     if suite is None:
@@ -73,6 +74,8 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
 
 def check_before_run(suite: Suite) -> None:
     """Say on stderr what is not well with the account; RunInvalid when the run would be invalid or incomplete."""
+    import asyncio
+
     from rich.console import Console
 
     from harness.load.diagnosis import is_fit

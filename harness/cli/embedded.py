@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,8 +21,8 @@ SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
 
 
 @asynccontextmanager
-async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
-    """Start `harness simulate` with the suite's answer key; gives its URL, and ends it on leaving.
+async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = ()) -> AsyncIterator[str]:
+    """Start `harness simulate` with the suite's answer key and more `options`; gives its URL, ends it on leaving.
 
     The child watches its standard input, so that it ends with this process whatever happens to it.
     """
@@ -31,7 +31,7 @@ async def embedded_bedrock(suite: Suite, *, seed: int) -> AsyncIterator[str]:
         write_answer_key(suite, key)
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
-            *("--seed", str(seed), "--answer-key", str(key)),
+            *("--seed", str(seed), "--answer-key", str(key), *options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if name not in SECRETS},

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from harness.suite.schema import Suite
+
+if TYPE_CHECKING:
+    from harness.load.offered import Offered
 
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
@@ -34,6 +40,8 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
             _at_most(each.cost_usd_at_most),
         )
     Console().print(table)
+    for line in _offered_lines(found.offered, len(found.targets)):
+        print(line)
     budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
     about = "about " if found.guessed else ""
     print(
@@ -42,6 +50,18 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     )
 
     print_foresight(foresee(suite))
+
+
+def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
+    """The load over time, for each target: `▁▂▄█  1 to 20/s over 60 s, 630 requests`."""
+    from harness.load.offered import sparkline
+
+    for each in offered:
+        most, least = max(each.per_s), min(each.per_s)
+        rates = f"{most:.3g}/s" if most - least < 0.1 * most else f"{least:.3g} to {most:.3g}/s"
+        whom = "each target" if len(each.targets) == targets else ", ".join(each.targets)
+        seconds = each.bin_s * len(each.per_s)
+        yield f"{sparkline(each.per_s)}  {rates} to {whom}, {each.requests:,} requests in {seconds:.3g} s"
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:

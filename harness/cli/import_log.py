@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 FALLBACK_REGION = "us-east-1"
 
 
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Imported:
     """What `harness import` did."""
 
     suite: str
@@ -85,8 +85,11 @@ def import_log(
     harness run suites/mine.yaml --endpoint aws
 
     E-mail addresses, phone, card and account (IBAN) numbers and AWS keys are taken out. Read the suite before you
-    share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was.
+    share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was;
+    load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
     """
+    import asyncio
+
     from harness.suite.from_log import Candidates, draw_suite
     from harness.suite.redact import Redactor
     from harness.suite.traffic import Traffic
@@ -120,6 +123,8 @@ def import_log(
         next_command=f"harness run {out} --endpoint aws",
     )
     if json_output:
+        import msgspec
+
         typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     else:
         _print(told)
@@ -175,7 +180,8 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
     return [
         f"Made by `harness import` of {traffic.calls:,} calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
         f"in {log}: {len(traffic.prompts):,} of {traffic.distinct:,} distinct prompts.",
-        f"When the calls came and how large they were: {trace.name}.",
+        f"When the calls came and how large they were: {trace.name}. To send them as they came, write",
+        f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes asks generated text of the same lengths",
         "",
         "Nothing here grades an answer: what a model said yesterday is no truth. Latency, errors and cost are",
         "compared; for quality, give prompts an `expect` or `checks`, and the gate a `pass_rate`.",
@@ -187,6 +193,8 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
 
 def _write(out: Path, trace: Path, drawn: Drawn, traffic: Traffic) -> int:
     """Write the suite and its trace; returns the stand-ins of the trace. HarnessError: they cannot be written."""
+    import msgspec
+
     from harness.errors import HarnessError
 
     encoder, stand_ins = msgspec.json.Encoder(), 0

@@ -30,10 +30,11 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_checked(path: Path) -> Suite:
     """The suite, every mistake told that any room would find in it (SuiteError)."""
+    from harness.load.quota import budget_mistakes
     from harness.scoring.checks import check_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return load_suite(path, validators=[check_mistakes, wire_mistakes], home_region=region)
+    return load_suite(path, validators=[check_mistakes, wire_mistakes, budget_mistakes], home_region=region)
 
 
 def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
@@ -53,6 +54,8 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
     suite = load_checked(path)
     load: Load = suite.load
     if overrides.repeats is not None:
+        if load.arrival == "trace":
+            raise HarnessError("--repeats: a trace says how often who is asked; bound it by load.requests or duration")
         load = msgspec.structs.replace(load, repeats=overrides.repeats)
     suite = msgspec.structs.replace(
         suite,
@@ -82,4 +85,6 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
     targets = tuple(target for target in suite.targets if target.name in names)
     baseline = suite.baseline if suite.baseline in names else None
-    return msgspec.structs.replace(suite, targets=targets, baseline=baseline)
+    rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
+    load = msgspec.structs.replace(suite.load, rates_per_s=rates or None)
+    return msgspec.structs.replace(suite, targets=targets, baseline=baseline, load=load)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,6 +48,8 @@ def reconcile(
     Exit codes: 0 run and log agree · 2 no such run or log, no access · 4 they do not: an answered call is not in the
     log, tokens, cost or outcome differ, or the run's caller made a call that the run does not know.
     """
+    import asyncio
+
     from harness.errors import RunInvalid
     from harness.store.run_folder import latest_run, open_run
 

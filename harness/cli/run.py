@@ -22,6 +22,7 @@ def run(
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)
     ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that share the load; one core each.", min=1, max=256)] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would do and cost; send nothing.")
     ] = False,
@@ -37,6 +38,7 @@ def run(
     harness run suites/quickstart.yaml
     harness run suites/quickstart.yaml --endpoint aws --budget 2 --dry-run
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000 --seed 7
+    harness run load.yaml --workers 2
     """
     from harness.cli.overrides import Overrides, load_for_run
     from harness.cli.work import perform
@@ -52,4 +54,4 @@ def run(
         from harness.cli.doctor import check_before_run
 
         check_before_run(loaded)
-    raise typer.Exit(perform(loaded, out=out, seed=seed, as_json=json_output, quiet=quiet))
+    raise typer.Exit(perform(loaded, out=out, seed=seed, workers=workers, as_json=json_output, quiet=quiet))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.simulator.faults import Stall
 
 
 def simulate(
@@ -45,6 +47,30 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    stall: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AFTER,FOR",
+            help="Answer nothing for a time, so long after the first request, e.g. 10s,2s.",
+            show_default=False,
+        ),
+    ] = None,
+    capacity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROUTING=]N",
+            help="Streams of a model that a route serves at once, the rest queues; repeatable: 40, global=80.",
+            show_default=False,
+        ),
+    ] = None,
+    tokens_per_minute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ROUTING=]N",
+            help="A model's quota on a route, counted as Bedrock does; beyond it is a 429. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     deny: Annotated[
         list[str] | None,
         typer.Option(metavar="MODEL", help="No access to this model; repeatable.", show_default=False),
@@ -62,8 +88,8 @@ def simulate(
 ) -> None:
     """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
 
-    It speaks InvokeModel, Converse and the Messages API, streamed or not, and answers for the control plane, STS and
-    Service Quotas. Point a client at it with made-up credentials:
+    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and answers for the control
+    plane, STS and Service Quotas. Point a client at it with made-up credentials:
 
     \b
     harness simulate --suite suites/quickstart.yaml
@@ -75,7 +101,10 @@ def simulate(
 
     GET /_simulator/truth answers with the server's own time stamps of every request.
     """
+    import tempfile
+
     from harness.catalog.models import find_model
+    from harness.simulator.capacity import Limits
     from harness.simulator.server import SimulatorOptions, serve
 
     def announce(url: str) -> None:
@@ -99,6 +128,11 @@ def simulate(
             fixed=None if fixed is None else read_fixed(fixed),
             secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
             key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
+            stall=None if stall is None else read_stall(stall),
+            limits=Limits(
+                streams=read_limits("--capacity", capacity),
+                tokens_per_minute=read_limits("--tokens-per-minute", tokens_per_minute),
+            ),
             denied=frozenset(find_model(name).base_id for name in deny or ()),
             invocation_log=invocation_log,
             logging=logging,
@@ -116,3 +150,29 @@ def read_fixed(written: str) -> tuple[float, float, int]:
         return parse_duration(ttft), parse_duration(gap), int(chunks)
     except (UnitError, ValueError) as error:
         raise HarnessError(f"--fixed {written}: {error}; write TTFT,GAP,CHUNKS, for example 200ms,15ms,100") from error
+
+
+def read_stall(written: str) -> Stall:
+    """`10s,2s` → when it begins and how long it lasts. HarnessError: anything else."""
+    from harness.simulator.faults import Stall
+    from harness.suite.units import UnitError, parse_duration
+
+    try:
+        after, lasts = written.split(",")
+        return Stall(after_ns=int(parse_duration(after) * 1e9), lasts_ns=int(parse_duration(lasts) * 1e9))
+    except (UnitError, ValueError) as error:
+        raise HarnessError(f"--stall {written}: {error}; write AFTER,FOR, for example 10s,2s") from error
+
+
+def read_limits(option: str, written: list[str] | None) -> dict[str, float]:
+    """`["40", "global=80"]` → limits by routing, `` for every other. HarnessError: no number above zero."""
+    limits = {}
+    for each in written or ():
+        routing, _, number = each.rpartition("=")
+        try:
+            limits[routing] = float(number)
+        except ValueError:
+            limits[routing] = 0.0
+        if not limits[routing] >= 1:
+            raise HarnessError(f"{option} {each}: write a number from 1 on, for a route global=80 for example")
+    return limits

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import uvloop
 
-from harness.cli.embedded import embedded_bedrock
 from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
-from harness.endpoints.address import forget_aws, is_loopback
-from harness.errors import HarnessError, RunInvalid
+from harness.cli.sending import (
+    INTERRUPTED,
+    ended_early,
+    failures_told,
+    is_simulated,
+    open_endpoint,
+    prepare,
+    progress_shown,
+    write_state,
+)
+from harness.load.crew import open_crew
+from harness.load.exchange import Lane
 from harness.load.plan import count_requests
 from harness.load.progress import Progress
-from harness.load.session import Job, open_lanes, run_load, start_progress
-from harness.load.stop import Reason, Stop
-from harness.report.live import show_progress
-from harness.store.finding import Finding
-from harness.store.journal import Journal
-from harness.store.manifest import Manifest, State, new_manifest
+from harness.load.session import Job, open_lanes, send_part, start_progress
+from harness.load.shards import make_shards
+from harness.load.stop import Stop
+from harness.store.client_health import ClientHealth
+from harness.store.manifest import Manifest, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.freeze import freeze_suite
 from harness.suite.schema import Suite
-
-INTERRUPTED = 130
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -38,81 +45,68 @@ class Sent(msgspec.Struct, frozen=True):
     interrupted: bool
 
 
-def perform(suite: Suite, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
+def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, quiet: bool) -> int:
     """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
-    if suite.endpoint == "simulator" or is_loopback(suite.endpoint):
-        forget_aws()
-    for warning in suite.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    if not quiet:
-        for note in suite.notes:
-            print(f"note: {note}", file=sys.stderr)
+    prepare(suite, quiet=quiet)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sent = runner.run(_send(suite, out=out, seed=seed, quiet=quiet))
+        sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
     code = finish(sent.folder, as_json=as_json)
     return INTERRUPTED if sent.interrupted else code
 
 
-async def _send(suite: Suite, *, out: Path, seed: int, quiet: bool) -> Sent | None:
+async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool) -> Sent | None:
     """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
     progress, stop = start_progress(suite, seed=seed), Stop()
     interrupts = Interrupts(stop)
-    async with _endpoint(suite, seed=seed) as url, open_lanes(suite, url, stop) as lanes:
+    async with open_endpoint(suite, seed=seed) as url, _sender(suite, url, stop, workers) as sender:
         manifest = _manifest(suite, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        with _failures_told(folder), interrupts.watched():
+        with failures_told(folder), interrupts.watched():
             try:
-                async with Journal(folder.journal_path()) as journal, _shown(progress, suite, quiet=quiet):
-                    lag = await run_load(job, lanes, record=journal.record, progress=progress, stop=stop)
+                async with progress_shown(progress, duration_s=suite.load.duration_s, quiet=quiet):
+                    clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
-                _write_state(folder, "interrupted")
+                write_state(folder, "interrupted")
                 print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
                 return None
-    with _failures_told(folder):
+    with failures_told(folder):
         folder.finalise(
             "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [_ended_early(stop.reason)],
-            loop_lag=msgspec.structs.asdict(lag),
+            findings=[] if stop.reason is None else [ended_early(stop.reason)],
+            clients=clients,
         )
     return Sent(folder, interrupts.count > 0)
 
 
-@contextmanager
-def _failures_told(folder: RunFolder) -> Iterator[None]:
-    """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
-    try:
-        yield
-    except Exception as error:
-        _write_state(folder, "failed")
-        if isinstance(error, HarnessError):
-            raise RunInvalid(
-                f"{error}\nthe run failed; `harness report {folder.path}` reports on what there is"
-            ) from error
-        raise
+class Sender(Protocol):
+    """Whose clients are open, ready to send a load."""
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]: ...
 
 
-def _write_state(folder: RunFolder, state: State) -> None:
-    with suppress(HarnessError):  # a full disk must not hide what went wrong
-        folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
+class Alone(msgspec.Struct, frozen=True):
+    """This process, sending the whole load itself."""
 
+    lanes: dict[str, Lane]
 
-def _ended_early(reason: Reason) -> Finding:
-    return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
+        return [await send_part(job, self.lanes, folder.journal_path(), progress, stop)]
 
 
 @asynccontextmanager
-async def _endpoint(suite: Suite, *, seed: int) -> AsyncIterator[str]:
-    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
-    if suite.endpoint != "simulator":
-        yield suite.endpoint
-        return
-    async with embedded_bedrock(suite, seed=seed) as url:
-        yield url
+async def _sender(suite: Suite, url: str, stop: Stop, workers: int) -> AsyncIterator[Sender]:
+    """This process, or several others that share the load."""
+    if workers == 1:
+        async with open_lanes(suite, url, stop) as lanes:
+            yield Alone(lanes)
+    else:
+        async with open_crew(suite, url, make_shards(suite, workers)) as crew:
+            yield crew
 
 
 def _manifest(suite: Suite, *, seed: int) -> Manifest:
@@ -120,21 +114,7 @@ def _manifest(suite: Suite, *, seed: int) -> Manifest:
     return new_manifest(
         suite,
         endpoint=suite.endpoint,
-        simulated=suite.endpoint == "simulator" or is_loopback(suite.endpoint),
+        simulated=is_simulated(suite),
         seed=seed,
         planned=None if counts is None else sum(counts.values()),
     )
-
-
-@asynccontextmanager
-async def _shown(progress: Progress, suite: Suite, *, quiet: bool) -> AsyncIterator[None]:
-    """Progress on stderr while inside, unless quiet."""
-    if quiet:
-        yield
-        return
-    async with asyncio.TaskGroup() as tasks:
-        showing = tasks.create_task(show_progress(progress, duration_s=suite.load.duration_s))
-        try:
-            yield
-        finally:
-            showing.cancel()

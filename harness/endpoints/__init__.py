@@ -13,14 +13,23 @@ GROUP = "harness.clients"
 """The entry point group in which other packages offer clients: `name = "module:Class"`, called with a Connection."""
 
 CLIENTS: dict[str, str] = {
+    "wire": "harness.endpoints.wire_client:WireClient",
     "aioboto3": "harness.endpoints.aioboto3_client:Aioboto3Client",
     "anthropic": "harness.endpoints.anthropic_client:AnthropicClient",
 }
 
-APIS: dict[str, tuple[str, ...]] = {"aioboto3": ("invoke", "converse"), "anthropic": ("invoke", "mantle")}
+APIS: dict[str, tuple[str, ...]] = {
+    "wire": ("invoke", "converse", "messages", "mantle", "openai"),
+    "aioboto3": ("invoke", "converse"),
+    "anthropic": ("invoke", "mantle"),
+}
 """The apis that each of our clients speaks."""
 
-ABSENT: dict[str, tuple[str, ...]] = {"mantle": ("service_tier", "latency")}
+ABSENT: dict[str, tuple[str, ...]] = {
+    "messages": ("service_tier", "latency"),
+    "mantle": ("service_tier", "latency"),
+    "openai": ("top_k", "thinking", "cache", "citations", "beta", "service_tier", "latency"),
+}
 """Options that an api has no place for."""
 
 
@@ -57,7 +66,7 @@ def _unsupported_choice(api: Api, options: Options) -> str | None:
     if not names:
         return f"tool_choice '{choice}' without tools; add `tools`, or leave it out"
     if choice == "none" and api == "converse":
-        return "api 'converse' has no tool_choice 'none'; use api invoke or mantle, or leave the tools out"
+        return "api 'converse' has no tool_choice 'none'; use api invoke or messages, or leave the tools out"
     if choice not in ("auto", "any", "none", *names):
         return f"tool_choice '{choice}' is no tool of the target's; use auto, any, none or one of: {', '.join(names)}"
     return None

@@ -72,20 +72,21 @@ class Tape:
         if self._on_sent is not None:
             self._on_sent()
 
-    def mark_head(self, status: int, headers: Mapping[str, str]) -> None:
-        """Status line and headers are here."""
-        self.headers_ns = now_ns()
+    def mark_head(self, status: int, headers: Mapping[str, str], at_ns: int | None = None) -> None:
+        """Status line and headers are here. `at_ns`: since then; None: since now."""
+        self.headers_ns = now_ns() if at_ns is None else at_ns
         self.status = status
         self.headers = headers
 
-    def add(self, piece: bytes) -> None:
-        """Body bytes are here; stamped before anyone parses them."""
-        self.stamps.append(now_ns())
+    def add(self, piece: bytes, at_ns: int | None = None) -> None:
+        """Body bytes are here, since `at_ns` or since now; stamped before anyone parses them."""
+        self.stamps.append(now_ns() if at_ns is None else at_ns)
         self.pieces.append(piece)
 
-    def mark_done(self) -> None:
-        """The exchange is over, well or badly."""
-        self.done_ns = now_ns()
+    def mark_done(self, at_ns: int | None = None) -> None:
+        """The exchange is over, well or badly. The first mark counts: its end may be told by the bytes themselves."""
+        if self.done_ns is None:
+            self.done_ns = now_ns() if at_ns is None else at_ns
 
 
 CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")

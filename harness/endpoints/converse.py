@@ -60,14 +60,14 @@ class _ToolDelta(msgspec.Struct, frozen=True):
     input: str | None = None
 
 
-class _Delta(msgspec.Struct, frozen=True, rename="camel"):
+class _Delta(msgspec.Struct, frozen=True, rename="camel", gc=False):
     text: str | None = None
     tool_use: _ToolDelta | None = None
     reasoning_content: _Text | None = None
     citation: _Citation | None = None
 
 
-class _Event(msgspec.Struct, frozen=True, rename="camel"):
+class _Event(msgspec.Struct, frozen=True, rename="camel", gc=False):
     content_block_index: int = 0
     start: _Start | None = None
     delta: _Delta | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from harness.catalog.target import Api, Options
-from harness.endpoints import converse, invoke, mantle
+from harness.endpoints import converse, invoke, mantle, openai
 from harness.endpoints.content import Content
 from harness.endpoints.eventstream import Frame
 from harness.suite.schema import Prompt
@@ -38,4 +38,10 @@ class Dialect(Protocol):
     def read_body(self, body: bytes, at_ns: int, content: Content) -> None: ...
 
 
-DIALECTS: dict[Api, Dialect] = {"invoke": invoke, "converse": converse, "mantle": mantle}
+DIALECTS: dict[Api, Dialect] = {
+    "invoke": invoke,
+    "converse": converse,
+    "messages": mantle,  # the same words at another address
+    "mantle": mantle,
+    "openai": openai,
+}

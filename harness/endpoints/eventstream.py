@@ -29,7 +29,7 @@ class FrameError(Exception):
     """Bytes that are no event stream frame: a bad checksum, length or header."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One decoded frame."""
 
     headers: dict[str, str]
@@ -78,10 +78,11 @@ class FrameDecoder:
     `pending` is the number of bytes of an unfinished frame: at the end of a stream it must be 0.
     """
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_needed")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._needed = 0
 
     @property
     def pending(self) -> int:
@@ -89,21 +90,30 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Frames completed by `data`. Raises FrameError at the first byte run that is no frame."""
-        self._buffer += data
-        while len(self._buffer) >= _PRELUDE.size:
-            total, headers_len, checksum = _PRELUDE.unpack_from(self._buffer)
-            if crc32(self._buffer[:8]) != checksum:
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        at, size = 0, len(data)
+        self._needed = 0
+        while size - at >= _PRELUDE.size:
+            total, headers_len, checksum = _PRELUDE.unpack_from(data, at)
+            if crc32(data[at : at + 8]) != checksum:
                 raise FrameError("prelude checksum does not match")
             if not 16 + headers_len <= total <= MAX_FRAME:
                 raise FrameError(f"frame length {total} with {headers_len} bytes of headers")
-            if len(self._buffer) < total:
-                return
-            frame = bytes(self._buffer[:total])
-            del self._buffer[:total]
-            if crc32(frame[:-4]) != _U32.unpack_from(frame, total - 4)[0]:
+            if size - at < total:
+                self._needed = total
+                break
+            headers_at, payload_at, end = at + 12, at + 12 + headers_len, at + total - 4
+            if crc32(data[at:end]) != _U32.unpack_from(data, end)[0]:
                 raise FrameError("message checksum does not match")
             decode = _recall_headers if headers_len <= SHORT_HEADERS else _decode_headers
-            yield Frame(decode(frame[12 : 12 + headers_len]), frame[12 + headers_len : -4])
+            at += total
+            yield Frame(decode(data[headers_at:payload_at]), data[payload_at:end])
+        self._buffer += data[at:]
 
 
 def _decode_headers(block: bytes) -> dict[str, str]:

@@ -38,6 +38,8 @@ CODES: dict[str, ErrorKind] = {
     "permission_error": "access_denied",
     "not_found_error": "not_found",
     "request_too_large": "validation",
+    "server_error": "server_error",
+    "rate_limit_exceeded": "throttled",
     "billing_error": "access_denied",
 }
 """Error codes, lower-cased: HTTP errors and exception frames spell the same code in two cases.
@@ -67,6 +69,7 @@ STATUSES: dict[int, ErrorKind] = {
 EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ConnectTimeoutError": "connect_timeout",
     "httpx2.ConnectTimeout": "connect_timeout",
+    "harness.ConnectTimeout": "connect_timeout",
     "botocore.NoCredentialsError": "credentials",
     "botocore.PartialCredentialsError": "credentials",
     "botocore.CredentialRetrievalError": "credentials",
@@ -79,6 +82,7 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ParamValidationError": "validation",
     "aiohttp.HttpProcessingError": "protocol",
     "h11.RemoteProtocolError": "protocol",
+    "harness.ProtocolError": "protocol",
     "botocore.HTTPClientError": "connection",
     "aiohttp.ClientError": "connection",
     "httpx2.TransportError": "connection",

@@ -39,7 +39,7 @@ def build_headers(options: Options) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value is not None}
 
 
-class _Chunk(msgspec.Struct, frozen=True):
+class _Chunk(msgspec.Struct, frozen=True, gc=False):
     event: bytes = msgspec.field(name="bytes")
 
 

@@ -1,6 +1,6 @@
-"""The dialect of the Messages API on bedrock-mantle: a plain Messages body, Messages events as server-sent events.
+"""The dialect of the Messages API, on bedrock-mantle and bedrock-runtime: a plain body, events as server-sent events.
 
-The version of the api is a header, which the SDK sends; so are the beta features.
+The version of the api is a header, which the client sends; so are the beta features.
 """
 
 from __future__ import annotations

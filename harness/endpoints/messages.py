@@ -23,7 +23,7 @@ class _Citation(msgspec.Struct, frozen=True):
     end_page_number: int | None = None
 
 
-class _Part(msgspec.Struct, frozen=True):
+class _Part(msgspec.Struct, frozen=True, gc=False):
     """A content block or a delta of one; each kind fills a few of these."""
 
     type: str = ""
@@ -51,7 +51,7 @@ class _Error(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _Event(msgspec.Struct, frozen=True):
+class _Event(msgspec.Struct, frozen=True, gc=False):
     type: str
     index: int = 0
     message: _Start | None = None
@@ -75,6 +75,11 @@ _answer = msgspec.json.Decoder(_Answer)
 def fold_event(payload: bytes, at_ns: int, content: Content) -> None:
     """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
     event = _event.decode(payload)
+    if event.type == "content_block_delta" and event.delta is not None and event.delta.type == "text_delta":
+        if event.delta.text:  # nearly every event is one of these
+            content.texts.append(event.delta.text)
+            content.chunk_ns.append(at_ns)
+        return
     part = event.delta or event.content_block
     if part is not None:
         _fold_part(part, event.index, content)

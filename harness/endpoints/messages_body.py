@@ -1,4 +1,4 @@
-"""Request bodies in the Messages dialect: what InvokeModel and the Messages API on bedrock-mantle have in common."""
+"""Request bodies in the Messages dialect: what InvokeModel and the Messages API have in common."""
 
 from __future__ import annotations
 

@@ -97,6 +97,13 @@ def read_tape(
     )
 
 
+def has_failed(request: WireRequest, tape: Tape) -> bool:
+    """Whether the stream so far says that it has failed: nothing of worth follows, even if it is not ended."""
+    if tape.status is None or not 200 <= tape.status < 300:
+        return False
+    return _read_body(request, tape, Content()) is not None
+
+
 def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:
     """Fold the tape into `content` and say what went wrong: the tape's word goes before the client's exception."""
     raised = from_exception(error) if error is not None else None
@@ -132,13 +139,13 @@ def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | 
 
 def _read_stream(dialect: Dialect, tape: Tape, content: Content) -> Failure | None:
     """Fold every frame, each with the stamp of the piece that completed it."""
-    decoder = dialect.make_decoder()
+    decoder, read_event = dialect.make_decoder(), dialect.read_event
     for at_ns, piece in zip(tape.stamps, tape.pieces, strict=True):
         for frame in decoder.feed(piece):
-            failure = from_frame(frame.headers, frame.payload)
-            if failure is not None:
-                return failure
-            dialect.read_event(frame.headers.get(":event-type", ""), frame.payload, at_ns, content)
+            headers = frame.headers
+            if headers.get(":message-type") != "event":
+                return from_frame(headers, frame.payload)
+            read_event(headers.get(":event-type", ""), frame.payload, at_ns, content)
     if decoder.pending:
         content.complete = False
     return None

@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come: the framing of the Messages API on bedrock-mantle."""
+"""Server-sent events, read as they come: the framing of the Messages API and of chat completions."""
 
 from __future__ import annotations
 

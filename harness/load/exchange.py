@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
+from zlib import crc32
 
 from harness.catalog.prices import Price, cost_usd
 from harness.catalog.target import Target
@@ -14,9 +15,13 @@ from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
+from harness.load.backoff import backoff_ns
+from harness.load.connections import Connections
 from harness.load.plan import Planned
 from harness.load.progress import Progress
+from harness.load.room import Room
 from harness.load.stop import Stop
+from harness.load.token_budget import TokenBudget
 from harness.store.attempt import Attempt
 from harness.suite.schema import Prompt, Retries, Timeouts
 
@@ -29,6 +34,9 @@ class Lane:
     client: Client
     price: Price | None
     cap: AbstractAsyncContextManager[object]
+    connections: Connections
+    budget: TokenBudget | None = None
+    room: Room | None = None
 
 
 class Exchange:
@@ -43,6 +51,7 @@ class Exchange:
         prompts: Mapping[str, Prompt],
         retries: Retries,
         timeouts: Timeouts,
+        store_text: float | None = None,
         clock: Clock,
         rng: Random,
         record: Callable[[Attempt], None],
@@ -55,6 +64,7 @@ class Exchange:
         self._prompts = prompts
         self._retries = retries
         self._timeouts = timeouts
+        self._store_text = store_text
         self._clock = clock
         self._rng = rng
         self._record = record
@@ -67,23 +77,24 @@ class Exchange:
 
         `due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or has failed.
         """
-        tally = self._progress.tallies[planned.target]
+        tally, room = self._progress.tallies[planned.target], self._lanes[planned.target].room
+        if room is not None:
+            await room.enter()
         tally.in_flight += 1
         try:
             for try_no in range(1, self._retries.max_attempts + 1):
-                kind = await self._attempt(planned, try_no, due_ns, on_wire)
+                kind, headers = await self._attempt(planned, try_no, due_ns, on_wire)
                 if kind not in self._retries.on or try_no == self._retries.max_attempts or self._stop.asked:
                     break
-                due_ns = self._clock.now_ns() + self._backoff_ns(try_no)
-                await self._clock.sleep_until(due_ns)
+                due_ns = self._clock.now_ns() + backoff_ns(self._retries, try_no, headers, self._rng)
+                await self._stop.sleep_until(due_ns, self._clock)
+                if self._stop.asked:
+                    break
         finally:
             tally.in_flight -= 1
             tally.done += 1
-
-    def _backoff_ns(self, try_no: int) -> int:
-        """Exponential back-off with full jitter: uniform between 0 and min(cap, base · 2^(try − 1)), ns."""
-        ceiling_s = min(self._retries.cap_s, self._retries.base_s * 2 ** (try_no - 1))
-        return int(self._rng.uniform(0, ceiling_s) * 1e9)
+            if room is not None:
+                room.leave()
 
     def _request_for(self, target: str, prompt_id: str) -> WireRequest:
         key = (target, prompt_id)
@@ -98,17 +109,22 @@ class Exchange:
                 for name in self._lanes:
                     self._request_for(name, prompt.id)
 
-    async def _attempt(self, planned: Planned, try_no: int, due_ns: int, on_wire: asyncio.Event | None) -> str | None:
-        """One HTTP exchange under its deadlines, recorded. The error kind; None: it went well, or was not sent."""
+    async def _attempt(
+        self, planned: Planned, try_no: int, due_ns: int, on_wire: asyncio.Event | None
+    ) -> tuple[str | None, Mapping[str, str]]:
+        """One HTTP exchange under its deadlines, recorded. The error kind (None: it went well, or was not sent) and the
+        answer's headers."""
         lane, tape = self._lanes[planned.target], Tape(on_wire.set if on_wire is not None else None)
         error: BaseException | None = None
         reason: ErrorKind | None = None
         request = self._request_for(planned.target, planned.prompt_id)
         async with lane.cap:
+            taken = None if lane.budget is None else await lane.budget.admit(planned.prompt_id)
             if self._stop.asked:
-                return None
+                return None, {}
         try:
-            reason, error = await self._send(lane.client, request, tape)
+            with lane.connections:
+                reason, error = await self._send(lane.client, request, tape)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise
@@ -116,10 +132,12 @@ class Exchange:
             if on_wire is not None:
                 on_wire.set()
             reply = read_tape(request, tape, error=error, reason=reason)
+            if lane.budget is not None and taken is not None:
+                lane.budget.settle(taken, reply)
             attempt = self._row(planned, try_no, due_ns, tape, reply)
             self._progress.count(attempt)
             self._record(attempt)
-        return attempt.error_kind
+        return attempt.error_kind, tape.headers
 
     async def _send(
         self, client: Client, request: WireRequest, tape: Tape
@@ -141,6 +159,10 @@ class Exchange:
         except Exception as error:  # whatever an SDK may raise is data: the reply names its kind
             return None, error
         return None, None
+
+    def _keeps(self, request_id: str) -> bool:
+        """Whether an answer's text is stored: the same choice for the same request, whoever sends it."""
+        return self._store_text is None or crc32(request_id.encode()) < self._store_text * 2**32
 
     def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns
@@ -184,7 +206,7 @@ class Exchange:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text,
+            text=reply.text if self._keeps(planned.request_id) else None,
             citations=reply.citations,
             ok=reply.error_kind is None,
             error_kind=reply.error_kind,

@@ -11,7 +11,8 @@ import msgspec
 from harness.catalog.prices import PriceOverride, cost_usd, price_for
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
-from harness.load.plan import make_plan, planned_repeats
+from harness.load.offered import Offered, OfferedLoad
+from harness.load.plan import make_plan, measured_rounds
 from harness.suite.schema import Prompt, Suite
 from harness.suite.size import prompt_tokens
 
@@ -40,26 +41,32 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd_at_most: float | None
     seconds: float
     """Open arrivals: the schedule's length. Closed: rounds × 3 s / slots, or the duration."""
+    offered: list[Offered] = []
+    """Open arrivals: the load over time; one for each rate where targets have their own."""
 
 
 def forecast(suite: Suite, *, seed: int) -> Forecast:
     """What the plan asks of each target."""
-    guessed = planned_repeats(suite) is None and suite.load.arrival == "closed"
+    guessed = measured_rounds(suite) is None and suite.load.arrival == "closed"
     rounds = make_plan(suite, seed=seed)
-    asked: Counter[str] = Counter()
-    last_s: float | None = None
+    names = [target.name for target in suite.targets]
+    asked: dict[str, Counter[str]] = {name: Counter() for name in names}
+    offered, last_s = OfferedLoad(), None
     for each in islice(rounds, _fitting_rounds(suite)) if guessed else rounds:
-        asked[each.requests[0].prompt_id] += 1
+        for planned in each.requests:
+            asked[planned.target][planned.prompt_id] += 1
+        offered.add(each)
         last_s = each.offset_s
     prompts = {prompt.id: prompt for prompt in suite.prompts}
-    targets = [_forecast_target(target, asked, prompts, suite.prices) for target in suite.targets]
+    targets = [_forecast_target(target, asked[target.name], prompts, suite.prices) for target in suite.targets]
     costs = [each.cost_usd_at_most for each in targets if each.cost_usd_at_most is not None]
     return Forecast(
         targets=targets,
         requests=sum(each.requests for each in targets),
         guessed=guessed,
         cost_usd_at_most=sum(costs) if len(costs) == len(targets) else None,
-        seconds=_seconds(suite, asked.total(), last_s),
+        seconds=_seconds(suite, asked[names[0]].total(), last_s),
+        offered=offered.result(names),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count, islice, takewhile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import chain, count, islice, takewhile
 from random import Random
 
 import msgspec
@@ -13,6 +15,9 @@ from harness.suite.schema import Load, Prompt, Suite
 
 WARMUP = "warmup"
 MEASURE = "measure"
+
+ENDING = ("ramp", "steps", "trace")
+"""Arrival processes whose schedule has an end of its own."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,13 +32,24 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """The requests that share a moment: one (prompt, repeat) for every target, in shuffled order."""
+    """The requests that share a moment: one (prompt, repeat) for every target, in shuffled order.
+
+    Targets with a rate of their own have rounds of their own, which ask the same in the same order.
+    """
 
     index: int
+    """In the order in which these targets are asked."""
     phase: str
     offset_s: float | None
     """Due, seconds after the run's start; None: when a slot frees."""
     requests: tuple[Planned, ...]
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Targets that share due times, by their place in the suite, and their load."""
+
+    load: Load
+    targets: tuple[int, ...]
 
 
 def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
@@ -41,16 +57,27 @@ def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
 
     Without end for a closed load that only a duration bounds; the runner stops handing out when the time is over.
     """
+    plans = [_rounds(suite, schedule, seed=seed) for schedule in make_schedules(suite)]
+    return plans[0] if len(plans) == 1 else merge(*plans, key=lambda each: each.offset_s or 0.0)
+
+
+def make_schedules(suite: Suite) -> list[Schedule]:
+    """The suite's load; one for each rate where targets have rates of their own."""
+    by_rate: dict[float | None, list[int]] = {}
+    own = suite.load.rates_per_s or {}
+    for at, target in enumerate(suite.targets):
+        by_rate.setdefault(own.get(target.name, suite.load.rate_per_s), []).append(at)
+    return [
+        Schedule(load=msgspec.structs.replace(suite.load, rate_per_s=rate, rates_per_s=None), targets=tuple(targets))
+        for rate, targets in by_rate.items()
+    ]
+
+
+def _rounds(suite: Suite, schedule: Schedule, *, seed: int) -> Iterator[Round]:
     order, mixing = Random(f"{seed}/order"), Random(f"{seed}/targets")
-    offsets = _offsets(suite.load, seed=seed)
-    names = [target.name for target in suite.targets]
-    measured_from: float | None = None
-    for index, ((phase, prompt, repeat), offset_s) in enumerate(zip(_cases(suite, order), offsets, strict=False)):
-        if phase == MEASURE and offset_s is not None and suite.load.duration_s is not None:
-            measured_from = offset_s if measured_from is None else measured_from
-            if offset_s - measured_from >= suite.load.duration_s:
-                return
-        shuffled = mixing.sample(range(len(names)), len(names))
+    cases, offsets = _cases(suite, order), _offsets(schedule.load, seed=seed)
+    for index, ((phase, prompt_id, repeat), offset_s) in enumerate(zip(cases, offsets, strict=False)):
+        shuffled = mixing.sample(schedule.targets, len(schedule.targets))
         yield Round(
             index=index,
             phase=phase,
@@ -58,8 +85,8 @@ def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
             requests=tuple(
                 Planned(
                     request_id=f"{index:06d}-{at:02d}",
-                    target=names[at],
-                    prompt_id=prompt.id,
+                    target=suite.targets[at].name,
+                    prompt_id=prompt_id,
                     repeat=repeat,
                     phase=phase,
                 )
@@ -68,42 +95,65 @@ def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
         )
 
 
-def _cases(suite: Suite, order: Random) -> Iterator[tuple[str, Prompt, int]]:
-    """(phase, prompt, repeat): warm-up cycles through the prompts, then every repeat asks each prompt once."""
-    prompts = suite.prompts
+def _cases(suite: Suite, order: Random) -> Iterator[tuple[str, str, int]]:
+    """(phase, prompt id, repeat): warm-up cycles through the prompts, then what is measured."""
     for at in range(suite.load.warmup):
-        yield WARMUP, prompts[at % len(prompts)], 0
-    for repeat in islice(count(), planned_repeats(suite)):
+        yield WARMUP, suite.prompts[at % len(suite.prompts)].id, 0
+    for prompt_id, repeat in islice(_asked(suite, order), measured_rounds(suite)):
+        yield MEASURE, prompt_id, repeat
+
+
+def _asked(suite: Suite, order: Random) -> Iterator[tuple[str, int]]:
+    """(prompt id, repeat): every repeat asks each prompt once, without end; a trace may name who is asked when."""
+    cycle = _cycle(suite.prompts, order)
+    if not any(call.prompt_id for call in suite.load.calls or ()):
+        yield from cycle
+    times: Counter[str] = Counter()
+    for call in suite.load.calls or ():
+        prompt_id = call.prompt_id or next(cycle)[0]
+        yield prompt_id, times[prompt_id]
+        times[prompt_id] += 1
+
+
+def _cycle(prompts: Sequence[Prompt], order: Random) -> Iterator[tuple[str, int]]:
+    for repeat in count():
         for prompt in order.sample(prompts, len(prompts)):
-            yield MEASURE, prompt, repeat
+            yield prompt.id, repeat
 
 
-def planned_repeats(suite: Suite) -> int | None:
-    """How often each prompt is asked; None: until the duration is over."""
-    if suite.load.repeats is not None:
-        return suite.load.repeats
-    return None if suite.load.duration_s is not None else 1
+def measured_rounds(suite: Suite) -> int | None:
+    """How many times each target is asked at most; None: until the duration or the schedule is over."""
+    load = suite.load
+    repeats = None if load.repeats is None else load.repeats * len(suite.prompts)
+    bounds = [each for each in (load.requests, repeats) if each is not None]
+    if bounds or load.duration_s is not None or load.arrival in ENDING:
+        return min(bounds, default=None)
+    return len(suite.prompts)
 
 
 def count_requests(suite: Suite, *, seed: int) -> dict[str, int] | None:
     """Requests of the plan by phase; None where only the answers decide how many fit into the duration."""
-    load, repeats = suite.load, planned_repeats(suite)
-    rounds = None if repeats is None else repeats * len(suite.prompts)
-    if load.duration_s is not None and load.arrival != "closed":
-        fitting = _rounds_within(load, load.duration_s, seed=seed)
-        rounds = fitting if rounds is None else min(rounds, fitting)
-    if rounds is None:
+    most, measured = measured_rounds(suite), 0
+    if suite.load.arrival == "closed" and most is None:
         return None
-    return {WARMUP: load.warmup * len(suite.targets), MEASURE: rounds * len(suite.targets)}
-
-
-def _rounds_within(load: Load, duration_s: float, *, seed: int) -> int:
-    """Measured rounds of an open arrival process that are due before the duration is over."""
-    offsets = islice(_offsets(load, seed=seed), load.warmup, None)
-    first_s = next(offsets)
-    assert first_s is not None, "open arrivals have due times"
-    return 1 + sum(1 for _ in takewhile(lambda at_s: at_s is not None and at_s - first_s < duration_s, offsets))
+    for schedule in make_schedules(suite):
+        due = islice(_measured_offsets(schedule.load, seed=seed), most)
+        measured += len(schedule.targets) * sum(1 for _ in due)
+    return {WARMUP: suite.load.warmup * len(suite.targets), MEASURE: measured}
 
 
 def _offsets(load: Load, *, seed: int) -> Iterator[float | None]:
-    return make_arrival(load).offsets(Random(f"{seed}/arrivals"))
+    """Warm-up, at the rate with which the load begins, then what is measured."""
+    opening_per_s, measured = make_arrival(load).opening_per_s, _measured_offsets(load, seed=seed)
+    if opening_per_s is None:
+        return measured
+    lead_s = load.warmup / opening_per_s
+    return chain((at / opening_per_s for at in range(load.warmup)), (lead_s + (at or 0.0) for at in measured))
+
+
+def _measured_offsets(load: Load, *, seed: int) -> Iterator[float | None]:
+    """Since the first request could be measured. A closed load's duration is the runner's to keep."""
+    offsets, most_s = make_arrival(load).offsets(Random(f"{seed}/arrivals")), load.duration_s
+    if most_s is None or load.arrival == "closed":
+        return offsets
+    return takewhile(lambda at_s: (at_s or 0.0) < most_s, offsets)

@@ -24,7 +24,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Progress:
-    """Tallies by target. `planned`: requests for each target, None when only a duration bounds the run."""
+    """Tallies by target. `planned`: requests for each target, None: only a duration bounds the run, or they differ."""
 
     planned: int | None
     tallies: dict[str, Tally] = field(default_factory=dict)

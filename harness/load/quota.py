@@ -1,13 +1,20 @@
-"""The client-side cap: how many attempts a target may be sent each minute."""
+"""The client-side caps: how many attempts a target may be sent each minute, and how many tokens they may take."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
+from harness.catalog.target import Target
+from harness.clock import Clock
+from harness.load.reservation import output_burndown, reserved_tokens
 from harness.load.stop import Stop
-from harness.suite.schema import Quota
+from harness.load.token_budget import TokenBudget
+from harness.suite.mistakes import Mistake
+from harness.suite.schema import Quota, Suite
 
 if TYPE_CHECKING:
     from asyncio_throttle.throttler import Throttler
@@ -50,3 +57,32 @@ def make_cap(quota: Quota, stop: Stop) -> AbstractAsyncContextManager[object]:
 
     together = max(1, int(cap / 60))
     return Cap(Throttler(rate_limit=together, period=together * 60 / cap), stop)
+
+
+def make_budget(suite: Suite, target: Target, clock: Clock, stop: Stop) -> TokenBudget | None:
+    """The token budget of one target; None: the suite sets none."""
+    if suite.quota.tokens_per_minute is None:
+        return None
+    prompts = {prompt.id: prompt for prompt in suite.prompts}
+
+    @cache
+    def reserve(prompt_id: str) -> int:
+        return reserved_tokens(target, prompts[prompt_id])
+
+    return TokenBudget(
+        per_minute=suite.quota.tokens_per_minute,
+        burndown=output_burndown(target),
+        reserve=reserve,
+        clock=clock,
+        stop=stop,
+    )
+
+
+def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
+    """Prompts that the token budget would never admit."""
+    most = suite.quota.tokens_per_minute
+    for at, prompt in enumerate(suite.prompts if most is not None else ()):
+        needed, name = max((reserved_tokens(target, prompt), target.name) for target in suite.targets)
+        if most is not None and needed > most:
+            told = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
+            yield Mistake(("prompts", at), f"{told} ({most:,.0f}) ever lets through; lower max_tokens or raise it")

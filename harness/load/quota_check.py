@@ -66,6 +66,6 @@ def _compare(target: Target, quota: QuotaValue, takers: list[Reservation]) -> Di
     most = max(reserved, settled)
     if most <= quota.value:
         return Diagnosis(target=target.name, check="quota", status="ok", told=told)
-    rate = takers[0].requests_per_minute * quota.value / most
-    remedy = f"lower max_tokens or the load, cap it (quota: {{requests_per_minute: {rate:.0f}}}), or {_RAISE}"
+    share = quota.value / len(takers)
+    remedy = f"lower max_tokens or the load, cap it (quota: {{tokens_per_minute: {share:.0f}}}), or {_RAISE}"
     return Diagnosis(target=target.name, check="quota", status="warning", told=told, remedy=remedy)

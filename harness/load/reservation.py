@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from statistics import fmean
 
 import msgspec
@@ -9,9 +10,10 @@ import msgspec
 from harness.catalog.limits import burndown
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.load.arrivals import make_arrival
 from harness.load.forecast import TYPICAL_E2E_S
-from harness.load.plan import count_requests
-from harness.suite.schema import Suite
+from harness.load.plan import count_requests, make_schedules
+from harness.suite.schema import Prompt, Suite
 from harness.suite.size import prompt_tokens
 
 
@@ -32,19 +34,24 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
 def reservations(suite: Suite) -> list[Reservation]:
     """One for each target. Cached input counts as written: the estimate knows of no cache that is already warm."""
-    rate = requests_per_minute(suite)
-    assumed = TYPICAL_E2E_S if suite.load.rate_per_s is None else None
-    return [_reserve(suite, target, rate, assumed) for target in suite.targets]
+    assumed = TYPICAL_E2E_S if suite.load.arrival == "closed" else None
+    found: dict[str, Reservation] = {}
+    for schedule in make_schedules(suite):
+        alike = [suite.targets[at] for at in schedule.targets]
+        rate = requests_per_minute(msgspec.structs.replace(suite, load=schedule.load, targets=tuple(alike[:1])))
+        found |= {target.name: _reserve(suite, target, rate, assumed) for target in alike}
+    return [found[target.name] for target in suite.targets]
 
 
 def requests_per_minute(suite: Suite) -> float:
-    """The most that one target is sent in a minute: the rate, or what the slots manage; no more than there is to send.
+    """The most that one target is sent in a minute: the highest rate, or what the slots manage; no more than there is
+    to send. Of targets with rates of their own, the first.
 
     A closed load's slots are each free again after an answer, which is taken to last `TYPICAL_E2E_S`.
     """
-    load, counts = suite.load, count_requests(suite, seed=0)
-    per_second = load.concurrency / TYPICAL_E2E_S if load.rate_per_s is None else load.rate_per_s
-    bounds = [per_second * 60]
+    load, counts = make_schedules(suite)[0].load, count_requests(suite, seed=0)
+    peak_per_s = make_arrival(load).peak_per_s
+    bounds = [60 * (load.concurrency / TYPICAL_E2E_S if peak_per_s is None else peak_per_s)]
     if suite.quota.requests_per_minute is not None:
         bounds.append(suite.quota.requests_per_minute)
     if counts is not None:
@@ -56,13 +63,27 @@ def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | N
     options = [merge_options(target.options, prompt.options) for prompt in suite.prompts]
     given = fmean(prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True))
     answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
-    # bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
-    charged = 0.0 if target.api == "mantle" else float(burndown(target.base_model))
+    charged = output_burndown(target)
+    cap = inf if suite.quota.tokens_per_minute is None else suite.quota.tokens_per_minute
     return Reservation(
         target=target.name,
         requests_per_minute=rate,
-        reserved_per_minute=rate * (given + answered),
-        settled_per_minute_at_most=rate * (given + answered * charged),
+        reserved_per_minute=min(cap, rate * (given + answered)),
+        settled_per_minute_at_most=min(cap, rate * (given + answered * charged)),
         burndown=charged,
         assumed_e2e_s=assumed_e2e_s,
     )
+
+
+def output_burndown(target: Target) -> float:
+    """How many tokens of quota a token of the target's output is charged as.
+
+    bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
+    """
+    return 0.0 if target.api == "mantle" else float(burndown(target.base_model))
+
+
+def reserved_tokens(target: Target, prompt: Prompt) -> int:
+    """What an attempt takes from the quota at admission: input, cache write included, + max_tokens; estimated."""
+    options = merge_options(target.options, prompt.options)
+    return prompt_tokens(prompt, options, target.api) + (options.max_tokens or DEFAULT_MAX_TOKENS)

@@ -25,51 +25,49 @@ later. So no target is charged with what it costs to send to the others."""
 
 
 async def run_plan(
-    plan: Callable[[], Iterator[Round]], exchange: Exchange, load: Load, *, targets: list[str], clock: Clock, stop: Stop
+    plan: Callable[[], Iterator[Round]],
+    exchange: Exchange,
+    load: Load,
+    *,
+    warmup: int,
+    start_ns: int | None = None,
+    targets: list[str],
+    clock: Clock,
+    stop: Stop,
 ) -> None:
-    """Send the whole plan. `plan` gives the same rounds each time it is called.
+    """Send the whole plan. `plan` gives the same rounds each time it is called; `warmup` of them are its warm-up.
 
-    Closed load: warm-up is over before the first measured round starts. Open load: warm-up is the head of the schedule.
+    Closed load: warm-up is over before the first measured round starts. Open load: warm-up is the head of the schedule,
+    which begins at `start_ns`, or at once.
     """
     if load.arrival != "closed":
-        return await _run_open(plan(), exchange, clock, stop)
+        return await _run_open(plan(), exchange, clock.now_ns() if start_ns is None else start_ns, clock, stop)
     async with asyncio.TaskGroup() as pools:
         for name in [None] if load.paired else targets:
-            pools.create_task(_run_closed(_only(plan(), name), exchange, load, clock, stop))
+            pools.create_task(_run_closed(_only(plan(), name), exchange, load, warmup, clock, stop))
     return None
 
 
-async def _run_open(rounds: Iterator[Round], exchange: Exchange, clock: Clock, stop: Stop) -> None:
+async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, clock: Clock, stop: Stop) -> None:
     """Every request starts when it is due, however many are still in flight."""
-    start_ns = clock.now_ns()
     async with asyncio.TaskGroup() as in_flight:
         for each in rounds:
             assert each.offset_s is not None, "open arrivals have due times"
             due_ns = start_ns + int(each.offset_s * 1e9)
-            await _until(due_ns, clock, stop)
+            await stop.sleep_until(due_ns, clock)
             if stop.asked:
                 return
             for planned in each.requests:
                 in_flight.create_task(exchange.perform(planned, due_ns))
 
 
-async def _until(due_ns: int, clock: Clock, stop: Stop) -> None:
-    """Sleep until a round is due, or the run is asked to stop."""
-    delay_s = (due_ns - clock.now_ns()) / 1e9
-    if delay_s <= 0:
-        return
-    try:
-        async with asyncio.timeout(delay_s):
-            await stop.wait()
-    except TimeoutError:
-        return
-
-
-async def _run_closed(rounds: Iterator[Round], exchange: Exchange, load: Load, clock: Clock, stop: Stop) -> None:
+async def _run_closed(
+    rounds: Iterator[Round], exchange: Exchange, load: Load, warmup: int, clock: Clock, stop: Stop
+) -> None:
     """`concurrency` slots; each takes a round, sends it to its targets and is free when all have answered."""
-    if load.warmup:
-        warmup = iter(list(islice(rounds, load.warmup)))
-        await _slots(warmup, exchange, load.concurrency, clock, until_ns=None, stop=stop)
+    if warmup:
+        head = iter(list(islice(rounds, warmup)))
+        await _slots(head, exchange, load.concurrency, clock, until_ns=None, stop=stop)
     until_ns = None if load.duration_s is None else clock.now_ns() + int(load.duration_s * 1e9)
     await _slots(rounds, exchange, load.concurrency, clock, until_ns=until_ns, stop=stop)
 
@@ -78,23 +76,31 @@ async def _slots(
     rounds: Iterator[Round], exchange: Exchange, concurrency: int, clock: Clock, *, until_ns: int | None, stop: Stop
 ) -> None:
     async def slot(number: int) -> None:
-        await _until(clock.now_ns() + number * apart_ns, clock, stop)
+        await stop.sleep_until(clock.now_ns() + number * apart_ns, clock)
         while not stop.asked and (until_ns is None or clock.now_ns() < until_ns):
             each = next(rounds, None)
             if each is None:
                 return
-            async with asyncio.TaskGroup() as together:
-                for planned in each.requests:
-                    on_wire = asyncio.Event()
-                    together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(HANDOVER_S):
-                            await on_wire.wait()
+            if len(each.requests) == 1:
+                await exchange.perform(each.requests[0], clock.now_ns())  # no task of its own: sent in this very moment
+            else:
+                await _hand_over(each, exchange, clock)
 
     apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
     async with asyncio.TaskGroup() as slots:
         for number in range(concurrency):
             slots.create_task(slot(number))
+
+
+async def _hand_over(each: Round, exchange: Exchange, clock: Clock) -> None:
+    """Send a round's requests one after the other, and return when all have been answered."""
+    async with asyncio.TaskGroup() as together:
+        for planned in each.requests:
+            on_wire = asyncio.Event()
+            together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HANDOVER_S):
+                    await on_wire.wait()
 
 
 def _only(rounds: Iterator[Round], target: str | None) -> Iterator[Round]:

@@ -6,6 +6,8 @@ import asyncio
 
 import msgspec
 
+from harness.clock import Clock
+
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a run ended early, and what to do about it."""
@@ -35,3 +37,14 @@ class Stop:
 
     async def wait(self) -> None:
         await self._event.wait()
+
+    async def sleep_until(self, due_ns: int, clock: Clock) -> None:
+        """Sleep until then, or until the stop is asked."""
+        delay_s = (due_ns - clock.now_ns()) / 1e9
+        if delay_s <= 0:
+            return
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._event.wait()
+        except TimeoutError:
+            return

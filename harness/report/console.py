@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.summary import RunSummary
-from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, routing_sentence
+from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, retry_sentence, routing_sentence
 from harness.report.wording import counts, interval_note, printable, sentence, shorten, usd, value_of, verdict_of
 
 TARGET_WIDTH = 34
@@ -21,7 +21,7 @@ GAP = 2
 def print_summary(summary: RunSummary, console: Console, *, report: Path | None = None) -> None:
     """Print a run's result. The console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
     console.print(_table(summary, console.width))
-    for line in [_scope(summary), *_leads(summary), *_routings(summary), *_findings(summary)]:
+    for line in [_scope(summary), *_retries(summary), *_leads(summary), *_routings(summary), *_findings(summary)]:
         console.print(line, soft_wrap=True)
     if report is not None:
         console.print(Text(f"Report: {printable(str(report))}", style="bold"), soft_wrap=True)
@@ -35,13 +35,13 @@ def _table(summary: RunSummary, width: int) -> Table:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for t in summary.targets:
         table.add_row(
-            Text(_fold(printable(t.target), target_width)),
+            Text(fold(printable(t.target), target_width)),
             *(Text(column.cell(t)) for column in columns),
         )
     return table
 
 
-def _fold(name: str, width: int) -> str:
+def fold(name: str, width: int) -> str:
     """The name in `width` characters: in two lines, after the model, where it does not fit in one."""
     head, slash, tail = name.partition("/")
     if len(name) <= width or not slash:
@@ -74,6 +74,11 @@ def _scope(summary: RunSummary) -> Text:
     line = Text("SIMULATED, not Amazon Bedrock: " if summary.simulated else "", style="bold yellow")
     about = f"n = {n} per target, {interval_note(summary.level)}, latencies in seconds from due{cost}"
     return line.append(about, style="not bold default")
+
+
+def _retries(summary: RunSummary) -> list[Text]:
+    """What the request's latencies hold beside those of its last attempt, one line a target that tried again."""
+    return [Text(f"  {printable(t.target)}: {retried}") for t in summary.targets if (retried := retry_sentence(t))]
 
 
 def _leads(summary: RunSummary) -> list[Text]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
-from harness.analysis.summary import TargetSummary
 from harness.report.style import drawable
 from harness.report.wording import printable, shorten
 
@@ -24,6 +23,17 @@ LINE_WIDTH = 26
 K = TypeVar("K", bound=Hashable)
 
 
+class Named(Protocol):
+    """What a target's look depends on."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def base_model(self) -> str: ...
+    @property
+    def routing(self) -> str: ...
+
+
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """A target's appearance in every figure."""
 
@@ -36,7 +46,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     marker: str
 
 
-def assign_looks(targets: Sequence[TargetSummary]) -> dict[str, Look]:
+def assign_looks(targets: Sequence[Named]) -> dict[str, Look]:
     """Looks by target name. Targets of one model and routing (other api, client, …) differ in tone and marker."""
     models = _ranks(t.base_model for t in targets)
     twins = _twin_numbers(targets)
@@ -61,7 +71,7 @@ def _ranks(keys: Iterable[K]) -> dict[K, int]:
     return ranks
 
 
-def _twin_numbers(targets: Sequence[TargetSummary]) -> list[int]:
+def _twin_numbers(targets: Sequence[Named]) -> list[int]:
     """For each target, how many before it share its model and routing."""
     seen: dict[tuple[str, str], int] = {}
     numbers = []

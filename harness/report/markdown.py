@@ -9,12 +9,12 @@ from harness.analysis.summary import RunSummary
 from harness.report.methods import methods
 from harness.report.render import Picture
 from harness.report.table import (
-    LOAD_COLUMNS,
     Column,
     columns,
     errors,
     is_believable,
     leaders,
+    load_columns,
     routing_sentence,
     tag_cell,
     tags,
@@ -44,7 +44,7 @@ def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: st
         *(["## Figures"] if pictures else []),
         *(f"![{escape(p.title)}]({folder}/{p.name}.png)" for p in pictures),
         "## Load, tokens and cost",
-        _columns_table(summary, LOAD_COLUMNS),
+        _columns_table(summary, load_columns(summary)),
         *_errors(summary),
         *_tags(summary),
         "## What the numbers mean",

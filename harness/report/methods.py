@@ -46,6 +46,11 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
             "a queue grows; so latency does not read as load that was not achieved.",
         ),
         ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
+        (
+            "backoff, of the attempt",
+            "backoff: the time between the attempts of a request, over those that were tried again. Latencies of the "
+            "attempt count from when its last attempt was due; a request's own count from its first.",
+        ),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
         (
             "cost",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
@@ -49,10 +51,14 @@ def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
 def render_figure(name: str, figure: Figure) -> Picture:
     """The figure's files, without a date or a version in them."""
     _settle(figure)
-    title = str(figure.get_label())
+    title, dpi = str(figure.get_label()), figure.dpi
     png, svg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Title": title, "Software": None})
-    figure.savefig(svg, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
+    # savefig would draw everything once more before each of these, to find a layout that is settled already
+    FigureCanvasAgg(figure).print_png(png, metadata={"Title": title, "Software": None})  # type: ignore[no-untyped-call]
+    svg_facts = {"Title": title, "Date": None, "Creator": None}
+    FigureCanvasSVG(figure).print_svg(svg, metadata=svg_facts)  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure)
+    figure.set_dpi(dpi)  # print_svg leaves its own behind
     return Picture(name=name, title=title, png=png.getvalue(), svg=svg.getvalue())
 
 

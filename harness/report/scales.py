@@ -53,8 +53,9 @@ def scale_from_zero(axes: Axes, high: float, label: str) -> None:
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:
-    usable = [v for v in values if np.isfinite(v) and v > 0]
-    return (min(usable), max(usable)) if usable else (1.0, 1.0)
+    every = values if isinstance(values, np.ndarray) else np.array(list(values), dtype=np.float64)
+    usable = every[np.isfinite(every) & (every > 0)]
+    return (float(usable.min()), float(usable.max())) if len(usable) else (1.0, 1.0)
 
 
 def _mark_log(axes: Axes, which: Literal["x", "y"], *, decades: float) -> None:

@@ -111,6 +111,32 @@ LOAD_COLUMNS = (
 )
 
 
+RETRY_COLUMNS = (
+    Column(heading="backoff p50", cell=_latency("backoff_s", "p50")),
+    Column(heading="TTFT p95 of the attempt", cell=_latency("attempt_ttft_s", "p95")),
+    Column(heading="E2E p95 of the attempt", cell=_latency("attempt_e2e_s", "p95")),
+)
+"""Beside the request's own figures, which hold all of its attempts and the waits between them."""
+
+
+def load_columns(summary: RunSummary) -> list[Column]:
+    """The columns of the load; those of retries only where something was tried again."""
+    retried = any(t.backoff_s is not None for t in summary.targets)
+    return [*LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+
+
+def retry_sentence(t: TargetSummary) -> str | None:
+    """How many requests were tried again, and what that did to their latency; None: none was."""
+    if t.backoff_s is None:
+        return None
+    ours, theirs = (quantile(each, "p95") for each in (t.attempt_e2e_s, t.e2e_s))
+    return (
+        f"{t.backoff_s.n:,} of {t.requests:,} requests were tried again, after a median backoff of "
+        f"{seconds(t.backoff_s.p50.value)}; E2E p95 {seconds(theirs.value if theirs else None)} of the request, "
+        f"{seconds(ours.value if ours else None)} of its last attempt"
+    )
+
+
 def is_graded(summary: RunSummary) -> bool:
     """Whether any request has a verdict; a load test has none."""
     return any(t.scored for t in summary.targets)

@@ -25,13 +25,13 @@ BATCH = 64
 """Answers scored at the same time, and held in memory."""
 LONGEST_REASON = 300
 
-# The last attempt decides. What the user cancelled is no answer, wrong or right.
+# The last attempt decides. What the user cancelled is no answer; what was not stored (load.store_text) has no score.
 _ANSWERS = """
 SELECT request_id, prompt_id, ok, text, error_kind
 FROM attempts
 JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
 USING (request_id, try_no)
-WHERE error_kind IS DISTINCT FROM 'cancelled'
+WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
 """
 
 

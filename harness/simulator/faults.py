@@ -65,6 +65,19 @@ def validation(message: str) -> Refused:
     return Refused(Fault(status=400, code="ValidationException", message=message))
 
 
+class Stall(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which nothing is answered: it begins so long after the first request, and lasts so long, ns."""
+
+    after_ns: int
+    lasts_ns: int
+
+    def hold(self, due_ns: int, first_request_ns: int) -> int:
+        """When something that is due then goes out."""
+        begins_ns = first_request_ns + self.after_ns
+        ends_ns = begins_ns + self.lasts_ns
+        return ends_ns if begins_ns <= due_ns < ends_ns else due_ns
+
+
 class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
     """Share of requests, 0 to 1, that get each fault. The sum of the first two is at most 1."""
 

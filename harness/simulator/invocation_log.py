@@ -30,6 +30,8 @@ _OPERATIONS = {
     ("converse", True): "ConverseStream",
     ("messages", False): "InvokeModel",
     ("messages", True): "InvokeModelWithResponseStream",
+    ("openai", False): "InvokeModel",
+    ("openai", True): "InvokeModelWithResponseStream",
 }
 
 

@@ -19,10 +19,12 @@ OPERATIONS = {
 """Last part of the path → api, streamed or not."""
 MESSAGES_PATH = b"/anthropic/v1/messages"
 """Of the Messages API, on bedrock-mantle and on bedrock-runtime."""
+OPENAI_PATHS = (b"/openai/v1/chat/completions", b"/v1/chat/completions")
+"""Of chat completions: on bedrock-runtime, and where clients of other servers ask below an address."""
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """What the body of the Messages API says of the operation."""
+    """What a body says of the operation, where the path does not."""
 
     model: str = ""
     stream: bool = False
@@ -34,9 +36,10 @@ def find_operation(request: HttpRequest) -> Operation | None:
     A raw `:` or `/` in the id (an ARN that was not encoded) is understood too.
     """
     path = _path(request)
-    if path == MESSAGES_PATH:
+    if path == MESSAGES_PATH or path in OPENAI_PATHS:
         named = _read_named(request.body)
-        return Operation(model_id=named.model, api="messages", stream=named.stream)
+        api = "messages" if path == MESSAGES_PATH else "openai"
+        return Operation(model_id=named.model, api=api, stream=named.stream)
     model_id, name = _split(path)
     if not model_id or name not in OPERATIONS:
         return None

@@ -31,7 +31,7 @@ _THINKING_TOKENS = (16, 48)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks to be done: `api` `invoke`, `converse` or `messages`, streamed or not."""
+    """What a request asks to be done: `api` `invoke`, `converse`, `messages` or `openai`, streamed or not."""
 
     model_id: str
     api: str
@@ -114,6 +114,19 @@ class Performer:
         if not question.thinks:
             return [said]
         return [Passage(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
+
+
+def delayed(performance: Performance, wait_ns: int) -> Performance:
+    """The same, all of it later."""
+    if not wait_ns:
+        return performance
+    timing = performance.timing
+    later = Timing(
+        chunks_ns=tuple(at_ns + wait_ns for at_ns in timing.chunks_ns),
+        sizes=timing.sizes,
+        end_ns=timing.end_ns + wait_ns,
+    )
+    return msgspec.structs.replace(performance, timing=later)
 
 
 def _cite(question: Question) -> Iterator[Citation]:

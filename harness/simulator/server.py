@@ -8,6 +8,7 @@
 | POST /model/{modelId}/converse-stream | ConverseStream |
 | POST /model/{modelId}/count-tokens | CountTokens |
 | POST /anthropic/v1/messages, …/count_tokens | the Messages API; a stream is server-sent events |
+| POST /openai/v1/chat/completions, /v1/chat/completions | chat completions |
 | GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
 | POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see neighbours.py) |
 | GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
@@ -31,8 +32,9 @@ import msgspec
 from harness.errors import EndpointError
 from harness.simulator.account import read_logging
 from harness.simulator.answers import AnswerBook, load_answer_key
+from harness.simulator.capacity import Limits
 from harness.simulator.control_plane import Account
-from harness.simulator.faults import FaultRates
+from harness.simulator.faults import FaultRates, Stall
 from harness.simulator.http import HttpConnection
 from harness.simulator.invocation_log import InvocationLog
 from harness.simulator.own_profiles import load_own_profiles
@@ -70,6 +72,9 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The secret access key with which requests must be signed. None: any signature is taken, unread."""
     key_id: str | None = None
     """The access key id that goes with the secret. None: any."""
+    stall: Stall | None = None
+    limits: Limits = Limits()
+    """What each route can bear."""
     denied: frozenset[str] = frozenset()
     """Base ids of the models to which the account has no access."""
     invocation_log: Path | None = None
@@ -105,6 +110,8 @@ async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
             account=account,
             keys=Keys(secret=options.secret, key_id=options.key_id),
             log=log,
+            limits=options.limits,
+            stall=options.stall,
         )
         async with _listening(options, service, truth, connections) as url:
             yield url

@@ -8,22 +8,26 @@ from uuid import uuid4
 
 import msgspec
 
+from harness.catalog.limits import burndown
 from harness.simulator import control_plane, neighbours
+from harness.simulator.capacity import Capacity, Limits, TokenQuota
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply, bedrock_refusal
 from harness.simulator.faults import (
     MODEL_ID_INVALID,
     MODEL_NOT_FOUND,
     NO_ACCESS,
+    THROTTLED,
     UNKNOWN_OPERATION,
     Fault,
     Refused,
+    Stall,
     validation,
 )
 from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
 from harness.simulator.invocation_log import Call, InvocationLog
-from harness.simulator.operations import MESSAGES_PATH, count_path, find_operation
-from harness.simulator.performance import Operation, Performer
+from harness.simulator.operations import MESSAGES_PATH, OPENAI_PATHS, count_path, find_operation
+from harness.simulator.performance import Operation, Performer, delayed
 from harness.simulator.profiles import ModelName, Profile, find_profile, read_model_id
 from harness.simulator.prompt_cache import PromptCache
 from harness.simulator.pump import Script
@@ -45,6 +49,8 @@ class Service:
         account: control_plane.Account,
         keys: Keys,
         log: InvocationLog | None,
+        limits: Limits,
+        stall: Stall | None,
     ) -> None:
         self._performer = performer
         self._truth = truth
@@ -53,6 +59,10 @@ class Service:
         self._keys = keys
         self._log = log
         self._cache = PromptCache()
+        self._capacity = Capacity(limits.streams)
+        self._quota = TokenQuota(limits.tokens_per_minute)
+        self._stall = stall
+        self._first_request_ns: int | None = None
 
     def respond(self, request: HttpRequest) -> Script:
         """The script of the reply; an error is a reply too. Only what goes to a model is part of the truth."""
@@ -150,6 +160,8 @@ class Service:
 
     def _perform(self, request: HttpRequest, call: Call) -> Script:
         operation, served = call.operation, call.served
+        if self._first_request_ns is None:
+            self._first_request_ns = request.received_ns
         if request.too_large:
             raise validation(f"Malformed input request: the body is longer than {MAX_BODY} bytes.")
         model, profile = self._find_model(operation.model_id)
@@ -157,10 +169,22 @@ class Service:
         question = dialect.read(request.body, request.headers, model)
         place = f"{operation.model_id}/{call.region}"
         usage = self._cache.charge(place, question.segments, request.received_ns)
+        reserved = usage.total + question.max_tokens
+        routing = operation.model_id.partition(".anthropic.")[0] if ".anthropic." in operation.model_id else "in-region"
+        if not self._quota.admit(place, routing, request.received_ns, reserved):
+            raise Refused(THROTTLED)
         performance = self._performer.perform(
             operation, question, model=model, profile=profile, uncached_tokens=usage.total - usage.read
         )
+        service_ns = performance.timing.end_ns
+        performance = delayed(performance, self._capacity.begin(place, routing, request.received_ns, service_ns))
         timing = performance.timing
+        self._quota.settle(
+            place,
+            request.received_ns + timing.end_ns,
+            reserved=reserved,
+            kept=usage.total - usage.read + performance.answer.output_tokens * burndown(model.base_id),
+        )
         ready_ns = request.received_ns + timing.first_ns
         self._cache.keep(place, question.segments, now_ns=request.received_ns, ready_ns=ready_ns)
         served.output_tokens = performance.answer.output_tokens
@@ -178,14 +202,20 @@ class Service:
         if not operation.stream:
             body = dialect.body(reply)
             head = _json_head(200, reply.request_id, body, dialect.headers(reply))
-            return Script([head + body], [request.received_ns + timing.end_ns], chunks=1, served=served)
+            return Script([head + body], [self._held(request.received_ns + timing.end_ns)], chunks=1, served=served)
         pieces = lay_out(operation.api, reply, performance)
         pieces[0] = encode_head(200, _stream_headers(operation, reply)) + pieces[0]
         content = len(pieces) - 1
         offsets_ns = (timing.chunks_ns or (timing.end_ns,))[:content]
         end_ns = offsets_ns[-1] if performance.interrupted else timing.end_ns
-        dues_ns = [served.received_ns + offset_ns for offset_ns in (*offsets_ns, end_ns)]
+        dues_ns = [self._held(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
         return Script(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
+
+    def _held(self, due_ns: int) -> int:
+        """When a piece goes out that is due then: later, where the service stalls."""
+        if self._stall is None or self._first_request_ns is None:
+            return due_ns
+        return self._stall.hold(due_ns, self._first_request_ns)
 
     def _find_model(self, model_id: str) -> tuple[ModelName, Profile]:
         model = read_model_id(model_id)
@@ -206,6 +236,8 @@ def _stream_headers(operation: Operation, reply: Reply) -> dict[str, str]:
 
 def _dialect_refusal(request: HttpRequest) -> Callable[[Fault, str], tuple[bytes, dict[str, str]]]:
     """How the api of this path tells of a fault."""
+    if request.target.startswith(OPENAI_PATHS):
+        return DIALECTS["openai"].refusal
     return DIALECTS["messages"].refusal if request.target.startswith(MESSAGES_PATH) else bedrock_refusal
 
 

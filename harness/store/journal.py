@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from harness.errors import StoreError
+from harness.errors import StoreError, first_leaf
 from harness.store.attempt import Attempt
 
 FLUSH_S = 0.1
@@ -54,7 +54,7 @@ class Journal:
         except BaseExceptionGroup as group:
             failures = group.split(lambda each: each is error)[1]
             if failures is not None:
-                raise _first_leaf(failures) from None
+                raise first_leaf(failures) from None
         finally:
             try:
                 self.flush()
@@ -185,10 +185,6 @@ def _read_lines(path: Path) -> Iterator[bytes]:
             yield from file
     except OSError as error:
         raise StoreError(f"{path}: the journal cannot be read: {error.strerror}") from error
-
-
-def _first_leaf(error: BaseException) -> BaseException:
-    return _first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _mend_texts(attempt: Attempt) -> Attempt:

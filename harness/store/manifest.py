@@ -15,10 +15,12 @@ from harness import __version__
 from harness.catalog.target import Target
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.attempt import SCHEMA_VERSION
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.suite.schema import Suite
 
 State = Literal["running", "complete", "interrupted", "failed"]
+Kind = Literal["run", "sweep"]
 
 RECORDED_PACKAGES = (
     "aioboto3",
@@ -56,6 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
     run_id: str
     """The folder's name: UTC time, suite, short id."""
+    kind: Kind = "run"
+    """A sweep's attempts are of many loads (their `repeat` is the step): no figure of a run can be taken from them."""
     state: State
     simulated: bool
     endpoint: str
@@ -69,19 +73,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of the plan, warm-up included. None: bounded by time alone."""
     attempts: int | None = None
     """Rows of `attempts.parquet`. None: not written."""
-    loop_lag: dict[str, float] | None = None
-    """Quantiles of the event loop's lag and the CPU share (`load.lag.LoopLag`'s fields). None: the run was killed."""
+    clients: tuple[ClientHealth, ...] = ()
+    """What each sending process suffered meanwhile, one a worker. Empty: the run was killed."""
     findings: tuple[Finding, ...] = ()
     host: Host
     versions: dict[str, str]
     """Package → version; packages that are not installed are left out."""
 
 
-def new_manifest(suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None) -> Manifest:
+def new_manifest(
+    suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None, kind: Kind = "run"
+) -> Manifest:
     """A run that starts now: reads both clocks, gives it an id, leaves out credentials in the endpoint's URL."""
     origin = read_origin()
     return Manifest(
         run_id=make_run_id(suite.name, origin),
+        kind=kind,
         state="running",
         simulated=simulated,
         endpoint=_without_userinfo(endpoint),

@@ -23,6 +23,8 @@ TYPES: dict[Any, str] = {
 }
 ROW_GROUP_BYTES = 8_000_000
 """Text is what makes a row big, so row groups are cut by bytes: the writer holds one of them in memory."""
+COUNT_BYTES = 128_000_000
+"""Memory for counting distinct values: without a bound, five million take 600 MB."""
 SMALLEST_OBJECT = 16 * 1024 * 1024
 """DuckDB's own default for the longest JSON line; longer ones are allowed when they occur."""
 
@@ -64,9 +66,10 @@ def write_parquet(
 
 
 def count_rows(path: Path, *distinct: str) -> list[int]:
-    """Rows of a Parquet file, then the distinct values of each SQL expression among them."""
+    """Rows of a Parquet file, then the distinct values of each SQL expression among them. What does not fit spills."""
     counts = ", ".join(["count(*)", *(f"count(DISTINCT {expression})" for expression in distinct)])
     with _connect(path) as connection:
+        connection.execute(f"SET memory_limit = '{COUNT_BYTES}B'")
         row = connection.execute(f"SELECT {counts} FROM {_file(path)}").fetchone()
     assert row is not None
     return [int(count) for count in row]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import StoreError
 from harness.store.attempt import SCHEMA_VERSION, Attempt
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.store.journal import cut_torn_line, is_locked, measure_journal
 from harness.store.manifest import Manifest, State
@@ -78,7 +79,7 @@ class RunFolder(msgspec.Struct, frozen=True):
         write_whole(self.manifest_path, text + b"\n")
 
     def finalise(
-        self, state: State, *, findings: Sequence[Finding] = (), loop_lag: Mapping[str, float] | None = None
+        self, state: State, *, findings: Sequence[Finding] = (), clients: Sequence[ClientHealth] = ()
     ) -> Manifest:
         """End a run: journals become `attempts.parquet`, are removed once that was read back, and `state` is written.
 
@@ -93,7 +94,7 @@ class RunFolder(msgspec.Struct, frozen=True):
             state=state,
             attempts=attempts,
             findings=(*manifest.findings, *findings, *_torn_finding(torn_bytes)),
-            loop_lag=dict(loop_lag) if loop_lag is not None else manifest.loop_lag,
+            clients=(*manifest.clients, *clients),
         )
         self.write_manifest(manifest)
         return manifest

@@ -13,7 +13,7 @@ CONVERSE_DOCUMENT_BYTES = 4_500_000
 CONVERSE_IMAGES = 20
 CONVERSE_IMAGE_BYTES = 3_750_000
 BODY_BYTES = 25_000_000
-"""InvokeModel and the Messages API: the whole body, its files in base64."""
+"""InvokeModel, the Messages API and chat completions: the whole body, its files in base64."""
 SMALL_WINDOW = 200_000
 SMALL_WINDOW_PAGES = 100
 PAGES = 600

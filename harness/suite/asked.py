@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.suite.file import AttachmentEntry, PromptEntry
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, locate
 from harness.suite.positions import Document
 from harness.suite.prompts import make_prompt, prompt_mistakes
-from harness.suite.schema import Attachment, Prompt
+from harness.suite.schema import Attachment, Prompt, TracedCall
 from harness.suite.text_file import FileMistake, find_beside
 
 
@@ -26,6 +26,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: KeyPath
     one_check: bool = False
     """Written as `check`, not in a list."""
+    generated: bool = False
+    """For a load test: nobody means to grade it."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prompts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds of prompts."""
+    """What a suite or a file holds of prompts."""
 
     asked: list[Asked] = []
     claims: list[Claim] = []
@@ -45,6 +47,8 @@ class Prompts(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with them."""
     comma_tags: list[str] = []
     """Ids of those whose tags are one, with a comma in it."""
+    calls: tuple[TracedCall, ...] | None = None
+    """When they are asked, where a trace says so."""
 
 
 def inline_prompts(folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:
@@ -117,6 +121,13 @@ def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> Pr
             prompts.found.extend(locate(source, prompt_mistakes(row.entry)))
             prompts.asked.append(Asked(prompt=make_prompt(row.entry), source=source, path=(), one_check=row.one_check))
     return prompts
+
+
+def generated_prompts(document: Document, prompts: Iterable[Prompt]) -> Prompts:
+    """Prompts that the suite's `synthetic` describes."""
+    path: KeyPath = ("synthetic",)
+    asked = [Asked(prompt=prompt, source=document, path=path, generated=True) for prompt in prompts]
+    return Prompts(asked=asked, claims=[Claim(id=each.prompt.id, source=document, path=path) for each in asked])
 
 
 def same_ids(claims: Sequence[Claim]) -> list[Located]:

@@ -15,7 +15,6 @@ from harness.suite.fields import (
     Name,
     NotNegative,
     Positive,
-    Rate,
     Region,
     Share,
     SuiteName,
@@ -24,6 +23,7 @@ from harness.suite.fields import (
     Whole,
 )
 from harness.suite.gate_entry import GateEntry
+from harness.suite.load_file import LoadEntry, QuotaEntry, SyntheticEntry
 from harness.suite.options import OptionsEntry
 from harness.suite.units import END
 
@@ -40,8 +40,6 @@ RetryableKind = Literal[
     "stream_truncated",
 ]
 """Error kinds for which another attempt can help."""
-
-ArrivalName = Literal["closed", "constant"]
 
 
 class ResolvedEntry(Entry, frozen=True, kw_only=True):
@@ -71,13 +69,17 @@ class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
     api: Annotated[
         Api | Annotated[list[Api], Meta(min_length=1)] | None,
         Meta(
-            description="The dialect on the wire: InvokeModel, Converse, or the Messages API on bedrock-mantle. "
-            "Default: converse."
+            description="The dialect on the wire: `invoke` (InvokeModel), `converse`, `messages` (the Messages API on "
+            "bedrock-runtime), `mantle` (the same on bedrock-mantle) or `openai` (chat completions). Default: converse."
         ),
     ] = None
     client: Annotated[
         Text | Texts | None,
-        Meta(description="Who puts it on the wire. Default: aioboto3.", examples=["aioboto3", "anthropic"]),
+        Meta(
+            description="Who puts it on the wire: `wire` (least overhead, speaks every api), or an SDK: `aioboto3` "
+            "(invoke, converse), `anthropic` (invoke, mantle). Default: wire.",
+            examples=["wire", "aioboto3", "anthropic"],
+        ),
     ] = None
     region: Annotated[
         Region | Annotated[list[Region], Meta(min_length=1)] | None,
@@ -160,36 +162,6 @@ class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
     ] = None
 
 
-class LoadEntry(Entry, frozen=True, kw_only=True):
-    """When requests are sent."""
-
-    arrival: Annotated[
-        ArrivalName,
-        Meta(description="`closed`: a slot sends when it is free. `constant`: at a fixed rate, whatever answers take."),
-    ] = "closed"
-    concurrency: Annotated[
-        Count | None,
-        Meta(description="closed: slots. When paired, each asks all targets before it is free again. Default: 8."),
-    ] = None
-    paired: Annotated[
-        bool | None,
-        Meta(
-            description="closed: a slot sends its prompt to all targets, one after the other, a few milliseconds "
-            "apart, without waiting for answers; each request is due when its turn comes. Default: true."
-        ),
-    ] = None
-    rate: Annotated[Rate | None, Meta(description="constant: requests for each target.")] = None
-    repeats: Annotated[
-        Count | None,
-        Meta(description="How often each prompt is asked. Default: once, or until `duration` is over."),
-    ] = None
-    warmup: Annotated[Whole | None, Meta(description="Prompts sent to every target before counting starts.")] = None
-    duration: Annotated[
-        Duration | None,
-        Meta(description="No request is handed out after this long. With `repeats`: whichever ends first."),
-    ] = None
-
-
 class RetriesEntry(Entry, frozen=True, kw_only=True):
     """Attempts per request, with full-jitter exponential backoff between them. Default: one attempt."""
 
@@ -199,12 +171,6 @@ class RetriesEntry(Entry, frozen=True, kw_only=True):
     ] = None
     base: Annotated[Duration | None, Meta(description="Backoff before the second attempt, at most.")] = None
     cap: Annotated[Duration | None, Meta(description="Longest backoff.")] = None
-
-
-class QuotaEntry(Entry, frozen=True, kw_only=True):
-    """Client-side cap for each target."""
-
-    requests_per_minute: Positive | None = None
 
 
 class TimeoutsEntry(Entry, frozen=True, kw_only=True):
@@ -284,6 +250,9 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
+    synthetic: Annotated[
+        SyntheticEntry | None, Meta(description="Generated prompts of given lengths, for a load test.")
+    ] = None
     dataset: Annotated[
         Name | None,
         Meta(

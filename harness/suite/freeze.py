@@ -14,6 +14,7 @@ from harness.suite.gate_entry import unflatten_gate
 from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
 from harness.suite.schema import Attachment, Prompt, Suite
+from harness.suite.trace import format_calls
 from harness.suite.units import format_duration, format_rate
 
 
@@ -86,9 +87,22 @@ def _load(suite: Suite) -> dict[str, Any]:
             "arrival": load.arrival,
             **closed,
             "rate": None if load.rate_per_s is None else format_rate(load.rate_per_s),
+            "rates": {name: format_rate(rate) for name, rate in (load.rates_per_s or {}).items()},
+            "to": None if load.to_per_s is None else format_rate(load.to_per_s),
+            "burstiness": load.burstiness,
+            "burst": load.burst,
+            "steps": [
+                {"rate": format_rate(step.rate_per_s), "duration": format_duration(step.duration_s)}
+                for step in load.steps or ()
+            ],
+            "calls": None if load.calls is None else format_calls(load.calls),
+            "speed": load.speed,
+            "requests": load.requests,
             "repeats": load.repeats,
             "warmup": load.warmup,
             "duration": None if load.duration_s is None else format_duration(load.duration_s),
+            "max_in_flight": load.max_in_flight,
+            "store_text": load.store_text,
         }
     )
 

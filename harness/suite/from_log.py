@@ -130,11 +130,11 @@ def _entry(model: str, routing: str | None, *, api: Api, stream: bool, region: s
     reference = read_reference(model)
     name, routing = reference.model or model, routing or reference.routing
     try:
-        found = resolve_target(model=name, routing=routing, api=api, client="aioboto3", region=region)
+        found = resolve_target(model=name, routing=routing, api=api, client="wire", region=region)
     except CatalogError:
-        found = resolve_target(model=name, routing=routing, api=api, client="aioboto3")
+        found = resolve_target(model=name, routing=routing, api=api, client="wire")
     return TargetEntry(
-        model=found.model, routing=found.routing, api=api, client="aioboto3", region=found.region, stream=stream
+        model=found.model, routing=found.routing, api=api, client="wire", region=found.region, stream=stream
     )
 
 

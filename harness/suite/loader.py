@@ -13,18 +13,21 @@ from harness.catalog.target import Target, target_warnings
 from harness.clock import utc_now
 from harness.errors import SuiteError
 from harness.suite import settings
-from harness.suite.asked import Asked, Prompts, dataset_prompts, inline_prompts, same_ids
+from harness.suite.asked import Asked, Prompts, dataset_prompts, generated_prompts, inline_prompts, same_ids
 from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
 from harness.suite.gate_entry import flatten_gate
+from harness.suite.load_settings import make_load, make_quota, rates_mistakes
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
+from harness.suite.replay import replay_trace
 from harness.suite.salvage import Written, salvage
-from harness.suite.schema import Prompt, Suite
+from harness.suite.schema import Load, Prompt, Suite
 from harness.suite.structure import suite_mistakes
+from harness.suite.synthetic import synthetic_mistakes, synthetic_prompts
 from harness.suite.target_names import name_mistakes
 from harness.suite.targets import Placed, expand_targets
 from harness.suite.text_file import MAX_FROZEN_BYTES, MAX_SUITE_BYTES, FileMistake, read_text
@@ -41,8 +44,12 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
 
 
 def load_frozen(path: Path) -> Suite:
-    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError."""
-    return _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError.
+
+    Without warnings: they were told when it ran.
+    """
+    suite = _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    return msgspec.structs.replace(suite, warnings=())
 
 
 def _load(
@@ -60,26 +67,44 @@ def _load(
 
     targets, wrong = expand_targets(written.targets, file.defaults, home_region=home_region)
     found += locate(document, [*wrong, *name_mistakes(written, targets, wrong)])
+    if targets and not wrong:
+        found += locate(document, rates_mistakes(file.load, [each.target.name for each in targets]))
 
-    inline = inline_prompts(path.parent, document, written.prompts)
-    dataset = dataset_prompts(path.parent, document, file.dataset)
-    asked = inline.asked + dataset.asked
-    wrong_prompts = inline.found + dataset.found + same_ids(inline.claims + dataset.claims)
-    if not asked and not wrong_prompts and _has_no_prompts(written):
-        wrong_prompts = locate(document, [Mistake((), "a suite without prompts; give `prompts` or a `dataset`")])
-    found += wrong_prompts
-    if not wrong_prompts:  # else a prompt that cannot be read may have the tag
-        found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in asked]))
+    prompts = _gather_prompts(path.parent, document, written)
+    found += prompts.found
+    if not prompts.found:  # else a prompt that cannot be read may have the tag
+        found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
     prices, wrong = read_prices(path.parent, file.prices)
     found += locate(document, wrong)
 
-    suite = _make_suite(file, targets, asked, prices, _warnings(targets, asked, dataset))
+    load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
+    warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
+    suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
     judged = [*fit_mistakes(_new(targets), suite.prompts), *(each for judge in validators for each in judge(suite))]
-    found += _located(judged, document, targets, asked)
+    found += _located(judged, document, targets, prompts.asked)
     if found:
         raise suite_error(found)
     return suite
+
+
+def _gather_prompts(folder: Path, document: Document, written: Written) -> Prompts:
+    """Every prompt that is asked: written here, in the dataset, generated, or of a size in the trace; and its calls."""
+    inline = inline_prompts(folder, document, written.prompts)
+    dataset = dataset_prompts(folder, document, written.file.dataset)
+    impossible = locate(document, synthetic_mistakes(written.file.synthetic))
+    made = generated_prompts(document, () if impossible else synthetic_prompts(written.file.synthetic))
+    asked = inline.asked + dataset.asked + made.asked
+    found = inline.found + dataset.found + impossible + same_ids(inline.claims + dataset.claims + made.claims)
+    replayed = replay_trace(folder, document, written.file.load, {each.prompt.id for each in asked})
+    found += replayed.found
+    asked += [
+        Asked(prompt=prompt, source=source, path=(), generated=True) for prompt, source in replayed.prompts.values()
+    ]
+    if not asked and not found and _has_no_prompts(written):
+        told = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
+        found = locate(document, [Mistake((), told)])
+    return Prompts(asked=asked, found=found, comma_tags=dataset.comma_tags, calls=replayed.calls)
 
 
 def _read(path: Path, *, frozen: bool = False) -> tuple[Document, list[Located], list[Mistake]]:
@@ -111,7 +136,7 @@ def _is_sound(content: dict[str, Any]) -> bool:
 def _has_no_prompts(written: Written) -> bool:
     """Whether none are meant either: no key that is wrong stands for them."""
     keys = {path[0] for path in written.broken if path}
-    return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset"}
+    return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset", "synthetic"}
 
 
 def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
@@ -121,6 +146,7 @@ def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
 
 def _make_suite(
     file: SuiteFile,
+    load: Load,
     targets: Sequence[Placed],
     asked: Sequence[Asked],
     prices: tuple[PriceOverride, ...],
@@ -134,9 +160,9 @@ def _make_suite(
         targets=tuple(each.target for each in targets),
         prompts=prompts,
         baseline=file.baseline,
-        load=settings.make_load(file.load),
+        load=load,
         retries=settings.make_retries(file.retries),
-        quota=settings.make_quota(file.quota),
+        quota=make_quota(file.quota),
         timeouts=settings.make_timeouts(file.timeouts),
         slo=settings.make_slo(file.slo),
         gate=flatten_gate(file.gate),
@@ -155,18 +181,25 @@ def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
     return (f"default check 'exact' for {_counted(by_default)}: `expect` without `checks`",)
 
 
-def _warnings(targets: Sequence[Placed], asked: Sequence[Asked], dataset: Prompts) -> tuple[str, ...]:
-    prompts = [each.prompt for each in asked]
+def _warnings(targets: Sequence[Placed], gathered: Prompts) -> tuple[str, ...]:
+    prompts = [each.prompt for each in gathered.asked]
     today = utc_now().date()
     new = _new(targets)
     said = [text for _, target in new for text in target_warnings(target, today=today)]
     said += fit_warnings(new, prompts)
-    ungraded = [prompt.id for prompt in prompts if not prompt.checks]
+    ungraded = [each.prompt.id for each in gathered.asked if not (each.prompt.checks or each.generated)]
     if ungraded:
         said.append(f"not graded, for want of `expect` or `checks`: {_counted(ungraded)}")
-    if dataset.comma_tags:
-        said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(dataset.comma_tags)}")
+    if gathered.comma_tags:
+        said.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
     return tuple(dict.fromkeys(said))
+
+
+def _ungradable(load: Load, gathered: Prompts) -> tuple[str, ...]:
+    if load.store_text is None or not any(each.prompt.checks for each in gathered.asked):
+        return ()
+    share = "no answer is" if load.store_text == 0 else f"only {load.store_text:.0%} of the answers are"
+    return (f"load.store_text: {share} stored with its text, and the others cannot be graded",)
 
 
 def _counted(ids: Sequence[str], limit: int = 5) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 
@@ -81,12 +82,36 @@ def describe_load(load: Load) -> str:
     parts = [load.arrival]
     if load.arrival == "closed":
         parts += [f"{load.concurrency} slots", "paired" if load.paired else "slots for each target"]
-    elif load.rate_per_s is not None:
-        parts.append(f"{load.rate_per_s:g}/s for each target")
+    parts += _open_parts(load)
     if load.duration_s is not None:
         parts.append(f"{load.duration_s:g} s at most")
-    if load.repeats is not None or load.duration_s is None:
+    if load.requests is not None:
+        parts.append(f"{load.requests:,} requests for each target at most")
+    unbounded = load.duration_s is None and load.requests is None and load.arrival not in ("ramp", "steps", "trace")
+    if load.repeats is not None or unbounded:
         parts.append(f"each prompt {load.repeats or 1} ×")
+    if load.max_in_flight is not None:
+        parts.append(f"at most {load.max_in_flight} in flight")
     if load.warmup:
         parts.append(f"warm-up of {load.warmup}")
+    if load.store_text is not None:
+        parts.append(f"{load.store_text:.0%} of the answers stored")
     return ", ".join(parts)
+
+
+def _open_parts(load: Load) -> Iterator[str]:
+    """The schedule of an open load."""
+    if load.steps:
+        yield ", ".join(f"{step.rate_per_s:g}/s for {step.duration_s:g} s" for step in load.steps)
+    if load.calls:
+        speed = "" if load.speed is None else f", {load.speed:g} times as fast"
+        yield f"{len(load.calls):,} calls in {load.calls[-1].at_s:g} s{speed}"
+    if load.rate_per_s is not None:
+        to = "" if load.to_per_s is None else f" to {load.to_per_s:g}/s"
+        yield f"{load.rate_per_s:g}/s{to} for each target"
+    for name, rate in (load.rates_per_s or {}).items():
+        yield f"{rate:g}/s for {name}"
+    if load.burstiness is not None:
+        yield f"burstiness {load.burstiness:g}"
+    if load.burst is not None:
+        yield f"{load.burst} at a time"

@@ -70,20 +70,57 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     options: Options = Options()
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a load: a rate that is kept for a while."""
+
+    rate_per_s: float
+    duration_s: float
+
+
+class TracedCall(msgspec.Struct, frozen=True, gc=False):
+    """One request of a trace. `prompt_id` None: the plan's next prompt."""
+
+    at_s: float
+    """Since the trace's beginning."""
+    prompt_id: str | None = None
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """When requests are sent. `duration_s` or the prompts × repeats bound a run; both: whichever ends first."""
+    """When requests are sent. Whatever bounds it, whichever ends first: a count, repeats, a duration, the schedule.
+
+    Rates are requests per second for each target; None: not given.
+    """
 
     arrival: str = "closed"
     concurrency: int = 8
     """closed: slots. Open arrivals: not used."""
     rate_per_s: float | None = None
-    """constant: requests per second for each target."""
+    """constant, poisson, gamma: the rate; ramp: where it begins."""
+    rates_per_s: dict[str, float] | None = None
+    """constant, poisson, gamma: target → its own rate; the others keep `rate_per_s`."""
+    to_per_s: float | None = None
+    """ramp: where it ends, after `duration_s`."""
+    burstiness: float | None = None
+    """Gaps are gamma-distributed with this shape: CV² = 1/burstiness. None: evenly spaced, unless `poisson` (1)."""
+    burst: int | None = None
+    """Requests that arrive together; the rate stays what it is. None: one."""
+    steps: tuple[Step, ...] | None = None
+    calls: tuple[TracedCall, ...] | None = None
+    """trace: in the order of arrival, never empty."""
+    speed: float | None = None
+    """trace: 2 replays it in half the time. None: 1."""
+    requests: int | None = None
+    """Measured requests of each target, at most."""
     repeats: int | None = None
-    """How often each prompt is asked. None: once, or again and again until `duration_s` is over."""
+    """How often each prompt is asked. None: once, or again and again until something else ends the run."""
     warmup: int = 0
     """Prompts sent to every target before counting starts (phase `warmup`)."""
     duration_s: float | None = None
-    """Stop handing out requests after this long. With `repeats` as well: whichever ends first."""
+    """Stop handing out requests after this long."""
+    max_in_flight: int | None = None
+    """Open arrivals: requests of each target that may be under way at once."""
+    store_text: float | None = None
+    """Share of the requests whose answers are stored with their text; the others cannot be graded. None: all."""
     paired: bool = True
     """closed: a slot sends its prompt to all targets in shuffled order, a few milliseconds apart."""
 
@@ -101,6 +138,8 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """Client-side cap for each target."""
 
     requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    """As Bedrock counts them: see `load.token_budget`."""
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

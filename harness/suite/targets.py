@@ -16,7 +16,7 @@ from harness.suite.options import OptionsEntry
 
 AXES = ("model", "routing", "api", "client", "region", "stream")
 """What multiplies, and the order in which targets come out: the last one varies fastest."""
-DEFAULTS: dict[str, Any] = {"api": "converse", "client": "aioboto3", "stream": True}
+DEFAULTS: dict[str, Any] = {"api": "converse", "client": "wire", "stream": True}
 """What an entry means that does not say; the catalog finds routing and Region itself."""
 
 

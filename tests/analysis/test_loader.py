@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis import metrics
 from harness.analysis.loader import MOST_MESSAGE_CHARACTERS, load_run
 from harness.errors import StoreError
 from harness.store.attempt import Attempt
@@ -65,6 +66,25 @@ def test_a_retried_request_is_due_at_its_first_attempt_and_ends_with_its_last(
     assert (True, None) == (c.ok[0], c.error_kind[0])
     assert pytest.approx(0.03) == c.cost_usd[0]
     assert ({"throttled": 1}, 2) == (data.counts["a"].error_kinds, data.counts["a"].attempts)
+
+
+def test_backoff_is_told_apart_from_the_attempts(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    def at(try_no: int, due: float, done: float | None) -> Attempt:
+        stamps = {"due_ns": round(due * 1e9), "done_ns": None if done is None else round(done * 1e9)}
+        return failed_attempt(make_attempt, "000000-00", try_no=try_no, sent_ns=round(due * 1e9), **stamps)
+
+    last = make_attempt("000000-00", try_no=4, due_ns=8_000_000_000, first_ns=8_500_000_000, done_ns=9_000_000_000)
+    once = make_attempt("000001-00", due_ns=1_000_000_000, done_ns=2_600_000_000)
+    run = write_run(make_suite(), [at(1, 1.0, 1.5), at(2, 2.0, None), at(3, 4.0, 4.25), last, once])
+    c = load_run(run).columns["a"]
+    assert [0.5 + 2.0 + 3.75, 0.0] == c.backoff_s.tolist()
+    assert [8.0, 1.0] == c.last_due_s.tolist()
+    assert [6.25] == metrics.backoff_s(c)[~np.isnan(metrics.backoff_s(c))].tolist()
+    assert [1.0, 1.6] == pytest.approx(metrics.attempt_e2e_s(c).tolist())
+    assert [8.0, 1.6] == pytest.approx(metrics.e2e_s(c).tolist())
+    assert 0.5 == metrics.attempt_ttft_s(c)[0]
 
 
 def test_what_did_not_happen_in_the_last_attempt_is_not_borrowed_from_an_earlier_one(

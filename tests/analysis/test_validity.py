@@ -12,6 +12,7 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.validity import check_validity, worst_lateness_s
+from harness.store.client_health import ClientHealth, HeldBack
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.schema import Load, Quota, Suite
@@ -42,8 +43,9 @@ def check(
     return build
 
 
-def lag(p99_s: float, cpu_share: float = 0.2) -> dict[str, float]:
-    return {"p99_ns": p99_s * 1e9, "cpu_share": cpu_share}
+def lag(p99_s: float, cpu_share: float = 0.2, **more: Any) -> tuple[ClientHealth, ...]:
+    late = dict.fromkeys(("lag_p50_ns", "lag_p99_ns", "lag_max_ns"), int(p99_s * 1e9))
+    return (ClientHealth(lag_samples=100, cpu_share=cpu_share, busiest_cpu_share=cpu_share, **late, **more),)
 
 
 def invalid(findings: list[Finding]) -> list[str]:
@@ -51,7 +53,7 @@ def invalid(findings: list[Finding]) -> list[str]:
 
 
 def test_a_good_run_with_enough_samples_has_nothing_to_say(make_columns: MakeColumns, check: Check) -> None:
-    assert [] == check(make_columns(368), planned=368, loop_lag=lag(0.001))
+    assert [] == check(make_columns(368), planned=368, clients=lag(0.001))
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
@@ -152,20 +154,20 @@ def test_throttled_attempts_are_told_apart_from_failures(make_columns: MakeColum
 
 def test_a_late_event_loop_is_told_and_a_very_late_one_invalidates(make_columns: MakeColumns, check: Check) -> None:
     told = ["the event loop was late by 60 ms (p99), with a median TTFT of 500 ms: the client was a bottleneck"]
-    findings = check(make_columns(400), loop_lag=lag(0.06))
+    findings = check(make_columns(400), clients=lag(0.06))
     assert told == [finding.what for finding in findings]
     assert [] == invalid(findings)
-    assert 1 == len(invalid(check(make_columns(400), loop_lag=lag(0.13))))
-    assert [] == check(make_columns(400), loop_lag=lag(0.05))
+    assert 1 == len(invalid(check(make_columns(400), clients=lag(0.13))))
+    assert [] == check(make_columns(400), clients=lag(0.05))
 
 
 def test_event_loop_lag_is_held_against_the_fastest_target(make_columns: MakeColumns, check: Check) -> None:
     fast, slow = make_columns(400, "fast"), make_columns(400, "slow", first_s=np.arange(400) + 50.0)
-    assert 1 == len(invalid(check(slow, fast, loop_lag=lag(0.2))))
+    assert 1 == len(invalid(check(slow, fast, clients=lag(0.2))))
 
 
 def test_a_full_core_is_told(make_columns: MakeColumns, check: Check) -> None:
-    (finding,) = check(make_columns(400), loop_lag=lag(0.001, cpu_share=0.95))
+    (finding,) = check(make_columns(400), clients=lag(0.001, cpu_share=0.95))
     assert ("the harness used 95% of a core", False) == (finding.what, finding.invalidates)
 
 
@@ -182,7 +184,7 @@ def test_a_client_side_cap_may_hold_requests_back(
     capped = make_suite(quota=Quota(requests_per_minute=60.0))
     (finding,) = check(make_columns(400, first_try_sent_s=sent, sent_s=sent), suite=capped)
     assert not finding.invalidates
-    assert "quota.requests_per_minute" in finding.remedy
+    assert "quota" in finding.remedy
 
 
 def test_a_schedule_that_slips_invalidates_an_open_load_only(
@@ -251,3 +253,52 @@ def test_what_is_on_record_is_kept_once_and_what_invalidates_comes_first(
     findings = check(make_columns(400), findings=(torn, torn), state="interrupted")
     assert [True, False] == [finding.invalidates for finding in findings]
     assert torn == findings[1]
+
+
+def test_a_head_that_is_slower_than_the_rest_says_that_the_warm_up_was_too_short(
+    make_columns: MakeColumns, check: Check
+) -> None:
+    wait = np.where(np.arange(400) < 40, 0.9, 0.5) + np.linspace(0, 0.01, 400)
+    (what,) = invalid(check(make_columns(400, first_s=np.arange(400) + wait)))
+    assert what == (
+        "a: the warm-up was too short: the first tenth of the run had a median TTFT of 900 ms, the rest 506 ms"
+    )
+
+
+@pytest.mark.parametrize("arrival", ["ramp", "steps", "trace"])
+def test_a_load_that_changes_is_not_held_to_its_head(
+    arrival: str, make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    first = np.arange(400) + np.where(np.arange(400) < 40, 0.9, 0.5)
+    assert [] == invalid(
+        check(make_columns(400, first_s=first), suite=make_suite(load=Load(arrival=arrival, warmup=1)))
+    )
+
+
+def test_an_even_run_is_not_called_cold(make_columns: MakeColumns, check: Check) -> None:
+    for seed in range(50):
+        wait = np.random.default_rng(seed).lognormal(-0.7, 0.5, 400)
+        assert [] == invalid(check(make_columns(400, first_s=np.arange(400) + wait)))
+
+
+def test_waiting_for_a_connection_is_told(make_columns: MakeColumns, check: Check) -> None:
+    (finding,) = check(
+        make_columns(400), clients=lag(0.001, connections=1000, connections_most=1200, connection_waits=7)
+    )
+    assert finding.what == "7 attempts found all 1,000 connections taken and waited for one"
+
+
+def test_a_long_pause_for_garbage_is_told(make_columns: MakeColumns, check: Check) -> None:
+    (finding,) = check(make_columns(400), clients=lag(0.001, gc_pauses=3, gc_longest_ns=200_000_000))
+    assert finding.what == "garbage collection stopped the client for 200 ms once, with a median TTFT of 500 ms"
+
+
+def test_what_max_in_flight_held_back_is_told_for_each_target(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    held = {"a": HeldBack(requests=48, longest_ns=9_800_000_000), "b": HeldBack()}
+    open_load = make_suite(load=Load(arrival="constant", rate_per_s=1.0, warmup=1, max_in_flight=2))
+    (finding,) = check(make_columns(400), clients=lag(0.001, held_back=held), suite=open_load)
+    assert finding.what == (
+        "a: max_in_flight (2) held back 48 requests, at most for 9.8 s; they count from when they were due"
+    )

@@ -182,11 +182,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Fini
 UPGRADE = """\
 suite: upgrade
 targets:
-  - {model: claude-sonnet-4-5, routing: us, api: converse, client: aioboto3, label: old}
-  - {model: claude-sonnet-4-5, routing: us, api: invoke, client: aioboto3, label: same}
-  - {model: claude-sonnet-4-6, routing: us, api: converse, client: aioboto3, label: dull}
-  - {model: claude-sonnet-4-5, routing: global, api: converse, client: aioboto3, label: slow}
-  - {model: claude-opus-4-5, routing: us, api: converse, client: aioboto3, label: wordy}
+  - {model: claude-sonnet-4-5, routing: us, api: converse, label: old}
+  - {model: claude-sonnet-4-5, routing: us, api: invoke, label: same}
+  - {model: claude-sonnet-4-6, routing: us, api: converse, label: dull}
+  - {model: claude-sonnet-4-5, routing: global, api: converse, label: slow}
+  - {model: claude-opus-4-5, routing: us, api: converse, label: wordy}
 baseline: old
 load: {concurrency: 14, warmup: 3}
 gate: {pass_rate: 10pp, error_rate: 10pp, ttft_p50: 50%, cost_per_request: 20%}
@@ -233,7 +233,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     folder = tmp_path_factory.mktemp("upgrade")
     (folder / "upgrade.yaml").write_text(upgrade_suite(40))
     (folder / "profiles.json").write_text(json.dumps(PROFILES))
-    with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json") as running:
+    with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json", "--speed", "2") as running:
         done = run_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
         assert 0 == done.returncode, done.stdout + done.stderr
         (run,) = (folder / "results").iterdir()

@@ -64,6 +64,19 @@ def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., An
     assert 0 == harness("validate", "suites/mine.yaml").returncode
 
 
+def test_the_trace_of_a_log_can_be_sent_again(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
+    harness("import", log, "--out", "mine.yaml")
+    suite = tmp_path / "mine.yaml"
+    as_told = next(line for line in suite.read_text().splitlines() if "arrival: trace" in line).lstrip("# ")
+    left = [line for line in suite.read_text().splitlines() if not line.startswith(("load:", "  arrival", "  concur"))]
+    for replay in ("", ", replay: sizes, speed: 3600"):
+        text = "\n".join([as_told.partition("}")[0] + replay + "}", *left]).replace("  repeats: 1\n", "")
+        suite.write_text(text)
+        done = harness("run", suite, "--dry-run", "--json")
+        assert 0 == done.returncode, done.stderr
+        assert [4] == [target["requests"] for target in json.loads(done.stdout)["targets"]]
+
+
 def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
     harness: Callable[..., Any], log: Path, tmp_path: Path
 ) -> None:

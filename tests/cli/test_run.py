@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import duckdb
 import msgspec
 
+from harness.catalog.target import Api
 from harness.load.plan import make_plan
 from harness.store.attempt import Attempt
 from harness.suite.loader import load_suite
@@ -235,3 +236,24 @@ def wait_for_attempts(folder: Path, child: subprocess.Popen[str]) -> None:
     """Until the journal holds something."""
     while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
         assert child.poll() is None, child.communicate()
+
+
+EVERY_API = """\
+suite: every-api
+targets:
+  - {model: claude-haiku-4-5, routing: global, api: [invoke, converse, messages, openai], stream: [true, false]}
+  - {model: claude-opus-4-8, api: mantle, stream: [true, false]}
+load: {concurrency: 1}
+prompts:
+  - {id: france, prompt: Capital of France? One word., expect: Paris}
+"""
+
+
+def test_the_default_client_asks_the_embedded_bedrock_through_every_api(tmp_path: Path, harness: Any) -> None:
+    (tmp_path / "s.yaml").write_text(EVERY_API)
+    done = harness("run", "s.yaml", "--quiet")
+    assert done.returncode == 0, done.stderr
+    told = "api, client, stream, ok, input_tokens > 0, output_tokens > 0, error_kind"
+    rows = select(only_run(tmp_path), f"DISTINCT {told}")
+    expected = [(api, "wire", stream, True, True, True, None) for api in get_args(Api) for stream in (True, False)]
+    assert sorted(expected) == sorted(rows)

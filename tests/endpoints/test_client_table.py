@@ -1,9 +1,10 @@
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
-from harness.catalog.target import Options, Target, Tool
+from harness.catalog.target import Api, Options, Target, Tool
 from harness.endpoints import APIS, CLIENTS, client_names, make_client, supports, unsupported
 from harness.endpoints.base import Connection
 from harness.errors import EndpointError
@@ -13,6 +14,7 @@ CONNECTION = Connection(region="us-east-1")
 
 def test_every_client_says_which_apis_it_speaks():
     assert APIS.keys() == CLIENTS.keys()
+    assert all(supports("wire", api) for api in get_args(Api))
     assert supports("aioboto3", "converse")
     assert supports("anthropic", "invoke")
     assert supports("anthropic", "mantle")
@@ -22,7 +24,7 @@ def test_every_client_says_which_apis_it_speaks():
 
 
 def test_an_unknown_client_is_refused_with_the_known_ones_named():
-    with pytest.raises(EndpointError, match=r"'aiobotto3'; known: aioboto3, anthropic"):
+    with pytest.raises(EndpointError, match=r"'aiobotto3'; known: wire, aioboto3, anthropic"):
         make_client("aiobotto3", CONNECTION)
 
 
@@ -41,7 +43,7 @@ def outside_package(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("outside_package")
 def test_another_package_can_add_a_client_but_not_replace_one_of_ours():
-    assert client_names() == ["aioboto3", "anthropic", "broken", "outside"]
+    assert client_names() == ["wire", "aioboto3", "anthropic", "broken", "outside"]
     assert supports("outside", "converse")
     assert type(make_client("outside", CONNECTION)).__name__ == "Outside"
     assert type(make_client("aioboto3", CONNECTION)).__name__ == "Aioboto3Client"
@@ -81,18 +83,26 @@ def _target(client, api, **options):
 
 @pytest.mark.parametrize(("client", "api"), [(client, api) for client, apis in APIS.items() for api in apis])
 def test_what_a_client_speaks_is_not_refused(client, api):
-    target = _target(client, api, tools=[TOOL], tool_choice="look_up", cache="1h", thinking="adaptive")
+    more = {} if api == "openai" else {"cache": "1h", "thinking": "adaptive"}
+    target = _target(client, api, tools=[TOOL], tool_choice="look_up", **more)
     assert unsupported(target, target.options) is None
 
 
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (_target("aioboto3", "mantle"), "client 'aioboto3' does not speak api 'mantle'; use client anthropic"),
-        (_target("anthropic", "converse"), "client 'anthropic' does not speak api 'converse'; use client aioboto3"),
+        (_target("aioboto3", "mantle"), "client 'aioboto3' does not speak api 'mantle'; use client wire or anthropic"),
+        (
+            _target("anthropic", "converse"),
+            "client 'anthropic' does not speak api 'converse'; use client wire or aioboto3",
+        ),
         (
             _target("anthropic", "mantle", service_tier="flex"),
             "api 'mantle' has no 'service_tier'; use api invoke or converse, or leave it out",
+        ),
+        (
+            _target("wire", "openai", cache="5m"),
+            "api 'openai' has no 'cache'; use api invoke or converse or messages or mantle, or leave it out",
         ),
         (
             _target("anthropic", "mantle", latency="optimized"),
@@ -100,7 +110,7 @@ def test_what_a_client_speaks_is_not_refused(client, api):
         ),
         (
             _target("aioboto3", "converse", tools=[TOOL], tool_choice="none"),
-            "api 'converse' has no tool_choice 'none'; use api invoke or mantle, or leave the tools out",
+            "api 'converse' has no tool_choice 'none'; use api invoke or messages, or leave the tools out",
         ),
         (
             _target("aioboto3", "invoke", tool_choice="any"),

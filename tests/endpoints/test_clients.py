@@ -5,7 +5,7 @@ from base64 import b64encode
 import msgspec
 import pytest
 
-from harness.endpoints import make_client
+from harness.endpoints import CLIENTS, make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event, encode_exception, encode_frame
 from harness.endpoints.reply import read_tape
@@ -27,8 +27,18 @@ BODIES = {
     },
 }
 BODIES["mantle"] = {name: value for name, value in BODIES["invoke"].items() if name != "anthropic_version"}
-ON_RUNTIME = [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke")]
-each_client = pytest.mark.parametrize(("name", "api"), [*ON_RUNTIME, ("anthropic", "mantle")])
+BODIES["messages"] = BODIES["mantle"]
+BODIES["openai"] = {"max_tokens": 9, "messages": BODIES["invoke"]["messages"]}
+ON_RUNTIME = [
+    ("wire", "invoke"),
+    ("wire", "converse"),
+    ("aioboto3", "invoke"),
+    ("aioboto3", "converse"),
+    ("anthropic", "invoke"),
+]
+ON_MANTLE = ["wire", "anthropic"]
+SPOKEN = [*ON_RUNTIME, *((name, "mantle") for name in ON_MANTLE), ("wire", "messages"), ("wire", "openai")]
+each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
 each_client_on_runtime = pytest.mark.parametrize(("name", "api"), ON_RUNTIME)
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
@@ -38,7 +48,13 @@ SSE_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
     b"request-id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-HEADS = {"invoke": STREAM_HEAD, "converse": STREAM_HEAD, "mantle": SSE_HEAD}
+HEADS = {
+    "invoke": STREAM_HEAD,
+    "converse": STREAM_HEAD,
+    "messages": SSE_HEAD,
+    "mantle": SSE_HEAD,
+    "openai": SSE_HEAD,
+}
 END = b"0\r\n\r\n"
 
 
@@ -62,6 +78,11 @@ def _sse(event):
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), msgspec.json.encode(event))
 
 
+def _completion(delta, finish_reason=None):
+    event = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    return b"data: %b\n\n" % msgspec.json.encode(event)
+
+
 USAGE = {"input_tokens": 14, "output_tokens": 1}
 MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": USAGE}
 EVENTS = [
@@ -82,7 +103,17 @@ EVENTS = [
 ]
 FRAMES = {
     "invoke": list(map(_chunk, EVENTS)),
+    "messages": list(map(_sse, EVENTS)),
     "mantle": list(map(_sse, EVENTS)),
+    "openai": [
+        *map(
+            _completion,
+            [{"role": "assistant", "content": ""}, {"reasoning_content": ""}, {"content": "Par"}, {"content": "is"}],
+        ),
+        _completion({}, "stop"),
+        b'data: {"choices":[],"usage":{"prompt_tokens":14,"completion_tokens":2}}\n\n',
+        b"data: [DONE]\n\n",
+    ],
     "converse": [
         _event("messageStart", {"role": "assistant"}),
         _event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ""}}),
@@ -120,8 +151,8 @@ class WatchedTape(Tape):
         super().__init__()
         self.arrived = asyncio.Event()
 
-    def add(self, piece):
-        super().add(piece)
+    def add(self, piece, at_ns=None):
+        super().add(piece, at_ns)
         self.arrived.set()
 
 
@@ -149,7 +180,7 @@ async def test_the_simulator_is_answered_by_every_client_as_by_bedrock(simulator
     assert reply.stop_reason in ("end_turn", "max_tokens")
     assert reply.input_tokens
     assert reply.output_tokens
-    assert (reply.server_latency_ms is None) == (api == "mantle")
+    assert (reply.server_latency_ms is None) == (HEADS[api] == SSE_HEAD)
     assert tape.sent_ns <= tape.headers_ns <= reply.first_ns <= reply.last_ns <= tape.done_ns
     assert len(reply.chunk_ns) >= (2 if stream else 1)
 
@@ -160,7 +191,7 @@ async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, ap
     reply, tape = await exchange(name, served.url, _request(api))
     assert (reply.ok, reply.error_message, reply.text, len(reply.chunk_ns)) == (True, None, "Paris", 2)
     assert (reply.input_tokens, reply.output_tokens, reply.stop_reason) == (14, 2, "end_turn")
-    assert (reply.server_latency_ms, reply.aws_request_id) == (597, "r-1")
+    assert (reply.server_latency_ms, reply.aws_request_id) == (None if api == "openai" else 597, "r-1")
     assert b"".join(tape.pieces) == b"".join(FRAMES[api])
 
 
@@ -174,23 +205,22 @@ async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, ap
     ],
     ids=["whole", "cut", "exception frame", "429"],
 )
-async def test_both_clients_make_the_same_reply_of_the_same_exchange(serve, exchange, steps):
+async def test_all_clients_make_the_same_reply_of_the_same_exchange(serve, exchange, steps):
     served = await serve(*steps)
-    replies = [(await exchange(name, served.url, _request("invoke")))[0] for name in ("aioboto3", "anthropic")]
-    first, second = (msgspec.structs.replace(reply, chunk_ns=()) for reply in replies)
-    assert first == second
-    assert len(replies[0].chunk_ns) == len(replies[1].chunk_ns)
+    replies = [(await exchange(name, served.url, _request("invoke")))[0] for name in CLIENTS]
+    first, *others = (msgspec.structs.replace(reply, chunk_ns=()) for reply in replies)
+    assert others == [first, first]
+    assert len({len(reply.chunk_ns) for reply in replies}) == 1
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_both_clients_send_the_same_body_to_the_same_model(serve, exchange, stream):
+async def test_all_clients_send_the_same_body_to_the_same_model(serve, exchange, stream):
     served = await serve(_plain(b"{}", b"500 X"))
-    for name in ("aioboto3", "anthropic"):
+    for name in CLIENTS:
         await exchange(name, served.url, _request("invoke", stream=stream))
-    (boto_head, boto_body), (sdk_head, sdk_body) = served.requests
-    assert msgspec.json.decode(boto_body) == msgspec.json.decode(sdk_body) == BODIES["invoke"]
+    assert [msgspec.json.decode(body) for _, body in served.requests] == [BODIES["invoke"]] * 3
     path = f"/model/{MODEL}/invoke" + ("-with-response-stream" if stream else "")
-    assert boto_head.split()[1].decode().replace("%3A", ":") == sdk_head.split()[1].decode() == path
+    assert {head.split()[1].decode().replace("%3A", ":") for head, _ in served.requests} == {path}
 
 
 @each_client
@@ -246,12 +276,13 @@ async def test_a_stream_that_breaks_is_named_and_what_had_arrived_is_kept(serve,
     assert reply.aws_request_id == "r-1"
 
 
+@pytest.mark.parametrize("name", ON_MANTLE)
 @pytest.mark.parametrize(
     ("tail", "kind", "code"),
     [
         ((END,), "stream_truncated", None),
         ((_http_chunk(b"data: {"), END), "stream_truncated", None),
-        (("close",), "stream_truncated", "RemoteProtocolError"),
+        (("close",), "stream_truncated", {"wire": "ConnectionLost", "anthropic": "RemoteProtocolError"}),
         (
             (_http_chunk(_sse({"type": "error", "error": {"type": "overloaded_error"}})),),
             "unavailable",
@@ -262,13 +293,15 @@ async def test_a_stream_that_breaks_is_named_and_what_had_arrived_is_kept(serve,
     ],
     ids=["clean end", "mid-event", "closed", "overloaded", "error", "garbage"],
 )
-async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, tail, kind, code):
+async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, name, tail, kind, code):
     head = [_http_chunk(event) for event in FRAMES["mantle"][:UNTIL_FIRST_TEXT]]
     served = await serve(SSE_HEAD, *head, *tail)
-    reply, _ = await exchange("anthropic", served.url, _request("mantle"))
-    assert (reply.error_kind, reply.error_code, reply.text, reply.aws_request_id) == (kind, code, "Par", "r-1")
+    reply, _ = await exchange(name, served.url, _request("mantle"))
+    assert (reply.error_kind, reply.text, reply.aws_request_id) == (kind, "Par", "r-1")
+    assert reply.error_code == code.get(name) if isinstance(code, dict) else reply.error_code == code
 
 
+@pytest.mark.parametrize("name", ON_MANTLE)
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
@@ -283,17 +316,18 @@ async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, tai
     ],
 )
 async def test_an_http_error_of_mantles_is_recorded_with_its_code_and_message(
-    serve, exchange, stream, status, code, kind
+    serve, exchange, name, stream, status, code, kind
 ):
     body = {"type": "error", "error": {"type": code, "message": "what happened"}, "request_id": "r-1"}
     served = await serve(_plain(msgspec.json.encode(body), b"%d X" % status))
-    reply, _ = await exchange("anthropic", served.url, _request("mantle", stream=stream))
+    reply, _ = await exchange(name, served.url, _request("mantle", stream=stream))
     assert (reply.error_kind, reply.error_code, reply.error_message) == (kind, code, "what happened")
 
 
-async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(serve, exchange):
+@pytest.mark.parametrize("name", ON_MANTLE)
+async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(serve, exchange, name):
     served = await serve(_plain(b"{}", b"500 X"))
-    await exchange("anthropic", served.url, _request("mantle"), region="eu-west-1")
+    await exchange(name, served.url, _request("mantle"), region="eu-west-1")
     [(head, body)] = served.requests
     assert head.startswith(b"POST /anthropic/v1/messages HTTP/1.1\r\n")
     assert b"/eu-west-1/bedrock-mantle/aws4_request" in head
@@ -378,7 +412,7 @@ async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serv
     assert (reply.error_kind, reply.text, reply.input_tokens) == (
         "total_timeout",
         "Par",
-        None if api == "converse" else 14,
+        None if api in ("converse", "openai") else 14,
     )
     assert tape.done_ns is not None
 

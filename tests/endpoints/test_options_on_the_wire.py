@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Options, Target, Tool
+from harness.endpoints import APIS
 from harness.endpoints.request import build_request
 from harness.suite.schema import Attachment, Message, Prompt
 
@@ -12,7 +13,7 @@ REFUSAL = b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 
 PDF = b"%PDF-1.7 \xe2\xe3"
 each_client = pytest.mark.parametrize(
     ("name", "api"),
-    [("aioboto3", "invoke"), ("aioboto3", "converse"), ("anthropic", "invoke"), ("anthropic", "mantle")],
+    [(client, api) for client, apis in APIS.items() for api in apis],
 )
 each_mode = pytest.mark.parametrize("stream", [True, False])
 OPTIONS = Options(
@@ -74,13 +75,15 @@ async def test_every_option_reaches_the_wire_as_it_was_built(serve, exchange, pr
     assert (reply.http_status, reply.error_kind) == (500, "server_error")
     [(head, body)] = served.requests
     sent = msgspec.json.decode(body)
-    if api == "mantle":
+    if api in ("mantle", "messages", "openai"):
         assert (sent.pop("model"), sent.pop("stream", False)) == ("us.b-v1:0", stream)
+        assert sent.pop("stream_options", None) == ({"include_usage": True} if api == "openai" and stream else None)
+    if api in ("mantle", "messages"):
         assert b"\r\nanthropic-beta: context-1m-2025-08-07\r\n" in head.lower()
     assert sent == _as_sent(request.body)
 
 
-@pytest.mark.parametrize("name", ["aioboto3", "anthropic"])
+@pytest.mark.parametrize("name", ["wire", "aioboto3", "anthropic"])
 @each_mode
 async def test_tier_and_latency_are_signed_headers_of_invoke(serve, exchange, prompt, name, stream):
     served = await serve(REFUSAL)
@@ -94,10 +97,11 @@ async def test_tier_and_latency_are_signed_headers_of_invoke(serve, exchange, pr
     assert {"x-amzn-bedrock-service-tier", "x-amzn-bedrock-performanceconfig-latency"} <= set(signed)
 
 
+@pytest.mark.parametrize("name", ["wire", "aioboto3"])
 @each_mode
-async def test_tier_and_latency_are_members_of_converse(serve, exchange, prompt, stream):
+async def test_tier_and_latency_are_members_of_converse(serve, exchange, prompt, name, stream):
     served = await serve(REFUSAL)
     options = Options(service_tier="flex", latency="optimized")
-    await exchange("aioboto3", served.url, _request("aioboto3", "converse", stream, options, prompt))
+    await exchange(name, served.url, _request(name, "converse", stream, options, prompt))
     sent = msgspec.json.decode(served.requests[0][1])
     assert (sent["serviceTier"], sent["performanceConfig"]) == ({"type": "flex"}, {"latency": "optimized"})

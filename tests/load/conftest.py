@@ -47,16 +47,13 @@ class VirtualClock:
     def now_ns(self) -> int:
         return round(asyncio.get_running_loop().time() * 1e9)
 
-    async def sleep_until(self, due_ns: int) -> None:
-        await asyncio.sleep(max(0.0, (due_ns - self.now_ns()) / 1e9))
-
 
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a coroutine to its end in virtual time."""
 

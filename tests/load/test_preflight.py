@@ -212,7 +212,7 @@ async def test_the_load_is_held_against_the_quota(aws: Aws) -> None:
     assert "reserves 120,000 tokens a minute, is charged at most 360,000, of 1,000,000" in found.told
     found = await the("quota", aws, suite(rate_per_s=10))
     assert "warning" == found.status
-    assert "quota: {requests_per_minute: 167}" in (found.remedy or "")
+    assert "quota: {tokens_per_minute: 1000000}" in (found.remedy or "")
 
 
 async def test_targets_that_share_a_quota_are_added_up(aws: Aws) -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.catalog.target import Api, Options, Target, resolve_target
 from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.reservation import requests_per_minute, reservations
-from harness.suite.schema import Load, Message, Prompt, Quota, Suite
+from harness.suite.schema import Load, Message, Prompt, Quota, Step, Suite
 
 
 def target(*, model: str = "claude-sonnet-4-5", api: Api = "converse") -> Target:
@@ -50,6 +51,20 @@ def test_no_more_is_reserved_than_the_cap_lets_through_or_than_there_is_to_send(
     assert 7 == requests_per_minute(suite(prompt("a", 1), load=Load(concurrency=50, repeats=6, warmup=1)))
     endless = Load(concurrency=3, duration_s=600)
     assert 3 * 60 / TYPICAL_E2E_S == requests_per_minute(suite(prompt("a", 1), load=endless))
+
+
+def test_a_token_budget_bounds_what_is_taken() -> None:
+    [found] = reservations(suite(prompt("a", 4000), load=CONSTANT, quota=Quota(tokens_per_minute=9000)))
+    assert (9000, 9000) == (found.reserved_per_minute, found.settled_per_minute_at_most)
+
+
+def test_the_rate_is_the_highest_of_the_schedule_and_each_targets_own() -> None:
+    steps = (Step(rate_per_s=1, duration_s=600), Step(rate_per_s=3, duration_s=600))
+    assert 180 == requests_per_minute(suite(prompt("a", 1), load=Load(arrival="steps", steps=steps)))
+    targets = tuple(msgspec.structs.replace(target(), name=name) for name in "xyz")
+    load = Load(arrival="poisson", rate_per_s=1, rates_per_s={"y": 2}, duration_s=600)
+    found = reservations(suite(prompt("a", 1), targets=targets, load=load))
+    assert [("x", 60), ("y", 120), ("z", 60)] == [(each.target, each.requests_per_minute) for each in found]
 
 
 @pytest.mark.parametrize(("model", "rate"), [("claude-haiku-4-5", 5), ("claude-sonnet-5", 10), ("claude-opus-4-8", 15)])

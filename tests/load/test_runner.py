@@ -12,10 +12,12 @@ from typing import Any, Self
 import pytest
 
 from harness.endpoints.base import Tape, WireRequest
+from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
 from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
-from harness.load.quota import make_cap
+from harness.load.quota import make_budget, make_cap
+from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.attempt import Attempt
@@ -36,8 +38,11 @@ HOUR_S = 3600.0
 class Answer:
     """What the scripted server does with one request: how long it takes, and what it says."""
 
-    def __init__(self, after_s: float = 1.0, status: int = 200) -> None:
+    def __init__(self, after_s: float = 1.0, status: int = 200, retry_after: str | None = None) -> None:
         self.after_s, self.status = after_s, status
+        self.headers = {} if status == 200 else {"x-amzn-errortype": "ThrottlingException:http://x"}
+        if retry_after is not None:
+            self.headers["retry-after"] = retry_after
 
 
 class ScriptedClient:
@@ -62,7 +67,7 @@ class ScriptedClient:
         try:
             await asyncio.sleep(answer.after_s)
             tape.status, tape.headers_ns = answer.status, self._now_ns()
-            tape.headers = {} if answer.status == 200 else {"x-amzn-errortype": "ThrottlingException:http://x"}
+            tape.headers = answer.headers
             tape.pieces.append(OK if answer.status == 200 else b'{"message": "slow down"}')
             tape.stamps.append(self._now_ns())
         finally:
@@ -78,17 +83,32 @@ class Run:
         self.client = ScriptedClient(clock.now_ns, script)
         self.suite, self.clock, self.stop = suite, clock, None
         self.quota = quota
+        self.rooms: dict[str, Room] = {}
 
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
         suite, self.stop = self.suite, Stop()
         cap = nullcontext() if self.quota is None else make_cap(self.quota, self.stop)
+        limit = suite.load.max_in_flight
+        self.rooms = {} if limit is None else {target.name: Room(limit, self.clock) for target in suite.targets}
         exchange = Exchange(
             run_id="r",
             origin_ns=self.clock.now_ns(),
-            lanes={t.name: Lane(target=t, client=self.client, price=None, cap=cap) for t in suite.targets},
+            lanes={
+                target.name: Lane(
+                    target=target,
+                    client=self.client,
+                    price=None,
+                    cap=cap,
+                    budget=make_budget(suite, target, self.clock, self.stop),
+                    connections=Connections(1),
+                    room=self.rooms.get(target.name),
+                )
+                for target in suite.targets
+            },
             prompts={prompt.id: prompt for prompt in suite.prompts},
             retries=suite.retries,
             timeouts=suite.timeouts,
+            store_text=suite.load.store_text,
             clock=self.clock,
             rng=Random(1),
             record=self.attempts.append,
@@ -99,6 +119,7 @@ class Run:
             lambda: make_plan(suite, seed=1),
             exchange,
             suite.load,
+            warmup=suite.load.warmup,
             targets=[target.name for target in suite.targets],
             clock=self.clock,
             stop=self.stop,
@@ -258,3 +279,73 @@ def test_stopping_ends_the_retries(make_suite: Any, run_virtual: Any, clock: Any
     run = Run(suite, [Answer(10.0, 429)], clock)
     run_virtual(run(stop_after_s=5.0))
     assert 1 == len(run.attempts)
+
+
+def test_a_stop_ends_the_backoff(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    retries = Retries(max_attempts=2, cap_s=HOUR_S)
+    run = Run(make_suite(Load(concurrency=1), prompts=1, retries=retries), [Answer(1.0, 429, retry_after="600")], clock)
+
+    async def timed() -> float:
+        await run(stop_after_s=5.0)
+        return asyncio.get_running_loop().time()
+
+    assert 1005.0 == run_virtual(timed())
+    assert 1 == len(run.attempts)
+
+
+def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=10.0, max_in_flight=3), prompts=12)
+    run = Run(suite, [Answer(after_s=1.0)], clock)
+    run_virtual(run())
+    assert 3 == run.client.most_in_flight
+    assert [0.1 * k for k in range(12)] == pytest.approx(sorted(seconds(one.due_ns) for one in run.attempts))
+    held = run.rooms["t0"].held
+    late = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
+    assert (sum(each > 0 for each in late), max(late)) == (held.requests, pytest.approx(held.longest_ns))
+    assert 9 == held.requests
+
+
+def test_every_target_has_room_of_its_own(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=10.0, max_in_flight=3), prompts=3, targets=2)
+    run = Run(suite, [Answer(after_s=1.0)], clock)
+    run_virtual(run())
+    assert all(one.sent_ns == one.due_ns for one in run.attempts)
+    assert [0, 0] == [room.held.requests for room in run.rooms.values()]
+
+
+def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=10.0, max_in_flight=2), prompts=100)
+    run = Run(suite, [Answer(after_s=10.0)], clock)
+    run_virtual(run(stop_after_s=5.0))
+    assert 2 == len(run.attempts)
+    held = run.rooms["t0"].held
+    assert (48, pytest.approx(9.8e9)) == (held.requests, held.longest_ns)
+
+
+def test_a_retry_waits_as_long_as_the_service_asks(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=1), prompts=1, retries=Retries(max_attempts=3, base_s=0.1, cap_s=8.0))
+    run = Run(suite, [Answer(1.0, 429, retry_after="5"), Answer(1.0, 429, retry_after="3600"), Answer(1.0)], clock)
+    run_virtual(run())
+    gaps = [(b.due_ns - (a.done_ns or 0)) / 1e9 for a, b in zip(run.attempts, run.attempts[1:], strict=False)]
+    assert [5.0, 8.0] == pytest.approx(gaps)
+
+
+def test_the_token_budget_shows_as_queue_delay(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=1.0), prompts=3, quota=Quota(tokens_per_minute=1100))
+    run = Run(suite, [Answer(after_s=2.5)], clock)
+    run_virtual(run())
+    assert [0.0, 2.5, 5.0] == [seconds(one.sent_ns) for one in run.attempts]
+    assert [0.0, 1.0, 2.0] == [seconds(one.due_ns) for one in run.attempts]
+
+
+def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
+    suite = make_suite(Load(concurrency=10, store_text=0.25), prompts=200)
+    kept = []
+    for _ in range(2):
+        run = Run(suite, [Answer(after_s=0.1)], clock)
+        run_virtual(run())
+        kept.append({one.request_id for one in run.attempts if one.text is not None})
+    assert kept[0] == kept[1]
+    assert 30 <= len(kept[0]) <= 70

@@ -100,3 +100,16 @@ def test_findings_come_with_their_remedy_and_the_report_comes_last(make_run) -> 
 def test_only_a_simulated_run_says_simulated(make_run) -> None:
     assert "SIMULATED, not Amazon Bedrock" in printed(make_run(requests=5).summary, 80)
     assert "SIMULATED" not in printed(make_run(requests=5, simulated=False).summary, 80)
+
+
+def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(make_run) -> None:
+    summary = make_run().summary
+    first, *others = summary.targets
+    assert "tried again" not in printed(summary, 120)
+    assert "p95 of the attempt" not in render_markdown(summary, [])
+    waited = msgspec.structs.replace(first.e2e_s, n=7)
+    retried = msgspec.structs.replace(first, backoff_s=waited, attempt_e2e_s=first.ttft_s)
+    again = msgspec.structs.replace(summary, targets=[retried, *others])
+    [line] = [line for line in printed(again, 400).splitlines() if "tried again" in line]
+    assert line.startswith(f"  {first.target}: 7 of {first.requests} requests were tried again, after a")
+    assert "| E2E p95 of the attempt |" in render_markdown(again, [])

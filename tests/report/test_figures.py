@@ -63,6 +63,26 @@ def test_a_long_run_is_told_in_minutes_and_its_dots_are_one_picture(make_run) ->
     assert any(artist.get_rasterized() for artist in figure.axes[0].lines)
 
 
+def test_a_hundred_thousand_dots_are_thinned_to_one_a_spot_and_no_outlier_is_lost(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=100_000, failure_rate=0.02)
+    (c,) = view.columns.values()
+    done = np.where(c.ok, np.minimum(c.done_s, c.due_s + 2.0), c.done_s)
+    odd = int(np.flatnonzero(c.ok)[50_000])
+    done[odd] = c.due_s[odd] + 9.0
+    figure = draw(timeline, make_view(view.summary, {c.target: replace(c, done_s=done)}))
+    answered, failed, _ = figure.axes[0].lines
+    across, up = timeline.SPOTS
+    assert across < len(answered.get_xdata()) < across * up / 4
+    assert 0 < len(failed.get_xdata()) <= across
+    assert 9.0 == pytest.approx(answered.get_ydata().max())
+
+
+def test_few_dots_are_all_drawn(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=2000, failure_rate=0.1)
+    answered, failed, _ = draw(timeline, view).axes[0].lines
+    assert 2000 == len(answered.get_xdata()) + len(failed.get_xdata())
+
+
 def test_too_few_answers_have_no_running_median() -> None:
     assert timeline.running_median(np.arange(3.0), np.arange(3.0))[0].size == 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.report.plots import FIGURES
-from harness.report.render import draw_pictures
+from harness.report.render import draw_pictures, render_figure
 from harness.report.style import house_style
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -78,3 +78,13 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_users_matplotlib_setting
         drawn = {picture.name: picture for picture in draw_pictures(make_run())}
         assert dict(matplotlib.rcParams) == before
     assert drawn == pictures
+
+
+def test_a_figure_can_be_rendered_again_and_gives_the_bytes_of_savefig(make_run) -> None:
+    saved = io.BytesIO()
+    with house_style():
+        figure = FIGURES["errors"].draw(make_run())
+        first, again = render_figure("errors", figure), render_figure("errors", figure)
+        figure.savefig(saved, format="png", metadata={"Title": first.title, "Software": None})
+    assert first == again
+    assert saved.getvalue() == first.png

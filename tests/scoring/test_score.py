@@ -138,8 +138,13 @@ async def test_prompts_without_checks_have_no_rows(stored_run: StoredRun) -> Non
     assert await score_run(run, suite) == 0
 
 
+async def test_an_answer_whose_text_was_not_stored_has_no_score(stored_run: StoredRun) -> None:
+    run, suite = stored_run([EXACT], {"request": "a", "ok": True}, {"request": "b", "text": "Paris"})
+    assert 1 == await score_run(run, suite)
+
+
 async def test_an_empty_answer_is_scored(stored_run: StoredRun) -> None:
-    run, suite = stored_run([EXACT], {"request": "0-0", "ok": True})
+    run, suite = stored_run([EXACT], {"request": "0-0", "ok": True, "text": ""})
     await score_run(run, suite)
     assert [each.reason for each in read(run)] == ["expected 'Paris', got ''"]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.store.attempt import Attempt
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.store.journal import Journal
 from harness.store.manifest import State, new_manifest
@@ -22,6 +23,8 @@ from harness.suite.schema import Suite
 Make = Callable[..., Attempt]
 MakeRun = Callable[..., RunFolder]
 Write = Callable[..., None]
+
+HEALTH = ClientHealth(lag_samples=9, lag_p50_ns=1, lag_p99_ns=5, lag_max_ns=6, cpu_share=0.1, busiest_cpu_share=0.2)
 
 DESIGN = {
     **dict.fromkeys(("run_id", "request_id", "attempt_id"), "VARCHAR"),
@@ -87,13 +90,13 @@ def test_attempts_come_out_as_they_went_in(make_run: MakeRun, make_attempt: Make
     attempts = [make_attempt(0), full, make_attempt(2, ok=False, error_kind="throttled", http_status=429)]
     run = make_run()
     write_journal(run.journal_path(), attempts)
-    manifest = run.finalise("complete", findings=[Finding(what="w", remedy="r")], loop_lag={"p99_ns": 5})
+    manifest = run.finalise("complete", findings=[Finding(what="w", remedy="r")], clients=[HEALTH])
     assert read(run) == attempts
     assert run.journals() == []
     assert (manifest.state, manifest.attempts) == ("complete", 3)
     assert manifest == run.read_manifest()
     assert manifest.findings == (Finding(what="w", remedy="r"),)
-    assert manifest.loop_lag == {"p99_ns": 5}
+    assert manifest.clients == (HEALTH,)
     assert {path.name for path in run.path.iterdir()} == {"manifest.json", "suite.yaml", "attempts.parquet"}
 
 

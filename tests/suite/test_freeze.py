@@ -29,8 +29,10 @@ from harness.suite.schema import (
     Quota,
     Retries,
     Slo,
+    Step,
     Suite,
     Timeouts,
+    TracedCall,
 )
 from harness.suite.text_file import MAX_SUITE_BYTES
 
@@ -148,7 +150,7 @@ TARGETS = st.builds(
     base_model=NAMES,
     model_id=NAMES,
     routing=NAMES,
-    api=st.sampled_from(["invoke", "converse", "mantle"]),
+    api=st.sampled_from(["invoke", "converse", "messages", "mantle", "openai"]),
     client=NAMES,
     region=st.sampled_from(["us-east-1", "us-gov-west-1"]),
     stream=st.booleans(),
@@ -156,25 +158,56 @@ TARGETS = st.builds(
 )
 REPEATS = {"repeats": st.none() | st.integers(1, 9), "warmup": st.integers(0, 9), "duration_s": st.none() | SECONDS}
 GATE = {"pass_rate": "3pp", "ttft_p95": "15%", "tpot_p50": "5ms", "throttle_rate": "1pp", "cost_per_request": "$0.002"}
-LOADS = st.builds(Load, concurrency=st.integers(1, 99), paired=st.booleans(), **REPEATS) | st.builds(
-    Load, arrival=st.just("constant"), rate_per_s=SECONDS, **REPEATS
+RATE = st.floats(min_value=1e-3, max_value=1000)
+MINUTES = st.floats(min_value=1e-3, max_value=1e4)
+OPEN = {
+    "warmup": st.integers(0, 9),
+    "requests": st.none() | st.integers(1, 10**6),
+    "max_in_flight": st.none() | st.integers(1, 10**6),
+    "store_text": st.sampled_from([None, 0.0, 0.25]),
+    "burst": st.none() | st.integers(1, 99),
+}
+SPACED = {**OPEN, "burstiness": st.none() | st.floats(0.01, 100)}
+STEPS = st.lists(st.builds(Step, rate_per_s=RATE, duration_s=MINUTES), min_size=1, max_size=3).map(tuple)
+LOADS = st.one_of(
+    st.builds(Load, concurrency=st.integers(1, 99), paired=st.booleans(), **REPEATS),
+    st.builds(Load, arrival=st.sampled_from(["constant", "poisson"]), rate_per_s=RATE, duration_s=MINUTES, **OPEN),
+    st.builds(Load, arrival=st.just("gamma"), rate_per_s=RATE, duration_s=MINUTES, **SPACED | {"burstiness": RATE}),
+    st.builds(Load, arrival=st.just("ramp"), rate_per_s=RATE, to_per_s=RATE, duration_s=MINUTES, **SPACED),
+    st.builds(Load, arrival=st.just("steps"), steps=STEPS, **SPACED),
 )
+TIMES = st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(sorted)
+
+
+def traces(ids: list[str]) -> st.SearchStrategy[Load]:
+    calls = st.builds(
+        lambda times, asked: tuple(map(TracedCall, times, asked)),
+        TIMES,
+        st.lists(st.none() | st.sampled_from(ids), min_size=5, max_size=5),
+    )
+    return st.builds(Load, arrival=st.just("trace"), calls=calls, speed=st.none() | st.floats(0.01, 100))
+
+
+def own_rates(names: list[str]) -> st.SearchStrategy[Load]:
+    rates = st.dictionaries(st.sampled_from(names), RATE, min_size=1)
+    return st.builds(Load, arrival=st.just("constant"), rate_per_s=RATE, rates_per_s=rates)
 
 
 @st.composite
 def suites(draw: st.DrawFn) -> Suite:
     targets = draw(st.lists(TARGETS, min_size=1, max_size=3, unique_by=lambda target: target.name))
     first_token_s, total_s = sorted(draw(st.tuples(SECONDS, SECONDS)))
+    asked = draw(st.lists(prompts(), min_size=1, max_size=3, unique_by=lambda prompt: prompt.id))
     suite = Suite(
         name="demo",
         digest="",
         endpoint=draw(st.sampled_from(["simulator", "aws", "http://127.0.0.1:9000"])),
         targets=tuple(targets),
-        prompts=tuple(draw(st.lists(prompts(), min_size=1, max_size=3, unique_by=lambda prompt: prompt.id))),
+        prompts=tuple(asked),
         baseline=draw(st.none() | st.sampled_from([target.name for target in targets])),
-        load=draw(LOADS),
+        load=draw(LOADS | traces([prompt.id for prompt in asked]) | own_rates([target.name for target in targets])),
         retries=Retries(max_attempts=draw(st.integers(1, 20)), on=("throttled",), base_s=draw(SECONDS)),
-        quota=Quota(requests_per_minute=draw(st.none() | SECONDS)),
+        quota=Quota(requests_per_minute=draw(st.none() | SECONDS), tokens_per_minute=draw(st.none() | SECONDS)),
         timeouts=Timeouts(connect_s=draw(SECONDS), first_token_s=first_token_s, total_s=total_s),
         slo=Slo(ttft_s=draw(st.none() | SECONDS), e2e_s=draw(st.none() | SECONDS)),
         gate=draw(st.sampled_from([{}, GATE])),
@@ -258,7 +291,7 @@ def test_margins_by_tag_come_back() -> None:
         ("tolerance: 0.5", "tolerance: 0.50"),
         ("expect: Ho", "expect: Ho, checks: [{type: exact}]"),
         ("model: claude-haiku-4-5", "model: anthropic.claude-haiku-4-5-20251001-v1:0"),
-        ("model: claude-haiku-4-5", "api: converse, client: aioboto3, model: claude-haiku-4-5"),
+        ("model: claude-haiku-4-5", "api: converse, client: wire, model: claude-haiku-4-5"),
     ],
 )
 def test_the_digest_stays_while_the_content_does(old: str, new: str) -> None:
@@ -302,7 +335,7 @@ def test_a_digest_is_twelve_hex_digits() -> None:
     assert int(digest, 16) >= 0
 
 
-@pytest.mark.parametrize(("name", "digest"), [("quickstart", "d3080bb17296"), ("global-vs-regional", "6ac2a07c75f0")])
+@pytest.mark.parametrize(("name", "digest"), [("quickstart", "d3080bb17296"), ("global-vs-regional", "8c40beb7b603")])
 def test_a_key_that_the_grammar_gains_changes_no_older_suites_digest(name: str, digest: str) -> None:
     assert digest == load_suite(SHIPPED[0].with_name(f"{name}.yaml")).digest
 

@@ -57,7 +57,7 @@ def test_a_small_suite_gets_every_default(tmp_path: Path) -> None:
     (target,) = suite.targets
     assert ("demo", "simulator", None, None) == (suite.name, suite.endpoint, suite.baseline, suite.budget_usd)
     assert target.name == "claude-haiku-4-5/global/converse"
-    assert ("converse", "aioboto3", True) == (target.api, target.client, target.stream)
+    assert ("converse", "wire", True) == (target.api, target.client, target.stream)
     assert Load() == suite.load
     assert Retries(max_attempts=1) == suite.retries
 
@@ -224,7 +224,8 @@ BAD = [
     (
         "routing: global",
         "api: convers",
-        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle; did you mean 'converse'?",
+        "3: targets[0].api: 'convers' is not one of converse, invoke, mantle, messages, openai; "
+        "did you mean 'converse'?",
     ),
     (
         "routing: global",
@@ -256,7 +257,7 @@ BAD = [
     (
         "prompts:",
         "load: {rate: 5/s}\nprompts:",
-        "4: load.rate: only arrival 'constant' takes 'rate', and this load is 'closed'",
+        "4: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', and this load is 'closed'",
     ),
     (
         "prompts:",
@@ -271,7 +272,8 @@ BAD = [
     (
         "prompts:",
         "load: {arrival: clsed}\nprompts:",
-        "4: load.arrival: 'clsed' is not one of closed, constant; did you mean 'closed'?",
+        "4: load.arrival: 'clsed' is not one of closed, constant, gamma, poisson, ramp, steps, trace; did you mean "
+        "'closed'?",
     ),
     (
         "prompts:",
@@ -371,12 +373,12 @@ BAD = [
     (
         "prompts:\n  - {id: a, prompt: Hi, expect: Ho}",
         "",
-        "1: a suite without prompts; give `prompts` or a `dataset`",
+        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
     ),
     (
         "  - {id: a, prompt: Hi, expect: Ho}",
         "  []",
-        "1: a suite without prompts; give `prompts` or a `dataset`",
+        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
     ),
     (
         "suite: demo",
@@ -420,7 +422,7 @@ def test_all_mistakes_are_told_at_once_those_of_structure_and_of_meaning_alike(t
     assert [
         "x.yaml:3: targets[0].temprature: unknown key 'temprature'; did you mean 'temperature'?",
         "x.yaml:3: targets[0].routing[1]: 'apac' is not offered for claude-opus-4-5 (offered: global, us, eu)",
-        "x.yaml:3: targets[0].client: aioboto3 is out",
+        "x.yaml:3: targets[0].client: wire is out",
         "x.yaml:5: slo.ttft: '2' has no unit; write 2s",
         "x.yaml:7: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:8: prompts[1].prompt: must not be blank",
@@ -449,7 +451,8 @@ def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_n
         "x.yaml:5: targets[2]: two targets are named 'claude-haiku-4-5/us/converse'; give one a label or drop it",
         "x.yaml:6: baseline: 'nope' is not one of claude-haiku-4-5/us/converse, claude-haiku-4-5/us/converse",
         "x.yaml:8: load.repeats: must be at least 1, got 0",
-        "x.yaml:9: load.rate: only arrival 'constant' takes 'rate', and this load is 'closed'",
+        "x.yaml:9: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', "
+        "and this load is 'closed'",
         "x.yaml:11: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:12: prompts[1].id: prompt 'a' appears twice (first: x.yaml:11); rename one",
         "x.yaml:13: dataset: gone.csv: there is no such file",

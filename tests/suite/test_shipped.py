@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from harness.endpoints import APIS
 from harness.scoring.checks import check_mistakes, make_scorer
 from harness.suite.loader import load_suite
 from harness.suite.schema import Suite
@@ -25,7 +26,7 @@ def load(name: str, folder: Path) -> Suite:
     return load_suite(folder / "starter.yaml", validators=[check_mistakes])
 
 
-NAMES = ["quickstart", "global-vs-regional", "pdf", "long-context", "starter"]
+NAMES = ["quickstart", "global-vs-regional", "pdf", "long-context", "sdk-overhead", "starter"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +71,15 @@ def test_global_vs_regional_differs_in_the_routing_alone(tmp_path: Path) -> None
     assert len({(target.model, target.api, target.client, target.options.max_tokens) for target in targets}) == 1
 
 
+def test_the_sdk_overhead_suite_differs_in_the_client_alone_and_has_every_client_that_speaks_the_api(
+    tmp_path: Path,
+) -> None:
+    targets = load("sdk-overhead", tmp_path).targets
+    asked = {api: {target.client for target in targets if target.api == api} for api in ("invoke", "converse")}
+    assert asked == {api: {client for client, apis in APIS.items() if api in apis} for api in asked}
+    assert len({(target.model_id, target.region, target.stream, target.options.max_tokens) for target in targets}) == 1
+
+
 def test_the_pdf_suite_asks_in_all_three_modes_and_warns_of_the_one_that_sees_no_chart(tmp_path: Path) -> None:
     suite = load("pdf", tmp_path)
     assert [("converse", None), ("converse", True), ("invoke", None)] == [
@@ -103,3 +113,10 @@ def test_the_long_context_suite_hides_each_answer_once_in_a_text_of_the_size_tha
         assert message.content.count(str(prompt.expect)) == 1
         assert abs(prompt_tokens(prompt, prompt.options, "invoke") - prompt.filler.tokens) < 100
         assert abs(message.content.index(str(prompt.expect)) / len(message.content) - prompt.filler.depth) < 0.02
+
+
+def test_the_rush_hour_doubles_twice_and_grades_nothing(tmp_path: Path) -> None:
+    suite = load("rush-hour", tmp_path)
+    assert [3.0, 6.0, 12.0] == [step.rate_per_s for step in suite.load.steps or ()]
+    assert (200, False) == (len(suite.prompts), any(prompt.checks for prompt in suite.prompts))
+    assert suite.warnings == ()

@@ -14,6 +14,9 @@ from harness.suite.schema import Load
 class Closed(msgspec.Struct, frozen=True):
     """No schedule of its own: the number of slots bounds the load."""
 
+    opening_per_s: float | None = None
+    peak_per_s: float | None = None
+
     @classmethod
     def from_load(cls, load: Load) -> Closed:
         return cls()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,9 @@ MEDIAN_OF = 10
 """Fewest neighbouring answers that share a median."""
 MOST_MEDIANS = 40
 RASTER_FROM = 3000
-"""Points from which a panel's dots are one picture inside the SVG file."""
+"""Points from which a panel's dots are one picture inside the SVG file, and dots on the same spot are one dot."""
+SPOTS = (1000, 200)
+"""Spots of a panel, across and up: each is smaller than a dot, so a panel looks the same with all of its dots."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,23 @@ def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
     order = np.argsort(at, kind="stable")
     parts = np.array_split(order, groups)
     return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
+
+
+def _one_a_spot(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+    """Indices of the first point on each of the panel's SPOTS, in their order; no spot loses its last point."""
+    across, up = SPOTS
+    codes = _place(at, axes.get_xlim(), across, log=False) * up
+    codes += _place(values, axes.get_ylim(), up, log=axes.get_yscale() == "log")
+    first = np.full(across * up, -1)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return np.sort(first[first >= 0])
+
+
+def _place(values: Floats, limits: tuple[float, float], spots: int, *, log: bool) -> npt.NDArray[np.int64]:
+    """Which of `spots` equal parts of an axis each value is on; what lies beyond its ends is on the outermost."""
+    low, high = np.log(limits) if log else limits
+    on_axis = np.log(values) if log else values
+    return np.clip((on_axis - low) / (high - low) * spots, 0, spots - 1).astype(np.int64)
 
 
 def _legend(view: RunView) -> list[Artist]:
@@ -108,11 +128,22 @@ def _draw_requests(axes: Axes, c: Columns, span: Span, colour: str, marker: str)
     at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
     many = len(at) > RASTER_FROM
     size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
+    answered = _one_a_spot(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    failed = at[~c.ok]
+    if many:
+        failed = failed[_one_a_spot(axes, failed, np.ones(len(failed)))]
     axes.plot(
-        at[c.ok], latency[c.ok], marker, color=colour, markersize=size, alpha=0.6, markeredgewidth=0, rasterized=many
+        at[c.ok][answered],
+        latency[c.ok][answered],
+        marker,
+        color=colour,
+        markersize=size,
+        alpha=0.6,
+        markeredgewidth=0,
+        rasterized=many,
     )
-    top = np.full(np.count_nonzero(~c.ok), 0.94)
-    axes.plot(at[~c.ok], top, "x", color=FAILURE, markersize=6, transform=axes.get_xaxis_transform(), rasterized=many)
+    top = np.full(len(failed), 0.94)
+    axes.plot(failed, top, "x", color=FAILURE, markersize=6, transform=axes.get_xaxis_transform(), rasterized=many)
     middles, medians = running_median(at[c.ok], latency[c.ok])
     if len(middles) > 1:
         axes.plot(middles, medians, color=INK, linewidth=1.3)

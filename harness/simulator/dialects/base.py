@@ -39,6 +39,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: str | None = None
     metadata: dict[str, str] | None = None
     """For the invocation log."""
+    counted: bool = True
+    """Whether a stream says how many tokens it took."""
 
     @property
     def input_tokens(self) -> int:

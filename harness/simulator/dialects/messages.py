@@ -13,7 +13,7 @@ from harness.simulator.dialects.messages_prompt import read_body, read_question
 from harness.simulator.faults import Fault
 from harness.simulator.profiles import ModelName
 
-_ERROR_TYPES = {
+ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
@@ -58,7 +58,7 @@ def _interruption(fault: Fault) -> bytes:
 
 
 def _error(fault: Fault) -> dict[str, str]:
-    return {"type": _ERROR_TYPES.get(fault.status, "api_error"), "message": fault.message}
+    return {"type": ERROR_TYPES.get(fault.status, "api_error"), "message": fault.message}
 
 
 def _refusal(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:

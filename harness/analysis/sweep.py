@@ -1,0 +1,152 @@
+"""What a sweep found: each target's knee, and latency, goodput and errors at every level, from the raw attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from harness.analysis import metrics
+from harness.analysis.columns import Columns
+from harness.analysis.stats import wilson
+from harness.analysis.summarise import quantiles
+from harness.analysis.summary import Interval, Quantiles
+from harness.load.trial import By, Objective, StepOutcome
+from harness.store.finding import Finding
+from harness.store.run_folder import write_whole
+
+SWEEP_FILE = "sweep.json"
+Ending = Literal["found", "at_least", "below", "client_limited", "unfinished"]
+"""`found`: the knee lies between two levels. `at_least`: the highest level of the ladder still met. `below`: not even
+the lowest did. `client_limited`: this client was the bottleneck first. `unfinished`: budget, interruption."""
+
+
+class SweepStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One level of one target. Rates are per second; without a value where nothing succeeded or it is not streamed."""
+
+    outcome: StepOutcome
+    offered_per_s: float | None
+    achieved_per_s: float | None
+    goodput_per_s: float | None
+    good_share: Interval
+    """Requests that succeeded within every SLO / requests; Wilson."""
+    ttft_s: Quantiles | None
+    e2e_s: Quantiles | None
+
+
+class TargetSweep(msgspec.Struct, frozen=True, kw_only=True):
+    """One target's ladder, its steps by level."""
+
+    target: str
+    ending: Ending
+    met: float | None
+    """The highest level that met the objective: the knee."""
+    missed: float | None
+    """The lowest level above it that did not."""
+    steps: tuple[SweepStep, ...]
+
+
+class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`sweep.json`."""
+
+    run_id: str
+    suite: str
+    simulated: bool
+    endpoint: str
+    by: By
+    arrival: str
+    objective: Objective
+    targets: tuple[TargetSweep, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """How one target's search ended; `met`, `missed`: as in `TargetSweep`."""
+
+    target: str
+    met: float | None
+    missed: float | None
+    over: bool
+    """The search itself was over, not cut short."""
+
+
+def report_target(
+    searched: Searched, outcomes: Sequence[StepOutcome], c: Columns, *, by: By, objective: Objective
+) -> TargetSweep:
+    """One target's ladder. `c`: all its measured requests, `repeat` being the step."""
+    own = sorted((each for each in outcomes if each.target == searched.target), key=lambda each: each.level)
+    return TargetSweep(
+        target=searched.target,
+        ending=_ending(searched, own),
+        met=searched.met,
+        missed=searched.missed,
+        steps=tuple(_step(each, _only_step(c, each.step), by=by, objective=objective) for each in own),
+    )
+
+
+def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
+    """What to know before a knee is used; what keeps one from being known invalidates the sweep."""
+    findings = []
+    for each in targets:
+        if each.ending == "client_limited":
+            level = next(step.outcome.level for step in each.steps if step.outcome.client_limited)
+            findings.append(
+                Finding(
+                    what=f"{each.target}: at {level:g} this client sent its requests late: it was the bottleneck, and "
+                    "the knee is not the endpoint's",
+                    remedy="use client wire, free the machine of other work, or sweep fewer targets at once",
+                    invalidates=True,
+                )
+            )
+        elif each.ending == "unfinished":
+            findings.append(
+                Finding(
+                    what=f"{each.target}: the search was cut short, so its knee is not known as closely as was asked",
+                    remedy="raise the budget, or sweep it again to the end",
+                    invalidates=True,
+                )
+            )
+    return findings
+
+
+def write_sweep(folder: Path, report: SweepReport) -> None:
+    """Write `sweep.json`. StoreError: disk full, no permission."""
+    write_whole(folder / SWEEP_FILE, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+
+
+def read_sweep(folder: Path) -> SweepReport:
+    """The report that a sweep wrote."""
+    return msgspec.json.decode((folder / SWEEP_FILE).read_bytes(), type=SweepReport)
+
+
+def _ending(searched: Searched, steps: Sequence[StepOutcome]) -> Ending:
+    if any(each.client_limited for each in steps):
+        return "client_limited"
+    if not searched.over:
+        return "unfinished"
+    if searched.missed is None:
+        return "at_least"
+    return "below" if searched.met is None else "found"
+
+
+def _step(outcome: StepOutcome, c: Columns, *, by: By, objective: Objective) -> SweepStep:
+    arrival = "closed" if by == "concurrency" else "open"
+    return SweepStep(
+        outcome=outcome,
+        offered_per_s=None if by == "concurrency" else metrics.offered_per_s(c),
+        achieved_per_s=metrics.achieved_per_s(c, arrival=arrival) if len(c.ok) else None,
+        goodput_per_s=metrics.goodput_per_s(c, objective.slo, arrival=arrival) if len(c.ok) else None,
+        good_share=wilson(outcome.good, outcome.requests) if outcome.requests else Interval(value=0.0),
+        ttft_s=quantiles(metrics.ttft_s(c)),
+        e2e_s=quantiles(metrics.e2e_s(c)),
+    )
+
+
+def _only_step(c: Columns, step: int) -> Columns:
+    chosen = c.repeat == step
+    arrays = {field.name: getattr(c, field.name) for field in fields(c)}
+    return replace(c, **{name: each[chosen] for name, each in arrays.items() if isinstance(each, np.ndarray)})

@@ -1,0 +1,88 @@
+"""What every command that sends a load shares: its endpoint, its run's manifest, progress, and failures told."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import msgspec
+
+from harness.cli.embedded import embedded_bedrock
+from harness.endpoints.address import forget_aws, is_loopback
+from harness.errors import HarnessError, RunInvalid
+from harness.load.progress import Progress
+from harness.load.stop import Reason
+from harness.report.live import show_progress
+from harness.store.finding import Finding
+from harness.store.manifest import State
+from harness.store.run_folder import RunFolder
+from harness.suite.schema import Suite
+
+INTERRUPTED = 130
+
+
+def prepare(suite: Suite, *, quiet: bool) -> None:
+    """Make the environment fit for the endpoint, and say what the suite's loader has to say."""
+    if suite.endpoint == "simulator" or is_loopback(suite.endpoint):
+        forget_aws()
+    for warning in suite.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not quiet:
+        for note in suite.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+
+def is_simulated(suite: Suite) -> bool:
+    """Whether what is measured is a stand-in: anything on loopback is."""
+    return suite.endpoint == "simulator" or is_loopback(suite.endpoint)
+
+
+@asynccontextmanager
+async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[str] = ()) -> AsyncIterator[str]:
+    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+    if suite.endpoint != "simulator":
+        yield suite.endpoint
+        return
+    async with embedded_bedrock(suite, seed=seed, options=simulator_options) as url:
+        yield url
+
+
+@asynccontextmanager
+async def progress_shown(progress: Progress, *, duration_s: float | None, quiet: bool) -> AsyncIterator[None]:
+    """Progress on stderr while inside, unless quiet."""
+    if quiet:
+        yield
+        return
+    async with asyncio.TaskGroup() as tasks:
+        showing = tasks.create_task(show_progress(progress, duration_s=duration_s))
+        try:
+            yield
+        finally:
+            showing.cancel()
+
+
+@contextmanager
+def failures_told(folder: RunFolder) -> Iterator[None]:
+    """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
+    try:
+        yield
+    except Exception as error:
+        write_state(folder, "failed")
+        if isinstance(error, HarnessError):
+            raise RunInvalid(
+                f"{error}\nthe run failed; `harness report {folder.path}` reports on what there is"
+            ) from error
+        raise
+
+
+def write_state(folder: RunFolder, state: State) -> None:
+    """Say in the manifest how the run ended."""
+    with suppress(HarnessError):  # a full disk must not hide what went wrong
+        folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
+
+
+def ended_early(reason: Reason) -> Finding:
+    """The finding of a run that did not send all of its plan."""
+    return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)

@@ -1,0 +1,48 @@
+"""A ramp: the rate goes from one value to another in a straight line, then the run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from math import sqrt
+from random import Random
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.load.arrivals import needed_rate
+from harness.load.arrivals.spacing import Spacing
+from harness.suite.schema import Load
+
+
+class Ramp(msgspec.Struct, frozen=True):
+    """From `from_per_s` to `to_per_s` requests per second for each target, in `duration_s`."""
+
+    from_per_s: float
+    to_per_s: float
+    duration_s: float
+    spacing: Spacing
+
+    @classmethod
+    def from_load(cls, load: Load) -> Ramp:
+        if not load.to_per_s or not load.duration_s:
+            raise HarnessError("load: arrival 'ramp' needs `to` and `duration`; for example to: 20/s, duration: 60s")
+        return cls(needed_rate(load), load.to_per_s, load.duration_s, Spacing.from_load(load))
+
+    @property
+    def opening_per_s(self) -> float:
+        return self.from_per_s
+
+    @property
+    def peak_per_s(self) -> float:
+        return max(self.from_per_s, self.to_per_s)
+
+    def offsets(self, rng: Random) -> Iterator[float]:
+        """The time t at which Λ(t) = a·t + (b − a)·t²/2d requests are due, for each of the spacing's, up to Λ(d)."""
+        total = (self.from_per_s + self.to_per_s) / 2 * self.duration_s
+        return map(self._due_s, takewhile(lambda at: at < total, self.spacing.times(rng)))
+
+    def _due_s(self, requests: float) -> float:
+        """Λ⁻¹, in the form that stays exact where the rate hardly changes."""
+        a, slope = self.from_per_s, (self.to_per_s - self.from_per_s) / self.duration_s
+        return 2 * requests / (a + sqrt(max(0.0, a * a + 2 * slope * requests)))

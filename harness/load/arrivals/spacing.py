@@ -1,0 +1,37 @@
+"""How arrivals lie apart: evenly, at random, or in clumps, at one a second on average. A process stretches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate, count
+from random import Random
+
+import msgspec
+
+from harness.suite.schema import Load
+
+
+class Spacing(msgspec.Struct, frozen=True, kw_only=True):
+    """Gaps between arrivals.
+
+    `burstiness` b: gaps are gamma-distributed with shape b and mean 1, so that their CV² is 1/b: 1 is Poisson, below it
+    arrivals clump, above it they even out (the parameter of vLLM's benchmark_serving). None: all gaps are equal, and
+    the first arrival is at 0. `burst` n: n requests arrive together, n times as far apart.
+    """
+
+    burstiness: float | None = None
+    burst: int = 1
+
+    @classmethod
+    def from_load(cls, load: Load) -> Spacing:
+        return cls(burstiness=load.burstiness, burst=load.burst or 1)
+
+    def times(self, rng: Random) -> Iterator[float]:
+        """When requests arrive at a rate of 1, s; never decreasing, without end."""
+        return (self.burst * at for at in self._arrivals(rng) for _ in range(self.burst))
+
+    def _arrivals(self, rng: Random) -> Iterator[float]:
+        b = self.burstiness
+        if b is None:
+            return map(float, count())
+        return accumulate(rng.expovariate(1.0) if b == 1 else rng.gammavariate(b, 1 / b) for _ in count())

@@ -1,0 +1,44 @@
+"""Steps: one rate after another, each kept for a while, then the run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.load.arrivals.spacing import Spacing
+from harness.suite.schema import Load, Step
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """Each step's requests per second, for each target."""
+
+    steps: tuple[Step, ...]
+    spacing: Spacing
+
+    @classmethod
+    def from_load(cls, load: Load) -> Steps:
+        if not load.steps:
+            raise HarnessError("load: arrival 'steps' needs steps; for example steps: [{rate: 5/s, duration: 60s}]")
+        return cls(load.steps, Spacing.from_load(load))
+
+    @property
+    def opening_per_s(self) -> float:
+        return self.steps[0].rate_per_s
+
+    @property
+    def peak_per_s(self) -> float:
+        return max(step.rate_per_s for step in self.steps)
+
+    def offsets(self, rng: Random) -> Iterator[float]:
+        """Every step takes from the spacing what its rate × duration has room for, and stretches it to its rate."""
+        times = self.spacing.times(rng)
+        at, begun_s, begun = next(times), 0.0, 0.0
+        for step in self.steps:
+            ended = begun + step.rate_per_s * step.duration_s
+            while at < ended:
+                yield begun_s + (at - begun) / step.rate_per_s
+                at = next(times)
+            begun_s, begun = begun_s + step.duration_s, ended

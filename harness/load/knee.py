@@ -1,0 +1,67 @@
+"""The search for a knee: the highest level of load that still meets the objective, by doubling and then bisecting."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from harness.errors import HarnessError
+
+
+class Ladder(msgspec.Struct, frozen=True, kw_only=True):
+    """The levels that a search may take: requests per second, or slots."""
+
+    first: float
+    lowest: float
+    highest: float
+    resolution: float
+    """The search ends when the lowest level that missed is within this share of the highest that met."""
+    whole: bool = False
+    """Levels are slots, and so whole numbers."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lowest <= self.first <= self.highest < math.inf:
+            raise HarnessError(
+                f"the sweep goes from {self.lowest:g} to {self.highest:g} and begins at {self.first:g}; levels are "
+                "above zero and in this order: lowest, first, highest"
+            )
+
+
+class Search:
+    """One target's search. Ask `next_level`, try it, `tell` what came of it."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self.met: float | None = None
+        """The highest level that met the objective."""
+        self.missed: float | None = None
+        """The lowest level above it that did not."""
+
+    def tell(self, level: float, *, met: bool) -> None:
+        """What came of a level that `next_level` gave."""
+        if met:
+            self.met = level
+        else:
+            self.missed = level
+
+    def next_level(self) -> float | None:
+        """The next level to try. None: the knee is known as well as it is asked for, or lies off the ladder."""
+        level = self._wanted()
+        return None if level is None or level in (self.met, self.missed) else level
+
+    def _wanted(self) -> float | None:
+        ladder, met, missed = self._ladder, self.met, self.missed
+        if met is None and missed is None:
+            return ladder.first
+        if missed is None:
+            assert met is not None
+            return None if met >= ladder.highest else self._rounded(min(2 * met, ladder.highest))
+        if met is None:
+            return None if missed <= ladder.lowest else self._rounded(max(missed / 2, ladder.lowest))
+        return None if missed <= met * (1 + ladder.resolution) else self._rounded(math.sqrt(met * missed))
+
+    def _rounded(self, level: float) -> float:
+        """Three significant digits, so that a report reads well; whole slots, and no further off than the ladder."""
+        rounded = float(round(level)) if self._ladder.whole else float(f"{level:.3g}")
+        return min(max(rounded, self._ladder.lowest), self._ladder.highest)

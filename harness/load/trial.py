@@ -1,0 +1,117 @@
+"""One step of a sweep: a target at one level of load, judged request by request against the objective."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from statistics import median
+from typing import Literal
+
+import msgspec
+
+from harness.store.attempt import Attempt
+from harness.suite.schema import Slo
+
+By = Literal["rate", "concurrency"]
+MEASURED = "measure"
+LATE_SHARE = 0.25
+"""A client whose median request leaves later than this share of the median wait measures itself."""
+
+
+class Objective(msgspec.Struct, frozen=True, kw_only=True):
+    """A level meets it when at least `share` of `requests` requests succeed within every SLO."""
+
+    slo: Slo
+    share: float
+    """0.95: the 95th percentile meets the SLOs."""
+    requests: int
+
+    @property
+    def may_miss(self) -> int:
+        """How many requests of a step may fail or be too slow."""
+        return self.requests - math.ceil(self.share * self.requests - 1e-9)
+
+
+class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one level. The latencies are in the attempts: their `repeat` is the step's number."""
+
+    target: str
+    step: int
+    level: float
+    """Requests per second, or slots."""
+    met: bool
+    requests: int
+    """Measured requests that are over."""
+    good: int
+    """… that succeeded within every SLO."""
+    throttled: int
+    failed: int
+    """… of any other error."""
+    ended_early: bool
+    """More had missed than may, so the rest was not sent."""
+    missed: dict[str, int]
+    """Why requests were not good: `ttft`, `e2e` or an error kind, the most frequent first."""
+    client_limited: bool
+    """The client itself was late: this level says nothing of the endpoint."""
+
+
+class Trial:
+    """Counts the attempts of one step; retries are off in a sweep, so that an attempt is a request."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._missed: Counter[str] = Counter()
+        self._good = 0
+        self._late_ns: list[int] = []
+        self._wait_ns: list[int] = []
+
+    def record(self, attempt: Attempt) -> None:
+        """Take a measured attempt into account; warm-up is passed over, and so is what was cancelled."""
+        if attempt.phase != MEASURED or attempt.error_kind == "cancelled":
+            return
+        if attempt.sent_ns is not None:
+            self._late_ns.append(attempt.sent_ns - attempt.due_ns)
+            answered_ns = attempt.done_ns if attempt.first_ns is None else attempt.first_ns
+            if answered_ns is not None:
+                self._wait_ns.append(answered_ns - attempt.sent_ns)
+        missed = self._why_missed(attempt)
+        if missed is None:
+            self._good += 1
+        else:
+            self._missed[missed] += 1
+
+    @property
+    def is_lost(self) -> bool:
+        """More requests have missed than may."""
+        return self._missed.total() > self._objective.may_miss
+
+    def outcome(self, *, target: str, step: int, level: float) -> StepOutcome:
+        """What came of it, once the step is over."""
+        seen, throttled = self._good + self._missed.total(), self._missed["throttled"]
+        late = bool(self._wait_ns) and median(self._late_ns) > LATE_SHARE * median(self._wait_ns)
+        return StepOutcome(
+            target=target,
+            step=step,
+            level=level,
+            met=not self.is_lost and not late and seen >= self._objective.requests,
+            requests=seen,
+            good=self._good,
+            throttled=throttled,
+            failed=self._missed.total() - throttled - self._missed["ttft"] - self._missed["e2e"],
+            ended_early=self.is_lost and seen < self._objective.requests,
+            missed={why: count for why, count in self._missed.most_common() if count},
+            client_limited=late,
+        )
+
+    def _why_missed(self, attempt: Attempt) -> str | None:
+        """The error kind, or the first SLO that was missed; None: it was good."""
+        slo = self._objective.slo
+        if not attempt.ok:
+            return attempt.error_kind
+        for name, limit_s, at_ns in (
+            ("ttft", slo.ttft_s if attempt.stream else None, attempt.first_ns),
+            ("e2e", slo.e2e_s, attempt.done_ns),
+        ):
+            if limit_s is not None and (at_ns is None or at_ns - attempt.due_ns > limit_s * 1e9):
+                return name
+        return None

@@ -1,0 +1,100 @@
+"""Watches the sending process while it loads: loop lag, CPU, garbage collection, open files, connections."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from harness.clock import cpu_ns, now_ns
+from harness.load.connections import Connections
+from harness.load.open_files import count_open_files, open_files_limit
+from harness.store.client_health import ClientHealth
+
+PERIOD_NS = 20_000_000
+SECOND_NS = 1_000_000_000
+
+
+class Watch:
+    """Runs as a task for as long as the load does; `result` may be asked at any time.
+
+    `connections`: those of every client that the load sends through.
+    """
+
+    def __init__(self, connections: Iterable[Connections] = ()) -> None:
+        self._connections = tuple(connections)
+        self._late = array("q")
+        self._started_ns, self._started_cpu_ns = now_ns(), cpu_ns()
+        self._second_ns, self._second_cpu_ns = self._started_ns, self._started_cpu_ns
+        self._busiest = 0.0
+        self._files: int | None = None
+        self._gc_began_ns: int | None = None
+        self._gc_pauses = self._gc_total_ns = self._gc_longest_ns = 0
+
+    async def run(self) -> None:
+        """Sample until cancelled: the lag of a wake-up is its time − the time asked for.
+
+        A long stall keeps the samples away that would have seen it, so they are filled in: one for each period that it
+        lasted, as late as that sample would have been (the correction of HdrHistogram for coordinated omission).
+        """
+        with self._gc_watched():
+            while True:
+                asked_ns = now_ns() + PERIOD_NS
+                await asyncio.sleep(PERIOD_NS / 1e9)
+                woken_ns = now_ns()
+                late_ns = max(0, woken_ns - asked_ns)
+                self._late.extend(range(late_ns, -1, -PERIOD_NS))
+                if woken_ns - self._second_ns >= SECOND_NS:
+                    self._end_second(woken_ns)
+
+    def result(self, *, worker: int = 0) -> ClientHealth:
+        """Quantiles by nearest rank. No lag before the first sample."""
+        late = sorted(self._late) or [0]
+        wall_ns = max(1, now_ns() - self._started_ns)
+        share = (cpu_ns() - self._started_cpu_ns) / wall_ns
+        return ClientHealth(
+            worker=worker,
+            lag_samples=len(self._late),
+            lag_p50_ns=late[len(late) // 2],
+            lag_p99_ns=late[min(len(late) - 1, len(late) * 99 // 100)],
+            lag_max_ns=late[-1],
+            wall_ns=wall_ns,
+            cpu_share=share,
+            busiest_cpu_share=max(share, self._busiest),
+            gc_pauses=self._gc_pauses,
+            gc_total_ns=self._gc_total_ns,
+            gc_longest_ns=self._gc_longest_ns,
+            open_files_most=self._files,
+            open_files_limit=open_files_limit(),
+            connections=min((each.size for each in self._connections), default=0),
+            connections_most=max((each.most for each in self._connections), default=0),
+            connection_waits=sum(each.waits for each in self._connections),
+        )
+
+    def _end_second(self, at_ns: int) -> None:
+        used_ns = cpu_ns()
+        self._busiest = max(self._busiest, (used_ns - self._second_cpu_ns) / (at_ns - self._second_ns))
+        self._second_ns, self._second_cpu_ns = at_ns, used_ns
+        files = count_open_files()
+        if files is not None:
+            self._files = max(files, self._files or 0)
+
+    @contextmanager
+    def _gc_watched(self) -> Iterator[None]:
+        gc.callbacks.append(self._on_gc)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._on_gc)
+
+    def _on_gc(self, phase: Literal["start", "stop"], info: dict[str, int]) -> None:
+        if phase == "start":
+            self._gc_began_ns = now_ns()
+        elif self._gc_began_ns is not None:
+            pause_ns = now_ns() - self._gc_began_ns
+            self._gc_pauses += 1
+            self._gc_total_ns += pause_ns
+            self._gc_longest_ns = max(self._gc_longest_ns, pause_ns)

@@ -1,0 +1,76 @@
+"""One process of a load that several share: `python -m harness.load.worker`, started by `crew`, spoken to by pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from harness.errors import HarnessError, first_leaf
+from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, encode_report, unpack
+from harness.load.progress import Progress, Tally
+from harness.load.session import open_lanes, send_part
+from harness.load.stop import INTERRUPTED, Stop
+
+REPORT_S = 0.1
+PIPE_LIMIT = 1 << 20
+
+
+async def work() -> None:
+    """Obey: open the clients, send the part, report what came of it. The end of stdin ends it at once."""
+    pipe = asyncio.StreamReader(limit=PIPE_LIMIT)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin)
+    try:
+        opening: Opening = await unpack(pipe)
+        stop = Stop()
+        async with open_lanes(opening.suite, opening.url, stop) as lanes:
+            _report(Ready())
+            sending: Sending = await unpack(pipe)
+            progress = Progress(planned=None, tallies={name: Tally() for name in lanes})
+            async with asyncio.TaskGroup() as tasks:
+                main = tasks.create_task(send_part(sending.job, lanes, sending.journal, progress, stop))
+                others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
+                health = await main
+                for each in others:
+                    each.cancel()
+            _report(Counted(tallies=progress.tallies))
+            _report(Ended(health=health, reason=stop.reason))
+    except asyncio.IncompleteReadError:
+        return  # the main process is gone before anything was sent
+    except (HarnessError, BaseExceptionGroup) as raised:
+        error = first_leaf(raised)
+        if not isinstance(error, HarnessError):
+            raise
+        _report(Broke(message=str(error), exit_code=error.exit_code))
+
+
+async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[object]) -> None:
+    if await pipe.read(1) == STOP:
+        stop.ask(INTERRUPTED)
+        await pipe.read(1)
+    main.cancel()
+
+
+async def _count(progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(REPORT_S)
+        _report(Counted(tallies=progress.tallies))
+
+
+def _report(report: Report) -> None:
+    """One line up the pipe; nobody may be there to read it any more."""
+    try:
+        os.write(1, encode_report(report) + b"\n")
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    import signal
+
+    import uvloop
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the main process's to pass on
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())

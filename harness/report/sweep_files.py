@@ -1,0 +1,26 @@
+"""What people look at of a sweep, written into its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.analysis.loader import load_run
+from harness.analysis.summarise import summarise
+from harness.analysis.sweep import SweepReport
+from harness.report.plots import sweep as figure
+from harness.report.render import render_figure, save_pictures
+from harness.report.style import house_style
+from harness.report.sweep import render_sweep_markdown
+from harness.report.view import make_view
+from harness.store.run_folder import RunFolder
+from harness.suite.schema import Suite
+
+
+def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:
+    """Write `sweep.md` and plots/sweep.png|svg; the path of the picture. Raises OSError."""
+    data = load_run(folder)
+    view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
+    with house_style():
+        picture = render_figure("sweep", figure.draw(view, report))
+    (folder.path / "sweep.md").write_text(render_sweep_markdown(report), encoding="utf-8", newline="\n")
+    return save_pictures([picture], folder.path / "plots")[0]

@@ -1,0 +1,149 @@
+"""The load and the quota: from what is written, with units, to seconds and rates; and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+import msgspec
+
+from harness.suite.load_file import LoadEntry, QuotaEntry
+from harness.suite.mistakes import KeyPath, Mistake
+from harness.suite.schema import Load, Quota, Step
+from harness.suite.units import parse_duration, parse_rate
+
+STATIONARY = ("constant", "poisson", "gamma")
+RATED = (*STATIONARY, "ramp")
+SPACED = (*RATED, "steps")
+OPEN = (*SPACED, "trace")
+TAKEN_BY = {
+    "concurrency": ("closed",),
+    "paired": ("closed",),
+    "rate": RATED,
+    "rates": STATIONARY,
+    "to": ("ramp",),
+    "burstiness": ("gamma", "ramp", "steps"),
+    "burst": SPACED,
+    "steps": ("steps",),
+    "trace": ("trace",),
+    "calls": ("trace",),
+    "replay": ("trace",),
+    "speed": ("trace",),
+    "repeats": ("closed", *SPACED),
+    "max_in_flight": OPEN,
+}
+"""Key → the arrival processes that take it; the others belong to every load."""
+NEEDS: dict[str, dict[tuple[str, ...], str]] = {
+    "constant": {("rate", "rates"): "rate: 5/s"},
+    "poisson": {("rate", "rates"): "rate: 5/s"},
+    "gamma": {("rate", "rates"): "rate: 5/s", ("burstiness",): "burstiness: 0.5 (1 is Poisson, less is burstier)"},
+    "ramp": {("rate",): "rate: 1/s", ("to",): "to: 20/s", ("duration",): "duration: 60s"},
+    "steps": {("steps",): "steps: [{rate: 5/s, duration: 60s}, {rate: 10/s, duration: 60s}]"},
+    "trace": {("trace", "calls"): "trace: my.trace.jsonl"},
+}
+"""Arrival process → keys of which it needs one → an example."""
+MOST_PER_S = 10_000.0
+MOST_REQUESTS = 20_000_000
+"""Of one target: a plan is counted before it is sent."""
+
+
+def make_load(entry: LoadEntry | None) -> Load:
+    """The loaded load; `closed` with eight slots where the file says nothing. The trace is read by `replay`."""
+    if entry is None:
+        return Load()
+    kept = ("arrival", "concurrency", "paired", "burstiness", "burst", "speed", "requests", "repeats", "warmup")
+    given = {name: getattr(entry, name) for name in (*kept, "max_in_flight") if getattr(entry, name) is not None}
+    return Load(
+        rate_per_s=_rate(entry.rate),
+        rates_per_s={name: parse_rate(rate) for name, rate in (entry.rates or {}).items()} or None,
+        to_per_s=_rate(entry.to),
+        steps=tuple(
+            Step(rate_per_s=parse_rate(step.rate), duration_s=parse_duration(step.duration)) for step in entry.steps
+        )
+        if entry.steps
+        else None,
+        store_text=None if entry.store_text in (None, True) else float(entry.store_text),
+        duration_s=None if entry.duration is None else parse_duration(entry.duration),
+        **given,
+    )
+
+
+def make_quota(entry: QuotaEntry | None) -> Quota:
+    """The loaded client-side caps."""
+    return Quota() if entry is None else Quota(**msgspec.structs.asdict(entry))
+
+
+def _rate(written: str | None) -> float | None:
+    return None if written is None else parse_rate(written)
+
+
+def load_mistakes(load: LoadEntry | None, broken: AbstractSet[str | int]) -> list[Mistake]:
+    """What is wrong with a load beyond its structure.
+
+    `broken`: keys with a structural mistake. An unknown key may be any other, so that with one nothing is sure.
+    """
+    if load is None or not broken <= set(LoadEntry.__struct_fields__) - {"arrival"}:
+        return []
+    return [*_strange_keys(load, broken), *_missing_keys(load, broken), *_impossible(load)]
+
+
+def _strange_keys(load: LoadEntry, broken: AbstractSet[str | int]) -> Iterator[Mistake]:
+    for key, takers in TAKEN_BY.items():
+        if load.arrival not in takers and (getattr(load, key) is not None or key in broken):
+            told = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
+            yield Mistake(("load", key), told + ("; bound it by requests or duration" if key == "repeats" else ""))
+
+
+def _only(takers: Sequence[str]) -> str:
+    """`only arrival 'ramp' takes`, `only arrivals 'gamma' and 'ramp' take`, `no closed load takes`."""
+    if len(takers) == 1:
+        return f"only arrival {takers[0]!r} takes"
+    if takers == OPEN:
+        return "only open arrivals take"
+    names = [repr(name) for name in takers]
+    return f"only arrivals {', '.join(names[:-1])} and {names[-1]} take"
+
+
+def _missing_keys(load: LoadEntry, broken: AbstractSet[str | int]) -> Iterator[Mistake]:
+    for keys, example in NEEDS.get(load.arrival, {}).items():
+        if all(getattr(load, key) is None for key in keys) and not broken & set(keys):
+            article = "" if keys[0] in ("steps", "to", "burstiness") else "a "
+            told = f"arrival {load.arrival!r} needs {article}{keys[0]}; write for example {example}"
+            yield Mistake(("load",), told)
+
+
+def _impossible(load: LoadEntry) -> Iterator[Mistake]:
+    """Rates that no client sends, and plans that no run would end."""
+    rates: list[tuple[KeyPath, str | None]] = [(("rate",), load.rate), (("to",), load.to)]
+    rates += [(("rates", name), rate) for name, rate in (load.rates or {}).items()]
+    rates += [(("steps", at, "rate"), step.rate) for at, step in enumerate(load.steps or ())]
+    for path, written in rates:
+        if written is not None and parse_rate(written) > MOST_PER_S:
+            yield Mistake(("load", *path), f"{written} is more than a client can send; at most {MOST_PER_S:,.0f}/s")
+            return
+    asked = _requests(make_load(load))
+    if asked > MOST_REQUESTS:
+        told = f"asks each target for about {asked:,.0f} requests, and {MOST_REQUESTS:,} are the most; lower the rate"
+        yield Mistake(("load",), f"{told}, shorten the duration, or give requests")
+
+
+def _requests(load: Load) -> float:
+    """How many the schedule has for one target; what only prompts or answers bound counts as none."""
+    if load.requests is not None:
+        return load.requests
+    if load.steps:
+        return sum(step.rate_per_s * step.duration_s for step in load.steps)
+    fastest = max([load.rate_per_s or 0.0, load.to_per_s or 0.0, *(load.rates_per_s or {}).values()])
+    return fastest * (load.duration_s or 0.0)
+
+
+def rates_mistakes(load: LoadEntry | None, targets: Sequence[str]) -> Iterator[Mistake]:
+    """Rates of targets that there are not, and targets without a rate. `targets`: all names."""
+    if load is None or not load.rates or load.arrival not in STATIONARY:
+        return
+    for name in load.rates:
+        if name not in targets:
+            yield Mistake(("load", "rates", name), f"no target has this name (targets: {', '.join(targets)})")
+    lacking = [name for name in targets if name not in load.rates]
+    if lacking and load.rate is None:
+        yield Mistake(("load", "rates"), f"no rate for {', '.join(lacking)}; give it here, or `rate` for all others")

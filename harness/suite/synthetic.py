@@ -1,0 +1,82 @@
+"""Generated prompts of given lengths, so that a load test needs none of its own. Same seed, same prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log
+from random import Random
+
+from harness.catalog.target import Options
+from harness.suite.filler import SEPARATOR, make_filler
+from harness.suite.load_file import Length, LengthEntry, SyntheticEntry
+from harness.suite.mistakes import Mistake
+from harness.suite.schema import Filler, Message, Prompt
+from harness.suite.size import CHARS_PER_TOKEN
+
+LONGEST = 1_000_000
+"""Tokens of one prompt."""
+MOST_CHARS = 400_000_000
+"""Of all generated prompts together: they are in memory for as long as the load."""
+_LAST_TOKENS = 120
+"""The end of a long prompt, which makes its length exact."""
+_FALLBACK = "Continue this text."
+
+
+def synthetic_prompts(entry: SyntheticEntry | None) -> Iterator[Prompt]:
+    """The prompts that an entry describes; lengths are drawn first, so that another length changes no other's."""
+    if entry is None:
+        return
+    seed = 1 if entry.seed is None else entry.seed
+    given, made = Random(f"{seed}/input"), Random(f"{seed}/output")
+    for at in range(entry.prompts):
+        input_tokens = draw_length(entry.input_tokens, given)
+        output_tokens = None if entry.output_tokens is None else draw_length(entry.output_tokens, made)
+        yield sized_prompt(f"synthetic-{at + 1:04d}", input_tokens, output_tokens, seed=seed * 1_000_003 + at)
+
+
+def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
+    """Lengths that cannot be, and more text than fits into memory."""
+    if entry is None:
+        return
+    for key in ("input_tokens", "output_tokens"):
+        length = getattr(entry, key)
+        if isinstance(length, LengthEntry) and length.min and length.max and length.min > length.max:
+            yield Mistake(("synthetic", key), f"min ({length.min}) is more than max ({length.max})")
+    longest = entry.input_tokens
+    mean = longest if isinstance(longest, int) else min(longest.mean, longest.max or LONGEST)
+    yield from too_much_text(entry.prompts * mean, ("synthetic", "prompts"))
+
+
+def too_much_text(tokens: float, path: tuple[str, ...]) -> Iterator[Mistake]:
+    """Whether so many tokens of generated text are more than can be held."""
+    if tokens * CHARS_PER_TOKEN > MOST_CHARS:
+        told = f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
+        yield Mistake(path, f"{told} the most; ask for fewer or shorter prompts, they are asked in turn")
+
+
+def draw_length(length: Length, rng: Random) -> int:
+    """Tokens: log-normal with this mean, exp(μ + σ²/2), cut to min … max."""
+    if isinstance(length, int):
+        return length
+    sigma = length.sigma or 0.0
+    drawn = rng.lognormvariate(log(length.mean) - sigma**2 / 2, sigma)
+    return int(max(length.min or 1, min(round(drawn), length.max or LONGEST)))
+
+
+def sized_prompt(name: str, input_tokens: int, output_tokens: int | None, *, seed: int) -> Prompt:
+    """A prompt of exactly `input_tokens` × 4 characters that asks for more than `output_tokens`, its max_tokens."""
+    chars = input_tokens * CHARS_PER_TOKEN
+    question = _FALLBACK if output_tokens is None else f"Continue this text in {2 * output_tokens:,} words or more."
+    filler = None
+    if input_tokens > _LAST_TOKENS:
+        filler = Filler(tokens=input_tokens - _LAST_TOKENS, seed=seed)
+    before = "" if filler is None else make_filler(filler) + SEPARATOR
+    last = make_filler(Filler(tokens=_LAST_TOKENS + len(question), seed=seed + 1))
+    room = chars - len(before) - len(question) - 1
+    asked = f"{last[:room].strip():.<{room}} {question}" if room > 0 else question[:chars]
+    return Prompt(
+        id=name,
+        messages=(Message(role="user", content=before + asked),),
+        filler=filler,
+        options=Options(max_tokens=output_tokens),
+    )

@@ -1,0 +1,59 @@
+"""Loads through the command line: the dry run's picture, a trace out of a log, and what is refused before sending."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Harness = Callable[..., Any]
+SUITE = """\
+suite: x
+targets: [{model: claude-haiku-4-5, routing: [global, us]}]
+synthetic: {prompts: 5, input_tokens: 50}
+"""
+
+
+def write(folder: Path, more: str) -> Path:
+    path = folder / "x.yaml"
+    path.write_text(SUITE + more, encoding="utf-8")
+    return path
+
+
+def test_a_dry_run_draws_the_offered_load(harness: Harness, tmp_path: Path) -> None:
+    suite = write(tmp_path, "load: {arrival: ramp, rate: 1/s, to: 9/s, duration: 20s}\n")
+    done = harness("run", suite, "--dry-run")
+    assert 0 == done.returncode, done.stderr
+    assert "\n▂▃▃▄▅▅▆▇▇█  1.5 to 8.5/s to each target, 100 requests in 20 s\n" in done.stdout
+
+
+def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: Path, bedrock: Any) -> None:
+    load = (
+        "load: {arrival: poisson, rate: 200/s, requests: 20, max_in_flight: 2}\nquota: {tokens_per_minute: 1000000}\n"
+    )
+    done = harness("run", write(tmp_path, load), "--endpoint", bedrock.url, "--json")
+    told = json.loads(done.stdout)
+    assert [20, 20] == [target["succeeded"] for target in told["targets"]]
+    held = [finding["what"] for finding in told["findings"] if "max_in_flight (2) held back" in finding["what"]]
+    assert 2 == len(held)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("load: {arrival: trace, trace: t.csv}\n", "t.csv:3: comes 2 s before the call of line 2"),
+        ("quota: {tokens_per_minute: 900}\n", "input and max_tokens are about 1,074 tokens"),
+        (
+            "load: {arrival: poisson, rate: 0.000001/s, duration: 1s}\n",
+            "no request is due in 1 s",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_beforehand(harness: Harness, tmp_path: Path, more: str, told: str) -> None:
+    (tmp_path / "t.csv").write_text("offset_s\n3\n1\n")
+    done = harness("run", write(tmp_path, more))
+    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,63 @@
+"""The real command against a server whose capacity is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_workers import only_run
+
+SUITE = """\
+suite: swept
+targets: [{model: claude-haiku-4-5, routing: [us, global], api: converse, client: wire}]
+slo: {ttft: 160ms}
+prompts: [{id: a, prompt: Say a., expect: a}, {id: b, prompt: Say b., expect: b}]
+"""
+QUICK = ("--by", "concurrency", "--from", "4", "--to", "12", "--percentile", "90", "--requests", "36")
+
+
+def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    bedrock = make_bedrock("--fixed", "100ms,1ms,3", "--capacity", "us=4", "--capacity", "global=1000")
+    (tmp_path / "s.yaml").write_text(SUITE)
+    done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *QUICK, "--quiet")
+    assert (0, "") == (done.returncode, done.stderr)
+    run = only_run(tmp_path)
+    report = json.loads((run / "sweep.json").read_text())
+    us, everywhere = report["targets"]
+    assert ("found", "at_least") == (us["ending"], everywhere["ending"])
+    assert (12.0, None) == (everywhere["met"], everywhere["missed"])
+    assert 4 <= us["met"] < us["missed"] <= 8
+    assert "SIMULATED" in done.stdout
+    assert "claude-haiku-4-5/global/converse meets the SLO up to the top of the sweep, 12 streams" in done.stdout
+    assert f"claude-haiku-4-5/us/converse meets the SLO up to {us['met']:g} streams; at {us['missed']:g}" in done.stdout
+    assert "sweep" == json.loads((run / "manifest.json").read_text())["kind"]
+    assert {"sweep.json", "sweep.md", "attempts.parquet", "plots"} <= {path.name for path in run.iterdir()}
+    early = [step["outcome"] for step in us["steps"] if step["outcome"]["ended_early"]]
+    assert all(each["requests"] - each["good"] > 3 for each in early)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
+        (("--requests", "20"), "error: --requests 20: the 95th percentile needs 72 requests a step at least"),
+        (("--from", "8", "--to", "4"), "begins at 8; levels are above zero and in this order"),
+        (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_sent(harness: Any, tmp_path: Path, options: Any, told: str) -> None:
+    (tmp_path / "s.yaml").write_text(SUITE)
+    done = harness("sweep", "s.yaml", *options)
+    assert 2 == done.returncode
+    assert told in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_without_an_slo_there_is_no_knee(harness: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SUITE.replace("slo: {ttft: 160ms}\n", ""))
+    done = harness("sweep", "s.yaml")
+    assert 2 == done.returncode
+    assert "has no slo, so no load can be said to meet it" in done.stderr

@@ -1,0 +1,119 @@
+"""A load that several processes share: the same plan, one journal each, and nothing lost whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.cli.conftest import Bedrock, Finished
+
+SLOW = """\
+suite: slow
+targets: [{model: claude-haiku-4-5, routing: global, api: converse, client: aioboto3}]
+load: {concurrency: 4, repeats: 200}
+prompts: [{id: a, prompt: Say a., expect: a}]
+"""
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "results").iterdir()
+    return run
+
+
+def wait_for(what: Any, *, within_s: float = 30.0) -> Any:
+    """What `what` gives once it is true; fails after a while."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def journaled(folder: Path) -> bool:
+    journals = list(folder.glob("results/*/attempts*.jsonl"))
+    return len(journals) == 2 and all(journal.stat().st_size for journal in journals)
+
+
+def workers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        child for child in map(int, children) if "harness.load.worker" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
+
+
+def test_two_workers_send_exactly_what_one_process_sends(
+    harness: Any, suite: Path, bedrock: Bedrock, finished: Finished, tmp_path: Path
+) -> None:
+    done = harness("run", suite, "--endpoint", bedrock.url, "--seed", "3", "--workers", "2", "--quiet")
+    assert (0, "") == (done.returncode, done.stderr)
+    asked = "SELECT request_id, target, prompt_id, repeat, phase, text FROM read_parquet(?) ORDER BY ALL"
+    alone, together = (
+        duckdb.execute(asked, [str(run / "attempts.parquet")]).fetchall()
+        for run in (finished.folder, only_run(tmp_path))
+    )
+    assert [row[:-1] for row in alone] == [row[:-1] for row in together]
+    manifest = json.loads((only_run(tmp_path) / "manifest.json").read_text())
+    assert [0, 1] == [client["worker"] for client in manifest["clients"]]
+    assert not list(only_run(tmp_path).glob("*.jsonl"))
+
+
+def test_more_workers_than_slots_are_refused(harness: Any, suite: Path, tmp_path: Path) -> None:
+    done = harness("run", suite, "--workers", "3", "--quiet")
+    assert 2 == done.returncode
+    assert done.stderr.startswith("error: --workers 3: the load has 2 slots (load.concurrency)")
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any, suite: Path, tmp_path: Path) -> None:
+    empty = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    done = harness("run", suite, "--endpoint", "aws", "--workers", "2", "--quiet", "--no-preflight", **empty)
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert "credentials" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_ctrl_c_finishes_what_every_worker_has_in_flight(start_harness: Any, bedrock: Bedrock, tmp_path: Path) -> None:
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2")
+    wait_for(lambda: journaled(tmp_path))
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert 130 == child.returncode, told
+    (rows,) = duckdb.execute(
+        "SELECT count(*) FILTER (ok), count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
+    ).fetchall()
+    assert rows[0] == rows[1] > 0
+
+
+@pytest.mark.parametrize("who", ["worker", "main"])
+def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
+    start_harness: Any, harness: Any, bedrock: Bedrock, tmp_path: Path, who: str
+) -> None:
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2", "--quiet")
+    wait_for(lambda: journaled(tmp_path))
+    workers = workers_of(child.pid)
+    assert 2 == len(workers)
+    os.kill(workers[0] if who == "worker" else child.pid, signal.SIGKILL)
+    _, told = child.communicate(timeout=60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    lines = sum(text.count("\n") for text in (path.read_text() for path in only_run(tmp_path).glob("*.jsonl")))
+    assert lines > 0
+    if who == "worker":
+        assert 4 == child.returncode
+        assert "worker 0 ended before its part of the load did (exit code -9)" in told
+    again = harness("report", only_run(tmp_path))
+    assert 4 == again.returncode, again.stderr
+    (rows,) = duckdb.execute(
+        "SELECT count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
+    ).fetchone()
+    assert lines == rows

@@ -1,0 +1,138 @@
+"""What a load may say: every arrival process as written, and every load that cannot be, told where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SuiteError
+from harness.suite.loader import load_suite
+from harness.suite.outline import describe_load
+from harness.suite.schema import Load, Quota, Step
+
+HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5, routing: [global, us]}]\nprompts: [{id: a, prompt: Hi}]\n"
+GLOBAL, US = "claude-haiku-4-5/global/converse", "claude-haiku-4-5/us/converse"
+
+
+def load(folder: Path, text: str) -> Load:
+    (folder / "x.yaml").write_text(f"{HEAD}load: {text}\n", encoding="utf-8")
+    return load_suite(folder / "x.yaml").load
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{requests: 9}", Load(requests=9)),
+        ("{arrival: poisson, rate: 90/min}", Load(arrival="poisson", rate_per_s=1.5)),
+        (
+            "{arrival: gamma, rate: 5/s, burstiness: 0.25, burst: 3, max_in_flight: 40}",
+            Load(arrival="gamma", rate_per_s=5.0, burstiness=0.25, burst=3, max_in_flight=40),
+        ),
+        (
+            "{arrival: ramp, rate: 1/s, to: 20/s, duration: 1m}",
+            Load(arrival="ramp", rate_per_s=1.0, to_per_s=20.0, duration_s=60.0),
+        ),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 5s}, {rate: 2/s, duration: 1m}]}",
+            Load(
+                arrival="steps",
+                steps=(Step(rate_per_s=1.0, duration_s=5.0), Step(rate_per_s=2.0, duration_s=60.0)),
+            ),
+        ),
+        (
+            f"{{arrival: constant, rate: 1/s, rates: {{{US}: 2/s}}}}",
+            Load(arrival="constant", rate_per_s=1.0, rates_per_s={US: 2.0}),
+        ),
+        (
+            f"{{arrival: constant, rates: {{{US}: 2/s, {GLOBAL}: 3/s}}}}",
+            Load(arrival="constant", rates_per_s={US: 2.0, GLOBAL: 3.0}),
+        ),
+    ],
+)
+def test_what_is_written_is_loaded_in_seconds_and_per_second(tmp_path: Path, text: str, expected: Load) -> None:
+    assert expected == load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{arrival: poisson, rate: 0/s}", "load.rate: must be more than 0, got 0/s"),
+        ("{arrival: poisson, rate: -5/s}", "load.rate: '-5/s' is not a rate; write for example 5/s or 300/min"),
+        ("{arrival: poisson, rate: 1000000000/s}", "load.rate: 1000000000/s is more than a client can send; at most"),
+        ("{arrival: ramp, rate: 1/s, to: 0/s, duration: 9s}", "load.to: must be more than 0, got 0/s"),
+        ("{arrival: ramp, rate: 1/s, to: 99999/s, duration: 9s}", "load.to: 99999/s is more than a client can send"),
+        ("{arrival: ramp, rate: 1/s, duration: 9s}", "load: arrival 'ramp' needs to; write for example to: 20/s"),
+        (
+            "{arrival: ramp, rate: 1/s, to: 2/s}",
+            "load: arrival 'ramp' needs a duration; write for example",
+        ),
+        ("{arrival: gamma, rate: 1/s}", "load: arrival 'gamma' needs burstiness; write for example burstiness: 0.5"),
+        ("{arrival: gamma, rate: 1/s, burstiness: 0}", "load.burstiness: must be more than 0, got 0"),
+        ("{arrival: poisson}", "load: arrival 'poisson' needs a rate; write for example rate: 5/s"),
+        ("{arrival: steps}", "load: arrival 'steps' needs steps; write for example steps: [{rate: 5/s"),
+        ("{arrival: steps, steps: []}", "load.steps: must not be empty"),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 1s}, {rate: 0/s, duration: 1s}]}",
+            "load.steps[1].rate: must be more than 0, got 0/s",
+        ),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 1s}, {rate: 99999/s, duration: 1s}]}",
+            "load.steps[1].rate: 99999/s is more than a client can send; at most 10,000/s",
+        ),
+        ("{arrival: steps, steps: [{rate: 1/s}]}", "load.steps[0]: missing key 'duration'"),
+        ("{arrival: trace}", "load: arrival 'trace' needs a trace; write for example trace: my.trace.jsonl"),
+        (
+            "{arrival: constant, rate: 9000/s, duration: 10h}",
+            "load: asks each target for about 324,000,000 requests, and 20,000,000 are the most; lower the rate",
+        ),
+        (
+            "{max_in_flight: 5}",
+            "load.max_in_flight: only open arrivals take 'max_in_flight', and",
+        ),
+        ("{burst: 5}", "load.burst: only arrivals 'constant', 'poisson', 'gamma', 'ramp' and 'steps' take 'burst'"),
+        ("{arrival: constant, rate: 1/s, burst: 0}", "load.burst: must be at least 1, got 0"),
+        (
+            "{arrival: constant, rate: 1/s, rates: {nobody: 2/s}}",
+            "load.rates.nobody: no target has this name",
+        ),
+        (f"{{arrival: constant, rates: {{{US}: 2/s}}}}", f"load.rates: no rate for {GLOBAL}; give it here, or `rate`"),
+        (f"{{arrival: constant, rates: {{{US}: 2}}}}", f"load.rates.{US}: '2' has no unit; write 2/s"),
+    ],
+)
+def test_a_load_that_cannot_be_is_told_where_it_is(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, text)
+    assert [True] == [each.startswith(f"{tmp_path / 'x.yaml'}:4: {told}") for each in caught.value.mistakes], caught
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{requests: 9}", "closed, 8 slots, paired, 9 requests for each target at most"),
+        ("{arrival: poisson, rate: 5/s, burst: 3}", "poisson, 5/s for each target, 3 at a time, each prompt 1 ×"),
+        (
+            "{arrival: ramp, rate: 1/s, to: 20/s, duration: 1m, burstiness: 1}",
+            "ramp, 1/s to 20/s for each target, burstiness 1, 60 s at most",
+        ),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 5s}, {rate: 2/s, duration: 1m}], max_in_flight: 4}",
+            "steps, 1/s for 5 s, 2/s for 60 s, at most 4 in flight",
+        ),
+        ("{arrival: trace, trace: t.csv, speed: 2}", "trace, 2 calls in 8 s, 2 times as fast"),
+    ],
+)
+def test_a_load_is_told_in_short(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "t.csv").write_text("offset_s\n1\n9\n")
+    assert told == describe_load(load(tmp_path, text))
+
+
+def test_a_trace_takes_no_repeats(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("offset_s\n1\n")
+    with pytest.raises(SuiteError, match="'repeats', and this load is 'trace'; bound it by requests or duration"):
+        load(tmp_path, "{arrival: trace, trace: t.csv, repeats: 2}")
+
+
+def test_a_quota_of_tokens_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(HEAD + "quota: {tokens_per_minute: 9000}\n", encoding="utf-8")
+    assert Quota(tokens_per_minute=9000.0) == load_suite(tmp_path / "x.yaml").quota
