@@ -10,7 +10,7 @@ from harness.analysis.gate import Rule
 from harness.analysis.measured import Measured
 from harness.analysis.multiplicity import benjamini_hochberg, holm
 from harness.analysis.power import none_in
-from harness.analysis.verdict import decide, decide_direction, needed
+from harness.analysis.verdict import decide, decide_direction, needed, reaches
 
 
 def judge_rows(
@@ -62,7 +62,7 @@ def _with_failures(verdict: Verdict, row: Measured, margin: float) -> tuple[Verd
     estimate = row.inflated_estimate
     if estimate is None or verdict not in ("better", "equivalent"):
         return verdict, []
-    if estimate >= margin or (verdict == "better" and estimate > 0):
+    if reaches(estimate, margin) or (verdict == "better" and estimate > 0):
         return "inconclusive", ["its failures may hide slow answers"]
     return verdict, []
 
@@ -72,7 +72,7 @@ def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> li
         return []
     if low > 0:
         return ["worse, but by less than the margin"]
-    return ["not worse than the margin; whether it is better cannot be told"] if low <= -margin else []
+    return ["not worse than the margin; whether it is better cannot be told"] if reaches(-low, margin) else []
 
 
 def _explored(rows: Sequence[Measured]) -> list[Difference]:
