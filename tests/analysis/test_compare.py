@@ -202,6 +202,31 @@ def test_too_few_samples_for_a_p99_are_told_with_the_number_needed(side: MakeSid
     assert 3 == exit_code(report)
 
 
+def repeated(prompts: int, repeats: int, *, seed: int, group: int = 1, **changes: Any) -> dict[str, Any]:
+    """Columns of prompts asked several times, in groups of `group`."""
+    ids = np.array([f"p{i}" for i in range(prompts)] * repeats, dtype=object)
+    groups = np.array([f"g{i // group}" for i in range(prompts)] * repeats, dtype=object)
+    return {**noisy(prompts * repeats, seed=seed), "prompt_id": ids, "group_id": groups, **changes}
+
+
+def test_prompts_and_not_repeats_are_asked_for_where_prompts_are_missing(side: MakeSide) -> None:
+    few = side({"a": repeated(12, 6, seed=1), "b": repeated(12, 6, seed=2)}, n=12)
+    row = rows(only(compare_targets(few)))["e2e_p95"]
+    assert ("inconclusive", 72, 12, 144, 24) == (row.verdict, row.n, row.clusters, row.n_needed, row.clusters_needed)
+    slow = repeated(6, 20, seed=2, first_s=np.arange(120) + 5.0)
+    row = rows(only(compare_targets(side({"a": repeated(6, 20, seed=1), "b": slow}, n=6))))["ttft_p50"]
+    assert row.p_adjusted is not None
+    assert ("inconclusive", True, 8) == (row.verdict, row.p_adjusted > 0.05, row.clusters_needed)
+
+
+def test_failures_that_never_happen_are_ruled_out_by_more_groups(side: MakeSide) -> None:
+    grouped = side({"a": repeated(400, 1, seed=1, group=10), "b": repeated(400, 1, seed=2, group=10)})
+    row = rows(only(compare_targets(grouped, gate={"error_rate": "1pp"})))["error_rate"]
+    assert ("inconclusive", 400, 40) == (row.verdict, row.n, row.clusters)
+    assert row.n_needed is not None
+    assert row.n_needed > 3800
+
+
 def test_an_inconclusive_metric_names_the_prompts_it_takes(side: MakeSide) -> None:
     report = compare_targets(side({"a": noisy(40, seed=1), "b": noisy(40, seed=2)}, n=40), gate={"error_rate": "1pp"})
     row = rows(only(report))["error_rate"]
