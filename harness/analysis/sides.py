@@ -101,8 +101,8 @@ def _between(
         alone = [name for name in candidate_targets if name not in baseline.names]
         if alone:
             raise CompareError(
-                f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with "
-                f"(targets: {_told(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
+                f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with (it has "
+                f"{_told(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
             )
         return namesakes
     against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
