@@ -7,7 +7,7 @@ import math
 import msgspec
 from scipy.stats import norm
 
-from harness.analysis.bootstrap import clusters_for_quantile, is_bounded
+from harness.analysis.bootstrap import clusters_for_level, clusters_for_quantile, is_bounded
 from harness.analysis.gate import Rule, gate_of, make_rules
 from harness.analysis.latencies import parse_latency
 from harness.analysis.power import (
@@ -160,14 +160,18 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
         return _unknown(rule, n, note)
     z = float(norm.ppf(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
+    enough = clusters_for_level(alpha)
     prompts = [
-        max(least, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
-        for ratio, tail in ((2 * rule.margin, alpha / 2), (rule.margin, ALPHA / 2))
+        max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
+        for ratio, tail, fewest in (
+            (2 * rule.margin, alpha / 2, max(least, enough)),
+            (rule.margin, ALPHA / 2, least),
+        )
     ]
     return MetricForesight(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded else None,
+        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
         prompts=n,
         prompts_for_worse=prompts[0],
         prompts_for_equivalent=prompts[1],

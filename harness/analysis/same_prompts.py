@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from harness.suite.schema import Prompt, Suite
 NOT_ASKED = ("tags", "group")
 """What of a prompt changes neither the question nor its check."""
 MOST_TOLD = 5
+JUDGED = {"judge", "pairwise"}
+"""Checks that ask a judge."""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +29,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
     """The prompts that both suites have. Targets, load and endpoint may differ; that is what is compared, or told.
 
-    CompareError: a prompt is not the same in both, or they have none in common.
+    CompareError: a prompt is not the same in both, other judges or check files graded it, or they have none in common.
     """
     asked = {prompt.id: prompt for prompt in candidate.prompts}
     both = tuple(prompt.id for prompt in baseline.prompts if prompt.id in asked)
@@ -36,6 +39,7 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         )
     if baseline.digest != candidate.digest:
         _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
+        _refuse_other_graders(baseline, candidate, [asked[id_] for id_ in both])
     ours = set(both)
     return Shared(
         both=both,
@@ -53,6 +57,26 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
             f"the suites differ: {len(told)} of {len(both)} prompts were asked or checked differently: "
             f"{', '.join(told[:MOST_TOLD])}{more}; run the baseline again with the suite of today"
         )
+
+
+def _refuse_other_graders(baseline: Suite, candidate: Suite, prompts: Sequence[Prompt]) -> None:
+    """Another judge, or another text of a check file, is another measure."""
+    used = {check.type for prompt in prompts for check in prompt.checks}
+    changed = []
+    if used & JUDGED:
+        changed += _differing("judge", *({j.name: j.target for j in s.graders.judges} for s in (baseline, candidate)))
+    if "python" in used:
+        files = ({f.name: f.digest for f in s.graders.check_files} for s in (baseline, candidate))
+        changed += _differing("check file", *files)
+    if changed:
+        raise CompareError(
+            f"the suites grade differently: {', '.join(changed)}; run the baseline again with the suite of today"
+        )
+
+
+def _differing(kind: str, one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """Of what both have; a grader that only one has grades no prompt of both."""
+    return [f"{kind} {name}" for name in sorted(one.keys() & other.keys()) if one[name] != other[name]]
 
 
 def _changed_keys(one: Prompt, other: Prompt) -> list[str]:

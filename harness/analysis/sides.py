@@ -79,10 +79,10 @@ def find_pairings(
         names = _between(baseline, candidate, baseline_target, candidate_targets)
     if not names:
         raise CompareError("nothing to compare with the baseline: it is the only target that was named")
-    _refuse_judges(other.suite, [name for _, name in names])
     pairings = [
         Pairing(baseline=baseline, baseline_target=old, candidate=other, candidate_target=new) for old, new in names
     ]
+    _refuse_judges(pairings)
     _refuse_silent(pairings)
     return pairings
 
@@ -98,6 +98,12 @@ def _between(
         return [(baseline_target, name) for name in wanted]
     namesakes = [(name, name) for name in wanted if name in baseline.names]
     if namesakes:
+        alone = [name for name in candidate_targets if name not in baseline.names]
+        if alone:
+            raise CompareError(
+                f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with (it has "
+                f"{_told(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
+            )
         return namesakes
     against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
     if against is None:
@@ -114,12 +120,17 @@ def _known(side: Side, names: Sequence[str]) -> None:
             raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_told(side)})")
 
 
-def _refuse_judges(suite: Suite, candidates: Sequence[str]) -> None:
-    """A judge favours what is like itself: it may grade, or be graded."""
-    judges = set(getattr(suite, "judges", ()) or ())
-    for name in candidates:
-        if name in judges:
-            raise CompareError(f"{name} is a judge of this suite and cannot be a candidate; choose another judge")
+def _refuse_judges(pairings: Sequence[Pairing]) -> None:
+    """A judge favours what is like itself: it may grade, or be graded, here or in the other run."""
+    for each in pairings:
+        judges = {j.target.base_model: j.name for s in (each.baseline, each.candidate) for j in s.suite.graders.judges}
+        for side, name in _ends(each):
+            judge = judges.get(side.target(name).base_model)
+            if judge is not None:
+                raise CompareError(
+                    f"{name} is the model of the judge {judge!r} and cannot be compared: a model favours its own "
+                    "answers; choose another judge"
+                )
 
 
 def _refuse_silent(pairings: Sequence[Pairing]) -> None:
@@ -151,8 +162,8 @@ def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def side_findings(baseline: Side, candidate: Side) -> list[Finding]:
-    """What differs between two runs beyond the targets, and is in every difference."""
+def side_findings(baseline: Side, candidate: Side, pairings: Sequence[Pairing]) -> list[Finding]:
+    """What differs between two runs beyond the targets and is in every difference, and what was not compared at all."""
     if baseline is candidate:
         return []
     differing = [
@@ -176,6 +187,15 @@ def side_findings(baseline: Side, candidate: Side) -> list[Finding]:
     if baseline.suite.gate != candidate.suite.gate:
         found.append(
             Finding(what="the runs' gates differ; the candidate's decides", remedy="run the baseline again to agree")
+        )
+    compared = {each.candidate_target for each in pairings}
+    alone = [name for name in candidate.names if name not in compared and name not in baseline.names]
+    if alone:
+        found.append(
+            Finding(
+                what=f"not compared: {', '.join(alone)}, which {baseline.manifest.run_id} has not",
+                remedy="name what to set it against: harness compare RUN LATER --baseline TARGET --candidate TARGET",
+            )
         )
     return found
 

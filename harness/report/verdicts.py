@@ -85,9 +85,11 @@ def settled_by(d: Difference, prompts: int) -> str:
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
-        repeats = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
-        return f"{d.n_needed:,} answers of each side (now {d.n:,}){repeats}"
-    return f"{d.n_needed:,} prompts (now {prompts:,})"
+        how = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
+        if d.clusters_needed is not None:
+            how = f", to {d.clusters_needed:,} prompts or groups (now {d.clusters:,})"
+        return f"{d.n_needed:,} answers of each side (now {d.n:,}){how}"
+    return f"{d.n_needed:,} {'attempts' if d.metric == 'throttle_rate' else 'prompts'} (now {d.n:,})"
 
 
 def is_quantile(d: Difference) -> bool:

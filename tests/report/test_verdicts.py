@@ -87,9 +87,9 @@ def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> No
                       p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip
     assert [
         "pass rate: clear on its own, but not among so many tests (p 0.006, 0.096 by Holm); would be settled by "
-        "100 prompts (now 40)"
+        "100 prompts (now 60)"
     ] == remarks(make_comparison(), [rate])
-    assert ["pass rate: would be settled by 100 prompts (now 40)"] == remarks(
+    assert ["pass rate: would be settled by 100 prompts (now 60)"] == remarks(
         make_comparison(), [msgspec.structs.replace(rate, low=-0.01)]
     )
     refuted = msgspec.structs.replace(rate, p_adjusted=0.01, n_needed=None, note="a rerun could not tell")
@@ -108,4 +108,10 @@ def test_what_would_settle_a_row_is_counted_in_prompts_or_in_answers() -> None:
     assert "248 prompts (now 40)" == verdicts.settled_by(rate, 40)
     quantile = difference(n=118, n_needed=368)
     assert "368 answers of each side (now 118), as with --repeats 10" == verdicts.settled_by(quantile, 40)
+    few = msgspec.structs.replace(quantile, n=72, n_needed=144, clusters=12, clusters_needed=24)
+    assert "144 answers of each side (now 72), to 24 prompts or groups (now 12)" == verdicts.settled_by(few, 12)
+    tagged = msgspec.structs.replace(rate, metric="pass_rate[facts]", n=10)
+    assert "248 prompts (now 10)" == verdicts.settled_by(tagged, 40)
+    throttled = msgspec.structs.replace(rate, metric="throttle_rate", n=120)
+    assert "248 attempts (now 120)" == verdicts.settled_by(throttled, 40)
     assert "" == verdicts.settled_by(msgspec.structs.replace(quantile, verdict="worse"), 40)
