@@ -74,10 +74,15 @@ def failures_told(folder: RunFolder) -> Iterator[None]:
     except Exception as error:
         write_state(folder, "failed")
         if isinstance(error, HarnessError):
-            raise RunInvalid(
-                f"{error}\nthe run failed; `harness report {folder.path}` reports on what there is"
-            ) from error
+            raise RunInvalid(f"{error}\nthe run failed; {_told_by(folder)}") from error
         raise
+
+
+def _told_by(folder: RunFolder) -> str:
+    """Where to look for what an ended load has left."""
+    if folder.read_manifest().kind == "sweep":
+        return f"what was recorded is in {folder.path}"
+    return f"`harness report {folder.path}` reports on what there is"
 
 
 def write_state(folder: RunFolder, state: State) -> None:
@@ -101,7 +106,7 @@ async def send_and_store(
                 if interrupts.count < 2:
                     raise
                 write_state(folder, "interrupted")
-                print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
+                print(f"stopped; {_told_by(folder)}", file=sys.stderr)
                 return False
         folder.finalise(
             "complete" if stop.reason is None else "interrupted",
