@@ -118,7 +118,7 @@ class Exchange:
         reason: ErrorKind | None = None
         request = self._request_for(planned.target, planned.prompt_id)
         async with lane.cap:
-            taken = None if lane.budget is None else await lane.budget.admit(planned.prompt_id)
+            taken = None if lane.budget is None else await lane.budget.admit(self._prompts[planned.prompt_id])
             if self._stop.asked:
                 return None, {}
         try:

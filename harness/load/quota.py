@@ -14,7 +14,7 @@ from harness.load.reservation import output_burndown, reserved_tokens
 from harness.load.stop import Stop
 from harness.load.token_budget import TokenBudget
 from harness.suite.mistakes import Mistake
-from harness.suite.schema import Quota, Suite
+from harness.suite.schema import Prompt, Quota, Suite
 
 if TYPE_CHECKING:
     from asyncio_throttle.throttler import Throttler
@@ -63,11 +63,14 @@ def make_budget(suite: Suite, target: Target, clock: Clock, stop: Stop) -> Token
     """The token budget of one target; None: the suite sets none."""
     if suite.quota.tokens_per_minute is None:
         return None
-    prompts = {prompt.id: prompt for prompt in suite.prompts}
+    known = {prompt.id: prompt for prompt in suite.prompts}
 
     @cache
-    def reserve(prompt_id: str) -> int:
-        return reserved_tokens(target, prompts[prompt_id])
+    def of_the_suite(prompt_id: str) -> int:
+        return reserved_tokens(target, known[prompt_id])
+
+    def reserve(prompt: Prompt) -> int:  # a judge's question is no prompt of the suite, and no two are alike
+        return of_the_suite(prompt.id) if prompt.id in known else reserved_tokens(target, prompt)
 
     return TokenBudget(
         per_minute=suite.quota.tokens_per_minute,

@@ -11,6 +11,7 @@ import msgspec
 from harness.clock import Clock
 from harness.endpoints.reply import Reply
 from harness.load.stop import Stop
+from harness.suite.schema import Prompt
 
 WINDOW_NS = 60_000_000_000
 NEVER_SENT = frozenset({"connection", "connect_timeout", "credentials"})
@@ -32,9 +33,9 @@ class TokenBudget:
     """
 
     def __init__(
-        self, *, per_minute: float, burndown: float, reserve: Callable[[str], int], clock: Clock, stop: Stop
+        self, *, per_minute: float, burndown: float, reserve: Callable[[Prompt], int], clock: Clock, stop: Stop
     ) -> None:
-        """`reserve`: prompt id → tokens to be reserved for an attempt at it, no more than `per_minute`."""
+        """`reserve`: prompt → tokens to be reserved for an attempt at it. More than `per_minute` are let in alone."""
         self.taken = 0.0
         self._per_minute = per_minute
         self._burndown = burndown
@@ -45,9 +46,9 @@ class TokenBudget:
         self._head = asyncio.Lock()  # first come, first served: only the head of the queue looks for tokens
         self._given_back = asyncio.Event()
 
-    async def admit(self, prompt_id: str) -> Taken | None:
+    async def admit(self, prompt: Prompt) -> Taken | None:
         """Wait until the tokens are there, and take them. None: a stop ended the wait."""
-        tokens = self._reserve(prompt_id)
+        tokens = self._reserve(prompt)
         async with self._head:
             while not self._stop.asked:
                 self._forget_old()

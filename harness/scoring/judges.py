@@ -96,7 +96,8 @@ class Judges:
 async def open_judges(suite: Suite, url: str, *, spent_usd: float) -> AsyncIterator[Judges]:
     """Judges with their clients. `url`: `aws` or an endpoint's. EndpointError: no credentials, no such address."""
     targets = tuple(judge.target for judge in suite.graders.judges)
-    async with open_lanes(msgspec.structs.replace(suite, targets=targets), url, Stop()) as lanes:
+    asking = msgspec.structs.replace(suite, targets=targets, prompts=())
+    async with open_lanes(asking, url, Stop()) as lanes:
         yield Judges(suite, lanes, spent_usd=spent_usd)
 
 

@@ -26,7 +26,7 @@ def reply(**changes: Any) -> Reply:
 EXAMPLE = reply(http_status=200, input_tokens=3000, cache_write_tokens=1000, output_tokens=1000)
 
 
-def budget(clock: Any, reserve: Callable[[str], int], *, per_minute: float = 60_000, stop: Stop | None = None) -> Any:
+def budget(clock: Any, reserve: Callable[[Any], int], *, per_minute: float = 60_000, stop: Stop | None = None) -> Any:
     return TokenBudget(per_minute=per_minute, burndown=5, reserve=reserve, clock=clock, stop=stop or Stop())
 
 

@@ -27,7 +27,7 @@ from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import Graders, Label
-from harness.suite.schema import Check, Load, Message, Prompt, Retries, Suite
+from harness.suite.schema import Check, Load, Message, Prompt, Quota, Retries, Suite
 
 RUBRIC = "It names the right city."
 JUDGE = Check(type="judge", params={"rubric": RUBRIC, "judge": "strict"})
@@ -150,6 +150,17 @@ async def test_a_spent_budget_ends_the_judging(
     await score(run, suite, url, spent_usd=0.6)
     assert [row.reason for row in read_scores(run)] == ["not judged: the budget of $0.5 is spent"]
     assert await served(url) == 0
+
+
+async def test_a_judge_is_asked_within_the_caps_of_the_suite(
+    simulator: Simulator, answer_key: Path, make_suite: Any, write_run: Any, read_scores: Any
+) -> None:
+    caps = Quota(requests_per_minute=60_000, tokens_per_minute=1_000_000)
+    suite = make_suite([JUDGE], judges=["strict"], quota=caps, load=Load(arrival="poisson", rate_per_s=1.0))
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
+    await score(run, suite, await simulator(answer_key=answer_key, speed=1000.0))
+    assert [None, None] != [row.passed for row in read_scores(run)]
+    assert all(row.cost_usd > 0 for row in read_scores(run))
 
 
 @pytest.mark.parametrize(
