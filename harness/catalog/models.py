@@ -123,6 +123,12 @@ def carrying_regions(routing: str) -> tuple[str, ...]:
 
 
 @cache
+def known_routings() -> tuple[str, ...]:
+    """Every routing that a source names for any Claude model: global, the geographies, in-region."""
+    return tuple(sorted({routing for model in known_models() for routing in model.routings}, key=_routing_rank))
+
+
+@cache
 def all_regions() -> frozenset[str]:
     """Every AWS Region that a source names for any Claude model."""
     routings = {routing for model in known_models() for routing in model.routings}

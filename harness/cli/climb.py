@@ -106,6 +106,8 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
             f"--requests {requests}: the {100 * asked.share:g}th percentile needs {needed} requests a step at least; "
             "ask for more, or for a lower --percentile"
         )
+    if asked.first > asked.highest:
+        raise HarnessError(f"--from {asked.first:g}: is above --to {asked.highest:g}; begin lower, or raise --to")
     whole = asked.by == "concurrency"
     first = float(max(1, round(asked.first))) if whole else asked.first
     ladder = Ladder(

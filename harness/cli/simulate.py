@@ -146,7 +146,7 @@ def read_fixed(written: str) -> tuple[float, float, int]:
     from harness.suite.units import UnitError, parse_duration
 
     try:
-        ttft, gap, chunks = written.split(",")
+        ttft, gap, chunks = _parts(written, 3)
         return parse_duration(ttft), parse_duration(gap), int(chunks)
     except (UnitError, ValueError) as error:
         raise HarnessError(f"--fixed {written}: {error}; write TTFT,GAP,CHUNKS, for example 200ms,15ms,100") from error
@@ -158,17 +158,30 @@ def read_stall(written: str) -> Stall:
     from harness.suite.units import UnitError, parse_duration
 
     try:
-        after, lasts = written.split(",")
+        after, lasts = _parts(written, 2)
         return Stall(after_ns=int(parse_duration(after) * 1e9), lasts_ns=int(parse_duration(lasts) * 1e9))
     except (UnitError, ValueError) as error:
         raise HarnessError(f"--stall {written}: {error}; write AFTER,FOR, for example 10s,2s") from error
 
 
+def _parts(written: str, wanted: int) -> list[str]:
+    """What stands between commas. ValueError: not as many as `wanted`."""
+    parts = written.split(",")
+    if len(parts) != wanted:
+        raise ValueError(f"{wanted} values are asked for, this is {len(parts)}")
+    return parts
+
+
 def read_limits(option: str, written: list[str] | None) -> dict[str, float]:
-    """`["40", "global=80"]` → limits by routing, `` for every other. HarnessError: no number above zero."""
+    """`["40", "global=80"]` → limits by routing, `` for every other. HarnessError: no number above zero, no routing."""
+    from harness.catalog.models import known_routings
+
     limits = {}
+    known = known_routings()
     for each in written or ():
         routing, _, number = each.rpartition("=")
+        if routing and routing not in known:
+            raise HarnessError(f"{option} {each}: {routing!r} is no routing (known: {', '.join(known)})")
         try:
             limits[routing] = float(number)
         except ValueError:

@@ -47,7 +47,7 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
     [
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs 72 requests a step at least"),
-        (("--from", "8", "--to", "4"), "begins at 8; levels are above zero and in this order"),
+        (("--from", "8", "--to", "4"), "--from 8: is above --to 4; begin lower, or raise --to"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )

@@ -95,7 +95,7 @@ def _draw_bars(axes: Axes, view: RunView, value: Value, label_at: Value | None =
         axes.barh(y, length or 0.0, height=0.62, color=view.look(t).colour)
         end = (label_at or value)(t) or 0.0
         text = "none" if length is None else significant(length)
-        axes.annotate(text, (end, y), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+        axes.annotate(text, (end, y), (8, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
 def _draw_intervals(axes: Axes, view: RunView) -> None:
