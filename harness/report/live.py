@@ -141,8 +141,11 @@ def _dollars(progress: Progress) -> str:
 
 
 def _left(progress: Progress, elapsed_s: float, duration_s: float | None) -> str:
-    """Time left: by the share of requests that are over, or by the duration, whichever ends first."""
-    left = [] if duration_s is None else [max(0.0, duration_s - elapsed_s)]
+    """Time left: by the share of requests that are over, or by the duration, whichever ends first.
+
+    What is still under way when the duration is over ends by the share alone.
+    """
+    left = [] if duration_s is None or duration_s <= elapsed_s else [duration_s - elapsed_s]
     if progress.planned is not None and progress.done:
         total = progress.planned * len(progress.tallies)
         left.append(elapsed_s * (total - progress.done) / progress.done)

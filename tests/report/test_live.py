@@ -80,6 +80,11 @@ def test_a_duration_bounds_the_time_left() -> None:
     assert "about 5 s left" in live_lines(make_progress(None), elapsed_s=10.0, duration_s=15.0)[-1]
 
 
+def test_what_is_under_way_when_the_duration_is_over_still_takes_time() -> None:
+    assert "about 20 s left" in live_lines(make_progress(), elapsed_s=20.0, duration_s=15.0)[-1]
+    assert "time left unknown" in live_lines(make_progress(None), elapsed_s=20.0, duration_s=15.0)[-1]
+
+
 def test_without_a_plan_or_a_duration_the_time_left_is_unknown() -> None:
     assert "time left unknown" in live_lines(make_progress(None), elapsed_s=10.0, duration_s=None)[-1]
 
