@@ -122,7 +122,8 @@ async def _score(name: str, scorer: AnyScorer, prompt: Prompt, answer: Answer, a
     except Unscored as none:
         return _unscored(name, answer, str(none), none.cost_usd)
     except Exception as error:  # a scorer may come from another package: whatever it raises is data
-        return _unscored(name, answer, f"scorer broke: {type(error).__name__}: {error}")
+        cause = _first_cause(error)
+        return _unscored(name, answer, f"scorer broke: {type(cause).__name__}: {cause}")
     return Score(
         request_id=answer.request_id,
         scorer=name,
@@ -131,6 +132,11 @@ async def _score(name: str, scorer: AnyScorer, prompt: Prompt, answer: Answer, a
         reason=_clean(outcome.reason),
         cost_usd=outcome.cost_usd,
     )
+
+
+def _first_cause(error: Exception) -> Exception:
+    """What went wrong in the first of the tasks that a group speaks for."""
+    return _first_cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _unscored(name: str, answer: Answer, reason: str, cost_usd: float | None = None) -> Score:

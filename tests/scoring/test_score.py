@@ -35,6 +35,9 @@ class Odd(msgspec.Struct, frozen=True):
         match self.how:
             case "raises":
                 raise KeyError(answer)
+            case "raises in a task":
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(Odd(how="raises").score(prompt, answer))
             case "hangs":
                 await asyncio.Event().wait()
             case "surrogate":
@@ -151,8 +154,9 @@ async def test_an_empty_answer_is_scored(stored_run: StoredRun) -> None:
 
 
 @pytest.mark.usefixtures("odd")
-async def test_a_scorer_that_raises_leaves_the_answer_unscored(stored_run: StoredRun) -> None:
-    run, suite = stored_run([Check(type="odd", params={"how": "raises"})], {"request": "0-0", "text": "Paris"})
+@pytest.mark.parametrize("how", ["raises", "raises in a task"])
+async def test_a_scorer_that_raises_leaves_the_answer_unscored(stored_run: StoredRun, how: str) -> None:
+    run, suite = stored_run([Check(type="odd", params={"how": how})], {"request": "0-0", "text": "Paris"})
     await score_run(run, suite)
     [row] = read(run)
     assert (row.value, row.passed, row.reason) == (None, None, "scorer broke: KeyError: 'Paris'")
