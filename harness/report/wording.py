@@ -82,7 +82,8 @@ def verdict_of(winner: Winner) -> str:
         return ""
     if len(winner.close) == winner.rivals:
         return "too close to call"
-    return f"too close to call with {', '.join(winner.close)}; clear of the others"
+    behind = [target for target in winner.close if target not in winner.tied_with]
+    return f"too close to call with {', '.join(behind)}; clear of the others" if behind else "clear of the others"
 
 
 def rate_interval(interval: Interval | None) -> str:

@@ -106,3 +106,10 @@ def test_a_finding_is_one_sentence_with_its_remedy() -> None:
 
 def test_dates_are_told_in_utc() -> None:
     assert date_of("2026-11-22T02:40:00Z") == "2026-11-22 02:40:00 UTC"
+
+
+def test_a_tie_is_not_called_close_to_itself() -> None:
+    tie = Winner(metric="m", target="a", value=1.0, unit="s", close=["b"], tied_with=["b"], rivals=2, clear=False)
+    assert "clear of the others" == verdict_of(tie)
+    near = Winner(metric="m", target="a", value=1.0, unit="s", close=["b", "c"], tied_with=["b"], rivals=3, clear=False)
+    assert "too close to call with c; clear of the others" == verdict_of(near)
