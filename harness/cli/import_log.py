@@ -180,7 +180,7 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
     return [
         f"Made by `harness import` of {traffic.calls:,} calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
         f"in {log}: {len(traffic.prompts):,} of {traffic.distinct:,} distinct prompts.",
-        f"When the calls came and how large they were: {trace.name}. To send them as they came, write",
+        f"When the calls came and how large they were: {trace.name}. To send them as they came, put this for `load`:",
         f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes asks generated text of the same lengths",
         "",
         "Nothing here grades an answer: what a model said yesterday is no truth. Latency, errors and cost are",
