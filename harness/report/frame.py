@@ -44,7 +44,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def open_figure(
     view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
 ) -> Figure:
-    """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars."""
+    """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars, if there are any."""
     about = Provenance(simulated=view.summary.simulated, lines=_footer_lines(view, intervals))
     return open_frame(about, title=title, question=question, body_in=body_in, legend=legend)
 
@@ -130,7 +130,7 @@ def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
     suite, run_id = (drawable(shorten(printable(name), NAME_CHARACTERS)) for name in (s.suite, s.run_id))
     requests = [t.requests for t in s.targets]
     n = f"n per target: {counts(requests)} request{'' if set(requests) == {1} else 's'}"
-    facts = [n, f"{interval_note(s.level)}{f' ({intervals})' if intervals else ''}"]
+    facts = [n, f"{interval_note(s.level)} ({intervals})"] if intervals else [n]
     facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
     if s.simulated:
         facts.insert(0, f"SIMULATED: {SIMULATED}")
