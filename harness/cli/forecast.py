@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness.analysis.counted import counted
 from harness.suite.schema import Suite
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
     about = "about " if found.guessed else ""
     print(
-        f"{suite.name}: {about}{found.requests:,} requests to {len(found.targets)} targets at {suite.endpoint}, "
+        f"{suite.name}: {about}{counted(found.requests, 'request')} to {counted(len(found.targets), 'target')} "
+        f"at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
     if judging is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis.counted import counted
 from harness.analysis.foresight import Foresight, MetricForesight
 
 
@@ -24,7 +25,8 @@ def print_foresight(found: Foresight) -> None:
     asked = "once" if found.repeats == 1 else f"{found.repeats} times"
     grouped = f" in {found.clusters} groups" if found.clusters < found.prompts else ""
     gate = "default gate" if found.default_gate else "gate"
-    print(f"\nWhat {found.prompts:,} prompts{grouped}, asked {asked}, can tell ({gate}, family of {found.family}):")
+    prompts = f"{counted(found.prompts, 'prompt')}{grouped}, asked {asked}"
+    print(f"\nWhat {prompts}, can tell ({gate}, family of {found.family}):")
     Console().print(table, markup=False)
     for note in dict.fromkeys(f"{each.metric}: {each.note}" for each in found.metrics if each.note):
         print(note)

@@ -107,9 +107,7 @@ def _only(takers: Sequence[str]) -> str:
 def _missing_keys(load: LoadEntry, broken: AbstractSet[str | int]) -> Iterator[Mistake]:
     for keys, example in NEEDS.get(load.arrival, {}).items():
         if all(getattr(load, key) is None for key in keys) and not broken & set(keys):
-            article = "" if keys[0] in ("steps", "to", "burstiness") else "a "
-            told = f"arrival {load.arrival!r} needs {article}{keys[0]}; write for example {example}"
-            yield Mistake(("load",), told)
+            yield Mistake(("load",), f"arrival {load.arrival!r} needs {keys[0]!r}; write for example {example}")
 
 
 def _impossible(load: LoadEntry) -> Iterator[Mistake]:

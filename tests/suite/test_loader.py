@@ -262,7 +262,7 @@ BAD = [
     (
         "prompts:",
         "load: {arrival: constant}\nprompts:",
-        "4: load: arrival 'constant' needs a rate; write for example rate: 5/s",
+        "4: load: arrival 'constant' needs 'rate'; write for example rate: 5/s",
     ),
     (
         "prompts:",
