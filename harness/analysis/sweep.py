@@ -99,7 +99,8 @@ def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
                 Finding(
                     what=f"{each.target}: at {level:g} this client sent its requests late: it was the bottleneck, and "
                     "the knee is not the endpoint's",
-                    remedy="use client wire, free the machine of other work, or sweep fewer targets at once",
+                    remedy="use client wire, free the machine of other work, sweep fewer targets at once, or "
+                    "raise the suite's quota where it has one: it holds requests back",
                     invalidates=True,
                 )
             )
