@@ -15,13 +15,13 @@ from harness.analysis.sweep import Searched, SweepReport, report_target, sweep_f
 from harness.cli.interrupts import Interrupts
 from harness.cli.sending import (
     INTERRUPTED,
-    ended_early,
     failures_told,
     is_simulated,
     open_endpoint,
     prepare,
     progress_shown,
-    write_state,
+    stopped_at_once,
+    store_load,
 )
 from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
@@ -167,17 +167,10 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
                     async with watched(lanes) as watch, progress_shown(progress, duration_s=None, quiet=quiet):
                         await load.run(exchange, lambda step: None if quiet else _tell(step, climb))
             except asyncio.CancelledError:
-                if interrupts.count < 2:
-                    raise
-                write_state(folder, "interrupted")
-                print(f"stopped; what was sent is in {folder.path}", file=sys.stderr)
-                return None
-    with failures_told(folder):
-        folder.finalise(
-            "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [ended_early(stop.reason)],
-            clients=[watch.result()],
-        )
+                if stopped_at_once(folder, interrupts, f"what was sent is in {folder.path}"):
+                    return None
+                raise
+    store_load(folder, stop, [watch.result()])
     searched = [
         Searched(target=name, met=search.met, missed=search.missed, over=search.next_level() is None)
         for name, search in load.searches.items()

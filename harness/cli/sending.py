@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import msgspec
 
 from harness.cli.embedded import embedded_bedrock
+from harness.cli.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
 from harness.load.progress import Progress
-from harness.load.stop import Reason
+from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.store.manifest import State
 from harness.store.run_folder import RunFolder
@@ -83,6 +85,21 @@ def write_state(folder: RunFolder, state: State) -> None:
         folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
 
 
-def ended_early(reason: Reason) -> Finding:
-    """The finding of a run that did not send all of its plan."""
+def stopped_at_once(folder: RunFolder, interrupts: Interrupts, advice: str) -> bool:
+    """Whether a second signal has cancelled the load, which is then on record; its journal stays as it is."""
+    if interrupts.count < 2:
+        return False
+    write_state(folder, "interrupted")
+    print(f"stopped; {advice}", file=sys.stderr)
+    return True
+
+
+def store_load(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
+    """Turn the journals of a load that is over into Parquet, and say how it ended."""
+    early = [] if stop.reason is None else [_ended_early(stop.reason)]
+    with failures_told(folder):
+        folder.finalise("interrupted" if early else "complete", findings=early, clients=clients)
+
+
+def _ended_early(reason: Reason) -> Finding:
     return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
 from harness.cli.sending import (
     INTERRUPTED,
-    ended_early,
     failures_told,
     is_simulated,
     open_endpoint,
     prepare,
     progress_shown,
-    write_state,
+    stopped_at_once,
+    store_load,
 )
 from harness.load.crew import open_crew
 from harness.load.exchange import Lane
@@ -69,17 +68,10 @@ async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool
                 async with progress_shown(progress, duration_s=suite.load.duration_s, quiet=quiet):
                     clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
-                if interrupts.count < 2:
-                    raise
-                write_state(folder, "interrupted")
-                print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
-                return None
-    with failures_told(folder):
-        folder.finalise(
-            "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [ended_early(stop.reason)],
-            clients=clients,
-        )
+                if stopped_at_once(folder, interrupts, f"`harness report {folder.path}` reports on what there is"):
+                    return None
+                raise
+    store_load(folder, stop, clients)
     return Sent(folder, interrupts.count > 0)
 
 
