@@ -133,7 +133,7 @@ def _told(
 ) -> str:
     """`cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
     if cost is None:
-        return "cost cannot be compared: a price is unknown"
+        return "cost cannot be compared: no prompt has a known cost above 0 on both sides"
     causes = []
     if price is not None:
         causes.append(f"price {_percent(price)} (price drift)" if _moved(price) else "the same price")

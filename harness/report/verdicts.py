@@ -136,7 +136,8 @@ def headline(c: Comparison, level: float) -> str:
             metrics = _listed(gated(c))
             return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
         case "inconclusive":
-            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else "nothing could be compared"
+            nothing = "a run of these may not be believed" if gated(c) else "nothing could be compared"
+            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else nothing
             return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"
 
 

@@ -165,6 +165,19 @@ def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: 
     assert found["cost_per_request"].n == N - failed.sum()
 
 
+def test_failures_on_both_sides_hide_no_slow_answers_of_the_side_that_fails_more(side: MakeSide) -> None:
+    """With failures as ∞ both p95 are ∞, so that their difference says nothing."""
+    some = np.random.default_rng(7).random(N) < 0.08
+    new = noisy(seed=2, slower=0.6)
+    slow_ones = new["first_s"] > np.quantile(new["first_s"] - np.arange(N), 0.6) + np.arange(N)
+    gate = {"ttft_p95": "20%"}
+    old = fail(noisy(seed=1), some)
+    hidden = rows(only(compare_targets(side({"a": old, "b": fail(new, slow_ones)}), gate=gate)))["ttft_p95"]
+    assert ("inconclusive", True) == (hidden.verdict, "hide slow answers" in hidden.note)
+    alike = rows(only(compare_targets(side({"a": old, "b": fail(noisy(seed=3), some)}), gate=gate)))["ttft_p95"]
+    assert "hide slow answers" not in alike.note
+
+
 def test_repeats_are_clustered_by_prompt_and_groups_by_group(side: MakeSide) -> None:
     def thrice(seed: int) -> dict[str, Any]:
         parts = [noisy(100, seed=seed + at) for at in range(3)]
