@@ -135,6 +135,16 @@ def test_twice_the_tokens_are_found_in_cost_and_named_token_drift(side: MakeSide
     assert "2 × the output tokens (token drift)" in drift.told
 
 
+def test_what_is_unknown_of_a_cost_is_not_told_as_the_same(side: MakeSide) -> None:
+    unknown = {"input_tokens": np.full(N, np.nan), "output_tokens": np.full(N, np.nan)}
+    old = noisy(seed=1, **unknown)
+    dearer = {**old, "cost_usd": 1.2 * old["cost_usd"]}
+    assert "the tokens are unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.told
+    free = only(compare_targets(side({"a": old, "b": {**old, "cost_usd": np.zeros(N)}})))
+    assert "no prompt has a known cost above 0" in rows(free)["cost_per_request"].note
+    assert "known cost above 0" in free.drift.told
+
+
 def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) -> None:
     dear = noisy(seed=1, cost_usd=3 * noisy(seed=1)["cost_usd"])
     pair = side({"a": noisy(seed=1), "b": dear})
