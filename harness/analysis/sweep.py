@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
@@ -84,7 +82,7 @@ def report_target(
         ending=_ending(searched, own),
         met=searched.met,
         missed=searched.missed,
-        steps=tuple(_step(each, _only_step(c, each.step), by=by, objective=objective) for each in own),
+        steps=tuple(_step(each, c.select(c.repeat == each.step), by=by, objective=objective) for each in own),
     )
 
 
@@ -144,9 +142,3 @@ def _step(outcome: StepOutcome, c: Columns, *, by: By, objective: Objective) -> 
         ttft_s=quantiles(metrics.ttft_s(c)),
         e2e_s=quantiles(metrics.e2e_s(c)),
     )
-
-
-def _only_step(c: Columns, step: int) -> Columns:
-    chosen = c.repeat == step
-    arrays = {field.name: getattr(c, field.name) for field in fields(c)}
-    return replace(c, **{name: each[chosen] for name, each in arrays.items() if isinstance(each, np.ndarray)})
