@@ -145,9 +145,17 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
         margin=rule.written,
         sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
-        prompts_for_worse=math.ceil((strict * COST_SPREAD / (2 * rule.margin)) ** 2 * factor),
-        prompts_for_equivalent=math.ceil((plain * COST_SPREAD / rule.margin) ** 2 * factor),
+        prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
+        prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
     )
+
+
+def _for_t(root: float, factor: float, tail: float) -> int:
+    """Prompts for a t test that `root`² are enough for with a known variance: z²/2 more, since it is estimated.
+
+    Source: Guenther 1981, The American Statistician 35:243–244.
+    """
+    return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
 
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
