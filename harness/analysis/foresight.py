@@ -162,17 +162,20 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
     factor = _design(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
-    least = max(math.ceil(needed / repeats), clusters_for_quantile(q))
+    group = n / groups if groups else 1.0
+    least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
     note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)
     z = float(norm.ppf(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
     enough = clusters_for_level(alpha)
+    if bounded and groups < enough:
+        note = f"never worse: among so many tests that takes {enough} prompts or groups, however often they are asked"
     prompts = [
         max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
         for ratio, tail, fewest in (
-            (2 * rule.margin, alpha / 2, max(least, enough)),
+            (2 * rule.margin, alpha / 2, max(least, math.ceil(enough * group))),
             (rule.margin, ALPHA / 2, least),
         )
     ]

@@ -112,6 +112,18 @@ def test_the_prompts_that_are_named_find_a_dearer_model_in_four_runs_of_five(mak
     assert 0.76 <= worse / rounds <= 0.85
 
 
+def test_few_prompts_are_told_that_no_repeats_show_a_latency_worse(make_suite: MakeSuite) -> None:
+    gate = {"ttft_p50": "20%", "e2e_p95": "20%"}
+    few = foresee(make_suite(("a", "b", "c", "d", "e"), prompts=6, gate=gate, load=Load(repeats=50))).metrics[0]
+    assert few.sees is None
+    assert "takes 9 prompts or groups" in few.note
+    wide = {"ttft_p50": "900%", "e2e_p95": "900%"}
+    suite = make_suite(("a", "b"), prompts=40, gate=wide, load=Load(repeats=50))
+    grouped = tuple(msgspec.structs.replace(p, group=f"g{i // 4}") for i, p in enumerate(suite.prompts))
+    found = [foresee(each).metrics for each in (suite, msgspec.structs.replace(suite, prompts=grouped))]
+    assert [[7, 37], [28, 96]] == [[each.prompts_for_worse for each in metrics] for metrics in found]
+
+
 def test_repeats_help_and_groups_do_not(make_suite: MakeSuite) -> None:
     plain = make_suite(("a", "b"), prompts=100, gate={"pass_rate": "5pp", "e2e_p95": "15%"})
     asked_often = msgspec.structs.replace(plain, load=Load(repeats=5))
