@@ -35,6 +35,9 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
     assert f"claude-haiku-4-5/us/converse meets the SLO up to {us['met']:g} streams; at {us['missed']:g}" in done.stdout
     assert "sweep" == json.loads((run / "manifest.json").read_text())["kind"]
     assert {"sweep.json", "sweep.md", "attempts.parquet", "plots"} <= {path.name for path in run.iterdir()}
+    reported = harness("report", run)
+    assert (2, True) == (reported.returncode, "is a sweep" in reported.stderr)
+    assert "holds no runs" in harness("report").stderr
     early = [step["outcome"] for step in us["steps"] if step["outcome"]["ended_early"]]
     assert all(each["requests"] - each["good"] > 3 for each in early)
 

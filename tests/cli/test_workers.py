@@ -113,7 +113,7 @@ def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
         assert "worker 0 ended before its part of the load did (exit code -9)" in told
     again = harness("report", only_run(tmp_path))
     assert 4 == again.returncode, again.stderr
-    (rows,) = duckdb.execute(
+    ((rows,),) = duckdb.execute(
         "SELECT count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
-    ).fetchone()
+    ).fetchall()
     assert lines == rows
