@@ -399,6 +399,7 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
         (lambda: compare_targets(pair, baseline_target="z"), r"has no target 'z' \(targets: a, b\)"),
         (lambda: compare_targets(alone, changed), r"1 of 400 prompts .* p3 \(checks, messages\)"),
         (lambda: compare_targets(alone, pair, candidate_targets=("a", "b")), "has no target 'b' to compare it with"),
+        (lambda: compare_targets(pair, replace(pair, suite=alone.suite)), "both sides are run .*, one of them a copy"),
         (lambda: compare_targets(judged("b")), "b is the model of the judge 'strict' and cannot be compared"),
         (lambda: compare_targets(judged("x"), judged("y")), "grade differently: judge strict; run the baseline again"),
         (lambda: compare_targets(pair, gate={"ttft_p95": "15"}), "gate.ttft_p95: '15' has no unit; write 15% or 15ms"),
