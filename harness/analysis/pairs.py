@@ -63,5 +63,6 @@ def pair(baseline: Columns, candidate: Columns) -> Pairs:
 def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
     codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
     kept = codes >= 0
-    arrays = {each.name: getattr(columns, each.name)[kept] for each in fields(columns) if each.name != "target"}
-    return ArmColumns(columns=replace(columns, **arrays), codes=codes[kept], prompts=len(code))
+    arrays = {each.name: getattr(columns, each.name) for each in fields(columns) if each.name != "target"}
+    there = {name: values[kept] for name, values in arrays.items() if values is not None}
+    return ArmColumns(columns=replace(columns, **there), codes=codes[kept], prompts=len(code))
