@@ -8,6 +8,7 @@ import msgspec
 
 from harness.errors import CompareError
 from harness.suite.digest import prompt_content
+from harness.suite.graders import Graders
 from harness.suite.schema import Prompt, Suite
 
 NOT_ASKED = ("tags", "group")
@@ -36,6 +37,7 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         )
     if baseline.digest != candidate.digest:
         _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
+        _refuse_other_graders(baseline.graders, candidate.graders)
     ours = set(both)
     return Shared(
         both=both,
@@ -52,6 +54,25 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
         raise CompareError(
             f"the suites differ: {len(told)} of {len(both)} prompts were asked or checked differently: "
             f"{', '.join(told[:MOST_TOLD])}{more}; run the baseline again with the suite of today"
+        )
+
+
+def _refuse_other_graders(baseline: Graders, candidate: Graders) -> None:
+    """A judge that is another model, or a check file that says something else, under the same name."""
+    models = {judge.name: judge.target.base_model for judge in baseline.judges}
+    files = {file.name: file.digest for file in baseline.check_files}
+    told = [
+        *(
+            f"judge {j.name!r}"
+            for j in candidate.judges
+            if models.get(j.name, j.target.base_model) != j.target.base_model
+        ),
+        *(f.name for f in candidate.check_files if files.get(f.name, f.digest) != f.digest),
+    ]
+    if told:
+        raise CompareError(
+            f"the suites differ: {', '.join(told)} graded the baseline's answers otherwise than the candidate's; run "
+            "the baseline again with the suite of today"
         )
 
 

@@ -79,10 +79,10 @@ def find_pairings(
         names = _between(baseline, candidate, baseline_target, candidate_targets)
     if not names:
         raise CompareError("nothing to compare with the baseline: it is the only target that was named")
-    _refuse_judges(other.suite, [name for _, name in names])
     pairings = [
         Pairing(baseline=baseline, baseline_target=old, candidate=other, candidate_target=new) for old, new in names
     ]
+    _refuse_judges(pairings)
     _refuse_silent(pairings)
     return pairings
 
@@ -114,12 +114,17 @@ def _known(side: Side, names: Sequence[str]) -> None:
             raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_told(side)})")
 
 
-def _refuse_judges(suite: Suite, candidates: Sequence[str]) -> None:
-    """A judge favours what is like itself: it may grade, or be graded."""
-    judges = set(getattr(suite, "judges", ()) or ())
-    for name in candidates:
-        if name in judges:
-            raise CompareError(f"{name} is a judge of this suite and cannot be a candidate; choose another judge")
+def _refuse_judges(pairings: Sequence[Pairing]) -> None:
+    """A judge favours what is like itself: it may grade, or be graded. One suite is held to that; two runs here."""
+    for side, name in (end for each in pairings for end in _ends(each)):
+        for judging in (pairings[0].baseline, pairings[0].candidate):
+            for judge in judging.suite.graders.judges:
+                if judge.target.base_model == side.target(name).base_model:
+                    raise CompareError(
+                        f"{judging.manifest.run_id}: its judge {judge.name!r} is {judge.target.model}, and so is "
+                        f"{name}, which is compared: a model favours its own answers; let another model judge, and run "
+                        "again"
+                    )
 
 
 def _refuse_silent(pairings: Sequence[Pairing]) -> None:

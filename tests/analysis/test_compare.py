@@ -18,6 +18,7 @@ from harness.analysis.gate import exit_code, make_rules
 from harness.analysis.sides import Side
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
+from harness.suite.graders import CheckFile, Graders, Judge
 from harness.suite.schema import Check, Load, Message, Suite
 
 MakeSuite = Callable[..., Suite]
@@ -330,3 +331,28 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(side: MakeSide) -> N
         with pytest.raises(CompareError, match=told):
             call()
     assert 2 == CompareError.exit_code
+
+
+def test_a_judge_is_neither_candidate_nor_baseline_of_another_run(
+    side: MakeSide, make_target: Callable[[str], Any]
+) -> None:
+    graders = Graders(judges=(Judge(name="strict", target=make_target("b")),))
+    judged, plain = side({"a": noisy(seed=1)}, graders=graders), side({"b": noisy(seed=2)})
+    told = "its judge 'strict' is b, and so is b, which is compared"
+    for old, new, names in ((judged, plain, ("a", "b")), (plain, judged, ("b", "a"))):
+        with pytest.raises(CompareError, match=told):
+            compare_targets(old, new, baseline_target=names[0], candidate_targets=names[1:])
+    assert compare_targets(judged, side({"a": noisy(seed=2)}, graders=graders)).comparisons
+
+
+def test_runs_that_other_graders_graded_are_refused(side: MakeSide, make_target: Callable[[str], Any]) -> None:
+    def graded(digest: str, judge: str, file: str) -> Side:
+        judges = (Judge(name="strict", target=make_target(judge)),)
+        files = (CheckFile(name="checks.py", digest=file, path="checks.py"),)
+        return side({"a": noisy(seed=1)}, digest=digest, graders=Graders(judges=judges, check_files=files))
+
+    old = graded("1", "j", "f")
+    assert compare_targets(old, graded("2", "j", "f")).comparisons
+    for new, told in ((graded("2", "k", "f"), "judge 'strict' graded"), (graded("2", "j", "g"), "checks.py graded")):
+        with pytest.raises(CompareError, match=told):
+            compare_targets(old, new)
