@@ -19,7 +19,7 @@ from harness.analysis.loader import load_run
 from harness.analysis.measured import Measured
 from harness.analysis.pairs import Pairs, pair
 from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.same_prompts import Shared, shared_prompts
+from harness.analysis.same_prompts import Shared, refuse_other_graders, shared_prompts
 from harness.analysis.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
 from harness.analysis.summary import LEVEL
 from harness.analysis.verdict import worst, worst_of_comparisons
@@ -62,6 +62,7 @@ def compare_targets(
     other = candidate or baseline
     shared = shared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
+    refuse_other_graders(baseline.suite.graders, other.suite.graders)
     written, by_default = (
         (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings), tail=_has_tail(pairings))
     )

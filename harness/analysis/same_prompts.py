@@ -37,7 +37,6 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         )
     if baseline.digest != candidate.digest:
         _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
-        _refuse_other_graders(baseline.graders, candidate.graders)
     ours = set(both)
     return Shared(
         both=both,
@@ -57,8 +56,8 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
         )
 
 
-def _refuse_other_graders(baseline: Graders, candidate: Graders) -> None:
-    """A judge that is another model, or a check file that says something else, under the same name."""
+def refuse_other_graders(baseline: Graders, candidate: Graders) -> None:
+    """CompareError: a judge is another model, or a check file says something else, under the same name."""
     models = {judge.name: judge.target.base_model for judge in baseline.judges}
     files = {file.name: file.digest for file in baseline.check_files}
     told = [

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from harness.analysis.bootstrap import clusters_for_quantile
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
+from harness.analysis.latencies import parse_latency
 from harness.report.wording import MISSING, percent, printable, seconds, significant, usd
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
@@ -85,9 +87,18 @@ def settled_by(d: Difference, prompts: int) -> str:
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
-        repeats = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
-        return f"{d.n_needed:,} answers of each side (now {d.n:,}){repeats}"
+        answers = f"{d.n_needed:,} answers of each side (now {d.n:,})"
+        wanted = _independent_needed(d.metric)
+        if 0 < d.clusters < wanted:
+            return f"{answers}, to {wanted:,} prompts or groups at least (now {d.clusters:,})"
+        return answers + (f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else "")
     return f"{d.n_needed:,} prompts (now {prompts:,})"
+
+
+def _independent_needed(metric: str) -> int:
+    """The prompts or groups from which on more repeats give the quantile bounds; 0: any number."""
+    parsed = parse_latency(metric)
+    return 0 if parsed is None else clusters_for_quantile(parsed[1])
 
 
 def is_quantile(d: Difference) -> bool:

@@ -108,4 +108,6 @@ def test_what_would_settle_a_row_is_counted_in_prompts_or_in_answers() -> None:
     assert "248 prompts (now 40)" == verdicts.settled_by(rate, 40)
     quantile = difference(n=118, n_needed=368)
     assert "368 answers of each side (now 118), as with --repeats 10" == verdicts.settled_by(quantile, 40)
+    few = msgspec.structs.replace(quantile, metric="ttft_p99", clusters=2, n=2)
+    assert "368 answers of each side (now 2), to 123 prompts or groups at least (now 2)" == verdicts.settled_by(few, 2)
     assert "" == verdicts.settled_by(msgspec.structs.replace(quantile, verdict="worse"), 40)
