@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ CANDIDATES = {
 GATE = {"pass_rate": "5pp", "ttft_p50": "10%", "ttft_p95": "10%", "cost_per_request": "20%"}
 VERDICTS = ("worse", "inconclusive", "equivalent", "better")
 EXIT_CODES = (0, 1, 3)
+TOKEN_DRIFT = re.compile(r"the same price, (2|2\.1|1\.9) × the output tokens \(token drift\)")
 Row = dict[str, Any]
 SUITE = """\
 suite: upgrade
@@ -186,14 +188,14 @@ def lines_of(judged: Sequence[Judged], prompts: int, family: int) -> Iterator[st
     fell = sum(each.verdict("dull", "pass_rate") == "worse" for each in judged)
     slower = sum("worse" in (each.verdict("slow", "ttft_p50"), each.verdict("slow", "ttft_p95")) for each in judged)
     dearer = sum(each.verdict("wordy", "cost_per_request") == "worse" for each in judged)
-    named = sum("the same price, 2 × the output tokens (token drift)" in each.told("wordy") for each in judged)
+    named = sum(bool(TOKEN_DRIFT.search(each.told("wordy"))) for each in judged)
     for label in ("same", "twin"):
         said = Counter(each.verdict(label, "overall") for each in judged)
         told = ", ".join(f"{said[verdict]} {verdict}" for verdict in VERDICTS if said[verdict])
         yield f"{label} ({CANDIDATES[label][3]}): {told} of {n}"
     yield (
         f"10 points less skill: worse in {fell} of {n} ({fell / n:.0%}) at {prompts} prompts; promised 80% where "
-        f"models disagree on 20% of prompts; at the {disagree:.0%} here and Holm's strictest step "
+        f"the two disagree on 30% of prompts; at the {disagree:.0%} here and Holm's strictest step "
         f"{power_at(prompts, 0.1, disagree, family):.0%}"
     )
     yield f"TTFT +25 %: worse in {slower} of {n}"
