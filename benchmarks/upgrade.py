@@ -1,6 +1,6 @@
 """Is a known upgrade judged for what it is? Real runs and gates against the embedded Bedrock.
 
-    python benchmarks/upgrade.py                       # 6 seeds, under five minutes
+    python benchmarks/upgrade.py                       # 6 seeds, four minutes on two busy cores
     python benchmarks/upgrade.py --seeds 30
     python benchmarks/upgrade.py --n-of ttft_p95       # as many prompts as the dry run names for that metric
 
