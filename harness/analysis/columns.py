@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,15 @@ class Columns:
     """When the last attempt was due; None: nobody was tried again."""
     backoff_s: Floats | None = None
     """Seconds that the request spent between its attempts, 0 with one attempt; None: nobody was tried again."""
+
+    def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
+        """The chosen requests, in their order."""
+        kept: dict[str, Any] = {}
+        for each in fields(self):
+            array = getattr(self, each.name)
+            if isinstance(array, np.ndarray):
+                kept[each.name] = array[chosen]
+        return replace(self, **kept)
 
 
 @dataclass(frozen=True, kw_only=True)

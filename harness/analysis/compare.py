@@ -19,7 +19,7 @@ from harness.analysis.loader import load_run
 from harness.analysis.measured import Measured
 from harness.analysis.pairs import Pairs, pair
 from harness.analysis.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.same_prompts import Shared, refuse_other_graders, shared_prompts
+from harness.analysis.same_prompts import Shared, shared_prompts
 from harness.analysis.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
 from harness.analysis.summary import LEVEL
 from harness.analysis.verdict import worst, worst_of_comparisons
@@ -62,10 +62,7 @@ def compare_targets(
     other = candidate or baseline
     shared = shared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
-    refuse_other_graders(baseline.suite.graders, other.suite.graders)
-    written, by_default = (
-        (dict(gate), False) if gate else gate_of(_compared_suite(other, pairings), tail=_has_tail(pairings))
-    )
+    written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
     measured = [_measure(each, rules, _family(rules, pairings), seed=seed) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
@@ -82,7 +79,7 @@ def compare_targets(
         comparisons=comparisons,
         verdict=worst_of_comparisons(each.verdict for each in comparisons),
         family=_family(rules, pairings),
-        findings=(*invalid, *_gate_findings(written, by_default=by_default), *side_findings(baseline, other)),
+        findings=(*invalid, *_gate_findings(written, by_default=by_default), *side_findings(baseline, other, pairings)),
         valid=not invalid,
     )
 
@@ -98,10 +95,11 @@ def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
     return len(rules) * len(pairings)
 
 
-def _compared_suite(side: Side, pairings: Sequence[Pairing]) -> Suite:
-    names = {name for each in pairings for name in (each.baseline_target, each.candidate_target)}
+def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
+    """The candidates' suite with all targets that are compared, of either run."""
+    sides = [end for p in pairings for end in ((p.baseline, p.baseline_target), (p.candidate, p.candidate_target))]
     return msgspec.structs.replace(
-        side.suite, targets=tuple(target for target in side.suite.targets if target.name in names)
+        pairings[0].candidate.suite, targets=tuple(side.target(name) for side, name in sides)
     )
 
 

@@ -49,6 +49,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None
     """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said."""
+    clusters_needed: int | None = None
+    """Of a quantile: prompts or groups without which no number of repeats settles it. None: there are enough."""
     note: str = ""
     """What a reader must know of this row: why there is no bound, that repeats are in it."""
     exploratory: bool = False

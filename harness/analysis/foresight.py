@@ -7,7 +7,7 @@ import math
 import msgspec
 from scipy.stats import norm
 
-from harness.analysis.bootstrap import clusters_for_quantile, is_bounded
+from harness.analysis.bootstrap import clusters_for_level, clusters_for_quantile, is_bounded
 from harness.analysis.gate import Rule, gate_of, make_rules
 from harness.analysis.latencies import parse_latency
 from harness.analysis.power import (
@@ -144,29 +144,44 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
         margin=rule.written,
         sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
-        prompts_for_worse=math.ceil((strict * COST_SPREAD / (2 * rule.margin)) ** 2 * factor),
-        prompts_for_equivalent=math.ceil((plain * COST_SPREAD / rule.margin) ** 2 * factor),
+        prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
+        prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
     )
+
+
+def _for_t(root: float, factor: float, tail: float) -> int:
+    """Prompts for a t test that `root`² are enough for with a known variance: z²/2 more, since it is estimated.
+
+    Source: Guenther 1981, The American Statistician 35:243–244.
+    """
+    return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
 
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
     factor = _design(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
-    least = max(math.ceil(needed / repeats), clusters_for_quantile(q))
+    group = n / groups if groups else 1.0
+    least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
     note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)
     z = float(norm.ppf(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
+    enough = clusters_for_level(alpha)
+    if bounded and groups < enough:
+        note = f"never worse: among so many tests that takes {enough} prompts or groups, however often they are asked"
     prompts = [
-        max(least, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
-        for ratio, tail in ((2 * rule.margin, alpha / 2), (rule.margin, ALPHA / 2))
+        max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
+        for ratio, tail, fewest in (
+            (2 * rule.margin, alpha / 2, max(least, math.ceil(enough * group))),
+            (rule.margin, ALPHA / 2, least),
+        )
     ]
     return MetricForesight(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded else None,
+        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
         prompts=n,
         prompts_for_worse=prompts[0],
         prompts_for_equivalent=prompts[1],

@@ -10,6 +10,7 @@ import msgspec
 from harness.analysis.comparison import CompareReport, Scale
 from harness.analysis.latencies import parse_latency
 from harness.errors import CompareError
+from harness.store.score import PAIRWISE
 from harness.suite.gate_entry import metric_tag
 from harness.suite.schema import Suite
 from harness.suite.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
@@ -40,7 +41,8 @@ def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
 def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
     """The suite's gate, or the default one; True: it is the default.
 
-    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check; without
+    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check that passes
+    or fails; without
     `tail`, where the samples give a p95 no bounds, latencies are compared at their median.
     """
     if suite.gate:
@@ -48,7 +50,7 @@ def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
     gone = set()
     if not all(target.stream for target in suite.targets):
         gone.add("ttft_p95")
-    if not any(prompt.checks for prompt in suite.prompts):
+    if all(check.type == PAIRWISE for prompt in suite.prompts for check in prompt.checks):
         gone.add("pass_rate")
     kept = {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}
     return {metric if tail else metric.replace("_p95", "_p50"): margin for metric, margin in kept.items()}, True

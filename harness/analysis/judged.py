@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.analysis.bootstrap import clusters_for_level
 from harness.analysis.comparison import Difference, Verdict
+from harness.analysis.effect import Effect
 from harness.analysis.gate import Rule
 from harness.analysis.measured import Measured
 from harness.analysis.multiplicity import benjamini_hochberg, holm
 from harness.analysis.power import none_in
-from harness.analysis.verdict import decide, decide_direction, needed
+from harness.analysis.verdict import ALPHA, decide, decide_direction, needed, reaches
 
 
 def judge_rows(
@@ -43,18 +45,27 @@ def _decided(row: Measured, rule: Rule, p_adjusted: float, family: int) -> Diffe
         estimate=effect.estimate, low=effect.low, high=effect.high, p_adjusted=p_adjusted, margin=rule.margin
     )
     verdict, hidden = _with_failures(found, row, rule.margin)
-    n_needed = row.n_at_least
-    if verdict == "inconclusive" and effect.low is not None and effect.high is not None and not hidden:
-        n_needed = (
-            none_in(rule.margin)
-            if row.none_at_all
-            else needed(
-                n=row.n, estimate=effect.estimate, low=effect.low, high=effect.high, margin=rule.margin, family=family
-            )
-        )
+    n_needed, clusters_needed = row.n_at_least, row.clusters_at_least
+    if verdict == "inconclusive" and not hidden:
+        n_needed, clusters_needed = _settling(row, effect, rule.margin, family)
     notes = [*hidden, *_equivalence_notes(verdict, effect.low, rule.margin)]
     p = None if effect.p_value is None else p_adjusted
-    return _difference(row, rule, p_adjusted=p, verdict=verdict, n_needed=n_needed, notes=notes)
+    return _difference(
+        row, rule, p_adjusted=p, verdict=verdict, n_needed=n_needed, clusters_needed=clusters_needed, notes=notes
+    )
+
+
+def _settling(row: Measured, effect: Effect, margin: float, family: int) -> tuple[int | None, int | None]:
+    """Of what is inconclusive: the n that would settle it, and of a quantile the prompts or groups that it takes."""
+    if effect.low is None or effect.high is None:
+        return row.n_at_least, row.clusters_at_least
+    if row.none_at_all:
+        return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
+    n = needed(n=row.n, estimate=effect.estimate, low=effect.low, high=effect.high, margin=margin, family=family)
+    least = clusters_for_level(ALPHA / family)
+    if effect.method != "bootstrap" or row.clusters >= least or not reaches(effect.estimate, margin):
+        return n, None
+    return (None if n is None else max(n, math.ceil(least * row.n / row.clusters))), least
 
 
 def _with_failures(verdict: Verdict, row: Measured, margin: float) -> tuple[Verdict, list[str]]:
@@ -62,7 +73,7 @@ def _with_failures(verdict: Verdict, row: Measured, margin: float) -> tuple[Verd
     estimate = row.inflated_estimate
     if estimate is None or verdict not in ("better", "equivalent"):
         return verdict, []
-    if estimate >= margin or (verdict == "better" and estimate > 0):
+    if reaches(estimate, margin) or (verdict == "better" and estimate > 0):
         return "inconclusive", ["its failures may hide slow answers"]
     return verdict, []
 
@@ -72,7 +83,7 @@ def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> li
         return []
     if low > 0:
         return ["worse, but by less than the margin"]
-    return ["not worse than the margin; whether it is better cannot be told"] if low <= -margin else []
+    return ["not worse than the margin; whether it is better cannot be told"] if reaches(-low, margin) else []
 
 
 def _explored(rows: Sequence[Measured]) -> list[Difference]:
@@ -96,6 +107,7 @@ def _difference(
     p_adjusted: float | None,
     verdict: Verdict,
     n_needed: int | None,
+    clusters_needed: int | None = None,
     notes: Sequence[str] = (),
 ) -> Difference:
     effect = row.effect
@@ -117,6 +129,7 @@ def _difference(
         method="" if effect is None else effect.method,
         verdict=verdict,
         n_needed=n_needed,
+        clusters_needed=clusters_needed,
         note="; ".join((*row.notes, *notes)),
         exploratory=rule is None,
         baseline_inflated=row.baseline_inflated,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from harness.analysis import metrics
-from harness.analysis.bootstrap import clusters_for_quantile, is_bounded, quantile_ratios
+from harness.analysis.bootstrap import clusters_for_quantile, independent_clusters, is_bounded, quantile_ratios
 from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.comparison import Scale
 from harness.analysis.counted import counted
@@ -133,11 +133,11 @@ def _row(
     inflated = [_inflated(values, lost, q) for (values, _), lost in zip(arms, failed, strict=True)]
     told = list(notes)
     needed = samples_for_quantile(q)
-    bounded = is_bounded(q, n, clusters)
+    independent, fewest = independent_clusters(*(codes for _, codes in arms)), clusters_for_quantile(q)
+    bounded = is_bounded(q, n, independent)
     if not bounded:
-        told.append(
-            f"no bounds: p{round(100 * q)} needs {needed} samples of {clusters_for_quantile(q)} prompts or groups"
-        )
+        uneven = f" (its {clusters} are of unequal size and do the work of {independent})" * (independent < clusters)
+        told.append(f"no bounds: p{round(100 * q)} needs {needed} samples of {fewest} prompts or groups{uneven}")
     if any(failed):
         told.append(
             f"{failed[0]} and {failed[1]} requests failed and are not in it; with failures as ∞ "
@@ -152,10 +152,11 @@ def _row(
         effect=effect,
         n=n,
         clusters=clusters,
-        n_at_least=None if bounded else max(needed, math.ceil(clusters_for_quantile(q) * n / clusters)),
+        n_at_least=None if bounded else max(needed, math.ceil(fewest * n / independent)),
+        clusters_at_least=fewest if independent < fewest else None,
         baseline_inflated=inflated[0] if any(failed) and math.isfinite(inflated[0]) else None,
         candidate_inflated=inflated[1] if any(failed) and math.isfinite(inflated[1]) else None,
-        inflated_estimate=_difference(inflated[0], inflated[1], scale) if any(failed) else None,
+        inflated_estimate=_inflated_estimate(arms, failed, inflated, q, scale) if any(failed) else None,
         notes=tuple(told),
     )
 
@@ -165,10 +166,19 @@ def _inflated(values: Floats, failed: int, q: float) -> float:
     return quantile(np.concatenate([np.sort(values), np.full(failed, np.inf)]), q)
 
 
-def _difference(baseline: float, candidate: float, scale: Scale) -> float | None:
-    """Candidate − baseline on the scale; None where both are ∞."""
-    if math.isinf(baseline) and math.isinf(candidate):
-        return None
+def _inflated_estimate(
+    arms: list[tuple[Floats, Codes]], failed: list[int], inflated: list[float], q: float, scale: Scale
+) -> float:
+    """The difference with failures as ∞; where both are ∞, with those that are more than the baseline's share."""
+    if not all(map(math.isinf, inflated)):
+        return _difference(inflated[0], inflated[1], scale)
+    (old, new), (lost, lost_now) = (np.sort(values) for values, _ in arms), failed
+    more = max(0, round(lost_now - lost / (lost + len(old)) * (lost_now + len(new))))
+    return _difference(quantile(old, q), _inflated(new, more, q), scale)
+
+
+def _difference(baseline: float, candidate: float, scale: Scale) -> float:
+    """Candidate − baseline on the scale; at most one of them is ∞."""
     if scale == "absolute":
         return candidate - baseline
     return math.inf if math.isinf(candidate) else -math.inf if math.isinf(baseline) else math.log(candidate / baseline)

@@ -25,6 +25,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """Of a rate: it is 0 or 1 in both arms, the same."""
     n_at_least: int | None = None
     """Samples below which there are no bounds; None: there are."""
+    clusters_at_least: int | None = None
+    """Prompts or groups below which there are no bounds however many samples they give; None: they are enough."""
     baseline_inflated: float | None = None
     candidate_inflated: float | None = None
     """Of a latency, where requests failed: the quantile with failures as ∞. None: ∞, or nothing failed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,4 @@ def pair(baseline: Columns, candidate: Columns) -> Pairs:
 def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
     codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
     kept = codes >= 0
-    arrays = {each.name: getattr(columns, each.name) for each in fields(columns) if each.name != "target"}
-    there = {name: values[kept] for name, values in arrays.items() if values is not None}
-    return ArmColumns(columns=replace(columns, **there), codes=codes[kept], prompts=len(code))
+    return ArmColumns(columns=columns.select(kept), codes=codes[kept], prompts=len(code))

@@ -81,6 +81,7 @@ def compare_throttle_rate(baseline: AttemptCounts, candidate: AttemptCounts) -> 
         effect=effect,
         n=min(baseline.attempts, candidate.attempts),
         clusters=min(baseline.attempts, candidate.attempts),
+        none_at_all=not any(hit),
         notes=("of attempts",),
     )
 

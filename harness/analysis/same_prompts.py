@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from harness.errors import CompareError
 from harness.suite.digest import prompt_content
-from harness.suite.graders import Graders
 from harness.suite.schema import Prompt, Suite
 
 NOT_ASKED = ("tags", "group")
 """What of a prompt changes neither the question nor its check."""
 MOST_TOLD = 5
+JUDGED = {"judge", "pairwise"}
+"""Checks that ask a judge."""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
     """The prompts that both suites have. Targets, load and endpoint may differ; that is what is compared, or told.
 
-    CompareError: a prompt is not the same in both, or they have none in common.
+    CompareError: a prompt is not the same in both, other judges or check files graded it, or they have none in common.
     """
     asked = {prompt.id: prompt for prompt in candidate.prompts}
     both = tuple(prompt.id for prompt in baseline.prompts if prompt.id in asked)
@@ -37,6 +39,7 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         )
     if baseline.digest != candidate.digest:
         _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
+        _refuse_other_graders(baseline, candidate, [asked[id_] for id_ in both])
     ours = set(both)
     return Shared(
         both=both,
@@ -56,23 +59,24 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
         )
 
 
-def refuse_other_graders(baseline: Graders, candidate: Graders) -> None:
-    """CompareError: a judge is another model, or a check file says something else, under the same name."""
-    models = {judge.name: judge.target.base_model for judge in baseline.judges}
-    files = {file.name: file.digest for file in baseline.check_files}
-    told = [
-        *(
-            f"judge {j.name!r}"
-            for j in candidate.judges
-            if models.get(j.name, j.target.base_model) != j.target.base_model
-        ),
-        *(f.name for f in candidate.check_files if files.get(f.name, f.digest) != f.digest),
-    ]
-    if told:
+def _refuse_other_graders(baseline: Suite, candidate: Suite, prompts: Sequence[Prompt]) -> None:
+    """Another judge, or another text of a check file, is another measure."""
+    used = {check.type for prompt in prompts for check in prompt.checks}
+    changed = []
+    if used & JUDGED:
+        changed += _differing("judge", *({j.name: j.target for j in s.graders.judges} for s in (baseline, candidate)))
+    if "python" in used:
+        files = ({f.name: f.digest for f in s.graders.check_files} for s in (baseline, candidate))
+        changed += _differing("check file", *files)
+    if changed:
         raise CompareError(
-            f"the suites differ: {', '.join(told)} graded the baseline's answers otherwise than the candidate's; run "
-            "the baseline again with the suite of today"
+            f"the suites grade differently: {', '.join(changed)}; run the baseline again with the suite of today"
         )
+
+
+def _differing(kind: str, one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """Of what both have; a grader that only one has grades no prompt of both."""
+    return [f"{kind} {name}" for name in sorted(one.keys() & other.keys()) if one[name] != other[name]]
 
 
 def _changed_keys(one: Prompt, other: Prompt) -> list[str]:

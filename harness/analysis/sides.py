@@ -66,6 +66,8 @@ def find_pairings(
 ) -> list[Pairing]:
     """What is compared with what; see `compare.compare_targets`. CompareError: nothing is, or a name is unknown."""
     other = candidate or baseline
+    if candidate is not None and candidate.manifest.run_id == baseline.manifest.run_id:
+        raise CompareError(f"both sides are run {baseline.manifest.run_id}, one of them a copy; name another run")
     _known(baseline, [baseline_target] if baseline_target is not None else [])
     _known(other, candidate_targets)
     if candidate is None:
@@ -98,6 +100,12 @@ def _between(
         return [(baseline_target, name) for name in wanted]
     namesakes = [(name, name) for name in wanted if name in baseline.names]
     if namesakes:
+        alone = [name for name in candidate_targets if name not in baseline.names]
+        if alone:
+            raise CompareError(
+                f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with (it has "
+                f"{_told(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
+            )
         return namesakes
     against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
     if against is None:
@@ -115,16 +123,16 @@ def _known(side: Side, names: Sequence[str]) -> None:
 
 
 def _refuse_judges(pairings: Sequence[Pairing]) -> None:
-    """A judge favours what is like itself: it may grade, or be graded. One suite is held to that; two runs here."""
-    for side, name in (end for each in pairings for end in _ends(each)):
-        for judging in (pairings[0].baseline, pairings[0].candidate):
-            for judge in judging.suite.graders.judges:
-                if judge.target.base_model == side.target(name).base_model:
-                    raise CompareError(
-                        f"{judging.manifest.run_id}: its judge {judge.name!r} is {judge.target.model}, and so is "
-                        f"{name}, which is compared: a model favours its own answers; let another model judge, and run "
-                        "again"
-                    )
+    """A judge favours what is like itself: it may grade, or be graded, here or in the other run."""
+    for each in pairings:
+        judges = {j.target.base_model: j.name for s in (each.baseline, each.candidate) for j in s.suite.graders.judges}
+        for side, name in _ends(each):
+            judge = judges.get(side.target(name).base_model)
+            if judge is not None:
+                raise CompareError(
+                    f"{name} is the model of the judge {judge!r} and cannot be compared: a model favours its own "
+                    "answers; choose another judge"
+                )
 
 
 def _refuse_silent(pairings: Sequence[Pairing]) -> None:
@@ -156,8 +164,8 @@ def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def side_findings(baseline: Side, candidate: Side) -> list[Finding]:
-    """What differs between two runs beyond the targets, and is in every difference."""
+def side_findings(baseline: Side, candidate: Side, pairings: Sequence[Pairing]) -> list[Finding]:
+    """What differs between two runs beyond the targets and is in every difference, and what was not compared at all."""
     if baseline is candidate:
         return []
     differing = [
@@ -181,6 +189,15 @@ def side_findings(baseline: Side, candidate: Side) -> list[Finding]:
     if baseline.suite.gate != candidate.suite.gate:
         found.append(
             Finding(what="the runs' gates differ; the candidate's decides", remedy="run the baseline again to agree")
+        )
+    compared = {each.candidate_target for each in pairings}
+    alone = [name for name in candidate.names if name not in compared and name not in baseline.names]
+    if alone:
+        found.append(
+            Finding(
+                what=f"not compared: {', '.join(alone)}, which {baseline.manifest.run_id} has not",
+                remedy="name what to set it against: harness compare RUN LATER --baseline TARGET --candidate TARGET",
+            )
         )
     return found
 

@@ -38,7 +38,8 @@ def clustered_rate(passed: Counts, answers: Counts, level: float = LEVEL) -> Int
     Wilson's interval. With more it is Wilson's over n_eff = p(1−p) / SE² answers, SE the clustered error of
     `ratio_interval` over C clusters, with the t quantile of C − 1 degrees of freedom in place of the normal one.
     n_eff is at least C and at most the number of answers. Where all or none passed, and for a single cluster, the error
-    cannot be estimated: then each cluster counts as one answer.
+    cannot be estimated: then each cluster counts as one answer. C is `effective_clusters`: their number, or less where
+    some are larger.
 
     Source: Korn & Graubard 1998, Survey Methodology 24:193–201 (effective sample size); Miller 2024, arXiv 2411.00640.
     Raises ValueError unless every cluster has an answer and there is one.
@@ -47,12 +48,31 @@ def clustered_rate(passed: Counts, answers: Counts, level: float = LEVEL) -> Int
     if clusters == 0 or answers.min() < 1:
         raise ValueError("clustered_rate needs clusters with at least one answer each")
     p = float(passed.sum()) / n
+    least = effective_clusters(answers)
     if n == clusters or clusters < 2 or p in (0.0, 1.0):
-        return _score_interval(p, clusters, float(norm.ppf((1 + level) / 2)))
+        return _score_interval(p, least, float(norm.ppf((1 + level) / 2)))
     residuals = passed - p * answers
     variance = clusters / (clusters - 1) * float(residuals @ residuals) / n**2
-    effective = n if variance == 0 else min(n, max(clusters, p * (1 - p) / variance))
-    return _score_interval(p, effective, float(t.ppf((1 + level) / 2, clusters - 1)))
+    effective = n if variance == 0 else min(n, max(least, p * (1 - p) / variance))
+    return _score_interval(p, effective, float(t.ppf((1 + level) / 2, error_degrees(answers))))
+
+
+def effective_clusters(sizes: Counts) -> float:
+    """How many equal clusters do the work of these: (Σ m)² / Σ m², which is their number where all are of one size.
+
+    Where one group holds most of the prompts, the error is that group's, however many small ones stand beside it.
+
+    Source: Kish 1965, Survey Sampling, section 11.7.
+    """
+    return float(sizes.sum()) ** 2 / float((sizes.astype(np.float64) ** 2).sum())
+
+
+def error_degrees(sizes: Counts) -> float:
+    """Degrees of freedom of a clustered error: `effective_clusters` − 1, at least 1; C − 1 where all are of one size.
+
+    Source: Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99:698–709.
+    """
+    return max(1.0, effective_clusters(sizes) - 1)
 
 
 def _score_interval(p: float, n: float, z: float) -> Interval:
@@ -118,9 +138,10 @@ def lies_below(lower: Interval, upper: Interval) -> bool:
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
     """Σ top / Σ bottom with a t interval whose error is clustered: one entry a request, `clusters` names its prompt.
 
-    R = Σ top / Σ bottom; over C clusters with e_c = Σ_c top − R·Σ_c bottom the standard error is
-    √(C/(C−1) · Σ e_c²) / Σ bottom, with C − 1 degrees of freedom. With bottom = 1 it is the mean with clustered errors.
-    Bounds are None with fewer than two clusters. None where Σ bottom is 0.
+    R = Σ top / Σ bottom; over C clusters with share s_c of Σ bottom and e_c = Σ_c top − R·Σ_c bottom the standard error
+    is the jackknife's, √((C−1)/C · Σ (e_c/(1 − s_c))²) / Σ bottom, with `error_degrees` of freedom. Of clusters of one
+    size that is √(C/(C−1) · Σ e_c²) / Σ bottom and C − 1. With bottom = 1 it is the mean with clustered errors.
+    Bounds are None with fewer than two clusters that have a bottom. None where Σ bottom is 0.
 
     Source: Cochran 1977, Sampling Techniques, section 6.4 and chapter 9A (linearised ratio); Miller 2024, arXiv
     2411.00640 (clustered errors).
@@ -133,9 +154,12 @@ def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], leve
     count = int(codes.max()) + 1
     if count < 2:
         return Interval(value=ratio)
-    residuals = np.bincount(codes, weights=top - ratio * bottom)
-    error = math.sqrt(count / (count - 1) * float(residuals @ residuals)) / total
-    reach = float(t.ppf((1 + level) / 2, count - 1)) * error
+    sizes = np.bincount(codes, weights=bottom)
+    if sizes.max() >= total:
+        return Interval(value=ratio)
+    residuals = np.bincount(codes, weights=top - ratio * bottom) / (1 - sizes / total)
+    error = math.sqrt((count - 1) / count * float(residuals @ residuals)) / total
+    reach = float(t.ppf((1 + level) / 2, error_degrees(sizes))) * error
     return Interval(value=ratio, low=ratio - reach, high=ratio + reach)
 
 

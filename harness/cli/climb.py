@@ -13,16 +13,7 @@ from harness.analysis.loader import load_run
 from harness.analysis.stats import samples_for_quantile
 from harness.analysis.sweep import Searched, SweepReport, report_target, sweep_findings, write_sweep
 from harness.cli.interrupts import Interrupts
-from harness.cli.sending import (
-    INTERRUPTED,
-    ended_early,
-    failures_told,
-    is_simulated,
-    open_endpoint,
-    prepare,
-    progress_shown,
-    write_state,
-)
+from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
 from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
 from harness.load.knee import Ladder
@@ -32,6 +23,7 @@ from harness.load.stop import Stop
 from harness.load.sweep import Climb, Sweep
 from harness.load.trial import By, Objective, StepOutcome
 from harness.store.attempt import Attempt
+from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
@@ -154,35 +146,27 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
         )
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        load = Sweep(suite, climb, seed=seed, clock=MonotonicClock(), stop=stop)
-        with failures_told(folder), interrupts.watched():
-            try:
-                async with Journal(folder.journal_path()) as journal:
+        sweep = Sweep(suite, climb, seed=seed, clock=MonotonicClock(), stop=stop)
 
-                    def record(attempt: Attempt) -> None:
-                        journal.record(attempt)
-                        load.record(attempt)
+        async def load() -> list[ClientHealth]:
+            async with Journal(folder.journal_path()) as journal:
 
-                    exchange = make_exchange(job, lanes, record=record, progress=progress, stop=stop)
-                    async with watched(lanes) as watch, progress_shown(progress, duration_s=None, quiet=quiet):
-                        await load.run(exchange, lambda step: None if quiet else _tell(step, climb))
-            except asyncio.CancelledError:
-                if interrupts.count < 2:
-                    raise
-                write_state(folder, "interrupted")
-                print(f"stopped; what was sent is in {folder.path}", file=sys.stderr)
-                return None
-    with failures_told(folder):
-        folder.finalise(
-            "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [ended_early(stop.reason)],
-            clients=[watch.result()],
-        )
+                def record(attempt: Attempt) -> None:
+                    journal.record(attempt)
+                    sweep.record(attempt)
+
+                exchange = make_exchange(job, lanes, record=record, progress=progress, stop=stop)
+                async with watched(lanes) as watch, progress_shown(progress, duration_s=None, quiet=quiet):
+                    await sweep.run(exchange, lambda step: None if quiet else _tell(step, climb))
+            return [watch.result()]
+
+        stored = await send_and_store(load(), folder, stop, interrupts)
     searched = [
         Searched(target=name, met=search.met, missed=search.missed, over=search.next_level() is None)
-        for name, search in load.searches.items()
+        for name, search in sweep.searches.items()
     ]
-    return Swept(folder=folder, outcomes=load.outcomes, searched=searched, interrupted=interrupts.count > 0)
+    swept = Swept(folder=folder, outcomes=sweep.outcomes, searched=searched, interrupted=interrupts.count > 0)
+    return swept if stored else None
 
 
 def _tell(step: StepOutcome, climb: Climb) -> None:

@@ -66,7 +66,7 @@ def _readable_runs(results_dir: Path) -> list[RunFolder]:
     from harness.store.query import split_readable
     from harness.store.run_folder import list_runs, unreadable_runs
 
-    readable, broken_files = split_readable(list_runs(results_dir))
+    readable, broken_files = split_readable(list_runs(results_dir, sweeps=True))
     for message in [*unreadable_runs(results_dir), *broken_files]:
         print(f"warning: left out: {message}", file=sys.stderr)
     if not readable:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 import msgspec
 
 from harness.cli.embedded import embedded_bedrock
+from harness.cli.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
 from harness.load.progress import Progress
-from harness.load.stop import Reason
+from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
+from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.store.manifest import State
 from harness.store.run_folder import RunFolder
@@ -71,10 +74,15 @@ def failures_told(folder: RunFolder) -> Iterator[None]:
     except Exception as error:
         write_state(folder, "failed")
         if isinstance(error, HarnessError):
-            raise RunInvalid(
-                f"{error}\nthe run failed; `harness report {folder.path}` reports on what there is"
-            ) from error
+            raise RunInvalid(f"{error}\nthe run failed; {_told_by(folder)}") from error
         raise
+
+
+def _told_by(folder: RunFolder) -> str:
+    """Where to look for what an ended load has left."""
+    if folder.read_manifest().kind == "sweep":
+        return f"what was recorded is in {folder.path}"
+    return f"`harness report {folder.path}` reports on what there is"
 
 
 def write_state(folder: RunFolder, state: State) -> None:
@@ -83,6 +91,30 @@ def write_state(folder: RunFolder, state: State) -> None:
         folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
 
 
-def ended_early(reason: Reason) -> Finding:
-    """The finding of a run that did not send all of its plan."""
+async def send_and_store(
+    load: Coroutine[Any, Any, Sequence[ClientHealth]], folder: RunFolder, stop: Stop, interrupts: Interrupts
+) -> bool:
+    """Make a load under the user's interrupts, then turn its journals into Parquet.
+
+    False: a second interrupt stopped it at once, and its journals are as they are.
+    """
+    with failures_told(folder):
+        with interrupts.watched():
+            try:
+                clients = await load
+            except asyncio.CancelledError:
+                if interrupts.count < 2:
+                    raise
+                write_state(folder, "interrupted")
+                print(f"stopped; {_told_by(folder)}", file=sys.stderr)
+                return False
+        folder.finalise(
+            "complete" if stop.reason is None else "interrupted",
+            findings=[] if stop.reason is None else [_ended_early(stop.reason)],
+            clients=clients,
+        )
+    return True
+
+
+def _ended_early(reason: Reason) -> Finding:
     return Finding(what=f"the run ended early: {reason.what}", remedy=reason.remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,16 +13,7 @@ import uvloop
 
 from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
-from harness.cli.sending import (
-    INTERRUPTED,
-    ended_early,
-    failures_told,
-    is_simulated,
-    open_endpoint,
-    prepare,
-    progress_shown,
-    write_state,
-)
+from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
 from harness.load.crew import open_crew
 from harness.load.exchange import Lane
 from harness.load.plan import count_requests
@@ -64,23 +54,13 @@ async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool
         manifest = _manifest(suite, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        with failures_told(folder), interrupts.watched():
-            try:
-                async with progress_shown(progress, duration_s=suite.load.duration_s, quiet=quiet):
-                    clients = await sender.send(job, folder, progress, stop)
-            except asyncio.CancelledError:
-                if interrupts.count < 2:
-                    raise
-                write_state(folder, "interrupted")
-                print(f"stopped; `harness report {folder.path}` reports on what there is", file=sys.stderr)
-                return None
-    with failures_told(folder):
-        folder.finalise(
-            "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [ended_early(stop.reason)],
-            clients=clients,
-        )
-    return Sent(folder, interrupts.count > 0)
+
+        async def load() -> list[ClientHealth]:
+            async with progress_shown(progress, duration_s=suite.load.duration_s, quiet=quiet):
+                return await sender.send(job, folder, progress, stop)
+
+        stored = await send_and_store(load(), folder, stop, interrupts)
+    return Sent(folder, interrupts.count > 0) if stored else None
 
 
 class Sender(Protocol):

@@ -46,6 +46,14 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the api takes beside the body, by its HTTP name. No secret is among them."""
 
 
+MAX_ANSWER = 256 * 1024 * 1024
+"""Bytes of a body, ten times what Bedrock's longest answers take: a server that never ends must not fill the memory."""
+
+
+class AnswerTooLong(Exception):
+    """A body of more than `MAX_ANSWER` bytes; what came until then is on the tape."""
+
+
 class Tape:
     """What arrived in one exchange: raw body bytes, each piece with the stamp of its arrival.
 
@@ -53,7 +61,7 @@ class Tape:
     Ctrl-C cancels the send is kept; nothing is interpreted here (see `reply.read_tape`).
     """
 
-    __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "stamps", "status")
+    __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "size", "stamps", "status")
 
     def __init__(self, on_sent: Callable[[], object] | None = None) -> None:
         self._on_sent = on_sent
@@ -65,6 +73,8 @@ class Tape:
         """Lower-case names."""
         self.stamps: list[int] = []
         self.pieces: list[bytes] = []
+        self.size = 0
+        """Bytes of all pieces."""
 
     def mark_sent(self) -> None:
         """The request's last byte was handed to the socket."""
@@ -79,7 +89,10 @@ class Tape:
         self.headers = headers
 
     def add(self, piece: bytes, at_ns: int | None = None) -> None:
-        """Body bytes are here, since `at_ns` or since now; stamped before anyone parses them."""
+        """Body bytes are here, since `at_ns` or since now; stamped before anyone parses them. Raises AnswerTooLong."""
+        self.size += len(piece)
+        if self.size > MAX_ANSWER:
+            raise AnswerTooLong(f"the answer is longer than {MAX_ANSWER // 2**20} MiB")
         self.stamps.append(now_ns() if at_ns is None else at_ns)
         self.pieces.append(piece)
 

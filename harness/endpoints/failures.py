@@ -83,6 +83,7 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "aiohttp.HttpProcessingError": "protocol",
     "h11.RemoteProtocolError": "protocol",
     "harness.ProtocolError": "protocol",
+    "harness.AnswerTooLong": "protocol",
     "botocore.HTTPClientError": "connection",
     "aiohttp.ClientError": "connection",
     "httpx2.TransportError": "connection",

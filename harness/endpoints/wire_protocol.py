@@ -10,13 +10,15 @@ from typing import cast
 import httptools
 
 from harness.clock import now_ns
-from harness.endpoints.base import Tape
+from harness.endpoints.base import AnswerTooLong, Tape
 from harness.endpoints.wire_errors import ConnectionLost, ProtocolError
 
 SLICE = 256 * 1024
 """Bytes of a body that are handed to the socket at a time; the next go when these are gone."""
 MAX_HEAD = 1024 * 1024
 """Bytes, more than one read can bring; an answer that has not begun by then is garbage, whatever came before it."""
+MAX_FIELDS = 64 * 1024
+"""Bytes of an answer's header fields, trailers included."""
 
 BrokeOff = Callable[[Tape], bool]
 
@@ -36,6 +38,7 @@ class WireConnection(asyncio.Protocol):
         "_broke_off",
         "_complete",
         "_drained",
+        "_fields_size",
         "_framed",
         "_head_size",
         "_headers",
@@ -66,7 +69,7 @@ class WireConnection(asyncio.Protocol):
         self._poll: select.poll | None = None
         self._broke_off: BrokeOff | None = None
         self._headers: dict[str, str] = {}
-        self._head_size = 0
+        self._head_size = self._fields_size = 0
         self._at_ns = 0
         self._reading = False
         self._framed = False
@@ -161,25 +164,32 @@ class WireConnection(asyncio.Protocol):
                 self._count_head(data)
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ProtocolError) as error:
-            self._store(tape, at_ns)
+            if not self._store(tape, at_ns):
+                return
             if not self._complete:
                 self._fail(_to_protocol_error(error))
                 return
             self.reusable = False  # the answer is whole, what follows it is not
         else:
-            self._store(tape, at_ns)
+            if not self._store(tape, at_ns):
+                return
         if self._complete:
             self._finish()
         elif self._broke_off is not None and tape.pieces and self._broke_off(tape):
             self.reusable = False
             self._finish()
 
-    def _store(self, tape: Tape, at_ns: int) -> None:
-        """Everything of the body that one read brought, as one piece."""
+    def _store(self, tape: Tape, at_ns: int) -> bool:
+        """Everything of the body that one read brought, as one piece. False: too long, which has ended the exchange."""
         bodies = self._bodies
         if bodies:
-            tape.add(bodies[0] if len(bodies) == 1 else b"".join(bodies), at_ns)
+            try:
+                tape.add(bodies[0] if len(bodies) == 1 else b"".join(bodies), at_ns)
+            except AnswerTooLong as error:
+                self._fail(error)
+                return False
             bodies.clear()
+        return True
 
     def _count_head(self, data: bytes) -> None:
         self._head_size += len(data)
@@ -201,9 +211,12 @@ class WireConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._complete:
             raise ProtocolError("a second answer, which nobody asked for")
-        self._headers = {}
+        self._headers, self._fields_size = {}, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields_size += len(name) + len(value) + 4
+        if self._fields_size > MAX_FIELDS:
+            raise ProtocolError(f"the answer's header fields are longer than {MAX_FIELDS} bytes")
         key, told = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {told}" if key in self._headers else told
 

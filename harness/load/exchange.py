@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
-from zlib import crc32
 
 from harness.catalog.prices import Price, cost_usd
 from harness.catalog.target import Target
@@ -22,7 +21,7 @@ from harness.load.progress import Progress
 from harness.load.room import Room
 from harness.load.stop import Stop
 from harness.load.token_budget import TokenBudget
-from harness.store.attempt import Attempt
+from harness.store.attempt import Attempt, is_sampled
 from harness.suite.schema import Prompt, Retries, Timeouts
 
 
@@ -161,8 +160,8 @@ class Exchange:
         return None, None
 
     def _keeps(self, request_id: str) -> bool:
-        """Whether an answer's text is stored: the same choice for the same request, whoever sends it."""
-        return self._store_text is None or crc32(request_id.encode()) < self._store_text * 2**32
+        """Whether an answer's text is stored."""
+        return is_sampled(request_id, self._store_text)
 
     def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from harness.analysis.comparison import Comparison, Difference
-from harness.analysis.verdict import ALPHA
+from harness.analysis.verdict import ALPHA, reaches
 from harness.report.verdicts import change, change_alone, level_of, margin, mark, metric_name, samples, settled_by
 from harness.report.wording import printable
 
@@ -51,7 +51,7 @@ def _held_back(d: Difference) -> str:
     clear = (d.low is not None and d.low > 0) or (d.high is not None and d.high < 0)
     if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None or d.p_adjusted < ALPHA:
         return ""
-    if d.margin is not None and d.estimate is not None and abs(d.estimate) < d.margin:
+    if d.margin is not None and d.estimate is not None and not reaches(abs(d.estimate), d.margin):
         return ""
     return f"clear on its own, but not among so many tests (p {d.p_value:.2g}, {d.p_adjusted:.2g} by Holm)"
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.analysis.bootstrap import clusters_for_quantile
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
-from harness.analysis.latencies import parse_latency
-from harness.report.wording import MISSING, percent, printable, seconds, significant, usd
+from harness.report.wording import MISSING, printable, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
 ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
@@ -37,15 +35,7 @@ def metric_name(metric: str) -> str:
 
 def level_of(d: Difference, value: float | None) -> str:
     """The metric itself with its unit: `97.5%`, `0.420 s`, `$0.0012`."""
-    match d.unit:
-        case "share":
-            return percent(value)
-        case "s":
-            return seconds(value)
-        case "usd":
-            return usd(value)
-        case _:
-            return significant(value) if value is None else f"{significant(value)} {printable(d.unit)}".rstrip()
+    return value_with_unit(value, d.unit)
 
 
 def change(d: Difference) -> str:
@@ -87,18 +77,11 @@ def settled_by(d: Difference, prompts: int) -> str:
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
-        answers = f"{d.n_needed:,} answers of each side (now {d.n:,})"
-        wanted = _independent_needed(d.metric)
-        if 0 < d.clusters < wanted:
-            return f"{answers}, to {wanted:,} prompts or groups at least (now {d.clusters:,})"
-        return answers + (f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else "")
-    return f"{d.n_needed:,} prompts (now {prompts:,})"
-
-
-def _independent_needed(metric: str) -> int:
-    """The prompts or groups from which on more repeats give the quantile bounds; 0: any number."""
-    parsed = parse_latency(metric)
-    return 0 if parsed is None else clusters_for_quantile(parsed[1])
+        how = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
+        if d.clusters_needed is not None:
+            how = f", to {d.clusters_needed:,} prompts or groups (now {d.clusters:,})"
+        return f"{d.n_needed:,} answers of each side (now {d.n:,}){how}"
+    return f"{d.n_needed:,} {'attempts' if d.metric == 'throttle_rate' else 'prompts'} (now {d.n:,})"
 
 
 def is_quantile(d: Difference) -> bool:
@@ -145,7 +128,8 @@ def headline(c: Comparison, level: float) -> str:
             metrics = _listed(gated(c))
             return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
         case "inconclusive":
-            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else "nothing could be compared"
+            nothing = "a run of these may not be believed" if gated(c) else "nothing could be compared"
+            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else nothing
             return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"
 
 

@@ -14,6 +14,7 @@ from harness.scoring.judge_prompt import ask_for_preference
 from harness.scoring.kept import Judgement, digest_of
 from harness.scoring.scorer import Unscored
 from harness.scoring.scorers.pairwise import Pairwise, Preferred
+from harness.store.attempt import is_sampled
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
 from harness.suite.schema import Prompt, Suite
@@ -27,9 +28,10 @@ WITH ended AS (
     FROM attempts
     JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
     USING (request_id, try_no)
-    WHERE error_kind IS DISTINCT FROM 'cancelled' AND prompt_id IN (SELECT unnest($prompts))
+    WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
+        AND prompt_id IN (SELECT unnest($prompts))
 )
-SELECT c.request_id, c.target, c.prompt_id, c.ok, c.text, b.ok, b.text
+SELECT c.request_id, c.target, c.prompt_id, c.ok, c.text, b.ok, b.text, b.request_id
 FROM ended AS c JOIN ended AS b USING (prompt_id, repeat)
 WHERE b.target = $baseline AND c.target <> $baseline
 ORDER BY c.request_id
@@ -47,6 +49,7 @@ class Pair(msgspec.Struct, frozen=True):
     candidate: str
     baseline_ok: bool
     baseline: str
+    baseline_request_id: str
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +77,7 @@ async def score_pairs(run: RunFolder, suite: Suite, aids: KeepingAids) -> list[S
         return []
     prompts = {prompt.id: prompt for prompt in suite.prompts}
     rows: list[Score] = []
-    for batch in _pairs(run, suite.baseline, list(checks)):
+    for batch in _pairs(run, suite.baseline, list(checks), share=suite.load.store_text):
         async with asyncio.TaskGroup() as tasks:
             compared = [
                 tasks.create_task(_score(check, prompts[pair.prompt_id], pair, aids))
@@ -90,13 +93,15 @@ def _checks(prompt: Prompt) -> list[Pairwise]:
     return [scorer for scorer in made if isinstance(scorer, Pairwise)]
 
 
-def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str]) -> Iterator[list[Pair]]:
+def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str], *, share: float | None) -> Iterator[list[Pair]]:
+    """Those of which both answers were to be stored."""
     from harness.store.query import connect
 
     with closing(connect([run])) as connection:
         found = connection.execute(_PAIRS, {"baseline": baseline, "prompts": prompts})
         while rows := found.fetchmany(BATCH):
-            yield [Pair(*row) for row in rows]
+            pairs = [Pair(*row) for row in rows]
+            yield [p for p in pairs if is_sampled(p.request_id, share) and is_sampled(p.baseline_request_id, share)]
 
 
 async def _score(check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids) -> Score:

@@ -17,6 +17,7 @@ from harness.scoring.checks import make_scorer
 from harness.scoring.judges import Judges, NoJudges
 from harness.scoring.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
+from harness.store.attempt import is_sampled
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
 from harness.suite.schema import Prompt, Suite
@@ -61,8 +62,9 @@ async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) 
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
     or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
-    and requests that the user cancelled have no rows. The number of answers does not matter to memory, but for what
-    judges and check functions say of them.
+    and requests that the user cancelled have no rows. Where answers are stored in part (`load.store_text`), failures
+    are graded in that part too: all of them beside a tenth of the answers would be no pass rate. The number of answers
+    does not matter to memory, but for what judges and check functions say of them.
     """
     from harness.store.parquet import write_parquet
 
@@ -71,7 +73,7 @@ async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) 
     try:
         with lines.open("wb") as file:
             async with open_aids(run, suite, judges or NoJudges(suite)) as aids:
-                await _score_all(run, prompts, aids, file)
+                await _score_all(run, prompts, aids, file, share=suite.load.store_text)
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
@@ -92,10 +94,13 @@ async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = 
         raise TimeoutError(f"took more than {TIMEOUT_S:g} s") if deadline.expired() else error from None
 
 
-async def _score_all(run: RunFolder, prompts: Mapping[str, Checked], aids: Aids, file: IO[bytes]) -> None:
+async def _score_all(
+    run: RunFolder, prompts: Mapping[str, Checked], aids: Aids, file: IO[bytes], *, share: float | None
+) -> None:
     encoder = msgspec.json.Encoder()
     for batch in _ended(run):
-        known = [(_find(prompts, ended, run), ended) for ended in batch]
+        sampled = [ended for ended in batch if is_sampled(ended.answer.request_id, share)]
+        known = [(_find(prompts, ended, run), ended) for ended in sampled]
         async with asyncio.TaskGroup() as tasks:
             scored = [tasks.create_task(_score_request(*each, aids)) for each in known if each[0].scorers]
         file.write(encoder.encode_lines([row for task in scored for row in task.result()]))

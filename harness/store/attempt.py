@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import msgspec
 
 SCHEMA_VERSION = 1
@@ -59,3 +61,11 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     """None: unknown (no price, or no usage came back); never a made-up zero."""
     citations: str | None = None
     """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
+
+
+def is_sampled(request_id: str, share: float | None) -> bool:
+    """Whether a request is of the share whose answers are stored with their text (None: all), and are graded.
+
+    The same choice for the same request, whoever sends it, and however it ends: what is graded is a sample of all.
+    """
+    return share is None or crc32(request_id.encode()) < share * 2**32

@@ -25,6 +25,7 @@ RUN_COLUMNS = {
     "started_utc": "TIMESTAMP",
     "harness_version": "VARCHAR",
     "path": "VARCHAR",
+    "kind": "VARCHAR",
 }
 """One row a run, from its manifest."""
 
@@ -176,4 +177,5 @@ def _run_row(run: RunFolder) -> list[object]:
         utc_from_ns(manifest.origin_utc_ns).replace(tzinfo=None),
         manifest.versions.get("harness"),
         str(run.path.resolve()),
+        manifest.kind,
     ]

@@ -163,6 +163,8 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
     """
     run = RunFolder(path)
     manifest = run.read_manifest()
+    if manifest.kind == "sweep":
+        raise StoreError(f"{path}: is a sweep, whose attempts are of many loads; its report is sweep.md, or name a run")
     journals = run.journals()
     if manifest.state == "running" or journals:
         if any(is_locked(journal) for journal in journals):
@@ -176,9 +178,13 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
     return run
 
 
-def list_runs(results: Path) -> list[RunFolder]:
-    """The runs in a folder whose manifest can be read, oldest first, whatever their state and their folder's name."""
-    return _split_runs(results)[0]
+def list_runs(results: Path, *, sweeps: bool = False) -> list[RunFolder]:
+    """The runs in a folder whose manifest can be read, oldest first, whatever their state and their folder's name.
+
+    `sweeps`: those of `harness sweep`, too.
+    """
+    runs = _split_runs(results)[0]
+    return runs if sweeps else [run for run in runs if run.read_manifest().kind == "run"]
 
 
 def unreadable_runs(results: Path) -> list[str]:
@@ -188,11 +194,12 @@ def unreadable_runs(results: Path) -> list[str]:
 
 def latest_run(results: Path) -> RunFolder:
     """The readable run that started last, whatever its state. StoreError when there is none."""
-    runs, unreadable = _split_runs(results)
+    runs = list_runs(results)
     if runs:
         return runs[-1]
     raise StoreError(
-        "\n".join(unreadable) or f"{results}: holds no runs; `harness run SUITE --out {results}` makes one"
+        "\n".join(unreadable_runs(results))
+        or f"{results}: holds no runs; `harness run SUITE --out {results}` makes one"
     )
 
 

@@ -11,6 +11,8 @@ from harness.suite.units import DURATION, END, RATE
 
 Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(pattern=rf"^[^\x00-\x1f\x7f]+{END}", min_length=1, max_length=200)]
+"""Never beside a list of structs in a union: msgspec 0.22 frees such a type wrongly, and the interpreter crashes at its
+end. `Text` may be."""
 SUITE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9._-]*{END}"
 SuiteName = Annotated[str, Meta(pattern=SUITE_NAME, max_length=64, examples=["support-triage"])]
 Region = Annotated[

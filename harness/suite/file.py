@@ -244,7 +244,7 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     prices: Annotated[
-        Name | Annotated[list[PriceEntry], Meta(min_length=1)] | None,
+        Text | Annotated[list[PriceEntry], Meta(min_length=1)] | None,
         Meta(
             description="Your own prices: a .toml file beside the suite, or the prices themselves.",
             examples=["my-prices.toml"],

@@ -40,7 +40,7 @@ class JudgeEntry(Entry, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1024)] | Literal["adaptive"] | None, Meta(description="As of a target.")
     ] = None
     calibration: Annotated[
-        Name | list[LabelEntry] | None,
+        Text | list[LabelEntry] | None,
         Meta(
             description="Answers that people have graded, a .csv beside the suite: prompt_id, answer, passed. The "
             "judge grades them too, and Cohen's kappa tells how well it agrees.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_the_same_seed_gives_the_same_interval_and_equal_arms_none() -> None:
 @pytest.mark.parametrize(
     ("q", "samples", "clusters", "bounded"),
     [(0.95, 71, 71, False), (0.95, 72, 72, True), (0.95, 72, 24, True), (0.95, 72, 23, False), (0.99, 367, 367, False),
-     (0.99, 368, 368, True), (0.5, 20, 20, True)],
+     (0.99, 368, 368, True), (0.5, 20, 20, True), (0.5, 6, 6, True), (0.5, 60, 5, False)],
 )  # fmt: skip
 def test_too_few_samples_or_prompts_give_no_bounds(q: float, samples: int, clusters: int, bounded: bool) -> None:
     assert bounded is is_bounded(q, samples, clusters)
@@ -102,3 +103,34 @@ def test_an_empty_arm_is_refused() -> None:
     nothing = np.array([]), np.array([], dtype=np.int64)
     with pytest.raises(ValueError, match="values in both arms"):
         quantile_ratios(nothing, nothing, [0.5], clusters=1, seed=1)
+
+
+@pytest.mark.parametrize(("prompts", "repeats"), [(3, 20), (5, 12), (6, 2), (8, 1)])
+def test_few_prompts_say_nothing_however_often_they_are_asked(prompts: int, repeats: int) -> None:
+    rng, rounds, wrong = np.random.default_rng(8), 200, 0
+    codes = np.repeat(np.arange(prompts), repeats)
+    for seed in range(rounds):
+        arms = [np.exp(rng.normal(0, 0.2, prompts)[codes] + rng.normal(0, 0.3, len(codes))) for _ in "ab"]
+        (effect,) = quantile_ratios(
+            (arms[0], codes), (arms[1], codes), [0.5], clusters=prompts, seed=seed, resamples=500
+        )
+        wrong += effect.p_value is not None and effect.p_value < 0.01
+    assert wrong / rounds <= 0.02
+
+
+def test_one_large_group_among_single_prompts_gives_no_bounds() -> None:
+    codes = np.repeat(np.arange(21), [80] + [1] * 20)
+    values = np.random.default_rng(9).lognormal(size=100)
+    (effect,) = quantile_ratios((values, codes), (values, codes), [0.5], clusters=21, seed=1, resamples=50)
+    assert effect.low is None
+
+
+def test_many_prompts_asked_once_take_no_more_memory_than_many_answers() -> None:
+    """As a full table of slices × prompts, 20,000 prompts would be 655 MB an arm."""
+    values, codes = np.random.default_rng(10).lognormal(size=20_000), np.arange(20_000)
+    tracemalloc.start()
+    try:
+        quantile_ratios((values, codes), (1.1 * values, codes), [0.95], clusters=20_000, seed=1, resamples=8)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

@@ -14,11 +14,12 @@ import pytest
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare import compare_targets
 from harness.analysis.comparison import Comparison, Difference
-from harness.analysis.gate import exit_code, make_rules
+from harness.analysis.gate import exit_code, gate_of, make_rules
 from harness.analysis.sides import Side
+from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
-from harness.suite.graders import CheckFile, Graders, Judge
+from harness.suite.graders import Graders, Judge
 from harness.suite.schema import Check, Load, Message, Suite
 
 MakeSuite = Callable[..., Suite]
@@ -134,6 +135,16 @@ def test_twice_the_tokens_are_found_in_cost_and_named_token_drift(side: MakeSide
     assert "2 × the output tokens (token drift)" in drift.told
 
 
+def test_what_is_unknown_of_a_cost_is_not_told_as_the_same(side: MakeSide) -> None:
+    unknown = {"input_tokens": np.full(N, np.nan), "output_tokens": np.full(N, np.nan)}
+    old = noisy(seed=1, **unknown)
+    dearer = {**old, "cost_usd": 1.2 * old["cost_usd"]}
+    assert "the tokens are unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.told
+    free = only(compare_targets(side({"a": old, "b": {**old, "cost_usd": np.zeros(N)}})))
+    assert "no prompt has a known cost above 0" in rows(free)["cost_per_request"].note
+    assert "known cost above 0" in free.drift.told
+
+
 def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) -> None:
     dear = noisy(seed=1, cost_usd=3 * noisy(seed=1)["cost_usd"])
     pair = side({"a": noisy(seed=1), "b": dear})
@@ -162,6 +173,19 @@ def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: 
     assert "its failures may hide slow answers" in late.note
     assert N - failed.sum() == late.n
     assert found["cost_per_request"].n == N - failed.sum()
+
+
+def test_failures_on_both_sides_hide_no_slow_answers_of_the_side_that_fails_more(side: MakeSide) -> None:
+    """With failures as ∞ both p95 are ∞, so that their difference says nothing."""
+    some = np.random.default_rng(7).random(N) < 0.08
+    new = noisy(seed=2, slower=0.6)
+    slow_ones = new["first_s"] > np.quantile(new["first_s"] - np.arange(N), 0.6) + np.arange(N)
+    gate = {"ttft_p95": "20%"}
+    old = fail(noisy(seed=1), some)
+    hidden = rows(only(compare_targets(side({"a": old, "b": fail(new, slow_ones)}), gate=gate)))["ttft_p95"]
+    assert ("inconclusive", True) == (hidden.verdict, "hide slow answers" in hidden.note)
+    alike = rows(only(compare_targets(side({"a": old, "b": fail(noisy(seed=3), some)}), gate=gate)))["ttft_p95"]
+    assert "hide slow answers" not in alike.note
 
 
 def test_repeats_are_clustered_by_prompt_and_groups_by_group(side: MakeSide) -> None:
@@ -201,6 +225,31 @@ def test_too_few_samples_for_a_p99_are_told_with_the_number_needed(side: MakeSid
     assert ("inconclusive", None, None, None, 368) == (row.verdict, row.low, row.high, row.p_value, row.n_needed)
     assert "p99 needs 368 samples" in row.note
     assert 3 == exit_code(report)
+
+
+def repeated(prompts: int, repeats: int, *, seed: int, group: int = 1, **changes: Any) -> dict[str, Any]:
+    """Columns of prompts asked several times, in groups of `group`."""
+    ids = np.array([f"p{i}" for i in range(prompts)] * repeats, dtype=object)
+    groups = np.array([f"g{i // group}" for i in range(prompts)] * repeats, dtype=object)
+    return {**noisy(prompts * repeats, seed=seed), "prompt_id": ids, "group_id": groups, **changes}
+
+
+def test_prompts_and_not_repeats_are_asked_for_where_prompts_are_missing(side: MakeSide) -> None:
+    few = side({"a": repeated(12, 6, seed=1), "b": repeated(12, 6, seed=2)}, n=12)
+    row = rows(only(compare_targets(few)))["e2e_p95"]
+    assert ("inconclusive", 72, 12, 144, 24) == (row.verdict, row.n, row.clusters, row.n_needed, row.clusters_needed)
+    slow = repeated(6, 20, seed=2, first_s=np.arange(120) + 5.0)
+    row = rows(only(compare_targets(side({"a": repeated(6, 20, seed=1), "b": slow}, n=6))))["ttft_p50"]
+    assert row.p_adjusted is not None
+    assert ("inconclusive", True, 8) == (row.verdict, row.p_adjusted > 0.05, row.clusters_needed)
+
+
+def test_failures_that_never_happen_are_ruled_out_by_more_groups(side: MakeSide) -> None:
+    grouped = side({"a": repeated(400, 1, seed=1, group=10), "b": repeated(400, 1, seed=2, group=10)})
+    row = rows(only(compare_targets(grouped, gate={"error_rate": "1pp"})))["error_rate"]
+    assert ("inconclusive", 400, 40) == (row.verdict, row.n, row.clusters)
+    assert row.n_needed is not None
+    assert row.n_needed > 3800
 
 
 def test_an_inconclusive_metric_names_the_prompts_it_takes(side: MakeSide) -> None:
@@ -258,6 +307,16 @@ def test_without_a_gate_the_default_margins_decide_and_are_told(side: MakeSide) 
     assert 5 == report.family
 
 
+def test_the_default_gate_leaves_out_what_one_of_the_runs_cannot_have(side: MakeSide) -> None:
+    old, new = side({"a": noisy(seed=1)}, gate={}), side({"a": noisy(seed=2)}, gate={})
+    whole = tuple(msgspec.structs.replace(target, stream=False) for target in old.suite.targets)
+    old = replace(old, suite=msgspec.structs.replace(old.suite, targets=whole))
+    assert "ttft_p95" in rows(only(compare_targets(new, side({"a": noisy(seed=3)}, gate={}))))
+    assert "ttft_p95" not in rows(only(compare_targets(old, new)))
+    paired = tuple(msgspec.structs.replace(p, checks=(Check(type="pairwise"),)) for p in new.suite.prompts)
+    assert "pass_rate" not in gate_of(msgspec.structs.replace(new.suite, prompts=paired), tail=True)[0]
+
+
 def test_the_family_is_all_metrics_of_all_candidates(side: MakeSide) -> None:
     report = compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2), "c": noisy(seed=3, rate=0.5)}))
     assert (10, "worse") == (report.family, report.verdict)
@@ -300,7 +359,15 @@ def test_prompts_that_only_one_side_has_are_listed_and_left_out(side: MakeSide) 
     assert 100 == rows(comparison)["pass_rate"].n
 
 
-def test_what_cannot_be_compared_is_refused_with_the_reason(side: MakeSide) -> None:
+def test_a_target_that_the_baselines_run_has_not_is_told(side: MakeSide) -> None:
+    report = compare_targets(side({"a": noisy(seed=1)}), side({"a": noisy(seed=3), "b": noisy(seed=2, rate=0.3)}))
+    assert ["a"] == [c.candidate.target for c in report.comparisons]
+    assert any("not compared: b, which" in finding.what for finding in report.findings)
+
+
+def test_what_cannot_be_compared_is_refused_with_the_reason(
+    side: MakeSide, make_target: Callable[[str], Target]
+) -> None:
     pair = side({"a": noisy(seed=1), "b": noisy(seed=2)})
     alone = side({"a": noisy(seed=1)})
     changed = side({"a": noisy(seed=1)}, digest="other")
@@ -313,6 +380,14 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(side: MakeSide) -> N
         suite=msgspec.structs.replace(changed.suite, prompts=tuple(prompts)),
         data=changed.data,
     )
+
+    def judged(model: str) -> Side:
+        made = side({"a": noisy(seed=1), "b": noisy(seed=2)}, digest=model)
+        prompts = tuple(msgspec.structs.replace(p, checks=(Check(type="judge"),)) for p in made.suite.prompts)
+        judge = Judge(name="strict", target=make_target(model))
+        suite = msgspec.structs.replace(made.suite, prompts=prompts, graders=Graders(judges=(judge,)))
+        return replace(made, suite=suite)
+
     stranger = side({"x": noisy(seed=1), "y": noisy(seed=2)}, baseline=None)
     refused: list[tuple[Callable[[], object], str]] = [
         (
@@ -323,6 +398,10 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(side: MakeSide) -> N
         (lambda: compare_targets(alone), "nothing to compare"),
         (lambda: compare_targets(pair, baseline_target="z"), r"has no target 'z' \(targets: a, b\)"),
         (lambda: compare_targets(alone, changed), r"1 of 400 prompts .* p3 \(checks, messages\)"),
+        (lambda: compare_targets(alone, pair, candidate_targets=("a", "b")), "has no target 'b' to compare it with"),
+        (lambda: compare_targets(pair, replace(pair, suite=alone.suite)), "both sides are run .*, one of them a copy"),
+        (lambda: compare_targets(judged("b")), "b is the model of the judge 'strict' and cannot be compared"),
+        (lambda: compare_targets(judged("x"), judged("y")), "grade differently: judge strict; run the baseline again"),
         (lambda: compare_targets(pair, gate={"ttft_p95": "15"}), "gate.ttft_p95: '15' has no unit; write 15% or 15ms"),
         (lambda: compare_targets(pair, gate={"speed": "15%"}), "gate.speed: no such metric"),
         (lambda: make_rules({"pass_rate": "15%"}), "percentage points"),
@@ -331,28 +410,3 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(side: MakeSide) -> N
         with pytest.raises(CompareError, match=told):
             call()
     assert 2 == CompareError.exit_code
-
-
-def test_a_judge_is_neither_candidate_nor_baseline_of_another_run(
-    side: MakeSide, make_target: Callable[[str], Any]
-) -> None:
-    graders = Graders(judges=(Judge(name="strict", target=make_target("b")),))
-    judged, plain = side({"a": noisy(seed=1)}, graders=graders), side({"b": noisy(seed=2)})
-    told = "its judge 'strict' is b, and so is b, which is compared"
-    for old, new, names in ((judged, plain, ("a", "b")), (plain, judged, ("b", "a"))):
-        with pytest.raises(CompareError, match=told):
-            compare_targets(old, new, baseline_target=names[0], candidate_targets=names[1:])
-    assert compare_targets(judged, side({"a": noisy(seed=2)}, graders=graders)).comparisons
-
-
-def test_runs_that_other_graders_graded_are_refused(side: MakeSide, make_target: Callable[[str], Any]) -> None:
-    def graded(digest: str, judge: str, file: str) -> Side:
-        judges = (Judge(name="strict", target=make_target(judge)),)
-        files = (CheckFile(name="checks.py", digest=file, path="checks.py"),)
-        return side({"a": noisy(seed=1)}, digest=digest, graders=Graders(judges=judges, check_files=files))
-
-    old = graded("1", "j", "f")
-    assert compare_targets(old, graded("2", "j", "f")).comparisons
-    for new, told in ((graded("2", "k", "f"), "judge 'strict' graded"), (graded("2", "j", "g"), "checks.py graded")):
-        with pytest.raises(CompareError, match=told):
-            compare_targets(old, new)

@@ -32,6 +32,18 @@ def test_groups_give_the_cluster_robust_error_of_statsmodels() -> None:
     assert (*fit.conf_int()[0], fit.pvalues[0]) == pytest.approx((effect.low, effect.high, effect.p_value))
 
 
+def test_a_few_large_groups_among_small_ones_are_as_few_as_they_are() -> None:
+    """As if all groups were alike, the interval covers 75 %."""
+    sizes, rng, rounds, covered = [30, 20] + [1] * 30, np.random.default_rng(3), 400, 0
+    codes = np.repeat(np.arange(32), sizes)
+    for _ in range(rounds):
+        effect = mean_difference(rng.normal(0, 1, 32)[codes] + rng.normal(0, 0.3, 80), codes)
+        assert effect.low is not None
+        assert effect.high is not None
+        covered += effect.low <= 0 <= effect.high
+    assert 0.93 <= covered / rounds
+
+
 def test_differences_that_are_all_the_same_have_no_error() -> None:
     same = mean_difference(np.full(9, 0.25), np.arange(9))
     none = mean_difference(np.zeros(9), np.arange(9))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 from harness.analysis.verdict import decide, decide_direction, needed, worst, worst_of_comparisons
 
@@ -61,3 +65,39 @@ def test_the_n_that_would_settle_it_narrows_the_interval_to_the_margin() -> None
     assert alone is not None
     assert 100 < alone < strict
     assert needed(n=100, estimate=0.03 - 1e-9, low=-0.01, high=0.07, margin=0.03, family=1) is None
+
+
+@pytest.mark.parametrize(
+    ("difference", "margin"),
+    [
+        (0.85 - 0.80, 0.05),  # 0.04999999999999993
+        (0.60 - 0.55, 0.05),
+        (math.log(0.0011 / 0.001), math.log1p(0.10)),  # a routing's premium of exactly 10 %
+        (math.log(0.00033 / 0.0003), math.log1p(0.10)),
+    ],
+)
+def test_a_difference_of_exactly_the_margin_reaches_it_in_floats_too(difference: float, margin: float) -> None:
+    def verdict(estimate: float) -> str:
+        return decide(estimate=estimate, low=estimate, high=estimate, p_adjusted=0.0, margin=margin)
+
+    assert ("worse", "better") == (verdict(difference), verdict(-difference))
+    assert "equivalent" == verdict(difference - 1e-6)
+    assert needed(n=100, estimate=difference, low=-0.1, high=0.2, margin=margin, family=1) is None
+
+
+@pytest.mark.parametrize(
+    ("true", "family"), [(0.055, 1), (0.06, 1), (0.06, 5), (0.08, 5), (0.12, 1), (0.02, 5), (0.0, 1)]
+)
+def test_the_n_that_is_named_settles_it_in_four_runs_of_five(true: float, family: int) -> None:
+    margin, spread, z = 0.05, 0.45, 1.959964
+    arm = z * spread / 10
+    n = needed(n=100, estimate=true, low=true - arm, high=true + arm, margin=margin, family=family)
+    assert n is not None
+    error = spread / math.sqrt(n)
+    estimates = true + error * norm.ppf((np.arange(2000) + 0.5) / 2000)
+    verdicts = []
+    for d in map(float, estimates):
+        p = min(1.0, family * 2 * float(norm.sf(abs(d) / error)))
+        verdicts += [decide(estimate=d, low=d - z * error, high=d + z * error, p_adjusted=p, margin=margin)]
+    settled = sum(each in ("worse", "equivalent", "better") for each in verdicts) / len(verdicts)
+    assert 0.79 <= settled <= 0.85

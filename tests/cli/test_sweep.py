@@ -35,6 +35,9 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
     assert f"claude-haiku-4-5/us/converse meets the SLO up to {us['met']:g} streams; at {us['missed']:g}" in done.stdout
     assert "sweep" == json.loads((run / "manifest.json").read_text())["kind"]
     assert {"sweep.json", "sweep.md", "attempts.parquet", "plots"} <= {path.name for path in run.iterdir()}
+    reported = harness("report", run)
+    assert (2, True) == (reported.returncode, "is a sweep" in reported.stderr)
+    assert "holds no runs" in harness("report").stderr
     early = [step["outcome"] for step in us["steps"] if step["outcome"]["ended_early"]]
     assert all(each["requests"] - each["good"] > 3 for each in early)
 
@@ -61,3 +64,13 @@ def test_without_an_slo_there_is_no_knee(harness: Any, tmp_path: Path) -> None:
     done = harness("sweep", "s.yaml")
     assert 2 == done.returncode
     assert "has no slo, so no load can be said to meet it" in done.stderr
+
+
+def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SUITE)
+    done = harness("sweep", "s.yaml", "--endpoint", "http://127.0.0.1:9", "--from", "64", "--quiet")
+    assert 4 == done.returncode
+    report = json.loads((only_run(tmp_path) / "sweep.json").read_text())
+    assert [("refused", 1)] * 2 == [(each["ending"], len(each["steps"])) for each in report["targets"]]
+    assert "claude-haiku-4-5/us/converse answered no request at all, whatever the load" in done.stdout
+    assert "every request failed, most often of connection" in done.stdout

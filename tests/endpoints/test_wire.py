@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.endpoints import wire_pool
+from harness.endpoints import base, wire_pool
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.reply import read_tape
 from harness.endpoints.wire_client import WireClient
 from harness.endpoints.wire_errors import ConnectionLost, ProtocolError
 from harness.endpoints.wire_pool import Origin, Pool
-from harness.endpoints.wire_protocol import MAX_HEAD, SLICE, WireConnection
+from harness.endpoints.wire_protocol import MAX_FIELDS, MAX_HEAD, SLICE, WireConnection
 
 REQUEST = WireRequest(api="converse", model_id="m", stream=True, body={"messages": []})
 WHOLE = WireRequest(api="converse", model_id="m", stream=False, body={"messages": []})
@@ -99,18 +99,41 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
         (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "protocol"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * (MAX_HEAD + 1), "protocol"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_HEAD // 20), "protocol"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * (MAX_FIELDS // 6 + 2), "protocol"),
+        (CHUNKED + b"0\r\n" + b"a: b\r\n" * (MAX_FIELDS // 6 + 2), "stream_truncated"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "protocol"),
         (CHUNKED + b"zz\r\n", "stream_truncated"),
         (CHUNKED + b"5\r\nab", "stream_truncated"),
         (HEAD + b"Content-Length: 99\r\n\r\n" + FRAMES[0], "stream_truncated"),
     ],
-    ids=["no HTTP", "upgrade", "endless head", "always 100", "no length", "no chunk", "cut chunk", "cut body"],
+    ids=[
+        "no HTTP",
+        "upgrade",
+        "endless head",
+        "always 100",
+        "many fields",
+        "many trailers",
+        "no length",
+        "no chunk",
+        "cut chunk",
+        "cut body",
+    ],
 )
 async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
     async with open_client(served.url) as client:
         kinds = [(await sent(client)).error_kind for _ in range(2)]
     assert (kinds, served.connections) == ([kind, kind], 2)
+
+
+async def test_an_answer_that_never_ends_is_cut_before_it_fills_the_memory(serve, monkeypatch):
+    monkeypatch.setattr(base, "MAX_ANSWER", 2**20)
+    served = await serve(HEAD + b"Content-Length: %d\r\n\r\n" % 2**40, b"x" * 2**22, "hold")
+    async with open_client(served.url) as client:
+        tape = Tape()
+        reply = await sent(client, WHOLE, tape)
+    assert (reply.error_kind, reply.error_message) == ("connection", "AnswerTooLong: the answer is longer than 1 MiB")
+    assert sum(map(len, tape.pieces)) <= 2**20
 
 
 async def test_what_follows_an_answer_unasked_spoils_the_connection_but_not_the_answer(serve):

@@ -82,14 +82,23 @@ def test_every_verdict_has_its_sentence(make_comparison, verdict: str, told: str
     assert told in verdicts.headline(make_comparison(verdict=verdict), 0.95)
 
 
+def test_an_invalid_comparison_whose_rows_are_all_decided_says_what_stops_it(make_comparison) -> None:
+    rows = tuple(d for d in make_comparison().differences if d.verdict != "inconclusive")
+    decided = make_comparison(verdict="worse", differences=rows)
+    told = verdicts.headline(msgspec.structs.replace(decided, verdict="inconclusive"), 0.95)
+    assert told.endswith("a run of these may not be believed")
+    none = msgspec.structs.replace(decided, verdict="inconclusive", differences=())
+    assert verdicts.headline(none, 0.95).endswith("nothing could be compared")
+
+
 def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> None:
     rate = difference(metric="pass_rate", **RATE, estimate=0.23, low=0.08, high=0.38, margin=0.1, p_value=0.006,
                       p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip
     assert [
         "pass rate: clear on its own, but not among so many tests (p 0.006, 0.096 by Holm); would be settled by "
-        "100 prompts (now 40)"
+        "100 prompts (now 60)"
     ] == remarks(make_comparison(), [rate])
-    assert ["pass rate: would be settled by 100 prompts (now 40)"] == remarks(
+    assert ["pass rate: would be settled by 100 prompts (now 60)"] == remarks(
         make_comparison(), [msgspec.structs.replace(rate, low=-0.01)]
     )
     refuted = msgspec.structs.replace(rate, p_adjusted=0.01, n_needed=None, note="a rerun could not tell")
@@ -108,6 +117,10 @@ def test_what_would_settle_a_row_is_counted_in_prompts_or_in_answers() -> None:
     assert "248 prompts (now 40)" == verdicts.settled_by(rate, 40)
     quantile = difference(n=118, n_needed=368)
     assert "368 answers of each side (now 118), as with --repeats 10" == verdicts.settled_by(quantile, 40)
-    few = msgspec.structs.replace(quantile, metric="ttft_p99", clusters=2, n=2)
-    assert "368 answers of each side (now 2), to 123 prompts or groups at least (now 2)" == verdicts.settled_by(few, 2)
+    few = msgspec.structs.replace(quantile, n=72, n_needed=144, clusters=12, clusters_needed=24)
+    assert "144 answers of each side (now 72), to 24 prompts or groups (now 12)" == verdicts.settled_by(few, 12)
+    tagged = msgspec.structs.replace(rate, metric="pass_rate[facts]", n=10)
+    assert "248 prompts (now 10)" == verdicts.settled_by(tagged, 40)
+    throttled = msgspec.structs.replace(rate, metric="throttle_rate", n=120)
+    assert "248 attempts (now 120)" == verdicts.settled_by(throttled, 40)
     assert "" == verdicts.settled_by(msgspec.structs.replace(quantile, verdict="worse"), 40)

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -252,3 +253,14 @@ async def test_a_simulated_judge_prefers_the_right_answer(
     values = [row.value for row in read_scores(run)]
     assert set(values) <= {0.5, 1.0}
     assert values.count(1.0) >= 18
+
+
+async def test_an_answer_that_was_not_stored_is_compared_with_none(make_suite: Any, write_run: Any) -> None:
+    suite, judge = make_suite([PAIR], judges=["strict"]), Judge(honest)
+    run = write_run(suite, ("cand", None), ("base", "Paris"))
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE kept AS SELECT * FROM '{run.attempts_path}'")
+        connection.execute("UPDATE kept SET ok = true, error_kind = NULL")
+        connection.execute(f"COPY kept TO '{run.attempts_path}' (FORMAT parquet)")
+    assert [] == await compare(run, suite, judge)
+    assert 0 == judge.asked

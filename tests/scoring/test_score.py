@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -15,12 +16,12 @@ from harness import scoring
 from harness.errors import StoreError, SuiteError
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Outcome
-from harness.store.attempt import Attempt
+from harness.store.attempt import Attempt, is_sampled
 from harness.store.manifest import new_manifest
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder, create_run
 from harness.store.score import Score
-from harness.suite.schema import Check, Message, Prompt, Suite
+from harness.suite.schema import Check, Load, Message, Prompt, Suite
 
 StoredRun = Callable[..., tuple[RunFolder, Suite]]
 
@@ -198,3 +199,21 @@ async def test_a_check_that_cannot_be_made_is_told_before_anything_is_scored(sto
     with pytest.raises(SuiteError, match="did you mean 'exact'"):
         await score_run(run, suite)
     assert not run.scores_path.exists()
+
+
+def test_failures_are_graded_in_the_share_in_which_answers_are_stored(
+    make_suite: Callable[..., Suite],
+    write_run: Callable[..., RunFolder],
+    read_scores: Callable[[RunFolder], list[Score]],
+) -> None:
+    suite = make_suite([Check(type="exact")], load=Load(store_text=0.25))
+    run = write_run(suite, *(("cand", None if at % 10 == 0 else "Paris") for at in range(400)))
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE kept AS SELECT * FROM '{run.attempts_path}'")
+        ids = [id_ for (id_,) in connection.sql("SELECT request_id FROM kept").fetchall() if not is_sampled(id_, 0.25)]
+        connection.execute("UPDATE kept SET text = NULL WHERE list_contains($ids, request_id)", {"ids": ids})
+        connection.execute(f"COPY kept TO '{run.attempts_path}' (FORMAT parquet)")
+    asyncio.run(score_run(run, suite))
+    rows = read_scores(run)
+    assert 400 - len(ids) == len(rows)
+    assert 0.05 <= sum(not row.passed for row in rows) / len(rows) <= 0.15
