@@ -13,6 +13,7 @@ from harness.analysis.latencies import parse_latency
 from harness.analysis.power import (
     DISCORDANCE,
     detectable_difference,
+    discordance_at,
     none_in,
     pairs_for_difference,
     pairs_for_equivalence,
@@ -36,8 +37,9 @@ BETA = float(norm.ppf(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""
 ASSUMPTIONS = (
-    f"assumed: the models disagree on {DISCORDANCE:.0%} of prompts, the logs of latencies and costs have standard "
-    f"deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a variance is the prompts' own; 80 % power"
+    f"assumed: models that are equally good disagree on {DISCORDANCE:.0%} of prompts, and what one loses comes on top; "
+    f"the logs of latencies and costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a "
+    "variance is the prompts' own; 80 % power"
 )
 
 
@@ -118,15 +120,12 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
     factor = design if rare else design * _averaged(repeats)
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
-    worse = pairs_for_difference(twice, max(discordance, twice), alpha=alpha)
-    independent = n / factor
-    seen = detectable_difference(independent, discordance=discordance, alpha=alpha)
-    reached = rule.margin + BETA * math.sqrt(discordance / independent) if independent else 1.0
+    worse = pairs_for_difference(twice, discordance_at(twice, discordance), alpha=alpha)
     equivalent = none_in(rule.margin) if rare else pairs_for_equivalence(rule.margin, discordance)
     return MetricForesight(
         metric=rule.metric,
         margin=rule.written,
-        sees=None if seen is None or reached > 1 else max(seen, reached),
+        sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
         prompts_for_equivalent=math.ceil(equivalent * factor),
