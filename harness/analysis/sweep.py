@@ -106,7 +106,7 @@ def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
             why = next(name for step in each.steps if step.outcome.refused for name in step.outcome.missed)
             findings.append(
                 Finding(
-                    what=f"{each.target}: every request failed, most often of {why}, which no lower load mends",
+                    what=f"{each.target}: not one request was answered, most often for {why}: no lower load mends that",
                     remedy="`harness run` the suite: its report says what went wrong and how to mend it",
                     invalidates=True,
                 )

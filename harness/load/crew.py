@@ -100,8 +100,9 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
         for _, process in workers:
             assert process.stdin is not None
             process.stdin.close()
-        for _, process in workers:
-            await _end(process)
+        async with asyncio.TaskGroup() as ending:  # one that hangs is waited for once, however many do
+            for _, process in workers:
+                ending.create_task(_end(process))
 
 
 async def _end(process: Process) -> None:

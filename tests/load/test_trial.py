@@ -60,14 +60,17 @@ def test_a_client_that_sends_late_is_told_from_an_endpoint_that_is_slow() -> Non
         (["access_denied"] * 3, True),
         (["connection", "validation", "connection"], True),
         (["throttled"] * 3, False),
-        (["access_denied", "access_denied", "first_token_timeout"], False),
+        (["first_token_timeout"] * 3, True),
+        (["access_denied", "access_denied", "unavailable"], False),
         (["access_denied"] * 2, False),
     ],
-    ids=["all refused", "several reasons", "throttled", "too slow", "not lost"],
+    ids=["all refused", "several reasons", "throttled", "never answered", "not for the load alone", "not lost"],
 )
 def test_a_step_is_refused_where_no_lower_load_helps(kinds: list[str], refused: bool) -> None:
     assert refused == outcome_of(*(failed(number, kind) for number, kind in enumerate(kinds))).refused
 
 
-def test_one_answer_is_no_refusal() -> None:
-    assert not outcome_of(make_attempt(0), *(failed(number, "access_denied") for number in range(1, 4))).refused
+@pytest.mark.parametrize("changed", [{}, {"first_ns": 2000 * MS}, {"phase": "warmup"}], ids=["good", "slow", "warm-up"])
+def test_one_answer_is_no_refusal(changed: dict[str, Any]) -> None:
+    answered = make_attempt(0, **changed)
+    assert not outcome_of(answered, *(failed(number, "access_denied") for number in range(1, 4))).refused
