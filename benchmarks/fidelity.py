@@ -6,11 +6,10 @@
 
 The server is `harness simulate` on the second core: 100 chunks, TTFT 200 ms, 15 ms between them; the client has the
 first core. `truth` are the server's stamps of the same requests, joined by request id; `error` is what the client adds
-to the truth's percentile. The rate is
-streams / mean E2E from due (Little's law, so that the run's ramps do not count), a peer's what it reports; `of ideal` is
-that against streams / the server's answer time. CPU is the
-client's, over the load alone. Goals: wire at 1,000 streams within 5 ms at p99, 97 % of the ideal rate, 1.5 ms CPU a
-request. Peers are measured where an environment of theirs is named; what they report is compared with the same server.
+to the truth's percentile. The rate is streams / mean E2E from due (Little's law, so that the run's ramps do not count),
+a peer's what it reports; `of ideal` is that against streams / the server's answer time. CPU is the client's, over the
+load alone; a peer's is that of its process or processes. Goals: wire at 1,000 streams within 5 ms at p99, 97 % of the
+ideal rate, 1.5 ms CPU a request. Peers are measured where an environment of theirs is named, each on the same work.
 """
 
 from __future__ import annotations
