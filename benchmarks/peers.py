@@ -79,7 +79,7 @@ def aiperf(server: TruthServer, venv: Path, streams: int, rounds: int, *, tokeni
             venv / "bin/aiperf", "profile", "-m", MODEL, "--url", server.url, "--endpoint-type", "chat", "--streaming",
             "--tokenizer", _tokenizer(venv, tokenizer), "--use-server-token-count", "--synthetic-input-tokens-mean", 32,
             "--output-tokens-mean", 100, "--concurrency", streams, "--request-count", n, "--ui", "none",
-            "--no-gpu-telemetry", "--no-server-metrics", "--artifact-dir", folder,
+            "--no-gpu-telemetry", "--no-server-metrics", "--artifact-dir", folder, "--api-key", "made-up",
         ])  # fmt: skip
         found = json.loads(next(Path(folder).rglob("*aiperf.json")).read_text())
     ttft, e2e = found["time_to_first_token"], found["request_latency"]
@@ -94,8 +94,9 @@ def guidellm(server: TruthServer, venv: Path, streams: int, rounds: int, *, toke
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "told.json"
         processor = _tokenizer(venv, tokenizer)
+        backend = f"kind=openai_http,target={server.url},model={MODEL},api_key=made-up,validate_backend=false"
         _, cpu_s = _run([
-            venv / "bin/guidellm", "run", "--backend", f"kind=openai_http,target={server.url},model={MODEL}",
+            venv / "bin/guidellm", "run", "--backend", backend,
             "--profile", f"kind=concurrent,streams={streams}",
             "--constraint", f"kind=max_requests,count={streams * rounds}",
             "--tokenizer", f"kind=huggingface_auto,model={processor}",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.effect import Effect
@@ -119,18 +120,17 @@ class _Arm:
     def __init__(self, values: Floats, codes: Codes, clusters: int) -> None:
         order = np.argsort(values, kind="stable")
         self.values, self.codes = values[order], codes[order]
-        self.slices: Floats | None = None
-        """Steps × clusters: how many values of each cluster are in the slice."""
+        self.slices: csr_array | None = None
+        """Steps × clusters: how many values of each cluster are in the slice. Sparse: prompts may be many, too."""
         if len(values) > MOST_STEPS:
             starts = np.linspace(0, len(values), MOST_STEPS + 1).astype(np.int64)[:-1]
             step = np.searchsorted(starts, np.arange(len(values)), side="right") - 1
             self.values = np.add.reduceat(self.values, starts) / np.bincount(step)
-            cells = np.bincount(step * clusters + self.codes, minlength=MOST_STEPS * clusters)
-            self.slices = cells.reshape(MOST_STEPS, clusters).astype(np.float64)
+            self.slices = csr_array((np.ones(len(values)), (step, self.codes)), shape=(MOST_STEPS, clusters))
 
     def quantiles(self, weights: Floats, quantiles: Sequence[float]) -> Floats:
         """`weights`: resamples × clusters. Returns quantiles × resamples; NaN where a resample is empty."""
-        rows = weights[:, self.codes] if self.slices is None else weights @ self.slices.T
+        rows = weights[:, self.codes] if self.slices is None else np.ascontiguousarray((self.slices @ weights.T).T)
         after = np.cumsum(rows, axis=1)
         total = after[:, -1]
         return np.stack([self._one(rows, after, total, q) for q in quantiles])

@@ -31,7 +31,8 @@ def compare_cost(pairs: Pairs, scale: Scale) -> Measured:
     if scale == "log_ratio":
         kept &= (before > 0) & (after > 0)
     if not kept.any():
-        told = "no prompt has a known cost on both sides; harness models shows which prices are known"
+        above = " above 0" if scale == "log_ratio" else ""
+        told = f"no prompt has a known cost{above} on both sides; harness models shows which prices are known"
         return Measured(metric="cost_per_request", scale=scale, unit="usd", notes=(told,))
     left_out = len(kept) - int(kept.sum())
     differences = np.log(after[kept] / before[kept]) if scale == "log_ratio" else after[kept] - before[kept]
@@ -133,13 +134,16 @@ def _told(
 ) -> str:
     """`cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
     if cost is None:
-        return "cost cannot be compared: a price is unknown"
+        return "cost cannot be compared: no prompt has a known cost above 0 on both sides"
     causes = []
     if price is not None:
         causes.append(f"price {_percent(price)} (price drift)" if _moved(price) else "the same price")
     ratios = ((given, "input"), (made, "output"))
     moved = [_times(ratio, kind) for ratio, kind in ratios if ratio is not None and _moved(ratio)]
-    causes.append(f"{' and '.join(moved)} (token drift)" if moved else "as many tokens")
+    if moved:
+        causes.append(f"{' and '.join(moved)} (token drift)")
+    else:
+        causes.append("as many tokens" if given is not None or made is not None else "the tokens are unknown")
     tokenizer = "" if same_model or not moved else "; other models may also count tokens otherwise"
     if not _moved(cost) and not moved and not _moved(price):
         return "cost is the same"

@@ -13,6 +13,7 @@ from harness.analysis.latencies import parse_latency
 from harness.analysis.power import (
     DISCORDANCE,
     detectable_difference,
+    discordance_at,
     none_in,
     pairs_for_difference,
     pairs_for_equivalence,
@@ -36,8 +37,9 @@ BETA = float(norm.ppf(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""
 ASSUMPTIONS = (
-    f"assumed: the models disagree on {DISCORDANCE:.0%} of prompts, the logs of latencies and costs have standard "
-    f"deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a variance is the prompts' own; 80 % power"
+    f"assumed: models that are equally good disagree on {DISCORDANCE:.0%} of prompts, and what one loses comes on top; "
+    f"the logs of latencies and costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a "
+    "variance is the prompts' own; 80 % power"
 )
 
 
@@ -118,15 +120,12 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
     factor = design if rare else design * _averaged(repeats)
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
-    worse = pairs_for_difference(twice, max(discordance, twice), alpha=alpha)
-    independent = n / factor
-    seen = detectable_difference(independent, discordance=discordance, alpha=alpha)
-    reached = rule.margin + BETA * math.sqrt(discordance / independent) if independent else 1.0
+    worse = pairs_for_difference(twice, discordance_at(twice, discordance), alpha=alpha)
     equivalent = none_in(rule.margin) if rare else pairs_for_equivalence(rule.margin, discordance)
     return MetricForesight(
         metric=rule.metric,
         margin=rule.written,
-        sees=None if seen is None or reached > 1 else max(seen, reached),
+        sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
         prompts_for_equivalent=math.ceil(equivalent * factor),
@@ -145,26 +144,37 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
         margin=rule.written,
         sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
-        prompts_for_worse=math.ceil((strict * COST_SPREAD / (2 * rule.margin)) ** 2 * factor),
-        prompts_for_equivalent=math.ceil((plain * COST_SPREAD / rule.margin) ** 2 * factor),
+        prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
+        prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
     )
+
+
+def _for_t(root: float, factor: float, tail: float) -> int:
+    """Prompts for a t test that `root`² are enough for with a known variance: z²/2 more, since it is estimated.
+
+    Source: Guenther 1981, The American Statistician 35:243–244.
+    """
+    return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
 
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
     factor = _design(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
-    least = max(math.ceil(needed / repeats), clusters_for_quantile(q))
+    group = n / groups if groups else 1.0
+    least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
     note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)
     z = float(norm.ppf(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
     enough = clusters_for_level(alpha)
+    if bounded and groups < enough:
+        note = f"never worse: among so many tests that takes {enough} prompts or groups, however often they are asked"
     prompts = [
         max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
         for ratio, tail, fewest in (
-            (2 * rule.margin, alpha / 2, max(least, enough)),
+            (2 * rule.margin, alpha / 2, max(least, math.ceil(enough * group))),
             (rule.margin, ALPHA / 2, least),
         )
     ]

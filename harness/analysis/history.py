@@ -171,7 +171,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     suites: list[SuiteHistory]
     unreadable: list[str]
-    """What is wrong with each folder that could not be read."""
+    """What is wrong with each folder that could not be read, or holds a run that another one holds."""
 
 
 class _Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,13 +187,25 @@ def load_history(results: Path, wanted: Wanted) -> History:
     end, or has no summary is in `runs` with its `trouble`. StoreError: `wanted` names a suite or target of no run.
     """
     runs: dict[tuple[str, bool], list[_Run]] = {}
-    for folder in list_runs(results):
+    once, copies = _without_copies(list_runs(results))
+    for folder in once:
         run = _read(folder)
         if _is_wanted(run.manifest, wanted):
             runs.setdefault((run.manifest.suite, run.manifest.simulated), []).append(run)
     _check_targets(wanted, [run for each in runs.values() for run in each])
     suites = [_suite_history(sorted(each, key=_started_ns), wanted) for _, each in sorted(runs.items())]
-    return History(suites=suites, unreadable=unreadable_runs(results))
+    return History(suites=suites, unreadable=[*unreadable_runs(results), *copies])
+
+
+def _without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+    """Each run once, and what is wrong with the folders that hold it again."""
+    first: dict[str, RunFolder] = {}
+    copies = []
+    for folder in folders:
+        run_id = folder.read_manifest().run_id
+        if first.setdefault(run_id, folder) is not folder:
+            copies.append(f"{folder.path}: is a copy of {first[run_id].path}; counted once")
+    return list(first.values()), copies
 
 
 def _is_wanted(manifest: Manifest, wanted: Wanted) -> bool:

@@ -156,7 +156,7 @@ def _row(
         clusters_at_least=fewest if independent < fewest else None,
         baseline_inflated=inflated[0] if any(failed) and math.isfinite(inflated[0]) else None,
         candidate_inflated=inflated[1] if any(failed) and math.isfinite(inflated[1]) else None,
-        inflated_estimate=_difference(inflated[0], inflated[1], scale) if any(failed) else None,
+        inflated_estimate=_inflated_estimate(arms, failed, inflated, q, scale) if any(failed) else None,
         notes=tuple(told),
     )
 
@@ -166,10 +166,19 @@ def _inflated(values: Floats, failed: int, q: float) -> float:
     return quantile(np.concatenate([np.sort(values), np.full(failed, np.inf)]), q)
 
 
-def _difference(baseline: float, candidate: float, scale: Scale) -> float | None:
-    """Candidate − baseline on the scale; None where both are ∞."""
-    if math.isinf(baseline) and math.isinf(candidate):
-        return None
+def _inflated_estimate(
+    arms: list[tuple[Floats, Codes]], failed: list[int], inflated: list[float], q: float, scale: Scale
+) -> float:
+    """The difference with failures as ∞; where both are ∞, with those that are more than the baseline's share."""
+    if not all(map(math.isinf, inflated)):
+        return _difference(inflated[0], inflated[1], scale)
+    (old, new), (lost, lost_now) = (np.sort(values) for values, _ in arms), failed
+    more = max(0, round(lost_now - lost / (lost + len(old)) * (lost_now + len(new))))
+    return _difference(quantile(old, q), _inflated(new, more, q), scale)
+
+
+def _difference(baseline: float, candidate: float, scale: Scale) -> float:
+    """Candidate − baseline on the scale; at most one of them is ∞."""
     if scale == "absolute":
         return candidate - baseline
     return math.inf if math.isinf(candidate) else -math.inf if math.isinf(baseline) else math.log(candidate / baseline)

@@ -11,7 +11,7 @@ from harness.analysis.stats import samples_for_quantile
 from harness.analysis.verdict import ALPHA, POWER
 
 DISCORDANCE = 0.20
-"""Share of prompts on which two models disagree, where nothing is known yet."""
+"""Share of prompts on which two models that are equally good disagree, where nothing is known yet."""
 MOST_PROMPTS = 10_000_000
 
 
@@ -41,16 +41,31 @@ def pairs_for_equivalence(margin: float, discordance: float, *, alpha: float = A
     return _up((_z(alpha) + float(norm.ppf(power))) ** 2 * discordance / margin**2)
 
 
+def discordance_at(difference: float, discordance: float) -> float:
+    """Share of prompts on which two models disagree where one is worse by so much: what it loses comes on top.
+
+    Equals gain and lose p_d/2 each; who falls by Δ gains as many and loses Δ more. Two models of 90 % and 80 % that err
+    independently disagree on 26 %, those of 90 % on 18 %.
+    """
+    return min(1.0, discordance + difference)
+
+
 def detectable_difference(
-    n: float, *, discordance: float = DISCORDANCE, alpha: float, power: float = POWER
+    n: float, *, discordance: float = DISCORDANCE, margin: float = 0.0, alpha: float, power: float = POWER
 ) -> float | None:
     """The smallest paired difference of two rates that n prompts show: `pairs_for_difference` solved for Δ.
 
-    Where Δ exceeds `discordance`, all discordant prompts go one way and p_d = Δ. None: n shows no difference at all.
+    `discordance` is that of equals, see `discordance_at`. With a margin the estimate must reach it, too:
+    Δ ≥ m + z_β·√((p_d − Δ²)/n). None: n shows no difference at all.
     """
-    return _smallest(lambda difference: pairs_for_difference(
-        difference, max(discordance, difference), alpha=alpha, power=power
-    ) <= n)  # fmt: skip
+    z_beta = float(norm.ppf(power))
+
+    def shows(difference: float) -> bool:
+        p_d = discordance_at(difference, discordance)
+        reached = margin + z_beta * math.sqrt(max(0.0, p_d - difference**2) / n)
+        return difference >= reached and pairs_for_difference(difference, p_d, alpha=alpha, power=power) <= n
+
+    return _smallest(shows) if n else None
 
 
 def quantile_ratio_error(q: float, samples: float, *, spread: float) -> float:

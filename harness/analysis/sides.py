@@ -66,6 +66,8 @@ def find_pairings(
 ) -> list[Pairing]:
     """What is compared with what; see `compare.compare_targets`. CompareError: nothing is, or a name is unknown."""
     other = candidate or baseline
+    if candidate is not None and candidate.manifest.run_id == baseline.manifest.run_id:
+        raise CompareError(f"both sides are run {baseline.manifest.run_id}, one of them a copy; name another run")
     _known(baseline, [baseline_target] if baseline_target is not None else [])
     _known(other, candidate_targets)
     if candidate is None:

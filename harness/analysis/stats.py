@@ -138,9 +138,10 @@ def lies_below(lower: Interval, upper: Interval) -> bool:
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
     """Σ top / Σ bottom with a t interval whose error is clustered: one entry a request, `clusters` names its prompt.
 
-    R = Σ top / Σ bottom; over C clusters with e_c = Σ_c top − R·Σ_c bottom the standard error is
-    √(C/(C−1) · Σ e_c²) / Σ bottom, with C − 1 degrees of freedom. With bottom = 1 it is the mean with clustered errors.
-    Bounds are None with fewer than two clusters. None where Σ bottom is 0.
+    R = Σ top / Σ bottom; over C clusters with share s_c of Σ bottom and e_c = Σ_c top − R·Σ_c bottom the standard error
+    is the jackknife's, √((C−1)/C · Σ (e_c/(1 − s_c))²) / Σ bottom, with `error_degrees` of freedom. Of clusters of one
+    size that is √(C/(C−1) · Σ e_c²) / Σ bottom and C − 1. With bottom = 1 it is the mean with clustered errors.
+    Bounds are None with fewer than two clusters that have a bottom. None where Σ bottom is 0.
 
     Source: Cochran 1977, Sampling Techniques, section 6.4 and chapter 9A (linearised ratio); Miller 2024, arXiv
     2411.00640 (clustered errors).
@@ -153,9 +154,12 @@ def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], leve
     count = int(codes.max()) + 1
     if count < 2:
         return Interval(value=ratio)
-    residuals = np.bincount(codes, weights=top - ratio * bottom)
-    error = math.sqrt(count / (count - 1) * float(residuals @ residuals)) / total
-    reach = float(t.ppf((1 + level) / 2, count - 1)) * error
+    sizes = np.bincount(codes, weights=bottom)
+    if sizes.max() >= total:
+        return Interval(value=ratio)
+    residuals = np.bincount(codes, weights=top - ratio * bottom) / (1 - sizes / total)
+    error = math.sqrt((count - 1) / count * float(residuals @ residuals)) / total
+    reach = float(t.ppf((1 + level) / 2, error_degrees(sizes))) * error
     return Interval(value=ratio, low=ratio - reach, high=ratio + reach)
 
 

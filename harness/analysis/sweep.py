@@ -18,9 +18,10 @@ from harness.store.finding import Finding
 from harness.store.run_folder import write_whole
 
 SWEEP_FILE = "sweep.json"
-Ending = Literal["found", "at_least", "below", "client_limited", "unfinished"]
+Ending = Literal["found", "at_least", "below", "client_limited", "refused", "unfinished"]
 """`found`: the knee lies between two levels. `at_least`: the highest level of the ladder still met. `below`: not even
-the lowest did. `client_limited`: this client was the bottleneck first. `unfinished`: budget, interruption."""
+the lowest did. `client_limited`: this client was the bottleneck first. `refused`: nothing was
+answered, whatever the load. `unfinished`: budget, interruption."""
 
 
 class SweepStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +97,17 @@ def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
                 Finding(
                     what=f"{each.target}: at {level:g} this client sent its requests late: it was the bottleneck, and "
                     "the knee is not the endpoint's",
-                    remedy="use client wire, free the machine of other work, or sweep fewer targets at once",
+                    remedy="use client wire, free the machine of other work, sweep fewer targets at once, or "
+                    "raise the suite's quota where it has one: it holds requests back",
+                    invalidates=True,
+                )
+            )
+        elif each.ending == "refused":
+            why = next(name for step in each.steps if step.outcome.refused for name in step.outcome.missed)
+            findings.append(
+                Finding(
+                    what=f"{each.target}: not one request was answered, most often for {why}: no lower load mends that",
+                    remedy="`harness run` the suite: its report says what went wrong and how to mend it",
                     invalidates=True,
                 )
             )
@@ -124,6 +135,8 @@ def read_sweep(folder: Path) -> SweepReport:
 def _ending(searched: Searched, steps: Sequence[StepOutcome]) -> Ending:
     if any(each.client_limited for each in steps):
         return "client_limited"
+    if searched.met is None and any(each.refused for each in steps):
+        return "refused"
     if not searched.over:
         return "unfinished"
     if searched.missed is None:

@@ -12,6 +12,7 @@ from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
 from harness.store.run_folder import RunFolder, latest_run, list_runs, open_run
+from harness.suite.loader import load_frozen
 
 RESULTS = Path("results")
 
@@ -57,7 +58,7 @@ def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> t
     """What a gate compares a run with, and in words which baseline that is.
 
     `baseline` is a target of the run, the name of a kept baseline, or another run. Without it: the kept baseline of
-    the suite, else the suite's baseline target.
+    the suite, else the suite's baseline target. CompareError: there is none of them.
     """
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
@@ -67,6 +68,11 @@ def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> t
         earlier = _open_kept(results, kept, DEFAULT_NAME)
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
         return sides, f"run {kept}, kept by `harness baseline set`"
+    if load_frozen(run.suite_path).baseline is None:
+        raise CompareError(
+            f"{run.path}: no baseline: name a target or a run with --baseline, keep a run with `harness baseline set`, "
+            f"or write `baseline:` into the suite (targets: {shorten(', '.join(_targets(run)), 300)})"
+        )
     sides = make_sides(run, None, baseline=None, candidates=candidates)
     return sides, "the suite's `baseline` target in the same run"
 

@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import fields
 
-import msgspec
-
 from harness.clock import now_ns
 from harness.errors import HarnessError, RunInvalid, first_leaf
 from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, decode_report, pack
@@ -36,7 +34,8 @@ class Crew:
         self._workers = workers
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        """Send the whole plan, each worker its part into a journal of its own; what each of them suffered.
+        """Send the whole plan of the suite that the clients were opened for, each worker its part into a journal of its
+        own; what each of them suffered.
 
         A stop is passed on to all. RunInvalid: a worker ended before its part did; the others are stopped, and what
         the journals hold is kept.
@@ -44,8 +43,14 @@ class Crew:
         start_ns = now_ns() + HEAD_START_NS
         counts: list[dict[str, Tally]] = [{} for _ in self._workers]
         for shard, process in self._workers:
-            part = msgspec.structs.replace(job, suite=shard.part_of(job.suite), shard=shard, start_ns=start_ns)
-            await _order(process, pack(Sending(job=part, journal=folder.journal_path(shard.index))))
+            sending = Sending(
+                run_id=job.run_id,
+                seed=job.seed,
+                origin_ns=job.origin_ns,
+                start_ns=start_ns,
+                journal=folder.journal_path(shard.index),
+            )
+            await _order(process, pack(sending))
 
         async def follow(shard: Shard, process: Process) -> ClientHealth:
             while True:
@@ -87,7 +92,7 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
             command = (sys.executable, "-m", "harness.load.worker")
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
             workers.append((shard, process))
-            await _order(process, pack(Opening(suite=shard.part_of(suite), url=url)))
+            await _order(process, pack(Opening(suite=shard.part_of(suite), url=url, shard=shard)))
         for shard, process in workers:
             assert isinstance(await _next_report(shard, process), Ready)
         yield Crew(workers)
@@ -95,8 +100,9 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
         for _, process in workers:
             assert process.stdin is not None
             process.stdin.close()
-        for _, process in workers:
-            await _end(process)
+        async with asyncio.TaskGroup() as ending:  # one that hangs is waited for once, however many do
+            for _, process in workers:
+                ending.create_task(_end(process))
 
 
 async def _end(process: Process) -> None:

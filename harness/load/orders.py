@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.load.progress import Tally
-from harness.load.session import Job
+from harness.load.shards import Shard
 from harness.load.stop import Reason
 from harness.store.client_health import ClientHealth
 from harness.suite.schema import Suite
@@ -24,12 +24,16 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     suite: Suite
     url: str
+    shard: Shard
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """The second order: send the part, and journal it here."""
+    """The second order: send the part as a `Job` of these, and journal it here. Small, since it must not take long."""
 
-    job: Job
+    run_id: str
+    seed: int
+    origin_ns: int
+    start_ns: int
     journal: Path
 
 

@@ -23,6 +23,10 @@ HANDOVER_S = 0.05
 """A slot hands its requests over one after the other: the next is due once the one before is on the wire, or this much
 later. So no target is charged with what it costs to send to the others."""
 
+BREATH = 64
+"""Rounds handed out in a row at most: an open load that is behind its schedule waits for nothing, and what it handed
+out, answers and Ctrl-C would never get a turn."""
+
 
 async def run_plan(
     plan: Callable[[], Iterator[Round]],
@@ -51,7 +55,7 @@ async def run_plan(
 async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, clock: Clock, stop: Stop) -> None:
     """Every request starts when it is due, however many are still in flight."""
     async with asyncio.TaskGroup() as in_flight:
-        for each in rounds:
+        for number, each in enumerate(rounds, start=1):
             assert each.offset_s is not None, "open arrivals have due times"
             due_ns = start_ns + int(each.offset_s * 1e9)
             await stop.sleep_until(due_ns, clock)
@@ -59,6 +63,8 @@ async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, 
                 return
             for planned in each.requests:
                 in_flight.create_task(exchange.perform(planned, due_ns))
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
 
 
 async def _run_closed(

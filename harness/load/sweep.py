@@ -71,7 +71,8 @@ class Sweep:
             step_stop.ask(LOST)
 
     async def run(self, exchange: Exchange, told: Callable[[StepOutcome], None]) -> None:
-        """Climb until every target's knee is known, or a stop is asked. `told` gets every step that is over."""
+        """Climb until every target's knee is known, or cannot be, or a stop is asked. `told` gets every step that is
+        over."""
         async with asyncio.TaskGroup() as tasks:
             for index, target in enumerate(self._suite.targets):
                 tasks.create_task(self._climb_target(index, target, exchange, told))
@@ -88,7 +89,7 @@ class Sweep:
                 return
             self.outcomes.append(outcome)
             told(outcome)
-            if outcome.client_limited:
+            if outcome.client_limited or (outcome.refused and search.met is None):
                 return
             search.tell(level, met=outcome.met)
             step += 1

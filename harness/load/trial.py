@@ -14,6 +14,11 @@ from harness.suite.schema import Slo
 
 By = Literal["rate", "concurrency"]
 MEASURED = "measure"
+LOAD_APART = frozenset(
+    {"access_denied", "not_found", "validation", "credentials", "quota_exceeded", "connection", "protocol"}
+    | {"connect_timeout", "first_token_timeout", "total_timeout"}
+)
+"""Errors that a lower load does not mend where no request at all is answered, those of the warm-up included."""
 LATE_SHARE = 0.25
 """A client whose median request leaves later than this share of the median wait measures itself."""
 
@@ -53,6 +58,8 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Why requests were not good: `ttft`, `e2e` or an error kind, the most frequent first."""
     client_limited: bool
     """The client itself was late: this level says nothing of the endpoint."""
+    refused: bool = False
+    """Not one request was answered, for reasons that have nothing to do with the load."""
 
 
 class Trial:
@@ -62,14 +69,16 @@ class Trial:
         self._objective = objective
         self._missed: Counter[str] = Counter()
         self._good = 0
+        self._answered = False
         self._late_ns: list[int] = []
         self._wait_ns: list[int] = []
 
     def record(self, attempt: Attempt) -> None:
         """Take a measured attempt into account; warm-up is passed over, and so is what was cancelled."""
+        self._answered |= attempt.ok
         if attempt.phase != MEASURED or attempt.error_kind == "cancelled":
             return
-        if attempt.sent_ns is not None:
+        if attempt.ok and attempt.sent_ns is not None:  # a refusal takes no time to wait for, however busy the client
             self._late_ns.append(attempt.sent_ns - attempt.due_ns)
             answered_ns = attempt.done_ns if attempt.first_ns is None else attempt.first_ns
             if answered_ns is not None:
@@ -101,6 +110,7 @@ class Trial:
             ended_early=self.is_lost and seen < self._objective.requests,
             missed={why: count for why, count in self._missed.most_common() if count},
             client_limited=late,
+            refused=self.is_lost and not self._answered and LOAD_APART >= set(+self._missed),
         )
 
     def _why_missed(self, attempt: Attempt) -> str | None:

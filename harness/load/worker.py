@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    for _each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # before what takes long to import
+        signal.signal(_each, signal.SIG_IGN)  # they go to the whole group: the main process passes on what they mean
+
 import asyncio
 import os
 import sys
+from contextlib import suppress
 
 from harness.errors import HarnessError, first_leaf
 from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, encode_report, unpack
 from harness.load.progress import Progress, Tally
-from harness.load.session import open_lanes, send_part
+from harness.load.session import Job, open_lanes, send_part
 from harness.load.stop import INTERRUPTED, Stop
 
 REPORT_S = 0.1
@@ -27,9 +34,17 @@ async def work() -> None:
         async with open_lanes(opening.suite, opening.url, stop) as lanes:
             _report(Ready())
             sending: Sending = await unpack(pipe)
+            job = Job(
+                run_id=sending.run_id,
+                suite=opening.suite,
+                seed=sending.seed,
+                origin_ns=sending.origin_ns,
+                shard=opening.shard,
+                start_ns=sending.start_ns,
+            )
             progress = Progress(planned=None, tallies={name: Tally() for name in lanes})
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(sending.job, lanes, sending.journal, progress, stop))
+                main = tasks.create_task(send_part(job, lanes, sending.journal, progress, stop))
                 others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
                 health = await main
                 for each in others:
@@ -67,10 +82,7 @@ def _report(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    import signal
-
     import uvloop
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the main process's to pass on
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(asyncio.CancelledError):
+        runner.run(work())  # cancelled: told to end at once, and what it has is journaled

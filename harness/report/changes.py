@@ -11,32 +11,16 @@ from harness.analysis.summary import Interval, Unit
 from harness.report.wording import (
     MISSING,
     date_of,
-    percent,
     printable,
     rate_interval,
-    seconds,
     seconds_interval,
-    significant,
-    usd,
+    value_with_unit,
 )
 
 CAUTION = "Change points find slow drift; they do not decide an upgrade: harness compare and gate do."
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
 NOTHING_DIFFERED = "nothing in the manifests: the service, its load, or what a manifest does not record"
-
-
-def value_with_unit(value: float, unit: Unit) -> str:
-    """A figure as its metric writes it."""
-    match unit:
-        case "share":
-            return percent(value)
-        case "s":
-            return seconds(value)
-        case "usd":
-            return usd(value)
-        case "tokens/s":
-            return f"{significant(value)} tokens/s"
 
 
 def interval_of(point: Point, unit: Unit) -> str:

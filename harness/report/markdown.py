@@ -23,11 +23,16 @@ from harness.report.table import (
 from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
+LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)
+"""What makes a link of bare text, or calls a person of that name (`@name`), where no markup does."""
+JOINER = "\u2060"
+"""A word joiner: nothing to be seen, and no link."""
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no markup, no HTML."""
-    entities = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text that Markdown shows as it is: one line, no markup, no HTML, no link, nobody called by name."""
+    inert = LINKING.sub(rf"\g<0>{JOINER}", printable(text))
+    entities = inert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(r"\\\1", entities)
 
 

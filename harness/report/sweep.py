@@ -60,6 +60,8 @@ def _sentence(report: SweepReport, each: TargetSweep) -> str:
             assert each.missed is not None
             met, missed = level_of(report, each.met), level_of(report, each.missed)
             return f"{each.target} meets the SLO up to {met}; at {missed} it does not{_why(each)}"
+        case "refused":
+            return f"{each.target} answered no request at all"
         case _:
             met = f"met it at {level_of(report, each.met)}" if each.met is not None else "no level is known to meet it"
             return f"{each.target}: the search did not end; {met}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
-from harness.report.wording import MISSING, percent, printable, seconds, significant, usd
+from harness.report.wording import MISSING, printable, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
 ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
@@ -35,15 +35,7 @@ def metric_name(metric: str) -> str:
 
 def level_of(d: Difference, value: float | None) -> str:
     """The metric itself with its unit: `97.5%`, `0.420 s`, `$0.0012`."""
-    match d.unit:
-        case "share":
-            return percent(value)
-        case "s":
-            return seconds(value)
-        case "usd":
-            return usd(value)
-        case _:
-            return significant(value) if value is None else f"{significant(value)} {printable(d.unit)}".rstrip()
+    return value_with_unit(value, d.unit)
 
 
 def change(d: Difference) -> str:
@@ -136,7 +128,8 @@ def headline(c: Comparison, level: float) -> str:
             metrics = _listed(gated(c))
             return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
         case "inconclusive":
-            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else "nothing could be compared"
+            nothing = "a run of these may not be believed" if gated(c) else "nothing could be compared"
+            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else nothing
             return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"
 
 

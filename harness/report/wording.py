@@ -63,17 +63,22 @@ def percent(rate: float | None) -> str:
     return MISSING if rate is None or math.isnan(rate) else f"{100 * rate:.1f}%"
 
 
+def value_with_unit(value: float | None, unit: str) -> str:
+    """A figure as its unit is written: `97.5%`, `0.420 s`, `$0.0012`, `205 tokens/s`."""
+    match unit:
+        case "share":
+            return percent(value)
+        case "s":
+            return seconds(value)
+        case "usd":
+            return usd(value)
+        case _:
+            return MISSING if value is None else f"{significant(value)} {printable(unit)}".rstrip()
+
+
 def value_of(winner: Winner) -> str:
     """A leader's figure with its unit."""
-    match winner.unit:
-        case "share":
-            return percent(winner.value)
-        case "s":
-            return seconds(winner.value)
-        case "usd":
-            return usd(winner.value)
-        case "tokens/s":
-            return f"{significant(winner.value)} tokens/s"
+    return value_with_unit(winner.value, winner.unit)
 
 
 def verdict_of(winner: Winner) -> str:

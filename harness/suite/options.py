@@ -10,6 +10,8 @@ from harness.catalog.target import Latency, ServiceTier
 from harness.suite.fields import Count, Entry, Share, Text, Texts
 from harness.suite.units import END
 
+BetaName = Annotated[str, Meta(pattern=rf"^[!-~]+{END}")]
+"""Some apis take it in a header."""
 InputSchema = Annotated[
     dict[str, Any],
     Meta(extra_json_schema={"properties": {"type": {"const": "object"}}, "required": ["type"]}),
@@ -50,7 +52,8 @@ class OptionsEntry(Entry, frozen=True, kw_only=True):
         Meta(description="Answers cite the documents. Without, Converse reads only the text of a PDF."),
     ] = None
     beta: Annotated[
-        Texts | None, Meta(description="Values of `anthropic_beta`.", examples=[["context-1m-2025-08-07"]])
+        Annotated[list[BetaName], Meta(min_length=1)] | None,
+        Meta(description="Values of `anthropic_beta`.", examples=[["context-1m-2025-08-07"]]),
     ] = None
     service_tier: Annotated[ServiceTier | None, Meta(description="Where the model has it.")] = None
     latency: Annotated[

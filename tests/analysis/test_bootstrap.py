@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -122,3 +123,14 @@ def test_one_large_group_among_single_prompts_gives_no_bounds() -> None:
     values = np.random.default_rng(9).lognormal(size=100)
     (effect,) = quantile_ratios((values, codes), (values, codes), [0.5], clusters=21, seed=1, resamples=50)
     assert effect.low is None
+
+
+def test_many_prompts_asked_once_take_no_more_memory_than_many_answers() -> None:
+    """As a full table of slices × prompts, 20,000 prompts would be 655 MB an arm."""
+    values, codes = np.random.default_rng(10).lognormal(size=20_000), np.arange(20_000)
+    tracemalloc.start()
+    try:
+        quantile_ratios((values, codes), (1.1 * values, codes), [0.95], clusters=20_000, seed=1, resamples=8)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

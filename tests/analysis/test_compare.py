@@ -135,6 +135,16 @@ def test_twice_the_tokens_are_found_in_cost_and_named_token_drift(side: MakeSide
     assert "2 × the output tokens (token drift)" in drift.told
 
 
+def test_what_is_unknown_of_a_cost_is_not_told_as_the_same(side: MakeSide) -> None:
+    unknown = {"input_tokens": np.full(N, np.nan), "output_tokens": np.full(N, np.nan)}
+    old = noisy(seed=1, **unknown)
+    dearer = {**old, "cost_usd": 1.2 * old["cost_usd"]}
+    assert "the tokens are unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.told
+    free = only(compare_targets(side({"a": old, "b": {**old, "cost_usd": np.zeros(N)}})))
+    assert "no prompt has a known cost above 0" in rows(free)["cost_per_request"].note
+    assert "known cost above 0" in free.drift.told
+
+
 def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) -> None:
     dear = noisy(seed=1, cost_usd=3 * noisy(seed=1)["cost_usd"])
     pair = side({"a": noisy(seed=1), "b": dear})
@@ -163,6 +173,19 @@ def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: 
     assert "its failures may hide slow answers" in late.note
     assert N - failed.sum() == late.n
     assert found["cost_per_request"].n == N - failed.sum()
+
+
+def test_failures_on_both_sides_hide_no_slow_answers_of_the_side_that_fails_more(side: MakeSide) -> None:
+    """With failures as ∞ both p95 are ∞, so that their difference says nothing."""
+    some = np.random.default_rng(7).random(N) < 0.08
+    new = noisy(seed=2, slower=0.6)
+    slow_ones = new["first_s"] > np.quantile(new["first_s"] - np.arange(N), 0.6) + np.arange(N)
+    gate = {"ttft_p95": "20%"}
+    old = fail(noisy(seed=1), some)
+    hidden = rows(only(compare_targets(side({"a": old, "b": fail(new, slow_ones)}), gate=gate)))["ttft_p95"]
+    assert ("inconclusive", True) == (hidden.verdict, "hide slow answers" in hidden.note)
+    alike = rows(only(compare_targets(side({"a": old, "b": fail(noisy(seed=3), some)}), gate=gate)))["ttft_p95"]
+    assert "hide slow answers" not in alike.note
 
 
 def test_repeats_are_clustered_by_prompt_and_groups_by_group(side: MakeSide) -> None:
@@ -376,6 +399,7 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
         (lambda: compare_targets(pair, baseline_target="z"), r"has no target 'z' \(targets: a, b\)"),
         (lambda: compare_targets(alone, changed), r"1 of 400 prompts .* p3 \(checks, messages\)"),
         (lambda: compare_targets(alone, pair, candidate_targets=("a", "b")), "has no target 'b' to compare it with"),
+        (lambda: compare_targets(pair, replace(pair, suite=alone.suite)), "both sides are run .*, one of them a copy"),
         (lambda: compare_targets(judged("b")), "b is the model of the judge 'strict' and cannot be compared"),
         (lambda: compare_targets(judged("x"), judged("y")), "grade differently: judge strict; run the baseline again"),
         (lambda: compare_targets(pair, gate={"ttft_p95": "15"}), "gate.ttft_p95: '15' has no unit; write 15% or 15ms"),

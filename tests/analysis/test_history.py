@@ -148,3 +148,12 @@ def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: P
 )
 def test_what_matters_has_a_floor_for_each_metric(metric: str, before: float, after: float, told: bool) -> None:
     assert told == METRICS[metric].matters(before, after)
+
+
+def test_a_copy_of_a_run_is_counted_once_and_told(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 2)
+    shutil.copytree(runs[1].path, tmp_path / "downloaded")
+    history = load_history(tmp_path, Wanted())
+    assert 2 == len(history.suites[0].runs)
+    (told,) = history.unreadable
+    assert "is a copy of" in told

@@ -281,6 +281,16 @@ def test_an_even_run_is_not_called_cold(make_columns: MakeColumns, check: Check)
         assert [] == invalid(check(make_columns(400, first_s=np.arange(400) + wait)))
 
 
+def test_an_endpoint_with_slow_minutes_is_not_called_cold(make_columns: MakeColumns, check: Check) -> None:
+    slow = np.isin(np.arange(400) // 40, (0, 6))
+    assert [] == invalid(check(make_columns(400, first_s=np.arange(400) + np.where(slow, 0.9, 0.5))))
+
+
+def test_a_warm_up_that_reaches_into_the_second_tenth_was_too_short(make_columns: MakeColumns, check: Check) -> None:
+    cold = np.arange(400) < 75
+    assert 1 == len(invalid(check(make_columns(400, first_s=np.arange(400) + np.where(cold, 0.9, 0.5)))))
+
+
 def test_waiting_for_a_connection_is_told(make_columns: MakeColumns, check: Check) -> None:
     (finding,) = check(
         make_columns(400), clients=lag(0.001, connections=1000, connections_most=1200, connection_waits=7)

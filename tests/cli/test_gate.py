@@ -40,9 +40,12 @@ def test_the_same_model_ends_with_nought(command: Any, upgrade: Any) -> None:
     assert done.returncode in (0, 3)
 
 
-def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(command: Any, finished: Any) -> None:
+def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(
+    command: Any, finished: Any, tmp_path: Path
+) -> None:
     """`whole` is claude-sonnet-4-6/us/invoke without streaming; three prompts cannot tell."""
-    done = command("gate", finished.folder, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
+    run = shutil.copytree(finished.folder, tmp_path / "tiny")  # others look into the folder, too
+    done = command("gate", run, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "? inconclusive: this cannot tell whether whole is as good as claude-sonnet-4-6/us/invoke" in done.stdout
     assert "would be settled by" in done.stdout

@@ -64,3 +64,13 @@ def test_without_an_slo_there_is_no_knee(harness: Any, tmp_path: Path) -> None:
     done = harness("sweep", "s.yaml")
     assert 2 == done.returncode
     assert "has no slo, so no load can be said to meet it" in done.stderr
+
+
+def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SUITE)
+    done = harness("sweep", "s.yaml", "--endpoint", "http://127.0.0.1:9", "--from", "64", "--quiet")
+    assert 4 == done.returncode
+    report = json.loads((only_run(tmp_path) / "sweep.json").read_text())
+    assert [("refused", 1)] * 2 == [(each["ending"], len(each["steps"])) for each in report["targets"]]
+    assert "claude-haiku-4-5/us/converse answered no request at all" in done.stdout
+    assert "not one request was answered, most often for connection" in done.stdout

@@ -81,17 +81,39 @@ def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any,
     assert not (tmp_path / "results").exists()
 
 
-def test_ctrl_c_finishes_what_every_worker_has_in_flight(start_harness: Any, bedrock: Bedrock, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_a_signal_to_all_finishes_what_every_worker_has_in_flight(
+    start_harness: Any, bedrock: Bedrock, tmp_path: Path, number: int
+) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
     child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2")
     wait_for(lambda: journaled(tmp_path))
-    child.send_signal(signal.SIGINT)
+    for pid in (*workers_of(child.pid), child.pid):
+        os.kill(pid, number)
     _, told = child.communicate(timeout=60)
     assert 130 == child.returncode, told
     (rows,) = duckdb.execute(
         "SELECT count(*) FILTER (ok), count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
     ).fetchall()
     assert rows[0] == rows[1] > 0
+
+
+def test_the_second_ctrl_c_ends_the_workers_without_a_word(
+    start_harness: Any, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2", "--quiet")
+    wait_for(lambda: journaled(tmp_path))
+    os.kill(child.pid, signal.SIGSTOP)  # so that both signals find requests in flight
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        os.kill(child.pid, number)
+    _, told = child.communicate(timeout=60)
+    lines = told.splitlines()
+    assert (130, ["", "interrupted: finishing what is in flight; once more stops at once"]) == (
+        child.returncode,
+        lines[:-1],
+    )
+    assert lines[-1].startswith("stopped; ")
 
 
 @pytest.mark.parametrize("who", ["worker", "main"])
@@ -111,6 +133,7 @@ def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
     if who == "worker":
         assert 4 == child.returncode
         assert "worker 0 ended before its part of the load did (exit code -9)" in told
+    assert "Traceback" not in told
     again = harness("report", only_run(tmp_path))
     assert 4 == again.returncode, again.stderr
     ((rows,),) = duckdb.execute(

@@ -349,3 +349,12 @@ def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(
         kept.append({one.request_id for one in run.attempts if one.text is not None})
     assert kept[0] == kept[1]
     assert 30 <= len(kept[0]) <= 70
+
+
+def test_a_stop_ends_an_open_load_that_is_far_behind_its_schedule(
+    make_suite: Any, run_virtual: Any, clock: Any
+) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=1.0, burst=5000, requests=5000))
+    run = Run(suite, [Answer()], clock)
+    run_virtual(run(stop_after_s=0.0))
+    assert len(run.attempts) < 200

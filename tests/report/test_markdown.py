@@ -1,5 +1,9 @@
 """report.md, and what hostile names can do to it: nothing."""
 
+import re
+
+import pytest
+
 from harness.analysis.summary import Winner
 from harness.report.markdown import escape, render_markdown
 from harness.report.render import Picture
@@ -15,6 +19,17 @@ def test_markup_html_and_formulas_are_shown_as_they_are() -> None:
     assert escape("a|b `c` *d* _e_ <b>&[x](y) $f$ ![i]\n# g \\") == (
         "a\\|b \\`c\\` \\*d\\* \\_e\\_ &lt;b&gt;&amp;\\[x\\](y) \\$f\\$ \\!\\[i\\] \\# g \\\\"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["@everyone", "see https://evil.example/x", "http://a.b", "ftp://a.b", "WWW.evil.example", "a@b.example", "#12"],
+)
+def test_bare_text_becomes_no_link_and_calls_nobody(text: str) -> None:
+    """GitHub makes links of bare addresses and issue numbers, and sends mail to whoever is mentioned."""
+    written = escape(text)
+    assert not re.search(r"://|www\.|[@#]\w", written.replace("\\", ""), re.IGNORECASE)
+    assert text == written.replace("\u2060", "").replace("\\", "")
 
 
 def test_the_report_has_every_section_and_links_its_pictures(make_run) -> None:

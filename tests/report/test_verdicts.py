@@ -82,6 +82,15 @@ def test_every_verdict_has_its_sentence(make_comparison, verdict: str, told: str
     assert told in verdicts.headline(make_comparison(verdict=verdict), 0.95)
 
 
+def test_an_invalid_comparison_whose_rows_are_all_decided_says_what_stops_it(make_comparison) -> None:
+    rows = tuple(d for d in make_comparison().differences if d.verdict != "inconclusive")
+    decided = make_comparison(verdict="worse", differences=rows)
+    told = verdicts.headline(msgspec.structs.replace(decided, verdict="inconclusive"), 0.95)
+    assert told.endswith("a run of these may not be believed")
+    none = msgspec.structs.replace(decided, verdict="inconclusive", differences=())
+    assert verdicts.headline(none, 0.95).endswith("nothing could be compared")
+
+
 def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> None:
     rate = difference(metric="pass_rate", **RATE, estimate=0.23, low=0.08, high=0.38, margin=0.1, p_value=0.006,
                       p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip

@@ -489,6 +489,13 @@ def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
     assert [each.split(":")[1] for each in mistakes(tmp_path, text)] == ["2", "3"]
 
 
+@pytest.mark.parametrize("beta", [r"x\r\nX-More: 1", "é", "a b"])
+def test_a_beta_that_no_header_can_carry_is_a_mistake(tmp_path: Path, beta: str) -> None:
+    text = GOOD.replace("routing: global", f'routing: global, api: messages, beta: ["{beta}"]')
+    with pytest.raises(SuiteError, match=r"targets\[0\].beta\[0\]: .* has a character that may not be here"):
+        load(tmp_path, text)
+
+
 def test_a_model_that_has_ended_is_a_warning(tmp_path: Path) -> None:
     text = GOOD.replace("claude-haiku-4-5, routing: global", "claude-sonnet-4")
     assert any("reached its end of life on 2026-10-14" in each for each in load(tmp_path, text).warnings)

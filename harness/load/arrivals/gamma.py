@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from harness.errors import HarnessError
 from harness.load.arrivals import needed_rate
-from harness.load.arrivals.poisson import Poisson
 from harness.load.arrivals.spacing import Spacing
+from harness.load.arrivals.steady import Steady
 from harness.suite.schema import Load
 
 
-class Gamma(Poisson, frozen=True):
+class Gamma(Steady, frozen=True):
     """`rate_per_s` requests per second for each target on average; CV² of the gaps is 1 / burstiness."""
 
     @classmethod
