@@ -95,6 +95,8 @@ def _foresee(rule: Rule, suite: Suite, repeats: int, alpha: float) -> MetricFore
     """`alpha`: two-sided, of Holm's first step."""
     tag = metric_tag(rule.metric)
     asked = [prompt for prompt in suite.prompts if tag is None or tag in prompt.tags]
+    if rule.metric.startswith("pass_rate"):
+        asked = [prompt for prompt in asked if any(check.type != "pairwise" for check in prompt.checks)]
     n = len(asked)
     groups = len({prompt.group or prompt.id for prompt in asked})
     latency = parse_latency(rule.metric)

@@ -28,6 +28,9 @@ def print_foresight(found: Foresight) -> None:
     prompts = f"{counted(found.prompts, 'prompt')}{grouped}, asked {asked}"
     print(f"\nWhat {prompts}, can tell ({gate}, family of {found.family}):")
     Console().print(table, markup=False)
+    for each in found.metrics:
+        if each.prompts < found.prompts:
+            print(f"{each.metric}: rests on {counted(each.prompts, 'prompt')}")
     for note in dict.fromkeys(f"{each.metric}: {each.note}" for each in found.metrics if each.note):
         print(note)
     print(found.assumptions)

@@ -159,3 +159,14 @@ def test_without_a_gate_the_default_one_is_foreseen(make_suite: MakeSuite) -> No
     assert ["error_rate", "ttft_p95", "e2e_p95", "cost_per_request"] == [
         each.metric for each in foresee(msgspec.structs.replace(ungraded, prompts=bare)).metrics
     ]
+
+
+def test_a_pass_rate_rests_on_the_prompts_that_are_graded(make_suite: MakeSuite) -> None:
+    gate = {"pass_rate": "25pp", "error_rate": "10pp"}
+    mixed = make_suite(("a", "b"), prompts=40, gate=gate)
+    bare = (msgspec.structs.replace(p, checks=p.checks if i < 10 else ()) for i, p in enumerate(mixed.prompts))
+    found = foresee(msgspec.structs.replace(mixed, prompts=tuple(bare)))
+    assert [10, 40] == [each.prompts for each in found.metrics]
+    none = tuple(msgspec.structs.replace(p, checks=()) for p in mixed.prompts)
+    blind = foresee(msgspec.structs.replace(mixed, prompts=none)).metrics[0]
+    assert (None, 0) == (blind.sees, blind.prompts)
