@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 TTFT_S, GAP_S, CHUNKS = 0.2, 0.015, 100
@@ -28,7 +29,12 @@ class TruthServer:
     """A server that runs."""
 
     url: str
-    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the server has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def reset(self) -> None:
         """Forget every request so far."""
@@ -55,6 +61,6 @@ def truth_server(
         assert child.stdout is not None
         try:
             url = json.loads(child.stdout.readline())["url"]
-            yield TruthServer(url=url, port=int(url.rpartition(":")[2]))
+            yield TruthServer(url=url, pid=child.pid)
         finally:
             child.stdin.close()
