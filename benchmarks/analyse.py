@@ -27,7 +27,7 @@ from harness.store.manifest import new_manifest
 from harness.store.parquet import ROW_GROUP_BYTES, column_types, quote
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.freeze import freeze_suite
-from harness.suite.loader import load_suite
+from harness.suite.loader import load_frozen, load_suite
 
 GOAL_S = 5.0
 PROMPTS = 40
@@ -119,7 +119,8 @@ def time_report(run: RunFolder) -> Steps:
         from harness.report.render import draw_pictures, save_pictures
         from harness.report.view import make_view
 
-    suite = steps.run("score", lambda: asyncio.run(score(run)))
+    suite = load_frozen(run.suite_path)
+    steps.run("score", lambda: asyncio.run(score(run, suite)))
     data = steps.run("load", lambda: load_run(run))
     summary = steps.run("summarise", lambda: summarise(run.read_manifest(), suite, data))
     answers = steps.run("samples", lambda: load_samples(run))
