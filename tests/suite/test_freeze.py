@@ -89,7 +89,7 @@ OPTIONS = st.builds(
     tool_choice=st.none() | WORDS,
     cache=st.sampled_from([None, "5m", "1h"]),
     citations=st.none() | st.booleans(),
-    beta=st.none() | st.lists(WORDS, min_size=1, max_size=2),
+    beta=st.none() | st.lists(st.from_regex(r"[a-z0-9-]{1,30}", fullmatch=True), min_size=1, max_size=2),
     service_tier=st.sampled_from([None, "default", "priority", "flex", "reserved"]),
     latency=st.sampled_from([None, "standard", "optimized"]),
 )
