@@ -6,8 +6,6 @@ JSONL takes `tags` as a list too, and in place of `check` the list `checks` of t
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import msgspec
 from harness.suite.file import PromptEntry
 from harness.suite.mistakes import Mistake
 from harness.suite.structure import check_entry_mistakes, describe, prompt_entry_mistakes, unknown_key
-from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, read_text
+from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, read_text
 
 COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
 JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
@@ -52,18 +50,8 @@ def read_dataset(path: Path) -> list[Row]:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
     """(line, cells by column), empty cells left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise FileMistake(f"not CSV: {error}", line=line) from error
-        if cells is None:
-            return
-        if not cells:
-            continue
+    for line, cells in csv_lines(text):
         if header is None:
             header = _checked_header(cells, line)
         elif len(cells) != len(header):

@@ -1,8 +1,11 @@
-"""A suite's files: bounded in size, regular, texts in UTF-8, and none that it names outside its own folder."""
+"""A suite's files: bounded in size, regular, texts in UTF-8, CSV by rows, and none named outside its own folder."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 MAX_SUITE_BYTES = 10_000_000
@@ -64,3 +67,18 @@ def find_beside(folder: Path, name: str) -> Path:
     if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
         raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
     return folder / name
+
+
+def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of each row of CSV, blank lines left out. FileMistake: it is none."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise FileMistake(f"not CSV: {error}", line=line) from error
+        if cells is None:
+            return
+        if cells:
+            yield line, cells

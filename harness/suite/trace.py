@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,7 +14,7 @@ from msgspec import Meta
 
 from harness.suite.schema import TracedCall
 from harness.suite.structure import unknown_key
-from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, read_text
+from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, read_text
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
@@ -96,18 +94,8 @@ def parse_calls(text: str) -> tuple[TracedCall, ...]:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     """(line, cells by column, or what is wrong), empty cells left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise FileMistake(f"not CSV: {error}", line=line) from error
-        if cells is None:
-            return
-        if not cells:
-            continue
+    for line, cells in csv_lines(text):
         if header is None:
             header = [cell.strip() for cell in cells]
             strange = [name for name in header if name not in _COLUMNS]
