@@ -120,7 +120,14 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     arrival = suite.load.arrival if suite.load.arrival in STEADY else "poisson"
     objective = Objective(slo=slo, share=asked.share, requests=requests)
     step_s = _duration("--step-time", asked.step_time, None) or 0.0
-    return Climb(by=asked.by, ladder=ladder, objective=objective, arrival=arrival, step_s=step_s)
+    return Climb(
+        by=asked.by,
+        ladder=ladder,
+        objective=objective,
+        arrival=arrival,
+        burstiness=suite.load.burstiness if arrival == "gamma" else None,
+        step_s=step_s,
+    )
 
 
 def _duration(option: str, written: str | None, default_s: float | None) -> float | None:

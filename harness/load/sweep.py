@@ -32,6 +32,8 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
     objective: Objective
     arrival: str = "poisson"
     """By rate: the open arrival process of every step."""
+    burstiness: float | None = None
+    """Of arrival `gamma`."""
     step_s: float = 10.0
     """By rate: a step lasts this long at least, or an overloaded endpoint's queue has no time to grow."""
 
@@ -47,7 +49,9 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
         if self.by == "concurrency":
             slots = int(level)
             return Load(arrival="closed", concurrency=slots, requests=requests, warmup=max(slots, warmup))
-        return Load(arrival=self.arrival, rate_per_s=level, requests=requests, warmup=warmup)
+        return Load(
+            arrival=self.arrival, rate_per_s=level, burstiness=self.burstiness, requests=requests, warmup=warmup
+        )
 
 
 class Sweep:
