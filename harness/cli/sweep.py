@@ -45,6 +45,9 @@ def sweep(
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)
     ] = None,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="aws: do not ask the account first whether the sweep can work.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -73,5 +76,10 @@ def sweep(
         slo_ttft=slo_ttft,
         slo_e2e=slo_e2e,
     )
-    code = find_knees(load_for_run(suite, overrides), asked, out=out, seed=seed, as_json=json_output, quiet=quiet)
+    loaded = load_for_run(suite, overrides)
+    if loaded.endpoint == "aws" and not no_preflight:
+        from harness.cli.doctor import check_before_run
+
+        check_before_run(loaded)
+    code = find_knees(loaded, asked, out=out, seed=seed, as_json=json_output, quiet=quiet)
     raise typer.Exit(code)

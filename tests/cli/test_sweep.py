@@ -39,6 +39,7 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
     assert (2, True) == (reported.returncode, "is a sweep" in reported.stderr)
     assert "holds no runs" in harness("report").stderr
     early = [step["outcome"] for step in us["steps"] if step["outcome"]["ended_early"]]
+    assert early
     assert all(each["requests"] - each["good"] > 3 for each in early)
 
 
@@ -74,3 +75,15 @@ def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: 
     assert [("refused", 1)] * 2 == [(each["ending"], len(each["steps"])) for each in report["targets"]]
     assert "claude-haiku-4-5/us/converse answered no request at all" in done.stdout
     assert "not one request was answered, most often for connection" in done.stdout
+
+
+def test_the_doctor_looks_before_a_sweep_against_aws(harness: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SUITE)
+    nowhere = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+    looked, went = (
+        harness("sweep", "s.yaml", "--endpoint", "aws", *more, **nowhere) for more in ((), ("--no-preflight",))
+    )
+    assert (2, 2) == (looked.returncode, went.returncode)
+    assert "error: no AWS credentials were found; set AWS_PROFILE" in looked.stderr
+    assert "error: client wire:" in went.stderr
+    assert not (tmp_path / "results").exists()
