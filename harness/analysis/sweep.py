@@ -127,11 +127,6 @@ def write_sweep(folder: Path, report: SweepReport) -> None:
     write_whole(folder / SWEEP_FILE, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
-def read_sweep(folder: Path) -> SweepReport:
-    """The report that a sweep wrote."""
-    return msgspec.json.decode((folder / SWEEP_FILE).read_bytes(), type=SweepReport)
-
-
 def _ending(searched: Searched, steps: Sequence[StepOutcome]) -> Ending:
     if any(each.client_limited for each in steps):
         return "client_limited"

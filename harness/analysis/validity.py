@@ -13,6 +13,7 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.counted import counted
 from harness.analysis.stats import samples_for_quantile
+from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.schema import Load, Suite
@@ -36,7 +37,7 @@ too short, if `COLD_P` says so, too."""
 COLD_P = 1e-4
 COLD_SAMPLES = 10
 """Fewer in the first tenth tell nothing."""
-STEADY_ARRIVALS = ("closed", "constant", "poisson", "gamma")
+STEADY_ARRIVALS = ("closed", *STEADY)
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""
 

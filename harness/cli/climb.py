@@ -16,6 +16,7 @@ from harness.cli.interrupts import Interrupts
 from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
 from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
+from harness.load.arrivals import STEADY
 from harness.load.knee import Ladder
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, make_exchange, open_lanes, watched
@@ -32,7 +33,6 @@ from harness.suite.freeze import freeze_suite
 from harness.suite.schema import Load, Retries, Slo, Suite
 from harness.suite.units import UnitError, parse_duration
 
-STEADY = ("constant", "poisson", "gamma")
 CROWDED = ("--capacity", "16", "--capacity", "global=32")
 """The embedded Bedrock has no end of capacity unless it is told one, and then there would be no knee to find."""
 LOWEST_SHARE = 1 / 64

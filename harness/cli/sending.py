@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 def prepare(suite: Suite, *, quiet: bool) -> None:
     """Make the environment fit for the endpoint, and say what the suite's loader has to say."""
-    if suite.endpoint == "simulator" or is_loopback(suite.endpoint):
+    if is_simulated(suite):
         forget_aws()
     for warning in suite.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -159,10 +159,6 @@ class Exchange:
             return None, error
         return None, None
 
-    def _keeps(self, request_id: str) -> bool:
-        """Whether an answer's text is stored."""
-        return is_sampled(request_id, self._store_text)
-
     def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         target, sent_ns = lane.target, tape.sent_ns
@@ -205,7 +201,7 @@ class Exchange:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text if self._keeps(planned.request_id) else None,
+            text=reply.text if is_sampled(planned.request_id, self._store_text) else None,
             citations=reply.citations,
             ok=reply.error_kind is None,
             error_kind=reply.error_kind,

@@ -20,6 +20,9 @@ ARRIVALS = {
     "trace": "harness.load.arrivals.trace:Trace",
 }
 
+STEADY = ("constant", "poisson", "gamma")
+"""Those that keep one rate."""
+
 
 class Arrival(Protocol):
     """A pure, seeded schedule: it reads no clock."""
