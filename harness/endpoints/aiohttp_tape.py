@@ -54,10 +54,11 @@ class _TapedContent:
         return self
 
     async def __anext__(self) -> tuple[bytes, bool]:
-        piece, ended = await self._content.readchunk()
-        if not piece and not ended:
+        """Whatever has arrived: nothing only at the end, which `readchunk` of an empty body tells but once for all."""
+        piece = self._take(await self._content.readany())
+        if not piece:
             raise StopAsyncIteration
-        return self._take(piece), ended
+        return piece, True
 
     def _take(self, piece: bytes) -> bytes:
         if piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -26,8 +26,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 
 
 HOLD, RESET, CLOSE = "hold", "reset", "close"
-Step = bytes | asyncio.Event | str
-"""Bytes are written, an event is waited for; `hold` says nothing until the client hangs up, `reset` sends a RST."""
+Step = bytes | asyncio.Event | str | Iterator[bytes]
+"""Bytes are written, an event is waited for; `hold` says nothing until the client hangs up, `reset` sends a RST. An
+iterator gives the next bytes each time it is played."""
 
 
 @dataclass
@@ -50,6 +51,8 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 async def _play(step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, served: Served) -> None:
+    if isinstance(step, Iterator):
+        step = next(step)
     if isinstance(step, bytes):
         writer.write(step)
         await writer.drain()
