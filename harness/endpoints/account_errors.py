@@ -118,6 +118,8 @@ def _told(code: str, message: str, status: int | None) -> str:
     """`Code: message`; a page of HTML or XML, which no AWS service answers with, is only its status."""
     if message.lstrip().startswith("<"):
         return f"HTTP {status} without a message"
+    if status is not None and 300 <= status < 400 and code == str(status):
+        return f"HTTP {status}, a redirect, which is not followed"
     return clean(f"{code}: {message or 'no message'}", _MAX_TOLD)
 
 

@@ -14,7 +14,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.endpoints.aiohttp_tape import TapedSession
+from harness.endpoints.aiohttp_session import TapedSession
 from harness.endpoints.base import (
     CURRENT_TAPE,
     IGNORE_CONFIGURED_URLS,

@@ -108,6 +108,7 @@ TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "p
 
 MAX_MESSAGE = 500
 MAX_CODE = 100
+MAX_ADDRESS = 200
 
 _SECRETS = re.compile(
     r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
@@ -145,6 +146,18 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
     text = said.message or said.Message or said.error.message or body[: 4 * MAX_MESSAGE].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
+
+
+def from_redirect(status: int, location: str) -> Failure:
+    """An answer that names another address. Nobody asks there: a request carries credentials and prompts."""
+    to = clean(location.partition("?")[0], MAX_ADDRESS)
+    return Failure(kind="protocol", message=f"HTTP {status}: the server redirects to {to}, where no client follows it")
+
+
+def from_encoding(encoding: str) -> Failure:
+    """A body that was compressed all the same. Nobody unpacks it: a small one may unpack to any size."""
+    message = f"the answer is compressed (content-encoding: {clean(encoding, MAX_CODE)}), which the request rules out"
+    return Failure(kind="protocol", message=message)
 
 
 def _kind_of_class(status: int) -> ErrorKind:

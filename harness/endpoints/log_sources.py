@@ -75,10 +75,13 @@ class AwsServices:
         import aioboto3
         from aiobotocore.config import AioConfig
 
+        from harness.endpoints.aiohttp_session import SteadySession
+
         connection = self._connection
         config: dict[str, Any] = {
             "retries": {"total_max_attempts": 5, "mode": "standard"},
             "connect_timeout": connection.connect_timeout_s,
+            "http_session_cls": SteadySession,
             "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         keys: dict[str, str] = {}

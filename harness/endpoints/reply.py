@@ -14,8 +14,10 @@ from harness.endpoints.failures import (
     Failure,
     clean,
     from_code,
+    from_encoding,
     from_exception,
     from_frame,
+    from_redirect,
     from_response,
 )
 
@@ -110,7 +112,9 @@ def _find_failure(request: WireRequest, tape: Tape, content: Content, error: Bas
     if tape.status is None:
         return raised or Failure(kind="internal", message="the client returned without an answer")
     if not 200 <= tape.status < 300:
-        return from_response(tape.status, tape.headers.get("x-amzn-errortype"), b"".join(tape.pieces))
+        return _read_refusal(tape.status, tape)
+    if encoding := _encoding(tape):
+        return from_encoding(encoding)
     if raised is not None and raised.kind in TRANSPORT:
         raised = msgspec.structs.replace(raised, kind="stream_truncated" if request.stream else "connection")
         if not request.stream:
@@ -121,6 +125,21 @@ def _find_failure(request: WireRequest, tape: Tape, content: Content, error: Bas
     if failure is None and content.complete and raised is not None and raised.kind == "stream_truncated":
         return None  # the connection broke behind a whole answer
     return failure or raised or _require_end(request, content)
+
+
+def _read_refusal(status: int, tape: Tape) -> Failure:
+    """What an answer says that is no 2xx."""
+    location = tape.headers.get("location")
+    if location and 300 <= status < 400:
+        return from_redirect(status, location)
+    body = b"" if _encoding(tape) else b"".join(tape.pieces)
+    return from_response(status, tape.headers.get("x-amzn-errortype"), body)
+
+
+def _encoding(tape: Tape) -> str | None:
+    """How the body is compressed. None: it is not, as every client asks."""
+    said = tape.headers.get("content-encoding", "").strip()
+    return said if said.lower() not in ("", "identity") else None
 
 
 def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | None:

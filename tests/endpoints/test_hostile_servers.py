@@ -3,10 +3,16 @@
 import asyncio
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 
 from harness.endpoints import make_client
+from harness.endpoints.account import open_account
+from harness.endpoints.account_errors import AccountError
 from harness.endpoints.base import Connection, Tape, WireRequest
+from harness.endpoints.invocation_log import open_log
 from harness.endpoints.reply import read_tape
+from harness.errors import EndpointError
 from tests.endpoints.test_clients import BODIES, END, FRAMES, HEADS, MODEL, SPOKEN, _http_chunk
 
 each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
@@ -76,3 +82,73 @@ async def test_a_body_that_never_comes_can_be_given_up_on(serve, name, api):
         with pytest.raises(asyncio.CancelledError):
             await sending
         await served.hung_up.wait()
+
+
+REDIRECTS = [301, 302, 303, 307, 308]
+LOCATIONS = ["{other}/model/m/converse", "{own}/elsewhere", "/elsewhere", "//127.0.0.1:9/elsewhere"]
+
+
+def redirections(served, other):
+    """One answer of each status to each kind of address; called late, when the servers' own are known."""
+    for status in REDIRECTS:
+        for location in LOCATIONS:
+            address = location.format(other=other.url, own=served.url).encode()
+            yield answer(b"{}", b"%d X" % status, b"Location: %b\r\n" % address)
+
+
+@each_client
+@each_mode
+async def test_no_client_follows_a_redirect(serve, name, api, stream):
+    steps = []
+    other = await serve(whole_stream(api))
+    served = await serve(iter(lambda: steps.pop(0), None))
+    steps += redirections(served, other)
+    request = request_to(api, stream)
+    async with make_client(name, connect_to(served.url)) as client:
+        replies = [await sent(client, request) for _ in range(len(steps))]
+    told = [(reply.error_kind, reply.http_status) for reply in replies]
+    assert told == [("protocol", status) for status in REDIRECTS for _ in LOCATIONS]
+    assert f"HTTP 301: the server redirects to {other.url}/model/m/converse, " in replies[0].error_message
+    assert (len(served.requests), other.connections) == (len(told), 0)
+
+
+async def test_a_redirect_is_one_whatever_else_it_calls_itself(serve, exchange):
+    fields = b"x-amzn-errortype: ThrottlingException\r\nLocation: /x?token=s3cret\r\n"
+    served = await serve(answer(b'{"message":"later"}', b"307 X", fields))
+    reply, _ = await exchange("wire", served.url, request_to("converse"))
+    assert (reply.error_kind, reply.http_status) == ("protocol", 307)
+    assert "/x, " in reply.error_message
+    assert "s3cret" not in reply.error_message
+
+
+async def read_log(source, connection):
+    async with open_log(source, connection) as log:
+        async for _ in log.records():
+            pass
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+async def test_what_is_asked_of_an_account_and_of_its_log_follows_no_redirect_either(serve, status):
+    other, paths = await serve(answer(b"{}")), []
+
+    async def redirect(request):
+        paths.append(request.path_qs)
+        fields = {"Location": f"{other.url}/x", "x-amz-bucket-region": f"127.0.0.1:{other.url.rpartition(':')[2]}/"}
+        return web.Response(status=status, headers=fields, text="{}")
+
+    async with RawTestServer(redirect) as server:
+        connection = connect_to(str(server.make_url("")).rstrip("/"))
+        async with open_account(connection.url, region="us-east-1") as account:
+            asked = [account.identity(), account.foundation_models(), account.inference_profiles(), account.quotas()]
+            asked += [account.logging(), account.availability("m"), account.count_tokens("m", {})]
+            for question in asked:
+                with pytest.raises(AccountError):
+                    await question
+            with pytest.raises(AccountError, match=f"HTTP {status}, a redirect, which is not followed"):
+                await account.foundation_models()
+            assert (await account._bucket_retention("bucket", "")).unread is not None
+        for source in ("s3://bucket", "logs:group"):
+            with pytest.raises(EndpointError, match=source):
+                await read_log(source, connection)
+    assert len(paths) >= len(asked) + 3
+    assert other.connections == 0

@@ -1,4 +1,4 @@
-"""The tape's place in aiohttp: a session for aiobotocore that stamps what is sent and what arrives."""
+"""aiobotocore's HTTP session as it is used here: it asks only where it was told to, and has a place for the tape."""
 
 from __future__ import annotations
 
@@ -11,19 +11,38 @@ from aiobotocore.httpsession import AIOHTTPSession
 from harness.endpoints.base import CURRENT_TAPE, Tape
 
 
-class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
-    """aiobotocore's own HTTP session with a trace on it. The tape is that of the task that sends."""
+class SteadySession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
+    """aiobotocore's own HTTP session, which follows no redirect: what it sends holds credentials."""
+
+    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
+        return _NoRedirects(await super()._get_session(proxy_url))
+
+
+class _NoRedirects:
+    """As much of an aiohttp session as aiobotocore uses, which lets aiohttp follow redirects."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+
+    def request(self, method: str, **options: Any) -> Any:
+        return self.session.request(method, allow_redirects=False, **options)
+
+
+class TapedSession(SteadySession):
+    """A session with a trace on it. The tape is that of the task that sends."""
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         await self._get_session(None)  # loads the CA certificates, tens of milliseconds
         return self
 
-    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
-        session: aiohttp.ClientSession = await super()._get_session(proxy_url)
-        if _TRACE not in session.trace_configs:
-            session.trace_configs.append(_TRACE)
-        return session
+    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
+        steady = await super()._get_session(proxy_url)
+        if _TRACE not in steady.session.trace_configs:
+            steady.session.trace_configs.append(_TRACE)
+        return steady
 
 
 class _TapedContent:
