@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp.client_proto import ResponseHandler
 
 from harness.endpoints.base import CURRENT_TAPE, Tape
 
 
 class SteadySession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
-    """aiobotocore's own HTTP session, which follows no redirect: what it sends holds credentials."""
+    """aiobotocore's own HTTP session, which follows no redirect, and takes nothing unasked for an answer."""
+
+    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+        connector: aiohttp.TCPConnector = super()._create_connector(proxy_url)
+        make: Callable[..., ResponseHandler] = _Protocol
+        connector._factory = partial(make, connector._loop)
+        return connector
 
     async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
         return _NoRedirects(await super()._get_session(proxy_url))
+
+
+class _Protocol(ResponseHandler):
+    """One connection of aiohttp's, which would give what came while it was idle to the next request as its answer."""
+
+    def is_connected(self) -> bool:
+        """Whether it can be used again; asked before it is."""
+        return super().is_connected() and not self._buffer
 
 
 class _NoRedirects:

@@ -137,6 +137,7 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
         limits=httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=KEEP_ALIVE_S),
         timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=connection.connect_timeout_s, pool=None),
         event_hooks=TAPE_HOOKS,
+        headers={"Accept-Encoding": "identity"},
         follow_redirects=False,
         mounts=mounts,
     )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
+from operator import attrgetter
 from typing import Any, Self
 
 import httpx2
 
 from harness.endpoints.base import CURRENT_TAPE, Tape
 
+_find_h11 = attrgetter("_stream._httpcore_stream._stream._connection._h11_state")
+"""From a response's stream to the state of its connection, which httpx2 has no public name for."""
+
 
 class _TapedStream(httpx2.AsyncByteStream):
-    """A response's raw body that puts every piece on the tape before it hands it on."""
+    """A response's raw body that puts every piece on the tape before it hands it on.
 
-    def __init__(self, stream: httpx2.AsyncByteStream, tape: Tape) -> None:
+    When it is closed, so is a connection that said more than the answer: h11 would take that for the next one's.
+    """
+
+    def __init__(self, stream: httpx2.AsyncByteStream, tape: Tape, network: Any) -> None:
+        self._network = network
         self._stream = stream
         self._pieces: AsyncIterator[bytes] = aiter(stream)
         self._tape = tape
@@ -27,7 +36,21 @@ class _TapedStream(httpx2.AsyncByteStream):
         return piece
 
     async def aclose(self) -> None:
+        try:
+            h11 = _find_h11(self._stream)
+        except AttributeError:  # a canned answer, which has no connection
+            h11 = None
+        if h11 is not None and (h11.trailing_data[0] or _holds_more(self._network.get_extra_info("ssl_object"))):
+            h11.send_failed()  # so no request may follow
         await self._stream.aclose()
+
+
+def _holds_more(encrypted: ssl.SSLObject | None) -> bool:
+    """Whether bytes have been received that nobody has decrypted yet. None: nothing is encrypted."""
+    try:
+        return encrypted is not None and bool(encrypted.read(1))
+    except ssl.SSLError:  # nothing to be had for now
+        return False
 
 
 async def _on_request(request: httpx2.Request) -> None:
@@ -43,8 +66,9 @@ async def _on_request(request: httpx2.Request) -> None:
 async def _on_head(response: httpx2.Response) -> None:
     tape = CURRENT_TAPE.get()
     tape.mark_head(response.status_code, dict(response.headers.items()))
+    response.headers.pop("content-encoding", None)  # nothing is unpacked that nobody asked to be packed
     assert isinstance(response.stream, httpx2.AsyncByteStream)
-    response.stream = _TapedStream(response.stream, tape)
+    response.stream = _TapedStream(response.stream, tape, response.extensions.get("network_stream"))
 
 
 TAPE_HOOKS: dict[str, list[Callable[..., Any]]] = {"request": [_on_request], "response": [_on_head]}

@@ -41,7 +41,13 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
     if request.api in ("mantle", "messages"):
         signed["anthropic-version"] = ANTHROPIC_VERSION
     accept = "text/event-stream" if request.stream and request.api in _SSE else "application/json"
-    asked, length = f"POST {address.path} HTTP/1.1", f"Content-Length: {len(body)}"
+    lines = (
+        f"POST {address.path} HTTP/1.1",
+        "User-Agent: harness",
+        f"Accept: {accept}",
+        "Accept-Encoding: identity",
+        f"Content-Length: {len(body)}",
+    )
     return Prepared(
         request=request,
         address=address,
@@ -49,7 +55,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         signed=signed,
         body=body,
         payload=sha256(body).hexdigest(),
-        start="".join(f"{line}\r\n" for line in (asked, "User-Agent: harness", f"Accept: {accept}", length)),
+        start="".join(f"{line}\r\n" for line in lines),
         broke_off=_make_watch(request) if request.stream else None,
     )
 

@@ -1,12 +1,16 @@
 """What a server must never bring a client to: hang, ask another host, unpack a bomb, take an answer for another's."""
 
 import asyncio
+import gzip
+import ssl
+import zlib
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from harness.endpoints import make_client
+from harness.endpoints import base, make_client
 from harness.endpoints.account import open_account
 from harness.endpoints.account_errors import AccountError
 from harness.endpoints.base import Connection, Tape, WireRequest
@@ -14,6 +18,7 @@ from harness.endpoints.invocation_log import open_log
 from harness.endpoints.reply import read_tape
 from harness.errors import EndpointError
 from tests.endpoints.test_clients import BODIES, END, FRAMES, HEADS, MODEL, SPOKEN, _http_chunk
+from tests.endpoints.test_wire import read_body, serving
 
 each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
 each_mode = pytest.mark.parametrize("stream", [True, False])
@@ -152,3 +157,108 @@ async def test_what_is_asked_of_an_account_and_of_its_log_follows_no_redirect_ei
                 await read_log(source, connection)
     assert len(paths) >= len(asked) + 3
     assert other.connections == 0
+
+
+@each_client
+@each_mode
+async def test_no_client_offers_compression(serve, exchange, name, api, stream):
+    served = await serve(answer(b"{}", b"500 X"))
+    await exchange(name, served.url, request_to(api, stream))
+    [(head, _)] = served.requests
+    fields = [line for line in head.lower().split(b"\r\n") if line.startswith(b"accept-encoding")]
+    assert fields == [b"accept-encoding: identity"]
+
+
+BOMB = gzip.compress(bytes(4 * 2**20), mtime=0)
+CODINGS = ["gzip", "deflate", "br", "gzip, zstd", "x-nobody-knows"]
+
+
+@each_client
+@each_mode
+async def test_an_answer_that_is_compressed_all_the_same_is_named_and_not_unpacked(
+    serve, monkeypatch, name, api, stream
+):
+    served = await serve(answer(BOMB, fields=f"Content-Encoding: {coding}\r\n".encode()) for coding in CODINGS)
+    unpacking, make_unpacker = [], zlib.decompressobj
+    async with make_client(name, connect_to(served.url)) as client:
+        monkeypatch.setattr(zlib, "decompressobj", lambda *how: unpacking.append(how) or make_unpacker(*how))
+        monkeypatch.setattr(base, "MAX_ANSWER", 2 * len(BOMB))
+        replies = [await sent(client, request_to(api, stream)) for _ in CODINGS]
+    assert [(reply.error_kind, reply.http_status, reply.text) for reply in replies] == [("protocol", 200, None)] * 5
+    for reply, coding in zip(replies, CODINGS, strict=True):
+        assert f"(content-encoding: {coding})" in reply.error_message
+    assert unpacking == []
+
+
+@each_client
+async def test_a_compressed_refusal_is_known_by_its_status(serve, exchange, name, api):
+    body = gzip.compress(b'{"message":"later"}', mtime=0)
+    served = await serve(answer(body, b"429 X", b"Content-Encoding: gzip\r\n"))
+    reply, _ = await exchange(name, served.url, request_to(api))
+    assert (reply.error_kind, reply.error_message) == ("throttled", "HTTP 429 without a message")
+
+
+def refusal(message):
+    return answer(b'{"message":"%b"}' % message, b"400 X")
+
+
+SMUGGLED = refusal(b"smuggled")
+
+
+@each_client
+@pytest.mark.parametrize("more", [SMUGGLED, SMUGGLED[:12], b"\r\n\r\nrubbish"], ids=["an answer", "a part", "rubbish"])
+async def test_what_follows_an_answer_is_never_taken_for_the_next_ones(serve, name, api, more):
+    served = await serve(iter([refusal(b"one") + more, refusal(b"two"), whole_stream(api) + more, refusal(b"four")]))
+    async with make_client(name, connect_to(served.url)) as client:
+        replies = [await sent(client, request_to(api)) for _ in range(4)]
+    told = [reply.text or reply.error_message for reply in replies]
+    if name == "aioboto3" and more.endswith(b"rubbish"):  # aiohttp takes the answer itself for spoilt
+        assert {reply.error_kind for reply in replies[::2]} <= {"protocol", "stream_truncated", None}
+        assert told[1::2] == ["two", "four"]
+    else:
+        assert told == ["one", "two", "Paris", "four"]
+    if name != "aioboto3" or more != SMUGGLED[:12]:  # aiohttp forgets it, and goes on with the connection
+        assert served.connections == 3
+
+
+@pytest.mark.parametrize(("name", "api"), [("wire", "invoke"), ("aioboto3", "invoke"), ("anthropic", "invoke")])
+async def test_what_follows_an_answer_encrypted_on_its_own_is_no_answer_either(monkeypatch, tmp_path, name, api):
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    for variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
+    answers = iter([refusal(b"one"), refusal(b"two")])
+
+    async def respond(reader, writer):
+        while True:
+            await read_body(await reader.readuntil(b"\r\n\r\n"), reader)
+            writer.write(next(answers))
+            writer.write(SMUGGLED)
+
+    async with (
+        serving(respond, ssl=context) as port,
+        make_client(name, connect_to(f"https://localhost:{port}")) as client,
+    ):
+        replies = [await sent(client, request_to(api)) for _ in range(2)]
+    assert [reply.error_message for reply in replies] == ["one", "two"]
+
+
+@each_client
+async def test_what_comes_while_a_connection_is_idle_is_never_taken_for_an_answer(serve, name, api):
+    over, written = asyncio.Event(), asyncio.Event()
+
+    def tell():
+        while True:
+            written.set()
+            yield b""
+
+    served = await serve(whole_stream(api), over, SMUGGLED, tell())
+    async with make_client(name, connect_to(served.url)) as client:
+        assert (await sent(client, request_to(api))).text == "Paris"
+        over.set()
+        await written.wait()
+        for _ in range(5):  # what is written on loopback has arrived by then
+            await asyncio.sleep(0)
+        assert (await sent(client, request_to(api))).text == "Paris"
+    assert served.connections == 2
