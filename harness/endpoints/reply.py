@@ -6,7 +6,7 @@ import msgspec
 
 from harness.endpoints.base import ErrorKind, Tape, WireRequest
 from harness.endpoints.content import Content, Milliseconds, StreamFailure
-from harness.endpoints.dialect import DIALECTS, Dialect
+from harness.endpoints.dialect import DIALECTS
 from harness.endpoints.eventstream import FrameError
 from harness.endpoints.failures import (
     MAX_CODE,
@@ -99,13 +99,6 @@ def read_tape(
     )
 
 
-def has_failed(request: WireRequest, tape: Tape) -> bool:
-    """Whether the stream so far says that it has failed: nothing of worth follows, even if it is not ended."""
-    if tape.status is None or not 200 <= tape.status < 300:
-        return False
-    return _read_body(request, tape, Content()) is not None
-
-
 def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:
     """Fold the tape into `content` and say what went wrong: the tape's word goes before the client's exception."""
     raised = from_exception(error) if error is not None else None
@@ -142,32 +135,66 @@ def _encoding(tape: Tape) -> str | None:
     return said if said.lower() not in ("", "identity") else None
 
 
+class StreamReading:
+    """The frames of one exchange's stream, folded into `content` as they come, each piece once."""
+
+    __slots__ = ("_at", "_content", "_decoder", "_read_event")
+
+    def __init__(self, request: WireRequest, content: Content) -> None:
+        dialect = DIALECTS[request.api]
+        self._decoder, self._read_event = dialect.make_decoder(), dialect.read_event
+        self._content = content
+        self._at = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a frame that is not whole yet."""
+        return self._decoder.pending
+
+    def read_on(self, tape: Tape) -> Failure | None:
+        """Fold every frame since the last time, each with the stamp of the piece that completed it.
+
+        What the stream says went wrong, None when it says nothing; nothing of worth follows a failure.
+        """
+        first, self._at = self._at, len(tape.pieces)
+        try:
+            return self._fold(tape.stamps[first:], tape.pieces[first:])
+        except _UNREADABLE as error:
+            return _to_failure(error)
+
+    def _fold(self, stamps: list[int], pieces: list[bytes]) -> Failure | None:
+        feed, read_event, content = self._decoder.feed, self._read_event, self._content
+        for at_ns, piece in zip(stamps, pieces, strict=True):
+            for frame in feed(piece):
+                headers = frame.headers
+                if headers.get(":message-type") != "event":
+                    return from_frame(headers, frame.payload)
+                read_event(headers.get(":event-type", ""), frame.payload, at_ns, content)
+        return None
+
+
 def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | None:
     """Fold the body; what it says went wrong, None when it says nothing."""
-    dialect = DIALECTS[request.api]
+    if request.stream:
+        reading = StreamReading(request, content)
+        failure = reading.read_on(tape)
+        if failure is None and reading.pending:
+            content.complete = False
+        return failure
     try:
-        if request.stream:
-            return _read_stream(dialect, tape, content)
-        dialect.read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
-    except StreamFailure as failure:
-        return from_code(failure.code, failure.message)
-    except (FrameError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
+        DIALECTS[request.api].read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
+    except _UNREADABLE as error:
+        return _to_failure(error)
     return None
 
 
-def _read_stream(dialect: Dialect, tape: Tape, content: Content) -> Failure | None:
-    """Fold every frame, each with the stamp of the piece that completed it."""
-    decoder, read_event = dialect.make_decoder(), dialect.read_event
-    for at_ns, piece in zip(tape.stamps, tape.pieces, strict=True):
-        for frame in decoder.feed(piece):
-            headers = frame.headers
-            if headers.get(":message-type") != "event":
-                return from_frame(headers, frame.payload)
-            read_event(headers.get(":event-type", ""), frame.payload, at_ns, content)
-    if decoder.pending:
-        content.complete = False
-    return None
+_UNREADABLE = (StreamFailure, FrameError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _to_failure(error: Exception) -> Failure:
+    if isinstance(error, StreamFailure):
+        return from_code(error.code, error.message)
+    return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
 
 
 def _require_end(request: WireRequest, content: Content) -> Failure | None:

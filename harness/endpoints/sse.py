@@ -17,16 +17,17 @@ class SseDecoder:
     fields that carry nothing do not count.
     """
 
-    __slots__ = ("_data", "_event", "_line")
+    __slots__ = ("_data", "_event", "_held", "_line")
 
     def __init__(self) -> None:
         self._line = bytearray()
         self._event = ""
         self._data: list[bytes] = []
+        self._held = 0
 
     @property
     def pending(self) -> int:
-        return len(self._line) + sum(map(len, self._data))
+        return len(self._line) + self._held
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Events completed by `data`. A line that is no field is passed over, as the standard has it."""
@@ -46,13 +47,14 @@ class SseDecoder:
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value)
+            self._held += len(value)
         elif name == b"event":
             self._event = value.decode(errors="replace")
         return None
 
     def _dispatch(self) -> Frame | None:
         event, data = self._event, self._data
-        self._event, self._data = "", []
+        self._event, self._data, self._held = "", [], 0
         if not data:
             return None
         return Frame({":message-type": "event", ":event-type": event}, NEWLINE.join(data))

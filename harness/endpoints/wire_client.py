@@ -17,6 +17,7 @@ from harness.endpoints.wire_address import Address
 from harness.endpoints.wire_pool import Origin, Pool
 from harness.endpoints.wire_proxy import find_proxy
 from harness.endpoints.wire_request import Prepared, prepare
+from harness.endpoints.wire_watch import StreamWatch
 from harness.errors import EndpointError
 
 KEPT_BYTES = 128 * 1024 * 1024
@@ -61,7 +62,7 @@ class WireClient:
             pool = self._pool(prepared.address)
             connection = await pool.acquire()
             try:
-                await connection.exchange(head, prepared.body, tape, prepared.broke_off)
+                await connection.exchange(head, prepared.body, tape, StreamWatch(request) if request.stream else None)
             except BaseException:
                 connection.abort()
                 raise

@@ -175,21 +175,23 @@ class WireConnection(asyncio.Protocol):
                 return
         if self._complete:
             self._finish()
-        elif self._broke_off is not None and tape.pieces and self._broke_off(tape):
-            self.reusable = False
-            self._finish()
 
     def _store(self, tape: Tape, at_ns: int) -> bool:
-        """Everything of the body that one read brought, as one piece. False: too long, which has ended the exchange."""
+        """Everything of the body that one read brought, as one piece. False: that has ended the exchange."""
         bodies = self._bodies
-        if bodies:
-            try:
-                tape.add(bodies[0] if len(bodies) == 1 else b"".join(bodies), at_ns)
-            except AnswerTooLong as error:
-                self._fail(error)
-                return False
-            bodies.clear()
-        return True
+        if not bodies:
+            return True
+        try:
+            tape.add(bodies[0] if len(bodies) == 1 else b"".join(bodies), at_ns)
+        except AnswerTooLong as error:
+            self._fail(error)
+            return False
+        bodies.clear()
+        if self._complete or self._broke_off is None or not self._broke_off(tape):
+            return True
+        self.reusable = False
+        self._finish()
+        return False
 
     def _count_head(self, data: bytes) -> None:
         self._head_size += len(data)

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from harness.endpoints.base import Connection, Tape, WireRequest
-from harness.endpoints.reply import has_failed
+from harness.endpoints.base import Connection, WireRequest
 from harness.endpoints.wire_address import Address, find_address
-from harness.endpoints.wire_protocol import BrokeOff
+from harness.endpoints.wire_watch import SSE_APIS
 
 ANTHROPIC_VERSION = "2023-06-01"
 """The version header of the Messages API that every Claude model accepts."""
@@ -29,8 +28,6 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the body, hex."""
     start: str
     """Request line and the headers that are not signed."""
-    broke_off: BrokeOff | None
-    """Whether a stream has told of its own failure. None: no stream."""
 
 
 def prepare(connection: Connection, request: WireRequest) -> Prepared:
@@ -40,7 +37,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
     signed = {"Host": address.authority, "Content-Type": "application/json", **request.headers}
     if request.api in ("mantle", "messages"):
         signed["anthropic-version"] = ANTHROPIC_VERSION
-    accept = "text/event-stream" if request.stream and request.api in _SSE else "application/json"
+    accept = "text/event-stream" if request.stream and request.api in SSE_APIS else "application/json"
     lines = (
         f"POST {address.path} HTTP/1.1",
         "User-Agent: harness",
@@ -56,36 +53,11 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         body=body,
         payload=sha256(body).hexdigest(),
         start="".join(f"{line}\r\n" for line in lines),
-        broke_off=_make_watch(request) if request.stream else None,
     )
 
 
-_FRAME_MARKS = (b"\x0f:exception-type\x07", b"\x0b:error-code\x07")
-_SSE_MARKS = (b'"error"',)
-"""What no error inside a stream is told without. The text in JSON holds neither control characters nor bare quotes, so
-these are seldom a model's own words; what has one is read as a whole, and only that decides."""
-
-
-def _make_watch(request: WireRequest) -> BrokeOff:
-    """An eye on a stream for an error that ends it. The SDKs end there, too; a server may never."""
-    marks = _SSE_MARKS if request.api in _SSE else _FRAME_MARKS
-
-    def watch(tape: Tape) -> bool:
-        piece = tape.pieces[-1]
-        for mark in marks:
-            if mark in piece:
-                return has_failed(request, tape)
-        return False
-
-    return watch
-
-
-_SSE = ("mantle", "messages", "openai")
-"""Apis that take the model's id and the wish for a stream in their body."""
-
-
 def _whole_body(request: WireRequest) -> dict[str, Any]:
-    if request.api not in _SSE:
+    if request.api not in SSE_APIS:
         return request.body
     counted = {"stream_options": {"include_usage": True}} if request.api == "openai" and request.stream else {}
     return {"model": request.model_id, **request.body, "stream": request.stream, **counted}
