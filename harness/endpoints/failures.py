@@ -151,7 +151,8 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
 def from_redirect(status: int, location: str) -> Failure:
     """An answer that names another address. Nobody asks there: a request carries credentials and prompts."""
     to = clean(location.partition("?")[0], MAX_ADDRESS)
-    return Failure(kind="protocol", message=f"HTTP {status}: the server redirects to {to}, where no client follows it")
+    message = f"HTTP {status}: the server redirects to {to}, which is not followed; name the final address instead"
+    return Failure(kind="protocol", message=message)
 
 
 def from_encoding(encoding: str) -> Failure:
