@@ -156,7 +156,7 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
     page, whole, comment = render_html(report, []), render_markdown(report, []), render_comment(report, "x")
     for text in (printed(report), page, whole, comment):
         assert told in text
-    for text, shares in ((page, "2/2 → 1/2 passed"), (whole, "2/2 → 1/2")):
+    for text, shares in ((page, "2/2 → 1/2 passed"), (whole, "2/2 → 1/2 |")):
         assert 60 == text.count(shares)
     for text in (printed(report), comment):
         assert 50 == text.count("2/2 → 1/2")
