@@ -128,7 +128,7 @@ class Judged:
         return str(self.comparisons[label]["drift"]["told"])
 
     def disagreement(self, label: str) -> float:
-        """Share of the prompts that flipped."""
+        """Share of the prompts of which another share of the answers passed."""
         found = self.comparisons[label]
         return float((found["lost"] + found["gained"]) / found["prompts"])
 

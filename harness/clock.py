@@ -8,6 +8,9 @@ from typing import Protocol
 
 import msgspec
 
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""Of dates that people write: beyond, there is no room for zones and margins."""
+
 now_ns = time.monotonic_ns
 """CLOCK_MONOTONIC, ns: the same zero for all processes of one machine."""
 
@@ -38,6 +41,18 @@ def utc_now() -> datetime:
 def utc_from_ns(utc_ns: int) -> datetime:
     """A date and time from Unix nanoseconds, UTC."""
     return datetime.fromtimestamp(utc_ns / 1e9, UTC)
+
+
+def parse_utc(text: str) -> datetime:
+    """The UTC of a date or a time in ISO 8601: `2026-11-01`, `2026-11-01T09:00`, `…Z`, `…+05:30`.
+
+    UTC is meant where no zone is named, and midnight where no time is. ValueError: none of these, or not of the years
+    1970 to 9998.
+    """
+    found = datetime.fromisoformat(text)
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ValueError(f"year {found.year}")
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 class Clock(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from harness.analysis.bootstrap import is_bounded, resamples_for
 from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.costs import compare_cost, find_drift
-from harness.analysis.flips import find_flips, with_answers
+from harness.analysis.flips import count_unscored, find_flips, with_answers
 from harness.analysis.gate import Rule, gate_of, make_rules
 from harness.analysis.judged import judge_rows
 from harness.analysis.latencies import compare_equal_length, compare_latencies
@@ -159,7 +159,7 @@ def _comparison(
 ) -> Comparison:
     tags = {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
     flips = find_flips(pairs, tags)
-    lost = sum(flip.direction == "pass_to_fail" for flip in flips)
+    lost = sum(flip.direction == "worse" for flip in flips)
     shown = flips
     if each.baseline.folder is not None and each.candidate.folder is not None:
         shown = with_answers(
@@ -177,6 +177,7 @@ def _comparison(
         flips=tuple(shown),
         lost=lost,
         gained=len(flips) - lost,
+        unscored=count_unscored(pairs),
         drift=_drift(each, pairs),
     )
 

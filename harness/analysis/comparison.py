@@ -8,6 +8,10 @@ import msgspec
 
 from harness.store.finding import Finding
 
+SCHEMA_VERSION = 2
+"""Of compare.json. 1 (without this key) listed only prompts that passed on one side by half of their answers, with
+`direction` `pass_to_fail` or `fail_to_pass`."""
+
 Verdict = Literal["better", "equivalent", "worse", "inconclusive"]
 Scale = Literal["points", "log_ratio", "absolute"]
 """How a difference is counted: candidate − baseline of a rate (0.03 is 3 points), ln(candidate / baseline), or
@@ -61,17 +65,26 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `note` tells both."""
 
 
+class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """One side's answers to a prompt. A failed request is a scored answer that did not pass."""
+
+    passed: int
+    scored: int
+    unscored: int = 0
+
+
 class Flip(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt that one side passed and the other did not. The answers are hostile input: show them escaped only."""
+    """A prompt of whose answers another share passed. The answers are hostile input: show them escaped only."""
 
     prompt_id: str
     tags: tuple[str, ...] = ()
-    direction: Literal["pass_to_fail", "fail_to_pass"]
-    baseline_passed: float
-    """Share of its answers that passed, 0 … 1."""
-    candidate_passed: float
+    direction: Literal["worse", "better"]
+    baseline: Outcomes
+    candidate: Outcomes
     baseline_answer: str | None = None
+    """Where the prompt got worse, one that passed; else one that did not. None: not read, or it failed."""
     candidate_answer: str | None = None
+    """The other way round."""
     reason: str = ""
     """What the failing side's check said."""
 
@@ -124,16 +137,20 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     only_baseline: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
-    """The first of them: at most 50, answers cut to 2,000 characters. `lost` and `gained` count all."""
+    """All of them, the worst first; at most 50 with answers, cut to 2,000 characters."""
     lost: int = 0
     gained: int = 0
-    """Prompts that went from pass to fail, and from fail to pass."""
+    """Prompts of which a smaller, and of which a larger share of the answers passed."""
+    unscored: int = 0
+    """Prompts that have no scored answer on one side, or on both: nothing is known of a change."""
     drift: Drift = Drift()
     findings: tuple[Finding, ...] = ()
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `harness compare` and `harness gate` make: every candidate against one baseline, one family of tests."""
+
+    schema_version: int = SCHEMA_VERSION
 
     suite: str
     suite_digest: str

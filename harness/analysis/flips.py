@@ -1,25 +1,25 @@
-"""Prompts that one side passed and the other did not, with an answer of each for people to read."""
+"""Prompts of whose answers another share passed, with an answer of each side for people to read."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from typing import Literal
 
 import msgspec
 import numpy as np
 
-from harness.analysis.comparison import Flip
-from harness.analysis.pairs import Pairs
+from harness.analysis.comparison import Flip, Outcomes
+from harness.analysis.pairs import ArmColumns, Pairs
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.store.score import VERDICT
 
-MOST_FLIPS = 50
+MOST_ANSWERS = 50
+"""Prompts that changed whose answers are told."""
 MOST_CHARACTERS = 2000
 """Of an answer."""
-PASSED = 0.5
-"""A prompt asked several times passes where at least half of its answers do."""
 
 _ANSWERS = f"""
 with verdicts as (
@@ -44,42 +44,73 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_flips(pairs: Pairs, tags: Mapping[str, tuple[str, ...]]) -> list[Flip]:
-    """Every prompt whose outcome differs, without answers: losses first, the largest change first."""
-    before, _ = pairs.baseline.means(pairs.baseline.columns.passed)
-    after, _ = pairs.candidate.means(pairs.candidate.columns.passed)
+    """Every prompt whose share of passed answers differs, without answers: the worst first, then by id.
+
+    A prompt without a scored answer on a side is none: nothing is known of it.
+    """
     flips = [
-        Flip(
-            prompt_id=str(prompt),
-            tags=tags.get(str(prompt), ()),
-            direction="pass_to_fail" if was > now else "fail_to_pass",
-            baseline_passed=float(was),
-            candidate_passed=float(now),
+        Flip(prompt_id=prompt, tags=tags.get(prompt, ()), direction=direction, baseline=before, candidate=after)
+        for prompt, before, after in zip(
+            map(str, pairs.prompts), _outcomes(pairs.baseline), _outcomes(pairs.candidate), strict=True
         )
-        for prompt, was, now in zip(pairs.prompts, before, after, strict=True)
-        if not np.isnan(was) and not np.isnan(now) and (was >= PASSED) != (now >= PASSED)
+        if (direction := _direction(before, after)) is not None
     ]
-    return sorted(flips, key=lambda flip: flip.candidate_passed - flip.baseline_passed)
+    return sorted(flips, key=lambda flip: (round(_share(flip.candidate) - _share(flip.baseline), 12), flip.prompt_id))
+
+
+def count_unscored(pairs: Pairs) -> int:
+    """Prompts without a scored answer on one side or both."""
+    sides = zip(_outcomes(pairs.baseline), _outcomes(pairs.candidate), strict=True)
+    return sum(not before.scored or not after.scored for before, after in sides)
+
+
+def _outcomes(arm: ArmColumns) -> list[Outcomes]:
+    """One entry a prompt."""
+    scored = ~np.isnan(arm.columns.passed)
+    passed = np.bincount(arm.codes[arm.columns.passed == 1], minlength=arm.prompts)
+    known = np.bincount(arm.codes[scored], minlength=arm.prompts)
+    asked = np.bincount(arm.codes, minlength=arm.prompts)
+    return [
+        Outcomes(passed=right, scored=count, unscored=every - count)
+        for right, count, every in zip(passed.tolist(), known.tolist(), asked.tolist(), strict=True)
+    ]
+
+
+def _direction(before: Outcomes, after: Outcomes) -> Literal["worse", "better"] | None:
+    """By cross-multiplication, which does not round; None: the same share, or none on a side."""
+    was, now = before.passed * after.scored, after.passed * before.scored
+    if not before.scored or not after.scored or was == now:
+        return None
+    return "worse" if now < was else "better"
+
+
+def _share(side: Outcomes) -> float:
+    return side.passed / side.scored
 
 
 def with_answers(
     flips: Sequence[Flip], baseline: tuple[RunFolder, str], candidate: tuple[RunFolder, str]
 ) -> list[Flip]:
-    """At most MOST_FLIPS of them, losses and gains in turn as far as there are, with both sides' answers."""
-    shown = _fairly(flips)
-    ids = [flip.prompt_id for flip in shown]
+    """All of them, and of MOST_ANSWERS both sides' answers: the largest losses and gains, as far as there are."""
+    ids = _largest(flips)
     before, after = _read(*baseline, ids), _read(*candidate, ids)
-    return [_told(flip, before.get(flip.prompt_id, []), after.get(flip.prompt_id, [])) for flip in shown]
+    chosen = set(ids)
+    return [
+        _told(flip, before.get(flip.prompt_id, []), after.get(flip.prompt_id, [])) if flip.prompt_id in chosen else flip
+        for flip in flips
+    ]
 
 
-def _fairly(flips: Sequence[Flip]) -> list[Flip]:
-    lost = [flip for flip in flips if flip.direction == "pass_to_fail"]
-    gained = [flip for flip in reversed(flips) if flip.direction == "fail_to_pass"]
-    room = max(MOST_FLIPS // 2, MOST_FLIPS - len(gained))
-    return lost[:room] + gained[: MOST_FLIPS - len(lost[:room])]
+def _largest(flips: Sequence[Flip]) -> list[str]:
+    """Ids of half losses and half gains, or more of one where there are few of the other."""
+    lost = [flip.prompt_id for flip in flips if flip.direction == "worse"]
+    gained = [flip.prompt_id for flip in reversed(flips) if flip.direction == "better"]
+    losses = max(MOST_ANSWERS // 2, MOST_ANSWERS - len(gained))
+    return lost[:losses] + gained[: MOST_ANSWERS - len(lost[:losses])]
 
 
 def _told(flip: Flip, before: Sequence[Said], after: Sequence[Said]) -> Flip:
-    lost = flip.direction == "pass_to_fail"
+    lost = flip.direction == "worse"
     was, now = _pick(before, passed=lost), _pick(after, passed=not lost)
     failing = now if lost else was
     return msgspec.structs.replace(

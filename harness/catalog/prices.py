@@ -73,10 +73,15 @@ def price_for(base_model: str, routing: str, overrides: Sequence[PriceOverride] 
     An override that names the routing wins over one that does not, and either over the catalog. An application
     profile of unknown origin (`application`) is priced at the regional rates, the higher ones.
     """
-    fitting = [each for each in overrides if each.routing in (routing, None) and _is_priced(each.model, base_model)]
+    fitting = [each for each in overrides if fits(each, base_model, routing)]
     if fitting:
         return _users_price(next((each for each in fitting if each.routing), fitting[0]))
     return _price_on(base_model, routing, utc_now().date())
+
+
+def fits(override: PriceOverride, base_model: str, routing: str) -> bool:
+    """Whether the user's price is of this model and routing."""
+    return override.routing in (routing, None) and _is_priced(override.model, base_model)
 
 
 def _is_priced(named: str, base_model: str) -> bool:

@@ -27,10 +27,21 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
 
 def print_and_write(report: CompareReport, folder: Path, *, as_json: bool) -> None:
     """Write every file of a comparison, then print it."""
-    from harness.report.write_compare import to_json, write_comparison
+    print_comparison(report, write_files(report, folder), as_json=as_json)
 
-    page, *_ = write_comparison(folder, report)
+
+def write_files(report: CompareReport, folder: Path) -> Path:
+    """Write every file of a comparison; the path of its page."""
+    from harness.report.write_compare import write_comparison
+
+    return write_comparison(folder, report)[0]
+
+
+def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> None:
+    """Print a comparison as text or as JSON."""
     if as_json:
+        from harness.report.write_compare import to_json
+
         text = to_json(report)
         print(defused_json(text) if sys.stdout.isatty() else text, end="")
         return

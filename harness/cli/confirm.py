@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TextIO, cast
@@ -11,45 +12,108 @@ from typing import TextIO, cast
 import msgspec
 
 from harness.analysis.comparison import CompareReport
-from harness.analysis.confirm import confirm, fallen
+from harness.analysis.confirm import confirm, fallen, outage, unconfirmed
+from harness.analysis.loader import load_run
 from harness.cli.comparing import compare_sides
 from harness.cli.sending import INTERRUPTED
 from harness.cli.sides import Sides
 from harness.cli.work import perform
 from harness.endpoints.address import is_loopback
-from harness.errors import CompareError, HarnessError
+from harness.errors import HarnessError, first_leaf
 from harness.load.forecast import forecast
+from harness.report.wording import sentence
+from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
-from harness.suite.digest import digest_suite
+from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
 from harness.suite.loader import load_frozen
 from harness.suite.schema import Suite
 
 FOLDER = "confirm"
 """In the candidate's run folder: a rerun is no run of its own to `history`."""
+AGAIN = "mend that, and gate the run again"
+PENDING = Finding(what="the rerun had not ended when this was written", remedy="wait for it, or gate the run again")
+STOPPED = Finding(what="the rerun was interrupted", remedy="gate the run again")
 
 
 class Rerun(msgspec.Struct, frozen=True, kw_only=True):
     """How to ask again."""
 
     suite_file: Path | None = None
-    """None: the frozen suite, which has no documents' bytes."""
+    """The suite's own file, beside which documents and check files are; a stored suite has their digests alone."""
     budget_usd: float | None = None
     """None: the suite's."""
     quiet: bool = False
 
 
-def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> CompareReport:
+class Unconfirmable(Exception):
+    """What stands in the way of a rerun, or of believing it."""
+
+    def __init__(self, why: Finding) -> None:
+        super().__init__(why.what)
+        self.why = why
+
+
+def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
+    """What would be run again, of all targets; or why nothing can be, which is told on stderr. Sends nothing."""
+    try:
+        suite = _stored_suite(sides, how)
+        check_storable(keep_targets(suite, {*(sides.candidates or _names(suite)), *_baseline(sides, suite)}))
+    except Exception as error:
+        why = _reason(error)
+        print(f"warning: a `worse` could not be confirmed: {sentence(why)}", file=sys.stderr)
+        return why
+    return suite
+
+
+def confirm_by_rerun(
+    first: CompareReport, sides: Sides, plan: Suite | Finding, how: Rerun, keep: Callable[[CompareReport], object]
+) -> tuple[CompareReport, bool]:
+    """What the gate reports of a run that is worse, after a rerun; True: the rerun was interrupted.
+
+    `keep` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that nothing
+    that goes wrong in a rerun loses it; what goes wrong is told in the report.
+    """
+    if isinstance(plan, Finding):
+        return _kept(unconfirmed(first, plan), keep), False
+    keep(unconfirmed(first, PENDING))
+    try:
+        report = _ask_again(first, sides, plan, how)
+        keep(report)
+    except KeyboardInterrupt:
+        return _kept_if_possible(unconfirmed(first, STOPPED), keep), True
+    except Exception as error:
+        why = _reason(error)
+        print(f"warning: worse is not confirmed: {sentence(why)}", file=sys.stderr)
+        return _kept_if_possible(unconfirmed(first, why), keep), False
+    return report, False
+
+
+def _kept(report: CompareReport, keep: Callable[[CompareReport], object]) -> CompareReport:
+    keep(report)
+    return report
+
+
+def _kept_if_possible(report: CompareReport, keep: Callable[[CompareReport], object]) -> CompareReport:
+    """The files hold the unconfirmed verdict already, without the reason."""
+    try:
+        keep(report)
+    except (HarnessError, OSError) as error:
+        print(f"warning: {error}; the files say only that the rerun had not ended", file=sys.stderr)
+    return report
+
+
+def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> CompareReport:
     """Run the targets that fell once more, against the same baseline, and say `worse` only where both say so.
 
     The baseline target is asked again too where it is of the same run; where it is of an earlier one, that run stands.
-    HarnessError before anything is sent; KeyboardInterrupt where the rerun was interrupted.
     """
-    fell = [c for c in report.comparisons if c.verdict == "worse"]
+    fell = [c for c in first.comparisons if c.verdict == "worse"]
     candidates = tuple(c.candidate.target for c in fell)
     baselines = {c.baseline.target for c in fell}
-    metrics = fallen(report)
+    metrics = fallen(first)
     seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
-    suite = _suite(sides, {*candidates, *(baselines if sides.earlier is None else ())}, how)
+    suite = keep_targets(plan, {*candidates, *(baselines if sides.earlier is None else ())})
+    check_storable(suite)
     _announce(suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
         code = perform(suite, out=sides.run.path / FOLDER, seed=seed, workers=1, as_json=False, quiet=how.quiet)
@@ -61,13 +125,22 @@ def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> Compare
         baseline=sides.baseline if sides.earlier is not None else next(iter(baselines)),
         candidates=candidates,
     )
-    margins = {metric: written for metric, written in _margins(report).items() if metric in metrics}
-    try:
-        found = compare_sides(again, gate=margins)
-    except CompareError as error:  # the budget was spent before a target had answered
-        print(f"warning: the rerun tells nothing: {error}", file=sys.stderr)
-        return confirm(report, None)
-    return confirm(report, found if found.valid else None)
+    margins = {metric: written for metric, written in _margins(first).items() if metric in metrics}
+    return confirm(first, _compare(again, margins))
+
+
+def _compare(again: Sides, margins: dict[str, str]) -> CompareReport:
+    """The rerun's comparison. Unconfirmable: nothing can be said of it."""
+    manifest = again.run.read_manifest()
+    if manifest.state != "complete":
+        ended = Finding(what=f"the rerun is {manifest.state}, not complete", remedy=AGAIN)
+        raise Unconfirmable(next(iter(manifest.findings), ended))
+    if (lost := outage(load_run(again.run))) is not None:
+        raise Unconfirmable(lost)
+    found = compare_sides(again, gate=margins)
+    if not found.valid:
+        raise Unconfirmable(next(finding for finding in found.findings if finding.invalidates))
+    return found
 
 
 def _margins(report: CompareReport) -> dict[str, str]:
@@ -76,33 +149,48 @@ def _margins(report: CompareReport) -> dict[str, str]:
     return {d.metric: d.margin_written for d in rows if d.margin_written is not None}
 
 
-def _suite(sides: Sides, names: set[str], how: Rerun) -> Suite:
-    """What was run, of the named targets alone."""
-    frozen = load_frozen(sides.run.suite_path)
-    suite = frozen if how.suite_file is None else _from_file(how.suite_file, frozen)
-    lost = [p.id for p in suite.prompts if any(a.path is None for a in (*p.documents, *p.images))]
-    if lost:
-        raise HarnessError(
-            f"{sides.run.path}: its suite's documents are kept by digest alone (prompt {lost[0]}); "
-            "name the suite to ask again: --confirm --suite FILE"
+def _stored_suite(sides: Sides, how: Rerun) -> Suite:
+    """What was run, where it was run, with its files."""
+    suite = load_frozen(sides.run.suite_path)
+    if how.suite_file is not None:
+        suite = find_files(suite, how.suite_file.parent)
+    elif lost := lost_files(suite):
+        raise Unconfirmable(
+            Finding(
+                what=f"the run keeps its files by digest alone ({lost[0]})",
+                remedy="name the suite file, beside which they are: --suite FILE",
+            )
         )
-    suite = msgspec.structs.replace(
+    return msgspec.structs.replace(
         suite,
         endpoint=sides.run.read_manifest().endpoint,
-        targets=tuple(target for target in suite.targets if target.name in names),
-        baseline=suite.baseline if suite.baseline in names else None,
         budget_usd=how.budget_usd if how.budget_usd is not None else suite.budget_usd,
     )
-    return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
-def _from_file(path: Path, frozen: Suite) -> Suite:
-    from harness.cli.overrides import load_checked
+def _names(suite: Suite) -> list[str]:
+    return [target.name for target in suite.targets]
 
-    suite = load_checked(path)
-    if suite.name != frozen.name or {p.id for p in suite.prompts} != {p.id for p in frozen.prompts}:
-        raise HarnessError(f"--suite {path}: is not the suite that was run ({frozen.name}); name that one")
-    return msgspec.structs.replace(suite, load=frozen.load)
+
+def _baseline(sides: Sides, suite: Suite) -> list[str]:
+    """The baseline's name where it is asked again."""
+    name = sides.baseline or suite.baseline
+    return [name] if sides.earlier is None and name is not None else []
+
+
+def _reason(error: Exception) -> Finding:
+    """What went wrong, for people."""
+    leaf = first_leaf(error)
+    match leaf:
+        case Unconfirmable():
+            return leaf.why
+        case HarnessError():
+            return Finding(what=str(leaf), remedy=AGAIN)
+        case OSError():
+            return Finding(what=f"{leaf.filename or 'the rerun'}: {leaf.strerror or leaf}", remedy=AGAIN)
+    return Finding(
+        what=f"internal error, a bug in harness: {type(leaf).__name__}: {leaf}", remedy="please report it with its run"
+    )
 
 
 def _announce(suite: Suite, metrics: list[str], *, seed: int) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.analysis.comparison import CompareReport
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -33,7 +37,7 @@ def gate(
     ] = False,
     suite: Annotated[
         Path | None,
-        typer.Option(help="--confirm: the suite file, needed where prompts have documents.", show_default=False),
+        typer.Option(help="--confirm: the suite file, beside which its documents are.", show_default=False),
     ] = None,
     budget: Annotated[
         float | None,
@@ -57,35 +61,74 @@ def gate(
     harness gate --junit junit.xml --markdown comment.md
 
     Writes junit.xml, gate.md and all that `harness compare` writes into the run's folder; the comment also goes to
-    the file that GITHUB_STEP_SUMMARY names.
+    the file that GITHUB_STEP_SUMMARY names. --confirm writes them before it asks again, too: a rerun that cannot be
+    made or does not end leaves `worse`, with the words that it is not confirmed and why.
 
-    Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid.
+    Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
-    import os
-
     from harness.analysis.gate import exit_code
-    from harness.cli.comparing import compare_sides, print_and_write
+    from harness.cli.comparing import compare_sides, print_comparison
     from harness.cli.sides import choose, find_run
-    from harness.report.compare_markdown import render_comment
-    from harness.report.junit import render_junit
     from harness.report.wording import printable
 
     folder = find_run(run)
     sides, against = choose(folder, baseline, candidate or [])
     typer.echo(printable(f"baseline: {against}"), err=True)
-    report = compare_sides(sides)
-    if confirm and report.valid and report.verdict == "worse":
-        from harness.cli.confirm import Rerun, confirm_by_rerun
+    files = _Files(folder.path, against=against, junit=junit, markdown=markdown)
+    if confirm:
+        from harness.cli.confirm import Rerun, confirm_by_rerun, plan_rerun
 
-        report = confirm_by_rerun(report, sides, Rerun(suite_file=suite, budget_usd=budget, quiet=quiet))
-    comment = render_comment(report, against)
-    _write([folder.path / "junit.xml", junit], render_junit(report, against))
-    _write([folder.path / "gate.md", markdown], comment.encode())
-    if summary := os.environ.get(STEP_SUMMARY):
-        with open(summary, "a", encoding="utf-8") as file:
-            file.write(comment)
-    print_and_write(report, folder.path, as_json=json_output)
+        how = Rerun(suite_file=suite, budget_usd=budget, quiet=quiet)
+        plan = plan_rerun(sides, how)
+    report, interrupted = compare_sides(sides), False
+    if confirm and report.valid and report.verdict == "worse":
+        report, interrupted = confirm_by_rerun(report, sides, plan, how, files.write)
+    else:
+        files.write(report)
+    print_comparison(report, files.page, as_json=json_output)
+    if interrupted:
+        raise KeyboardInterrupt
     raise typer.Exit(exit_code(report))
+
+
+class _Files:
+    """Everything that a gate writes; written again, it is replaced."""
+
+    def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
+        self._folder = folder
+        self._against = against
+        self._junit = [folder / "junit.xml", junit]
+        self._comment = [folder / "gate.md", markdown]
+        self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
+        self.page = folder
+
+    def write(self, report: CompareReport) -> None:
+        """StoreError, OSError: a file cannot be written; those before it are."""
+        from harness.cli.comparing import write_files
+        from harness.report.compare_markdown import render_comment
+        from harness.report.junit import render_junit
+
+        comment = render_comment(report, self._against)
+        _write(self._junit, render_junit(report, self._against))
+        _write(self._comment, comment.encode())
+        self.page = write_files(report, self._folder)
+        self._step_summary.write(comment.encode())
+
+
+class _StepSummary:
+    """The file of a CI system to which others have written before."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
+
+    def write(self, comment: bytes) -> None:
+        if not self._path:
+            return
+        with open(self._path, "ab") as file:
+            if os.path.isfile(self._path):
+                file.truncate(self._before)
+            file.write(comment)
 
 
 def _write(paths: list[Path | None], content: bytes) -> None:

@@ -26,7 +26,9 @@ def history(
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="WHEN", help="Only runs since a date (2026-11-01) or of the last days (30d).", show_default=False
+            metavar="WHEN",
+            help="Only runs since a date (2026-11-01, UTC) or of the last days (30d).",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -95,18 +97,17 @@ def _known_metric(name: str) -> str:
 
 def _read_since(text: str) -> datetime:
     """A date, a date and time (UTC unless it says otherwise), or `30d` before now."""
-    from datetime import UTC, timedelta
+    from datetime import timedelta
 
-    from harness.clock import utc_now
+    from harness.clock import parse_utc, utc_now
     from harness.errors import HarnessError
 
     try:
         if text.endswith("d"):
             return utc_now() - timedelta(days=float(text[:-1]))
-        when = datetime.fromisoformat(text)
+        return parse_utc(text)
     except (ValueError, OverflowError):
         raise HarnessError(f"--since {text!r}: give a date, 2026-11-01, or days, 30d") from None
-    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def _nothing(results: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,9 +61,17 @@ def import_log(
     sample: Annotated[int, typer.Option(min=1, help="Distinct prompts to keep.")] = 200,
     seed: Annotated[int, typer.Option(help="Same log and seed: same sample.")] = 1,
     since: Annotated[
-        str | None, typer.Option(help="2026-11-01, or 2026-11-01T09:00 (UTC).", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="From 2026-11-01, or 2026-11-01T09:00, on: UTC, unless it ends in an offset such as +02:00.",
+            show_default=False,
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Before this time.", show_default=False)] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Before this time, written as for --since.", show_default=False),
+    ] = None,
     redact: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,7 +105,7 @@ def import_log(
     trace = out.with_suffix(".trace.jsonl")
     _refuse_existing(out, trace)
     redactor, traffic = Redactor(redact or ()), Traffic(sample=sample, seed=seed)
-    window = (_moment("--since", since), _moment("--until", until))
+    window = _read_window(since, until)
     gathered, opened = asyncio.run(_read(log, endpoint, region, window, redactor, traffic))
     candidates = Candidates(models=tuple(candidate or ()), routing=routing)
     drawn = draw_suite(out.stem, traffic, candidates, about=_about(log, traffic, out, trace))
@@ -149,17 +157,25 @@ async def _read(
         return await gather(opened, traffic, redactor), opened
 
 
-def _moment(option: str, written: str | None) -> datetime | None:
-    """A day or a time; UTC where it names no zone. HarnessError: neither."""
+def _read_window(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Both bounds in UTC. HarnessError: one is no time, or nothing is between them."""
     from harness.errors import HarnessError
 
-    if written is None:
-        return None
+    window = (_moment("--since", since), _moment("--until", until))
+    if window[0] is not None and window[1] is not None and window[0] >= window[1]:
+        raise HarnessError(f"--since {since} is not before --until {until}: no call is between them; swap the two")
+    return window
+
+
+def _moment(option: str, written: str | None) -> datetime | None:
+    from harness.clock import parse_utc
+    from harness.errors import HarnessError
+
     try:
-        found = datetime.fromisoformat(written)
+        return None if written is None else parse_utc(written)
     except ValueError:
-        raise HarnessError(f"{option} {written}: no time; write 2026-11-01 or 2026-11-01T09:00 (UTC)") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+        how = "write 2026-11-01, 2026-11-01T09:00 (UTC) or 2026-11-01T09:00+02:00"
+        raise HarnessError(f"{option} {written}: not a date or a time; {how}") from None
 
 
 def _refuse_existing(*paths: Path) -> None:

@@ -13,6 +13,7 @@ from harness.endpoints import client_names, unsupported
 from harness.endpoints.address import make_connection
 from harness.endpoints.request import merge_options
 from harness.errors import HarnessError
+from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite
 from harness.suite.loader import load_suite
 from harness.suite.mistakes import Mistake
@@ -91,8 +92,4 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"the suite has {', '.join(known)}"
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
-    targets = tuple(target for target in suite.targets if target.name in names)
-    baseline = suite.baseline if suite.baseline in names else None
-    rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
-    load = msgspec.structs.replace(suite.load, rates_per_s=rates or None)
-    return msgspec.structs.replace(suite, targets=targets, baseline=baseline, load=load)
+    return keep_targets(suite, names)

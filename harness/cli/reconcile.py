@@ -163,7 +163,8 @@ def _scope(found: Reconciliation) -> Iterator[str]:
         yield "SIMULATED, not Amazon Bedrock"
     if found.sources:
         where = ", ".join(found.sources)
-        yield f"log: {where}: {found.records:,} records from {found.since:%Y-%m-%d %H:%M} to {found.until:%H:%M} UTC"
+        span = f"from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
+        yield f"log: {where}: {found.records:,} records {span}"
     if found.without_log:
         yield f"! invocation logging is off in {', '.join(found.without_log)}; `harness doctor` says how to turn it on"
     if found.broken:

@@ -164,7 +164,7 @@ async def open_log(
     async with AsyncExitStack() as stack:
         found = find_source(source, AwsServices(connection, stack))
         try:
-            yield InvocationLog(found, Window(since, until))
+            yield InvocationLog(found, Window(since and since.astimezone(UTC), until and until.astimezone(UTC)))
         except ClientError as error:
             told = error.response.get("Error", {})
             raise EndpointError(

@@ -23,7 +23,7 @@ _LOGS = "BedrockModelInvocationLogs/"
 
 
 class Window(msgspec.Struct, frozen=True):
-    """From `since` on, before `until`. None: no bound."""
+    """From `since` on, before `until`, both UTC, as the folders of a bucket are. None: no bound."""
 
     since: datetime | None = None
     until: datetime | None = None

@@ -16,6 +16,7 @@ from harness.report.verdicts import (
     candidate_of,
     correct_cost_told,
     exploratory,
+    flips_listed,
     flips_told,
     gated,
     headline,
@@ -35,6 +36,7 @@ GAP = 2
 METRIC_WIDTH = 28
 SHORTEST_METRIC = 24
 MOST_IDS = 5
+MOST_FLIPS = 50
 MOST_EXPLORATORY = 8
 
 
@@ -98,11 +100,7 @@ def _print_exploratory(c: Comparison, console: Console) -> None:
 
 
 def _flips(c: Comparison) -> str:
-    fell = [printable(flip.prompt_id) for flip in c.flips if flip.direction == "pass_to_fail"]
-    if not fell:
-        return flips_told(c)
-    names = ", ".join(fell[:MOST_IDS]) + (", …" if len(fell) > MOST_IDS else "")
-    return f"{flips_told(c)}; fell: {names}"
+    return f"{flips_told(c)}; {flips_listed(c, MOST_FLIPS)}" if c.flips else flips_told(c)
 
 
 def _table(rows: Sequence[Difference], width: int) -> Table:

@@ -26,14 +26,16 @@ from harness.report.verdicts import (
     headline,
     mark,
     metric_name,
+    shares_told,
     worst_first,
 )
-from harness.report.wording import MISSING, SIMULATED, percent, printable
+from harness.report.wording import MISSING, SIMULATED, printable
 
 SHEETS = ("report.css", "compare.css")
 MOST_CHARACTERS = 2000
 """Of an answer."""
 MOST_IDS = 50
+MOST_FLIPS = 1_000
 
 
 def render_html(report: CompareReport, pictures: Sequence[Picture]) -> str:
@@ -56,7 +58,8 @@ def render_html(report: CompareReport, pictures: Sequence[Picture]) -> str:
             gated=gated,
             exploratory=exploratory,
             flips_told=flips_told,
-            flips_left_out=flips_left_out,
+            flips_left_out=lambda c: flips_left_out(c, MOST_FLIPS).strip(),
+            most_flips=MOST_FLIPS,
             remarks=_remarks,
             counted=counted,
         )
@@ -76,6 +79,6 @@ def _answer(text: str | None) -> str:
 def _environment() -> Environment:
     environment = make_environment()
     environment.filters.update(
-        answer=_answer, mark=mark, metric=metric_name, percent=percent, thousands=lambda n: f"{n:,}"
+        answer=_answer, mark=mark, metric=metric_name, shares=shares_told, thousands=lambda n: f"{n:,}"
     )
     return environment

@@ -14,19 +14,24 @@ from harness.report.verdicts import (
     correct_cost_told,
     exploratory,
     flips_left_out,
+    flips_listed,
     flips_told,
     gated,
     headline,
     mark,
     metric_name,
+    shares_told,
     worst_first,
 )
-from harness.report.wording import SIMULATED, percent, sentence
+from harness.report.wording import SIMULATED, sentence
 
 BRIEF = ("difference", "margin", "verdict")
 """Columns of the comment."""
 MOST_IDS = 20
-MOST_FLIPS_TOLD = 5
+MOST_IDS_TOLD = 5
+MOST_FLIPS = 1_000
+MOST_FLIPS_TOLD = 50
+"""In the comment, which GitHub takes up to 65,536 characters of."""
 HEADINGS = ("metric", *(column.heading for column in COLUMNS))
 
 
@@ -56,7 +61,7 @@ def render_comment(report: CompareReport, against: str) -> str:
         columns = [column for column in COLUMNS if column.heading in BRIEF]
         table = [(metric_name(d.metric), *(column.cell(d) for column in columns)) for d in rows]
         parts.append(pipe_table(("metric", *BRIEF), table))
-        lines = [*remarks(c, rows), _flips_line(c), c.drift.told, *one_sided(c, MOST_FLIPS_TOLD)]
+        lines = [*remarks(c, rows), _flips_line(c), c.drift.told, *one_sided(c, MOST_IDS_TOLD)]
         parts.append("\n".join(f"- {escape(line)}" for line in lines if line))
     parts += _findings(report)
     about = f"Baseline: {against}. {100 * report.level:g}% intervals, paired by prompt, Holm over {report.family}."
@@ -84,7 +89,7 @@ def _comparison(c: Comparison) -> list[str]:
     lines = [*remarks(c, rows), c.drift.told, correct_cost_told(c), *one_sided(c, MOST_IDS)]
     lines += [f"{'Invalid. ' if f.invalidates else ''}{sentence(f)}" for f in c.findings]
     parts.append("\n".join(f"- {escape(line)}" for line in lines if line))
-    parts += ["### Answers that flipped", _flips(c)]
+    parts += ["### Prompts that changed", _flips(c)]
     if more := exploratory(c):
         parts += ["### Exploratory, decides nothing", pipe_table(HEADINGS, _rows(more))]
     return [part for part in parts if part]
@@ -100,22 +105,15 @@ def _flips(c: Comparison) -> str:
     if not c.flips:
         return told
     rows = [
-        (
-            flip.prompt_id,
-            flip.direction.replace("_", " "),
-            percent(flip.baseline_passed),
-            percent(flip.candidate_passed),
-            flip.reason,
-        )
-        for flip in c.flips
+        (flip.prompt_id, flip.direction, shares_told(flip), ", ".join(flip.tags), flip.reason)
+        for flip in c.flips[:MOST_FLIPS]
     ]
-    table = pipe_table(("prompt", "direction", "baseline passed", "candidate passed", "reason"), rows)
-    return "\n\n".join(part for part in (told, table, flips_left_out(c)) if part)
+    table = pipe_table(("prompt", "change", "passed, baseline → candidate", "tags", "reason"), rows)
+    return "\n\n".join(part for part in (told, table, flips_left_out(c, MOST_FLIPS).strip()) if part)
 
 
 def _flips_line(c: Comparison) -> str:
-    fell = [flip.prompt_id for flip in c.flips if flip.direction == "pass_to_fail"][:MOST_FLIPS_TOLD]
-    return flips_told(c) + (f"; fell: {', '.join(fell)}" if fell else "")
+    return f"{flips_told(c)}; {flips_listed(c, MOST_FLIPS_TOLD)}" if c.flips else flips_told(c)
 
 
 def _findings(report: CompareReport) -> list[str]:

@@ -40,6 +40,11 @@ def methods(report: CompareReport) -> list[tuple[str, str]]:
             "the smaller side. 118 in 40: 118 of them, in 40 independent prompts or groups.",
         ),
         (
+            "changed",
+            "a prompt of whose scored answers another share passed: 2/2 → 1/2 is passed of scored, the baseline's "
+            "before the candidate's. Where repeats vary, some prompts change by chance; the pass rate decides.",
+        ),
+        (
             "failures",
             "a failed request is a failed answer and shows in the error rate; latencies are of successes, so that it "
             "never makes one better.",

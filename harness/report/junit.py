@@ -50,7 +50,8 @@ def _suite(c: Comparison, report: CompareReport, against: str) -> Element:
         _validity_case(suite, report)
     for d in gated(c):
         _case(suite, c, d, report)
-    SubElement(suite, "system-out").text = _clean(headline(c, report.level))
+    findings = [sentence(f) for f in report.findings if not f.invalidates]
+    SubElement(suite, "system-out").text = _clean("\n".join([headline(c, report.level), *findings]))
     return _counted(suite)
 
 

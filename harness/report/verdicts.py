@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Verdict
+from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Flip, Outcomes, Verdict
 from harness.analysis.counted import counted
 from harness.report.wording import MISSING, printable, significant, usd, value_with_unit
 
@@ -149,16 +149,35 @@ def short_headline(c: Comparison) -> str:
 
 
 def flips_told(c: Comparison) -> str:
-    """`7 prompts went from pass to fail, 2 from fail to pass`."""
-    if not c.lost and not c.gained:
-        return f"no prompt flipped of {c.prompts:,}"
-    return f"{counted(c.lost, 'prompt')} of {c.prompts:,} went from pass to fail, {c.gained:,} from fail to pass"
+    """`19 of 35 prompts changed: 10 worse, 9 better`, of those that are scored on both sides."""
+    scored = c.prompts - c.unscored
+    if not scored:
+        return "no prompt has a scored answer on both sides"
+    changed = c.lost + c.gained
+    told = f"{changed:,} of {counted(scored, 'prompt')} changed: {c.lost:,} worse, {c.gained:,} better"
+    if not changed:
+        told = f"none of {counted(scored, 'prompt')} changed"
+    return f"{told} ({c.unscored:,} more not scored on both sides)" if c.unscored else told
 
 
-def flips_left_out(c: Comparison) -> str:
-    """Empty where every flip is shown."""
-    more = c.lost + c.gained - len(c.flips)
-    return f"{more:,} more are not shown; `harness query` finds them" if more > 0 else ""
+def shares_told(flip: Flip) -> str:
+    """`2/2 → 1/2`: passed of scored answers, the baseline's and the candidate's."""
+    return f"{_outcomes_told(flip.baseline)} → {_outcomes_told(flip.candidate)}"
+
+
+def _outcomes_told(side: Outcomes) -> str:
+    return f"{side.passed}/{side.scored}" + (f" ({side.unscored} unscored)" if side.unscored else "")
+
+
+def flips_listed(c: Comparison, most: int) -> str:
+    """`sum 2/2 → 1/2, capital 3/3 → 2/3 and 7 more`, the worst first; empty where nothing changed."""
+    told = [f"{printable(flip.prompt_id)} {shares_told(flip)}" for flip in c.flips[:most]]
+    return ", ".join(told) + flips_left_out(c, most)
+
+
+def flips_left_out(c: Comparison, most: int) -> str:
+    """Empty where `most` is enough."""
+    return f" and {len(c.flips) - most:,} more, which compare.json lists" if len(c.flips) > most else ""
 
 
 def correct_cost_told(c: Comparison) -> str:

@@ -109,7 +109,7 @@ def test_less_skill_is_worse_and_exits_1(side: MakeSide) -> None:
     assert row.baseline - row.candidate == pytest.approx(row.estimate)
     assert ("worse", 1) == (report.verdict, exit_code(report))
     assert only(report).lost > only(report).gained
-    assert "pass_to_fail" == only(report).flips[0].direction
+    assert "worse" == only(report).flips[0].direction
 
 
 def test_more_skill_is_better_and_a_slower_first_token_worse(side: MakeSide) -> None:

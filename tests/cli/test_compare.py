@@ -53,7 +53,7 @@ def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
 
 def test_the_flips_hold_both_answers(compared: Any) -> None:
     flips = candidate(decode(compared.json), "dull").flips
-    fell = [flip for flip in flips if flip.direction == "pass_to_fail"]
+    fell = [flip for flip in flips if flip.direction == "worse"]
     assert len(fell) > 10
     for flip in fell:
         assert flip.baseline_answer != flip.candidate_answer

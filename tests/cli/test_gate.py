@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import socket
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from harness.store.run_folder import RunFolder
 
@@ -123,3 +126,99 @@ def test_a_fall_is_confirmed_by_asking_the_two_targets_again(harness: Any, upgra
     assert ["old", "dull"] == [
         target["name"] for target in json.loads((again / "manifest.json").read_text())["targets"]
     ]
+
+
+@pytest.fixture
+def fallen(upgrade: Any, tmp_path: Path) -> RunFolder:
+    """A copy of the run in which `dull` is worse than `old`."""
+    return RunFolder(Path(shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name)))
+
+
+def change_suite(run: RunFolder, **more: Any) -> None:
+    """Write other values into a run's frozen suite."""
+    suite = yaml.safe_load(run.suite_path.read_text())
+    run.suite_path.write_text(yaml.safe_dump({**suite, **more}, sort_keys=False))
+
+
+def ask_somewhere_else(run: RunFolder, endpoint: str) -> None:
+    manifest = json.loads(run.manifest_path.read_text())
+    run.manifest_path.write_text(json.dumps({**manifest, "endpoint": endpoint}))
+
+
+def assert_unconfirmed(run: RunFolder, why: str) -> None:
+    """All files of the gate hold the verdict, that it is not confirmed, and why."""
+    failures = list(ElementTree.parse(run.path / "junit.xml").getroot().iter("failure"))
+    assert ["worse"] == [failure.get("type") for failure in failures]
+    assert "not confirmed by a rerun" in str(failures[0].text)
+    assert "worse" == json.loads((run.path / "compare.json").read_text())["verdict"]
+    for name in ("junit.xml", "gate.md", "compare.md", "compare.json", "compare.html"):
+        assert why in (run.path / name).read_text(), name
+
+
+GATE = ("--candidate", "dull", "--confirm", "--quiet")
+
+
+def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(command: Any, fallen: RunFolder) -> None:
+    prompts = yaml.safe_load(fallen.suite_path.read_text())["prompts"]
+    document = {"name": "gone.pdf", "media_type": "application/pdf", "digest": "0" * 64, "size": 9, "pages": 1}
+    change_suite(fallen, prompts=[{**prompts[0], "documents": [document]}, *prompts[1:]])
+    done = command("gate", fallen.path, *GATE)
+    assert 1 == done.returncode, done.stderr
+    _, told = done.stderr.splitlines()
+    assert "warning: a `worse` could not be confirmed: the run keeps its files by digest alone" in told
+    assert told.endswith("name the suite file, beside which they are: --suite FILE")
+    assert "not confirmed by a rerun" in done.stdout
+    assert_unconfirmed(fallen, "keeps its files by digest alone")
+    assert not (fallen.path / "confirm").exists()
+
+
+def test_a_load_with_rates_of_single_targets_is_asked_again(harness: Any, fallen: RunFolder) -> None:
+    rates = dict.fromkeys(("old", "same", "dull", "slow", "wordy"), "60/s")
+    load = {"arrival": "constant", "rates": rates, "requests": 40, "warmup": 3}
+    change_suite(fallen, load=load)
+    done = harness("gate", fallen.path, *GATE)
+    assert 1 == done.returncode, done.stderr
+    assert "confirmed by a rerun (" in done.stdout, done.stdout
+
+
+def test_an_endpoint_that_is_away_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # bound and, once closed, refusing
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    ask_somewhere_else(fallen, endpoint)
+    done = harness("gate", fallen.path, *GATE)
+    assert 1 == done.returncode, done.stderr
+    assert_unconfirmed(fallen, "requests of old failed of connection")
+
+
+def test_a_budget_that_is_spent_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
+    done = harness("gate", fallen.path, *GATE, "--budget", "0.0001")
+    assert 1 == done.returncode, done.stderr
+    assert_unconfirmed(fallen, "0.0001 is spent")
+
+
+def test_a_rerun_that_cannot_be_stored_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
+    (fallen.path / "confirm").write_text("in the way")
+    summary = fallen.path / "summary.md"
+    summary.write_text("# before\n")
+    done = harness("gate", fallen.path, *GATE, GITHUB_STEP_SUMMARY=str(summary))
+    assert 1 == done.returncode, done.stderr
+    assert_unconfirmed(fallen, "cannot be made: ")
+    assert f"# before\n{(fallen.path / 'gate.md').read_text()}" == summary.read_text()
+
+
+def test_ctrl_c_during_the_rerun_leaves_the_verdict(start_harness: Any, fallen: RunFolder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        ask_somewhere_else(fallen, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        child = start_harness("gate", fallen.path, *GATE)
+        silent.accept()[0].close()
+        assert "worse" in (fallen.path / "gate.md").read_text()  # there before anything was sent
+        held = silent.accept()[0]
+        child.send_signal(signal.SIGINT)
+        next(line for line in child.stderr if "once more stops at once" in line)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+        held.close()
+    assert 130 == child.returncode
+    assert "✗ worse: dull is worse than old on pass rate" in out
+    assert_unconfirmed(fallen, "the rerun was interrupted")

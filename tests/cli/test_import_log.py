@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+
+from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET
 
 HAIKU = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
 
@@ -91,7 +97,7 @@ def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
     [
         (("--out", "mine.txt"), "a suite is a YAML file"),
         (("--out", "log.jsonl"), "is there already"),
-        (("--out", "mine.yaml", "--since", "soon"), "--since soon: no time"),
+        (("--out", "mine.yaml", "--since", "soon"), "--since soon: not a date"),
         (("--out", "mine.yaml", "--candidate", "claude-5000"), "unknown model 'claude-5000'"),
     ],
 )
@@ -101,3 +107,71 @@ def test_a_mistake_is_told_and_nothing_is_written(
     done = harness("import", log, *options)
     assert (2, True) == (done.returncode, told in done.stderr), done.stderr
     assert [log] == list(tmp_path.iterdir())
+
+
+LOGGED = "AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1"
+TIMES = (
+    *("2026-12-31T22:59:59", "2026-12-31T23:00:00", "2026-12-31T23:59:59"),
+    *("2027-01-01T00:00:00", "2027-01-01T00:59:59", "2027-01-01T01:00:00", "2027-01-01T08:29:59"),
+    *("2027-01-01T08:30:00", "2027-01-01T10:14:59", "2027-01-01T10:15:00", "2027-01-01T13:00:00"),
+)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """moto's S3 on loopback with a call at each of TIMES, filed by hour in UTC, the last of an hour under the next."""
+    with ExitStack() as stack:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        url = "http://127.0.0.1:{1}".format(*server.get_host_and_port())
+        session = boto3.Session(aws_access_key_id=MADE_UP_KEY_ID, aws_secret_access_key=MADE_UP_SECRET)
+        s3 = session.client("s3", endpoint_url=url, region_name="us-east-1")
+        stack.callback(s3.close)
+        s3.create_bucket(Bucket="kept")
+        for at in TIMES:
+            filed = datetime.fromisoformat(at) + timedelta(minutes=1)
+            key = f"{LOGGED}/{filed:%Y/%m/%d/%H}/{filed:%Y%m%dT%H%M%S}.json.gz"
+            s3.put_object(Bucket="kept", Key=key, Body=record(f"At {at}", timestamp=f"{at}Z").encode())
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("window", "first", "last"),
+    [
+        (("2027-01-01T14:00+05:30", "2027-01-01T16:00+05:45"), "2027-01-01T08:30:00", "2027-01-01T10:14:59"),
+        (("2026-12-31T18:30-04:30", "2027-01-01T05:00-03:30"), "2026-12-31T23:00:00", "2027-01-01T08:29:59"),
+        (("2027-01-01T09:00+09:00", "2026-12-31T17:00-08:00"), "2027-01-01T00:00:00", "2027-01-01T00:59:59"),
+        (("2026-12-31T23:00Z", "2027-01-01T01:00Z"), "2026-12-31T23:00:00", "2027-01-01T00:59:59"),
+        (("2026-12-31T23:00", "2027-01-01T01:00:01"), "2026-12-31T23:00:00", "2027-01-01T01:00:00"),
+        (("2026-12-31", "2027-01-01"), "2026-12-31T22:59:59", "2026-12-31T23:59:59"),
+        (("2027-01-01", "2027-01-02"), "2027-01-01T00:00:00", "2027-01-01T13:00:00"),
+    ],
+)
+def test_a_window_means_the_same_hours_in_whatever_zone_it_is_written(
+    command: Callable[..., Any], bucket: str, window: tuple[str, str], first: str, last: str
+) -> None:
+    since, until = window
+    done = command("import", "s3://kept", "--out", "a.yaml", "--json", "--endpoint", bucket,
+                   "--since", since, "--until", until)  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    told = json.loads(done.stdout)
+    expected = TIMES[TIMES.index(first) : TIMES.index(last) + 1]
+    assert (len(expected), f"{first}Z", f"{last}Z") == (told["calls"], told["first_call"], told["last_call"])
+
+
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        (("--since", "2026-11-03", "--until", "2026-11-02"), "--since 2026-11-03 is not before --until 2026-11-02"),
+        (("--since", "2026-11-02T09:00", "--until", "2026-11-02T14:00+05:00"), "is not before --until"),
+        (("--since", "0001-01-01T00:00+05:00"), "--since 0001-01-01T00:00+05:00: not a date"),
+        (("--until", "9999-12-31T23:59"), "--until 9999-12-31T23:59: not a date"),
+        (("--until", "yesterday"), "write 2026-11-01, 2026-11-01T09:00 (UTC) or 2026-11-01T09:00+02:00"),
+    ],
+)
+def test_a_window_that_is_none_is_refused(
+    command: Callable[..., Any], log: Path, window: tuple[str, ...], told: str
+) -> None:
+    done = command("import", log, "--out", "mine.yaml", *window)
+    assert (2, True) == (done.returncode, told in done.stderr), done.stderr

@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,23 @@ async def test_a_log_group_is_read_over_all_its_pages(aws: Aws) -> None:
     since, until = datetime(2026, 11, 1, tzinfo=UTC), utc_now()
     async with open_log(f"logs:{GROUP}", aws.connection, since=since, until=until) as log:
         assert {str(n) for n in range(12_000)} == set(await read(log))
+
+
+async def test_a_window_of_another_zone_holds_the_same_records_in_a_bucket_and_in_a_log_group(aws: Aws) -> None:
+    now = utc_now().replace(microsecond=0)
+    aws.logs.create_log_group(logGroupName="/zones")
+    aws.logs.create_log_stream(logGroupName="/zones", logStreamName="s")
+    for number, hours in enumerate((30, 3, 2, 1)):
+        at = now - timedelta(hours=hours)
+        text = json.dumps(record(number, timestamp=f"{at:%Y-%m-%dT%H:%M:%SZ}"))
+        event = {"timestamp": int(at.timestamp() * 1000), "message": text}
+        aws.logs.put_log_events(logGroupName="/zones", logStreamName="s", logEvents=[event])
+        aws.put(f"{ROOT.replace('kept', 'zones')}/{at:%Y/%m/%d/%H}/a.json.gz", text.encode())
+    since = (now - timedelta(hours=3)).astimezone(timezone(timedelta(hours=5, minutes=45)))
+    until = (now - timedelta(hours=1)).astimezone(timezone(-timedelta(hours=3, minutes=30)))
+    for source in (f"s3://{BUCKET}/zones", "logs:/zones"):
+        async with open_log(source, aws.connection, since=since, until=until) as log:
+            assert ["request-1", "request-2"] == await read(log), source
 
 
 @pytest.mark.parametrize("source", ["s3://no-such-bucket", "logs:no-such-group"])

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from harness.analysis.columns import Columns
-from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift, Flip
+from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Drift, Flip, Outcomes
 from harness.analysis.summary import Interval, Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.view import RunView, make_view
 from harness.store.finding import Finding
@@ -281,9 +281,11 @@ def make_comparison() -> Callable[..., Comparison]:
 
     def make(**changes: object) -> Comparison:
         flips = (
-            Flip(prompt_id="capital-fr", tags=("facts",), direction="pass_to_fail", baseline_passed=1.0,
-                 candidate_passed=1 / 3, baseline_answer="Paris", candidate_answer="Lyon", reason="is not 'Paris'"),
-            Flip(prompt_id="sum", direction="fail_to_pass", baseline_passed=0.0, candidate_passed=1.0,
+            Flip(prompt_id="capital-fr", tags=("facts",), direction="worse",
+                 baseline=Outcomes(passed=3, scored=3), candidate=Outcomes(passed=1, scored=3),
+                 baseline_answer="Paris", candidate_answer="Lyon", reason="is not 'Paris'"),
+            Flip(prompt_id="sum", direction="better", baseline=Outcomes(passed=1, scored=2),
+                 candidate=Outcomes(passed=2, scored=2, unscored=1),
                  baseline_answer="46", candidate_answer="47"),
         )  # fmt: skip
         facts: dict[str, object] = {

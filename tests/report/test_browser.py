@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from harness.analysis.comparison import Flip
+from harness.analysis.comparison import Flip, Outcomes
 from harness.analysis.samples import Answer
 from harness.report.compare_html import render_html as render_comparison
 from harness.report.html import render_html
@@ -62,7 +62,8 @@ def page_url(make_run: Any, tmp_path: Path) -> str:
 async def test_a_comparison_is_closed_to_what_a_model_wrote_and_fits_the_screen(
     browser: Browser, make_report: Any, make_comparison: Any, tmp_path: Path
 ) -> None:
-    flip = Flip(prompt_id=HOSTILE, direction="pass_to_fail", baseline_passed=1.0, candidate_passed=0.0,
+    flip = Flip(prompt_id=HOSTILE, direction="worse", baseline=Outcomes(passed=1, scored=1),
+                candidate=Outcomes(passed=0, scored=1),
                 baseline_answer=HOSTILE, candidate_answer="x" * 5000, reason=HOSTILE)  # fmt: skip
     report = make_report(comparisons=(make_comparison(flips=(flip,)),))
     path = tmp_path / "compare.html"
@@ -74,7 +75,7 @@ async def test_a_comparison_is_closed_to_what_a_model_wrote_and_fits_the_screen(
         await page.goto(path.as_uri())
         answer = page.locator(".sides pre").first
         assert not await answer.is_visible()
-        await page.locator("summary", has_text="pass → fail").first.click()
+        await page.locator("summary", has_text="worse").first.click()
         assert await answer.is_visible()
         assert [] == complaints
         assert "SIMULATED: quickstart: worse" == await page.title()

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.analysis.comparison import CompareReport, Flip
+from harness.analysis.comparison import CompareReport, Flip, Outcomes
 from harness.report.compare_console import print_report
 from harness.report.compare_html import render_html
 from harness.report.compare_markdown import render_comment, render_markdown
 from harness.report.junit import render_junit
+from harness.report.verdicts import flips_told
 from harness.report.write_compare import write_comparison
 from harness.store.finding import Finding
 
@@ -34,7 +35,8 @@ def hostile(report: CompareReport) -> CompareReport:
     """The same with hostile text wherever a run may have some."""
     (c,) = report.comparisons
     arm = msgspec.structs.replace(c.candidate, target=HOSTILE, model_id=HOSTILE, region=HOSTILE, client=HOSTILE)
-    flip = Flip(prompt_id=HOSTILE, tags=(HOSTILE,), direction="pass_to_fail", baseline_passed=1, candidate_passed=0,
+    flip = Flip(prompt_id=HOSTILE, tags=(HOSTILE,), direction="worse", baseline=Outcomes(passed=1, scored=1),
+                candidate=Outcomes(passed=0, scored=1),
                 baseline_answer=HOSTILE, candidate_answer=HOSTILE, reason=HOSTILE)  # fmt: skip
     rows = tuple(msgspec.structs.replace(d, metric=f"pass_rate[{HOSTILE}]", note=HOSTILE) for d in c.differences)
     bad = msgspec.structs.replace(
@@ -57,7 +59,7 @@ def test_the_terminal_tells_rows_flips_drift_and_what_only_one_side_was_asked(ma
     for told in (
         "TTFT p95            1.30 s     1.61 s  +24.0% [+18.0, +31.0]     15%  ✗ worse         118 in 40",
         "pass rate: would be settled by 248 prompts (now 40)",
-        "1 prompt of 40 went from pass to fail, 1 from fail to pass; fell: capital-fr",
+        "Answers: 2 of 40 prompts changed: 1 worse, 1 better; capital-fr 3/3 → 1/3, sum 1/2 → 2/2 (1 unscored)",
         "2.6 × the output tokens (token drift)",
         "only the candidate was asked: new-prompt",
         "Exploratory, decides nothing:",
@@ -141,6 +143,32 @@ def test_both_answers_of_a_flip_stand_side_by_side_and_folded(make_report) -> No
     assert "<details>\n<summary>" in text
     assert "<h4>baseline</h4><pre>Paris</pre>" in text
     assert "<h4>candidate</h4><pre>Lyon</pre>" in text
+
+
+def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_comparison) -> None:
+    flips = tuple(
+        Flip(prompt_id=f"p{i:04}", direction="worse", baseline=Outcomes(passed=2, scored=2),
+             candidate=Outcomes(passed=1, scored=2))
+        for i in range(60)
+    )  # fmt: skip
+    report = make_report(comparisons=(make_comparison(flips=flips, lost=60, gained=0, prompts=80, unscored=5),))
+    told = "60 of 75 prompts changed: 60 worse, 0 better (5 more not scored on both sides)"
+    page, whole, comment = render_html(report, []), render_markdown(report, []), render_comment(report, "x")
+    for text in (printed(report), page, whole, comment):
+        assert told in text
+    for text, shares in ((page, "2/2 → 1/2 passed"), (whole, "2/2 → 1/2 |")):
+        assert 60 == text.count(shares)
+    for text in (printed(report), comment):
+        assert 50 == text.count("2/2 → 1/2")
+        assert "p0049 2/2 → 1/2 and 10 more, which compare.json lists" in text
+
+
+@pytest.mark.parametrize(
+    ("unscored", "told"),
+    [(0, "none of 40 prompts changed"), (40, "no prompt has a scored answer on both sides")],
+)
+def test_where_nothing_changed_that_is_said_of_what_was_scored(make_comparison, unscored: int, told: str) -> None:
+    assert told == flips_told(make_comparison(flips=(), lost=0, gained=0, unscored=unscored))
 
 
 def test_junit_has_a_suite_a_candidate_and_a_case_a_metric_that_decides(make_report) -> None:

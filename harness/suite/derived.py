@@ -1,0 +1,108 @@
+"""Suites made of another one: of fewer targets, or a stored one that has its files again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import msgspec
+
+from harness.catalog.prices import fits
+from harness.errors import SuiteError
+from harness.suite.digest import digest_suite
+from harness.suite.documents import read_document, read_image
+from harness.suite.freeze import freeze_suite
+from harness.suite.graders import CheckFile
+from harness.suite.loader import load_frozen
+from harness.suite.read_graders import read_check_file
+from harness.suite.schema import Attachment, Suite
+from harness.suite.text_file import FileMistake
+
+File = TypeVar("File", Attachment, CheckFile)
+
+
+def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
+    """The suite with the named targets alone, and nothing in it that is about another one.
+
+    What names a target, or a model that only the others have: `targets`, `baseline`, `load.rates`, `prices`.
+    """
+    targets = tuple(target for target in suite.targets if target.name in names)
+    rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
+    priced = [*targets, *(judge.target for judge in suite.graders.judges)]
+    suite = msgspec.structs.replace(
+        suite,
+        targets=targets,
+        baseline=suite.baseline if suite.baseline in names else None,
+        load=msgspec.structs.replace(suite.load, rates_per_s=rates or None),
+        prices=tuple(each for each in suite.prices if any(fits(each, t.base_model, t.routing) for t in priced)),
+    )
+    return msgspec.structs.replace(suite, digest=digest_suite(suite))
+
+
+def lost_files(suite: Suite) -> list[str]:
+    """Names of documents, images and check files whose bytes a stored suite does not have; none of a loaded one."""
+    attachments = (each for prompt in suite.prompts for each in (*prompt.documents, *prompt.images))
+    lost = [each.name for each in attachments if each.path is None]
+    lost += [file.name for file in suite.graders.check_files if not _is_there(file)]
+    return list(dict.fromkeys(lost))
+
+
+def _is_there(file: CheckFile) -> bool:
+    try:
+        return sha256(Path(file.path).read_bytes()).hexdigest() == file.digest
+    except OSError:
+        return False
+
+
+def find_files(suite: Suite, folder: Path) -> Suite:
+    """A stored suite with its files out of the folder in which the suite's own file lies.
+
+    SuiteError: a file is not there, or not the one of the run.
+    """
+    mistakes: list[str] = []
+
+    def found(attachments: tuple[Attachment, ...], read: Callable[[Path, str], Attachment]) -> tuple[Attachment, ...]:
+        return tuple(_found(each, folder, read, mistakes) for each in attachments)
+
+    prompts = tuple(
+        msgspec.structs.replace(
+            prompt, documents=found(prompt.documents, read_document), images=found(prompt.images, read_image)
+        )
+        for prompt in suite.prompts
+    )
+    check_files = tuple(_found(each, folder, _read_checks, mistakes) for each in suite.graders.check_files)
+    if mistakes:
+        raise SuiteError(list(dict.fromkeys(mistakes)))
+    graders = msgspec.structs.replace(suite.graders, check_files=check_files)
+    return msgspec.structs.replace(suite, prompts=prompts, graders=graders)
+
+
+def _found(stored: File, folder: Path, read: Callable[[Path, str], File], mistakes: list[str]) -> File:
+    try:
+        file = read(folder, stored.name)
+    except FileMistake as mistake:
+        mistakes.append(f"{folder}: {mistake.message}")
+        return stored
+    if file.digest != stored.digest:
+        mistakes.append(f"{folder / stored.name}: has changed since the run; restore it")
+    return file
+
+
+def _read_checks(folder: Path, name: str) -> CheckFile:
+    file = read_check_file(folder, name)
+    if isinstance(file, FileMistake):
+        raise file
+    return file
+
+
+def check_storable(suite: Suite) -> None:
+    """Store the suite as a run would and load it again. SuiteError: it does not come back as it was."""
+    with TemporaryDirectory(prefix="harness-") as folder:
+        path = Path(folder) / "suite.yaml"
+        path.write_bytes(freeze_suite(suite).encode())
+        again = load_frozen(path)
+    if again.digest != suite.digest:
+        raise SuiteError([f"the suite {suite.name!r} does not come back from its file as it was; report this as a bug"])
