@@ -30,4 +30,4 @@ def read_prices(
     except FileMistake as error:
         return (), [Mistake(("prices",), f"{written!r}: {error.message}")]
     except CatalogError as error:
-        return (), [Mistake(("prices",), line) for line in str(error).splitlines()]
+        return (), [Mistake(("prices",), line) for line in str(error).split("\n")]
