@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 import regex
 from msgspec import Meta
 
+from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 LIMIT_S = 1.0
@@ -35,6 +37,9 @@ class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             self._compiled()
         except regex.error as error:
             raise ValueError(f"the pattern {describe(self.pattern)} is no regular expression: {error}") from None
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("pattern", self.pattern)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         """TimeoutError: the search took longer than LIMIT_S."""
