@@ -21,6 +21,7 @@ from typing import Self
 import uvloop
 from measure import print_table
 
+from harness.catalog.prices import Terms
 from harness.clock import now_ns
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.eventstream import encode_event
@@ -85,7 +86,7 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
     lane = Lane(
         target=target,
         client=CannedClient(),
-        price=None,
+        prices={Terms(): None},
         cap=make_cap(suite.quota, stop),
         connections=Connections(SLOTS),
     )

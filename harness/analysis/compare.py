@@ -23,7 +23,7 @@ from harness.analysis.same_prompts import Shared, shared_prompts
 from harness.analysis.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
 from harness.analysis.summary import LEVEL
 from harness.analysis.verdict import worst, worst_of_comparisons
-from harness.catalog.prices import price_for
+from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 from harness.suite.gate_entry import metric_tag, tag_metric
@@ -186,7 +186,7 @@ def _drift(each: Pairing, pairs: Pairs) -> Drift:
     targets = each.baseline.target(each.baseline_target), each.candidate.target(each.candidate_target)
     suites = each.baseline.suite, each.candidate.suite
     old, new = (
-        price_for(target.base_model, target.routing, suite.prices)
+        price_for(target.base_model, target.routing, suite.prices, terms_of(target.options))
         for target, suite in zip(targets, suites, strict=True)
     )
     same = targets[0].base_model == targets[1].base_model

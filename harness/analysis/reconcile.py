@@ -26,7 +26,7 @@ from harness.analysis.reconciliation import (
     TargetMatch,
     Unlogged,
 )
-from harness.catalog.prices import cost_usd, price_for
+from harness.catalog.prices import cost_usd, price_for, terms_of
 from harness.catalog.target import Target
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
@@ -148,7 +148,11 @@ class _Matched:
 
     def __init__(self, target: Target, suite: Suite) -> None:
         self._target = target
-        self._price = price_for(target.base_model, target.routing, suite.prices)
+        terms = {prompt.id: terms_of(target.options, prompt.options) for prompt in suite.prompts}
+        prices = {
+            each: price_for(target.base_model, target.routing, suite.prices, each) for each in set(terms.values())
+        }
+        self._prices = {prompt_id: prices[each] for prompt_id, each in terms.items()}
         self._ttl = {prompt.id: prompt.options.cache or target.options.cache for prompt in suite.prompts}
         self._logged = 0
         self._differing = 0
@@ -204,10 +208,11 @@ class _Matched:
 
     def _cost_of(self, log: Mapping[str, int | None], prompt_id: str) -> float | None:
         """By the log's token counts; None where it has none, or no price is known."""
-        if self._price is None or log["input_tokens"] is None or log["output_tokens"] is None:
+        price = self._prices.get(prompt_id)
+        if price is None or log["input_tokens"] is None or log["output_tokens"] is None:
             return None
         return cost_usd(
-            self._price,
+            price,
             input_tokens=log["input_tokens"],
             output_tokens=log["output_tokens"],
             cache_read_tokens=log["cache_read_tokens"] or 0,

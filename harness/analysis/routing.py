@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.analysis.stats import lies_below
 from harness.analysis.summary import Interval, RoutingPair, TargetSummary
-from harness.catalog.prices import PriceOverride, price_for
+from harness.catalog.prices import PriceOverride, price_for, terms_of
 from harness.catalog.target import Target
 
 GLOBAL = "global"
@@ -51,7 +51,10 @@ def _pair(
 
 def _premium(worldwide: Target, regional: Target, prices: Sequence[PriceOverride]) -> float | None:
     """Regional list price of an input token / the global one − 1."""
-    dear, cheap = (price_for(target.base_model, target.routing, prices) for target in (regional, worldwide))
+    dear, cheap = (
+        price_for(target.base_model, target.routing, prices, terms_of(target.options))
+        for target in (regional, worldwide)
+    )
     return None if dear is None or cheap is None else round(dear.input / cheap.input - 1, 6)
 
 

@@ -6,16 +6,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from harness.catalog.models import find_model, known_models
 from harness.catalog.names import APPLICATION, is_claude
 from harness.catalog.prices import PriceOverride, Rates, Tier
+from harness.catalog.target import Latency, ServiceTier
 from harness.errors import CatalogError
 
 _RATES = Rates.__struct_fields__
 _NEEDED_RATES = ("input", "output")
-_KEYS = {"prices": ("model", "routing", *_RATES, "tiers"), "tiers": ("above_input_tokens", *_RATES)}
+_USUAL = {"routing": None, "service_tier": "default", "latency": "standard"}
+_KEYS = {"prices": ("model", *_USUAL, *_RATES, "tiers"), "tiers": ("above_input_tokens", *_RATES)}
+_TIERS, _LATENCIES = get_args(ServiceTier), get_args(Latency)
 
 
 def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
@@ -27,6 +30,7 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         input = 2.7
         output = 13.5
         cache_read = 0.27               # cache_write_5m, cache_write_1h; left out: charged as input
+        service_tier = "priority"       # of this tier alone; latency = "optimized" likewise
 
         [[prices.tiers]]                # long-context rates
         above_input_tokens = 200_000
@@ -43,7 +47,7 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         raise CatalogError(f"{path}: is not TOML: {error}") from None
     mistakes = list(_mistakes(written))
     if mistakes:
-        raise CatalogError("\n".join(f"{path}: {key}: {told}" for key, told in mistakes))
+        raise CatalogError("\n".join(f"{path}: {_dotted(key)}: {told}" for key, told in mistakes))
     return tuple(_override(entry) for entry in written["prices"])
 
 
@@ -52,68 +56,103 @@ def _override(entry: Mapping[str, Any]) -> PriceOverride:
     return PriceOverride(**{**entry, "tiers": tuple(Tier(**tier) for tier in tiers)})
 
 
-def _mistakes(written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong with it) of the whole file."""
+KeyPath = tuple[str | int, ...]
+Found = Iterator[tuple[KeyPath, str]]
+"""(where, what is wrong with it)."""
+
+
+def _mistakes(written: Mapping[str, Any]) -> Found:
+    """Of the whole file."""
     for key in written.keys() - {"prices"}:
-        yield key, "unknown key; a price file holds [[prices]] and nothing else"
+        yield (key,), "unknown key; a price file holds [[prices]] and nothing else"
     entries = written.get("prices")
     if not _is_tables(entries) or not entries:
-        yield "prices", "write one [[prices]] table for each price"
+        yield ("prices",), "write one [[prices]] table for each price"
         return
-    seen: dict[tuple[str, str | None], int] = {}
     for index, entry in enumerate(entries):
-        place = f"prices[{index}]"
-        yield from _entry_mistakes(place, entry)
-        named = (_base_id(entry.get("model")), str(entry.get("routing")))
-        first = seen.setdefault(named, index)
-        if first != index:
-            yield place, f"the same model and routing as prices[{first}]; drop one of them"
+        yield from _structure_mistakes(("prices", index), entry)
+    yield from price_mistakes(entries)
 
 
-def _entry_mistakes(place: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _rate_mistakes(place, entry, _KEYS["prices"])
-    yield from _model_mistakes(f"{place}.model", entry.get("model"))
-    if "routing" in entry:
-        yield from _routing_mistakes(f"{place}.routing", entry["routing"])
+def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Found:
+    yield from _key_mistakes(place, entry, _KEYS["prices"])
     tiers = entry.get("tiers", [])
     if not _is_tables(tiers):
-        yield f"{place}.tiers", "write one [[prices.tiers]] table for each tier"
+        yield (*place, "tiers"), "write one [[prices.tiers]] table for each tier"
         return
     for index, tier in enumerate(tiers):
-        yield from _rate_mistakes(f"{place}.tiers[{index}]", tier, _KEYS["tiers"])
+        yield from _key_mistakes((*place, "tiers", index), tier, _KEYS["tiers"])
         start = tier.get("above_input_tokens")
         if not isinstance(start, int) or isinstance(start, bool) or start <= 0:
-            yield f"{place}.tiers[{index}].above_input_tokens", f"expected a number of tokens, got {start!r}"
+            yield (*place, "tiers", index, "above_input_tokens"), f"expected a number of tokens, got {start!r}"
 
 
-def _rate_mistakes(place: str, entry: Mapping[str, Any], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str]) -> Found:
     for key in entry.keys() - set(keys):
         near = get_close_matches(key, keys, n=1)
         yield (
-            f"{place}.{key}",
+            (*place, key),
             "unknown key" + (f"; did you mean {near[0]}?" if near else f" (known: {', '.join(keys)})"),
         )
     for rate in _RATES:
         if rate not in entry:
             if rate in _NEEDED_RATES:
-                yield f"{place}.{rate}", "is missing; write USD per million tokens"
+                yield (*place, rate), "is missing; write USD per million tokens"
         elif not _is_rate(entry[rate]):
-            yield f"{place}.{rate}", f"expected USD per million tokens, 0 or more, got {entry[rate]!r}"
-
-
-MOST_USD = 10**9
-"""Per million tokens; no price is higher, and what is no number is not lower."""
+            yield (*place, rate), f"expected USD per million tokens, 0 or more, got {entry[rate]!r}"
 
 
 def _is_rate(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_USD
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _is_tables(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    return isinstance(value, list | tuple) and all(isinstance(each, dict) for each in value)
 
 
-def _model_mistakes(place: str, named: object) -> Iterator[tuple[str, str]]:
+MOST_USD = 10_000
+LEAST_USD = 0.01
+"""Per million tokens. What is higher was written in another unit; so was a lower price of input or output: a token
+costs a millionth, and a thousand of them a thousandth."""
+
+
+def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Found:
+    """What cannot be meant in prices, wherever they are written: paths begin with `prices`, and the entry's number."""
+    seen: dict[tuple[object, ...], int] = {}
+    for index, entry in enumerate(entries):
+        place: KeyPath = ("prices", index)
+        for key, tables in (("model", [entry]), ("tiers", entry.get("tiers", []))):
+            for number, rates in enumerate(tables if _is_tables(tables) else []):
+                yield from _rate_mistakes(place if key == "model" else (*place, key, number), rates)
+        yield from _model_mistakes((*place, "model"), entry.get("model"))
+        for key, known in (("routing", _routings()), ("service_tier", _TIERS), ("latency", _LATENCIES)):
+            if key in entry:
+                yield from _word_mistakes((*place, key), entry[key], known)
+        named = (_base_id(entry.get("model")), *(str(entry.get(key, usual)) for key, usual in _USUAL.items()))
+        first = seen.setdefault(named, index)
+        if first != index:
+            yield place, f"the same model and routing as prices[{first}]; drop one of them"
+
+
+def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Found:
+    for key in (key for key in _RATES if _is_rate(rates.get(key))):
+        rate = rates[key]
+        if rate > MOST_USD:
+            yield (*place, key), f"{_short(rate)} is too much for a million tokens, in USD"
+        elif key in _NEEDED_RATES and rate == 0:
+            yield (
+                (*place, key),
+                "is 0, under which no budget and no gate hold; write what a million tokens cost, in USD",
+            )
+        elif key in _NEEDED_RATES and rate < LEAST_USD:
+            yield (*place, key), f"{_short(rate)} is too little for a million tokens, in USD; is it the price of one?"
+
+
+def _short(rate: float) -> str:
+    return str(rate) if len(str(rate)) < 20 else f"{str(rate)[:20]}…"
+
+
+def _model_mistakes(place: KeyPath, named: object) -> Found:
     if not isinstance(named, str):
         yield place, "is missing; write a short name or a base id"
     elif not is_claude(named):
@@ -123,10 +162,20 @@ def _model_mistakes(place: str, named: object) -> Iterator[tuple[str, str]]:
             yield place, f"{error}; a model that is new is named by its base id"
 
 
-def _routing_mistakes(place: str, routing: object) -> Iterator[tuple[str, str]]:
-    known = list(dict.fromkeys(["global", *(each for model in known_models() for each in model.routings), APPLICATION]))
-    if routing not in known:
-        yield place, f"expected one of {', '.join(known)}, got {routing!r}"
+def _word_mistakes(place: KeyPath, word: object, known: Sequence[str]) -> Found:
+    if word not in known:
+        near = get_close_matches(str(word), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        yield place, f"expected one of {', '.join(known)}, got {word!r}{hint}"
+
+
+def _routings() -> list[str]:
+    return list(dict.fromkeys(["global", *(each for model in known_models() for each in model.routings), APPLICATION]))
+
+
+def _dotted(path: KeyPath) -> str:
+    """`("prices", 0, "model")` → `prices[0].model`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _base_id(named: object) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from harness.catalog import names
 from harness.catalog.models import find_model
 from harness.catalog.sources import Fact, read_geographies
+from harness.catalog.target import Latency, Options, ServiceTier
 from harness.clock import utc_now
 from harness.errors import CatalogError
 
@@ -23,6 +24,35 @@ if TYPE_CHECKING:
 _MTOK = 1_000_000
 USERS_PRICES = "user's price file"
 """The source of a price that the user gave."""
+
+
+class Terms(NamedTuple):
+    """On what terms a request is served: each kind has a price of its own."""
+
+    service_tier: str = "default"
+    latency: str = "standard"
+
+    def unusual(self) -> list[str]:
+        """`service_tier: priority`, as a suite writes it."""
+        return [f"{key}: {value}" for key, value in self._asdict().items() if value != self._field_defaults[key]]
+
+    def told(self) -> str:
+        """`with service_tier: priority`; empty for the usual terms."""
+        return f"with {' and '.join(self.unusual())}" if self != STANDARD else ""
+
+
+def terms_of(*options: Options) -> Terms:
+    """The terms under options of several layers, the last one that sets a key wins."""
+    said: dict[str, str] = {}
+    for layer in options:
+        if layer.service_tier is not None:
+            said["service_tier"] = layer.service_tier
+        if layer.latency is not None:
+            said["latency"] = layer.latency
+    return Terms(**said)
+
+
+STANDARD = Terms()
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +78,19 @@ class PriceOverride(Rates, frozen=True, kw_only=True):
     """Short name or base id."""
     routing: str | None = None
     """None: every routing for which no other override is given."""
+    service_tier: ServiceTier | None = None
+    latency: Latency | None = None
+    """Of these terms alone; None: of the default tier, of standard latency."""
     tiers: tuple[Tier, ...] = ()
     """Long-context rates, in ascending order."""
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.service_tier or "default", self.latency or "standard")
+
+    def covers(self, base_model: str, routing: str, terms: Terms) -> bool:
+        """Whether this is a price of that model there, on those terms."""
+        return self.routing in (routing, None) and self.terms == terms and _is_priced(self.model, base_model)
 
 
 class Price(Rates, frozen=True, kw_only=True):
@@ -67,21 +108,19 @@ class Price(Rates, frozen=True, kw_only=True):
         return reached[-1] if reached else self
 
 
-def price_for(base_model: str, routing: str, overrides: Sequence[PriceOverride] = ()) -> Price | None:
+def price_for(
+    base_model: str, routing: str, overrides: Sequence[PriceOverride] = (), terms: Terms = STANDARD
+) -> Price | None:
     """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, never free.
 
     An override that names the routing wins over one that does not, and either over the catalog. An application
-    profile of unknown origin (`application`) is priced at the regional rates, the higher ones.
+    profile of unknown origin (`application`) is priced at the regional rates, the higher ones. The price list knows
+    the default tier at standard latency only; on other terms an override must name them.
     """
-    fitting = [each for each in overrides if fits(each, base_model, routing)]
+    fitting = [each for each in overrides if each.covers(base_model, routing, terms)]
     if fitting:
         return _users_price(next((each for each in fitting if each.routing), fitting[0]))
-    return _price_on(base_model, routing, utc_now().date())
-
-
-def fits(override: PriceOverride, base_model: str, routing: str) -> bool:
-    """Whether the user's price is of this model and routing."""
-    return override.routing in (routing, None) and _is_priced(override.model, base_model)
+    return _price_on(base_model, routing, utc_now().date()) if terms == STANDARD else None
 
 
 def _is_priced(named: str, base_model: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
+from harness.characters import visible
 from harness.cli.output import outlive_readers
 from harness.errors import HarnessError, RunInvalid
 
@@ -92,7 +93,7 @@ def _asked(arguments: Sequence[str]) -> Mapping[str, str]:
 
 
 def _fail(message: str, exit_code: int) -> None:
-    print(f"error: {message}" if "\n" not in message else message, file=sys.stderr)
+    print(visible(f"error: {message}" if "\n" not in message else message), file=sys.stderr)
     raise SystemExit(exit_code)
 
 

@@ -72,7 +72,9 @@ def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
-    if cost_usd is not None and cost_usd > budget_usd:
+    if cost_usd is None:
+        return f"the budget of ${budget_usd:g} cannot hold what has no known price"
+    if cost_usd > budget_usd:
         return f"may end early: the budget is ${budget_usd:g}"
     return f"budget ${budget_usd:g}"
 

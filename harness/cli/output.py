@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from harness.characters import replace_dangerous
+
 
 class Outliving:
     """A text stream that goes to nowhere once nobody reads it, instead of raising."""
@@ -38,7 +40,7 @@ class Outliving:
 
 def defused_json(text: str) -> str:
     """JSON as a terminal may show it: what could move its cursor is escaped, and it is still the same JSON."""
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return replace_dangerous(text, lambda c: json.dumps(c)[1:-1])
 
 
 def outlive_readers() -> None:

@@ -89,7 +89,7 @@ def read_record(line: bytes) -> LogRecord:
         raise msgspec.ValidationError(f"schemaType is {found.schema_type[:40]!r}, not {SCHEMA_TYPE!r}")
     given, answered = found.input or _Input(), found.output or _Output()
     return LogRecord(
-        timestamp=found.timestamp.replace(tzinfo=UTC) if found.timestamp.tzinfo is None else found.timestamp,
+        timestamp=_in_utc(found.timestamp),
         request_id=found.request_id,
         operation=found.operation,
         model_id=found.model_id,
@@ -106,6 +106,13 @@ def read_record(line: bytes) -> LogRecord:
         cache_write_tokens=given.cache_write_input_token_count,
         error_code=found.error_code,
     )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise msgspec.ValidationError(f"the timestamp {moment} lies before the year 1 or after 9999") from error
 
 
 def _present(body: msgspec.Raw) -> bytes | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.catalog.target import Api, Options
 from harness.suite.schema import Message
+from harness.suite.text_file import is_too_deep
 
 OPERATIONS: dict[str, tuple[Api, bool]] = {
     "InvokeModel": ("invoke", False),
@@ -38,6 +39,8 @@ def read_prompt(api: Api, body: bytes) -> LoggedPrompt:
     """The prompt in the JSON body of InvokeModel (`invoke`) or Converse. Raises LeftOut."""
     try:
         asked: Any = msgspec.json.decode(body)
+        if is_too_deep(asked):
+            raise LeftOut("a body nested deeper than a suite can hold")
         options = _invoke_options(asked) if api == "invoke" else _converse_options(asked)
         return LoggedPrompt(messages=_turns(asked["messages"]), options=msgspec.convert(options, Options))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:

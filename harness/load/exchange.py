@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
 
-from harness.catalog.prices import Price, cost_usd
+from harness.catalog.prices import Price, Terms, cost_usd, terms_of
 from harness.catalog.target import Target
 from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
@@ -31,7 +31,8 @@ class Lane:
 
     target: Target
     client: Client
-    price: Price | None
+    prices: Mapping[Terms, Price | None]
+    """For all the terms on which its prompts may be asked."""
     cap: AbstractAsyncContextManager[object]
     connections: Connections
     budget: TokenBudget | None = None
@@ -162,10 +163,10 @@ class Exchange:
     def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         lane, prompt, origin_ns = self._lanes[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         target, sent_ns = lane.target, tape.sent_ns
-        cost = None
-        if lane.price is not None and reply.input_tokens is not None and reply.output_tokens is not None:
+        cost, price = None, lane.prices[terms_of(target.options, prompt.options)]
+        if price is not None and reply.input_tokens is not None and reply.output_tokens is not None:
             cost = cost_usd(
-                lane.price,
+                price,
                 input_tokens=reply.input_tokens,
                 output_tokens=reply.output_tokens,
                 cache_read_tokens=reply.cache_read_tokens or 0,

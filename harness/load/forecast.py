@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from harness.catalog.prices import PriceOverride, cost_usd, price_for
+from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.offered import Offered, OfferedLoad
@@ -77,9 +77,8 @@ def _fitting_rounds(suite: Suite) -> int:
 def _forecast_target(
     target: Target, asked: Mapping[str, int], prompts: Mapping[str, Prompt], prices: tuple[PriceOverride, ...]
 ) -> TargetForecast:
-    price = price_for(target.base_model, target.routing, prices)
     given = made = 0
-    cost = 0.0
+    cost: float | None = 0.0
     for prompt_id, times in asked.items():
         prompt = prompts[prompt_id]
         options = merge_options(target.options, prompt.options)
@@ -87,7 +86,10 @@ def _forecast_target(
         each_made = options.max_tokens or DEFAULT_MAX_TOKENS
         given += times * each_given
         made += times * each_made
-        if price is not None:
+        price = price_for(target.base_model, target.routing, prices, terms_of(options))
+        if price is None:
+            cost = None
+        elif cost is not None:
             written = each_given if options.cache else 0  # at most: all of it is written to the cache, each time
             cost += times * cost_usd(
                 price,
@@ -102,7 +104,7 @@ def _forecast_target(
         requests=sum(asked.values()),
         input_tokens=given,
         output_tokens_at_most=made,
-        cost_usd_at_most=None if price is None else cost,
+        cost_usd_at_most=cost,
     )
 
 

@@ -12,7 +12,8 @@ from random import Random
 
 import msgspec
 
-from harness.catalog.prices import price_for
+from harness.catalog.prices import Price, Terms, price_for, terms_of
+from harness.catalog.target import Target
 from harness.clock import MonotonicClock
 from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
@@ -86,7 +87,7 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
             target.name: Lane(
                 target=target,
                 client=clients[target.client, target.region],
-                price=price_for(target.base_model, target.routing, suite.prices),
+                prices=_prices(target, suite),
                 cap=make_cap(suite.quota, stop),
                 connections=pools[target.client, target.region],
                 budget=make_budget(suite, target, MonotonicClock(), stop),
@@ -94,6 +95,12 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
             )
             for target in suite.targets
         }
+
+
+def _prices(target: Target, suite: Suite) -> dict[Terms, Price | None]:
+    """The target's price on its own terms, and on those that prompts ask for."""
+    terms = {terms_of(target.options), *(terms_of(target.options, prompt.options) for prompt in suite.prompts)}
+    return {each: price_for(target.base_model, target.routing, suite.prices, each) for each in terms}
 
 
 def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:

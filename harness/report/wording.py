@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis.summary import Interval, Quantiles, TargetSummary, Winner
+from harness.characters import printable as printable
+from harness.characters import visible as visible
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -14,16 +16,6 @@ MISSING = "–"
 
 SIMULATED = "answered by a stand-in on this machine, not by Amazon Bedrock"
 """What SIMULATED means, on every figure and page."""
-
-
-def printable(text: str) -> str:
-    """`text` on one line, its white space collapsed, its invisible characters made visible."""
-    return visible(" ".join(text.split()))
-
-
-def visible(text: str) -> str:
-    """`text` with U+FFFD for control, escape and bidirectional-override characters; lines and indents are kept."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text.expandtabs(4).replace("\r\n", "\n"))
 
 
 def shorten(text: str, width: int) -> str:

@@ -7,7 +7,7 @@ from math import ceil
 
 import msgspec
 
-from harness.catalog.prices import cost_usd, price_for
+from harness.catalog.prices import cost_usd, price_for, terms_of
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.plan import measured_rounds
 from harness.scoring.checks import make_scorer
@@ -71,7 +71,7 @@ def _answer_tokens(suite: Suite, prompt: Prompt, at: int) -> int:
 
 
 def _cost_usd(judge: Judge, question: Question, suite: Suite) -> float | None:
-    price = price_for(judge.target.base_model, judge.target.routing, suite.prices)
+    price = price_for(judge.target.base_model, judge.target.routing, suite.prices, terms_of(judge.target.options))
     if price is None:
         return None
     schema = msgspec.json.encode(question.tool)

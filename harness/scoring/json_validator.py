@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import jsonschema
 import msgspec
-import regex
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend, validator_for
@@ -19,6 +19,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from harness.clock import now_ns
+from harness.suite.patterns import compile_pattern
 
 PATTERN_LIMIT_S = 1.0
 """For all the patterns of one check of one answer together."""
@@ -28,6 +29,9 @@ REFUSED = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": 
 """Keywords whose time no one bounds (plain `re`, every item compared with every other) → what to use instead."""
 SCHEMAS_BY_NAME = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
 """Keywords that hold an object whose keys are names, not keywords."""
+REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+IN_PLACE = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+"""Keywords whose schemas are held against the same value, not against a part of it."""
 VALUES = ("const", "enum", "default", "examples")
 """Keywords that hold values, not schemas."""
 
@@ -35,25 +39,49 @@ _patterns_end_ns: ContextVar[int] = ContextVar("patterns_end_ns")
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """ValueError: not a JSON Schema, a `$ref` to what is not in it, or a keyword that is refused."""
-    kind = validator_for(schema, default=Draft202012Validator)
+    """ValueError: not a JSON Schema, one without end, a `$ref` to what is not in it, or a keyword that is refused."""
+    dialect = schema.get("$schema")
+    if dialect is not None and not isinstance(dialect, str):
+        raise ValueError("not a JSON Schema at $.$schema: expected text")
+    kind: type[Any] = validator_for(schema, default=Draft202012Validator)
     try:
-        kind.check_schema(schema)
+        for part in _parts(schema):
+            _check_patterns(part)
+        kind.check_schema(schema, format_checker=None)  # the patterns, its only format here, are checked
+        _check_references(schema)
     except jsonschema.SchemaError as error:
         where = f" at {error.json_path}" if error.path else ""
         raise ValueError(f"not a JSON Schema{where}: {error.message}") from None
+    except RecursionError:
+        raise ValueError("the schema is nested too deeply") from None
+
+
+def _check_patterns(part: dict[str, Any]) -> None:
+    for keyword in REFUSED.keys() & part.keys():
+        raise ValueError(f"{keyword} is refused, since an answer could make it run for hours; use {REFUSED[keyword]}")
+    named = part.get("patternProperties")
+    for pattern in [part.get("pattern"), *(named if isinstance(named, dict) else ())]:
+        if isinstance(pattern, str):
+            compile_pattern(pattern)
+
+
+def _check_references(schema: dict[str, Any]) -> None:
+    """Every reference leads somewhere in the schema, and none back to where it stands without a step into the value."""
     resolver = REGISTRY.resolver_with_root(DRAFT202012.create_resource(schema))
+    applied: dict[int, list[int]] = {}
     for part in _parts(schema):
-        for keyword in REFUSED.keys() & part.keys():
-            raise ValueError(
-                f"{keyword} is refused, since an answer could make it run for hours; use {REFUSED[keyword]}"
-            )
-        reference = part.get("$ref")
-        try:
-            if isinstance(reference, str):
-                resolver.lookup(reference)
-        except Unresolvable:
-            raise ValueError(f"$ref {reference!r} is not in the schema; put what it names into $defs") from None
+        inner = [part[keyword] for keyword in IN_PLACE & part.keys()]
+        for reference in (part[keyword] for keyword in REFERENCES if isinstance(part.get(keyword), str)):
+            try:
+                inner.append(resolver.lookup(reference).contents)
+            except (Unresolvable, LookupError, ValueError):
+                told = f"$ref {reference!r} is not in the schema; put what it names into $defs"
+                raise ValueError(told) from None
+        applied[id(part)] = [id(each) for value in inner for each in (value if isinstance(value, list) else [value])]
+    try:
+        TopologicalSorter(applied).prepare()
+    except CycleError:
+        raise ValueError("the schema refers to itself without end; step into properties or items first") from None
 
 
 def first_mistake(schema: dict[str, Any], value: Any) -> str | None:
@@ -143,4 +171,4 @@ def _matches(pattern: str, text: str) -> bool:
     left_s = (_patterns_end_ns.get() - now_ns()) / 1e9
     if left_s <= 0:
         raise TimeoutError("the schema's patterns took too long; make them backtrack less")
-    return regex.search(pattern, text, timeout=left_s) is not None
+    return compile_pattern(pattern).search(text, timeout=left_s) is not None

@@ -15,11 +15,13 @@ import msgspec
 from harness.suite.file import PromptEntry
 from harness.suite.mistakes import Mistake
 from harness.suite.structure import check_entry_mistakes, describe, prompt_entry_mistakes, unknown_key
-from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, read_text
+from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, json_lines, read_json, read_text
 
 COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
 JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
 REQUIRED = ("id", "prompt")
+MOST_COLUMNS = 5
+"""Unknown ones that are told: more come of a file that is no dataset."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +43,9 @@ def read_dataset(path: Path) -> list[Row]:
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise FileMistake(f"a dataset is a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}")
+        raise FileMistake(
+            f"a dataset is a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
+        )
     rows = [_checked(line, cells) for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES))]
     if not rows:
         raise FileMistake("holds no prompts")
@@ -62,7 +66,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
 
 def _checked_header(cells: list[str], line: int) -> list[str]:
     header = [cell.strip() for cell in cells]
-    wrong = [unknown_key(name, list(COLUMNS)).replace("key", "column", 1) for name in header if name not in COLUMNS]
+    strange = [name for name in header if name not in COLUMNS]
+    wrong = [unknown_key(name, list(COLUMNS)).replace("key", "column", 1) for name in strange[:MOST_COLUMNS]]
     wrong += [f"missing column {name!r}" for name in REQUIRED if name not in header and not wrong]
     wrong += [f"column {name!r} is given twice" for name in dict.fromkeys(header) if header.count(name) > 1]
     if wrong:
@@ -72,19 +77,22 @@ def _checked_header(cells: list[str], line: int) -> list[str]:
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
     """(line, object); numbers keep the digits that they are written with where they become an answer's text."""
-    for line, written in enumerate(text.split("\n"), start=1):
-        if not written.strip():
+    for line, raw in json_lines(text, dict[str, msgspec.Raw]):
+        if isinstance(raw, FileMistake):
+            yield line, Mistake((), raw.message)
             continue
+        row: dict[str, Any] = {}
         try:
-            raw = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            yield line, Mistake((), f"not a JSON object: {error}")
-            continue
-        yield line, {key: _plain(key, value) for key, value in raw.items()}
+            for key, value in raw.items():
+                row[key] = _plain(key, value)
+        except FileMistake as error:
+            yield line, Mistake((key,), error.message)
+        else:
+            yield line, row
 
 
 def _plain(key: str, raw: msgspec.Raw) -> Any:
-    value = msgspec.json.decode(raw)
+    value = read_json(raw, object)
     return bytes(raw).decode() if key == "expect" and isinstance(value, int | float) else value
 
 
@@ -139,9 +147,9 @@ def _read_check(written: Any) -> dict[str, Any]:
         check = {"type": written.strip()}
     elif isinstance(written, str):
         try:
-            check = msgspec.json.decode(written)
-        except msgspec.DecodeError as error:
-            raise _CellError([Mistake(("check",), f"not a JSON object: {error}")]) from error
+            check = read_json(written, object)
+        except FileMistake as error:
+            raise _CellError([Mistake(("check",), error.message)]) from error
     if not isinstance(check, dict):
         right = 'text such as numeric, a mapping such as {"type": "numeric"}, or in JSONL a list of these as `checks`'
         raise _CellError([Mistake(("check",), f"expected {right}; got {describe(check)}")])

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from harness.catalog.prices import fits
+from harness.catalog.prices import terms_of
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
 from harness.suite.documents import read_document, read_image
@@ -31,13 +31,17 @@ def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
     """
     targets = tuple(target for target in suite.targets if target.name in names)
     rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
-    priced = [*targets, *(judge.target for judge in suite.graders.judges)]
+    asked = {
+        (target.base_model, target.routing, terms)
+        for target in (*targets, *(judge.target for judge in suite.graders.judges))
+        for terms in (terms_of(target.options), *(terms_of(target.options, prompt.options) for prompt in suite.prompts))
+    }
     suite = msgspec.structs.replace(
         suite,
         targets=targets,
         baseline=suite.baseline if suite.baseline in names else None,
         load=msgspec.structs.replace(suite.load, rates_per_s=rates or None),
-        prices=tuple(each for each in suite.prices if any(fits(each, t.base_model, t.routing) for t in priced)),
+        prices=tuple(price for price in suite.prices if any(price.covers(*each) for each in asked)),
     )
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from harness.catalog.target import Api
+from harness.catalog.target import Api, Latency, ServiceTier
 from harness.suite.fields import (
     CheckEntry,
     Count,
@@ -212,6 +212,8 @@ class PriceEntry(RatesEntry, frozen=True, kw_only=True):
 
     model: Annotated[Text, Meta(description="Short name or base id.")]
     routing: Annotated[Text | None, Meta(description="Default: every routing.")] = None
+    service_tier: Annotated[ServiceTier | None, Meta(description="Of this tier alone. Default: `default`.")] = None
+    latency: Annotated[Latency | None, Meta(description="Of this latency alone. Default: `standard`.")] = None
     tiers: Annotated[tuple[TierEntry, ...], Meta(description="Long-context rates, in ascending order.")] = ()
 
 

@@ -20,7 +20,7 @@ from harness.suite.fit import fit_mistakes, fit_warnings
 from harness.suite.gate_entry import flatten_gate
 from harness.suite.load_settings import make_load, make_quota, rates_mistakes
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
-from harness.suite.own_prices import read_prices
+from harness.suite.own_prices import price_warnings, read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.prompts import only_default_check
 from harness.suite.read_graders import read_graders
@@ -76,14 +76,21 @@ def _load(
     if not prompts.found:  # else a prompt that cannot be read may have the tag
         found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
-    prices, wrong = read_prices(path.parent, file.prices)
+    prices, wrong = read_prices(path.parent, file.prices, new=bool(_new(targets)))
     found += locate(document, wrong)
 
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
     warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
     suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
     graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
-    suite = msgspec.structs.replace(suite, graders=graders)
+    said = price_warnings(
+        [each for _, each in _new(targets)],
+        [judge.target for judge in graders.judges],
+        suite.prompts,
+        prices,
+        inline=not isinstance(file.prices, str),
+    )
+    suite = msgspec.structs.replace(suite, graders=graders, warnings=tuple(dict.fromkeys([*suite.warnings, *said])))
     suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
     judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]
     judged += (each for judge in validators for each in judge(suite))

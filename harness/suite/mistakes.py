@@ -7,9 +7,12 @@ from typing import Protocol
 
 import msgspec
 
+from harness.characters import replace_dangerous
 from harness.errors import SuiteError
 from harness.suite.schema import Suite
 
+LONGEST = 2000
+"""Characters of one mistake: what it quotes may be of any length."""
 KeyPath = tuple[str | int, ...]
 """Where a value sits: keys of mappings, indices of lists."""
 
@@ -53,7 +56,9 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         path = self.mistake.path
         where = f"{self.source.name}:{self.source.line_of(path)}"
-        return f"{where}: {dotted(path)}: {self.mistake.message}" if path else f"{where}: {self.mistake.message}"
+        told = f"{where}: {dotted(path)}: {self.mistake.message}" if path else f"{where}: {self.mistake.message}"
+        told = replace_dangerous(" ".join(told.splitlines()), lambda _: "\ufffd")
+        return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
 
 
 def locate(source: Source, mistakes: Iterable[Mistake]) -> list[Located]:

@@ -24,6 +24,9 @@ BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
 FLOAT = re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
 
+FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.2 does not let a file hold as it is, only escaped in double quotes."""
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -106,6 +109,10 @@ def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Do
     Raises YamlMistake when it cannot be read at all.
     """
     builder = _Builder(max_values)
+    if strange := FORBIDDEN.search(text):
+        line, code = text.count("\n", 0, strange.start()) + 1, ord(strange[0])
+        told = f"not YAML: the character U+{code:04X} may not appear as it is"
+        raise YamlMistake(line, f'{told}; write "\\u{code:04x}" in double quotes, or take it out')
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
@@ -113,9 +120,8 @@ def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Do
         mark = error.problem_mark or error.context_mark
         told = ", ".join(part for part in (error.context, error.problem) if part)
         raise YamlMistake(mark.line + 1 if mark else 1, f"not YAML: {told}") from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise YamlMistake(line, f"not YAML: the character U+{ord(str(error.character)):04X} may not appear") from error
+    except yaml.YAMLError as error:
+        raise YamlMistake(1, f"not YAML: {error}") from error
     if builder.root is None:
         raise YamlMistake(1, "the file is empty; `harness init NAME` writes a starter suite")
     return Document(name=name, root=builder.root), builder.duplicates

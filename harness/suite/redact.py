@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from harness.errors import SuiteError
+from harness.suite.patterns import PatternError, compile_pattern
 
 LIMIT_S = 2.0
 """A user's pattern may take this long on one text."""
@@ -50,9 +51,9 @@ class Redactor:
 
 def _compile(pattern: str) -> regex.Pattern[str]:
     try:
-        return regex.compile(pattern, regex.VERSION0)
-    except regex.error as error:
-        raise SuiteError([f"--redact {pattern!r}: no regular expression: {error}"]) from error
+        return compile_pattern(pattern)
+    except PatternError as error:
+        raise SuiteError([f"--redact: {error}"]) from error
 
 
 Find = Callable[[str], Iterator[tuple[int, int]]]

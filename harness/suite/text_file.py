@@ -1,4 +1,4 @@
-"""A suite's files: bounded in size, regular, texts in UTF-8, CSV by rows, and none named outside its own folder."""
+"""A suite's files: bounded in size, regular, texts in UTF-8, CSV and JSON by lines, and none outside its folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from harness.suite.positions import MAX_DEPTH
 
 MAX_SUITE_BYTES = 10_000_000
 MAX_DATASET_BYTES = 200_000_000
 MAX_FROZEN_BYTES = 2_000_000_000
 """A frozen suite holds its dataset: it is what the limits of users' files let in, written out."""
+
+
+MAX_JSON_DEPTH = MAX_DEPTH - 10
+"""Of a value out of another file: within the frozen suite it lies deeper."""
+csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
+T = TypeVar("T")
 
 
 class FileMistake(Exception):
@@ -82,3 +93,39 @@ def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
             return
         if cells:
             yield line, cells
+
+
+def json_lines(text: str, kind: type[T]) -> Iterator[tuple[int, T | FileMistake]]:
+    """(line, value) of each line that is not blank, or what is wrong with it."""
+    for line, written in enumerate(text.split("\n"), start=1):
+        if written.strip():
+            try:
+                yield line, read_json(written, kind)
+            except FileMistake as error:
+                yield line, error
+
+
+def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
+    """A JSON value. Raises FileMistake: not JSON, not of this kind, too large a number, too deep."""
+    try:
+        value = msgspec.json.decode(written, type=kind)
+        too_deep = is_too_deep(value)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        wanted = "a JSON object" if isinstance(written, str) else "JSON"
+        raise FileMistake(f"not {wanted}: {error}") from error
+    except RecursionError:
+        too_deep = True
+    if too_deep:
+        raise FileMistake(f"nested more than {MAX_JSON_DEPTH} deep")
+    return value
+
+
+def is_too_deep(value: object) -> bool:
+    """Whether lists and mappings lie in each other deeper than a suite can hold."""
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict))
+        level = [each for values in inside for each in values if isinstance(each, list | dict)]
+        if not level:
+            return False
+    return True

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from harness.suite.schema import TracedCall
 from harness.suite.structure import unknown_key
-from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, read_text
+from harness.suite.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, json_lines, read_text
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
@@ -108,13 +108,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    for line, written in enumerate(text.split("\n"), start=1):
-        if not written.strip():
-            continue
-        try:
-            yield line, msgspec.json.decode(written, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-            yield line, f"not a JSON object: {error}"
+    for line, row in json_lines(text, dict[str, Any]):
+        yield line, row.message if isinstance(row, FileMistake) else row
 
 
 _COLUMNS = (*Row.__struct_fields__, *OTHER_NAMES)

@@ -50,6 +50,12 @@ def test_a_price_file_is_read_with_its_long_context_rates_in_order(tmp_path: Pat
     )
 
 
+def test_a_price_may_be_that_of_a_service_tier_and_a_latency(tmp_path: Path) -> None:
+    text = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
+    found = read_price_file(write(tmp_path, text + text + 'service_tier = "priority"\nlatency = "optimized"\n'))
+    assert [(None, None), ("priority", "optimized")] == [(price.service_tier, price.latency) for price in found]
+
+
 ENTRY = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
 
 
@@ -72,6 +78,11 @@ ENTRY = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
         (ENTRY.replace('model = "claude-opus-4-5"\n', ""), "prices[0].model: is missing"),
         (f'{ENTRY}routing = "moon"', "prices[0].routing: expected one of global, us, eu"),
         (f'{ENTRY}routing = ["us"]', "prices[0].routing: expected one of global, us, eu"),
+        (f'{ENTRY}service_tier = "prio"', "prices[0].service_tier: expected one of default, priority, flex, reserved"),
+        (f'{ENTRY}latency = "optimised"', "prices[0].latency: expected one of standard, optimized"),
+        (ENTRY.replace("20", "0"), "prices[0].output: is 0, under which no budget and no gate hold"),
+        (ENTRY.replace("input = 4", "input = 0.000004"), "prices[0].input: 4e-06 is too little for a million tokens"),
+        (ENTRY.replace("20", "20_000_000"), "prices[0].output: 20000000 is too much for a million tokens"),
         (f"{ENTRY}tiers = 1", "prices[0].tiers: write one [[prices.tiers]] table"),
         (f"{ENTRY}[[prices.tiers]]\ninput = 1\noutput = 2", "prices[0].tiers[0].above_input_tokens: expected a number"),
         (f"{ENTRY}[[prices.tiers]]\nabove_input_tokens = 9\noutput = 2", "prices[0].tiers[0].input: is missing"),

@@ -10,13 +10,16 @@ from harness.catalog.prices import (
     Price,
     PriceOverride,
     Rates,
+    Terms,
     Tier,
     cost_usd,
     premium,
     price_for,
     regional_premium,
+    terms_of,
 )
 from harness.catalog.sources import read_documented
+from harness.catalog.target import Options
 
 DOCUMENTED = [find_model(base_id) for base_id, facts in read_documented().items() if facts.routings]
 
@@ -187,6 +190,33 @@ def test_the_users_price_wins_and_one_with_a_routing_over_one_without(
 ) -> None:
     price = price_for(base_id, routing, overrides)
     assert expected == (price and price.input)
+
+
+@pytest.mark.parametrize(
+    ("terms", "overrides", "expected"),
+    [
+        (Terms(), [], 5.5),
+        (Terms(service_tier="priority"), [], None),
+        (Terms(service_tier="reserved"), [EVERYWHERE], None),
+        (Terms(latency="optimized"), [], None),
+        (Terms(service_tier="flex"), [PriceOverride(model=OPUS, service_tier="flex", input=2, output=9)], 2),
+        (Terms(), [PriceOverride(model=OPUS, service_tier="flex", input=2, output=9)], 5.5),
+        (Terms(), [PriceOverride(model=OPUS, service_tier="default", latency="standard", input=2, output=9)], 2),
+        (Terms("flex", "optimized"), [PriceOverride(model=OPUS, service_tier="flex", input=2, output=9)], None),
+    ],
+)
+def test_a_service_tier_and_a_latency_have_prices_of_their_own(
+    terms: Terms, overrides: list[PriceOverride], expected: float | None
+) -> None:
+    price = price_for(OPUS, "us", overrides, terms)
+    assert expected == (price and price.input)
+
+
+def test_a_prompts_own_service_tier_wins_over_its_targets() -> None:
+    target = Options(service_tier="flex", latency="optimized")
+    assert Terms("flex", "optimized") == terms_of(target)
+    assert Terms("priority", "optimized") == terms_of(target, Options(service_tier="priority"))
+    assert Terms("default", "standard") == terms_of(Options(), Options())
 
 
 def test_a_users_price_says_so_and_keeps_its_long_context_rates() -> None:

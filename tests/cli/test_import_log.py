@@ -70,6 +70,39 @@ def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., An
     assert 0 == harness("validate", "suites/mine.yaml").returncode
 
 
+def tool_record(depth: int) -> str:
+    """A call whose tool takes lists in lists in lists."""
+    schema = '{"type":"array","items":' * depth + "{}" + "}" * depth
+    tool = '{"toolSpec":{"name":"t","inputSchema":{"json":{"type":"object","properties":{"a":' + schema + "}}}}}"
+    asked = '{"messages":[{"role":"user","content":[{"text":"hi"}]}],"toolConfig":{"tools":[' + tool + "]}}"
+    return record("", input={"inputBodyJson": "BODY"}).replace('"BODY"', asked)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        *(tool_record(depth) for depth in (45, 200, 400, 5000)),
+        record("early", timestamp="0001-01-01T00:00:00+14:00"),
+        record("late", timestamp="9999-12-31T23:59:59-14:00"),
+        record("", input={"inputBodyJson": {}}).replace("{}", '{"messages":[{"role":"user","content":1e400}]}'),
+    ],
+)
+def test_a_record_that_no_suite_can_hold_is_left_out(command: Callable[..., Any], tmp_path: Path, hostile: str) -> None:
+    (tmp_path / "log.jsonl").write_text(f"{record('good')}\n{hostile}\n")
+    done = command("import", "log.jsonl", "--out", "mine.yaml")
+    assert 0 == done.returncode, done.stderr
+    assert "nested deeper" in done.stdout or "cannot be read: 1" in done.stdout or "no chat request" in done.stdout
+    assert 0 == command("validate", "mine.yaml").returncode
+
+
+@pytest.mark.parametrize("pattern", ["(" * 5000, "a{100000000}"])
+def test_a_pattern_to_redact_that_would_take_all_memory_is_refused(
+    command: Callable[..., Any], log: Path, pattern: str
+) -> None:
+    done = command("import", log, "--out", "mine.yaml", "--redact", pattern)
+    assert (2, True) == (done.returncode, done.stderr.startswith("error: --redact: the pattern '"))
+
+
 def test_the_trace_of_a_log_can_be_sent_again(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
     harness("import", log, "--out", "mine.yaml")
     suite = tmp_path / "mine.yaml"

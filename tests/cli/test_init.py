@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from harness.cli.init import init
 from harness.errors import HarnessError, SuiteError
@@ -23,6 +25,29 @@ def test_it_writes_a_suite_that_loads_and_says_what_to_do_next(capsys: pytest.Ca
     assert "harness run suites/triage.yaml" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "name", ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME"]
+)
+def test_a_name_that_yaml_takes_for_something_else_is_a_name_all_the_same(name: str) -> None:
+    """For the suite's own reader, and for readers of YAML 1.1, which know `no`, `0o17` and dates."""
+    init(name)
+    path = Path(f"suites/{name}.yaml")
+    assert load_suite(path).name == name
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["suite"] == name
+
+
+def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    """Against a quick simulator, with other plans and other answers. Slow: it draws reports."""
+    init("demo")
+    starter = tmp_path / "suites/demo.yaml"
+    for seed in ("1", "2"):
+        url = make_bedrock("--suite", starter, "--speed", "20", "--seed", seed).url
+        ran = command("run", starter, "--endpoint", url, "--seed", seed, "--quiet")
+        assert 0 == ran.returncode, ran.stderr
+        gate = command("gate")
+        assert 0 == gate.returncode, gate.stdout
+
+
 def test_it_overwrites_nothing() -> None:
     Path("suites").mkdir()
     Path("suites/triage.yaml").write_text("mine", encoding="utf-8")
@@ -31,7 +56,27 @@ def test_it_overwrites_nothing() -> None:
     assert Path("suites/triage.yaml").read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden", "a b", "x" * 65, "a\n"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "a/b",
+        "",
+        ".hidden",
+        "a b",
+        "x" * 65,
+        "a\n",
+        "it's",
+        'a"b',
+        "a#b",
+        "a: b",
+        "über",
+        "😀",
+        "-x",
+        "..",
+        "a\x00",
+    ],
+)
 def test_a_name_that_is_no_plain_file_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="cannot be a suite's name"):
         init(name)

@@ -257,3 +257,17 @@ def test_the_default_client_asks_the_embedded_bedrock_through_every_api(tmp_path
     rows = select(only_run(tmp_path), f"DISTINCT {told}")
     expected = [(api, "wire", stream, True, True, True, None) for api in get_args(Api) for stream in (True, False)]
     assert sorted(expected) == sorted(rows)
+
+
+def test_a_cost_that_is_not_known_is_told_before_anything_is_sent(command: Any, bedrock: Any, tmp_path: Path) -> None:
+    (tmp_path / "fast.yaml").write_text(
+        "suite: fast\nbudget_usd: 1\nload: {concurrency: 1}\nprompts: [{id: a, prompt: Hi, expect: Ho}]\n"
+        "targets: [{model: claude-sonnet-4-6, routing: global, service_tier: priority, label: fast}]\n"
+    )
+    told = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
+    asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
+    assert "cost unknown (the budget of $1 cannot hold what has no known price)" in asked
+    bedrock.truth()
+    done = command("run", "fast.yaml", "--endpoint", bedrock.url, "--json", "--quiet")
+    assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {told}"))
+    assert (1, None) == (len(bedrock.truth()), json.loads(done.stdout)["targets"][0]["cost_usd"])

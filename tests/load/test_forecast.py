@@ -1,4 +1,6 @@
-from harness.catalog.prices import price_for
+import msgspec
+
+from harness.catalog.prices import PriceOverride, price_for
 from harness.catalog.target import Options, resolve_target
 from harness.load.forecast import forecast
 from harness.suite.schema import Load, Message, Prompt, Suite
@@ -31,6 +33,16 @@ def test_with_a_cache_at_most_everything_is_written_to_it_each_time() -> None:
         forecast(make_suite(Load(), cache=cache), seed=1).cost_usd_at_most or 0 for cache in (None, "5m", "1h")
     )
     assert plain < five < hour
+
+
+def test_one_prompt_without_a_known_price_makes_the_cost_unknown() -> None:
+    suite = make_suite(Load())
+    fast = Prompt(id="q", messages=suite.prompts[0].messages, options=Options(service_tier="priority"))
+    mixed = msgspec.structs.replace(suite, prompts=(*suite.prompts, fast))
+    assert forecast(mixed, seed=1).cost_usd_at_most is None
+    own = PriceOverride(model="claude-haiku-4-5", service_tier="priority", input=2, output=10)
+    both = forecast(msgspec.structs.replace(mixed, prices=(own,)), seed=1).cost_usd_at_most or 0
+    assert round(both, 9) == round((ASKED * (1 + 2) + 100 * (5 + 10)) / 1e6, 9)
 
 
 def test_a_closed_load_that_only_a_duration_bounds_is_a_guess_and_says_so() -> None:

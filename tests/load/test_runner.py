@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import pytest
 
+from harness.catalog.prices import Terms
 from harness.endpoints.base import Tape, WireRequest
 from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
@@ -97,7 +98,7 @@ class Run:
                 target.name: Lane(
                     target=target,
                     client=self.client,
-                    price=None,
+                    prices={Terms(): None},
                     cap=cap,
                     budget=make_budget(suite, target, self.clock, self.stop),
                     connections=Connections(1),

@@ -93,6 +93,15 @@ async def test_tool_call_compares_the_call(params: dict[str, Any], text: str, wh
     assert (why or "") in outcome.reason
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+async def test_only_a_line_feed_ends_a_call(odd: str) -> None:
+    """Other characters that Python takes for a line's end may stand in JSON as they are, or in what was said before."""
+    call = '{"tool":"get_weather","input":{"city":"Os' + ("" if odd < " " else odd) + 'lo"}}'
+    wanted = {"tool": "get_weather", "arguments": {"city": "Os" + ("" if odd < " " else odd) + "lo"}}
+    outcome = await score("tool_call", wanted, Answer(text=f"One{odd}moment.\n{call}", stop_reason="tool_use"))
+    assert outcome.passed, outcome.reason
+
+
 async def test_a_call_that_is_only_written_down_is_none() -> None:
     outcome = await score("tool_call", {"tool": "get_weather"}, Answer(text=CALL, stop_reason="end_turn"))
     assert not outcome.passed

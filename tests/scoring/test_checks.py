@@ -48,10 +48,22 @@ def test_good_checks_have_no_mistakes() -> None:
         ("exact", {"expect": ""}, None, "expect", "length >= 1"),
         ("contains", {"expect": ["a", 5]}, None, "expect.1", "expected text, got int; put it in quotes"),
         ("contains", {"expect": "a", "mode": "some"}, None, "mode", "some"),
+        ("exact", {}, " \n", "", "`expect` is blank"),
+        ("exact", {"expect": "\u200b\u00a0\u3000"}, None, "", "`expect` is blank"),
+        ("contains", {}, " ", "", "`expect` is blank: nothing is left of ' ' without white space"),
+        ("contains", {"expect": ["a", "\u2028"]}, None, "", "`expect` is blank"),
+        ("similarity", {}, "\t", "", "`expect` is blank"),
+        ("regex", {"pattern": " ", "flags": "x"}, None, "", "`pattern` is blank"),
         ("regex", {}, "x", "", "check 'regex' needs 'pattern'"),
         ("regex", {"pattern": "(a"}, None, "", "is no regular expression: missing )"),
         ("regex", {"pattern": "a", "flags": "q"}, None, "flags", "imsx"),
         ("numeric", {}, "twelve", "", "no number in 'twelve'"),
+        ("numeric", {}, "2024-05-17", "", "`expect` is '2024-05-17', which is more than one number"),
+        ("numeric", {}, "3 to 4", "", "more than one number"),
+        ("numeric", {}, "1,234", "", "may be 1234 or 1.234; write one of these"),
+        ("numeric", {"expect": "-1,234 EUR"}, None, "", "may be -1234 or -1.234; write one of these"),
+        ("numeric", {}, "1e9999", "", "no number in '1e9999'"),
+        ("numeric", {}, "1/0", "", "`expect` is '1/0', which is more than one number"),
         ("numeric", {"expect": 1, "tolerance": -1}, None, "tolerance", ">= 0"),
         ("numeric", {"expect": float("inf")}, None, "", "no finite number"),
         ("json_schema", {}, None, "", "check 'json_schema' needs 'schema'"),
@@ -67,6 +79,11 @@ def test_a_bad_check_is_told(kind: str, params: dict[str, Any], expect: str | No
     [(place, told)] = find(kind, params, expect)
     assert place == where
     assert message in told
+
+
+def test_a_blank_rubric_and_a_blank_passage_are_told() -> None:
+    assert "`rubric` is blank" in str(find("judge", {"rubric": " ", "judge": "j"}))
+    assert "`text` is blank" in str(find("citations", {"text": "\u3000"}))
 
 
 def test_all_mistakes_of_a_check_are_told_at_once() -> None:

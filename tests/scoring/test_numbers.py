@@ -61,7 +61,33 @@ from harness.scoring.numbers import last_number, read_number
         ("-.5", "-0.5"),
         ("5kg", "5"),
         ("1,000,000.", "1000000"),
-        ("3/4", "4"),
+        ("3/4", "0.75"),
+        ("-3/4", "-0.75"),
+        ("**3/4** cup", "0.75"),
+        ("1 3/4", "1.75"),
+        ("1 1/2 cups", "1.5"),
+        ("rooms 11 3/4", "11.75"),
+        ("½", "0.5"),
+        ("1½", "1.5"),
+        ("−2¾", "-2.75"),
+        ("3⁄4", "0.75"),
+        ("$\\frac{3}{4}$", "0.75"),
+        ("$-\\dfrac{3}{4}$", "-0.75"),
+        ("2/6", "0.3333333333333333333333333333"),
+        ("5/3", "1.666666666666666666666666667"),
+        ("17/05/2024", "2024"),
+        ("2024/05/17", "17"),
+        ("84 / 4 = 21", "21"),
+        ("144 / 12", "12"),
+        ("1/0", "0"),
+        ("12.5/4", "4"),
+        ("1e5", "100000"),
+        ("1 234,5", "1234.5"),
+        ("-1\u202f234,5", "-1234.5"),
+        ("1\u2007234", "1234"),
+        ("US$1,234.50", "1234.50"),
+        ("12.5\u00a0%", "12.5"),
+        ("\u0661\u066c\u0662\u0663\u0664\u066b\u0665", "1234.5"),
         ("١٢", "12"),
         ("１２３", "123"),
     ],
@@ -70,9 +96,18 @@ def test_a_number_is_read_as_a_person_reads_it(text: str, expected: str) -> None
     assert last_number(text) == Decimal(expected)
 
 
-@pytest.mark.parametrize("text", ["", "none", "H2O", "CO2", "−", "$", ".", "∞", "NaN", "²"])
+@pytest.mark.parametrize("text", ["", "none", "H2O", "CO2", "−", "$", ".", "∞", "NaN", "²", "1e9999"])
 def test_a_text_without_a_number_has_none(text: str) -> None:
     assert last_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("3/4", "0.75"), ("1 234,5", "1234.5"), ("50%", "50"), ("−5", "-5"), ("€ 118,40", "118.4"), ("1.234", "1.234"),
+     ("1,234.50", "1234.5"), ("0,125", "0.125"), ("1,234,567", "1234567"), ("1.5e-3", "0.0015"), ("5 kg", "5")],
+)  # fmt: skip
+def test_an_author_may_write_a_number_as_models_do(text: str, expected: str) -> None:
+    assert read_number(text) == Decimal(expected)
 
 
 def test_an_author_who_writes_no_number_is_told() -> None:

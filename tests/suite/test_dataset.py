@@ -129,7 +129,7 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
             '{"id": "a"}\n{"id": "a", "prompt": "b"}\n',
             ["d.jsonl:1: 'prompt' is missing or empty", "d.jsonl:2: id: prompt 'a' appears twice (first: d.jsonl:1)"],
         ),
-        ("d.txt", "x", ["d.txt:1: a dataset is a .csv or .jsonl file, not '.txt'"]),
+        ("d.txt", "x", ["x.yaml:3: dataset: d.txt: a dataset is a .csv or .jsonl file, not '.txt'"]),
     ],
 )
 def test_a_mistake_in_a_dataset_is_told_with_its_file_and_line(

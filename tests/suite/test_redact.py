@@ -44,7 +44,7 @@ def test_a_users_patterns_go_first_and_everything_is_counted() -> None:
 
 
 def test_a_pattern_that_is_none_is_told() -> None:
-    with pytest.raises(SuiteError, match=r"--redact '\(': no regular expression"):
+    with pytest.raises(SuiteError, match=r"--redact: the pattern '\(' is no regular expression"):
         Redactor(["("])
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from harness.endpoints.attachments import name_documents
 from harness.endpoints.content import Citation
-from harness.scoring.normalise import fold
+from harness.scoring.normalise import blank_mistake, fold
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.suite.schema import Prompt, Suite
 
@@ -32,6 +32,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = "any"
 
     def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("text", *([] if self.text is None else [self.text]))
         names = [document.name for document in prompt.documents]
         if not names:
             yield "there is nothing to cite: the prompt has no documents"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.normalise import fold
+from harness.scoring.normalise import blank_mistake, fold
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -25,10 +26,16 @@ class Contains(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mode: Annotated[Literal["all", "any"], Meta(description="Of several texts: all of them, or any one.")] = "all"
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
 
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("expect", *self._wanted())
+
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
-        wanted = [self.expect] if isinstance(self.expect, str) else self.expect
+        wanted = self._wanted()
         text = fold(answer, case_sensitive=self.case_sensitive)
         missing = [each for each in wanted if fold(each, case_sensitive=self.case_sensitive) not in text]
         if not missing or (self.mode == "any" and len(missing) < len(wanted)):
             return PASS
         return fail(f"does not contain {', '.join(describe(each) for each in missing)}")
+
+    def _wanted(self) -> list[str]:
+        return [self.expect] if isinstance(self.expect, str) else self.expect

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.normalise import bare, fold
+from harness.scoring.normalise import bare, blank_mistake, fold
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 
@@ -18,6 +19,9 @@ class Exact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     expect: Annotated[str, Meta(min_length=1, description="The right answer. Default: the prompt's `expect`.")]
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("expect", self.expect)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         given, wanted = (bare(fold(text, case_sensitive=self.case_sensitive)) for text in (answer, self.expect))

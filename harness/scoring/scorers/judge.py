@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.judge_prompt import ask_for_score
+from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import Aids, Answer, Outcome, Unscored
 from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import unknown_word
@@ -54,6 +55,7 @@ class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return [self.judge] if isinstance(self.judge, str) else self.judge
 
     def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("rubric", self.rubric)
         yield from unknown_judges(self.judges, suite)
 
     async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:

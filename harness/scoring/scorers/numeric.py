@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.numbers import last_number, read_number
+from harness.scoring.numbers import doubt, last_number, read_number
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 Margin = Annotated[float, Meta(ge=0)]
@@ -28,6 +29,11 @@ class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         if not self._expected().is_finite():
             raise ValueError(f"expect {self.expect!r} is no finite number")
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        doubtful = doubt(self.expect) if isinstance(self.expect, str) else None
+        if doubtful is not None:
+            yield doubtful
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         number, expected = last_number(answer), self._expected()

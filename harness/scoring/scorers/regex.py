@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 import regex
 from msgspec import Meta
 
+from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
+from harness.suite.patterns import compile_pattern
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 LIMIT_S = 1.0
@@ -31,10 +34,10 @@ class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ""
 
     def __post_init__(self) -> None:
-        try:
-            self._compiled()
-        except regex.error as error:
-            raise ValueError(f"the pattern {describe(self.pattern)} is no regular expression: {error}") from None
+        self._compiled()
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("pattern", self.pattern)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         """TimeoutError: the search took longer than LIMIT_S."""
@@ -45,8 +48,7 @@ class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return PASS if found else fail(f"no match for {describe(self.pattern)} in {describe(answer.strip())}")
 
     def _compiled(self) -> regex.Pattern[str]:
-        """Compiled once: the module keeps the patterns it has seen."""
-        flags = regex.VERSION0
+        flags = 0
         for letter in self.flags:
             flags |= FLAGS[letter]
-        return regex.compile(self.pattern, flags)
+        return compile_pattern(self.pattern, flags)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.normalise import bare, fold
+from harness.scoring.normalise import bare, blank_mistake, fold
 from harness.scoring.scorer import Outcome
-from harness.suite.schema import Prompt
+from harness.suite.schema import Prompt, Suite
 from harness.suite.structure import describe
 
 LONGEST = 20_000
@@ -38,6 +39,9 @@ class Similarity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Literal["ratio", "partial", "token_sort", "token_set"], Meta(description="How likeness is counted.")
     ] = "ratio"
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
+
+    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        yield from blank_mistake("expect", self.expect)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         from rapidfuzz import fuzz

@@ -109,7 +109,7 @@ def read_calls(answer: Answer) -> list[Call]:
     if answer.stop_reason in IN_WORDS:
         return []
     calls: list[Call] = []
-    for line in reversed(answer.text[-LONGEST:].splitlines()):
+    for line in reversed(answer.text[-LONGEST:].removesuffix("\n").split("\n")):
         try:
             calls.append(_call.decode(line))
         except (msgspec.DecodeError, RecursionError):

@@ -1,0 +1,200 @@
+"""Suites and the files beside them, written by whoever means harm or slipped: a mistake with file and line, always."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.cli.overrides import load_checked
+from harness.errors import SuiteError
+from harness.suite.freeze import freeze_suite
+from harness.suite.loader import load_frozen, load_suite
+from harness.suite.patterns import PatternError, compile_pattern
+
+TARGETS = "suite: demo\ntargets: [{model: claude-haiku-4-5, routing: global}]\n"
+ASKED = TARGETS + "prompts:\n  - {id: a, prompt: Hi, CHECKS}\n"
+DEEP = '{"a":' * 5000 + "1" + "}" * 5000
+NESTED = '{"not":' * 300 + "{}" + "}" * 300
+
+
+def told(folder: Path, suite: str | bytes, **files: str | bytes) -> str:
+    """The mistakes, files named relative to the suite's folder; each has a line, and no more than a screen can hold."""
+    for name, content in {"x.yaml": suite, **{name.replace("_", "."): text for name, text in files.items()}}.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SuiteError) as caught:
+        load_checked(folder / "x.yaml")
+    lines = [each.replace(f"{folder}/", "") for each in caught.value.mistakes]
+    assert [] == [line for line in lines if not re.match(r"[^:\n]+:[1-9]\d*: .{1,2100}\Z", line)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("character", [*"\x00\x01\x07\x08\x0b\x0c\x1b\x7f\x80\x9f\ufffe\uffff"])
+def test_a_control_character_in_a_suite_is_told_with_its_line(tmp_path: Path, character: str) -> None:
+    code = f"U+{ord(character):04X}"
+    assert f"x.yaml:4: not YAML: the character {code} may not" in told(tmp_path, ASKED.replace("Hi", f"H{character}i"))
+
+
+@pytest.mark.parametrize("key", ["prompt", "model"])
+def test_an_escaped_control_character_reaches_no_message(tmp_path: Path, key: str) -> None:
+    assert "\x1b" not in told(tmp_path, ASKED.replace(f"{key}:", f'"{key}\\x1b[2J\\nerror":', 1))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"id":"a","prompt":' + "[" * 100_000, "nested more than 50 deep"),
+        ('{"id":"a","prompt":"x","expect":' + DEEP + "}", "nested more than 50 deep"),
+        (
+            '{"id":"a","prompt":"x","checks":[{"type":"json_schema","schema":' + NESTED + "}]}",
+            "checks: nested more than",
+        ),
+        ('{"id":"a","prompt":"x","check":' + json.dumps('{"type":' + "[" * 5000) + "}", "check: nested more than 50"),
+        ('{"id":"a","prompt":"x","expect":1e400}', "expect: not JSON: Number out of range"),
+        ('{"id":"a","prompt":"x","group":-1e400}', "group: not JSON: Number out of range"),
+        ('{"id":"a","prompt":"x","expect":' + "9" * 6000 + "}", "expect: not JSON: Integer value out of range"),
+        ('{"id":"a","prompt":"x","expect":NaN}', "not a JSON object"),
+        ('{"id":"a","prompt":"\\ud800"}', "not a JSON object"),
+    ],
+)
+def test_json_that_is_too_deep_or_too_large_is_told_with_its_line(tmp_path: Path, row: str, message: str) -> None:
+    dataset = '{"id":"good","prompt":"x","expect":1}\n' + row + "\n"
+    assert message in told(tmp_path, TARGETS + "dataset: d.jsonl\n", d_jsonl=dataset)
+    trace = '{"offset_s":0}\n' + row + "\n"
+    assert "d.jsonl:2: " in told(tmp_path, TARGETS + "load: {arrival: trace, trace: d.jsonl}\n", d_jsonl=trace)
+
+
+def test_what_a_dataset_may_hold_a_frozen_suite_may_hold_too(tmp_path: Path) -> None:
+    schema = '{"not":' * 45 + "{}" + "}" * 45
+    (tmp_path / "d.jsonl").write_text(
+        '{"id":"a","prompt":"x","checks":[{"type":"json_schema","schema":' + schema + "}]}\n", encoding="utf-8"
+    )
+    (tmp_path / "x.yaml").write_text(TARGETS + "dataset: d.jsonl\n", encoding="utf-8")
+    suite = load_suite(tmp_path / "x.yaml")
+    (tmp_path / "frozen.yaml").write_text(freeze_suite(suite), encoding="utf-8")
+    assert suite.prompts == load_frozen(tmp_path / "frozen.yaml").prompts
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'id,prompt\na,"x\nb,y\n', "d.csv:2: not CSV: unexpected end of data"),
+        (b'id,prompt,check\na,x,"' + b'{""a"":' * 5000 + b'"\n', "d.csv:2: check: nested more than 50 deep"),
+        (b"id,prompt\na\0,x\n", "d.csv:2: id: 'a\\x00' has a character that may not be here"),
+        ("id,prompt\na,x\n".encode("utf-16"), "d.csv:1: is not UTF-8"),
+        (b"id,prompt" + b",x" * 100_000, "d.csv:1: unknown column 'x'"),
+    ],
+)
+def test_csv_that_is_none_is_told_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
+    assert message in told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv=content)
+
+
+def test_a_cell_may_hold_a_prompt_of_any_length_and_a_file_a_byte_order_mark(tmp_path: Path) -> None:
+    prompt = "x" * 400_000
+    (tmp_path / "d.csv").write_text(f"\ufeffid,prompt\r\na,{prompt}\r\n", encoding="utf-8", newline="")
+    (tmp_path / "x.yaml").write_text(TARGETS + "dataset: d.csv\n", encoding="utf-8")
+    assert prompt == load_suite(tmp_path / "x.yaml").prompts[0].messages[0].content
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(" * 5000, "has groups more than 100 deep"),
+        ("(?:" * 5000 + ")" * 5000, "has groups more than 100 deep"),
+        ("[" * 5000, "is no regular expression"),
+        ("a{100000000}", "repeats more than 100,000 items"),
+        ("(((a{1000}){1000}){1000}){1000}", "repeats more than 100,000 items"),
+        ("(?x)(a{1000} # )\n){1000}", "repeats more than 100,000 items"),
+        ("a{99999999999999999999}", "repeats more than 100,000 items"),
+        ("a" * 30_000, "has more than 20,000 characters"),
+    ],
+)
+@pytest.mark.parametrize(
+    "check",
+    [
+        "{type: regex, pattern: PATTERN}",
+        "{type: json_schema, schema: {pattern: PATTERN}}",
+        "{type: json_schema, schema: {items: {patternProperties: {PATTERN : {}}}}}",
+    ],
+)
+def test_a_pattern_that_would_take_all_memory_is_refused(
+    tmp_path: Path, check: str, pattern: str, message: str
+) -> None:
+    written = check.replace("PATTERN : {}", "? PATTERN : {}").replace("PATTERN", json.dumps(pattern))
+    assert message in told(tmp_path, ASKED.replace("CHECKS", f"checks: [{written}]"))
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^\d{4}-\d{2}-\d{2}$", r"(?x) (\d{4}) # year", "(" * 99 + ")" * 99, r"[({]{2}\{99999999\}"]
+)
+def test_a_pattern_that_people_write_is_compiled(pattern: str) -> None:
+    assert pattern == compile_pattern(pattern).pattern
+
+
+PIECES = [
+    *"()[]{}ab*+?|^$\\#\n\0", "{3}", "{99999}", "(?:", "(?P<n>", "(?<=", "(?x)", "(?V1)", "\\p{L}", "\\N{x}", "\\x",
+    "(?R)", "(?1)", "{e<=2}", "[[:alpha:]]", "&&", "\ud800", "(?#", "(*FAIL)", "(?(DEFINE)", "\\L<x>",
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_any_pattern_is_compiled_or_refused(pieces: list[str]) -> None:
+    with suppress(PatternError):
+        compile_pattern("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ('{"$ref":"#"}', "refers to itself without end"),
+        ('{"$ref":"#/$defs/a","$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}}}', "end"),
+        ('{"properties":{"a":{"if":{"$ref":"#/properties/a"}}}}', "refers to itself without end"),
+        ('{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveRef":"#"}', "without end"),
+        ('{"$dynamicRef":"http://127.0.0.1:9/x"}', "$ref 'http://127.0.0.1:9/x' is not in the schema"),
+        ('{"$ref":"http://[::1"}', "is not in the schema"),
+        ('{"$ref":"#/allOf/x","allOf":[{}]}', "is not in the schema"),
+        ('{"$schema":5}', "not a JSON Schema at $.$schema"),
+        ('{"not":' * 45 + "{}" + "}" * 45, None),
+        ('{"type":"object","properties":{"child":{"$ref":"#"}}}', None),
+    ],
+)
+def test_a_schema_without_end_or_with_a_part_elsewhere_is_refused(
+    tmp_path: Path, schema: str, message: str | None
+) -> None:
+    suite = ASKED.replace("CHECKS", "checks: [{type: json_schema, schema: " + schema + "}]")
+    if message is not None:
+        assert message in told(tmp_path, suite)
+    else:
+        (tmp_path / "x.yaml").write_text(suite, encoding="utf-8")
+        load_checked(tmp_path / "x.yaml")
+
+
+PARTS = [
+    "suite: ", "demo", "targets:", "\n", "\n  ", "- ", "{", "}", "[", "]", ": ", ", ", "'", '"', "&a ", "*a", "<<: ",
+    "!!set ", "!!python/name:os.system ", "\t", "\ufeff", "\x1b", "\u2028", "\x85", "1e400", "0o17", "~", "|\n", "? ",
+    "#", "---", "%YAML 1.1\n", "prompts", "id", "expect", "checks", "schema", "$ref", "pattern", "model", "load",
+    "gate", "prices", "\\ud800", "9" * 5000,
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=25), st.booleans())
+def test_any_file_is_a_suite_or_has_mistakes_with_lines(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[str], whole: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "x.yaml"
+    path.write_text(
+        (ASKED.replace("CHECKS", "expect: 1") if whole else "") + "".join(parts), encoding="utf-8", newline=""
+    )
+    lines: tuple[str, ...] = ()
+    try:
+        load_checked(path)
+    except SuiteError as error:
+        lines = error.mistakes
+    assert [] == [line for line in lines if not re.match(rf"{re.escape(str(path))}:[1-9]\d*: .{{1,2100}}\Z", line)]
