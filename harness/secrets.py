@@ -51,7 +51,7 @@ class Secrets:
 
     def remember(self, *values: str | None) -> None:
         """Know these, too; what is too short or too plain to be told from other text is passed over."""
-        new = [value for value in values if value and is_telling(value) and value not in self._resolved]
+        new = [value for value in values if value and value not in self._resolved and is_telling(value)]
         if not new:
             return
         self._resolved |= {value: _Value(value) for value in new}

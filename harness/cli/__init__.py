@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli.output import outlive_readers
+from harness.cli.output import guard_output
 from harness.errors import HarnessError, RunInvalid
 
 COMMANDS = {
@@ -63,7 +63,7 @@ def main() -> None:
     """Run the command line and end the process with the design's exit codes."""
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
-    outlive_readers()
+    guard_output()
     try:
         make_app(_asked(arguments))(args=arguments, prog_name="harness")
     except HarnessError as error:

@@ -96,6 +96,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
     from rich.text import Text
 
     from harness.report.wording import printable
+    from harness.secrets import redact
 
     for target, group in groupby(diagnoses, key=lambda each: each.target):
         console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
@@ -105,7 +106,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
         table.add_column(overflow="fold")
         for each in group:
             mark, style = MARKS[each.status]
-            told = Text(printable(each.told))
+            told = Text(printable(redact(each.told)))  # before a line is broken in the middle of it
             if each.remedy and each.status != "ok":
                 told.append(f"\n→ {printable(each.remedy)}", style="italic")
             table.add_row(Text(f"  {mark}", style=style), Text(each.check), told)

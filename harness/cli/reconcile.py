@@ -108,11 +108,12 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
     """Write reconcile.json; returns its text."""
     import msgspec
 
+    from harness.secrets import redact
     from harness.store.run_folder import write_whole
 
-    text = msgspec.json.format(msgspec.json.encode(found), indent=2)
-    write_whole(folder.path / "reconcile.json", text + b"\n")
-    return text.decode()
+    text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    write_whole(folder.path / "reconcile.json", f"{text}\n".encode())
+    return text
 
 
 def _print(found: Reconciliation, folder: RunFolder) -> None:
