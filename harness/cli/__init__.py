@@ -11,7 +11,7 @@ import typer
 
 from harness import __version__
 from harness.cli.output import guard_output
-from harness.errors import HarnessError, RunInvalid
+from harness.errors import HarnessError, RunInvalid, first_leaf
 
 COMMANDS = {
     "run": "harness.cli.run:run",
@@ -79,8 +79,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        cause = first_leaf(error)
         _fail(
-            f"internal error, a bug in harness: {type(error).__name__}: {error} (--debug shows where)",
+            f"internal error, a bug in harness: {type(cause).__name__}: {cause} (--debug shows where)",
             RunInvalid.exit_code,
         )
 
