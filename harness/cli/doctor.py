@@ -67,8 +67,11 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
     BadCredentials, AccountError: the account cannot be asked at all.
     """
     from harness.endpoints.account import open_account
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.preflight import examine
 
+    if is_loopback(suite.endpoint):
+        forget_aws()
     return await examine(suite, lambda region: open_account(suite.endpoint, region=region))
 
 
@@ -125,10 +128,13 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     """The account in one Region: identity, logging, and the models that can be called."""
     from harness.endpoints.account import configured_region, open_account
     from harness.endpoints.account_errors import AccountError
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.diagnosis import Diagnosis, untold
     from harness.load.preflight import diagnose_identity, diagnose_logging
     from harness.load.region_facts import callable_models, gather_facts
 
+    if is_loopback(endpoint):
+        forget_aws()
     named = region or configured_region()
     async with open_account(endpoint, region=named or FALLBACK_REGION) as account:
         found = [await diagnose_identity(account)]
