@@ -14,7 +14,7 @@ import harness
 from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
-GROUND = ("errors", "clock", "characters")
+GROUND = ("errors", "clock", "characters", "secrets")
 ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",

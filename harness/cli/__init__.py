@@ -11,8 +11,8 @@ import typer
 
 from harness import __version__
 from harness.characters import visible
-from harness.cli.output import outlive_readers
-from harness.errors import HarnessError, RunInvalid
+from harness.cli.output import guard_output
+from harness.errors import HarnessError, RunInvalid, first_leaf
 
 COMMANDS = {
     "run": "harness.cli.run:run",
@@ -64,7 +64,7 @@ def main() -> None:
     """Run the command line and end the process with the design's exit codes."""
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
-    outlive_readers()
+    guard_output()
     try:
         make_app(_asked(arguments))(args=arguments, prog_name="harness")
     except HarnessError as error:
@@ -80,8 +80,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        cause = first_leaf(error)
         _fail(
-            f"internal error, a bug in harness: {type(error).__name__}: {error} (--debug shows where)",
+            f"internal error, a bug in harness: {type(cause).__name__}: {cause} (--debug shows where)",
             RunInvalid.exit_code,
         )
 

@@ -67,8 +67,11 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
     BadCredentials, AccountError: the account cannot be asked at all.
     """
     from harness.endpoints.account import open_account
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.preflight import examine
 
+    if is_loopback(suite.endpoint):
+        forget_aws()
     return await examine(suite, lambda region: open_account(suite.endpoint, region=region))
 
 
@@ -96,6 +99,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
     from rich.text import Text
 
     from harness.report.wording import printable
+    from harness.secrets import redact
 
     for target, group in groupby(diagnoses, key=lambda each: each.target):
         console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
@@ -105,7 +109,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
         table.add_column(overflow="fold")
         for each in group:
             mark, style = MARKS[each.status]
-            told = Text(printable(each.told))
+            told = Text(printable(redact(each.told)))  # before a line is broken in the middle of it
             if each.remedy and each.status != "ok":
                 told.append(f"\n→ {printable(each.remedy)}", style="italic")
             table.add_row(Text(f"  {mark}", style=style), Text(each.check), told)
@@ -124,10 +128,13 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     """The account in one Region: identity, logging, and the models that can be called."""
     from harness.endpoints.account import configured_region, open_account
     from harness.endpoints.account_errors import AccountError
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.diagnosis import Diagnosis, untold
     from harness.load.preflight import diagnose_identity, diagnose_logging
     from harness.load.region_facts import callable_models, gather_facts
 
+    if is_loopback(endpoint):
+        forget_aws()
     named = region or configured_region()
     async with open_account(endpoint, region=named or FALLBACK_REGION) as account:
         found = [await diagnose_identity(account)]

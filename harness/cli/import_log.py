@@ -92,9 +92,9 @@ def import_log(
     harness import s3://my-logs/bedrock --out suites/mine.yaml --candidate claude-sonnet-4-6 --since 2026-11-01
     harness run suites/mine.yaml --endpoint aws
 
-    E-mail addresses, phone, card and account (IBAN) numbers and AWS keys are taken out. Read the suite before you
-    share it: names and addresses are not found. SUITE.trace.jsonl keeps when each call came and how large it was;
-    load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
+    E-mail addresses, phone, card and account (IBAN) numbers, AWS and Anthropic keys and your own credentials are
+    taken out. Read the suite before you share it: names and addresses are not found. SUITE.trace.jsonl keeps when each
+    call came and how large it was; load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
     """
     import asyncio
 
@@ -149,9 +149,12 @@ async def _read(
     """Read the log into `traffic`."""
     from harness.cli.log_places import log_connection
     from harness.endpoints.account import configured_region
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log import open_log
     from harness.endpoints.logged_traffic import gather
 
+    if is_loopback(endpoint) or not log.startswith(("s3://", "logs:")):
+        forget_aws()
     place = log_connection(endpoint, region or configured_region() or FALLBACK_REGION)
     async with open_log(log, place, since=window[0], until=window[1]) as opened:
         return await gather(opened, traffic, redactor), opened

@@ -1,13 +1,14 @@
-"""Standard output and error that outlive their reader: `harness … | head` ends as it would have ended."""
+"""Standard output and error: they show no secret, and outlive their reader (`harness … | head` ends as it should)."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from harness.characters import replace_dangerous
+from harness.secrets import RedactedStream, remember_environment
 
 
 class Outliving:
@@ -43,6 +44,8 @@ def defused_json(text: str) -> str:
     return replace_dangerous(text, lambda c: json.dumps(c)[1:-1])
 
 
-def outlive_readers() -> None:
-    """Make this process's standard output and error such streams."""
-    sys.stdout, sys.stderr = Outliving(sys.stdout), Outliving(sys.stderr)
+def guard_output() -> None:
+    """Make this process's standard output and error such streams: messages, tables, tracebacks, the SDKs' warnings."""
+    remember_environment()
+    out, err = (Outliving(cast(TextIO, RedactedStream(stream))) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = out, err

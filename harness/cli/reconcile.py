@@ -72,11 +72,14 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.analysis.reconciliation import LogRead
     from harness.cli.log_places import find_logs, log_connection
     from harness.clock import utc_now
+    from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log import open_log
     from harness.suite.loader import load_frozen
 
     manifest = folder.read_manifest()
     asked = endpoint or manifest.endpoint
+    if is_loopback(asked):
+        forget_aws()
     suite = load_frozen(folder.suite_path)
     since, until = run_window(manifest, *time_span_ns(folder))
     regions = list(dict.fromkeys(target.region for target in manifest.targets))
@@ -108,11 +111,12 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
     """Write reconcile.json; returns its text."""
     import msgspec
 
+    from harness.secrets import redact
     from harness.store.run_folder import write_whole
 
-    text = msgspec.json.format(msgspec.json.encode(found), indent=2)
-    write_whole(folder.path / "reconcile.json", text + b"\n")
-    return text.decode()
+    text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    write_whole(folder.path / "reconcile.json", f"{text}\n".encode())
+    return text
 
 
 def _print(found: Reconciliation, folder: RunFolder) -> None:

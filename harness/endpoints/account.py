@@ -12,12 +12,14 @@ from typing import Any
 import aioboto3
 import msgspec
 from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
 
 from harness.catalog.models import all_regions
 from harness.endpoints.account_errors import AccountError, reading_errors
 from harness.endpoints.address import make_connection
 from harness.endpoints.aiohttp_session import SteadySession
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.credentials import find_credentials, guard_credentials
 from harness.endpoints.retention import Retention, bucket_retention
 
 CONNECT_TIMEOUT_S = 5.0
@@ -186,6 +188,8 @@ class Account:
 
     async def _client(self, service: str) -> Any:
         async with self._opening:
+            if not self._clients and not self._connection.made_up_credentials:
+                await find_credentials(self._session)
             if service not in self._clients:
                 opened = self._session.client(service, endpoint_url=self._url(service), config=self._config())
                 self._clients[service] = await self._stack.enter_async_context(opened)
@@ -223,8 +227,10 @@ async def open_account(endpoint: str, *, region: str, profile: str | None = None
         keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
     async with AsyncExitStack() as stack:
         with reading_errors("sts", "get_caller_identity", region):
-            session = aioboto3.Session(region_name=region, profile_name=profile, **keys)
+            core = get_session()
+            session = aioboto3.Session(region_name=region, profile_name=profile, botocore_session=core, **keys)
             if not connection.made_up_credentials:
+                guard_credentials(core)
                 await _check_region(session, region)
         yield Account(session, connection, stack)
 

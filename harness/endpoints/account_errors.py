@@ -69,7 +69,7 @@ def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
         raise _read_client_error(error, service, operation) from None
     except BotoCoreError as error:
         raise _read_sdk_error(error, service, region) from None
-    except ResponseParserError:
+    except (ResponseParserError, UnicodeDecodeError):  # the second where CBOR was due
         raise AccountError(f"{service} in {region} cannot be asked: its answer is none of an AWS service") from None
 
 

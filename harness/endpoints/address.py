@@ -33,12 +33,15 @@ def _is_short_loopback(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+
 def forget_aws() -> None:
-    """Take everything of AWS's out of this process's environment: what goes to loopback must not depend on it.
+    """Take everything of AWS's but the Region out of this process's environment: loopback must not depend on it.
 
     A profile that does not exist or a broken configuration file would stop the SDKs even where every key is made up.
     """
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith("AWS_") and name not in REGION_VARIABLES]:
         del os.environ[name]
     os.environ |= {
         "AWS_CONFIG_FILE": os.devnull,

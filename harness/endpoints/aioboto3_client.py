@@ -26,6 +26,7 @@ from harness.endpoints.base import (
     Tape,
     WireRequest,
 )
+from harness.endpoints.credentials import find_credentials, guard_credentials
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.failures import clean
 from harness.endpoints.invoke import LATENCY_HEADER, TIER_HEADER
@@ -42,7 +43,7 @@ class Aioboto3Client:
 
     async def __aenter__(self) -> Self:
         try:
-            self._sdk = await self._stack.enter_async_context(_open_sdk(self._connection))
+            self._sdk = await self._stack.enter_async_context(await _open_sdk(self._connection))
             await self._rehearse()
         except (BotoCoreError, ClientError, RuntimeError) as error:
             await self._stack.aclose()
@@ -98,7 +99,7 @@ _ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLate
 """The SDK's names for the headers of InvokeModel."""
 
 
-def _open_sdk(connection: Connection) -> Any:
+async def _open_sdk(connection: Connection) -> Any:
     config: dict[str, Any] = {
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         "connect_timeout": connection.connect_timeout_s,
@@ -118,6 +119,9 @@ def _open_sdk(connection: Connection) -> Any:
     core = get_session()
     core.get_component("data_loader").search_paths.append(str(_MODELS))
     session = aioboto3.Session(region_name=connection.region, botocore_session=core, **account)
+    if not connection.made_up_credentials:
+        guard_credentials(core)
+        await find_credentials(session)
     return session.client("bedrock-runtime", endpoint_url=connection.url, config=AioConfig(**config))
 
 

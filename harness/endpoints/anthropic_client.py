@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import anyio.lowlevel
+import botocore.session
 import httpx2
 from anthropic import AnthropicError, AsyncAnthropicBedrock, AsyncAnthropicBedrockMantle, DefaultAsyncHttpxClient
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,9 +22,11 @@ from harness.endpoints.base import (
     Tape,
     WireRequest,
 )
+from harness.endpoints.credentials import guard_credentials
 from harness.endpoints.failures import clean
 from harness.endpoints.httpx2_tape import TAPE_HOOKS
 from harness.errors import EndpointError
+from harness.secrets import remember
 
 
 class AnthropicClient:
@@ -104,6 +107,8 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
         "http_client": http_client,
     }
     account = _account(connection)
+    if not connection.made_up_credentials:
+        guard_credentials(botocore.session.get_session())
     # With an api_key the constructor leaves AWS_BEARER_TOKEN_BEDROCK alone; with keys or a profile it would refuse it.
     invoke = AsyncAnthropicBedrock(api_key="unused" if account else None, base_url=runtime, **settings)
     if account:
@@ -136,8 +141,13 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
     return DefaultAsyncHttpxClient(
         limits=httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=KEEP_ALIVE_S),
         timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=connection.connect_timeout_s, pool=None),
-        event_hooks=TAPE_HOOKS,
+        event_hooks={**TAPE_HOOKS, "request": [_remember_token, *TAPE_HOOKS["request"]]},
         headers={"Accept-Encoding": "identity"},
         follow_redirects=False,
         mounts=mounts,
     )
+
+
+async def _remember_token(request: httpx2.Request) -> None:
+    """Know the session token that the SDK has found for itself, each that is new: a server may quote it."""
+    remember(request.headers.get("x-amz-security-token"))

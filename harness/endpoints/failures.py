@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from harness.endpoints.base import ErrorKind
+from harness.secrets import REDACTED, redact
 
 CODES: dict[str, ErrorKind] = {
     "throttlingexception": "throttled",
@@ -109,11 +110,15 @@ TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "p
 MAX_MESSAGE = 500
 MAX_CODE = 100
 MAX_ADDRESS = 200
+MAX_BODY = 64 * 1024
+"""Bytes of a body without a message that are read for one. Far more than is kept: what is redacted takes much less."""
 
 _SECRETS = re.compile(
     r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
     r"|\bbearer\s+\S+|\b(?:credential|signature)=\S+|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:ABSK|bedrock-api-key-)\S+"
+    r"|\baws_(?:secret_access_key|session_token)\b[\"']?\s*[:=].*$|\bsk-ant-\S+|(?<=//)[^/@\s:]*:[^/@\s]*(?=@)"
 )
+"""What looks like a secret, although it is none that this process knows: the second net."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +149,7 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     named = error_type or said.type or said.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
     kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
-    text = said.message or said.Message or said.error.message or body[: 4 * MAX_MESSAGE].decode(errors="replace")
+    text = said.message or said.Message or said.error.message or body[:MAX_BODY].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
 
 
@@ -218,7 +223,8 @@ def _read_said(body: bytes) -> _Said:
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:
     """Text from outside made fit for a record: no credential, valid UTF-8, at most `limit` characters.
 
-    AWS quotes the signed headers, session token included, when a signature does not match.
+    AWS quotes the signed headers, session token included, when a signature does not match. Half a secret could not be
+    found, so the text is cut last.
     """
     plain = text.encode(errors="replace").decode()
-    return _SECRETS.sub("[redacted]", plain)[:limit].strip()
+    return _SECRETS.sub(REDACTED, redact(plain))[:limit].strip()

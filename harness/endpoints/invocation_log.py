@@ -10,6 +10,7 @@ import msgspec
 
 from harness.endpoints.base import Connection
 from harness.endpoints.content import Tokens
+from harness.endpoints.failures import clean
 from harness.endpoints.log_files import Broken, Line
 from harness.endpoints.log_sources import AwsServices, Source, Window, find_source
 from harness.errors import EndpointError
@@ -174,9 +175,10 @@ async def open_log(
             yield InvocationLog(found, Window(since and since.astimezone(UTC), until and until.astimezone(UTC)))
         except ClientError as error:
             told = error.response.get("Error", {})
+            said = clean(f"{told.get('Code')}: {told.get('Message')}")
             raise EndpointError(
-                f"{source}: {error.operation_name} was refused: {told.get('Code')}: {told.get('Message')}; "
+                f"{source}: {error.operation_name} was refused: {said}; "
                 "`harness doctor` says where this account logs, and who you are"
             ) from error
         except (BotoCoreError, ClientPayloadError) as error:
-            raise EndpointError(f"{source}: {error} (`harness doctor` shows what was found)") from error
+            raise EndpointError(f"{source}: {clean(str(error))} (`harness doctor` shows what was found)") from error

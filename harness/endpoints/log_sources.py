@@ -68,14 +68,16 @@ class AwsServices:
 
     async def client(self, service: str) -> Any:
         if service not in self._open:
-            self._open[service] = await self._stack.enter_async_context(self._make(service))
+            self._open[service] = await self._stack.enter_async_context(await self._make(service))
         return self._open[service]
 
-    def _make(self, service: str) -> Any:
+    async def _make(self, service: str) -> Any:
         import aioboto3
         from aiobotocore.config import AioConfig
+        from aiobotocore.session import get_session
 
         from harness.endpoints.aiohttp_session import SteadySession
+        from harness.endpoints.credentials import find_credentials, guard_credentials
 
         connection = self._connection
         config: dict[str, Any] = {
@@ -90,7 +92,11 @@ class AwsServices:
             url = connection.url
             config |= {"proxies": {}, "s3": {"addressing_style": "path"}}
             keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
-        session = aioboto3.Session(region_name=connection.region, **keys)
+        core = get_session()
+        session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
+        if not connection.made_up_credentials:
+            guard_credentials(core)
+            await find_credentials(session)
         return session.client(service, endpoint_url=url, config=AioConfig(**config))
 
 

@@ -20,14 +20,15 @@ from harness.endpoints.failures import (
     from_redirect,
     from_response,
 )
+from harness.secrets import redact
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or was not said.
 
     `chunk_ns` holds the arrival of each non-empty piece of text, thinking or a tool call; without streaming that is
-    the arrival of the whole body. `text`, `citations` and `stop_reason` are the model's: hostile input. A reply that
-    is not `ok` keeps whatever had come until then.
+    the arrival of the whole body. `text`, `citations` and `stop_reason` are the model's: hostile input, but no secret
+    of this process is in them. A reply that is not `ok` keeps whatever had come until then.
     """
 
     ok: bool
@@ -81,14 +82,14 @@ def read_tape(
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
     return Reply(
         ok=failure is None,
-        text=content.text,
-        citations=content.citations_json,
+        text=_redacted(content.text),
+        citations=_redacted(content.citations_json),
         chunk_ns=tuple(content.chunk_ns),
         input_tokens=content.input_tokens,
         output_tokens=content.output_tokens,
         cache_read_tokens=content.cache_read_tokens,
         cache_write_tokens=content.cache_write_tokens,
-        stop_reason=content.stop_reason,
+        stop_reason=_redacted(content.stop_reason),
         server_latency_ms=content.latency_ms if content.latency_ms is not None else _latency_header(tape),
         server_first_byte_ms=content.first_byte_ms,
         http_status=tape.status,
@@ -97,6 +98,10 @@ def read_tape(
         error_code=failure.code if failure else None,
         error_message=failure.message if failure else None,
     )
+
+
+def _redacted(text: str | None) -> str | None:
+    return None if text is None else redact(text)
 
 
 def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:

@@ -15,6 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.exceptions import NoCredentialsError
 
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.credentials import find_credentials, guard_credentials
 from harness.errors import EndpointError
 
 BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
@@ -97,12 +98,13 @@ async def open_signer(session: AioSession, connection: Connection) -> Signer:
     """
     if connection.made_up_credentials:
         return await _rehearsed(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
+    guard_credentials(session)
     token = os.environ.get(BEARER_VARIABLE)
     if token and connection.profile is None:
         if not token.isascii() or not token.isprintable():
             raise EndpointError(f"client wire: {BEARER_VARIABLE} holds what no API key can be; set it anew")
         return BearerSigner(token)
-    credentials = await session.get_credentials()
+    credentials = await find_credentials(session)
     if credentials is None:
         raise NoCredentialsError
     return await _rehearsed(credentials, connection)

@@ -12,12 +12,14 @@ import asyncio
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO, cast
 
 from harness.errors import HarnessError, first_leaf
 from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, encode_report, unpack
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, open_lanes, send_part
 from harness.load.stop import INTERRUPTED, Stop
+from harness.secrets import RedactedStream, redact, remember_environment
 
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
@@ -57,7 +59,7 @@ async def work() -> None:
         error = first_leaf(raised)
         if not isinstance(error, HarnessError):
             raise
-        _report(Broke(message=str(error), exit_code=error.exit_code))
+        _report(Broke(message=redact(str(error)), exit_code=error.exit_code))
 
 
 async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[object]) -> None:
@@ -84,5 +86,7 @@ def _report(report: Report) -> None:
 if __name__ == "__main__":
     import uvloop
 
+    remember_environment()
+    sys.stderr = cast(TextIO, RedactedStream(sys.stderr))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(asyncio.CancelledError):
         runner.run(work())  # cancelled: told to end at once, and what it has is journaled

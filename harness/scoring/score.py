@@ -17,6 +17,7 @@ from harness.scoring.checks import make_scorer
 from harness.scoring.judges import Judges, NoJudges
 from harness.scoring.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
+from harness.secrets import redact
 from harness.store.attempt import is_sampled
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
@@ -181,5 +182,5 @@ def _find(prompts: Mapping[str, Checked], ended: Ended, run: RunFolder) -> Check
 
 
 def _clean(reason: str) -> str:
-    """Short, and text that UTF-8 can carry."""
-    return reason[:LONGEST_REASON].encode(errors="replace").decode()
+    """Short, without a secret of this process, and text that UTF-8 can carry."""
+    return redact(reason)[:LONGEST_REASON].encode(errors="replace").decode()

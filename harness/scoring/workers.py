@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from harness.scoring.scorer import Call, Said, Unscored
+from harness.secrets import redact
 from harness.suite.graders import CheckFile
 
 PROGRAM = Path(__file__).with_name("python_worker.py")
@@ -124,7 +125,7 @@ class Worker:
                 await process.stdin.drain()
                 line = await process.stdout.readline()
                 if line:
-                    return _reply.decode(line)
+                    return _reply.decode(redact(line.decode()))
                 code = await process.wait()
         except TimeoutError:
             await self.kill()

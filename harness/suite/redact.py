@@ -9,16 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from harness.errors import SuiteError
+from harness.secrets import REDACTED, redact
 from harness.suite.patterns import PatternError, compile_pattern
 
 LIMIT_S = 2.0
 """A user's pattern may take this long on one text."""
 OWN = "pattern"
 """The name under which replacements by a user's patterns are counted."""
+KNOWN = "secret"
+"""… and those of this process's own secrets."""
 
 
 class Redactor:
-    """Replaces every find with its kind in brackets, `[email]`. A user's own patterns go first."""
+    """Replaces every find with its kind in brackets, `[email]`.
+
+    What this process knows for a secret goes first, as `[redacted]`, then what a user's own patterns find.
+    """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         """SuiteError: a pattern is no regular expression."""
@@ -28,6 +34,9 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text without them. SuiteError: a user's pattern backtracks without end."""
+        found, text = text, redact(text)
+        if text != found:
+            self.counts[KNOWN] += text.count(REDACTED) - found.count(REDACTED)
         for own in self._own:
             try:
                 text, times = own.subn(f"[{OWN}]", text, timeout=LIMIT_S)
@@ -60,11 +69,12 @@ Find = Callable[[str], Iterator[tuple[int, int]]]
 
 
 def _matches(pattern: str, holds: Callable[[str], bool] = bool) -> Find:
-    """Finds the spans of a pattern's matches for which `holds`."""
+    """Finds the spans of a pattern's matches for which `holds`; of its group `value`, where it has one."""
     compiled = re.compile(pattern)
 
     def find(text: str) -> Iterator[tuple[int, int]]:
-        return (match.span() for match in compiled.finditer(text) if holds(match[0]))
+        found = (match for match in compiled.finditer(text) if holds(match[0]))
+        return (match.span("value" if match.lastgroup == "value" else 0) for match in found)
 
     return find
 
@@ -107,6 +117,11 @@ KINDS: dict[str, Find] = {
     "aws-key": _matches(
         r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b|\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{20,}",
     ),
+    "aws-token": _matches(
+        r"(?i:\baws_session_token\b)[\"']?\s{0,9}[:=]\s{0,9}[\"']?(?P<value>[^\s\"';,]+)"
+        r"|(?<![A-Za-z0-9/+])(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9/+=]{50,}"
+    ),
+    "anthropic-key": _matches(r"\bsk-ant-[\w-]{16,}"),
     "aws-secret": _matches(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", _is_secret_key),
     "email": _matches(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}"),
     "iban": _ibans,

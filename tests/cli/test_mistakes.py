@@ -13,6 +13,7 @@ import pytest
 from harness import __version__
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
+from tests.cli.test_import_log import record
 
 IN_THE_SUITE = {
     "bad YAML": ("suite: tiny", "suite: [tiny", "expected ',' or ']'"),
@@ -118,10 +119,32 @@ def test_a_reader_that_leaves_early_changes_nothing(tmp_path: Path) -> None:
     assert "0" == (tmp_path / "code").read_text().strip()
 
 
-def test_a_profile_that_does_not_exist_is_no_matter_to_the_simulator(
-    harness: Any, suite: Path, bedrock: Any, tmp_path: Path
-) -> None:
+@pytest.fixture
+def broken(tmp_path: Path) -> dict[str, str]:
+    """An environment with a profile that is not there and a file that cannot be parsed."""
     (tmp_path / "broken").write_text("[profile")
-    broken = {"AWS_PROFILE": "nosuch", "AWS_CONFIG_FILE": str(tmp_path / "broken")}
+    return {"AWS_PROFILE": "nosuch", "AWS_CONFIG_FILE": str(tmp_path / "broken")}
+
+
+def test_a_profile_that_does_not_exist_is_no_matter_to_the_simulator(
+    harness: Any, suite: Path, bedrock: Any, broken: dict[str, str]
+) -> None:
     done = harness("run", suite, "--endpoint", bedrock.url, "--repeats", "1", **broken)
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("tiny.yaml",)])
+def test_a_profile_that_does_not_exist_is_no_matter_to_a_look_at_the_simulator(
+    command: Any, suite: Path, bedrock: Any, broken: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = command("doctor", *arguments, "--endpoint", bedrock.url, AWS_DEFAULT_REGION="eu-west-1", **broken)
+    assert 0 == done.returncode, done.stderr
+    assert arguments or "eu-west-1" in done.stdout
+
+
+def test_a_profile_that_does_not_exist_is_no_matter_to_a_log_on_this_machine(
+    command: Any, tmp_path: Path, broken: dict[str, str]
+) -> None:
+    (tmp_path / "log.jsonl").write_text(record("Capital of France?"))
+    done = command("import", "log.jsonl", "--out", "mine.yaml", **broken)
     assert 0 == done.returncode, done.stderr

@@ -179,7 +179,15 @@ ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 NO_ROLE = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not any more</Message></Error></ErrorResponse>"
 
 
+@pytest.fixture
+def sts_elsewhere(monkeypatch):
+    """AWS_ENDPOINT_URL_STS stands in for AWS here, which it cannot for a user."""
+    monkeypatch.setattr("harness.endpoints.credentials.IGNORE_CONFIGURED_URLS", False)
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
+
+
 @each_client
+@pytest.mark.usefixtures("sts_elsewhere")
 async def test_a_role_that_may_no_longer_be_assumed_is_a_credentials_error(serve, rotating, monkeypatch, name, api):
     answers = [b"HTTP/1.1 200 OK", ROLE.format((rotating / "expires").read_text())]
 
@@ -285,3 +293,23 @@ async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monke
         else:
             url = str(client._sdk.meta.endpoint_url if name == "aioboto3" else client._sdks["invoke"].base_url)
     assert "https://bedrock-runtime.eu-west-1.amazonaws.com" == url.rstrip("/")
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_the_keys_that_a_role_is_asked_with_go_to_aws_alone(serve, rotating, monkeypatch, name):
+    """Nothing listens at the proxy, so that nothing leaves this machine."""
+    elsewhere = await serve("close")
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
+        monkeypatch.setenv(variable, elsewhere.url)
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    profile = f"{rotating.name}-role"
+    with (rotating / "config").open("a") as config:
+        config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/r\n")
+        config.write(f"source_profile = {rotating.name}\nservices = elsewhere\n")
+        config.write(f"[services elsewhere]\nsts =\n  endpoint_url = {elsewhere.url}\n")
+    with pytest.raises(EndpointError, match="proxy"):
+        await make_client(name, Connection(region=f"eu-{name}-4", profile=profile)).__aenter__()
+    assert elsewhere.requests == []

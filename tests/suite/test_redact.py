@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SuiteError
+from harness.secrets import remember
 from harness.suite.redact import Redactor, is_iban, passes_luhn
 
 
@@ -17,6 +18,10 @@ from harness.suite.redact import Redactor, is_iban, passes_luhn
         ("pay GB29NWBK60161331926819.", "pay [iban]."),
         ("AKIAIOSFODNN7EXAMPLE", "[aws-key]"),
         ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "[aws-secret]"),
+        ("export AWS_SESSION_TOKEN=FwoGZXIvYXdzEJr+/w==; ls", "export AWS_SESSION_TOKEN=[aws-token]; ls"),
+        ('{"aws_session_token": "short-but-named", "a": 1}', '{"aws_session_token": "[aws-token]", "a": 1}'),
+        (f"the token IQoJb3JpZ2luX2Vj{'Qw/+' * 80}== of STS", "the token [aws-token] of STS"),
+        ("sk-ant-api03-abcDEF_123-xyzXYZ", "[anthropic-key]"),
     ],
 )
 def test_what_tells_of_people_and_accounts_is_taken_out(text: str, expected: str) -> None:
@@ -41,6 +46,13 @@ def test_a_users_patterns_go_first_and_everything_is_counted() -> None:
     redactor = Redactor([r"ACME-\d+", "(?i)zebra"])
     assert "[pattern] [pattern] [email] [email]" == redactor.redact("ACME-12 Zebra a@b.org c@d.org")
     assert {"pattern": 2, "email": 2} == {kind: count for kind, count in redactor.counts.items() if count}
+
+
+def test_the_secrets_of_this_process_go_first_and_are_counted() -> None:
+    remember("of-this-process-a@b.org")
+    redactor = Redactor(["process"])
+    assert "it is [redacted] of [pattern]" == redactor.redact("it is of-this-process-a@b.org of process")
+    assert {"secret": 1, "pattern": 1} == {kind: count for kind, count in redactor.counts.items() if count}
 
 
 def test_a_pattern_that_is_none_is_told() -> None:
