@@ -38,6 +38,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now_s
 
 
+class MillisecondLoop(VirtualTimeLoop):
+    """Rounds its timers to whole milliseconds, as uvloop does: one fires up to half a millisecond before its time."""
+
+    def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        whole_ms = round((when - self.time()) * 1000)
+        return super().call_at(self.time() + whole_ms / 1000, *args, **kwargs)
+
+
 PATIENT = Timeouts(first_token_s=3600.0, total_s=3600.0)
 
 
@@ -59,6 +67,17 @@ def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(coroutine)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_in_milliseconds() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine to its end in virtual time that timers keep to the millisecond only."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=MillisecondLoop) as runner:
             return runner.run(coroutine)
 
     return run
