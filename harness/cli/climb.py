@@ -29,7 +29,9 @@ from harness.store.journal import Journal
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
+from harness.suite.fields import MOST_REQUESTS
 from harness.suite.freeze import freeze_suite
+from harness.suite.load_settings import MOST_PER_S
 from harness.suite.schema import Load, Retries, Slo, Suite
 from harness.suite.units import UnitError, parse_duration
 
@@ -89,6 +91,9 @@ def find_knees(suite: Suite, asked: Asked, *, out: Path, seed: int, as_json: boo
     return RunInvalid.exit_code if any(finding.invalidates for finding in report.findings) else 0
 
 
+LONGEST_STEP_S = 3600.0
+
+
 def _make_climb(suite: Suite, asked: Asked) -> Climb:
     slo = Slo(
         ttft_s=_duration("--slo-ttft", asked.slo_ttft, suite.slo.ttft_s),
@@ -109,6 +114,8 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     if asked.first > asked.highest:
         raise HarnessError(f"--from {asked.first:g}: is above --to {asked.highest:g}; begin lower, or raise --to")
     whole = asked.by == "concurrency"
+    if not whole and asked.highest > MOST_PER_S:
+        raise HarnessError(f"--to {asked.highest:g}: is more than a client can send; at most {MOST_PER_S:,.0f}/s")
     first = float(max(1, round(asked.first))) if whole else asked.first
     ladder = Ladder(
         first=first,
@@ -120,7 +127,9 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     arrival = suite.load.arrival if suite.load.arrival in STEADY else "poisson"
     objective = Objective(slo=slo, share=asked.share, requests=requests)
     step_s = _duration("--step-time", asked.step_time, None) or 0.0
-    return Climb(
+    if step_s > LONGEST_STEP_S:
+        raise HarnessError(f"--step-time {asked.step_time}: a step lasts {LONGEST_STEP_S / 3600:g} h at most")
+    climb = Climb(
         by=asked.by,
         ladder=ladder,
         objective=objective,
@@ -128,6 +137,13 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
         burstiness=suite.load.burstiness if arrival == "gamma" else None,
         step_s=step_s,
     )
+    most = climb.objective_at(ladder.highest).requests
+    if most > MOST_REQUESTS:
+        raise HarnessError(
+            f"--to {asked.highest:g}: a step there takes {most:,} requests, and {MOST_REQUESTS:,} are the most; lower "
+            "it, or --step-time"
+        )
+    return climb
 
 
 def _duration(option: str, written: str | None, default_s: float | None) -> float | None:

@@ -49,12 +49,21 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs 72 requests a step at least"),
         (("--from", "8", "--to", "4"), "--from 8: is above --to 4; begin lower, or raise --to"),
+        (("--to", "nan"), "Invalid value for '--to'"),
+        (("--from", "nan"), "Invalid value for '--from'"),
+        (("--percentile", "nan"), "Invalid value for '--percentile'"),
+        (("--resolution", "nan"), "Invalid value for '--resolution'"),
+        (("--to", "20000"), "error: --to 20000: is more than a client can send; at most 10,000/s"),
+        (("--step-time", "999999999h"), "error: --step-time 999999999h: a step lasts 1 h at most"),
+        (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
+        (("--budget", "nan"), "error: --budget nan: is no number above 0"),
+        (("--budget", "inf"), "error: --budget inf: is no number above 0"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_sent(harness: Any, tmp_path: Path, options: Any, told: str) -> None:
+def test_a_mistake_is_told_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, told: str) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
-    done = harness("sweep", "s.yaml", *options)
+    done = command("sweep", "s.yaml", *options)
     assert 2 == done.returncode
     assert told in done.stderr
     assert not (tmp_path / "results").exists()
