@@ -11,7 +11,7 @@ import uvloop
 
 from harness.analysis.loader import load_run
 from harness.analysis.stats import samples_for_quantile
-from harness.analysis.sweep import Searched, SweepReport, report_target, sweep_findings, write_sweep
+from harness.analysis.sweep import Searched, SweepReport, quota_findings, report_target, sweep_findings, write_sweep
 from harness.cli.interrupts import Interrupts
 from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
 from harness.clock import MonotonicClock
@@ -171,7 +171,8 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
         )
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        sweep = Sweep(suite, climb, seed=seed, clock=MonotonicClock(), stop=stop)
+        budgets = {name: lane.budget for name, lane in lanes.items()}
+        sweep = Sweep(suite, climb, budgets=budgets, seed=seed, clock=MonotonicClock(), stop=stop)
 
         async def load() -> list[ClientHealth]:
             async with Journal(folder.journal_path()) as journal:
@@ -197,6 +198,10 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
 def _tell(step: StepOutcome, climb: Climb) -> None:
     """One line of progress for each step that is over."""
     unit = "req/s" if climb.by == "rate" else "streams"
+    if step.quota_per_s is not None:
+        told = f"more than the suite's quota lets through for long ({step.quota_per_s:.3g} req/s)"
+        print(f"{step.target} at {step.level:g} {unit}: {told}", file=sys.stderr)
+        return
     verdict = "the client was late" if step.client_limited else "meets" if step.met else "misses"
     most = next(iter(step.missed), None)
     why = f", most often {most}" if most else ""
@@ -219,5 +224,9 @@ def _report(suite: Suite, climb: Climb, swept: Swept) -> SweepReport:
         arrival="closed" if climb.by == "concurrency" else climb.arrival,
         objective=climb.objective,
         targets=targets,
-        findings=(*manifest.findings, *sweep_findings(targets)),
+        findings=(
+            *manifest.findings,
+            *sweep_findings(targets),
+            *quota_findings(targets, by=climb.by, endpoint=manifest.endpoint),
+        ),
     )

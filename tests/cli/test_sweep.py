@@ -96,3 +96,25 @@ def test_the_doctor_looks_before_a_sweep_against_aws(harness: Any, tmp_path: Pat
     assert "error: no AWS credentials were found; set AWS_PROFILE" in looked.stderr
     assert "error: client wire:" in went.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_suites_own_quota_is_named_as_the_bound(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    bedrock = make_bedrock("--fixed", "20ms,1ms,3")
+    one = SUITE.replace("[us, global]", "us").replace("slo:", "quota: {requests_per_minute: 3000}\nslo:")
+    (tmp_path / "s.yaml").write_text(one)
+    options = ("--from", "64", "--to", "64", "--resolution", "100", "--step-time", "1s", *QUICK[6:])
+    done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "at 64 req/s it does not (the suite's quota lets 50.0 req/s through for long)" in done.stdout
+    assert "it is the bound, and the endpoint may take more; raise the quota" in done.stdout
+    assert "were over within a minute" not in done.stdout
+
+
+def test_steps_too_short_for_a_quota_of_the_endpoint_say_so(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    bedrock = make_bedrock("--fixed", "20ms,1ms,3", "--tokens-per-minute", "100000")
+    (tmp_path / "s.yaml").write_text(SUITE)
+    options = ("--from", "32", "--to", "32", "--step-time", "1s", *QUICK[6:])
+    done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "were over within a minute and nothing was throttled" in done.stdout
+    assert "sweep with --step-time 120s or longer" in done.stdout

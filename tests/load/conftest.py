@@ -87,7 +87,10 @@ def run_in_milliseconds() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 def make_suite() -> Callable[..., Suite]:
     """A suite of so many prompts and targets; `**changes` go to the suite."""
 
-    def make(load: Load, *, prompts: int = 4, targets: int = 1, **changes: Any) -> Suite:
+    def make(load: Load, *, prompts: int | tuple[Prompt, ...] = 4, targets: int = 1, **changes: Any) -> Suite:
+        asked = (Message(role="user", content="?"),)
+        if isinstance(prompts, int):
+            prompts = tuple(Prompt(id=f"p{at}", messages=asked) for at in range(prompts))
         return Suite(
             name="s",
             digest="0" * 12,
@@ -106,7 +109,7 @@ def make_suite() -> Callable[..., Suite]:
                 )
                 for at in range(targets)
             ),
-            prompts=tuple(Prompt(id=f"p{at}", messages=(Message(role="user", content="?"),)) for at in range(prompts)),
+            prompts=prompts,
             load=load,
             **{"timeouts": PATIENT, **changes},
         )
