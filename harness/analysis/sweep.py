@@ -18,6 +18,10 @@ from harness.store.finding import Finding
 from harness.store.run_folder import write_whole
 
 SWEEP_FILE = "sweep.json"
+QUOTA_S = 60.0
+"""Quotas are kept per minute: one that was unused lets a minute's worth through at once."""
+QUOTA_SHOWS_S = 2 * QUOTA_S
+"""A load that takes more than half above its quota is throttled by then."""
 Ending = Literal["found", "at_least", "below", "client_limited", "refused", "unfinished"]
 """`found`: the knee lies between two levels. `at_least`: the highest level of the ladder still met. `below`: not even
 the lowest did. `client_limited`: this client was the bottleneck first. `refused`: nothing was
@@ -120,6 +124,39 @@ def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
                 )
             )
     return findings
+
+
+def quota_findings(targets: Sequence[TargetSweep], *, by: By, endpoint: str) -> list[Finding]:
+    """Where a knee is a quota's: the suite's own, or one of the endpoint's that the steps were too short to see."""
+    findings = []
+    for each in targets:
+        lasting = next((step.outcome.quota_per_s for step in each.steps if step.outcome.level == each.missed), None)
+        if lasting is not None:
+            findings.append(
+                Finding(
+                    what=f"{each.target}: the suite's quota lets about {lasting:.3g} requests per second through for "
+                    "long: it is the bound, and the endpoint may take more",
+                    remedy="raise the quota, or leave it out, to find the endpoint's own knee",
+                )
+            )
+    brief = [each.target for each in targets if endpoint != "simulator" and by == "rate" and _too_brief(each)]
+    if brief:
+        findings.append(
+            Finding(
+                what=f"the steps of {', '.join(brief)} were over within a minute and nothing was throttled: a quota of "
+                "tokens per minute on the endpoint's side, unused at first, may not have shown, and the knee not last",
+                remedy=f"sweep with --step-time {QUOTA_SHOWS_S:.0f}s or longer, or compare with the quotas that "
+                "`harness doctor` tells",
+            )
+        )
+    return findings
+
+
+def _too_brief(each: TargetSweep) -> bool:
+    """Whether the knee's step was too short for a quota per minute to show, and no other step saw one."""
+    if each.met is None or any(step.outcome.throttled or step.outcome.quota_per_s for step in each.steps):
+        return False
+    return any(step.outcome.level == each.met and step.outcome.requests / each.met < QUOTA_S for step in each.steps)
 
 
 def write_sweep(folder: Path, report: SweepReport) -> None:

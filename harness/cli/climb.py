@@ -11,7 +11,7 @@ import uvloop
 
 from harness.analysis.loader import load_run
 from harness.analysis.stats import samples_for_quantile
-from harness.analysis.sweep import Searched, SweepReport, report_target, sweep_findings, write_sweep
+from harness.analysis.sweep import Searched, SweepReport, quota_findings, report_target, sweep_findings, write_sweep
 from harness.cli.interrupts import Interrupts
 from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
 from harness.clock import MonotonicClock
@@ -29,7 +29,9 @@ from harness.store.journal import Journal
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
+from harness.suite.fields import MOST_REQUESTS
 from harness.suite.freeze import freeze_suite
+from harness.suite.load_settings import MOST_PER_S
 from harness.suite.schema import Load, Retries, Slo, Suite
 from harness.suite.units import UnitError, parse_duration
 
@@ -89,6 +91,9 @@ def find_knees(suite: Suite, asked: Asked, *, out: Path, seed: int, as_json: boo
     return RunInvalid.exit_code if any(finding.invalidates for finding in report.findings) else 0
 
 
+LONGEST_STEP_S = 3600.0
+
+
 def _make_climb(suite: Suite, asked: Asked) -> Climb:
     slo = Slo(
         ttft_s=_duration("--slo-ttft", asked.slo_ttft, suite.slo.ttft_s),
@@ -109,6 +114,8 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     if asked.first > asked.highest:
         raise HarnessError(f"--from {asked.first:g}: is above --to {asked.highest:g}; begin lower, or raise --to")
     whole = asked.by == "concurrency"
+    if not whole and asked.highest > MOST_PER_S:
+        raise HarnessError(f"--to {asked.highest:g}: is more than a client can send; at most {MOST_PER_S:,.0f}/s")
     first = float(max(1, round(asked.first))) if whole else asked.first
     ladder = Ladder(
         first=first,
@@ -120,7 +127,9 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
     arrival = suite.load.arrival if suite.load.arrival in STEADY else "poisson"
     objective = Objective(slo=slo, share=asked.share, requests=requests)
     step_s = _duration("--step-time", asked.step_time, None) or 0.0
-    return Climb(
+    if step_s > LONGEST_STEP_S:
+        raise HarnessError(f"--step-time {asked.step_time}: a step lasts {LONGEST_STEP_S / 3600:g} h at most")
+    climb = Climb(
         by=asked.by,
         ladder=ladder,
         objective=objective,
@@ -128,6 +137,13 @@ def _make_climb(suite: Suite, asked: Asked) -> Climb:
         burstiness=suite.load.burstiness if arrival == "gamma" else None,
         step_s=step_s,
     )
+    most = climb.objective_at(ladder.highest).requests
+    if most > MOST_REQUESTS:
+        raise HarnessError(
+            f"--to {asked.highest:g}: a step there takes {most:,} requests, and {MOST_REQUESTS:,} are the most; lower "
+            "it, or --step-time"
+        )
+    return climb
 
 
 def _duration(option: str, written: str | None, default_s: float | None) -> float | None:
@@ -155,7 +171,8 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
         )
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        sweep = Sweep(suite, climb, seed=seed, clock=MonotonicClock(), stop=stop)
+        budgets = {name: lane.budget for name, lane in lanes.items()}
+        sweep = Sweep(suite, climb, budgets=budgets, seed=seed, clock=MonotonicClock(), stop=stop)
 
         async def load() -> list[ClientHealth]:
             async with Journal(folder.journal_path()) as journal:
@@ -181,6 +198,10 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
 def _tell(step: StepOutcome, climb: Climb) -> None:
     """One line of progress for each step that is over."""
     unit = "req/s" if climb.by == "rate" else "streams"
+    if step.quota_per_s is not None:
+        told = f"more than the suite's quota lets through for long ({step.quota_per_s:.3g} req/s)"
+        print(f"{step.target} at {step.level:g} {unit}: {told}", file=sys.stderr)
+        return
     verdict = "the client was late" if step.client_limited else "meets" if step.met else "misses"
     most = next(iter(step.missed), None)
     why = f", most often {most}" if most else ""
@@ -203,5 +224,9 @@ def _report(suite: Suite, climb: Climb, swept: Swept) -> SweepReport:
         arrival="closed" if climb.by == "concurrency" else climb.arrival,
         objective=climb.objective,
         targets=targets,
-        findings=(*manifest.findings, *sweep_findings(targets)),
+        findings=(
+            *manifest.findings,
+            *sweep_findings(targets),
+            *quota_findings(targets, by=climb.by, endpoint=manifest.endpoint),
+        ),
     )

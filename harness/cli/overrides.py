@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from harness.endpoints.request import merge_options
 from harness.errors import HarnessError
 from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite
+from harness.suite.load_settings import plan_mistakes
 from harness.suite.loader import load_suite
 from harness.suite.mistakes import Mistake
 from harness.suite.schema import Load, Suite
@@ -74,15 +76,23 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
     )
     if overrides.targets:
         suite = _only_targets(suite, overrides.targets)
+    check_plan(suite, option="" if overrides.repeats is None else f"--repeats {overrides.repeats}: ")
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
+
+
+def check_plan(suite: Suite, *, option: str) -> None:
+    """HarnessError where a load that an option has changed asks for more than can be planned."""
+    names = [target.name for target in suite.targets]
+    for mistake in plan_mistakes(suite.load, prompts=len(suite.prompts), targets=names):
+        raise HarnessError(f"{option}the load {mistake.message}")
 
 
 def _check(overrides: Overrides) -> None:
     """What an option says is held to the same rules as what a file says."""
     if overrides.endpoint is not None and overrides.endpoint != "simulator":
         make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
-    if overrides.budget_usd is not None and not overrides.budget_usd > 0:
-        raise HarnessError(f"--budget {overrides.budget_usd:g}: must be more than 0; leave it out for no budget")
+    if overrides.budget_usd is not None and not 0 < overrides.budget_usd < inf:
+        raise HarnessError(f"--budget {overrides.budget_usd:g}: is no number above 0; leave it out for no budget")
 
 
 def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:

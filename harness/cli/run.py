@@ -18,7 +18,9 @@ def run(
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("results"),
     seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.", min=0, max=2**31)] = 1,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Overrides the suite's.", show_default=False)] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="Overrides the suite's.", show_default=False)
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)
     ] = None,

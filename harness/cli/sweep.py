@@ -13,15 +13,20 @@ def sweep(
     by: Annotated[
         Literal["rate", "concurrency"], typer.Option(help="What climbs: requests per second, or concurrent streams.")
     ] = "rate",
-    first: Annotated[float, typer.Option("--from", help="The first level tried.", min=0.001)] = 4.0,
-    highest: Annotated[float, typer.Option("--to", help="No level above this is tried.", min=0.001)] = 256.0,
+    first: Annotated[float, typer.Option("--from", help="The first level tried.", min=0.001, max=100_000)] = 4.0,
+    highest: Annotated[
+        float, typer.Option("--to", help="No level above this is tried.", min=0.001, max=100_000)
+    ] = 256.0,
     percentile: Annotated[
         float, typer.Option(help="This percentile of the requests must meet the SLOs.", min=50, max=99.9)
     ] = 95.0,
     requests: Annotated[
         int | None,
         typer.Option(
-            min=20, help="Measured requests of a step. Default: twice what the percentile needs.", show_default=False
+            min=20,
+            max=1_000_000,
+            help="Measured requests of a step. Default: twice what the percentile needs.",
+            show_default=False,
         ),
     ] = None,
     step_time: Annotated[str, typer.Option(metavar="TIME", help="By rate: a step lasts this long at least.")] = "10s",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -48,10 +48,11 @@ def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, 
 
 async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool) -> Sent | None:
     """Make the load, journal every attempt, turn the journal into Parquet. None: stopped at once, journal as it is."""
-    progress, stop = start_progress(suite, seed=seed), Stop()
+    counts = count_requests(suite, seed=seed)
+    progress, stop = start_progress(suite, counts, seed=seed), Stop()
     interrupts = Interrupts(stop)
     async with open_endpoint(suite, seed=seed) as url, _sender(suite, url, stop, workers) as sender:
-        manifest = _manifest(suite, seed=seed)
+        manifest = _manifest(suite, counts, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
 
@@ -89,8 +90,7 @@ async def _sender(suite: Suite, url: str, stop: Stop, workers: int) -> AsyncIter
             yield crew
 
 
-def _manifest(suite: Suite, *, seed: int) -> Manifest:
-    counts = count_requests(suite, seed=seed)
+def _manifest(suite: Suite, counts: Mapping[str, int] | None, *, seed: int) -> Manifest:
     return new_manifest(
         suite,
         endpoint=suite.endpoint,

@@ -12,10 +12,13 @@ from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.offered import Offered, OfferedLoad
-from harness.load.plan import make_plan, measured_rounds
+from harness.load.plan import due_times, make_plan, make_schedules, measured_rounds
+from harness.suite.load_settings import rounds_at_most
 from harness.suite.schema import Prompt, Suite
 from harness.suite.size import prompt_tokens
 
+PLANNED_AT_MOST = 100_000
+"""Rounds. Of a longer plan, the forecast counts the rounds only."""
 TYPICAL_E2E_S = 3.0
 """A closed load lasts as long as its answers take; this guess is said as one."""
 
@@ -48,15 +51,16 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 def forecast(suite: Suite, *, seed: int) -> Forecast:
     """What the plan asks of each target."""
     guessed = measured_rounds(suite) is None and suite.load.arrival == "closed"
-    rounds = make_plan(suite, seed=seed)
     names = [target.name for target in suite.targets]
     asked: dict[str, Counter[str]] = {name: Counter() for name in names}
-    offered, last_s = OfferedLoad(), None
-    for each in islice(rounds, _fitting_rounds(suite)) if guessed else rounds:
-        for planned in each.requests:
-            asked[planned.target][planned.prompt_id] += 1
-        offered.add(each)
-        last_s = each.offset_s
+    offered = OfferedLoad()
+    if not guessed and suite.load.calls is None and _requests_at_most(suite) > PLANNED_AT_MOST:
+        asked = _in_turn(suite, offered, seed=seed)
+    else:
+        for each in islice(make_plan(suite, seed=seed), _fitting_rounds(suite) if guessed else None):
+            for planned in each.requests:
+                asked[planned.target][planned.prompt_id] += 1
+            offered.add(each)
     prompts = {prompt.id: prompt for prompt in suite.prompts}
     targets = [_forecast_target(target, asked[target.name], prompts, suite.prices) for target in suite.targets]
     costs = [each.cost_usd_at_most for each in targets if each.cost_usd_at_most is not None]
@@ -65,9 +69,31 @@ def forecast(suite: Suite, *, seed: int) -> Forecast:
         requests=sum(each.requests for each in targets),
         guessed=guessed,
         cost_usd_at_most=sum(costs) if len(costs) == len(targets) else None,
-        seconds=_seconds(suite, asked[names[0]].total(), last_s),
+        seconds=_seconds(suite, asked[names[0]].total(), offered.last_s),
         offered=offered.result(names),
     )
+
+
+def _requests_at_most(suite: Suite) -> float:
+    """Rounds of the target that is asked most often, about."""
+    rates = {suite.load.rate_per_s, *(suite.load.rates_per_s or {}).values()}
+    return max(rounds_at_most(suite.load, prompts=len(suite.prompts), rate_per_s=rate) for rate in rates)
+
+
+def _in_turn(suite: Suite, offered: OfferedLoad, *, seed: int) -> dict[str, Counter[str]]:
+    """How often each target is asked each prompt, by the count of rounds alone: to walk through a long plan takes
+    minutes. Every prompt is asked as often as any other, or once more."""
+    asked: dict[str, Counter[str]] = {}
+    ids = [prompt.id for prompt in suite.prompts]
+    for schedule in make_schedules(suite):
+        names = [suite.targets[at].name for at in schedule.targets]
+        if suite.load.arrival == "closed":
+            rounds = suite.load.warmup + (measured_rounds(suite) or 0)
+        else:
+            rounds = offered.add_all(names, due_times(suite, schedule, seed=seed))
+        whole, more = divmod(rounds, len(ids))
+        asked |= {name: Counter({each: whole + (at < more) for at, each in enumerate(ids)}) for name in names}
+    return asked
 
 
 def _fitting_rounds(suite: Suite) -> int:

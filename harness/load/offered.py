@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -35,6 +35,17 @@ class OfferedLoad:
     def add(self, each: Round) -> None:
         if each.offset_s is not None:
             self._due.setdefault(frozenset(one.target for one in each.requests), array("d")).append(each.offset_s)
+
+    def add_all(self, targets: Sequence[str], due_s: Iterable[float]) -> int:
+        """All that these targets are asked at once; how many times that is."""
+        times = self._due.setdefault(frozenset(targets), array("d"))
+        times.extend(due_s)
+        return len(times)
+
+    @property
+    def last_s(self) -> float | None:
+        """When the last request is due; None: no open load."""
+        return max((times[-1] for times in self._due.values() if times), default=None)
 
     def result(self, targets: Sequence[str]) -> list[Offered]:
         """One for each group of targets, in the order of `targets`; none where the answers set the pace."""

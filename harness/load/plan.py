@@ -134,12 +134,21 @@ def measured_rounds(suite: Suite) -> int | None:
 def count_requests(suite: Suite, *, seed: int) -> dict[str, int] | None:
     """Requests of the plan by phase; None where only the answers decide how many fit into the duration."""
     most, measured = measured_rounds(suite), 0
+    endless = suite.load.arrival == "closed" or (suite.load.duration_s is None and suite.load.arrival not in ENDING)
     if suite.load.arrival == "closed" and most is None:
         return None
     for schedule in make_schedules(suite):
         due = islice(_measured_offsets(schedule.load, seed=seed), most)
-        measured += len(schedule.targets) * sum(1 for _ in due)
+        rounds = most if endless and most is not None else sum(1 for _ in due)
+        measured += len(schedule.targets) * rounds
     return {WARMUP: suite.load.warmup * len(suite.targets), MEASURE: measured}
+
+
+def due_times(suite: Suite, schedule: Schedule, *, seed: int) -> Iterator[float]:
+    """When the rounds of an open load's schedule are due, warm-up included, s after the start."""
+    most = measured_rounds(suite)
+    offsets = islice(_offsets(schedule.load, seed=seed), None if most is None else suite.load.warmup + most)
+    return (at for at in offsets if at is not None)
 
 
 def _offsets(load: Load, *, seed: int) -> Iterator[float | None]:

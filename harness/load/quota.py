@@ -82,10 +82,12 @@ def make_budget(suite: Suite, target: Target, clock: Clock, stop: Stop) -> Token
 
 
 def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """Prompts that the token budget would never admit."""
+    """Prompts that the token budget would never admit. None where no target can be read: that is told already."""
     most = suite.quota.tokens_per_minute
-    for at, prompt in enumerate(suite.prompts if most is not None else ()):
+    if most is None or not suite.targets:
+        return
+    for at, prompt in enumerate(suite.prompts):
         needed, name = max((reserved_tokens(target, prompt), target.name) for target in suite.targets)
-        if most is not None and needed > most:
+        if needed > most:
             told = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
             yield Mistake(("prompts", at), f"{told} ({most:,.0f}) ever lets through; lower max_tokens or raise it")

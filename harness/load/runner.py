@@ -10,6 +10,7 @@ from itertools import islice
 import msgspec
 
 from harness.clock import Clock
+from harness.load.alarm import Alarm
 from harness.load.exchange import Exchange
 from harness.load.plan import Round
 from harness.load.stop import Stop
@@ -55,16 +56,17 @@ async def run_plan(
 async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, clock: Clock, stop: Stop) -> None:
     """Every request starts when it is due, however many are still in flight."""
     async with asyncio.TaskGroup() as in_flight:
-        for number, each in enumerate(rounds, start=1):
-            assert each.offset_s is not None, "open arrivals have due times"
-            due_ns = start_ns + int(each.offset_s * 1e9)
-            await stop.sleep_until(due_ns, clock)
-            if stop.asked:
-                return
-            for planned in each.requests:
-                in_flight.create_task(exchange.perform(planned, due_ns))
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
+        with Alarm() as alarm:
+            for number, each in enumerate(rounds, start=1):
+                assert each.offset_s is not None, "open arrivals have due times"
+                due_ns = start_ns + int(each.offset_s * 1e9)
+                await stop.sleep_until(due_ns, clock, alarm)
+                if stop.asked:
+                    return
+                for planned in each.requests:
+                    in_flight.create_task(exchange.perform(planned, due_ns))
+                if number % BREATH == 0:
+                    await asyncio.sleep(0)
 
 
 async def _run_closed(

@@ -22,7 +22,7 @@ from harness.errors import HarnessError
 from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
 from harness.load.open_files import allow_connections
-from harness.load.plan import MEASURE, count_requests, make_plan
+from harness.load.plan import MEASURE, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_budget, make_cap
 from harness.load.room import Room
@@ -54,12 +54,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """When an open load begins, on CLOCK_MONOTONIC, the same for all parts. None: at once."""
 
 
-def start_progress(suite: Suite, *, seed: int) -> Progress:
+def start_progress(suite: Suite, counts: Mapping[str, int] | None, *, seed: int) -> Progress:
     """Empty tallies for every target, with the number of requests that each will see where the plan knows it.
 
-    HarnessError: the plan holds none.
+    `counts`: the plan's, from `count_requests`. HarnessError: the plan holds none.
     """
-    counts = count_requests(suite, seed=seed)
     if counts is not None and not counts[MEASURE]:
         raise HarnessError(f"with seed {seed} no request is due in {suite.load.duration_s:g} s; raise rate or duration")
     alike = counts is not None and suite.load.rates_per_s is None

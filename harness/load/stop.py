@@ -7,6 +7,10 @@ import asyncio
 import msgspec
 
 from harness.clock import Clock
+from harness.load.alarm import Alarm
+
+LEAST_WAIT_NS = 1_000_000
+"""A shorter timer may fire at once, and a wait in such steps keeps the processor busy."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +42,19 @@ class Stop:
     async def wait(self) -> None:
         await self._event.wait()
 
-    async def sleep_until(self, due_ns: int, clock: Clock) -> None:
-        """Sleep until then, or until the stop is asked."""
-        delay_s = (due_ns - clock.now_ns()) / 1e9
-        if delay_s <= 0:
-            return
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._event.wait()
-        except TimeoutError:
-            return
+    async def sleep_until(self, due_ns: int, clock: Clock, alarm: Alarm | None = None) -> None:
+        """Sleep until then, or until the stop is asked. Never shorter; about a millisecond longer without alarm.
+
+        Timers of a loop may fire early (uvloop rounds them to whole milliseconds), so the clock is asked again.
+        """
+        while not self.asked and (left_ns := due_ns - clock.now_ns()) > 0:
+            try:
+                async with asyncio.timeout(max(left_ns, LEAST_WAIT_NS) / 1e9) as wait:
+                    if alarm is not None:
+                        alarm.set(due_ns, wait)
+                    await self._event.wait()
+            except TimeoutError:
+                continue
+            finally:
+                if alarm is not None:
+                    alarm.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -15,6 +15,7 @@ from harness.load.knee import Ladder, Search
 from harness.load.plan import Round, make_plan
 from harness.load.runner import run_plan
 from harness.load.stop import Reason, Stop
+from harness.load.token_budget import TokenBudget
 from harness.load.trial import By, Objective, StepOutcome, Trial
 from harness.store.attempt import Attempt
 from harness.suite.schema import Load, Suite
@@ -57,9 +58,20 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
 class Sweep:
     """Sends the steps of every target. `record` is to be the exchange's, so that each step sees its attempts."""
 
-    def __init__(self, suite: Suite, climb: Climb, *, seed: int, clock: Clock, stop: Stop) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        climb: Climb,
+        *,
+        budgets: Mapping[str, TokenBudget | None],
+        seed: int,
+        clock: Clock,
+        stop: Stop,
+    ) -> None:
+        """`budgets`: those of the lanes that are sent through, by target."""
         self._suite = suite
         self._climb = climb
+        self._budgets = budgets
         self._seed = seed
         self._clock = clock
         self._stop = stop
@@ -86,9 +98,11 @@ class Sweep:
     ) -> None:
         search, step = self.searches[target.name], 0
         while not self._stop.asked and (level := search.next_level()) is not None:
+            if (budget := self._budgets[target.name]) is not None:  # what the last step took is not held against this
+                await budget.wait_until_full()
             trial, step_stop = self._trials[target.name] = Trial(self._climb.objective_at(level)), Stop()
             await self._send_step(index, target, step, level, exchange, step_stop)
-            outcome = trial.outcome(target=target.name, step=step, level=level)
+            outcome = self._held_to_quota(trial, trial.outcome(target=target.name, step=step, level=level))
             if self._stop.asked and not outcome.ended_early:
                 return
             self.outcomes.append(outcome)
@@ -97,6 +111,15 @@ class Sweep:
                 return
             search.tell(level, met=outcome.met)
             step += 1
+
+    def _held_to_quota(self, trial: Trial, outcome: StepOutcome) -> StepOutcome:
+        """The outcome; a level above what the suite's quota lets through for ever misses, however it went."""
+        per_minute, budget = self._suite.quota.requests_per_minute, self._budgets[outcome.target]
+        lasting = [each for each in (per_minute and per_minute / 60, budget and budget.lasting_per_s) if each]
+        asked = trial.asked_per_s(outcome.level, self._climb.by)
+        if not lasting or asked is None or asked <= min(lasting):
+            return outcome
+        return msgspec.structs.replace(outcome, met=False, client_limited=False, quota_per_s=min(lasting))
 
     async def _send_step(
         self, index: int, target: Target, step: int, level: float, exchange: Exchange, step_stop: Stop

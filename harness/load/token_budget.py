@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 
@@ -45,6 +46,31 @@ class TokenBudget:
         self._window: deque[Taken] = deque()
         self._head = asyncio.Lock()  # first come, first served: only the head of the queue looks for tokens
         self._given_back = asyncio.Event()
+        self._answered = 0
+        self._charged = self._reserved = 0.0
+        self._held_ns = 0
+
+    @property
+    def lasting_per_s(self) -> float | None:
+        """Attempts per second that the budget lets through for as long as one likes; None: none was answered yet.
+
+        By the means of those answered: each takes what it was charged for a minute, and until it is over the rest of
+        its reservation. A budget that was full at first lets more through, but not for long.
+        """
+        if not self._answered:
+            return None
+        charged, reserved = self._charged / self._answered, self._reserved / self._answered
+        held_s = self._held_ns / self._answered / 1e9
+        token_s = WINDOW_NS / 1e9 * charged + held_s * max(0.0, reserved - charged)
+        return self._per_minute / token_s if token_s > 0 else inf
+
+    async def wait_until_full(self) -> None:
+        """Until nothing is taken any more, or a stop is asked."""
+        while not self._stop.asked:
+            self._forget_old()
+            if not self._window:
+                return
+            await self._wait()
 
     async def admit(self, prompt: Prompt) -> Taken | None:
         """Wait until the tokens are there, and take them. None: a stop ended the wait."""
@@ -62,6 +88,7 @@ class TokenBudget:
         if reply.input_tokens is not None and reply.output_tokens is not None:
             given = reply.input_tokens + (reply.cache_write_tokens or 0)
             charged = given + reply.output_tokens * self._burndown
+            self._count(taken, charged)
         elif reply.http_status in (200, None) and reply.error_kind not in NEVER_SENT:
             return
         else:
@@ -73,6 +100,12 @@ class TokenBudget:
             self.taken -= taken.tokens - charged
             taken.tokens = charged
             self._given_back.set()
+
+    def _count(self, taken: Taken, charged: float) -> None:
+        self._answered += 1
+        self._charged += charged
+        self._reserved += taken.tokens
+        self._held_ns += self._clock.now_ns() - taken.since_ns
 
     def _take(self, tokens: float) -> Taken:
         taken = Taken(since_ns=self._clock.now_ns(), tokens=tokens)

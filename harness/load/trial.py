@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 import msgspec
@@ -60,6 +60,9 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The client itself was late: this level says nothing of the endpoint."""
     refused: bool = False
     """Not one request was answered, for reasons that have nothing to do with the load."""
+    quota_per_s: float | None = None
+    """Requests per second that the suite's own quota lets through for ever, where this level asks for more: it may
+    have been kept while the quota was unused, and cannot be for long."""
 
 
 class Trial:
@@ -72,12 +75,15 @@ class Trial:
         self._answered = False
         self._late_ns: list[int] = []
         self._wait_ns: list[int] = []
+        self._took_ns: list[int] = []
 
     def record(self, attempt: Attempt) -> None:
         """Take a measured attempt into account; warm-up is passed over, and so is what was cancelled."""
         self._answered |= attempt.ok
         if attempt.phase != MEASURED or attempt.error_kind == "cancelled":
             return
+        if attempt.ok and attempt.sent_ns is not None and attempt.done_ns is not None:
+            self._took_ns.append(attempt.done_ns - attempt.sent_ns)
         if attempt.ok and attempt.sent_ns is not None:  # a refusal takes no time to wait for, however busy the client
             self._late_ns.append(attempt.sent_ns - attempt.due_ns)
             answered_ns = attempt.done_ns if attempt.first_ns is None else attempt.first_ns
@@ -112,6 +118,12 @@ class Trial:
             client_limited=late,
             refused=self.is_lost and not self._answered and LOAD_APART >= set(+self._missed),
         )
+
+    def asked_per_s(self, level: float, by: By) -> float | None:
+        """What a level asks for in a second: slots are free again once answered. None: none was."""
+        if by == "rate":
+            return level
+        return level * 1e9 / fmean(self._took_ns) if any(self._took_ns) else None
 
     def _why_missed(self, attempt: Attempt) -> str | None:
         """The error kind, or the first SLO that was missed; None: it was good."""

@@ -70,6 +70,8 @@ def _sentence(report: SweepReport, each: TargetSweep) -> str:
 def _why(each: TargetSweep) -> str:
     """What most of the misses at the knee's other side were."""
     step = next((step for step in each.steps if step.outcome.level == each.missed), None)
+    if step is not None and step.outcome.quota_per_s is not None:
+        return f" (the suite's quota lets {significant(step.outcome.quota_per_s)} req/s through for long)"
     if step is None or not step.outcome.missed:
         return ""
     name = next(iter(step.outcome.missed))
@@ -84,7 +86,13 @@ def cells(report: SweepReport, step: SweepStep) -> Sequence[str]:
     outcome = step.outcome
     return (
         level_of(report, outcome.level),
-        "yes" if outcome.met else "client" if outcome.client_limited else "no",
+        "yes"
+        if outcome.met
+        else "quota"
+        if outcome.quota_per_s is not None
+        else "client"
+        if outcome.client_limited
+        else "no",
         f"{percent(step.good_share.value)}{EARLY if outcome.ended_early else ''}",
         _quantile(step.ttft_s, "p50"),
         _quantile(step.ttft_s, "p95"),

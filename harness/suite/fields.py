@@ -22,6 +22,12 @@ Duration = Annotated[str, Meta(title="duration", pattern=DURATION, examples=["50
 Rate = Annotated[str, Meta(title="rate", pattern=RATE, examples=["5/s", "300/min"])]
 Count = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
+MOST_SLOTS = 100_000
+"""More connections than one machine has ports for."""
+MOST_REQUESTS = 10_000_000
+"""Of a whole plan, which is counted before it is sent."""
+Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
+Requests = Annotated[int, Meta(ge=1, le=MOST_REQUESTS)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]

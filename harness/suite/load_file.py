@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from harness.suite.fields import Count, Duration, Entry, Name, Positive, Rate, Share, Text, Whole
+from harness.suite.fields import MOST_REQUESTS, Duration, Entry, Name, Rate, Requests, Share, Slots, Text, Whole
 
 ArrivalName = Literal["closed", "constant", "poisson", "gamma", "ramp", "steps", "trace"]
 Replay = Literal["prompts", "sizes", "times"]
@@ -31,7 +31,7 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
         ),
     ] = "closed"
     concurrency: Annotated[
-        Count | None,
+        Slots | None,
         Meta(description="closed: slots. When paired, each asks all targets before it is free again. Default: 8."),
     ] = None
     paired: Annotated[
@@ -54,14 +54,14 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
     ] = None
     to: Annotated[Rate | None, Meta(description="ramp: the rate at the end of `duration`.")] = None
     burstiness: Annotated[
-        Positive | None,
+        Annotated[float, Meta(ge=0.001, le=1000)] | None,
         Meta(
             description="gamma, ramp, steps: shape of the gaps between arrivals, CV² = 1/burstiness. 1 is Poisson, "
             "less is burstier. ramp, steps: without, arrivals are evenly spaced."
         ),
     ] = None
     burst: Annotated[
-        Count | None,
+        Slots | None,
         Meta(description="So many requests arrive together, so much further apart: the rate stays what it is."),
     ] = None
     steps: Annotated[
@@ -83,25 +83,31 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
             "`times` the suite's own in turn. Default: what each line has, in this order."
         ),
     ] = None
-    speed: Annotated[Positive | None, Meta(description="trace: 2 replays it in half the time. Default: 1.")] = None
+    speed: Annotated[
+        Annotated[float, Meta(ge=0.001, le=1000)] | None,
+        Meta(description="trace: 2 replays it in half the time. Default: 1."),
+    ] = None
     calls: Annotated[Text | None, Meta(description="trace: written by a run; leave it out.")] = None
     requests: Annotated[
-        Count | None, Meta(description="Requests for each target; the prompts are asked in turn until then.")
+        Requests | None, Meta(description="Requests for each target; the prompts are asked in turn until then.")
     ] = None
     repeats: Annotated[
-        Count | None,
+        Requests | None,
         Meta(
             description="How often each prompt is asked. Default: once, or until `requests`, `duration` or the "
             "schedule is over."
         ),
     ] = None
-    warmup: Annotated[Whole | None, Meta(description="Prompts sent to every target before counting starts.")] = None
+    warmup: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_REQUESTS)] | None,
+        Meta(description="Prompts sent to every target before counting starts."),
+    ] = None
     duration: Annotated[
         Duration | None,
         Meta(description="No request is handed out after this long. With `repeats`: whichever ends first."),
     ] = None
     max_in_flight: Annotated[
-        Count | None,
+        Slots | None,
         Meta(
             description="Open arrivals: requests of each target that may be under way at once. What has to wait is "
             "counted; the wait shows as queue delay."
@@ -119,14 +125,17 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
 class QuotaEntry(Entry, frozen=True, kw_only=True):
     """Client-side caps for each target. What has to wait shows as queue delay."""
 
-    requests_per_minute: Positive | None = None
+    requests_per_minute: Annotated[float, Meta(ge=0.01, le=1e9)] | None = None
     tokens_per_minute: Annotated[
-        Positive | None,
+        Annotated[float, Meta(ge=1, le=1e12)] | None,
         Meta(
             description="As Bedrock counts: input + cache write + max_tokens are reserved before an attempt is sent; "
             "input + cache write + output × the model's burndown are kept once it is over."
         ),
     ] = None
+
+
+Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class LengthEntry(Entry, frozen=True, kw_only=True):
@@ -137,11 +146,11 @@ class LengthEntry(Entry, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=0, le=5)] | None,
         Meta(description="Of its logarithm: 0.5 is a moderate spread. Default: 0, all alike."),
     ] = None
-    min: Count | None = None
-    max: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    min: Tokens | None = None
+    max: Tokens | None = None
 
 
-Length = Annotated[int, Meta(ge=1, le=1_000_000)] | LengthEntry
+Length = Tokens | LengthEntry
 
 
 class SyntheticEntry(Entry, frozen=True, kw_only=True):

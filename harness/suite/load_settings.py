@@ -7,10 +7,11 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from harness.suite.fields import MOST_REQUESTS
 from harness.suite.load_file import LoadEntry, QuotaEntry
 from harness.suite.mistakes import KeyPath, Mistake
 from harness.suite.schema import Load, Quota, Step
-from harness.suite.units import parse_duration, parse_rate
+from harness.suite.units import LONGEST_S, parse_duration, parse_rate
 
 STATIONARY = ("constant", "poisson", "gamma")
 RATED = (*STATIONARY, "ramp")
@@ -43,8 +44,7 @@ NEEDS: dict[str, dict[tuple[str, ...], str]] = {
 }
 """Arrival process → keys of which it needs one → an example."""
 MOST_PER_S = 10_000.0
-MOST_REQUESTS = 20_000_000
-"""Of one target: a plan is counted before it is sent."""
+LEAST_PER_S = 1 / 86_400
 
 
 def make_load(entry: LoadEntry | None) -> Load:
@@ -111,28 +111,65 @@ def _missing_keys(load: LoadEntry, broken: AbstractSet[str | int]) -> Iterator[M
 
 
 def _impossible(load: LoadEntry) -> Iterator[Mistake]:
-    """Rates that no client sends, and plans that no run would end."""
+    """Rates that no client sends, or that send next to nothing."""
     rates: list[tuple[KeyPath, str | None]] = [(("rate",), load.rate), (("to",), load.to)]
     rates += [(("rates", name), rate) for name, rate in (load.rates or {}).items()]
     rates += [(("steps", at, "rate"), step.rate) for at, step in enumerate(load.steps or ())]
     for path, written in rates:
-        if written is not None and parse_rate(written) > MOST_PER_S:
+        per_s = _rate(written)
+        if per_s is not None and per_s > MOST_PER_S:
             yield Mistake(("load", *path), f"{written} is more than a client can send; at most {MOST_PER_S:,.0f}/s")
-            return
-    asked = _requests(make_load(load))
+        elif per_s is not None and per_s < LEAST_PER_S:
+            yield Mistake(("load", *path), f"{written} is less than one request a day; at least 0.001/min")
+
+
+def plan_mistakes(load: Load, *, prompts: int, targets: Sequence[str]) -> Iterator[Mistake]:
+    """Plans of more requests than can be planned, and those that would take years."""
+    rounds = [rounds_at_most(load, prompts=prompts, rate_per_s=rate) for rate in _rates(load, targets)]
+    asked = sum(rounds) + load.warmup * len(targets)
     if asked > MOST_REQUESTS:
-        told = f"asks each target for about {asked:,.0f} requests, and {MOST_REQUESTS:,} are the most; lower the rate"
-        yield Mistake(("load",), f"{told}, shorten the duration, or give requests")
+        told = f"asks for about {asked:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
+        yield Mistake(("load",), f"{told}, the repeats or the warm-up, shorten the duration, or give requests")
+        return
+    longest_s = max(
+        (_seconds(load, each, rate) for each, rate in zip(rounds, _rates(load, targets), strict=True)), default=0.0
+    )
+    if longest_s > LONGEST_S:
+        told = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
+        yield Mistake(("load",), f"{told}; raise the rate, or give a duration")
 
 
-def _requests(load: Load) -> float:
-    """How many the schedule has for one target; what only prompts or answers bound counts as none."""
-    if load.requests is not None:
-        return load.requests
+def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:
+    """Each target's."""
+    own = load.rates_per_s or {}
+    return [own.get(name, load.rate_per_s) for name in targets]
+
+
+def rounds_at_most(load: Load, *, prompts: int, rate_per_s: float | None) -> float:
+    """How often a target of this rate is asked, about; of a load that only its answers bound, 0."""
+    bounds: list[float] = [] if load.requests is None else [load.requests]
+    if load.repeats is not None:
+        bounds.append(load.repeats * prompts)
     if load.steps:
-        return sum(step.rate_per_s * step.duration_s for step in load.steps)
-    fastest = max([load.rate_per_s or 0.0, load.to_per_s or 0.0, *(load.rates_per_s or {}).values()])
-    return fastest * (load.duration_s or 0.0)
+        bounds.append(sum(step.rate_per_s * step.duration_s for step in load.steps))
+    elif load.calls:
+        bounds.append(len(load.calls))
+    elif load.duration_s is not None and load.arrival != "closed":
+        bounds.append(max(rate_per_s or 0.0, load.to_per_s or 0.0) * load.duration_s + (load.burst or 1))
+    elif load.duration_s is not None:
+        return min(bounds, default=0)
+    return min(bounds, default=prompts)
+
+
+def _seconds(load: Load, rounds: float, rate_per_s: float | None) -> float:
+    """How long the schedule takes."""
+    if load.steps:
+        return sum(step.duration_s for step in load.steps)
+    if load.calls:
+        return load.calls[-1].at_s / (load.speed or 1.0)
+    if load.duration_s is not None or rate_per_s is None:
+        return load.duration_s or 0.0
+    return rounds / rate_per_s
 
 
 def rates_mistakes(load: LoadEntry | None, targets: Sequence[str]) -> Iterator[Mistake]:

@@ -18,7 +18,7 @@ from harness.suite.digest import digest_suite
 from harness.suite.file import SuiteFile
 from harness.suite.fit import fit_mistakes, fit_warnings
 from harness.suite.gate_entry import flatten_gate
-from harness.suite.load_settings import make_load, make_quota, rates_mistakes
+from harness.suite.load_settings import make_load, make_quota, plan_mistakes, rates_mistakes
 from harness.suite.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.own_prices import price_warnings, read_prices
 from harness.suite.positions import MAX_VALUES, Document, YamlMistake, read_yaml
@@ -82,6 +82,9 @@ def _load(
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
     warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
     suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
+    if not found:
+        names = [target.name for target in suite.targets]
+        found += locate(document, plan_mistakes(load, prompts=len(suite.prompts), targets=names))
     graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
     said = price_warnings(
         [each for _, each in _new(targets)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -14,7 +14,15 @@ from harness.suite.load_settings import load_mistakes
 from harness.suite.mistakes import KeyPath, Mistake
 from harness.suite.schema import Prompt, Retries, Slo, Timeouts
 from harness.suite.structure import unknown_word
-from harness.suite.units import parse_duration
+from harness.suite.units import LONGEST_S, parse_duration
+
+DURATIONS = {
+    "load": ("duration",),
+    "retries": ("base", "cap"),
+    "timeouts": ("connect", "first_token", "total"),
+    "slo": ("ttft", "e2e"),
+}
+"""Section → its keys that are durations."""
 
 
 def make_retries(entry: RetriesEntry | None) -> Retries:
@@ -51,12 +59,25 @@ def settings_mistakes(file: SuiteFile, broken: AbstractSet[KeyPath] = frozenset(
 
     `broken`: the structural mistakes' places. Of a section with some, only what holds however they are mended is told.
     """
-    mistakes = load_mistakes(file.load, _broken_keys(broken, "load"))
+    mistakes = [*load_mistakes(file.load, _broken_keys(broken, "load")), *_endless(file)]
     timeouts = make_timeouts(file.timeouts)
     if timeouts.first_token_s > timeouts.total_s and _broken_keys(broken, "timeouts") <= {"connect"}:
         told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
         mistakes.append(Mistake(("timeouts",), told))
     return mistakes
+
+
+def _endless(file: SuiteFile) -> Iterator[Mistake]:
+    """Durations of more than a year."""
+    written: list[tuple[KeyPath, str | None]] = []
+    for section, keys in DURATIONS.items():
+        entry = getattr(file, section)
+        written += [((section, key), getattr(entry, key)) for key in keys if entry is not None]
+    steps = enumerate(file.load.steps or () if file.load is not None else ())
+    written += [(("load", "steps", at, "duration"), step.duration) for at, step in steps]
+    for path, duration in written:
+        if duration is not None and parse_duration(duration) > LONGEST_S:
+            yield Mistake(path, f"must be at most {LONGEST_S / 3600:,.0f}h, a year, got {duration}")
 
 
 def _broken_keys(broken: AbstractSet[KeyPath], section: str) -> set[str | int]:

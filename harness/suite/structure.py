@@ -96,11 +96,11 @@ def _told(error: ValidationError, title: str | None) -> str:
         case "maxLength":
             return f"is longer than {wanted} characters"
         case "minimum":
-            return f"must be at least {wanted:g}, got {error.instance}"
+            return f"must be at least {wanted:,.15g}, got {error.instance}"
         case "maximum":
-            return f"must be at most {wanted:g}, got {error.instance}"
+            return f"must be at most {wanted:,.15g}, got {error.instance}"
         case "exclusiveMinimum":
-            return f"must be more than {wanted:g}, got {error.instance}"
+            return f"must be more than {wanted:,.15g}, got {error.instance}"
         case "pattern" if title == "endpoint":
             return f"{got} is neither simulator, aws nor a URL; write for example http://127.0.0.1:9000"
         case "pattern":

@@ -43,7 +43,7 @@ def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
         if isinstance(length, LengthEntry) and length.min and length.max and length.min > length.max:
             yield Mistake(("synthetic", key), f"min ({length.min}) is more than max ({length.max})")
     longest = entry.input_tokens
-    mean = longest if isinstance(longest, int) else min(longest.mean, longest.max or LONGEST)
+    mean = longest if isinstance(longest, int) else max(longest.min or 1, min(longest.mean, longest.max or LONGEST))
     yield from too_much_text(entry.prompts * mean, ("synthetic", "prompts"))
 
 

@@ -23,6 +23,10 @@ COST_MARGIN = rf"{ABOVE_ZERO}(?:{NUMBER}%|\${NUMBER}){END}"
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
 
 
+LONGEST_S = 366 * 86_400.0
+"""A year. Nothing that a suite describes takes longer."""
+
+
 class UnitError(ValueError):
     """A quantity that cannot be read; the message says how to write it."""
 

@@ -47,7 +47,7 @@ def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: 
         ("load: {arrival: trace, trace: t.csv}\n", "t.csv:3: comes 2 s before the call of line 2"),
         ("quota: {tokens_per_minute: 900}\n", "input and max_tokens are about 1,074 tokens"),
         (
-            "load: {arrival: poisson, rate: 0.000001/s, duration: 1s}\n",
+            "load: {arrival: poisson, rate: 0.0001/s, duration: 1s}\n",
             "no request is due in 1 s",
         ),
     ],
@@ -57,3 +57,13 @@ def test_what_cannot_be_sent_is_refused_beforehand(harness: Harness, tmp_path: P
     done = harness("run", write(tmp_path, more))
     assert (2, True) == (done.returncode, told in done.stderr), done.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("repeats", "told"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load asks for")])
+def test_more_repeats_than_can_be_planned_are_refused_at_once(
+    command: Any, suite: Path, repeats: int, told: str
+) -> None:
+    for more in ((), ("--dry-run",)):
+        done = command("run", suite, "--repeats", str(repeats), *more)
+        assert (2, True) == (done.returncode, told in done.stderr)
+    assert not (suite.parent / "results").exists()

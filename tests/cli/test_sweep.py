@@ -49,12 +49,21 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs 72 requests a step at least"),
         (("--from", "8", "--to", "4"), "--from 8: is above --to 4; begin lower, or raise --to"),
+        (("--to", "nan"), "Invalid value for '--to'"),
+        (("--from", "nan"), "Invalid value for '--from'"),
+        (("--percentile", "nan"), "Invalid value for '--percentile'"),
+        (("--resolution", "nan"), "Invalid value for '--resolution'"),
+        (("--to", "20000"), "error: --to 20000: is more than a client can send; at most 10,000/s"),
+        (("--step-time", "999999999h"), "error: --step-time 999999999h: a step lasts 1 h at most"),
+        (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
+        (("--budget", "nan"), "error: --budget nan: is no number above 0"),
+        (("--budget", "inf"), "error: --budget inf: is no number above 0"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_sent(harness: Any, tmp_path: Path, options: Any, told: str) -> None:
+def test_a_mistake_is_told_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, told: str) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
-    done = harness("sweep", "s.yaml", *options)
+    done = command("sweep", "s.yaml", *options)
     assert 2 == done.returncode
     assert told in done.stderr
     assert not (tmp_path / "results").exists()
@@ -87,3 +96,25 @@ def test_the_doctor_looks_before_a_sweep_against_aws(harness: Any, tmp_path: Pat
     assert "error: no AWS credentials were found; set AWS_PROFILE" in looked.stderr
     assert "error: client wire:" in went.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_suites_own_quota_is_named_as_the_bound(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    bedrock = make_bedrock("--fixed", "20ms,1ms,3")
+    one = SUITE.replace("[us, global]", "us").replace("slo:", "quota: {requests_per_minute: 3000}\nslo:")
+    (tmp_path / "s.yaml").write_text(one)
+    options = ("--from", "64", "--to", "64", "--resolution", "100", "--step-time", "1s", *QUICK[6:])
+    done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "at 64 req/s it does not (the suite's quota lets 50.0 req/s through for long)" in done.stdout
+    assert "it is the bound, and the endpoint may take more; raise the quota" in done.stdout
+    assert "were over within a minute" not in done.stdout
+
+
+def test_steps_too_short_for_a_quota_of_the_endpoint_say_so(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    bedrock = make_bedrock("--fixed", "20ms,1ms,3", "--tokens-per-minute", "100000")
+    (tmp_path / "s.yaml").write_text(SUITE)
+    options = ("--from", "32", "--to", "32", "--step-time", "1s", *QUICK[6:])
+    done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "were over within a minute and nothing was throttled" in done.stdout
+    assert "sweep with --step-time 120s or longer" in done.stdout

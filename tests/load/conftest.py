@@ -38,6 +38,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now_s
 
 
+class MillisecondLoop(VirtualTimeLoop):
+    """Rounds its timers to whole milliseconds, as uvloop does: one fires up to half a millisecond before its time."""
+
+    def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        whole_ms = round((when - self.time()) * 1000)
+        return super().call_at(self.time() + whole_ms / 1000, *args, **kwargs)
+
+
 PATIENT = Timeouts(first_token_s=3600.0, total_s=3600.0)
 
 
@@ -65,10 +73,24 @@ def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 
 
 @pytest.fixture(scope="session")
+def run_in_milliseconds() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine to its end in virtual time that timers keep to the millisecond only."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=MillisecondLoop) as runner:
+            return runner.run(coroutine)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def make_suite() -> Callable[..., Suite]:
     """A suite of so many prompts and targets; `**changes` go to the suite."""
 
-    def make(load: Load, *, prompts: int = 4, targets: int = 1, **changes: Any) -> Suite:
+    def make(load: Load, *, prompts: int | tuple[Prompt, ...] = 4, targets: int = 1, **changes: Any) -> Suite:
+        asked = (Message(role="user", content="?"),)
+        if isinstance(prompts, int):
+            prompts = tuple(Prompt(id=f"p{at}", messages=asked) for at in range(prompts))
         return Suite(
             name="s",
             digest="0" * 12,
@@ -87,7 +109,7 @@ def make_suite() -> Callable[..., Suite]:
                 )
                 for at in range(targets)
             ),
-            prompts=tuple(Prompt(id=f"p{at}", messages=(Message(role="user", content="?"),)) for at in range(prompts)),
+            prompts=prompts,
             load=load,
             **{"timeouts": PATIENT, **changes},
         )

@@ -1,4 +1,7 @@
+from typing import Any
+
 import msgspec
+import pytest
 
 from harness.catalog.prices import PriceOverride, price_for
 from harness.catalog.target import Options, resolve_target
@@ -8,7 +11,7 @@ from harness.suite.schema import Load, Message, Prompt, Suite
 ASKED = 1000
 
 
-def make_suite(load: Load, **options: object) -> Suite:
+def one_target(load: Load, **options: object) -> Suite:
     target = resolve_target(
         model="claude-haiku-4-5",
         routing="global",
@@ -21,7 +24,7 @@ def make_suite(load: Load, **options: object) -> Suite:
 
 
 def test_the_cost_is_the_prompts_tokens_and_the_most_that_answers_may_have() -> None:
-    [found] = forecast(make_suite(Load(repeats=3)), seed=1).targets
+    [found] = forecast(one_target(Load(repeats=3)), seed=1).targets
     price = price_for("anthropic.claude-haiku-4-5-20251001-v1:0", "global")
     assert price is not None
     assert (3, 3 * ASKED, 300) == (found.requests, found.input_tokens, found.output_tokens_at_most)
@@ -30,13 +33,13 @@ def test_the_cost_is_the_prompts_tokens_and_the_most_that_answers_may_have() -> 
 
 def test_with_a_cache_at_most_everything_is_written_to_it_each_time() -> None:
     plain, five, hour = (
-        forecast(make_suite(Load(), cache=cache), seed=1).cost_usd_at_most or 0 for cache in (None, "5m", "1h")
+        forecast(one_target(Load(), cache=cache), seed=1).cost_usd_at_most or 0 for cache in (None, "5m", "1h")
     )
     assert plain < five < hour
 
 
 def test_one_prompt_without_a_known_price_makes_the_cost_unknown() -> None:
-    suite = make_suite(Load())
+    suite = one_target(Load())
     fast = Prompt(id="q", messages=suite.prompts[0].messages, options=Options(service_tier="priority"))
     mixed = msgspec.structs.replace(suite, prompts=(*suite.prompts, fast))
     assert forecast(mixed, seed=1).cost_usd_at_most is None
@@ -46,5 +49,26 @@ def test_one_prompt_without_a_known_price_makes_the_cost_unknown() -> None:
 
 
 def test_a_closed_load_that_only_a_duration_bounds_is_a_guess_and_says_so() -> None:
-    found = forecast(make_suite(Load(concurrency=6, duration_s=30.0)), seed=1)
+    found = forecast(one_target(Load(concurrency=6, duration_s=30.0)), seed=1)
     assert (True, 60, 30.0) == (found.guessed, found.requests, found.seconds)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load(repeats=40, warmup=7),
+        Load(requests=41),
+        Load(arrival="poisson", rate_per_s=20.0, duration_s=10.0, warmup=3),
+        Load(arrival="poisson", rate_per_s=20.0, requests=90, warmup=3),
+        Load(arrival="ramp", rate_per_s=1.0, to_per_s=20.0, duration_s=10.0, repeats=9),
+        Load(arrival="constant", rate_per_s=5.0, rates_per_s={"t1": 9.0}, duration_s=10.0),
+    ],
+)
+def test_a_long_plan_is_forecast_as_it_would_be_walked(
+    load: Load, make_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = make_suite(load, prompts=4, targets=2)
+    walked = forecast(suite, seed=1)
+    monkeypatch.setattr("harness.load.forecast.make_plan", lambda *_, **__: pytest.fail("walked through the plan"))
+    monkeypatch.setattr("harness.load.forecast.PLANNED_AT_MOST", 10)
+    assert walked == forecast(suite, seed=1)

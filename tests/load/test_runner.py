@@ -159,6 +159,26 @@ def test_open_load_sends_on_time_however_many_are_in_flight(make_suite: Any, run
     assert {round(0.1 * k, 6) for k in range(8)} == {seconds(one.due_ns) for one in run.attempts}
 
 
+def test_no_request_of_an_open_load_leaves_before_it_is_due(
+    make_suite: Any, run_in_milliseconds: Any, clock: Any
+) -> None:
+    suite = make_suite(Load(arrival="poisson", rate_per_s=200.0, warmup=20), prompts=400, targets=2)
+    run = Run(suite, [Answer(after_s=0.1)], clock)
+    run_in_milliseconds(run())
+    late_ns = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
+    assert 840 == len(late_ns)
+    assert 0 <= min(late_ns)
+    assert max(late_ns) <= 1_500_000
+
+
+def test_no_retry_leaves_before_its_backoff_is_over(make_suite: Any, run_in_milliseconds: Any, clock: Any) -> None:
+    suite = make_suite(Load(concurrency=4), prompts=100, retries=Retries(max_attempts=4, base_s=0.01))
+    run = Run(suite, [Answer(0.1, 429)], clock)
+    run_in_milliseconds(run())
+    assert 400 == len(run.attempts)
+    assert 0 <= min((one.sent_ns or 0) - one.due_ns for one in run.attempts)
+
+
 def test_closed_load_keeps_every_slot_busy_and_no_more(make_suite: Any, run_virtual: Any, clock: Any) -> None:
     suite = make_suite(Load(concurrency=3), prompts=12)
     run = Run(suite, [Answer(after_s=1.0)], clock)

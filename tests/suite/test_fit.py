@@ -72,7 +72,7 @@ def test_every_option_can_stand_on_defaults_target_and_prompt_and_the_last_one_w
 
 # What replaces what in GOOD → the one mistake, without the file's name.
 BAD = [
-    ("thinking: 1000", "api", "8: targets[0].thinking: must be at least 1024, got 1000"),
+    ("thinking: 1000", "api", "8: targets[0].thinking: must be at least 1,024, got 1000"),
     ("thinking: deep", "api", "8: targets[0].thinking: 'deep' is not one of adaptive"),
     ("cache: 1d", "api", "8: targets[0].cache: '1d' is not one of 1h, 5m"),
     ("latency: fast", "api", "8: targets[0].latency: 'fast' is not one of optimized, standard"),

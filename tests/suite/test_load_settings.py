@@ -68,7 +68,7 @@ def test_what_is_written_is_loaded_in_seconds_and_per_second(tmp_path: Path, tex
             "load: arrival 'ramp' needs 'duration'; write for example",
         ),
         ("{arrival: gamma, rate: 1/s}", "load: arrival 'gamma' needs 'burstiness'; write for example burstiness: 0.5"),
-        ("{arrival: gamma, rate: 1/s, burstiness: 0}", "load.burstiness: must be more than 0, got 0"),
+        ("{arrival: gamma, rate: 1/s, burstiness: 0}", "load.burstiness: must be at least 0.001, got 0"),
         ("{arrival: poisson}", "load: arrival 'poisson' needs 'rate'; write for example rate: 5/s"),
         ("{arrival: steps}", "load: arrival 'steps' needs 'steps'; write for example steps: [{rate: 5/s"),
         ("{arrival: steps, steps: []}", "load.steps: must not be empty"),
@@ -84,7 +84,33 @@ def test_what_is_written_is_loaded_in_seconds_and_per_second(tmp_path: Path, tex
         ("{arrival: trace}", "load: arrival 'trace' needs 'trace'; write for example trace: my.trace.jsonl"),
         (
             "{arrival: constant, rate: 9000/s, duration: 10h}",
-            "load: asks each target for about 324,000,000 requests, and 20,000,000 are the most; lower the rate",
+            "load: asks for about 648,000,002 requests in all, and 10,000,000 are the most; lower the rate",
+        ),
+        ("{repeats: 5000001}", "load: asks for about 10,000,002 requests in all, and 10,000,000 are the most"),
+        ("{repeats: 1000000000}", "load.repeats: must be at most 10,000,000, got 1000000000"),
+        ("{requests: 1000000000}", "load.requests: must be at most 10,000,000, got 1000000000"),
+        ("{warmup: 1000000000}", "load.warmup: must be at most 10,000,000, got 1000000000"),
+        ("{concurrency: 1000000000}", "load.concurrency: must be at most 100,000, got 1000000000"),
+        ("{duration: 999999999h}", "load.duration: must be at most 8,784h, a year, got 999999999h"),
+        (
+            "{arrival: poisson, rate: 1/s, burst: 1000000000}",
+            "load.burst: must be at most 100,000, got 1000000000",
+        ),
+        (
+            "{arrival: poisson, rate: 1/s, max_in_flight: 1000000000}",
+            "load.max_in_flight: must be at most 100,000, got 1000000000",
+        ),
+        (
+            "{arrival: gamma, rate: 1/s, burstiness: 1.0e-9, duration: 1s}",
+            "load.burstiness: must be at least 0.001, got 1e-09",
+        ),
+        ("{arrival: gamma, rate: 1/s, burstiness: 1.0e+9}", "load.burstiness: must be at most 1,000, got"),
+        ("{arrival: poisson, rate: 0.00001/min}", "load.rate: 0.00001/min is less than one request a day"),
+        ("{arrival: poisson, rate: 0.001/min, requests: 2000}", "load: would take about 1,389 days, and 366 are"),
+        ("{arrival: trace, trace: t.csv, speed: 1.0e-300}", "load.speed: must be at least 0.001, got 1e-300"),
+        (
+            "{arrival: steps, steps: [{rate: 1/s, duration: 9999h}]}",
+            "load.steps[0].duration: must be at most 8,784h, a year, got 9999h",
         ),
         (
             "{max_in_flight: 5}",
@@ -101,6 +127,7 @@ def test_what_is_written_is_loaded_in_seconds_and_per_second(tmp_path: Path, tex
     ],
 )
 def test_a_load_that_cannot_be_is_told_where_it_is(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "t.csv").write_text("offset_s\n1\n9\n")
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, text)
     assert [True] == [each.startswith(f"{tmp_path / 'x.yaml'}:4: {told}") for each in caught.value.mistakes], caught
@@ -131,6 +158,33 @@ def test_a_trace_takes_no_repeats(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("offset_s\n1\n")
     with pytest.raises(SuiteError, match="'repeats', and this load is 'trace'; bound it by requests or duration"):
         load(tmp_path, "{arrival: trace, trace: t.csv, repeats: 2}")
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("quota: {requests_per_minute: 1.0e-300}", "quota.requests_per_minute: must be at least 0.01, got 1e-300"),
+        ("quota: {tokens_per_minute: 1.0e+300}", "quota.tokens_per_minute: must be at most 1,000,000,000,000, got"),
+        ("quota: {tokens_per_minute: .nan}", "quota.tokens_per_minute: expected a number, got"),
+        ("quota: {tokens_per_minute: .inf}", "quota.tokens_per_minute: expected a number, got"),
+        ("timeouts: {total: 999999999999h}", "timeouts.total: must be at most 8,784h, a year, got 999999999999h"),
+        ("retries: {max_attempts: 2, cap: 9999h}", "retries.cap: must be at most 8,784h, a year, got 9999h"),
+        ("slo: {ttft: 9999h}", "slo.ttft: must be at most 8,784h, a year, got 9999h"),
+        (
+            "synthetic: {prompts: 9, input_tokens: {mean: 9, min: 1000000000}}",
+            "synthetic.input_tokens.min: must be at most 1,000,000, got 1000000000",
+        ),
+        (
+            "synthetic: {prompts: 100000, input_tokens: {mean: 9, min: 900000}}",
+            "synthetic.prompts: about 360,000 MB of generated text, and 400 MB are the most",
+        ),
+    ],
+)
+def test_a_bound_that_nothing_would_end_within_is_refused(tmp_path: Path, section: str, told: str) -> None:
+    (tmp_path / "x.yaml").write_text(f"{HEAD}{section}\n", encoding="utf-8")
+    with pytest.raises(SuiteError) as caught:
+        load_suite(tmp_path / "x.yaml")
+    assert [True] == [each.startswith(f"{tmp_path / 'x.yaml'}:4: {told}") for each in caught.value.mistakes], caught
 
 
 def test_a_quota_of_tokens_is_loaded(tmp_path: Path) -> None:
