@@ -86,6 +86,11 @@ def _suite(sides: Sides, names: set[str], how: Rerun) -> Suite:
             f"{sides.run.path}: its suite's documents are kept by digest alone (prompt {lost[0]}); "
             "name the suite to ask again: --confirm --suite FILE"
         )
+    if any(file.source is None for file in suite.graders.check_files):
+        raise HarnessError(
+            f"{sides.run.path}: check functions are never run from a run's folder; "
+            "name the suite to ask again: --confirm --suite FILE"
+        )
     suite = msgspec.structs.replace(
         suite,
         endpoint=sides.run.read_manifest().endpoint,

@@ -33,7 +33,10 @@ def gate(
     ] = False,
     suite: Annotated[
         Path | None,
-        typer.Option(help="--confirm: the suite file, needed where prompts have documents.", show_default=False),
+        typer.Option(
+            help="--confirm: the suite file, needed where prompts have documents or check functions.",
+            show_default=False,
+        ),
     ] = None,
     budget: Annotated[
         float | None,

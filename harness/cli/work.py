@@ -42,7 +42,8 @@ def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, 
         sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, quiet=quiet)
+    own = suite.graders.check_files
+    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, check_files=own, quiet=quiet)
     return INTERRUPTED if sent.interrupted else code
 
 

@@ -20,6 +20,7 @@ from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScore
 from harness.store.attempt import is_sampled
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
+from harness.suite.graders import CheckFile
 from harness.suite.schema import Prompt, Suite
 
 TIMEOUT_S = 60.0
@@ -57,8 +58,13 @@ class Checked(msgspec.Struct, frozen=True):
     scorers: tuple[tuple[str, AnyScorer], ...]
 
 
-async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) -> int:
+async def score_run(
+    run: RunFolder, suite: Suite, judges: Judges | None = None, check_files: Sequence[CheckFile] = ()
+) -> int:
     """Score every measured request of a run that has ended; returns the rows written. Replaces earlier scores.
+
+    `suite` is the run's own, which may be somebody else's and names no code. `check_files`: of the suite file that the
+    user gave. They alone are run, and only where `suite` has them by name and digest.
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
     or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
@@ -72,7 +78,7 @@ async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) 
     lines = run.path / "scores.jsonl"
     try:
         with lines.open("wb") as file:
-            async with open_aids(run, suite, judges or NoJudges(suite)) as aids:
+            async with open_aids(run, suite, judges or NoJudges(suite), check_files) as aids:
                 await _score_all(run, prompts, aids, file, share=suite.load.store_text)
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)

@@ -41,20 +41,20 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
     every mistake is to be told at once. `home_region` (AWS_REGION) is preferred for targets that name no Region.
     Raises SuiteError with every mistake.
     """
-    return _load(path, *_read(path), validators=validators, home_region=home_region)
+    return _load(path.parent, *_read(path), validators=validators, home_region=home_region)
 
 
 def load_frozen(path: Path) -> Suite:
     """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError.
 
-    Without warnings: they were told when it ran.
+    Without warnings: they were told when it ran. It may be somebody else's, so it can name no file, and no code.
     """
-    suite = _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    suite = _load(None, *_read(path, frozen=True), validators=(), home_region=None)
     return msgspec.structs.replace(suite, warnings=())
 
 
 def _load(
-    path: Path,
+    folder: Path | None,
     document: Document,
     found: list[Located],
     mistakes: list[Mistake],
@@ -71,18 +71,18 @@ def _load(
     if targets and not wrong:
         found += locate(document, rates_mistakes(file.load, [each.target.name for each in targets]))
 
-    prompts = _gather_prompts(path.parent, document, written)
+    prompts = _gather_prompts(folder, document, written)
     found += prompts.found
     if not prompts.found:  # else a prompt that cannot be read may have the tag
         found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
-    prices, wrong = read_prices(path.parent, file.prices)
+    prices, wrong = read_prices(folder, file.prices)
     found += locate(document, wrong)
 
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
     warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
     suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
-    graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
+    graders, wrong = read_graders(folder, written, suite.prompts, suite.targets, home_region=home_region)
     suite = msgspec.structs.replace(suite, graders=graders)
     suite = msgspec.structs.replace(suite, digest=digest_suite(suite))
     judged = [*wrong, *fit_mistakes(_new(targets), suite.prompts)]
@@ -93,7 +93,7 @@ def _load(
     return suite
 
 
-def _gather_prompts(folder: Path, document: Document, written: Written) -> Prompts:
+def _gather_prompts(folder: Path | None, document: Document, written: Written) -> Prompts:
     """Every prompt that is asked: written here, in the dataset, generated, or of a size in the trace; and its calls."""
     inline = inline_prompts(folder, document, written.prompts)
     dataset = dataset_prompts(folder, document, written.file.dataset)

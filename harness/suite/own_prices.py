@@ -18,7 +18,7 @@ MAX_PRICE_BYTES = 1_000_000
 
 
 def read_prices(
-    folder: Path, written: str | Sequence[PriceEntry] | None
+    folder: Path | None, written: str | Sequence[PriceEntry] | None
 ) -> tuple[tuple[PriceOverride, ...], list[Mistake]]:
     """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it."""
     if not isinstance(written, str):
