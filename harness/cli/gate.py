@@ -92,8 +92,8 @@ def gate(
 
 
 def _write(paths: list[Path | None], content: bytes) -> None:
-    from harness.store.run_folder import write_whole
+    from harness.store.files import write_atomically
 
     for path in paths:
         if path is not None:
-            write_whole(path, content)
+            write_atomically(path, content)

@@ -108,10 +108,10 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
     """Write reconcile.json; returns its text."""
     import msgspec
 
-    from harness.store.run_folder import write_whole
+    from harness.store.files import write_atomically
 
     text = msgspec.json.format(msgspec.json.encode(found), indent=2)
-    write_whole(folder.path / "reconcile.json", text + b"\n")
+    write_atomically(folder.path / "reconcile.json", text + b"\n")
     return text.decode()
 
 

@@ -11,7 +11,7 @@ from harness.report import compare_html, compare_markdown
 from harness.report.plots import forest
 from harness.report.render import Picture, render_figure, save_pictures
 from harness.report.style import house_style
-from harness.store.run_folder import write_whole
+from harness.store.files import write_atomically
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
@@ -24,7 +24,7 @@ def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
         "compare.json": to_json(report),
     }
     for name, text in texts.items():
-        write_whole(folder / name, text.encode())
+        write_atomically(folder / name, text.encode())
     return [*(folder / name for name in texts), *save_pictures(pictures, folder / "plots")]
 
 

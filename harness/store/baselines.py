@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.run_folder import RunFolder, write_whole
+from harness.store.files import write_atomically
+from harness.store.run_folder import RunFolder
 
 DEFAULT_NAME = "default"
 FILE = "baselines.json"
@@ -35,7 +36,7 @@ def keep_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
     kept = read_baselines(folder.parent)
     kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
     text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
-    write_whole(folder.parent / FILE, text + b"\n")
+    write_atomically(folder.parent / FILE, text + b"\n")
 
 
 def kept_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
