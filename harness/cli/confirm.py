@@ -19,6 +19,7 @@ from harness.cli.work import perform
 from harness.endpoints.address import is_loopback
 from harness.errors import CompareError, HarnessError
 from harness.load.forecast import forecast
+from harness.store.files import make_subfolder
 from harness.store.run_folder import latest_run
 from harness.suite.digest import digest_suite
 from harness.suite.loader import load_frozen
@@ -50,6 +51,7 @@ def confirm_by_rerun(report: CompareReport, sides: Sides, how: Rerun) -> Compare
     metrics = fallen(report)
     seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
     suite = _suite(sides, {*candidates, *(baselines if sides.earlier is None else ())}, how)
+    make_subfolder(sides.run.path / FOLDER)
     _announce(suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
         code = perform(suite, out=sides.run.path / FOLDER, seed=seed, workers=1, as_json=False, quiet=how.quiet)

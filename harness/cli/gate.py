@@ -72,6 +72,7 @@ def gate(
     from harness.report.compare_markdown import render_comment
     from harness.report.junit import render_junit
     from harness.report.wording import printable
+    from harness.store.files import one_writer
 
     folder = find_run(run)
     sides, against = choose(folder, baseline, candidate or [])
@@ -82,8 +83,9 @@ def gate(
 
         report = confirm_by_rerun(report, sides, Rerun(suite_file=suite, budget_usd=budget, quiet=quiet))
     comment = render_comment(report, against)
-    _write([folder.path / "junit.xml", junit], render_junit(report, against))
-    _write([folder.path / "gate.md", markdown], comment.encode())
+    with one_writer(folder.path):
+        _write([folder.path / "junit.xml", junit], render_junit(report, against))
+        _write([folder.path / "gate.md", markdown], comment.encode())
     if summary := os.environ.get(STEP_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:
             file.write(comment)

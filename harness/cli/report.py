@@ -39,12 +39,17 @@ def report(
     harness report results/20261122T024500Z-judged-a1b2c3 --suite suites/judged.yaml
     """
     from harness.cli.finish import check_files_of, finish
+    from harness.report.wording import printable
+    from harness.store.files import one_writer, remove_leftovers
     from harness.store.run_folder import RunFolder, latest_run, open_run, unreadable_runs
 
     if run is None:
         for told in unreadable_runs(RESULTS):
-            print(f"warning: left out: {told}", file=sys.stderr)
+            print(f"warning: left out: {printable(told)}", file=sys.stderr)
     path = run if run is not None else latest_run(RESULTS).path
     check_files = () if suite is None else check_files_of(suite, RunFolder(path))
-    folder = open_run(path, recover=True)
-    raise typer.Exit(finish(folder, as_json=json_output, judge=judge, check_files=check_files))
+    with one_writer(path):
+        remove_leftovers(path)
+        folder = open_run(path, recover=True)
+        code = finish(folder, as_json=json_output, judge=judge, check_files=check_files)
+    raise typer.Exit(code)

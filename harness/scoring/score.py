@@ -18,6 +18,7 @@ from harness.scoring.judges import Judges, NoJudges
 from harness.scoring.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.store.attempt import is_sampled
+from harness.store.files import open_new, temporary_name
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
 from harness.suite.graders import CheckFile
@@ -75,16 +76,16 @@ async def score_run(
     from harness.store.parquet import write_parquet
 
     prompts = {prompt.id: _checked(prompt) for prompt in suite.prompts}
-    lines = run.path / "scores.jsonl"
+    lines = temporary_name(run.scores_path.with_suffix(".jsonl"))
     try:
-        with lines.open("wb") as file:
+        with open_new(lines) as file:
             async with open_aids(run, suite, judges or NoJudges(suite), check_files) as aids:
                 await _score_all(run, prompts, aids, file, share=suite.load.store_text)
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
     except OSError as error:
-        raise StoreError(f"{lines}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{run.scores_path}: cannot be written: {error.strerror}") from error
     finally:
         lines.unlink(missing_ok=True)
 

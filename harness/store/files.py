@@ -48,6 +48,11 @@ def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
             yield None
 
 
+def reason(error: OSError) -> str:
+    """Why a file that may not be a symbolic link cannot be opened."""
+    return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all. StoreError: disk full, no permission.
 

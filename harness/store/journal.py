@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import stat
 from pathlib import Path
@@ -14,7 +13,7 @@ import msgspec
 
 from harness.errors import StoreError, first_leaf
 from harness.store.attempt import Attempt
-from harness.store.files import read_lines
+from harness.store.files import read_lines, reason
 
 FLUSH_S = 0.1
 """Pause between flushes: half of the 200 ms that are promised, which leaves room for a busy loop."""
@@ -127,7 +126,7 @@ def measure_journal(path: Path) -> Extent:
             else:
                 torn = len(line)
     except OSError as error:
-        raise StoreError(f"{path}: the journal cannot be read: {_reason(error)}") from error
+        raise StoreError(f"{path}: the journal cannot be read: {reason(error)}") from error
     return Extent(lines=lines, longest=longest, torn_bytes=torn, too_long=too_long)
 
 
@@ -194,10 +193,6 @@ def _lock(fd: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _reason(error: OSError) -> str:
-    return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
 
 
 def _mend_texts(attempt: Attempt) -> Attempt:

@@ -189,6 +189,17 @@ def unreadable_runs(results: Path) -> list[str]:
     return _split_runs(results)[1]
 
 
+def without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+    """Each run once, and what is wrong with the folders that hold it again."""
+    first: dict[str, RunFolder] = {}
+    copies = []
+    for folder in folders:
+        run_id = folder.read_manifest().run_id
+        if first.setdefault(run_id, folder) is not folder:
+            copies.append(f"{folder.path}: is a copy of {first[run_id].path}; counted once")
+    return list(first.values()), copies
+
+
 def latest_run(results: Path) -> RunFolder:
     """The readable run that started last, whatever its state. StoreError when there is none."""
     runs = list_runs(results)
