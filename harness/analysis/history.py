@@ -16,7 +16,7 @@ from harness.clock import utc_from_ns
 from harness.errors import StoreError
 from harness.store.attempt import SCHEMA_VERSION
 from harness.store.manifest import Manifest
-from harness.store.run_folder import RunFolder, list_runs, unreadable_runs
+from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +187,7 @@ def load_history(results: Path, wanted: Wanted) -> History:
     end, or has no summary is in `runs` with its `trouble`. StoreError: `wanted` names a suite or target of no run.
     """
     runs: dict[tuple[str, bool], list[_Run]] = {}
-    once, copies = _without_copies(list_runs(results))
+    once, copies = without_copies(list_runs(results))
     for folder in once:
         run = _read(folder)
         if _is_wanted(run.manifest, wanted):
@@ -195,17 +195,6 @@ def load_history(results: Path, wanted: Wanted) -> History:
     _check_targets(wanted, [run for each in runs.values() for run in each])
     suites = [_suite_history(sorted(each, key=_started_ns), wanted) for _, each in sorted(runs.items())]
     return History(suites=suites, unreadable=[*unreadable_runs(results), *copies])
-
-
-def _without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
-    """Each run once, and what is wrong with the folders that hold it again."""
-    first: dict[str, RunFolder] = {}
-    copies = []
-    for folder in folders:
-        run_id = folder.read_manifest().run_id
-        if first.setdefault(run_id, folder) is not folder:
-            copies.append(f"{folder.path}: is a copy of {first[run_id].path}; counted once")
-    return list(first.values()), copies
 
 
 def _is_wanted(manifest: Manifest, wanted: Wanted) -> bool:

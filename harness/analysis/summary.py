@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from harness.store.files import write_atomically
 from harness.store.finding import Finding
-from harness.store.run_folder import write_whole
 
 LEVEL = 0.95
 """Confidence level of every interval in a summary."""
@@ -228,4 +228,4 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_summary(path: Path, summary: RunSummary) -> None:
     """Write `summary.json`, indented. Figures are finite (`summarise` sees to it), so no null stands for a number."""
-    write_whole(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")

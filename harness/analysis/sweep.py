@@ -14,8 +14,8 @@ from harness.analysis.stats import wilson
 from harness.analysis.summarise import quantiles
 from harness.analysis.summary import Interval, Quantiles
 from harness.load.trial import By, Objective, StepOutcome
+from harness.store.files import write_atomically
 from harness.store.finding import Finding
-from harness.store.run_folder import write_whole
 
 SWEEP_FILE = "sweep.json"
 QUOTA_S = 60.0
@@ -161,7 +161,7 @@ def _too_brief(each: TargetSweep) -> bool:
 
 def write_sweep(folder: Path, report: SweepReport) -> None:
     """Write `sweep.json`. StoreError: disk full, no permission."""
-    write_whole(folder / SWEEP_FILE, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    write_atomically(folder / SWEEP_FILE, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
 def _ending(searched: Searched, steps: Sequence[StepOutcome]) -> Ending:

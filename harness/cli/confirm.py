@@ -22,6 +22,7 @@ from harness.endpoints.address import is_loopback
 from harness.errors import HarnessError, first_leaf
 from harness.load.forecast import forecast
 from harness.report.wording import sentence
+from harness.store.files import make_subfolder
 from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
 from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
@@ -114,6 +115,7 @@ def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> C
     seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
     suite = keep_targets(plan, {*candidates, *(baselines if sides.earlier is None else ())})
     check_storable(suite)
+    make_subfolder(sides.run.path / FOLDER)
     _announce(suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
         code = perform(suite, out=sides.run.path / FOLDER, seed=seed, workers=1, as_json=False, quiet=how.quiet)

@@ -30,7 +30,7 @@ async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = 
         key = Path(folder) / "answers.json"
         write_answer_key(suite, key)
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
+            *(sys.executable, "-P", "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
             *("--seed", str(seed), "--answer-key", str(key), *options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

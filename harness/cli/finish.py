@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 
+from harness.analysis.counted import counted
+from harness.cli.overrides import load_checked
 from harness.cli.sending import open_endpoint
 from harness.endpoints.address import forget_aws
-from harness.errors import EndpointError, RunInvalid
+from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.console import print_summary
-from harness.report.derive import derive, score, spent_usd
+from harness.report.derive import count_scores, derive, score, spent_usd
 from harness.scoring.judges import open_judges
+from harness.scoring.workers import NOT_RUN
 from harness.store.run_folder import RunFolder
+from harness.suite.graders import CheckFile
 from harness.suite.loader import load_frozen
 from harness.suite.schema import Suite
 
@@ -22,18 +28,24 @@ QUICK = ("--speed", "20")
 """A simulated judge answers this much quicker than a model: nobody measures how long it takes."""
 
 
-def finish(folder: RunFolder, *, as_json: bool, judge: bool, quiet: bool = False) -> int:
+def finish(
+    folder: RunFolder, *, as_json: bool, judge: bool, check_files: Sequence[CheckFile] = (), quiet: bool = False
+) -> int:
     """Write every report of a run and print the summary; returns the exit code: 0, or 4 when it may not be believed.
 
+    `check_files`: of the suite file that the user gave; the run's own suite names no code.
     `judge`: ask the suite's judges for what they have not said yet. Where they cannot be reached, that is told on
     stderr, and what they should have graded stays unscored.
     """
     suite = load_frozen(folder.suite_path)
     try:
-        asyncio.run(_score(folder, suite, judge=judge and bool(suite.graders.judges), quiet=quiet))
+        judge = judge and bool(suite.graders.judges)
+        asyncio.run(_score(folder, suite, judge=judge, check_files=check_files, quiet=quiet))
     except KeyboardInterrupt:
         print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
         raise
+    if suite.graders.check_files and (count := count_scores(folder, reason=NOT_RUN)):
+        print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
     summary, page = derive(folder, suite)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -44,10 +56,20 @@ def finish(folder: RunFolder, *, as_json: bool, judge: bool, quiet: bool = False
     return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
 
 
-async def _score(folder: RunFolder, suite: Suite, *, judge: bool, quiet: bool) -> None:
+def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
+    """The check files of the suite file that the user names to grade a run with. HarnessError: it is another suite."""
+    suite, ran = load_checked(path), run.read_manifest().suite
+    if suite.name != ran:
+        raise HarnessError(f"--suite {path}: is the suite {suite.name!r}, not {ran!r}, which was run; name that one")
+    return suite.graders.check_files
+
+
+async def _score(
+    folder: RunFolder, suite: Suite, *, judge: bool, check_files: Sequence[CheckFile], quiet: bool
+) -> None:
     """Grade the stored answers; where judges are to be asked, at the run's own endpoint."""
     if not judge:
-        await score(folder, suite)
+        await score(folder, suite, None, check_files)
         return
     if not quiet:
         print("asking the judges; what they have said is kept, whatever happens", file=sys.stderr)
@@ -62,4 +84,4 @@ async def _score(folder: RunFolder, suite: Suite, *, judge: bool, quiet: bool) -
         except EndpointError as error:
             later = f"`harness report {folder.path} --judge` asks them later"
             print(f"warning: the judges cannot be asked: {error}; {later}", file=sys.stderr)
-        await score(folder, suite, judges)
+        await score(folder, suite, judges, check_files)

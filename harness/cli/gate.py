@@ -37,7 +37,9 @@ def gate(
     ] = False,
     suite: Annotated[
         Path | None,
-        typer.Option(help="--confirm: the suite file, beside which its documents are.", show_default=False),
+        typer.Option(
+            help="--confirm: the suite file, beside which its documents and check functions are.", show_default=False
+        ),
     ] = None,
     budget: Annotated[
         float | None,
@@ -107,10 +109,12 @@ class _Files:
         from harness.cli.comparing import write_files
         from harness.report.compare_markdown import render_comment
         from harness.report.junit import render_junit
+        from harness.store.files import one_writer
 
         comment = render_comment(report, self._against)
-        _write(self._junit, render_junit(report, self._against))
-        _write(self._comment, comment.encode())
+        with one_writer(self._folder):
+            _write(self._junit, render_junit(report, self._against))
+            _write(self._comment, comment.encode())
         self.page = write_files(report, self._folder)
         self._step_summary.write(comment.encode())
 
@@ -132,8 +136,8 @@ class _StepSummary:
 
 
 def _write(paths: list[Path | None], content: bytes) -> None:
-    from harness.store.run_folder import write_whole
+    from harness.store.files import write_atomically
 
     for path in paths:
         if path is not None:
-            write_whole(path, content)
+            write_atomically(path, content)

@@ -63,12 +63,14 @@ def _readable_runs(results_dir: Path) -> list[RunFolder]:
     import sys
 
     from harness.errors import HarnessError
+    from harness.report.wording import printable
     from harness.store.query import split_readable
-    from harness.store.run_folder import list_runs, unreadable_runs
+    from harness.store.run_folder import list_runs, unreadable_runs, without_copies
 
-    readable, broken_files = split_readable(list_runs(results_dir, sweeps=True))
-    for message in [*unreadable_runs(results_dir), *broken_files]:
-        print(f"warning: left out: {message}", file=sys.stderr)
+    once, copies = without_copies(list_runs(results_dir, sweeps=True))
+    readable, broken_files = split_readable(once)
+    for message in [*unreadable_runs(results_dir), *copies, *broken_files]:
+        print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:
         raise HarnessError(f"{results_dir}: holds no runs that can be read; name their folder with --results")
     return readable

@@ -112,10 +112,10 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
     import msgspec
 
     from harness.secrets import redact
-    from harness.store.run_folder import write_whole
+    from harness.store.files import write_atomically
 
     text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    write_whole(folder.path / "reconcile.json", f"{text}\n".encode())
+    write_atomically(folder.path / "reconcile.json", f"{text}\n".encode())
     return text
 
 

@@ -18,6 +18,14 @@ def report(
     judge: Annotated[
         bool, typer.Option("--judge", help="Ask the suite's judges for what they have not said yet; it costs.")
     ] = False,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your suite file: its check functions grade what they have not yet. A run's folder names no code.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Grade, summarise and draw a run again; a run that was killed is finished from its journal.
@@ -28,12 +36,20 @@ def report(
     harness report
     harness report results/20261122T024500Z-quickstart-a1b2c3
     harness report results/20261122T024500Z-judged-a1b2c3 --judge
+    harness report results/20261122T024500Z-judged-a1b2c3 --suite suites/judged.yaml
     """
-    from harness.cli.finish import finish
-    from harness.store.run_folder import latest_run, open_run, unreadable_runs
+    from harness.cli.finish import check_files_of, finish
+    from harness.report.wording import printable
+    from harness.store.files import one_writer, remove_leftovers
+    from harness.store.run_folder import RunFolder, latest_run, open_run, unreadable_runs
 
     if run is None:
         for told in unreadable_runs(RESULTS):
-            print(f"warning: left out: {told}", file=sys.stderr)
+            print(f"warning: left out: {printable(told)}", file=sys.stderr)
     path = run if run is not None else latest_run(RESULTS).path
-    raise typer.Exit(finish(open_run(path, recover=True), as_json=json_output, judge=judge))
+    check_files = () if suite is None else check_files_of(suite, RunFolder(path))
+    with one_writer(path):
+        remove_leftovers(path)
+        folder = open_run(path, recover=True)
+        code = finish(folder, as_json=json_output, judge=judge, check_files=check_files)
+    raise typer.Exit(code)

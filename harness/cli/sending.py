@@ -18,6 +18,7 @@ from harness.load.progress import Progress
 from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
 from harness.store.client_health import ClientHealth
+from harness.store.files import one_writer
 from harness.store.finding import Finding
 from harness.store.manifest import State
 from harness.store.run_folder import RunFolder
@@ -108,11 +109,12 @@ async def send_and_store(
                 write_state(folder, "interrupted")
                 print(f"stopped; {_told_by(folder)}", file=sys.stderr)
                 return False
-        folder.finalise(
-            "complete" if stop.reason is None else "interrupted",
-            findings=[] if stop.reason is None else [_ended_early(stop.reason)],
-            clients=clients,
-        )
+        with one_writer(folder.path):
+            folder.finalise(
+                "complete" if stop.reason is None else "interrupted",
+                findings=[] if stop.reason is None else [_ended_early(stop.reason)],
+                clients=clients,
+            )
     return True
 
 

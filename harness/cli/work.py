@@ -22,6 +22,7 @@ from harness.load.session import Job, open_lanes, send_part, start_progress
 from harness.load.shards import make_shards
 from harness.load.stop import Stop
 from harness.store.client_health import ClientHealth
+from harness.store.files import one_writer
 from harness.store.manifest import Manifest, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.freeze import freeze_suite
@@ -42,7 +43,9 @@ def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, 
         sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, quiet=quiet)
+    own = suite.graders.check_files
+    with one_writer(sent.folder.path):
+        code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, check_files=own, quiet=quiet)
     return INTERRUPTED if sent.interrupted else code
 
 

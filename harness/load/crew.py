@@ -89,7 +89,7 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
     workers: list[tuple[Shard, Process]] = []
     try:
         for shard in shards:
-            command = (sys.executable, "-m", "harness.load.worker")
+            command = (sys.executable, "-P", "-m", "harness.load.worker")
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
             workers.append((shard, process))
             await _order(process, pack(Opening(suite=shard.part_of(suite), url=url, shard=shard)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from harness.scoring.kept import read_judgements
 from harness.scoring.score import score_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
+from harness.suite.graders import CheckFile
 from harness.suite.schema import Suite
 
 
-async def score(folder: RunFolder, suite: Suite, judges: Judges | None = None) -> None:
-    """Grade the stored answers anew, with the checks of the run's frozen suite; `judges`: see `score_run`."""
-    await score_run(folder, suite, judges)
+async def score(
+    folder: RunFolder, suite: Suite, judges: Judges | None = None, check_files: Sequence[CheckFile] = ()
+) -> None:
+    """Grade the stored answers anew, with the checks of the run's frozen suite; the others: see `score_run`."""
+    await score_run(folder, suite, judges, check_files)
 
 
 def spent_usd(folder: RunFolder) -> float:
@@ -30,6 +34,13 @@ def spent_usd(folder: RunFolder) -> float:
     with closing(connect([folder])) as connection:
         ((answered,),) = connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts").fetchall()
     return float(answered) + judged
+
+
+def count_scores(folder: RunFolder, *, reason: str) -> int:
+    """The checks of answers that were scored with this reason."""
+    with closing(connect([folder])) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM scores WHERE reason = ?", [reason]).fetchall()
+    return int(count)
 
 
 def derive(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:

@@ -16,6 +16,7 @@ from harness.report.plots import history as figure
 from harness.report.render import Picture, render_figure, save_pictures
 from harness.report.style import house_style
 from harness.report.wording import SIMULATED
+from harness.store.files import write_atomically
 
 PAGE = ".html"
 PICTURES = (".png", ".svg")
@@ -60,7 +61,7 @@ def write_history(history: History, out: Path) -> list[Path]:
             return [_write_figure(pictures, out)]
         page = out if out.suffix == PAGE else out / "history.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(render_page(history, pictures), encoding="utf-8", newline="\n")
+        write_atomically(page, render_page(history, pictures).encode())
         return [page] if page == out else [page, *save_pictures(pictures, out)]
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error.strerror}; choose another place with --out") from error
@@ -71,7 +72,7 @@ def _write_figure(pictures: Sequence[Picture], out: Path) -> Path:
         why = f"there are {len(pictures)} of them ({', '.join(picture.name for picture in pictures)})"
         raise StoreError(f"{out}: holds one figure, and {why}; name a suite with --suite, or a folder")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(pictures[0].png if out.suffix == ".png" else pictures[0].svg)
+    write_atomically(out, pictures[0].png if out.suffix == ".png" else pictures[0].svg)
     return out
 
 

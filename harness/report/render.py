@@ -15,6 +15,7 @@ from matplotlib.transforms import Bbox
 from harness.report.plots import FIGURES
 from harness.report.style import house_style
 from harness.report.view import RunView
+from harness.store.files import make_subfolder, write_atomically
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +38,13 @@ def draw_pictures(view: RunView) -> list[Picture]:
 
 
 def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
-    """Write `<name>.png` and `<name>.svg` for each picture into `folder`, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `<name>.png` and `<name>.svg` for each picture into `folder`, which is made if need be. StoreError."""
+    make_subfolder(folder)
     paths = []
     for picture in pictures:
         for suffix, data in ((".png", picture.png), (".svg", picture.svg)):
             path = folder / f"{picture.name}{suffix}"
-            path.write_bytes(data)
+            write_atomically(path, data)
             paths.append(path)
     return paths
 

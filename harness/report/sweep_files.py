@@ -12,15 +12,16 @@ from harness.report.render import render_figure, save_pictures
 from harness.report.style import house_style
 from harness.report.sweep import render_sweep_markdown
 from harness.report.view import make_view
+from harness.store.files import write_atomically
 from harness.store.run_folder import RunFolder
 from harness.suite.schema import Suite
 
 
 def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:
-    """Write `sweep.md` and plots/sweep.png|svg; the path of the picture. Raises OSError."""
+    """Write `sweep.md` and plots/sweep.png|svg; the path of the picture. StoreError."""
     data = load_run(folder)
     view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
     with house_style():
         picture = render_figure("sweep", figure.draw(view, report))
-    (folder.path / "sweep.md").write_text(render_sweep_markdown(report), encoding="utf-8", newline="\n")
+    write_atomically(folder.path / "sweep.md", render_sweep_markdown(report).encode())
     return save_pictures([picture], folder.path / "plots")[0]

@@ -12,14 +12,15 @@ from harness.report.html import render_html
 from harness.report.markdown import render_markdown
 from harness.report.render import draw_pictures, save_pictures
 from harness.report.view import make_view
+from harness.store.files import write_atomically
 
 
 def write_reports(
     folder: Path, summary: RunSummary, columns: Mapping[str, Columns], answers: Iterable[Answer] = ()
 ) -> list[Path]:
-    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first. Raises OSError."""
+    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first. StoreError."""
     pictures = draw_pictures(make_view(summary, columns))
     page, text = folder / "report.html", folder / "report.md"
-    page.write_text(render_html(summary, pictures, answers), encoding="utf-8", newline="\n")
-    text.write_text(render_markdown(summary, pictures), encoding="utf-8", newline="\n")
+    write_atomically(page, render_html(summary, pictures, answers).encode())
+    write_atomically(text, render_markdown(summary, pictures).encode())
     return [page, text, *save_pictures(pictures, folder / "plots")]

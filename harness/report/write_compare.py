@@ -11,21 +11,25 @@ from harness.report import compare_html, compare_markdown
 from harness.report.plots import forest
 from harness.report.render import Picture, render_figure, save_pictures
 from harness.report.style import house_style
-from harness.store.run_folder import write_whole
+from harness.store.files import one_writer, write_atomically
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
-    """Write compare.html, compare.md, compare.json and plots/forest.png|svg; their paths, the page first."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write compare.html, compare.md, compare.json and plots/forest.png|svg; their paths, the page first. StoreError.
+
+    Of two comparisons that are written at once into one folder, the second waits.
+    """
     pictures = draw_comparison(report)
     texts = {
         "compare.html": compare_html.render_html(report, pictures),
         "compare.md": compare_markdown.render_markdown(report, pictures),
         "compare.json": to_json(report),
     }
-    for name, text in texts.items():
-        write_whole(folder / name, text.encode())
-    return [*(folder / name for name in texts), *save_pictures(pictures, folder / "plots")]
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_writer(folder):
+        for name, text in texts.items():
+            write_atomically(folder / name, text.encode())
+        return [*(folder / name for name in texts), *save_pictures(pictures, folder / "plots")]
 
 
 def draw_comparison(report: CompareReport) -> list[Picture]:

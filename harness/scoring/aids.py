@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from harness.scoring.judges import Judges, NoJudges
 from harness.scoring.kept import Judgement, Kept, digest_of
-from harness.scoring.scorer import Call, Question, Said, Verdict
+from harness.scoring.scorer import Call, Question, Said, Unscored, Verdict
 from harness.scoring.workers import Workers, open_workers
 from harness.store.run_folder import RunFolder
+from harness.suite.graders import CheckFile
 from harness.suite.schema import Suite
 
 
 class KeepingAids:
     """Answers out of what was kept, or asks and keeps what was said."""
 
-    def __init__(self, kept: Kept, workers: Workers, judges: Judges | NoJudges) -> None:
+    def __init__(self, kept: Kept, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges) -> None:
+        """`digests`: of the check files by which the answers are to be graded, by name."""
         self.kept = kept
+        self._digests = digests
         self._workers = workers
         self._judges = judges
 
     async def run_python(self, call: Call) -> Said:
-        digest, answer = self._workers.digest(call.file), call.case["answer"]
+        digest, answer = self._digests.get(call.file), call.case["answer"]
+        if digest is None:
+            raise Unscored(f"the suite has no check file {call.file!r}")
         key = digest_of("python", digest, call.function, call.request_id, answer)
         found = self.kept.find(key)
         if found is None:
-            said = await self._workers.run(call)
+            said = await self._workers.run(call, digest)
             found = Judgement(
                 key=key,
                 kind="python",
@@ -61,11 +66,17 @@ class KeepingAids:
 
 
 @asynccontextmanager
-async def open_aids(run: RunFolder, suite: Suite, judges: Judges | NoJudges) -> AsyncIterator[KeepingAids]:
-    """Aids for scoring a run. What is said goes into the run's `judgements.jsonl`."""
+async def open_aids(
+    run: RunFolder, suite: Suite, judges: Judges | NoJudges, check_files: Sequence[CheckFile]
+) -> AsyncIterator[KeepingAids]:
+    """Aids for scoring a run. What is said goes into the run's `judgements.jsonl`.
+
+    `check_files`: those that may be run, whatever the suite of the run names.
+    """
+    digests = {file.name: file.digest for file in suite.graders.check_files}
     kept = Kept(run.judgements_path)
     try:
-        async with open_workers(suite.graders.check_files) as workers:
-            yield KeepingAids(kept, workers, judges)
+        async with open_workers(check_files) as workers:
+            yield KeepingAids(kept, digests, workers, judges)
     finally:
         kept.close()

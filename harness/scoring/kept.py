@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from hashlib import sha256
 from os import SEEK_END
@@ -11,6 +14,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from harness.errors import StoreError
+from harness.store.files import read_lines, reason
 
 Kind = Literal["python", "judge", "pair", "label"]
 
@@ -54,7 +58,7 @@ class Kept:
                 self._file = _open_to_add(self._path)
             self._file.write(msgspec.json.encode(judgement) + b"\n")
         except OSError as error:
-            raise StoreError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise StoreError(f"{self._path}: cannot be written: {reason(error)}") from error
 
     def close(self) -> None:
         if self._file is not None:
@@ -62,8 +66,12 @@ class Kept:
 
 
 def _open_to_add(path: Path) -> IO[bytes]:
-    """The file, its last line ended where a killed run left half of one."""
-    file = path.open("a+b", buffering=0)
+    """The file, its last line ended where a killed run left half of one. OSError: it is not a file of its folder."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
+    file = os.fdopen(descriptor, "a+b", buffering=0)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file")
     if file.seek(0, SEEK_END):
         file.seek(-1, SEEK_END)
         if file.read(1) != b"\n":
@@ -75,12 +83,12 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
     """Every line that is whole; a killed run may have left half of one. StoreError: the file cannot be read."""
     decoder = msgspec.json.Decoder(Judgement)
     try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
+        for line in read_lines(path):
+            try:
+                if line is not None:
                     yield decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    continue
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
     except FileNotFoundError:
         return
     except OSError as error:

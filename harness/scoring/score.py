@@ -19,8 +19,10 @@ from harness.scoring.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.secrets import redact
 from harness.store.attempt import is_sampled
+from harness.store.files import open_new, temporary_name
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
+from harness.suite.graders import CheckFile
 from harness.suite.schema import Prompt, Suite
 
 TIMEOUT_S = 60.0
@@ -58,8 +60,13 @@ class Checked(msgspec.Struct, frozen=True):
     scorers: tuple[tuple[str, AnyScorer], ...]
 
 
-async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) -> int:
+async def score_run(
+    run: RunFolder, suite: Suite, judges: Judges | None = None, check_files: Sequence[CheckFile] = ()
+) -> int:
     """Score every measured request of a run that has ended; returns the rows written. Replaces earlier scores.
+
+    `suite` is the run's own, which may be somebody else's and names no code. `check_files`: of the suite file that the
+    user gave. They alone are run, and only where `suite` has them by name and digest.
 
     One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
     or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
@@ -70,16 +77,16 @@ async def score_run(run: RunFolder, suite: Suite, judges: Judges | None = None) 
     from harness.store.parquet import write_parquet
 
     prompts = {prompt.id: _checked(prompt) for prompt in suite.prompts}
-    lines = run.path / "scores.jsonl"
+    lines = temporary_name(run.scores_path.with_suffix(".jsonl"))
     try:
-        with lines.open("wb") as file:
-            async with open_aids(run, suite, judges or NoJudges(suite)) as aids:
+        with open_new(lines) as file:
+            async with open_aids(run, suite, judges or NoJudges(suite), check_files) as aids:
                 await _score_all(run, prompts, aids, file, share=suite.load.store_text)
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
     except OSError as error:
-        raise StoreError(f"{lines}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{run.scores_path}: cannot be written: {error.strerror}") from error
     finally:
         lines.unlink(missing_ok=True)
 

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,10 @@ END_LIMIT_S = 5.0
 MEMORY_BYTES = 4 * 2**30
 """Address space of a worker, where the system can bound it."""
 LONGEST_REPLY = 2**20
+NOT_RUN = (
+    "not graded anew: check functions are never run from a run's folder; "
+    "`harness report RUN --suite FILE` runs those of your own suite"
+)
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
 """All that a worker sees of the environment: no credential stands in these."""
 
@@ -33,18 +36,24 @@ _reply = msgspec.json.Decoder(Said)
 
 
 class Workers:
-    """The workers of a suite's check files, each started when it is first needed."""
+    """The workers of the check files of a suite that the user gave, each started when it is first needed."""
 
     def __init__(self, files: Sequence[CheckFile]) -> None:
         self._workers = {file.name: Worker(file) for file in files}
 
-    def digest(self, file: str) -> str:
-        """Of the file's bytes."""
-        return self._workers[file].file.digest
+    async def run(self, call: Call, digest: str) -> Said:
+        """What a function says of an answer that is to be graded by the file with this digest.
 
-    async def run(self, call: Call) -> Said:
-        """What a function says. Unscored: the file is gone or has changed since the suite was loaded."""
-        return await self._workers[call.file].run(call)
+        Unscored: the user gave no such file, or another one of that name; then nothing is run.
+        """
+        worker = self._workers.get(call.file)
+        if worker is None or worker.file.source is None:
+            raise Unscored(NOT_RUN)
+        if worker.file.digest != digest:
+            raise Unscored(f"{call.file} has changed since the run was made; restore it, or run the suite again")
+        if call.function not in worker.file.functions:
+            raise Unscored(f"{call.file} has no function {call.function!r} at its top level")
+        return await worker.run(call)
 
     async def close(self) -> None:
         for worker in self._workers.values():
@@ -85,7 +94,7 @@ class Worker:
                 raise
 
     async def _start(self) -> None:
-        source = self._read()
+        assert self.file.source is not None
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(PROGRAM)),
             stdin=asyncio.subprocess.PIPE,
@@ -95,23 +104,12 @@ class Worker:
             start_new_session=True,
             limit=LONGEST_REPLY,
         )
+        source = self.file.source.decode("utf-8-sig")
         first = {"source": source, "name": self.file.name, "memory_bytes": MEMORY_BYTES}
         started = await self._exchange(first, START_LIMIT_S)
         if started.error is not None:
             self._broken = f"{self.file.name} cannot be loaded: {started.error}"
             await self.kill()
-
-    def _read(self) -> str:
-        """The file's text. Unscored: it is not what the suite was loaded with."""
-        try:
-            content = Path(self.file.path).read_bytes()
-        except OSError as error:
-            raise Unscored(
-                f"{self.file.path} cannot be read ({error.strerror}); work in the folder where the run was made"
-            ) from error
-        if sha256(content).hexdigest() != self.file.digest:
-            raise Unscored(f"{self.file.path} has changed since the run was made; restore it, or run the suite again")
-        return content.decode("utf-8-sig")
 
     async def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> Said:
         """One line there and one back; a process that fails at it is killed, and another one started next time."""

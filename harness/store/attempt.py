@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from zlib import crc32
 
 import msgspec
 
 SCHEMA_VERSION = 1
 """Raised when a column or a metric's formula changes."""
+PHASES = ("warmup", "measure")
+
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What a column of Parquet holds; a journal that says more is damaged."""
 
 
 class Attempt(msgspec.Struct, kw_only=True, frozen=True):
@@ -20,7 +25,7 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     run_id: str
     request_id: str
     attempt_id: str
-    try_no: int
+    try_no: Integer
     """1 for the first try."""
     target: str
     base_model: str
@@ -32,20 +37,20 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     stream: bool
     prompt_id: str
     group_id: str | None = None
-    repeat: int
+    repeat: Integer
     phase: str
-    """`warmup` or `measure`."""
-    due_ns: int
-    sent_ns: int | None = None
-    headers_ns: int | None = None
-    first_ns: int | None = None
-    last_ns: int | None = None
-    done_ns: int | None = None
-    chunk_us: list[int] = []
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    """One of `PHASES`."""
+    due_ns: Integer
+    sent_ns: Integer | None = None
+    headers_ns: Integer | None = None
+    first_ns: Integer | None = None
+    last_ns: Integer | None = None
+    done_ns: Integer | None = None
+    chunk_us: list[Integer] = []
+    input_tokens: Integer | None = None
+    output_tokens: Integer | None = None
+    cache_read_tokens: Integer | None = None
+    cache_write_tokens: Integer | None = None
     stop_reason: str | None = None
     text: str | None = None
     """What the model said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
@@ -53,7 +58,7 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     error_kind: str | None = None
     error_code: str | None = None
     error_message: str | None = None
-    http_status: int | None = None
+    http_status: Integer | None = None
     aws_request_id: str | None = None
     server_latency_ms: float | None = None
     server_first_byte_ms: float | None = None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.run_folder import RunFolder, write_whole
+from harness.store.files import one_writer, read_bounded, write_atomically
+from harness.store.run_folder import RunFolder
 
 DEFAULT_NAME = "default"
 FILE = "baselines.json"
 
-Baselines = dict[str, dict[str, str]]
+MAX_BYTES = 10_000_000
+
+FolderName = Annotated[str, msgspec.Meta(pattern=r"\A(?!\.\.?\Z)[^/\0]+\Z")]
+Baselines = dict[str, dict[str, FolderName]]
 """Suite → name → the run's folder."""
 
 
@@ -20,22 +25,23 @@ def read_baselines(results: Path) -> Baselines:
     """What is kept; empty where nothing was set. StoreError: the file cannot be read."""
     path = results / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Baselines)
+        return msgspec.json.decode(read_bounded(path, max_bytes=MAX_BYTES), type=Baselines)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{path}: {error}; mend it or delete it, and set the baselines again") from error
 
 
 def keep_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
     """Make a run the baseline of its suite, in place of the one of that name. StoreError: cannot be written."""
     folder = run.path.resolve()
-    kept = read_baselines(folder.parent)
-    kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
-    text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
-    write_whole(folder.parent / FILE, text + b"\n")
+    with one_writer(folder.parent):
+        kept = read_baselines(folder.parent)
+        kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
+        text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
+        write_atomically(folder.parent / FILE, text + b"\n")
 
 
 def kept_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import StoreError, first_leaf
 from harness.store.attempt import Attempt
+from harness.store.files import read_lines, reason
 
 FLUSH_S = 0.1
 """Pause between flushes: half of the 200 ms that are promised, which leaves room for a busy loop."""
@@ -108,18 +109,25 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the longest line."""
     torn_bytes: int
     """Bytes after the last newline: a line that `kill -9` cut short."""
+    too_long: int = 0
+    """Lines that no harness writes, of more than `LONGEST_LINE` bytes; not among `lines`."""
 
 
 def measure_journal(path: Path) -> Extent:
-    """Count a journal's whole lines without decoding them."""
-    lines = longest = torn = 0
-    for line in _read_lines(path):
-        if line.endswith(b"\n"):
-            lines += 1
-            longest = max(longest, len(line))
-        else:
-            torn = len(line)
-    return Extent(lines=lines, longest=longest, torn_bytes=torn)
+    """Count a journal's whole lines without decoding them. StoreError: it is not a regular file, or cannot be read."""
+    lines = longest = torn = too_long = 0
+    try:
+        for line in read_lines(path, follow=False):
+            if line is None:
+                too_long += 1
+            elif line.endswith(b"\n"):
+                lines += 1
+                longest = max(longest, len(line))
+            else:
+                torn = len(line)
+    except OSError as error:
+        raise StoreError(f"{path}: the journal cannot be read: {reason(error)}") from error
+    return Extent(lines=lines, longest=longest, torn_bytes=torn, too_long=too_long)
 
 
 def cut_torn_line(path: Path) -> int:
@@ -139,8 +147,16 @@ def cut_torn_line(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """True while some process has the journal open for writing; a killed one has not."""
-    fd = _open(path)
+    """True while some process has the journal open for writing; a killed one has not.
+
+    StoreError: it is not a regular file of its folder.
+    """
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise StoreError(f"{path}: the journal is not a regular file; remove it")
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise StoreError(f"{path}: the journal cannot be opened: {error.strerror}") from error
     try:
         return not _lock(fd)
     finally:
@@ -177,14 +193,6 @@ def _lock(fd: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _read_lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            yield from file
-    except OSError as error:
-        raise StoreError(f"{path}: the journal cannot be read: {error.strerror}") from error
 
 
 def _mend_texts(attempt: Attempt) -> Attempt:

@@ -7,7 +7,7 @@ import platform
 import re
 import secrets
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,7 +15,7 @@ from harness import __version__
 from harness.catalog.target import Target
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.attempt import SCHEMA_VERSION
-from harness.store.client_health import ClientHealth
+from harness.store.client_health import ClientHealth, Count
 from harness.store.finding import Finding
 from harness.suite.schema import Suite
 
@@ -44,20 +44,24 @@ RECORDED_PACKAGES = (
 """Packages whose version may change a figure."""
 
 
+RunId = Annotated[str, msgspec.Meta(pattern=r"\A(?!\.\.?\Z)[^/\x00-\x1f\x7f]{1,255}\Z")]
+"""Names a folder; printed as it is."""
+
+
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """The machine, without the names of it and of its users."""
 
     system: str
     machine: str
-    cpus: int
+    cpus: Count
     python: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`manifest.json`."""
+    """`manifest.json`. Its bounds keep what somebody else wrote there from breaking what reads many runs."""
 
-    schema_version: int = SCHEMA_VERSION
-    run_id: str
+    schema_version: Count = SCHEMA_VERSION
+    run_id: RunId
     """The folder's name: UTC time, suite, short id."""
     kind: Kind = "run"
     """A sweep's attempts are of many loads (their `repeat` is the step): no figure of a run can be taken from them."""
@@ -66,13 +70,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     suite: str
     suite_digest: str
-    seed: int
+    seed: Count
     targets: tuple[Target, ...]
-    origin_utc_ns: int
-    origin_monotonic_ns: int
-    planned: int | None
+    origin_utc_ns: Count
+    origin_monotonic_ns: Count
+    planned: Count | None
     """Requests of the plan, warm-up included. None: bounded by time alone."""
-    attempts: int | None = None
+    attempts: Count | None = None
     """Rows of `attempts.parquet`. None: not written."""
     clients: tuple[ClientHealth, ...] = ()
     """What each sending process suffered meanwhile, one a worker. Empty: the run was killed."""

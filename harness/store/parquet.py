@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 from harness.errors import StoreError
+from harness.store.files import temporary_name
 
 TYPES: dict[Any, str] = {
     str: "VARCHAR",
@@ -42,11 +43,13 @@ def write_parquet(
     longest_line: int = 0,
     earlier: Path | None = None,
     key: str | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> int:
     """Turn JSON lines into `target` and return the number of its rows; `target` appears whole or not at all.
 
     `earlier`: a Parquet file of the same rows whose rows are kept where their `key` is not in the sources. The memory
-    used does not depend on the number of rows. StoreError when the disk is full or a line does not fit the types.
+    used does not depend on the number of rows. `check` is called with the file before it becomes `target`, and raises
+    where it may not. StoreError when the disk is full or a line does not fit the types.
     """
     columns = column_types(row)
     lines = _select_lines(columns, sources, max(longest_line + 1, SMALLEST_OBJECT))
@@ -54,20 +57,27 @@ def write_parquet(
     if earlier is not None and key is not None:
         known = f"SELECT {key} FROM ({lines})"
         rows += f" UNION ALL SELECT {_names(columns)} FROM {_file(earlier)} WHERE {key} NOT IN ({known})"
-    partial = target.with_name(f"{target.name}.partial")
-    with _connect(target) as connection, _removed_on_error(partial):
+    partial = temporary_name(target)
+    with _removed_on_error(partial), _connect(target) as connection:
         connection.execute(
             f"COPY ({rows}) TO {quote(str(partial))}"
             f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
         )
         count = _read_back(connection, partial, columns)
-    os.replace(partial, target)
+        if check is not None:
+            check(partial)
+        os.replace(partial, target)
     return count
 
 
-def count_rows(path: Path, *distinct: str) -> list[int]:
-    """Rows of a Parquet file, then the distinct values of each SQL expression among them. What does not fit spills."""
+def count_rows(path: Path, *distinct: str, where: str | None = None) -> list[int]:
+    """Rows of a Parquet file, then the distinct values of each SQL expression among them. What does not fit spills.
+
+    Last, where it is given, the rows for which the SQL of `where` is true.
+    """
     counts = ", ".join(["count(*)", *(f"count(DISTINCT {expression})" for expression in distinct)])
+    if where is not None:
+        counts += f", count(*) FILTER ({where})"
     with _connect(path) as connection:
         connection.execute(f"SET memory_limit = '{COUNT_BYTES}B'")
         row = connection.execute(f"SELECT {counts} FROM {_file(path)}").fetchone()
@@ -120,7 +130,7 @@ def _read_back(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[
 @contextmanager
 def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB on one thread, so that it holds one read buffer and one row group; its errors become StoreErrors."""
-    spill = target.with_name(".spill")
+    spill = temporary_name(target.with_name("spill"))
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
         "preserve_insertion_order": False,

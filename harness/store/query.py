@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -66,7 +67,7 @@ def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     connection = _open()
     try:
         _create_views(connection, runs)
-    except duckdb.Error as error:
+    except (duckdb.Error, StoreError) as error:
         connection.close()
         unreadable = split_readable(runs)[1]
         raise StoreError("\n".join(unreadable) or f"the runs cannot be read: {_first_line(error)}") from error
@@ -110,17 +111,38 @@ def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder) -> str | Non
         run.attempts_path: "restore it or delete the folder",
         run.scores_path: f"delete it; `harness report {run.path}` makes it again",
     }
+    wanted = {run.attempts_path: column_types(Attempt), run.scores_path: column_types(Score)}
     for path, remedy in remedies.items():
-        if not path.exists():
+        if not os.path.lexists(path):
             continue
         try:
-            connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(path.resolve()))})")
-        except duckdb.Error as error:
+            _check_regular(path)
+            found = _describe(connection, _files([path.resolve()]))
+        except (duckdb.Error, StoreError) as error:
             return f"{run.path}: {path.name} cannot be read ({_first_line(error)}); {remedy}"
+        strange = [name for name, kind in wanted[path].items() if found.get(name, kind) != kind]
+        if strange:
+            return f"{run.path}: {path.name} has a column {strange[0]} of another type than a run's; {remedy}"
     return None
 
 
-def _first_line(error: duckdb.Error) -> str:
+def _check_regular(path: Path) -> None:
+    """StoreError unless DuckDB can be let at it: it would wait for a pipe for ever."""
+    if not path.is_file():
+        raise StoreError(f"{path}: not a regular file")
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, files: str) -> dict[str, str]:
+    """Column → type of Parquet files."""
+    return {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {files}").fetchall()}
+
+
+def _files(paths: Sequence[Path]) -> str:
+    names = ", ".join(quote(str(path)) for path in paths)
+    return f"read_parquet([{names}], union_by_name = true, filename = true)"
+
+
+def _first_line(error: Exception) -> str:
     """What went wrong, without the SQL that DuckDB quotes after it."""
     return str(error).partition("\n")[0]
 
@@ -130,17 +152,10 @@ def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolde
     if runs:
         places = ", ".join("?" for _ in RUN_COLUMNS)
         connection.executemany(f"INSERT INTO runs VALUES ({places})", [_run_row(run) for run in runs])
-    attempts = [run.attempts_path.resolve() for run in runs if run.attempts_path.exists()]
-    scores = [run.scores_path.resolve() for run in runs if run.scores_path.exists()]
-    _create_view(connection, "attempts", column_types(Attempt), attempts, "SELECT * FROM {files}")
-    _create_view(
-        connection,
-        "scores",
-        {"run_id": "VARCHAR", **column_types(Score)},
-        scores,
-        "SELECT run_id, rows.* EXCLUDE (filename) FROM {files} AS rows"
-        " JOIN runs ON filename = concat(path, '/scores.parquet')",
-    )
+    attempts = _owners((run, run.attempts_path) for run in runs)
+    scores = _owners((run, run.scores_path) for run in runs)
+    _create_view(connection, "attempts", column_types(Attempt), attempts)
+    _create_view(connection, "scores", {"run_id": "VARCHAR", **column_types(Score)}, scores)
     connection.execute(_REQUESTS)
     allowed = ", ".join(quote(str(path)) for path in [*attempts, *scores])
     connection.execute(f"SET allowed_paths = [{allowed}]")
@@ -148,16 +163,42 @@ def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolde
     connection.execute("SET lock_configuration = true")
 
 
+def _owners(files: Iterable[tuple[RunFolder, Path]]) -> dict[Path, str]:
+    """File → id of the run in whose folder it lies. StoreError: it is no file."""
+    owners = {}
+    for run, path in files:
+        if os.path.lexists(path):
+            _check_regular(path)
+            owners[path.resolve()] = run.read_manifest().run_id
+    return owners
+
+
 def _create_view(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], paths: Sequence[Path], sql: str
+    connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], owners: Mapping[Path, str]
 ) -> None:
-    if not paths:
+    """A view with exactly these columns, over files that may lack some of them.
+
+    A row is of the run in whose folder it lies, whatever it says itself.
+    """
+    if not owners:
         connection.execute(f"CREATE TABLE {name} ({_columns(columns)})")
         return
-    names = ", ".join(quote(str(path)) for path in paths)
-    filename = ", filename = true" if "filename" in sql else ""
-    files = f"read_parquet([{names}], union_by_name = true{filename})"
-    connection.execute(f"CREATE VIEW {name} AS {sql.format(files=files)}")
+    files = _files(list(owners))
+    found = _describe(connection, files)
+    if any(found.get(column, kind) != kind for column, kind in columns.items()):
+        raise StoreError(f"{name}: a column is of another type than a run's")
+    select = [f'"{each}"' if each in found else f'NULL::{kind} AS "{each}"' for each, kind in columns.items()]
+    at = list(columns).index("run_id")
+    if len(owners) == 1:
+        (run_id,) = owners.values()
+        select[at] = f"{quote(run_id)} AS run_id"
+        connection.execute(f"CREATE VIEW {name} AS SELECT {', '.join(select)} FROM {files}")
+        return
+    table = f"{name}_files"
+    connection.execute(f"CREATE TABLE {table} (file VARCHAR, owner VARCHAR)")
+    connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", [(str(path), run) for path, run in owners.items()])
+    select[at] = "owner AS run_id"
+    connection.execute(f"CREATE VIEW {name} AS SELECT {', '.join(select)} FROM {files} JOIN {table} ON filename = file")
 
 
 def _columns(columns: dict[str, str]) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
-from harness.errors import StoreError
-from harness.store.attempt import SCHEMA_VERSION, Attempt
+from harness.errors import StoreError, SuiteError
+from harness.store.attempt import SCHEMA_VERSION
 from harness.store.client_health import ClientHealth
+from harness.store.conversion import Belonging, Converted, convert_journals, put_away
+from harness.store.files import read_bounded, write_atomically
 from harness.store.finding import Finding
-from harness.store.journal import cut_torn_line, is_locked, measure_journal
+from harness.store.journal import is_locked
 from harness.store.manifest import Manifest, State
+
+MAX_MANIFEST_BYTES = 100_000_000
 
 _NOTHING_STORED: dict[State, str] = {
     "complete": "the run was complete, so the file went away since: restore it or delete the folder",
@@ -64,13 +67,13 @@ class RunFolder(msgspec.Struct, frozen=True):
     def read_manifest(self) -> Manifest:
         """StoreError when the folder is no run's, or a newer harness wrote it."""
         try:
-            text = self.manifest_path.read_bytes()
+            text = read_bounded(self.manifest_path, max_bytes=MAX_MANIFEST_BYTES)
             manifest = msgspec.json.decode(text, type=Manifest)
         except FileNotFoundError:
             raise StoreError(f"{self.path}: no run is here (no manifest.json); name a folder under results/") from None
         except OSError as error:
             raise StoreError(f"{self.manifest_path}: cannot be read: {error.strerror}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(
                 f"{self.manifest_path}: not a manifest of a run: {error}; restore it or delete the folder"
             ) from error
@@ -81,65 +84,49 @@ class RunFolder(msgspec.Struct, frozen=True):
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest in one step: readers see the old one or the new one."""
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-        write_whole(self.manifest_path, text + b"\n")
+        write_atomically(self.manifest_path, text + b"\n")
 
     def finalise(
-        self, state: State, *, findings: Sequence[Finding] = (), clients: Sequence[ClientHealth] = ()
+        self,
+        state: State,
+        *,
+        findings: Sequence[Finding] = (),
+        clients: Sequence[ClientHealth] = (),
+        prompts: Collection[str] | None = None,
     ) -> Manifest:
         """End a run: journals become `attempts.parquet`, are removed once that was read back, and `state` is written.
 
         May be called again after a crash at any point. Attempts of an earlier `attempts.parquet` are kept, so a
-        resumed run adds to it. StoreError when the Parquet file does not hold every attempt exactly once; the
-        journals are kept then.
+        resumed run adds to it. Of a damaged journal every whole line is taken; a finding tells the rest, and the
+        journal is kept as `attempts.jsonl.damaged`. `prompts`: ids of the suite's, where an attempt may name another.
+        StoreError when the Parquet file would not hold every attempt exactly once; nothing has changed then.
         """
-        manifest = self.read_manifest()
-        attempts, torn_bytes = self._convert_journals()
+        manifest, journals = self.read_manifest(), self.journals()
+        converted = self._convert(manifest, journals, prompts)
+        found = (*manifest.findings, *findings, *converted.findings)
         manifest = msgspec.structs.replace(
             manifest,
             state=state,
-            attempts=attempts,
-            findings=(*manifest.findings, *findings, *_torn_finding(torn_bytes)),
+            attempts=converted.attempts,
+            findings=tuple(dict.fromkeys(found)),
             clients=(*manifest.clients, *clients),
         )
         self.write_manifest(manifest)
+        for journal in journals:
+            put_away(journal, damaged=journal in converted.damaged)
         return manifest
 
-    def _convert_journals(self) -> tuple[int, int]:
-        """Journals → Parquet; returns the attempts stored and the bytes of torn lines."""
-        from harness.store.parquet import count_rows, write_parquet
+    def _convert(self, manifest: Manifest, journals: Sequence[Path], prompts: Collection[str] | None) -> Converted:
+        if not journals and self.attempts_path.exists():
+            from harness.store.parquet import count_rows
 
-        journals = self.journals()
-        earlier = self.attempts_path if self.attempts_path.exists() else None
-        if earlier is not None and not journals:
-            return count_rows(earlier)[0], 0
-        torn_bytes = sum(cut_torn_line(journal) for journal in journals)
-        extents = [measure_journal(journal) for journal in journals]
-        written = write_parquet(
-            Attempt,
-            journals,
-            self.attempts_path,
-            longest_line=max((extent.longest for extent in extents), default=0),
-            earlier=earlier,
-            key="attempt_id",
+            return Converted(attempts=count_rows(self.attempts_path)[0])
+        belonging = Belonging(
+            run_id=manifest.run_id,
+            targets=frozenset(target.name for target in manifest.targets),
+            prompts=None if prompts is None else frozenset(prompts),
         )
-        self._check_attempts(at_least=sum(extent.lines for extent in extents), written=written)
-        for journal in journals:
-            journal.unlink()
-        return written, torn_bytes
-
-    def _check_attempts(self, *, at_least: int, written: int) -> None:
-        from harness.store.parquet import count_rows
-
-        rows, ids, tries = count_rows(self.attempts_path, "attempt_id", "concat(request_id, ' ', try_no)")
-        if rows != written or rows < at_least:
-            raise StoreError(
-                f"{self.attempts_path}: holds {rows} attempts, the journal {at_least}; the journal is kept"
-            )
-        if min(ids, tries) < rows:
-            raise StoreError(
-                f"{self.attempts_path}: {rows - min(ids, tries)} attempts are there twice;"
-                " the journal is kept, please report this as a bug"
-            )
+        return convert_journals(journals, self.attempts_path, belonging)
 
 
 def create_run(results: Path, manifest: Manifest, suite_text: str) -> RunFolder:
@@ -150,7 +137,7 @@ def create_run(results: Path, manifest: Manifest, suite_text: str) -> RunFolder:
         run.path.mkdir()
     except OSError as error:
         raise StoreError(f"{run.path}: cannot be made: {error.strerror}; choose another folder with --out") from error
-    write_whole(run.suite_path, suite_text.encode())
+    write_atomically(run.suite_path, suite_text.encode())
     run.write_manifest(manifest)
     return run
 
@@ -172,10 +159,20 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
         if not recover:
             how = "killed" if manifest.state == "running" else "stopped"
             raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
-        run.finalise("interrupted" if manifest.state == "running" else manifest.state)
+        run.finalise("interrupted" if manifest.state == "running" else manifest.state, prompts=_prompt_ids(run))
     if not run.attempts_path.exists():
         raise StoreError(f"{path}: has no attempts.parquet; {_NOTHING_STORED[manifest.state]}")
     return run
+
+
+def _prompt_ids(run: RunFolder) -> list[str] | None:
+    """Of the run's suite. None: it cannot be read, which is told when it is needed."""
+    from harness.suite.loader import load_frozen
+
+    try:
+        return [prompt.id for prompt in load_frozen(run.suite_path).prompts]
+    except SuiteError:
+        return None
 
 
 def list_runs(results: Path, *, sweeps: bool = False) -> list[RunFolder]:
@@ -192,6 +189,17 @@ def unreadable_runs(results: Path) -> list[str]:
     return _split_runs(results)[1]
 
 
+def without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+    """Each run once, and what is wrong with the folders that hold it again."""
+    first: dict[str, RunFolder] = {}
+    copies = []
+    for folder in folders:
+        run_id = folder.read_manifest().run_id
+        if first.setdefault(run_id, folder) is not folder:
+            copies.append(f"{folder.path}: is a copy of {first[run_id].path}; counted once")
+    return list(first.values()), copies
+
+
 def latest_run(results: Path) -> RunFolder:
     """The readable run that started last, whatever its state. StoreError when there is none."""
     runs = list_runs(results)
@@ -201,16 +209,6 @@ def latest_run(results: Path) -> RunFolder:
         "\n".join(unreadable_runs(results))
         or f"{results}: holds no runs; `harness run SUITE --out {results}` makes one"
     )
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all. StoreError: disk full, no permission."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _split_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
@@ -224,14 +222,3 @@ def _split_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
         except StoreError as error:
             unreadable.append(str(error))
     return [run for _, run in sorted(found, key=lambda each: each[0])], unreadable
-
-
-def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
-    if not torn_bytes:
-        return ()
-    return (
-        Finding(
-            what=f"the run was killed while it wrote: {torn_bytes} bytes of an unfinished line were dropped",
-            remedy="the attempt they belonged to is missing; run the suite again for a whole result",
-        ),
-    )

@@ -51,7 +51,7 @@ class Prompts(msgspec.Struct, frozen=True, kw_only=True):
     """When they are asked, where a trace says so."""
 
 
-def inline_prompts(folder: Path, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:
+def inline_prompts(folder: Path | None, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:
     """Prompts written in the suite itself; a file in `folder` that several of them name is read once."""
     readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
     asked: list[Asked] = []
@@ -97,7 +97,7 @@ def _attachments(
     return tuple(attached), mistakes
 
 
-def dataset_prompts(folder: Path, document: Document, dataset: str | None) -> Prompts:
+def dataset_prompts(folder: Path | None, document: Document, dataset: str | None) -> Prompts:
     """Prompts out of the dataset."""
     if dataset is None:
         return Prompts()

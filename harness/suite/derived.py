@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -50,15 +49,8 @@ def lost_files(suite: Suite) -> list[str]:
     """Names of documents, images and check files whose bytes a stored suite does not have; none of a loaded one."""
     attachments = (each for prompt in suite.prompts for each in (*prompt.documents, *prompt.images))
     lost = [each.name for each in attachments if each.path is None]
-    lost += [file.name for file in suite.graders.check_files if not _is_there(file)]
+    lost += [file.name for file in suite.graders.check_files if file.source is None]
     return list(dict.fromkeys(lost))
-
-
-def _is_there(file: CheckFile) -> bool:
-    try:
-        return sha256(Path(file.path).read_bytes()).hexdigest() == file.digest
-    except OSError:
-        return False
 
 
 def find_files(suite: Suite, folder: Path) -> Suite:

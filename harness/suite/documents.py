@@ -35,17 +35,17 @@ _PDF_HEAD = 1024
 """Bytes within which readers look for `%PDF-`."""
 
 
-def read_document(folder: Path, name: str) -> Attachment:
+def read_document(folder: Path | None, name: str) -> Attachment:
     """The document `name` in `folder` or below it. Raises FileMistake."""
     return _read(folder, name, DOCUMENT_TYPES, "document")
 
 
-def read_image(folder: Path, name: str) -> Attachment:
+def read_image(folder: Path | None, name: str) -> Attachment:
     """The image `name` in `folder` or below it. Raises FileMistake."""
     return _read(folder, name, IMAGE_TYPES, "image")
 
 
-def _read(folder: Path, name: str, types: dict[str, str], kind: str) -> Attachment:
+def _read(folder: Path | None, name: str, types: dict[str, str], kind: str) -> Attachment:
     path = find_beside(folder, name)
     media_type = types.get(path.suffix.lower())
     if media_type is None:

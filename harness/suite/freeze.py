@@ -11,7 +11,7 @@ from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
 from harness.suite.filler import SEPARATOR, make_filler
 from harness.suite.gate_entry import unflatten_gate
-from harness.suite.graders import Judge
+from harness.suite.graders import CheckFile, Judge
 from harness.suite.positions import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
 from harness.suite.schema import Attachment, Prompt, Suite
@@ -39,7 +39,7 @@ def freeze_suite(suite: Suite) -> str:
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
         "judges": {judge.name: _judge(judge) for judge in suite.graders.judges},
-        "check_files": [msgspec.to_builtins(file) for file in suite.graders.check_files],
+        "check_files": [_check_file(file) for file in suite.graders.check_files],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
     return yaml.dump(_set(content), Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)
@@ -86,6 +86,10 @@ def _judge(judge: Judge) -> dict[str, Any]:
     target = _target(judge.target)
     written = {key: value for key, value in target.items() if key not in ("label", "stream")}
     return _set({**written, "calibration": msgspec.to_builtins(list(judge.labels))})
+
+
+def _check_file(file: CheckFile) -> dict[str, Any]:
+    return {"name": file.name, "digest": file.digest, "functions": list(file.functions)}
 
 
 def _load(suite: Suite) -> dict[str, Any]:

@@ -61,5 +61,6 @@ class CheckFileEntry(Entry, frozen=True, kw_only=True):
 
     name: Name
     digest: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
-    path: Name
     functions: tuple[Text, ...]
+    path: Name | None = None
+    """Never looked at: earlier versions wrote where the file was."""

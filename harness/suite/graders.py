@@ -8,16 +8,16 @@ from harness.catalog.target import Target
 
 
 class CheckFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of Python functions that grade answers, by digest. The suite does not hold its text, frozen or not."""
+    """A file of Python functions that grade answers, by digest. A frozen suite holds no text of it, nor its place."""
 
     name: str
     """As written, relative to the suite's folder."""
     digest: str
     """SHA-256 of the bytes, hex."""
-    path: str
-    """Where it is, from the folder in which the harness was run."""
     functions: tuple[str, ...] = ()
     """Those at its top level."""
+    source: bytes | None = None
+    """What is run. None: the suite is that of a run, which names no code."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

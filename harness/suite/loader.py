@@ -41,20 +41,20 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
     every mistake is to be told at once. `home_region` (AWS_REGION) is preferred for targets that name no Region.
     Raises SuiteError with every mistake.
     """
-    return _load(path, *_read(path), validators=validators, home_region=home_region)
+    return _load(path.parent, *_read(path), validators=validators, home_region=home_region)
 
 
 def load_frozen(path: Path) -> Suite:
     """The suite of a run, as `freeze_suite` wrote it: of any size, for the datasets stand in it. Raises SuiteError.
 
-    Without warnings: they were told when it ran.
+    Without warnings: they were told when it ran. It may be somebody else's, so it can name no file, and no code.
     """
-    suite = _load(path, *_read(path, frozen=True), validators=(), home_region=None)
+    suite = _load(None, *_read(path, frozen=True), validators=(), home_region=None)
     return msgspec.structs.replace(suite, warnings=())
 
 
 def _load(
-    path: Path,
+    folder: Path | None,
     document: Document,
     found: list[Located],
     mistakes: list[Mistake],
@@ -71,12 +71,12 @@ def _load(
     if targets and not wrong:
         found += locate(document, rates_mistakes(file.load, [each.target.name for each in targets]))
 
-    prompts = _gather_prompts(path.parent, document, written)
+    prompts = _gather_prompts(folder, document, written)
     found += prompts.found
     if not prompts.found:  # else a prompt that cannot be read may have the tag
         found += locate(document, settings.gate_mistakes(file.gate, [each.prompt for each in prompts.asked]))
 
-    prices, wrong = read_prices(path.parent, file.prices, new=bool(_new(targets)))
+    prices, wrong = read_prices(folder, file.prices, new=bool(_new(targets)))
     found += locate(document, wrong)
 
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
@@ -85,7 +85,7 @@ def _load(
     if not found:
         names = [target.name for target in suite.targets]
         found += locate(document, plan_mistakes(load, prompts=len(suite.prompts), targets=names))
-    graders, wrong = read_graders(path.parent, written, suite.prompts, suite.targets, home_region=home_region)
+    graders, wrong = read_graders(folder, written, suite.prompts, suite.targets, home_region=home_region)
     said = price_warnings(
         [each for _, each in _new(targets)],
         [judge.target for judge in graders.judges],
@@ -103,7 +103,7 @@ def _load(
     return suite
 
 
-def _gather_prompts(folder: Path, document: Document, written: Written) -> Prompts:
+def _gather_prompts(folder: Path | None, document: Document, written: Written) -> Prompts:
     """Every prompt that is asked: written here, in the dataset, generated, or of a size in the trace; and its calls."""
     inline = inline_prompts(folder, document, written.prompts)
     dataset = dataset_prompts(folder, document, written.file.dataset)

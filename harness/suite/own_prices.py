@@ -20,7 +20,7 @@ MAX_PRICE_BYTES = 1_000_000
 
 
 def read_prices(
-    folder: Path, written: str | Sequence[PriceEntry] | None, *, new: bool
+    folder: Path | None, written: str | Sequence[PriceEntry] | None, *, new: bool
 ) -> tuple[tuple[PriceOverride, ...], list[Mistake]]:
     """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it.
 

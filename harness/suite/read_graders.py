@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,7 @@ from harness.suite.mistakes import KeyPath, Mistake
 from harness.suite.salvage import Written
 from harness.suite.schema import Message, Prompt
 from harness.suite.targets import expand_targets
-from harness.suite.text_file import FileMistake, find_beside, read_bytes, read_text
+from harness.suite.text_file import FileMistake, find_beside, read_beside, read_text
 
 PYTHON = "python"
 """The check whose `file` holds functions."""
@@ -34,25 +33,31 @@ _ANY_PROMPT = Prompt(id="judge", messages=(Message(role="user", content="?"),))
 
 
 def read_graders(
-    folder: Path, written: Written, prompts: Sequence[Prompt], targets: Sequence[Target], *, home_region: str | None
+    folder: Path | None,
+    written: Written,
+    prompts: Sequence[Prompt],
+    targets: Sequence[Target],
+    *,
+    home_region: str | None,
 ) -> tuple[Graders, list[Mistake]]:
     """The judges and the check files that prompts name; files lie in `folder` or below it.
 
+    `folder` None: the suite is that of a run. Its check files are known by their digests, and none is looked for.
     Paths of mistakes are those of the loaded suite.
     """
     file = written.file
     judges, wrong = _read_judges(folder, file.judges or {}, prompts, home_region)
     unread = bool(wrong) or any(path[:1] == ("judges",) for path in written.broken)
     wrong += _candidates(judges, targets)
-    if file.check_files is not None:
-        kept = tuple(msgspec.convert(each, CheckFile, from_attributes=True) for each in file.check_files)
-        return Graders(judges=judges, check_files=kept, unread=unread), wrong
+    if folder is None:
+        kept = (CheckFile(name=e.name, digest=e.digest, functions=e.functions) for e in file.check_files or ())
+        return Graders(judges=judges, check_files=tuple(kept), unread=unread), wrong
     check_files, missing = _read_check_files(folder, prompts)
     return Graders(judges=judges, check_files=check_files, unread=unread), wrong + missing
 
 
 def _read_judges(
-    folder: Path, entries: Mapping[str, JudgeEntry], prompts: Sequence[Prompt], home_region: str | None
+    folder: Path | None, entries: Mapping[str, JudgeEntry], prompts: Sequence[Prompt], home_region: str | None
 ) -> tuple[tuple[Judge, ...], list[Mistake]]:
     judges: list[Judge] = []
     mistakes: list[Mistake] = []
@@ -89,7 +94,7 @@ def _candidates(judges: Sequence[Judge], targets: Sequence[Target]) -> Iterator[
             yield Mistake(("judges", judge.name, "model"), told)
 
 
-def _read_labels(folder: Path, written: str | Sequence[LabelEntry] | None, ids: set[str]) -> tuple[Label, ...]:
+def _read_labels(folder: Path | None, written: str | Sequence[LabelEntry] | None, ids: set[str]) -> tuple[Label, ...]:
     """Raises FileMistake, with the file's name and line in its message."""
     if written is None:
         return ()
@@ -148,8 +153,7 @@ def _named_files(prompts: Sequence[Prompt]) -> Iterator[tuple[str, KeyPath]]:
 def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
     """The file, parsed but not run."""
     try:
-        path = find_beside(folder, name)
-        content = read_bytes(path, max_bytes=MAX_CHECK_FILE_BYTES, remedy="it holds functions, nothing else")
+        content = read_beside(folder, name, max_bytes=MAX_CHECK_FILE_BYTES, remedy="it holds functions, nothing else")
         tree = ast.parse(content)
     except FileMistake as error:
         return FileMistake(f"{name!r}: {error.message}")
@@ -157,4 +161,4 @@ def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
         line = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         return FileMistake(f"{name!r} is no Python{line}: {getattr(error, 'msg', error)}")
     functions = tuple(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
-    return CheckFile(name=name, digest=sha256(content).hexdigest(), path=os.path.relpath(path), functions=functions)
+    return CheckFile(name=name, digest=sha256(content).hexdigest(), functions=functions, source=content)

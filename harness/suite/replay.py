@@ -26,7 +26,7 @@ class Replayed(msgspec.Struct, kw_only=True):
     """What is wrong."""
 
 
-def replay_trace(folder: Path, document: Document, load: LoadEntry | None, known: AbstractSet[str]) -> Replayed:
+def replay_trace(folder: Path | None, document: Document, load: LoadEntry | None, known: AbstractSet[str]) -> Replayed:
     """The trace of a load, read. `known`: ids of the suite's own prompts."""
     if load is None or load.arrival != "trace":
         return Replayed()
@@ -36,11 +36,14 @@ def replay_trace(folder: Path, document: Document, load: LoadEntry | None, known
         return Replayed()
     try:
         path = find_beside(folder, load.trace)
+    except FileMistake as error:
+        return _wrong(document, "trace", f"{load.trace}: {error.message}")
+    try:
         lines, mistakes = read_trace(path)
     except FileMistake as error:
-        if error.line is None or "lies outside" in error.message:
+        if error.line is None:
             return _wrong(document, "trace", f"{load.trace}: {error.message}")
-        return Replayed(found=locate(Line(str(folder / load.trace), error.line), [Mistake((), error.message)]))
+        return Replayed(found=locate(Line(str(path), error.line), [Mistake((), error.message)]))
     replayed = Replayed()
     for each in mistakes:
         replayed.found += locate(Line(str(path), each.line or 1), [Mistake((), each.message)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -48,9 +50,26 @@ def read_bytes(path: Path, *, max_bytes: int, remedy: str) -> bytes:
     """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
     check_file(path, max_bytes=max_bytes, remedy=remedy)
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read(max_bytes + 1)
     except OSError as error:
         raise _unreadable(error) from error
+    if len(content) > max_bytes:
+        raise _too_large(max_bytes, remedy)
+    return content
+
+
+def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file to read it. OSError for any other: a pipe would never end, a device may do anything.
+
+    `follow=False`: a symbolic link in the path's last part is an error, too.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
@@ -62,22 +81,47 @@ def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
     if size > max_bytes:
-        raise FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
+        raise _too_large(max_bytes, remedy)
+
+
+def _too_large(max_bytes: int, remedy: str) -> FileMistake:
+    return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
 
 
 def _unreadable(error: Exception) -> FileMistake:
     return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
 
 
-def find_beside(folder: Path, name: str) -> Path:
-    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside."""
+def find_beside(folder: Path | None, name: str) -> Path:
+    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside.
+
+    `folder` None: the suite is that of a run, which names no files.
+    """
+    if folder is None:
+        raise FileMistake(f"names the file {name!r}, but the suite of a run holds everything itself; restore it")
+    _real_path(folder, name)
+    return folder / name
+
+
+def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> bytes:
+    """The content of the file `name` in `folder` or below it, which holds when it is opened. Raises FileMistake."""
+    real = _real_path(folder, name)
+    check_file(folder / name, max_bytes=max_bytes, remedy=remedy)
+    try:
+        with open_regular(real, follow=False) as file:
+            return file.read(max_bytes)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _real_path(folder: Path, name: str) -> str:
     if "\0" in name:
         raise FileMistake("a file's name holds no NUL character")
     home = os.path.realpath(folder)
     real = os.path.realpath(folder / name)
     if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
         raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
-    return folder / name
+    return real
 
 
 def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:

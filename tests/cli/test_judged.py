@@ -65,11 +65,20 @@ def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged:
     assert [] == judged.bedrock.truth()
 
     checks, frozen = judged.home / "judged" / "checks.py", judged.run / "suite.yaml"
-    checks.write_text(checks.read_text() + "\n# changed\n")
+    (judged.run / "judgements.jsonl").unlink()
+    ungraded = harness("report", judged.run, "--json")
+    assert "checks not graded anew: check functions are never run from a run's folder; " in ungraded.stderr
+    assert {row[4][:10] for row in scores(judged.run) if row[1] == "python"} == {"not graded"}
+    regraded = harness("report", judged.run, "--suite", "judged.yaml", "--json")
+    assert "not graded" not in regraded.stderr
+    assert [row for row in scores(judged.run) if row[1] == "python"] == [row for row in first if row[1] == "python"]
+
+    own = checks.read_text()
+    checks.write_text(own + "\n# changed\n")
     (judged.run / "judgements.jsonl").unlink()
     suite = frozen.read_text()
     frozen.write_text(suite.replace(f"endpoint: {judged.bedrock.url}", "endpoint: aws"))
-    unreached = harness("report", judged.run, "--judge", "--json")
+    unreached = harness("report", judged.run, "--judge", "--suite", "judged.yaml", "--json")
     assert unreached.returncode in BELIEVED_OR_NOT
     assert "warning: the judges cannot be asked: " in unreached.stderr
     assert "--judge` asks them later" in unreached.stderr

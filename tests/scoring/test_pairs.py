@@ -75,7 +75,7 @@ def honest(text: str) -> str:
 async def compare(run: RunFolder, suite: Suite, judge: Judge) -> list[Score]:
     kept = Kept(run.judgements_path)
     try:
-        return await score_pairs(run, suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
+        return await score_pairs(run, suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
     finally:
         kept.close()
 
@@ -203,8 +203,8 @@ async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_sui
     run = write_run(suite, ("cand", "Paris"))
     kept = Kept(run.judgements_path)
     judge = Judge(lambda text: 0.9 if "Paris" in part(text, "answer") else 0.1)
-    await calibrate(suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
-    await calibrate(suite, KeepingAids(kept, Workers([]), judge))  # type: ignore[arg-type]
+    await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
+    await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
     kept.close()
     assert judge.asked == 50
     found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))

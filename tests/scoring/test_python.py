@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.errors import SuiteError
@@ -88,7 +91,7 @@ async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s
     async with open_workers([file]) as workers:
         case = {"answer": answer, "expect": "Paris"}
         calls = [Call(file=file.name, function=f, case=case, timeout_s=timeout_s, request_id="0") for f in functions]
-        return [await workers.run(call) for call in calls]
+        return [await workers.run(call, file.digest) for call in calls]
 
 
 async def test_a_bool_a_number_and_either_with_a_reason_are_verdicts(check_file: Any) -> None:
@@ -110,7 +113,6 @@ async def test_what_it_prints_and_reads_is_nobodys(check_file: Any) -> None:
         ("dies", "the process died (exit code 7)"),
         ("killed", "the process died (SIGKILL)"),
         ("eats", "MemoryError"),
-        ("missing", "LookupError: there is no such function"),
     ],
 )
 async def test_a_function_that_breaks_is_told_and_the_next_answer_is_graded(
@@ -127,10 +129,10 @@ async def test_a_function_without_end_is_ended_and_the_next_answer_is_graded(che
     file = check_file(SOURCE)
     async with open_workers([file]) as workers:
         call = Call(file="checks.py", function=function, case={}, timeout_s=0.05, request_id="0")
-        assert await workers.run(call) == Said(error="took more than 0.05 s")
+        assert await workers.run(call, file.digest) == Said(error="took more than 0.05 s")
         case = {"answer": "Paris", "expect": "Paris"}
         after = Call(file="checks.py", function="grade", case=case, timeout_s=10, request_id="0")
-        assert await workers.run(after) == Said(value=1.0)
+        assert await workers.run(after, file.digest) == Said(value=1.0)
 
 
 @pytest.mark.parametrize("answer", ["nan", "two", "none", "text", "list", "odd"])
@@ -158,14 +160,26 @@ async def test_a_file_that_cannot_be_loaded_is_told_for_every_answer_and_tried_o
     assert "checks.py cannot be loaded: ModuleNotFoundError" in str(first.error)
 
 
-async def test_a_file_that_changed_or_went_is_told(check_file: Any, tmp_path: Path) -> None:
+async def test_what_was_read_with_the_suite_is_run_whatever_becomes_of_the_file(
+    check_file: Any, tmp_path: Path
+) -> None:
     file = check_file(SOURCE)
-    (tmp_path / "checks.py").write_text("def grade(case): return True")
-    with pytest.raises(Unscored, match="has changed since the run was made; restore it, or run the suite again"):
-        await run(file, "grade")
+    (tmp_path / "checks.py").write_text("def grade(case): return False")
+    assert await run(file, "grade") == [Said(value=1.0)]
     (tmp_path / "checks.py").unlink()
-    with pytest.raises(Unscored, match="cannot be read"):
-        await run(file, "grade")
+    assert await run(file, "grade") == [Said(value=1.0)]
+
+
+async def test_nothing_runs_but_the_functions_at_the_top_level_of_the_file_that_is_meant(check_file: Any) -> None:
+    file = check_file("from os import abort\ndef grade(case): return True")
+    async with open_workers([file]) as workers:
+        call = Call(file="checks.py", function="grade", case={}, timeout_s=10, request_id="0")
+        with pytest.raises(Unscored, match="has changed since the run was made; restore it, or run the suite again"):
+            await workers.run(call, "0" * 64)
+        with pytest.raises(Unscored, match="has no function 'abort' at its top level"):
+            await workers.run(msgspec.structs.replace(call, function="abort"), file.digest)
+        with pytest.raises(Unscored, match="never run from a run's folder"):
+            await workers.run(msgspec.structs.replace(call, file="../other.py"), file.digest)
 
 
 async def test_a_broken_check_leaves_the_answer_unscored_and_a_good_one_grades_it(
@@ -175,7 +189,7 @@ async def test_a_broken_check_leaves_the_answer_unscored_and_a_good_one_grades_i
     checks = [Check(type="python", params={"file": "checks.py", "function": f}) for f in ("grade", "broken", "sees")]
     suite = make_suite(checks, graders=Graders(check_files=(file,)))
     run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"), ("cand", None))
-    await score_run(run, suite)
+    await score_run(run, suite, check_files=[file])
     rows = read_scores(run)
     assert [(row.value, row.passed) for row in rows] == [
         *((1.0, True), (None, None), (1.0, True)),
@@ -193,7 +207,7 @@ async def test_what_was_said_is_kept_and_the_file_is_not_run_again(
     file = check_file(SOURCE)
     suite = make_suite([Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(file,)))
     run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
-    await score_run(run, suite)
+    await score_run(run, suite, check_files=[file])
     first = read_scores(run)
     (tmp_path / "checks.py").unlink()
     await score_run(run, suite)
@@ -204,14 +218,13 @@ async def test_what_was_said_is_kept_and_the_file_is_not_run_again(
 async def test_a_half_written_judgement_is_asked_for_again(
     check_file: Any, make_suite: Any, write_run: Any, read_scores: Any
 ) -> None:
-    suite = make_suite(
-        [Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(check_file(SOURCE),))
-    )
+    file = check_file(SOURCE)
+    suite = make_suite([Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(file,)))
     run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
-    await score_run(run, suite)
+    await score_run(run, suite, check_files=[file])
     lines = run.judgements_path.read_bytes()
     run.judgements_path.write_bytes(lines[:-20])
-    await score_run(run, suite)
+    await score_run(run, suite, check_files=[file])
     assert [row.passed for row in read_scores(run)] == [True, False]
     assert len(list(read_judgements(run.judgements_path))) == 2
 
@@ -246,7 +259,8 @@ def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: 
     frozen = load_frozen(tmp_path / "frozen.yaml")
     assert frozen.digest == first.digest
     assert frozen.graders.check_files[0].digest == first.graders.check_files[0].digest
-    assert os.path.samefile(frozen.graders.check_files[0].path, tmp_path / "checks.py")
+    assert frozen.graders.check_files[0].source is None
+    assert str(tmp_path) not in (tmp_path / "frozen.yaml").read_text()
     (tmp_path / "checks.py").write_text("def grade(case): return False\n")
     assert load(tmp_path).digest != first.digest
 
@@ -272,6 +286,85 @@ def test_a_file_that_cannot_grade_is_told_before_anything_is_sent(
     [mistake] = error.value.mistakes
     assert "s.yaml:4: prompts[0].checks[0]" in mistake
     assert told in mistake
+
+
+MARKER = """\
+open({marker!r}, "w")
+def grade(case): return True
+"""
+NAMING = """\
+check_files:
+  - {name: checks.py, digest: DIGEST, path: PATH, functions: [grade]}
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A file outside of every suite's folder, which says so where it is run."""
+    path = tmp_path / "elsewhere" / "evil.py"
+    path.parent.mkdir()
+    path.write_text(MARKER.format(marker=str(tmp_path / "ran")))
+    return path
+
+
+def name_file(folder: Path, evil: Path, path: str) -> Path:
+    """A suite whose `check_files` says that its code is at `path`."""
+    folder.mkdir()
+    digest = sha256(evil.read_bytes()).hexdigest()
+    suite = folder / "suite.yaml"
+    named = NAMING.replace("DIGEST", digest).replace("PATH", path)
+    suite.write_text(named + SUITE.replace("FILE", "checks.py").replace("FUNCTION", "grade"))
+    return suite
+
+
+@pytest.mark.parametrize("place", ["absolute", "above", "linked"])
+def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
+    tmp_path: Path, elsewhere: Path, write_run: Any, read_scores: Any, place: str
+) -> None:
+    folder = tmp_path / "theirs"
+    path = {"absolute": str(elsewhere), "above": os.path.relpath(elsewhere), "linked": str(folder / "linked.py")}[place]
+    frozen = load_frozen(name_file(folder, elsewhere, path))
+    (folder / "linked.py").symlink_to(elsewhere)
+    (folder / "checks.py").symlink_to(elsewhere)
+    run = write_run(frozen, ("haiku", "Paris"))
+    asyncio.run(score_run(run, frozen))
+    [row] = read_scores(run)
+    assert not (tmp_path / "ran").exists()
+    assert row.value is None
+    assert row.reason.startswith("not graded anew: check functions are never run from a run's folder; ")
+
+
+@pytest.mark.parametrize("place", ["absolute", "above", "linked"])
+def test_a_suite_of_somebody_else_names_no_code_outside_its_folder(tmp_path: Path, elsewhere: Path, place: str) -> None:
+    folder = tmp_path / "theirs"
+    path = {"absolute": str(elsewhere), "above": os.path.relpath(elsewhere), "linked": str(folder / "checks.py")}[place]
+    suite = name_file(folder, elsewhere, path)
+    if place == "linked":
+        (folder / "checks.py").symlink_to(elsewhere)
+    with pytest.raises(SuiteError, match="lies outside the suite's folder" if place == "linked" else "no such file"):
+        load_suite(suite, validators=[check_mistakes])
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        "dataset: more.csv",
+        "prices: mine.toml",
+        "load: {arrival: trace, trace: calls.csv}",
+        "judges: {strict: {model: claude-opus-4-5, calibration: labels.csv}}",
+        "prompts: [{id: p, prompt: '?', documents: [secret.txt]}]",
+        "prompts: [{id: p, prompt: '?', images: [secret.png]}]",
+    ],
+)
+def test_the_suite_of_a_run_names_no_file_at_all(tmp_path: Path, naming: str) -> None:
+    for name in ("more.csv", "mine.toml", "calls.csv", "labels.csv", "secret.txt", "secret.png"):
+        (tmp_path / name).write_text("id,prompt\n1,stolen\n")
+    prompts = "" if naming.startswith("prompts") else "prompts: [{id: q, prompt: '?'}]\n"
+    frozen = tmp_path / "suite.yaml"
+    frozen.write_text(f"suite: s\ntargets: [{{model: claude-haiku-4-5, routing: global}}]\n{prompts}{naming}\n")
+    with pytest.raises(SuiteError, match="but the suite of a run holds everything itself") as error:
+        load_frozen(frozen)
+    assert len(error.value.mistakes) == 1
 
 
 def test_loading_a_suite_runs_nothing_of_its_check_files(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ async def passes(answer: str | None, tmp_path: Path) -> dict[str, list[bool]]:
     suite = load_checked(SUITE)
     said: dict[str, list[bool]] = {}
     async with open_workers(suite.graders.check_files) as workers:
-        aids = KeepingAids(Kept(tmp_path / "judgements.jsonl"), workers, NoJudges(suite))
+        digests = {file.name: file.digest for file in suite.graders.check_files}
+        aids = KeepingAids(Kept(tmp_path / "judgements.jsonl"), digests, workers, NoJudges(suite))
         for prompt in suite.prompts:
             text = prompt.expect or "" if answer is None else answer
             given = Answer(text=text, stop_reason="tool_use" if text.startswith('{"tool"') else "end_turn")

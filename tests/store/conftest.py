@@ -9,10 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from harness.catalog.target import Target
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.schema import Suite
+
+TARGET = Target(
+    name="t",
+    model="m",
+    base_model="b",
+    model_id="m",
+    routing="global",
+    api="converse",
+    client="aioboto3",
+    region="us-east-1",
+)
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
     """`make_run(name)`: a folder of a run that has just started."""
 
     def make(name: str = "quickstart", results: Path = tmp_path) -> RunFolder:
-        suite = Suite(name=name, digest="0123456789ab", endpoint="simulator", targets=(), prompts=())
+        suite = Suite(name=name, digest="0123456789ab", endpoint="simulator", targets=(TARGET,), prompts=())
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=2)
         return create_run(results, manifest, f"suite: {name}\n")
 
@@ -58,9 +70,10 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
 
 @pytest.fixture
 def write_journal() -> Callable[..., None]:
-    """`write_journal(path, attempts)`: a journal as a process that has ended leaves it."""
+    """`write_journal(path, attempts)`: a journal as a process that has ended leaves it, of attempts of its own run."""
 
     def write(path: Path, attempts: list[Attempt]) -> None:
-        path.write_bytes(msgspec.json.Encoder().encode_lines(attempts))
+        own = [msgspec.structs.replace(attempt, run_id=path.parent.name) for attempt in attempts]
+        path.write_bytes(msgspec.json.Encoder().encode_lines(own))
 
     return write

@@ -234,7 +234,9 @@ def without_paths(suite: Suite) -> Suite:
         msgspec.structs.replace(prompt, documents=bare(prompt.documents), images=bare(prompt.images))
         for prompt in suite.prompts
     )
-    return msgspec.structs.replace(suite, prompts=prompts)
+    check_files = tuple(msgspec.structs.replace(file, source=None) for file in suite.graders.check_files)
+    graders = msgspec.structs.replace(suite.graders, check_files=check_files)
+    return msgspec.structs.replace(suite, prompts=prompts, graders=graders)
 
 
 def without_remarks(suite: Suite) -> Suite:
