@@ -163,7 +163,7 @@ MINUTES = st.floats(min_value=1e-3, max_value=1e4)
 OPEN = {
     "warmup": st.integers(0, 9),
     "requests": st.none() | st.integers(1, 10**6),
-    "max_in_flight": st.none() | st.integers(1, 10**6),
+    "max_in_flight": st.none() | st.integers(1, 10**5),
     "store_text": st.sampled_from([None, 0.0, 0.25]),
     "burst": st.none() | st.integers(1, 99),
 }
