@@ -92,7 +92,9 @@ def _check(overrides: Overrides) -> None:
     if overrides.endpoint is not None and overrides.endpoint != "simulator":
         make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
     if overrides.budget_usd is not None and not 0 < overrides.budget_usd < inf:
-        raise HarnessError(f"--budget {overrides.budget_usd:g}: is no number above 0; leave it out for no budget")
+        raise HarnessError(
+            f"--budget {overrides.budget_usd:g}: must be more than 0 and finite; leave it out for no budget"
+        )
 
 
 def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:

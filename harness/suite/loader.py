@@ -82,7 +82,7 @@ def _load(
     load = msgspec.structs.replace(make_load(file.load), calls=prompts.calls)
     warnings = (*_warnings(targets, prompts), *_ungradable(load, prompts))
     suite = _make_suite(file, load, targets, prompts.asked, prices, warnings)
-    if not found:
+    if not found and _new(targets):
         names = [target.name for target in suite.targets]
         found += locate(document, plan_mistakes(load, prompts=len(suite.prompts), targets=names))
     graders, wrong = read_graders(folder, written, suite.prompts, suite.targets, home_region=home_region)

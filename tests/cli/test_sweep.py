@@ -56,8 +56,8 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--to", "20000"), "error: --to 20000: is more than a client can send; at most 10,000/s"),
         (("--step-time", "999999999h"), "error: --step-time 999999999h: a step lasts 1 h at most"),
         (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
-        (("--budget", "nan"), "error: --budget nan: is no number above 0"),
-        (("--budget", "inf"), "error: --budget inf: is no number above 0"),
+        (("--budget", "nan"), "error: --budget nan: must be more than 0 and finite"),
+        (("--budget", "inf"), "error: --budget inf: must be more than 0 and finite"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )

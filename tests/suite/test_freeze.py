@@ -163,10 +163,11 @@ MINUTES = st.floats(min_value=1e-3, max_value=1e4)
 OPEN = {
     "warmup": st.integers(0, 9),
     "requests": st.none() | st.integers(1, 10**6),
-    "max_in_flight": st.none() | st.integers(1, 10**6),
+    "max_in_flight": st.none() | st.integers(1, 10**5),
     "store_text": st.sampled_from([None, 0.0, 0.25]),
     "burst": st.none() | st.integers(1, 99),
 }
+CAP = st.floats(1, 1e9)
 SPACED = {**OPEN, "burstiness": st.none() | st.floats(0.01, 100)}
 STEPS = st.lists(st.builds(Step, rate_per_s=RATE, duration_s=MINUTES), min_size=1, max_size=3).map(tuple)
 LOADS = st.one_of(
@@ -207,7 +208,7 @@ def suites(draw: st.DrawFn) -> Suite:
         baseline=draw(st.none() | st.sampled_from([target.name for target in targets])),
         load=draw(LOADS | traces([prompt.id for prompt in asked]) | own_rates([target.name for target in targets])),
         retries=Retries(max_attempts=draw(st.integers(1, 20)), on=("throttled",), base_s=draw(SECONDS)),
-        quota=Quota(requests_per_minute=draw(st.none() | SECONDS), tokens_per_minute=draw(st.none() | SECONDS)),
+        quota=Quota(requests_per_minute=draw(st.none() | CAP), tokens_per_minute=draw(st.none() | CAP)),
         timeouts=Timeouts(connect_s=draw(SECONDS), first_token_s=first_token_s, total_s=total_s),
         slo=Slo(ttft_s=draw(st.none() | SECONDS), e2e_s=draw(st.none() | SECONDS)),
         gate=draw(st.sampled_from([{}, GATE])),
