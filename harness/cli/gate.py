@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
@@ -36,15 +38,19 @@ def gate(
         typer.Option(
             help="--confirm: the suite file, needed where prompts have documents or check functions.",
             show_default=False,
+            parser=local_path,
         ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(metavar="USD", min=0.000001, help="--confirm: overrides the suite's.", show_default=False),
     ] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False)] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False, parser=local_path)
+    ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False, parser=local_path),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
     quiet: Annotated[
