@@ -15,8 +15,11 @@ from harness.analysis.summary import LEVEL, Interval, Quantiles, RunSummary, Tar
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
 from harness.store.attempt import SCHEMA_VERSION
+from harness.store.files import read_bounded
 from harness.store.manifest import Manifest
 from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
+
+MAX_SUMMARY_BYTES = 100_000_000
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,11 +221,12 @@ def _read(folder: RunFolder) -> _Run:
     manifest = folder.read_manifest()
     remedy = f"`harness report {folder.path}` makes it"
     try:
-        summary = msgspec.json.decode(folder.summary_path.read_bytes(), type=RunSummary)
+        text = read_bounded(folder.summary_path, max_bytes=MAX_SUMMARY_BYTES)
+        summary = msgspec.json.decode(text, type=RunSummary)
     except FileNotFoundError:
         trouble = f"its state is {manifest.state} and it has no summary.json; {remedy}"
         return _Run(manifest=manifest, summary=None, trouble=trouble)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Run(manifest=manifest, summary=None, trouble=f"its summary.json cannot be read: {error}; {remedy} anew")
     if summary.schema_version > SCHEMA_VERSION:
         return _Run(manifest=manifest, summary=None, trouble="its summary.json was made by a newer harness; upgrade")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -16,17 +18,19 @@ from harness.scoring.pairs import Compared
 from harness.suite.graders import Judge
 from harness.suite.schema import Suite
 
+Read = TypeVar("Read")
+
 
 def add_judging(summary: RunSummary, suite: Suite, judgements: Iterable[Judgement]) -> RunSummary:
     """The summary with its judges and preferences. Of judgements with the same key, the last one counts."""
     kept = list({each.key: each for each in judgements}.values())
     judges = [summarise_judge(judge, kept) for judge in suite.graders.judges]
     costs = [judge.cost_usd for judge in judges if judge.cost_usd is not None]
-    pairs = [msgspec.convert(each.given, Compared) for each in kept if each.kind == "pair"]
+    pairs = _read([each for each in kept if each.kind == "pair"], Compared)
     groups = {prompt.id: prompt.group or prompt.id for prompt in suite.prompts}
     targets = []
     for target in summary.targets:
-        of_target = [pair for pair in pairs if pair.target == target.target]
+        of_target = [pair for pair in pairs if pair.target == target.target and pair.prompt_id in groups]
         clusters = [groups[pair.prompt_id] for pair in of_target]
         targets.append(msgspec.structs.replace(target, preference=summarise_pairs(of_target, clusters)))
     return msgspec.structs.replace(
@@ -38,7 +42,7 @@ def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSumma
     """One judge's questions and labels."""
     asked = [each for each in judgements if each.kind == "judge" and each.by == judge.name]
     costs = [each.cost_usd for each in asked if each.cost_usd is not None]
-    labels = [msgspec.convert(each.given, Labelled) for each in judgements if _is_label(each, judge)]
+    labels = _read([each for each in judgements if _is_label(each, judge)], Labelled)
     both = [(each.person, each.judge) for each in labels if each.judge is not None]
     table = [[both.count((person, said)) for said in (True, False)] for person in (True, False)]
     agreed = table[0][0] + table[1][1]
@@ -52,6 +56,15 @@ def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSumma
         agreement=wilson(agreed, len(both)) if both else None,
         kappa=cohen_kappa(table) if both else None,
     )
+
+
+def _read(judgements: Sequence[Judgement], kind: type[Read]) -> list[Read]:
+    """What was made of them, as values; without what is none, for the file may be somebody else's."""
+    found = []
+    for each in judgements:
+        with suppress(msgspec.ValidationError):
+            found.append(msgspec.convert(each.given, kind))
+    return found
 
 
 def _is_label(judgement: Judgement, judge: Judge) -> bool:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 baseline = typer.Typer(no_args_is_help=True, help="Keep which run is the baseline of its suite; see `harness gate`.")
 
 
@@ -37,7 +39,9 @@ def keep(
 
 @baseline.command("show")
 def show(
-    results: Annotated[Path, typer.Option("--results", help="Where the runs are.")] = Path("results"),
+    results: Annotated[Path, typer.Option("--results", help="Where the runs are.", parser=local_path)] = Path(
+        "results"
+    ),
     json_output: Annotated[bool, typer.Option("--json", help="Print baselines.json.")] = False,
 ) -> None:
     """Say which runs are kept as baselines.

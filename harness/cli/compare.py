@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 
 def compare(
     run: Annotated[
@@ -30,7 +32,8 @@ def compare(
         typer.Option(metavar="TARGET", help="Only this target; may be given several times.", show_default=False),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: the candidate's run folder.", show_default=False)
+        Path | None,
+        typer.Option(metavar="DIR", help="Default: the candidate's run folder.", show_default=False, parser=local_path),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
 from harness.errors import HarnessError, RunInvalid
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", 
 
 def doctor(
     suite: Annotated[
-        Path | None, typer.Argument(help="Look at what this suite needs, target by target.", show_default=False)
+        Path | None,
+        typer.Argument(help="Look at what this suite needs, target by target.", show_default=False, parser=local_path),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="aws or a URL. Default: the suite's, if it is one of them, else aws.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 if TYPE_CHECKING:
     from harness.analysis.comparison import CompareReport
 
@@ -38,16 +40,21 @@ def gate(
     suite: Annotated[
         Path | None,
         typer.Option(
-            help="--confirm: the suite file, beside which its documents and check functions are.", show_default=False
+            help="--confirm: the suite file, beside which its documents and check functions are.",
+            show_default=False,
+            parser=local_path,
         ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(metavar="USD", min=0.000001, help="--confirm: overrides the suite's.", show_default=False),
     ] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False)] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False, parser=local_path)
+    ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False, parser=local_path),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
     quiet: Annotated[

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 
 def history(
-    results: Annotated[Path, typer.Argument(help="The folder with the runs.")] = Path("results"),
+    results: Annotated[Path, typer.Argument(help="The folder with the runs.", parser=local_path)] = Path("results"),
     suite: Annotated[str | None, typer.Option(help="Only runs of this suite.", show_default=False)] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
@@ -37,6 +39,7 @@ def history(
             metavar="FILE|DIR",
             help="Write the page (.html), the figure (.png, .svg), or a folder of both.",
             show_default=False,
+            parser=local_path,
         ),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the history as JSON.")] = False,

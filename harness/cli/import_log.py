@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 if TYPE_CHECKING:
     from harness.endpoints.invocation_log import InvocationLog
     from harness.endpoints.logged_traffic import Gathered
@@ -50,7 +52,10 @@ class Imported:
 
 def import_log(
     log: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The suite to write, suites/NAME.yaml.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(help="The suite to write, suites/NAME.yaml.", show_default=False, parser=local_path),
+    ],
     candidate: Annotated[
         list[str] | None,
         typer.Option(help="A model to compare with today's; may be given several times.", show_default=False),

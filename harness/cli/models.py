@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
 from harness.errors import CatalogError, EndpointError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def models(
     ] = None,
     endpoint: Annotated[str, typer.Option(help="With --live: `aws`, or a URL, such as that of the simulator.")] = "aws",
     prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your own prices (TOML), which win.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own prices (TOML), which win.", show_default=False, parser=local_path),
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Every fact with its source and date.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")] = False,

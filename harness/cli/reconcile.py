@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,7 +25,10 @@ DETAILS = 10
 
 def reconcile(
     run: Annotated[
-        Path | None, typer.Argument(help="A run's folder. Default: the latest under results/.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="A run's folder. Default: the latest under results/.", show_default=False, parser=local_path
+        ),
     ] = None,
     log: Annotated[
         list[str] | None,

@@ -8,12 +8,17 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 RESULTS = Path("results")
 
 
 def report(
     run: Annotated[
-        Path | None, typer.Argument(help="A run's folder. Default: the latest under results/.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="A run's folder. Default: the latest under results/.", show_default=False, parser=local_path
+        ),
     ] = None,
     judge: Annotated[
         bool, typer.Option("--judge", help="Ask the suite's judges for what they have not said yet; it costs.")
@@ -24,6 +29,7 @@ def report(
             metavar="FILE",
             help="Your suite file: its check functions grade what they have not yet. A run's folder names no code.",
             show_default=False,
+            parser=local_path,
         ),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,

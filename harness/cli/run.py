@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.places import local_path
+
 
 def run(
-    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False)],
+    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)],
     endpoint: Annotated[
         str | None, typer.Option(help="simulator, aws or a URL; overrides the suite's.", show_default=False)
     ] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the run's folder goes.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Where the run's folder goes.", parser=local_path)] = Path("results"),
     seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.", min=0, max=2**31)] = 1,
     repeats: Annotated[
         int | None, typer.Option(min=1, max=10_000_000, help="Overrides the suite's.", show_default=False)

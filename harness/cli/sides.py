@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.cli.places import local_path
 from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
@@ -32,6 +33,7 @@ def find_run(written: str | None) -> RunFolder:
     """A run that has ended, by its folder, its id, or the beginning of one under results/; None: the latest there."""
     if written is None:
         return open_run(latest_run(RESULTS).path)
+    local_path(written)
     if Path(written).is_dir() or "/" in written.rstrip("/"):
         return open_run(Path(written))
     runs = {run.path.name: run for run in list_runs(RESULTS)}

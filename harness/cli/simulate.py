@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.places import local_path
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 def simulate(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 9000,
     suite: Annotated[
-        Path | None, typer.Option(help="Answer this suite's prompts from its `expect` values.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Answer this suite's prompts from its `expect` values.",
+            show_default=False,
+            parser=local_path,
+        ),
     ] = None,
     answer_key: Annotated[
-        Path | None, typer.Option(help="The same, from a JSON answer key.", show_default=False, hidden=True)
+        Path | None,
+        typer.Option(help="The same, from a JSON answer key.", show_default=False, hidden=True, parser=local_path),
     ] = None,
     profiles: Annotated[
         Path | None,
@@ -30,6 +37,7 @@ def simulate(
             help='Models that behave otherwise, as JSON: {"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, '
             '"tokens_per_s": 90, "verbosity": 2}}.',
             show_default=False,
+            parser=local_path,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed: same answers and latencies.")] = 1,
@@ -77,7 +85,9 @@ def simulate(
     ] = None,
     invocation_log: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Append Bedrock's invocation log to this file.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Append Bedrock's invocation log to this file.", show_default=False, parser=local_path
+        ),
     ] = None,
     logging: Annotated[
         str,

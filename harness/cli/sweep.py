@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.cli.places import local_path
+
 
 def sweep(
-    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False)],
+    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)],
     by: Annotated[
         Literal["rate", "concurrency"], typer.Option(help="What climbs: requests per second, or concurrent streams.")
     ] = "rate",
@@ -45,7 +47,7 @@ def sweep(
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the sweep's folder goes.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Where the sweep's folder goes.", parser=local_path)] = Path("results"),
     seed: Annotated[int, typer.Option(help="Same suite and seed: same steps.", min=0, max=2**31)] = 1,
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)

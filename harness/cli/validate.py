@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.places import local_path
+
 if TYPE_CHECKING:
     from harness.catalog.prices import PriceOverride
     from harness.suite.outline import Outline
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False)],
+    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)],
     json_output: Annotated[bool, typer.Option("--json", help="Print the outline, or the mistakes, as JSON.")] = False,
 ) -> None:
     """Check a suite and say what it would do. Sends nothing; exit code 2 with every mistake in a bad file.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.catalog.prices import terms_of
 from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
 from harness.load.connections import Connections
@@ -62,7 +63,7 @@ def sweep_under(
                 target.name: Lane(
                     target=target,
                     client=ScriptedClient(clock.now_ns, [Answer(after_s=0.1)]),
-                    price=None,
+                    prices={terms_of(target.options): None},
                     cap=make_cap(quota, stop),
                     budget=budget,
                     connections=Connections(1),
