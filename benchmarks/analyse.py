@@ -26,7 +26,7 @@ from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.parquet import ROW_GROUP_BYTES, column_types, quote
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.freeze import freeze_suite
+from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 
 GOAL_S = 5.0

@@ -26,7 +26,7 @@ from harness.store.journal import Journal, measure_journal
 from harness.store.manifest import new_manifest
 from harness.store.parquet import count_rows, write_parquet
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 RECORDED = 50_000
 FLUSH_EVERY = 500

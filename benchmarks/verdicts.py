@@ -37,7 +37,7 @@ from harness.analysis.proportions import clustered_difference, independent_diffe
 from harness.analysis.sides import Side
 from harness.catalog.target import Target
 from harness.store.manifest import new_manifest
-from harness.suite.schema import Check, Load, Prompt, Suite
+from harness.suite.suite import Check, Load, Prompt, Suite
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator

@@ -26,9 +26,9 @@ from harness.analysis.verdict import worst, worst_of_comparisons
 from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
-from harness.suite.gate_entry import metric_tag, tag_metric
+from harness.suite.grammar.gate import metric_tag, tag_metric
 from harness.suite.loader import load_frozen
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 SEED = 1
 

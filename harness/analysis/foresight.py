@@ -22,8 +22,8 @@ from harness.analysis.power import (
 )
 from harness.analysis.stats import samples_for_quantile
 from harness.analysis.verdict import ALPHA, POWER
-from harness.suite.gate_entry import metric_tag
-from harness.suite.schema import Suite
+from harness.suite.grammar.gate import metric_tag
+from harness.suite.suite import Suite
 
 LATENCY_SPREAD = 0.5
 """Standard deviation of ln latency."""

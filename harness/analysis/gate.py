@@ -11,9 +11,9 @@ from harness.analysis.comparison import CompareReport, Scale
 from harness.analysis.latencies import parse_latency
 from harness.errors import CompareError
 from harness.store.score import PAIRWISE
-from harness.suite.gate_entry import metric_tag
-from harness.suite.schema import Suite
-from harness.suite.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
+from harness.suite.grammar.gate import metric_tag
+from harness.suite.grammar.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
+from harness.suite.suite import Suite
 
 DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
 """Where a suite has no gate. A report that rests on it says so."""

@@ -16,7 +16,7 @@ from harness.scoring.calibration import Labelled
 from harness.scoring.kept import Judgement
 from harness.scoring.pairs import Compared
 from harness.suite.graders import Judge
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 Read = TypeVar("Read")
 

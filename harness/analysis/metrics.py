@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.analysis.columns import Columns, Floats
-from harness.suite.schema import Slo
+from harness.suite.suite import Slo
 
 
 def ttft_s(c: Columns) -> Floats:

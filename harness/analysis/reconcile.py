@@ -32,7 +32,7 @@ from harness.errors import StoreError
 from harness.store.manifest import Manifest
 from harness.store.parquet import column_types, quote
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 DELIVERY = timedelta(minutes=15)
 """How long a record may take to get into the log."""

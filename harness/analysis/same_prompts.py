@@ -9,7 +9,7 @@ import msgspec
 
 from harness.errors import CompareError
 from harness.suite.digest import prompt_content
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 NOT_ASKED = ("tags", "group")
 """What of a prompt changes neither the question nor its check."""

@@ -11,7 +11,7 @@ from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.repeats import pass_all_k, pass_at_k
 from harness.analysis.stats import cluster_codes, clustered_rate
 from harness.analysis.summary import Interval, Several
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 
 def summarise_several(c: Columns, prompts: Sequence[Prompt]) -> Several | None:

@@ -14,7 +14,7 @@ from harness.errors import CompareError
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 
 @dataclass(frozen=True, kw_only=True)

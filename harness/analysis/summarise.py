@@ -18,7 +18,7 @@ from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.store.attempt import SCHEMA_VERSION
 from harness.store.manifest import Manifest
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 
 def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:

@@ -16,7 +16,7 @@ from harness.analysis.stats import samples_for_quantile
 from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 LATE_SHARE = 0.10
 """Share of the median TTFT (from sent) from which the client's own lateness is worth a finding."""

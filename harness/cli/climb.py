@@ -29,11 +29,11 @@ from harness.store.journal import Journal
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
-from harness.suite.fields import MOST_REQUESTS
-from harness.suite.freeze import freeze_suite
+from harness.suite.frozen import freeze_suite
+from harness.suite.grammar.fields import MOST_REQUESTS
+from harness.suite.grammar.units import UnitError, parse_duration
 from harness.suite.load_settings import MOST_PER_S
-from harness.suite.schema import Load, Retries, Slo, Suite
-from harness.suite.units import UnitError, parse_duration
+from harness.suite.suite import Load, Retries, Slo, Suite
 
 CROWDED = ("--capacity", "16", "--capacity", "global=32")
 """The embedded Bedrock has no end of capacity unless it is told one, and then there would be no knee to find."""

@@ -27,7 +27,7 @@ from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
 from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
 from harness.suite.loader import load_frozen
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 FOLDER = "confirm"
 """In the candidate's run folder: a rerun is no run of its own to `history`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.load.diagnosis import Diagnosis
     from harness.load.region_facts import CallableModel
-    from harness.suite.schema import Suite
+    from harness.suite.suite import Suite
 
 FALLBACK_REGION = "us-east-1"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "cyan")}

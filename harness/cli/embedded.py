@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harness.errors import EndpointError
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 READY_WITHIN_S = 30.0
 VISUAL = "visual"

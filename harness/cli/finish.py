@@ -22,7 +22,7 @@ from harness.scoring.workers import NOT_RUN
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import CheckFile
 from harness.suite.loader import load_frozen
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 QUICK = ("--speed", "20")
 """A simulated judge answers this much quicker than a model: nobody measures how long it takes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.analysis.counted import counted
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
     from harness.load.offered import Offered

@@ -15,9 +15,9 @@ from harness.cli.places import local_path
 if TYPE_CHECKING:
     from harness.endpoints.invocation_log import InvocationLog
     from harness.endpoints.logged_traffic import Gathered
-    from harness.suite.from_log import Drawn
-    from harness.suite.redact import Redactor
-    from harness.suite.traffic import Traffic
+    from harness.suite.from_log.redact import Redactor
+    from harness.suite.from_log.suite_file import Drawn
+    from harness.suite.from_log.traffic import Traffic
 
 FALLBACK_REGION = "us-east-1"
 
@@ -103,9 +103,9 @@ def import_log(
     """
     import asyncio
 
-    from harness.suite.from_log import Candidates, draw_suite
-    from harness.suite.redact import Redactor
-    from harness.suite.traffic import Traffic
+    from harness.suite.from_log.redact import Redactor
+    from harness.suite.from_log.suite_file import Candidates, draw_suite
+    from harness.suite.from_log.traffic import Traffic
 
     trace = out.with_suffix(".trace.jsonl")
     _refuse_existing(out, trace)

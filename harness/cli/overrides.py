@@ -16,10 +16,10 @@ from harness.endpoints.request import merge_options
 from harness.errors import HarnessError
 from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite
+from harness.suite.grammar.mistakes import Mistake
 from harness.suite.load_settings import plan_mistakes
 from harness.suite.loader import load_suite
-from harness.suite.mistakes import Mistake
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from harness.store.files import one_writer
 from harness.store.finding import Finding
 from harness.store.manifest import State
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 INTERRUPTED = 130
 

@@ -12,7 +12,7 @@ from harness.cli.places import local_path
 if TYPE_CHECKING:
     from harness.catalog.prices import PriceOverride
     from harness.suite.outline import Outline
-    from harness.suite.schema import Attachment
+    from harness.suite.suite import Attachment
 
 
 def validate(

@@ -25,8 +25,8 @@ from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
 from harness.store.manifest import Manifest, new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.freeze import freeze_suite
-from harness.suite.schema import Suite
+from harness.suite.frozen import freeze_suite
+from harness.suite.suite import Suite
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 
 from harness.errors import EndpointError
-from harness.suite.schema import Attachment
+from harness.suite.suite import Attachment
 
 MAX_NAME = 190
 """Characters; Converse takes 200, and a number may have to follow."""

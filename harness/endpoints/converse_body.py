@@ -7,7 +7,7 @@ from typing import Any
 from harness.catalog.target import Options, Tool
 from harness.endpoints.attachments import PDF, name_documents, read_bytes
 from harness.endpoints.messages_body import Block, build_thinking
-from harness.suite.schema import Attachment, Prompt
+from harness.suite.suite import Attachment, Prompt
 
 _FORMATS = {PDF: "pdf", "text/csv": "csv", "text/html": "html", "text/markdown": "md"}
 """Converse's word for a document's media type; any other text is `txt`."""

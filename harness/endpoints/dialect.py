@@ -9,7 +9,7 @@ from harness.catalog.target import Api, Options
 from harness.endpoints import converse, invoke, mantle, openai
 from harness.endpoints.content import Content
 from harness.endpoints.eventstream import Frame
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 
 class StreamDecoder(Protocol):

@@ -14,7 +14,7 @@ from harness.endpoints.content import Content
 from harness.endpoints.eventstream import FrameDecoder
 from harness.endpoints.messages import TERMINAL, fold_event, read_body
 from harness.endpoints.messages_body import build_messages
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 

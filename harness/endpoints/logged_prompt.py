@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Api, Options
-from harness.suite.schema import Message
-from harness.suite.text_file import is_too_deep
+from harness.suite.read.text_file import is_too_deep
+from harness.suite.suite import Message
 
 OPERATIONS: dict[str, tuple[Api, bool]] = {
     "InvokeModel": ("invoke", False),

@@ -14,9 +14,9 @@ from harness.catalog.target import Tool
 from harness.endpoints.invocation_log import InvocationLog, LogRecord
 from harness.endpoints.logged_prompt import OPERATIONS, LeftOut, LoggedPrompt, read_prompt
 from harness.errors import CatalogError
-from harness.suite.redact import Redactor
-from harness.suite.schema import Message
-from harness.suite.traffic import Call, Traffic
+from harness.suite.from_log.redact import Redactor
+from harness.suite.from_log.traffic import Call, Traffic
+from harness.suite.suite import Message
 
 NOT_LOGGED = "no body: the log is kept without texts, or the body is in a bucket that was not copied"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.catalog.target import Options, Tool
 from harness.endpoints.attachments import PDF, name_documents, read_base64, read_text
-from harness.suite.schema import Attachment, Message, Prompt
+from harness.suite.suite import Attachment, Message, Prompt
 
 Block = dict[str, Any]
 

@@ -7,7 +7,7 @@ import msgspec
 from harness.catalog.target import Options, Target
 from harness.endpoints.base import WireRequest
 from harness.endpoints.dialect import DIALECTS
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 DEFAULT_MAX_TOKENS = 1024
 """Sent when neither the prompt nor the target says: Bedrock would reserve the model's maximum against the quota."""

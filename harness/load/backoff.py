@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from random import Random
 
-from harness.suite.schema import Retries
+from harness.suite.suite import Retries
 
 _HINTS = (("retry-after-ms", 0.001), ("x-amz-retry-after", 0.001), ("retry-after", 1.0))
 """Headers, lower case, in the order in which they count, and their unit in seconds."""

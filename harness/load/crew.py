@@ -18,7 +18,7 @@ from harness.load.shards import Shard
 from harness.load.stop import Stop
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 HEAD_START_NS = 200_000_000
 """Between the order to send and the first due time, so that every worker has read it by then."""

@@ -22,7 +22,7 @@ from harness.load.room import Room
 from harness.load.stop import Stop
 from harness.load.token_budget import TokenBudget
 from harness.store.attempt import Attempt, is_sampled
-from harness.suite.schema import Prompt, Retries, Timeouts
+from harness.suite.suite import Prompt, Retries, Timeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.offered import Offered, OfferedLoad
 from harness.load.plan import due_times, make_plan, make_schedules, measured_rounds
+from harness.suite.check.size import prompt_tokens
 from harness.suite.load_settings import rounds_at_most
-from harness.suite.schema import Prompt, Suite
-from harness.suite.size import prompt_tokens
+from harness.suite.suite import Prompt, Suite
 
 PLANNED_AT_MOST = 100_000
 """Rounds. Of a longer plan, the forecast counts the rounds only."""

@@ -13,7 +13,7 @@ from harness.load.progress import Tally
 from harness.load.shards import Shard
 from harness.load.stop import Reason
 from harness.store.client_health import ClientHealth
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 STOP = b"s"
 """The last order: finish what is on the wire. The end of stdin without it: stop at once."""

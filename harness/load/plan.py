@@ -11,7 +11,7 @@ from random import Random
 import msgspec
 
 from harness.load.arrivals import make_arrival
-from harness.suite.schema import Load, Prompt, Suite
+from harness.suite.suite import Load, Prompt, Suite
 
 WARMUP = "warmup"
 MEASURE = "measure"

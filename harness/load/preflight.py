@@ -14,7 +14,7 @@ from harness.load.diagnosis import Diagnosis, untold
 from harness.load.quota_check import check_quotas
 from harness.load.region_facts import RegionFacts, gather_facts
 from harness.load.target_checks import check_access, check_lifecycle, check_offered, check_route
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 KEEP_DAYS = 30
 """The provider recommends keeping at least a rolling 30 days of the invocation log."""

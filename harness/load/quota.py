@@ -13,8 +13,8 @@ from harness.clock import Clock
 from harness.load.reservation import output_burndown, reserved_tokens
 from harness.load.stop import Stop
 from harness.load.token_budget import TokenBudget
-from harness.suite.mistakes import Mistake
-from harness.suite.schema import Prompt, Quota, Suite
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.suite import Prompt, Quota, Suite
 
 if TYPE_CHECKING:
     from asyncio_throttle.throttler import Throttler

@@ -10,7 +10,7 @@ from harness.endpoints.account_errors import AccountError
 from harness.load.diagnosis import Diagnosis, untold
 from harness.load.quota_names import day_quotas, minute_quota
 from harness.load.reservation import Reservation, reservations
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 _RAISE = "ask for more: Service Quotas console → Amazon Bedrock"
 

@@ -13,8 +13,8 @@ from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
 from harness.load.arrivals import make_arrival
 from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.plan import count_requests, make_schedules
-from harness.suite.schema import Prompt, Suite
-from harness.suite.size import prompt_tokens
+from harness.suite.check.size import prompt_tokens
+from harness.suite.suite import Prompt, Suite
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):

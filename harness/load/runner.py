@@ -14,7 +14,7 @@ from harness.load.alarm import Alarm
 from harness.load.exchange import Exchange
 from harness.load.plan import Round
 from harness.load.stop import Stop
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 SLOT_APART_NS = 100_000_000
 SPREAD_NS = 1_000_000_000

@@ -33,7 +33,7 @@ from harness.load.watch import Watch
 from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 OPEN_POOL = 10_000
 """Connections for each client under an open load, where nothing bounds the requests in flight; fewer where the system

@@ -9,7 +9,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.load.plan import Round
 from harness.load.quota import budget_mistakes
-from harness.suite.schema import Quota, Suite
+from harness.suite.suite import Quota, Suite
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):

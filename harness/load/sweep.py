@@ -18,7 +18,7 @@ from harness.load.stop import Reason, Stop
 from harness.load.token_budget import TokenBudget
 from harness.load.trial import By, Objective, StepOutcome, Trial
 from harness.store.attempt import Attempt
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 WARMUP_SHARE = 0.2
 """Of the measured requests, so many go before them in every step: the endpoint has settled when counting starts."""

@@ -12,7 +12,7 @@ import msgspec
 from harness.clock import Clock
 from harness.endpoints.reply import Reply
 from harness.load.stop import Stop
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 WINDOW_NS = 60_000_000_000
 NEVER_SENT = frozenset({"connection", "connect_timeout", "credentials"})

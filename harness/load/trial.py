@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from harness.store.attempt import Attempt
-from harness.suite.schema import Slo
+from harness.suite.suite import Slo
 
 By = Literal["rate", "concurrency"]
 MEASURED = "measure"

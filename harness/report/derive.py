@@ -18,7 +18,7 @@ from harness.scoring.score import score_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import CheckFile
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 
 async def score(

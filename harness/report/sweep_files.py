@@ -14,7 +14,7 @@ from harness.report.sweep import render_sweep_markdown
 from harness.report.view import make_view
 from harness.store.files import write_atomically
 from harness.store.run_folder import RunFolder
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 
 def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:

@@ -13,7 +13,7 @@ from harness.scoring.scorer import Call, Question, Said, Unscored, Verdict
 from harness.scoring.workers import Workers, open_workers
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import CheckFile
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 
 class KeepingAids:

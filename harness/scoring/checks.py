@@ -12,9 +12,9 @@ from msgspec.inspect import StructType, type_info
 from harness.errors import HarnessError, SuiteError
 from harness.scoring import load_scorer, scorer_names
 from harness.scoring.scorer import AnyScorer, Fitted
-from harness.suite.mistakes import Mistake, dotted
-from harness.suite.schema import Check, Prompt, Suite
-from harness.suite.structure import unknown_key, unknown_word
+from harness.suite.grammar.mistakes import Mistake, dotted
+from harness.suite.grammar.structure import unknown_key, unknown_word
+from harness.suite.suite import Check, Prompt, Suite
 
 EXPECT = "expect"
 """The parameter that falls back to the prompt's own `expect` where a scorer requires it."""

@@ -16,7 +16,7 @@ from harness.scoring.scorer import Question
 from harness.scoring.scorers.judge import RubricJudge
 from harness.scoring.scorers.pairwise import Pairwise
 from harness.suite.graders import Judge
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 CHARS_PER_TOKEN = 4
 

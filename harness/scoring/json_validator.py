@@ -19,7 +19,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from harness.clock import now_ns
-from harness.suite.patterns import compile_pattern
+from harness.suite.grammar.patterns import compile_pattern
 
 PATTERN_LIMIT_S = 1.0
 """For all the patterns of one check of one answer together."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from harness.catalog.target import Tool
 from harness.scoring.scorer import Question
-from harness.suite.schema import Prompt
+from harness.suite.suite import Prompt
 
 LONGEST_PART = 60_000
 """Characters of a question or an answer that a judge is shown; of a longer one the middle is left out."""

@@ -22,7 +22,7 @@ from harness.scoring.judge_prompt import TOOL
 from harness.scoring.scorer import Answer, Question, Unscored, Verdict
 from harness.scoring.scorers.tool_call import read_calls
 from harness.store.attempt import Attempt
-from harness.suite.schema import Message, Prompt, Suite
+from harness.suite.suite import Message, Prompt, Suite
 
 DEFAULT_CONCURRENCY = 8
 """Judgements under way at once under an open load; a closed one has as many as it has slots."""

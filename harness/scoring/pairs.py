@@ -17,7 +17,7 @@ from harness.scoring.scorers.pairwise import Pairwise, Preferred
 from harness.store.attempt import is_sampled
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 BATCH = 64
 """Pairs compared at the same time, and held in memory."""

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.catalog.target import Tool
 from harness.endpoints.content import Citation
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

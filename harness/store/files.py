@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from harness.clock import utc_now
 from harness.errors import StoreError
-from harness.suite.text_file import open_regular
+from harness.suite.read.text_file import open_regular
 
 LONGEST_LINE = 64_000_000
 """Bytes of a line of JSON that is still read: more than any answer takes."""

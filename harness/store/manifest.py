@@ -17,7 +17,7 @@ from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.attempt import SCHEMA_VERSION
 from harness.store.client_health import ClientHealth, Count
 from harness.store.finding import Finding
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 State = Literal["running", "complete", "interrupted", "failed"]
 Kind = Literal["run", "sweep"]

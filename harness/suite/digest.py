@@ -9,8 +9,8 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride
 from harness.suite.graders import Judge
-from harness.suite.schema import Attachment, Prompt, Suite
-from harness.suite.units import parse_margin
+from harness.suite.grammar.units import parse_margin
+from harness.suite.suite import Attachment, Prompt, Suite
 
 HEX_DIGITS = 12
 

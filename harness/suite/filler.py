@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from harness.suite.schema import Filler
-from harness.suite.size import CHARS_PER_TOKEN
+from harness.suite.check.size import CHARS_PER_TOKEN
+from harness.suite.suite import Filler
 
 SEPARATOR = "\n\n"
 """Between the text and the question."""

@@ -7,11 +7,11 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from harness.suite.fields import MOST_REQUESTS
-from harness.suite.load_file import LoadEntry, QuotaEntry
-from harness.suite.mistakes import KeyPath, Mistake
-from harness.suite.schema import Load, Quota, Step
-from harness.suite.units import LONGEST_S, parse_duration, parse_rate
+from harness.suite.grammar.fields import MOST_REQUESTS
+from harness.suite.grammar.load import LoadEntry, QuotaEntry
+from harness.suite.grammar.mistakes import KeyPath, Mistake
+from harness.suite.grammar.units import LONGEST_S, parse_duration, parse_rate
+from harness.suite.suite import Load, Quota, Step
 
 STATIONARY = ("constant", "poisson", "gamma")
 RATED = (*STATIONARY, "ramp")

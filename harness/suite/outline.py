@@ -9,8 +9,8 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
-from harness.suite.schema import Attachment, Load, Suite
-from harness.suite.size import prompt_tokens
+from harness.suite.check.size import prompt_tokens
+from harness.suite.suite import Attachment, Load, Suite
 from harness.suite.targets import merged_options
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.file import FillerEntry, MessageEntry, PromptEntry
 from harness.suite.filler import SEPARATOR, make_filler
-from harness.suite.mistakes import Mistake
-from harness.suite.schema import Attachment, Check, Filler, Message, Prompt
+from harness.suite.grammar.file import FillerEntry, MessageEntry, PromptEntry
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.suite import Attachment, Check, Filler, Message, Prompt
 from harness.suite.targets import merged_options
 
 DEFAULT_CHECK = Check(type="exact")

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.file import RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
-from harness.suite.gate_entry import BY_TAG, GateEntry
+from harness.suite.grammar.file import RetriesEntry, SloEntry, SuiteFile, TimeoutsEntry
+from harness.suite.grammar.gate import BY_TAG, GateEntry
+from harness.suite.grammar.mistakes import KeyPath, Mistake
+from harness.suite.grammar.structure import unknown_word
+from harness.suite.grammar.units import LONGEST_S, parse_duration
 from harness.suite.load_settings import load_mistakes
-from harness.suite.mistakes import KeyPath, Mistake
-from harness.suite.schema import Prompt, Retries, Slo, Timeouts
-from harness.suite.structure import unknown_word
-from harness.suite.units import LONGEST_S, parse_duration
+from harness.suite.suite import Prompt, Retries, Slo, Timeouts
 
 DURATIONS = {
     "load": ("duration",),

@@ -8,8 +8,8 @@ from importlib.resources import files
 import yaml
 
 from harness.errors import SuiteError
-from harness.suite.fields import SUITE_NAME
-from harness.suite.freeze import SuiteDumper
+from harness.suite.frozen import SuiteDumper
+from harness.suite.grammar.fields import SUITE_NAME
 
 
 def starter_suite(name: str) -> str:

@@ -7,11 +7,11 @@ from math import log
 from random import Random
 
 from harness.catalog.target import Options
+from harness.suite.check.size import CHARS_PER_TOKEN
 from harness.suite.filler import SEPARATOR, make_filler
-from harness.suite.load_file import Length, LengthEntry, SyntheticEntry
-from harness.suite.mistakes import Mistake
-from harness.suite.schema import Filler, Message, Prompt
-from harness.suite.size import CHARS_PER_TOKEN
+from harness.suite.grammar.load import Length, LengthEntry, SyntheticEntry
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.suite import Filler, Message, Prompt
 
 LONGEST = 1_000_000
 """Tokens of one prompt."""

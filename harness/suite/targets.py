@@ -10,9 +10,9 @@ import msgspec
 
 from harness.catalog.target import Options, Target, distinguish, resolve_target
 from harness.errors import CatalogError
-from harness.suite.file import TargetEntry
-from harness.suite.mistakes import KeyPath, Mistake
-from harness.suite.options import OptionsEntry
+from harness.suite.grammar.file import TargetEntry
+from harness.suite.grammar.mistakes import KeyPath, Mistake
+from harness.suite.grammar.options import OptionsEntry
 
 AXES = ("model", "routing", "api", "client", "region", "stream")
 """What multiplies, and the order in which targets come out: the last one varies fastest."""

@@ -17,7 +17,7 @@ from harness.store.manifest import Manifest, new_manifest
 from harness.store.parquet import write_parquet
 from harness.store.run_folder import RunFolder, create_run
 from harness.store.score import Score
-from harness.suite.schema import Check, Load, Prompt, Suite
+from harness.suite.suite import Check, Load, Prompt, Suite
 
 MakeColumns = Callable[..., Columns]
 

@@ -20,7 +20,7 @@ from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
 from harness.suite.graders import Graders, Judge
-from harness.suite.schema import Check, Load, Message, Suite
+from harness.suite.suite import Check, Load, Message, Suite
 
 MakeSuite = Callable[..., Suite]
 MakeColumns = Callable[..., Columns]

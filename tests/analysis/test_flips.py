@@ -17,7 +17,7 @@ from harness.analysis.pairs import pair
 from harness.store.attempt import Attempt
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 
 def of(side: Outcomes) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from harness.errors import StoreError
 from harness.store.attempt import Attempt
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 MakeSuite = Callable[..., Suite]
 MakeAttempt = Callable[..., Attempt]

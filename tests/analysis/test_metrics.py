@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
-from harness.suite.schema import Slo
+from harness.suite.suite import Slo
 
 MakeColumns = Callable[..., Columns]
 NAN = float("nan")

@@ -22,7 +22,7 @@ from harness.analysis.power import (
 )
 from harness.analysis.proportions import newcombe_paired
 from harness.analysis.verdict import decide
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 MakeSuite = Callable[..., Suite]
 

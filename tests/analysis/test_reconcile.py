@@ -18,7 +18,7 @@ from harness.endpoints.invocation_log import LogRecord
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.schema import Message, Prompt, Suite
+from harness.suite.suite import Message, Prompt, Suite
 
 ME = "arn:aws:iam::123456789012:user/me"
 TARGET = resolve_target(model="claude-haiku-4-5", routing="global", api="converse", client="aioboto3")

@@ -18,7 +18,7 @@ from harness.store.attempt import Attempt
 from harness.store.manifest import Manifest
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
-from harness.suite.schema import Load, Slo, Suite
+from harness.suite.suite import Load, Slo, Suite
 
 MakeColumns = Callable[..., Columns]
 

@@ -15,7 +15,7 @@ from harness.analysis.validity import check_validity, worst_lateness_s
 from harness.store.client_health import ClientHealth, HeldBack
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
-from harness.suite.schema import Load, Quota, Suite
+from harness.suite.suite import Load, Quota, Suite
 
 MakeColumns = Callable[..., Columns]
 Check = Callable[..., list[Finding]]

@@ -12,7 +12,7 @@ from harness.analysis.columns import AttemptCounts, Columns
 from harness.analysis.summarise import summarise_target
 from harness.analysis.summary import Winner
 from harness.analysis.winners import find_winners
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 MakeColumns = Callable[..., Columns]
 

@@ -13,9 +13,9 @@ from harness.cli.confirm import Rerun, confirm_by_rerun, plan_rerun
 from harness.cli.sides import Sides
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.freeze import freeze_suite
+from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_suite
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 PDF = Path(__file__).parents[2] / "suites" / "pdf.yaml"
 

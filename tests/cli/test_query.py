@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import create_run, list_runs
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 HOSTILE = [
     '=HYPERLINK("http://127.0.0.1")',

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from harness.cli.schema import schema
-from harness.suite.positions import read_yaml
+from harness.suite.read.yaml_lines import read_yaml
 from harness.suite.starter import starter_suite
 
 SUITES = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.endpoints.attachments import name_documents, read_base64, read_bytes, read_text
 from harness.errors import EndpointError
-from harness.suite.schema import Attachment
+from harness.suite.suite import Attachment
 
 
 def _attachment(path, data, name="report.pdf"):

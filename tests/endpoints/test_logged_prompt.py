@@ -9,7 +9,7 @@ import pytest
 from harness.catalog.target import Api, Options, Tool
 from harness.endpoints.log_files import find_copy
 from harness.endpoints.logged_prompt import LeftOut, read_prompt
-from harness.suite.schema import Message
+from harness.suite.suite import Message
 
 USER = {"role": "user", "content": "Hello"}
 ASSISTANT = {"role": "assistant", "content": "Hi"}

@@ -7,7 +7,7 @@ from harness.catalog.target import Options, Tool
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.openai import STOP_REASONS, build_body
 from harness.endpoints.reply import read_tape
-from harness.suite.schema import Attachment, Message, Prompt
+from harness.suite.suite import Attachment, Message, Prompt
 
 DONE = b"data: [DONE]\n\n"
 PROMPT = Prompt(

@@ -7,7 +7,7 @@ import pytest
 from harness.catalog.target import Options, Target, Tool
 from harness.endpoints import APIS
 from harness.endpoints.request import build_request
-from harness.suite.schema import Attachment, Message, Prompt
+from harness.suite.suite import Attachment, Message, Prompt
 
 REFUSAL = b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PDF = b"%PDF-1.7 \xe2\xe3"

@@ -11,7 +11,7 @@ from harness.endpoints import APIS
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, WireRequest
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.request import build_request
-from harness.suite.schema import Attachment, Message, Prompt
+from harness.suite.suite import Attachment, Message, Prompt
 
 SPOKEN = [(client, api) for client, apis in APIS.items() for api in apis]
 TURN = [{"role": "user", "content": "What rose?"}]

@@ -5,7 +5,7 @@ import pytest
 
 from harness.catalog.target import Options, Target, Tool
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, build_request
-from harness.suite.schema import Attachment, Message, Prompt
+from harness.suite.suite import Attachment, Message, Prompt
 
 TURNS = (
     Message(role="user", content="2+2?"),

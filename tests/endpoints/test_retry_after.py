@@ -10,7 +10,7 @@ from harness.catalog.target import resolve_target
 from harness.endpoints import APIS
 from harness.endpoints.request import build_request
 from harness.load.backoff import retry_after_s
-from harness.suite.schema import Message, Prompt
+from harness.suite.suite import Message, Prompt
 
 PROMPT = Prompt(id="p", messages=(Message(role="user", content="Hi"),))
 BUSY = (

@@ -15,7 +15,7 @@ from harness.endpoints.base import Tape
 from harness.endpoints.reply import read_tape
 from harness.endpoints.request import build_request
 from harness.errors import CatalogError
-from harness.suite.schema import Message, Prompt
+from harness.suite.suite import Message, Prompt
 
 DOCUMENTED = {
     "claude-sonnet-4-5": ("global", "us", "eu", "jp"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.catalog.target import Target
-from harness.suite.schema import Load, Message, Prompt, Suite, Timeouts
+from harness.suite.suite import Load, Message, Prompt, Suite, Timeouts
 
 
 class _JumpingSelector(selectors.SelectSelector):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.backoff import backoff_ns, retry_after_s
-from harness.suite.schema import Retries
+from harness.suite.suite import Retries
 
 
 @pytest.mark.parametrize(

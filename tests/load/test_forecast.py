@@ -6,7 +6,7 @@ import pytest
 from harness.catalog.prices import PriceOverride, price_for
 from harness.catalog.target import Options, resolve_target
 from harness.load.forecast import forecast
-from harness.suite.schema import Load, Message, Prompt, Suite
+from harness.suite.suite import Load, Message, Prompt, Suite
 
 ASKED = 1000
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.load.forecast import forecast
 from harness.load.offered import sparkline
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 
 def test_the_picture_of_a_ramp_rises_and_holds_every_request(make_suite: Any) -> None:

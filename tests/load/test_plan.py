@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.plan import MEASURE, WARMUP, count_requests, make_plan
-from harness.suite.schema import Load, Suite
+from harness.suite.suite import Load, Suite
 
 MakeSuite = Callable[..., Suite]
 

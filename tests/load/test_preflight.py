@@ -13,7 +13,7 @@ from harness.endpoints.account_errors import BadCredentials
 from harness.load.diagnosis import Diagnosis, is_fit
 from harness.load.preflight import examine
 from harness.suite.graders import Graders, Judge
-from harness.suite.schema import Load, Message, Prompt, Suite
+from harness.suite.suite import Load, Message, Prompt, Suite
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"

@@ -6,7 +6,7 @@ import pytest
 
 from harness.load.quota import Cap, make_cap
 from harness.load.stop import INTERRUPTED, Stop
-from harness.suite.schema import Quota
+from harness.suite.suite import Quota
 
 
 @pytest.mark.parametrize("per_minute", [1.0, 30.0, 60.0, 90.0, 300.0, 1000.0, 10_000.0])

@@ -8,7 +8,7 @@ import pytest
 from harness.catalog.target import Api, Options, Target, resolve_target
 from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.reservation import requests_per_minute, reservations
-from harness.suite.schema import Load, Message, Prompt, Quota, Step, Suite
+from harness.suite.suite import Load, Message, Prompt, Quota, Step, Suite
 
 
 def target(*, model: str = "claude-sonnet-4-5", api: Api = "converse") -> Target:

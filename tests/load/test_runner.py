@@ -22,7 +22,7 @@ from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.attempt import Attempt
-from harness.suite.schema import Load, Quota, Retries, Suite, Timeouts
+from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
 
 OK = json.dumps(
     {

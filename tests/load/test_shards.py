@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.load.plan import WARMUP, make_plan
 from harness.load.shards import Shard, make_shards
-from harness.suite.schema import Load, Quota, Suite
+from harness.suite.suite import Load, Quota, Suite
 
 MakeSuite = Callable[..., Suite]
 

@@ -19,7 +19,7 @@ from harness.load.quota import make_budget, make_cap
 from harness.load.stop import Stop
 from harness.load.sweep import Climb, Sweep
 from harness.load.trial import By, Objective, StepOutcome
-from harness.suite.schema import Load, Message, Prompt, Quota, Slo
+from harness.suite.suite import Load, Message, Prompt, Quota, Slo
 from tests.load.test_runner import Answer, ScriptedClient
 
 LADDER = Ladder(first=4, lowest=1, highest=100, resolution=0.1)

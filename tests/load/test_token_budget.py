@@ -16,7 +16,7 @@ from harness.load.quota import budget_mistakes, make_budget
 from harness.load.reservation import output_burndown
 from harness.load.stop import INTERRUPTED, Stop
 from harness.load.token_budget import TokenBudget
-from harness.suite.schema import Load, Message, Prompt, Quota, Suite
+from harness.suite.suite import Load, Message, Prompt, Quota, Suite
 
 
 def reply(**changes: Any) -> Reply:

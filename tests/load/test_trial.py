@@ -8,7 +8,7 @@ import pytest
 
 from harness.load.trial import Objective, Trial
 from harness.store.attempt import Attempt
-from harness.suite.schema import Slo
+from harness.suite.suite import Slo
 
 MS = 1_000_000
 

@@ -17,7 +17,7 @@ from harness.store.query import connect
 from harness.store.run_folder import RunFolder, create_run
 from harness.store.score import Score
 from harness.suite.graders import Graders, Judge, Label
-from harness.suite.schema import Check, Message, Prompt, Suite
+from harness.suite.suite import Check, Message, Prompt, Suite
 
 WriteRun = Callable[..., RunFolder]
 MakeSuite = Callable[..., Suite]

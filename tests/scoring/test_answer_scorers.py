@@ -11,7 +11,7 @@ from harness.endpoints.content import Citation
 from harness.scoring.checks import check_mistakes, make_scorer
 from harness.scoring.score import grade
 from harness.scoring.scorer import Answer, Outcome
-from harness.suite.schema import Attachment, Check, Message, Prompt, Suite
+from harness.suite.suite import Attachment, Check, Message, Prompt, Suite
 
 WEATHER = Tool(name="get_weather", input_schema={"type": "object"})
 CALL = '{"tool":"get_weather","input":{"city":"Oslo","days":2}}'

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from harness.errors import SuiteError
 from harness.scoring import SCORERS, load_scorer, scorer_names
 from harness.scoring.checks import check_mistakes, check_schemas, make_scorer
-from harness.suite.schema import Check, Message, Prompt, Suite
+from harness.suite.suite import Check, Message, Prompt, Suite
 
 
 def make_prompt(kind: str, params: dict[str, Any], expect: str | None = None) -> Prompt:

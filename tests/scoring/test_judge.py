@@ -27,7 +27,7 @@ from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import Graders, Label
-from harness.suite.schema import Check, Load, Message, Prompt, Quota, Retries, Suite
+from harness.suite.suite import Check, Load, Message, Prompt, Quota, Retries, Suite
 
 RUBRIC = "It names the right city."
 JUDGE = Check(type="judge", params={"rubric": RUBRIC, "judge": "strict"})

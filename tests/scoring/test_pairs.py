@@ -28,7 +28,7 @@ from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
 from harness.suite.graders import Label
-from harness.suite.schema import Check, Suite
+from harness.suite.suite import Check, Suite
 
 PAIR = Check(type="pairwise", params={"judge": "strict"})
 EXACT = Check(type="exact")

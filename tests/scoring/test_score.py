@@ -21,7 +21,7 @@ from harness.store.manifest import new_manifest
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder, create_run
 from harness.store.score import Score
-from harness.suite.schema import Check, Load, Message, Prompt, Suite
+from harness.suite.suite import Check, Load, Message, Prompt, Suite
 
 StoredRun = Callable[..., tuple[RunFolder, Suite]]
 

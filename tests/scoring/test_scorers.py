@@ -9,7 +9,7 @@ import pytest
 
 from harness.scoring.checks import make_scorer
 from harness.scoring.scorer import Outcome
-from harness.suite.schema import Check, Message, Prompt
+from harness.suite.suite import Check, Message, Prompt
 
 
 async def score(kind: str, answer: str, params: dict[str, Any], expect: str | None = None) -> Outcome:

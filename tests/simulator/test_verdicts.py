@@ -13,7 +13,7 @@ from harness.scoring.scorer import Question
 from harness.simulator.answers import AnswerBook, KeyEntry, prompt_digest
 from harness.simulator.tool_calls import Tool, Toolbox
 from harness.simulator.verdicts import draw_verdict
-from harness.suite.schema import Message, Prompt
+from harness.suite.suite import Message, Prompt
 
 ASKED = "Capital of France?"
 PROMPT = Prompt(id="p", messages=(Message(role="user", content=ASKED),))

@@ -13,7 +13,7 @@ from harness.catalog.target import Target
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 TARGET = Target(
     name="t",

@@ -18,7 +18,7 @@ from harness.store.finding import Finding
 from harness.store.journal import Journal
 from harness.store.manifest import State, new_manifest
 from harness.store.run_folder import RunFolder, create_run, latest_run, list_runs, open_run, unreadable_runs
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 
 Make = Callable[..., Attempt]
 MakeRun = Callable[..., RunFolder]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.suite.filler import make_filler
-from harness.suite.schema import Filler
+from harness.suite.suite import Filler
 
 LONGEST_SENTENCE = 200
 NEEDLE = "The code is 4711."

@@ -16,10 +16,11 @@ from harness.catalog.target import Options, Target, Tool
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
 from harness.suite.filler import SEPARATOR, make_filler
-from harness.suite.freeze import freeze_suite
+from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
-from harness.suite.positions import MAX_VALUES
-from harness.suite.schema import (
+from harness.suite.read.text_file import MAX_SUITE_BYTES
+from harness.suite.read.yaml_lines import MAX_VALUES
+from harness.suite.suite import (
     Attachment,
     Check,
     Filler,
@@ -34,7 +35,6 @@ from harness.suite.schema import (
     Timeouts,
     TracedCall,
 )
-from harness.suite.text_file import MAX_SUITE_BYTES
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
 from harness.suite.outline import describe_load
-from harness.suite.schema import Load, Quota, Step
+from harness.suite.suite import Load, Quota, Step
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5, routing: [global, us]}]\nprompts: [{id: a, prompt: Hi}]\n"
 GLOBAL, US = "claude-haiku-4-5/global/converse", "claude-haiku-4-5/us/converse"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.file import (
+from harness.suite.grammar.file import (
     GateEntry,
     LoadEntry,
     PromptEntry,
@@ -25,10 +25,10 @@ from harness.suite.file import (
     TargetEntry,
     TimeoutsEntry,
 )
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.grammar.options import OptionsEntry
 from harness.suite.loader import load_suite
-from harness.suite.mistakes import Mistake
-from harness.suite.options import OptionsEntry
-from harness.suite.schema import Check, Load, Message, Retries, Slo, Suite, Timeouts
+from harness.suite.suite import Check, Load, Message, Retries, Slo, Suite, Timeouts
 
 GOOD = """\
 suite: demo

@@ -11,10 +11,10 @@ from pypdf import PdfReader
 
 from harness.endpoints import APIS
 from harness.scoring.checks import check_mistakes, make_scorer
+from harness.suite.check.size import prompt_tokens
 from harness.suite.loader import load_suite
-from harness.suite.schema import Suite
-from harness.suite.size import prompt_tokens
 from harness.suite.starter import starter_suite
+from harness.suite.suite import Suite
 
 SUITES = Path(__file__).parents[2] / "suites"
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.freeze import freeze_suite
-from harness.suite.load_file import LengthEntry
+from harness.suite.frozen import freeze_suite
+from harness.suite.grammar.load import LengthEntry
 from harness.suite.loader import load_frozen, load_suite
-from harness.suite.schema import Suite
+from harness.suite.suite import Suite
 from harness.suite.synthetic import draw_length, sized_prompt
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5}]\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import inspect
 
-from harness.suite.file import SuiteFile
+from harness.suite.grammar.file import SuiteFile
 
 
 def unions_of(kind: object, seen: set[object]) -> Iterator[inspect.UnionType]:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Protocol
 
 from harness.errors import HarnessError
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 ARRIVALS = {
     "closed": "harness.load.arrivals.closed:Closed",

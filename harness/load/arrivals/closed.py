@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 
 class Closed(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from harness.errors import HarnessError
 from harness.load.arrivals import needed_rate
 from harness.load.arrivals.spacing import Spacing
 from harness.load.arrivals.steady import Steady
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 
 class Gamma(Steady, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.load.arrivals import needed_rate
 from harness.load.arrivals.spacing import Spacing
 from harness.load.arrivals.steady import Steady
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 
 class Poisson(Steady, frozen=True):

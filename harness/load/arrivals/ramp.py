@@ -12,7 +12,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.load.arrivals import needed_rate
 from harness.load.arrivals.spacing import Spacing
-from harness.suite.schema import Load
+from harness.suite.suite import Load
 
 
 class Ramp(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.load.arrivals.spacing import Spacing
-from harness.suite.schema import Load, Step
+from harness.suite.suite import Load, Step
 
 
 class Steps(msgspec.Struct, frozen=True):

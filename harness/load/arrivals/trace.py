@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from harness.errors import HarnessError
-from harness.suite.schema import Load, TracedCall
+from harness.suite.suite import Load, TracedCall
 
 MINUTE_S = 60.0
 

@@ -12,7 +12,7 @@ from harness.endpoints.attachments import name_documents
 from harness.endpoints.content import Citation
 from harness.scoring.normalise import blank_mistake, fold
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
 Pages = Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1)]

@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from harness.scoring.normalise import blank_mistake, fold
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import describe
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
 

@@ -11,8 +11,8 @@ from msgspec import Meta
 from harness.scoring.json_in_text import find_json, parse_json
 from harness.scoring.json_validator import check_schema, first_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt
-from harness.suite.structure import describe
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt
 
 TOO_DEEP = "the JSON is nested too deeply"
 

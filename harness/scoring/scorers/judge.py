@@ -13,8 +13,8 @@ from msgspec import Meta
 from harness.scoring.judge_prompt import ask_for_score
 from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import Aids, Answer, Outcome, Unscored
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import unknown_word
+from harness.suite.grammar.structure import unknown_word
+from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
 

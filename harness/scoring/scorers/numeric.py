@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from harness.scoring.numbers import doubt, last_number, read_number
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import describe
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt, Suite
 
 Margin = Annotated[float, Meta(ge=0)]
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from harness.scoring.scorer import Aids, Answer, Outcome, Unscored
 from harness.scoring.scorers.judge import unknown_judges
-from harness.suite.schema import Prompt, Suite
+from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
 RUBRIC = "The better answer is the more correct one; of two correct answers, the more helpful and the clearer one."

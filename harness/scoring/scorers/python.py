@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.scorer import Aids, Answer, Call, Outcome, Unscored
-from harness.suite.fields import Duration
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import unknown_word
-from harness.suite.units import UnitError, parse_duration
+from harness.suite.grammar.fields import Duration
+from harness.suite.grammar.structure import unknown_word
+from harness.suite.grammar.units import UnitError, parse_duration
+from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
 

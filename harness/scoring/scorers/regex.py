@@ -11,9 +11,9 @@ from msgspec import Meta
 
 from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.suite.patterns import compile_pattern
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import describe
+from harness.suite.grammar.patterns import compile_pattern
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt, Suite
 
 LIMIT_S = 1.0
 """A search that takes longer leaves the answer unscored: the pattern backtracks without end on it."""

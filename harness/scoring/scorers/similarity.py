@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from harness.scoring.normalise import bare, blank_mistake, fold
 from harness.scoring.scorer import Outcome
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import describe
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt, Suite
 
 LONGEST = 20_000
 """Characters of the answer that are compared, which bounds the work: edits take time in the product of both lengths."""

@@ -11,8 +11,8 @@ from msgspec import Meta
 from harness.scoring.json_validator import check_schema, first_mistake
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.scorers.json_schema import TOO_DEEP, differences
-from harness.suite.schema import Prompt, Suite
-from harness.suite.structure import describe
+from harness.suite.grammar.structure import describe
+from harness.suite.suite import Prompt, Suite
 
 IN_WORDS = ("end_turn", "stop_sequence")
 """Stop reasons of an answer without calls: what looks like one there was only written down."""

@@ -1,0 +1,220 @@
+"""A suite file out of logged traffic: its prompts, today's models as targets, and the candidates beside them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import yaml
+
+from harness.catalog.models import find_model
+from harness.catalog.names import IN_REGION, read_reference
+from harness.catalog.target import Api, Options, Target, resolve_target
+from harness.errors import CatalogError, SuiteError
+from harness.suite.from_log.alike import Unfit, fit_all
+from harness.suite.from_log.traffic import Kept, Traffic
+from harness.suite.frozen import SuiteDumper
+from harness.suite.grammar.fields import SUITE_NAME
+from harness.suite.grammar.file import TargetEntry
+from harness.suite.grammar.structure import prompt_entry_mistakes
+from harness.suite.read.text_file import MAX_SUITE_BYTES
+from harness.suite.suite import Prompt
+from harness.suite.targets import expand_targets
+
+GATE = {"error_rate": "1pp", "e2e_p95": "15%", "cost_per_request": "10%"}
+"""Margins of an imported suite; nothing grades its answers, so there is none for the pass rate."""
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """A suite file that is ready to be written."""
+
+    text: str
+    targets: tuple[str, ...]
+    baseline: str
+    """Today's most frequent model; the first candidate where none of today's can be called any longer."""
+    warnings: tuple[str, ...]
+
+
+class Candidates(msgspec.Struct, frozen=True, kw_only=True):
+    """What today's models are to be compared with."""
+
+    models: tuple[str, ...] = ()
+    routing: str | None = None
+    """None: the routing of today's model where the candidate has it, else the candidate's first."""
+
+
+def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Sequence[str]) -> Drawn:
+    """The YAML of a suite that `load_suite` takes. `about`: lines of comment at its head.
+
+    SuiteError: the name cannot be a suite's, there is nothing to ask or nobody to ask it of, or it would be too long.
+    CatalogError: a candidate is unknown or not offered so.
+    """
+    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
+        raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
+    if not traffic.prompts:
+        raise SuiteError(["the log holds no prompt that can be asked again; a wider --since and --until may"])
+    today, warnings = _todays_targets(traffic.ways)
+    entries = [*today, *_candidate_targets(candidates, today, traffic.ways)]
+    if not entries:
+        raise SuiteError([*warnings, "none of the log's models can be called any longer; name one with --candidate"])
+    placed, _ = expand_targets(list(enumerate(entries)), None, home_region=None)
+    names = tuple(each.target.name for each in placed)
+    asked, changed = _prompts(traffic, [each.target for each in placed])
+    warnings += [f"{times:,} prompts: {what}" for what, times in changed]
+    text = _head(about) + _settings(name, entries, names[0]) + asked
+    if len(text.encode()) > MAX_SUITE_BYTES:
+        raise SuiteError(
+            [f"the suite would be longer than {MAX_SUITE_BYTES // 1_000_000} MB; a smaller --sample helps"]
+        )
+    return Drawn(text=text, targets=names, baseline=names[0], warnings=tuple(warnings))
+
+
+def _todays_targets(ways: Counter[tuple[str, str, Api, bool]]) -> tuple[list[TargetEntry], list[str]]:
+    """One target for each model and routing of the log, called in the way in which it was called most."""
+    entries: dict[tuple[str, str | None], TargetEntry] = {}
+    warnings = []
+    for (model_id, region, api, stream), _ in ways.most_common():
+        try:
+            entry = _logged_entry(model_id, api=api, stream=stream, region=region)
+        except CatalogError as error:
+            warnings.append(f"{model_id} of the log is no target: {error}")
+            continue
+        assert isinstance(entry.model, str)
+        assert not isinstance(entry.routing, list)
+        entries.setdefault((entry.model, entry.routing), entry)
+    return list(entries.values()), list(dict.fromkeys(warnings))
+
+
+def _logged_entry(model_id: str, *, api: Api, stream: bool, region: str) -> TargetEntry:
+    """Today's target for an id of the log. A bare one is called in-region, where the model is offered so at all."""
+    if read_reference(model_id).routing is None:
+        try:
+            return _entry(model_id, IN_REGION, api=api, stream=stream, region=region)
+        except CatalogError:
+            pass
+    return _entry(model_id, None, api=api, stream=stream, region=region)
+
+
+def _candidate_targets(
+    candidates: Candidates, today: Sequence[TargetEntry], ways: Counter[tuple[str, str, Api, bool]]
+) -> list[TargetEntry]:
+    """The candidates, called as today's most frequent model is; those that are called today already are left out."""
+    (_, region, api, stream), _ = ways.most_common(1)[0]
+    taken = {(entry.model, entry.routing) for entry in today}
+    entries = []
+    for model in candidates.models:
+        routing = candidates.routing or _same_routing(model, today)
+        entry = _entry(model, routing, api=api, stream=stream, region=region)
+        if (entry.model, entry.routing) not in taken:
+            taken.add((entry.model, entry.routing))
+            entries.append(entry)
+    return entries
+
+
+def _same_routing(model: str, today: Sequence[TargetEntry]) -> str | None:
+    reference = read_reference(model)
+    routing = today[0].routing if today else None
+    if not isinstance(routing, str) or reference.routing is not None or reference.model is None:
+        return None
+    return routing if routing in find_model(reference.model).routings else None
+
+
+def _entry(model: str, routing: str | None, *, api: Api, stream: bool, region: str) -> TargetEntry:
+    """The model by its short name, so that no account's number gets into the file. CatalogError: not offered.
+
+    The Region is kept where it carries the routing.
+    """
+    reference = read_reference(model)
+    name, routing = reference.model or model, routing or reference.routing
+    try:
+        found = resolve_target(model=name, routing=routing, api=api, client="wire", region=region)
+    except CatalogError:
+        found = resolve_target(model=name, routing=routing, api=api, client="wire")
+    return TargetEntry(
+        model=found.model, routing=found.routing, api=api, client="wire", region=found.region, stream=stream
+    )
+
+
+def _head(about: Sequence[str]) -> str:
+    lines = (" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in about)
+    return "".join(f"# {line}\n" if line else "#\n" for line in lines) + "\n"
+
+
+def _settings(name: str, entries: Sequence[TargetEntry], baseline: str) -> str:
+    content = {
+        "suite": name,
+        "endpoint": "simulator",
+        "targets": [_said(entry) for entry in entries],
+        "baseline": baseline,
+        "load": {"arrival": "closed", "concurrency": 8, "repeats": 1},
+        "gate": {**GATE, **({"ttft_p95": "15%"} if entries[0].stream else {})},
+    }
+    return _dump(content)
+
+
+def _prompts(traffic: Traffic, targets: Sequence[Target]) -> tuple[str, list[tuple[str, int]]]:
+    """The prompts' YAML, and what had to be changed with the number of prompts concerned.
+
+    Prompts that a target cannot be asked are dropped from the traffic's sample.
+    """
+    several = len({_tag(model) for kept in traffic.prompts for model in kept.models}) > 1
+    pieces = []
+    changed: Counter[str] = Counter()
+    for kept in traffic.prompts:
+        try:
+            entry = _fitting_entry(kept, targets, changed, several=several)
+        except Unfit as error:
+            changed[f"left out: {error}"] += 1
+            traffic.drop(kept)
+            continue
+        comment = f"# asked {kept.times:,} ×, {kept.input_tokens / kept.times:,.0f} input tokens on average\n"
+        pieces.append(comment + _dump([entry]))
+    if not pieces:
+        raise SuiteError(["no prompt of the log fits every target:", *changed])
+    return "prompts:\n" + "".join(pieces), changed.most_common()
+
+
+def _fitting_entry(kept: Kept, targets: Sequence[Target], changed: Counter[str], *, several: bool) -> dict[str, Any]:
+    """A prompt as the file says it, with options that the grammar and every target take. Raises Unfit."""
+    wrong = {
+        str(mistake.path[0])
+        for mistake in prompt_entry_mistakes(_prompt(kept, kept.options, several=several))
+        if mistake.path
+    }
+    if not wrong <= set(Options.__struct_fields__):
+        raise Unfit("what was asked is nothing that a suite takes")
+    changed.update(f"{key} is left out: no suite takes it as it was sent" for key in wrong)
+    options = msgspec.structs.replace(kept.options, **dict.fromkeys(wrong))
+    options, refused = fit_all(Prompt(id=kept.prompt_id, messages=kept.messages, options=options), targets)
+    changed.update(
+        f"{name} is {'left out' if getattr(options, name) is None else 'lowered'}: {why}"
+        for name, why in refused.items()
+    )
+    return _prompt(kept, options, several=several)
+
+
+def _prompt(kept: Kept, options: Options, *, several: bool) -> dict[str, Any]:
+    one_turn = len(kept.messages) == 1
+    turns = [msgspec.to_builtins(turn) for turn in kept.messages]
+    asked = {"prompt": turns[0]["content"]} if one_turn else {"messages": turns}
+    tags = {"tags": sorted({_tag(model) for model in kept.models})} if several else {}
+    return {"id": kept.prompt_id, **tags, **_said(options), **asked}
+
+
+def _tag(model_id: str) -> str:
+    """The model's short name; an id that is not understood stays as it is, without an account's number."""
+    try:
+        return find_model(read_reference(model_id).model or model_id).name
+    except CatalogError:
+        return model_id.rpartition("/")[2][:200]
+
+
+def _said(entry: msgspec.Struct) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(entry).items() if value is not None}
+
+
+def _dump(content: Any) -> str:
+    return yaml.dump(content, Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)

@@ -1,0 +1,73 @@
+"""Regular expressions that a user writes, compiled within bounds: some short patterns would take all memory."""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+import regex
+
+from harness.suite.grammar.structure import describe
+
+MAX_CHARACTERS = 20_000
+MAX_DEPTH = 100
+"""Groups within groups."""
+MAX_ITEMS = 100_000
+"""The module writes `(a{1000}){1000}` out as a million items, before it looks at any text."""
+
+_TOKEN = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]?|\(\?\#[^)]*\)?|[()]|\{(?P<times>\d+)(?:,\d*)?\}|.", re.DOTALL
+)
+_OTHER_SYNTAX = re.compile(r"\(\?[a-zA-Z0-9-]*(?:x|V1)")
+"""Switches to comments or to sets within sets, in which brackets mean something else."""
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the message names it and says why."""
+
+
+def compile_pattern(pattern: str, flags: int = 0) -> regex.Pattern[str]:
+    """The pattern, compiled once: the module keeps those that it has seen. Raises PatternError."""
+    too_large = _too_large(pattern, verbose=bool(flags & regex.VERBOSE))
+    if too_large is not None:
+        raise PatternError(f"the pattern {describe(pattern)} {too_large}")
+    try:
+        return regex.compile(pattern, flags | regex.VERSION0)
+    except (regex.error, ValueError, OverflowError, RecursionError) as error:
+        raise PatternError(f"the pattern {describe(pattern)} is no regular expression: {error}") from None
+
+
+def _too_large(pattern: str, *, verbose: bool) -> str | None:
+    if len(pattern) > MAX_CHARACTERS:
+        return f"has more than {MAX_CHARACTERS:,} characters"
+    if verbose or _OTHER_SYNTAX.search(pattern):
+        depth, items = 0, prod(_times(each) for each in _TOKEN.finditer("".join(pattern.split())))
+    else:
+        depth, items = _measure(pattern)
+    if depth > MAX_DEPTH:
+        return f"has groups more than {MAX_DEPTH} deep"
+    return f"repeats more than {MAX_ITEMS:,} items; write fewer, or * or +" if items > MAX_ITEMS else None
+
+
+def _measure(pattern: str) -> tuple[int, int]:
+    """How deep its groups go, and how many items it has with every count written out."""
+    items, last, depth = [0], 0, 0
+    for token in _TOKEN.finditer(pattern):
+        if token[0] == "(":
+            items.append(0)
+            depth = max(depth, len(items) - 1)
+        elif token[0] == ")" and len(items) > 1:
+            last = items.pop() + 1
+            items[-1] += last
+        elif token["times"]:
+            items[-1] += last * (_times(token) - 1)
+            last *= _times(token)
+        else:
+            last = 1
+            items[-1] += 1
+    return depth, sum(items)
+
+
+def _times(token: re.Match[str]) -> int:
+    written = token["times"] or "1"
+    return max(int(written), 1) if len(written) < 10 else MAX_ITEMS + 1

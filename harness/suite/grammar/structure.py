@@ -1,0 +1,198 @@
+"""Structural mistakes in a person's words: unknown keys, missing keys, wrong types, quantities without a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from harness.suite.grammar import units
+from harness.suite.grammar.json_schema import Schema, check_entry_schema, prompt_entry_schema, suite_json_schema
+from harness.suite.grammar.mistakes import KeyPath, Mistake
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping (key: value)",
+}
+
+PARSERS: dict[str, Callable[[object], object]] = {
+    "duration": units.parse_duration,
+    "rate": units.parse_rate,
+    "points": units.parse_points,
+    "latency margin": units.parse_latency_margin,
+    "cost margin": units.parse_cost_margin,
+}
+"""Titles of quantities in the schema → what reads them, and says what is wrong with them."""
+
+
+def suite_mistakes(value: Any) -> list[Mistake]:
+    """Every structural mistake of a suite file's content."""
+    return _find(suite_json_schema, value)
+
+
+def prompt_entry_mistakes(value: Any) -> list[Mistake]:
+    """Every structural mistake of one prompt."""
+    return _find(prompt_entry_schema, value)
+
+
+def check_entry_mistakes(value: Any) -> list[Mistake]:
+    """Every structural mistake of one check, whatever its type."""
+    return _find(check_entry_schema, value)
+
+
+@cache
+def _validator(make_schema: Callable[[], Schema]) -> Validator:
+    """A validator for which 300.0 is no whole number, as it is none for msgspec."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    kind: type[Validator] = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    return kind(make_schema())
+
+
+def _find(make_schema: Callable[[], Schema], value: Any) -> list[Mistake]:
+    found = [mistake for error in _validator(make_schema).iter_errors(value) for mistake in _explain(error)]
+    return list(dict.fromkeys(found))
+
+
+def _explain(error: ValidationError) -> Iterator[Mistake]:
+    path = tuple(error.absolute_path)
+    schema: Any = error.schema
+    title = schema.get("title")
+    match error.validator:
+        case "additionalProperties":
+            yield from _unknown(path, error.instance, list(schema["properties"]))
+        case "required":
+            yield from _missing(path, error.instance, schema)
+        case "anyOf":
+            yield from _explain_union(path, error)
+        case "type" | "pattern" if title in PARSERS:
+            yield Mistake(path, _unreadable(PARSERS[title], error.instance))
+        case _:
+            yield Mistake(path, _told(error, title))
+
+
+def _told(error: ValidationError, title: str | None) -> str:
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    got = describe(error.instance)
+    match error.validator:
+        case "type":
+            return f"expected {TYPES[wanted]}, got {got}"
+        case "enum":
+            return unknown_word(error.instance, wanted)
+        case "minItems" | "minLength":
+            return "must not be empty"
+        case "maxLength":
+            return f"is longer than {wanted} characters"
+        case "minimum":
+            return f"must be at least {wanted:,.15g}, got {error.instance}"
+        case "maximum":
+            return f"must be at most {wanted:,.15g}, got {error.instance}"
+        case "exclusiveMinimum":
+            return f"must be more than {wanted:,.15g}, got {error.instance}"
+        case "pattern" if title == "endpoint":
+            return f"{got} is neither simulator, aws nor a URL; write for example http://127.0.0.1:9000"
+        case "pattern":
+            return f"{got} has a character that may not be here{_for_example(schema)}"
+        case _:
+            return error.message
+
+
+def _unknown(path: KeyPath, given: Any, known: list[str]) -> Iterator[Mistake]:
+    for key in given:
+        if key not in known:
+            yield Mistake((*path, key), unknown_key(key, known))
+
+
+def _missing(path: KeyPath, given: Any, schema: Schema) -> Iterator[Mistake]:
+    """The keys that are not there, unless a misspelt one stands in their place and is told already."""
+    known = list(schema["properties"])
+    closed = schema.get("additionalProperties") is False
+    misspelt = {_nearest(key, known) for key in given if closed and key not in known}
+    for key in schema["required"]:
+        if key not in given and key not in misspelt:
+            yield Mistake(path, f"missing key {key!r}")
+
+
+def _explain_union(path: KeyPath, error: ValidationError) -> Iterator[Mistake]:
+    """The mistakes of the branch whose type fits, or the types that would have fitted."""
+    here = len(error.absolute_path)
+    wrong_type = {each.schema_path[0] for each in error.context if _is_wrong_type(each, here)}
+    fitting = [each for each in error.context if each.schema_path[0] not in wrong_type]
+    if fitting:
+        for each in fitting:
+            yield from _explain(each)
+        return
+    wanted: list[tuple[str, Any]] = [(str(each.validator), each.validator_value) for each in error.context]
+    names = [name for keyword, name in wanted if keyword == "type"]
+    types = [TYPES[name] for name in names if not (name == "integer" and "number" in names)]
+    words = [word for keyword, known in wanted if keyword == "enum" for word in known]
+    if words and isinstance(error.instance, str):
+        yield Mistake(path, unknown_word(error.instance, words))
+    else:
+        yield Mistake(path, f"expected {' or '.join(types)}, got {describe(error.instance)}")
+
+
+def _is_wrong_type(error: ValidationError, depth: int) -> bool:
+    return len(error.absolute_path) == depth and error.validator in ("type", "enum")
+
+
+def _unreadable(parse: Callable[[object], object], written: Any) -> str:
+    if isinstance(written, list | dict) or written is None:
+        return f"expected text, got {describe(written)}"
+    try:
+        parse(written)
+    except units.UnitError as error:
+        return str(error)
+    return f"{written!r} cannot be read"
+
+
+def unknown_key(key: str, known: list[str]) -> str:
+    """`unknown key 'promt'; did you mean 'prompt'?`, or the known keys where none is near."""
+    nearest = _nearest(key, known)
+    hint = f"; did you mean {nearest!r}?" if nearest else f" (known: {', '.join(known)})"
+    return f"unknown key {key!r}{hint}"
+
+
+def unknown_word(word: object, known: list[str]) -> str:
+    """`'clsed' is not one of closed, constant; did you mean 'closed'?`."""
+    nearest = _nearest(str(word), known)
+    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    return f"{describe(word)} is not one of {', '.join(map(str, known))}{hint}"
+
+
+def describe(value: Any) -> str:
+    """A value as a message names it, shortened."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return repr(value if len(value) <= 60 else value[:59] + "…")
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return f"the number {value}"
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
+    return next(iter(get_close_matches(word, known, n=1)), None)
+
+
+def _for_example(schema: Schema) -> str:
+    examples = schema.get("examples")
+    return f"; write for example {examples[0]}" if examples else ""

@@ -1,0 +1,177 @@
+"""Prompts out of a CSV or JSONL file: id, prompt, expect, check, tags, group.
+
+Several tags in one cell are separated by semicolons, `refund; urgent`: a comma is CSV's own, and may be part of a tag.
+JSONL takes `tags` as a list too, and in place of `check` the list `checks` of the suite file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.suite.grammar.file import PromptEntry
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.grammar.structure import check_entry_mistakes, describe, prompt_entry_mistakes, unknown_key
+from harness.suite.read.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, json_lines, read_json, read_text
+
+COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
+JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
+REQUIRED = ("id", "prompt")
+MOST_COLUMNS = 5
+"""Unknown ones that are told: more come of a file that is no dataset."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a dataset: a prompt, or what is wrong with it."""
+
+    line: int
+    id: str | None = None
+    """As written, whatever else is wrong."""
+    entry: PromptEntry | None = None
+    one_check: bool = False
+    """Its check is written as `check`, not in a list."""
+    comma_tag: bool = False
+    """All its tags are one, with a comma in it: several may be meant."""
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def read_dataset(path: Path) -> list[Row]:
+    """Every row, blank lines left out. Raises FileMistake when the file cannot be used as a whole."""
+    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise FileMistake(
+            f"a dataset is a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
+        )
+    rows = [_checked(line, cells) for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES))]
+    if not rows:
+        raise FileMistake("holds no prompts")
+    return rows
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
+    """(line, cells by column), empty cells left out."""
+    header: list[str] | None = None
+    for line, cells in csv_lines(text):
+        if header is None:
+            header = _checked_header(cells, line)
+        elif len(cells) != len(header):
+            yield line, Mistake((), f"has {len(cells)} cells where the header names {len(header)} columns")
+        else:
+            yield line, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+
+
+def _checked_header(cells: list[str], line: int) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    strange = [name for name in header if name not in COLUMNS]
+    wrong = [unknown_key(name, list(COLUMNS)).replace("key", "column", 1) for name in strange[:MOST_COLUMNS]]
+    wrong += [f"missing column {name!r}" for name in REQUIRED if name not in header and not wrong]
+    wrong += [f"column {name!r} is given twice" for name in dict.fromkeys(header) if header.count(name) > 1]
+    if wrong:
+        raise FileMistake("; ".join(wrong), line=line)
+    return header
+
+
+def _jsonl_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
+    """(line, object); numbers keep the digits that they are written with where they become an answer's text."""
+    for line, raw in json_lines(text, dict[str, msgspec.Raw]):
+        if isinstance(raw, FileMistake):
+            yield line, Mistake((), raw.message)
+            continue
+        row: dict[str, Any] = {}
+        try:
+            for key, value in raw.items():
+                row[key] = _plain(key, value)
+        except FileMistake as error:
+            yield line, Mistake((key,), error.message)
+        else:
+            yield line, row
+
+
+def _plain(key: str, raw: msgspec.Raw) -> Any:
+    value = read_json(raw, object)
+    return bytes(raw).decode() if key == "expect" and isinstance(value, int | float) else value
+
+
+def _checked(line: int, cells: dict[str, Any] | Mistake) -> Row:
+    """A row as the prompt that it stands for."""
+    if isinstance(cells, Mistake):
+        return Row(line=line, mistakes=(cells,))
+    mistakes = [Mistake((key,), unknown_key(key, list(JSONL_KEYS))) for key in cells if key not in JSONL_KEYS]
+    mistakes += [Mistake((), f"{key!r} is missing or empty") for key in REQUIRED if cells.get(key) in (None, "")]
+    entry = {key: value for key, value in cells.items() if key not in ("check", "tags")}
+    for key, read in (("tags", _read_tags), ("check", _read_check), ("checks", _read_checks)):
+        try:
+            entry |= read(cells[key]) if key in cells else {}
+        except _CellError as error:
+            mistakes += error.mistakes
+    if "check" in cells and "checks" in cells:
+        mistakes.append(Mistake(("checks",), "give either `check` or `checks`, not both"))
+    named = cells["id"] if isinstance(cells.get("id"), str) else None
+    if mistakes:
+        return Row(line=line, id=named, mistakes=tuple(mistakes))
+    try:
+        read_entry = msgspec.convert(entry, PromptEntry)
+    except msgspec.ValidationError as error:
+        return Row(line=line, id=named, mistakes=tuple(prompt_entry_mistakes(entry)) or (Mistake((), str(error)),))
+    comma_tag = _is_comma_tag(cells.get("tags"))
+    return Row(line=line, id=named, entry=read_entry, one_check="check" in cells, comma_tag=comma_tag)
+
+
+class _CellError(Exception):
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__()
+        self.mistakes = mistakes
+
+
+def _read_tags(written: Any) -> dict[str, Any]:
+    """`a; b` or a list."""
+    if isinstance(written, list):
+        return {"tags": written}
+    if isinstance(written, str):
+        return {"tags": [tag.strip() for tag in written.split(";") if tag.strip()]}
+    raise _CellError([Mistake(("tags",), f"expected text such as 'a; b' or a list, got {describe(written)}")])
+
+
+def _is_comma_tag(written: Any) -> bool:
+    return isinstance(written, str) and "," in written and ";" not in written
+
+
+def _read_check(written: Any) -> dict[str, Any]:
+    """A check's type alone, `numeric`, or an object with its parameters, `{"type": "numeric", "tolerance": 0.1}`."""
+    check = written
+    if isinstance(written, str) and not written.lstrip().startswith("{"):
+        check = {"type": written.strip()}
+    elif isinstance(written, str):
+        try:
+            check = read_json(written, object)
+        except FileMistake as error:
+            raise _CellError([Mistake(("check",), error.message)]) from error
+    if not isinstance(check, dict):
+        right = 'text such as numeric, a mapping such as {"type": "numeric"}, or in JSONL a list of these as `checks`'
+        raise _CellError([Mistake(("check",), f"expected {right}; got {describe(check)}")])
+    _refuse([Mistake(("check", *each.path), each.message) for each in check_entry_mistakes(check)])
+    return {"checks": [check]}
+
+
+def _read_checks(written: Any) -> dict[str, Any]:
+    """A list of mappings, as in the suite file."""
+    if not isinstance(written, list):
+        right = "a list of mappings, each with a `type`; a single one may be written as `check`"
+        raise _CellError([Mistake(("checks",), f"expected {right}; got {describe(written)}")])
+    _refuse(
+        [
+            Mistake(("checks", at, *wrong.path), wrong.message)
+            for at, each in enumerate(written)
+            for wrong in check_entry_mistakes(each)
+        ]
+    )
+    return {"checks": written}
+
+
+def _refuse(mistakes: list[Mistake]) -> None:
+    if mistakes:
+        raise _CellError(mistakes)

@@ -1,0 +1,73 @@
+"""The user's own prices: out of the file that the suite names, or written in the suite itself; and what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from harness.catalog.price_file import price_mistakes, read_price_file
+from harness.catalog.prices import PriceOverride, price_for, terms_of
+from harness.catalog.target import Target
+from harness.errors import CatalogError
+from harness.suite.grammar.file import PriceEntry
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.read.text_file import FileMistake, check_file, find_beside
+from harness.suite.suite import Prompt
+
+MAX_PRICE_BYTES = 1_000_000
+
+
+def read_prices(
+    folder: Path | None, written: str | Sequence[PriceEntry] | None, *, new: bool
+) -> tuple[tuple[PriceOverride, ...], list[Mistake]]:
+    """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it.
+
+    `new`: they are held to what can be meant today; those of a run that was made are taken as they are.
+    """
+    if not isinstance(written, str):
+        prices = tuple(msgspec.convert(entry, PriceOverride, from_attributes=True) for entry in written or ())
+        found = price_mistakes([_given(price) for price in prices]) if new else iter(())
+        return prices, [Mistake(path, told) for path, told in found]
+    try:
+        path = find_beside(folder, written)
+        check_file(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
+        return read_price_file(path), []
+    except FileMistake as error:
+        return (), [Mistake(("prices",), f"{written!r}: {error.message}")]
+    except CatalogError as error:
+        return (), [Mistake(("prices",), line) for line in str(error).split("\n")]
+
+
+def _given(price: PriceOverride) -> dict[str, object]:
+    return {key: value for key, value in msgspec.to_builtins(price).items() if value is not None}
+
+
+def price_warnings(
+    targets: Sequence[Target],
+    judges: Sequence[Target],
+    prompts: Sequence[Prompt],
+    prices: Sequence[PriceOverride],
+    *,
+    inline: bool,
+) -> Iterator[str]:
+    """Who is asked at a price that is not known, and the prices in the suite itself that are nobody's.
+
+    A price file may serve many suites, so nobody expects each of its prices to be used.
+    """
+    asked = [(judge, terms_of(judge.options)) for judge in judges]
+    for target in targets:
+        asked += [(target, terms) for terms in dict.fromkeys(terms_of(target.options, p.options) for p in prompts)]
+    for target, terms in asked:
+        if price_for(target.base_model, target.routing, prices, terms) is None:
+            named = " ".join(filter(None, (f"{target.model}/{target.routing}", terms.told())))
+            entry = ", ".join([f"model: {target.model}", *terms.unusual(), "input: USD per million tokens, output: …"])
+            yield (
+                f"the price of {named} is not known, so neither is what it costs, and no budget can hold it; give "
+                f"your own: prices: [{{{entry}}}]"
+            )
+    for index, price in enumerate(prices if inline else ()):
+        if not any(price.covers(target.base_model, target.routing, terms) for target, terms in asked):
+            told = "look at its model, routing, service_tier and latency, or take it out"
+            yield f"prices[{index}]: no target and no judge uses this price; {told}"

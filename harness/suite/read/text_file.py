@@ -1,0 +1,175 @@
+"""A suite's files: bounded in size, regular, texts in UTF-8, CSV and JSON by lines, and none outside its folder."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from harness.suite.read.yaml_lines import MAX_DEPTH
+
+MAX_SUITE_BYTES = 10_000_000
+MAX_DATASET_BYTES = 200_000_000
+MAX_FROZEN_BYTES = 2_000_000_000
+"""A frozen suite holds its dataset: it is what the limits of users' files let in, written out."""
+
+
+MAX_JSON_DEPTH = MAX_DEPTH - 10
+"""Of a value out of another file: within the frozen suite it lies deeper."""
+csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
+T = TypeVar("T")
+
+
+class FileMistake(Exception):
+    """A file that cannot be used; `line` is the one to blame, None where there are no lines."""
+
+    def __init__(self, message: str, *, line: int | None = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def read_text(path: Path, *, max_bytes: int) -> str:
+    """The file's text, without a byte-order mark. Raises FileMistake."""
+    raw = read_bytes(path, max_bytes=max_bytes, remedy="put prompts into a dataset, or split it")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileMistake(f"is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8", line=line) from error
+
+
+def read_bytes(path: Path, *, max_bytes: int, remedy: str) -> bytes:
+    """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
+    check_file(path, max_bytes=max_bytes, remedy=remedy)
+    try:
+        with open_regular(path) as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise _unreadable(error) from error
+    if len(content) > max_bytes:
+        raise _too_large(max_bytes, remedy)
+    return content
+
+
+def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file to read it. OSError for any other: a pipe would never end, a device may do anything.
+
+    `follow=False`: a symbolic link in the path's last part is an error, too.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
+    """Raise FileMistake unless this is a regular file (a pipe would never end) of at most this size."""
+    try:
+        if not path.is_file():
+            raise FileMistake("is not a file" if path.exists() else "there is no such file", line=None)
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+    if size > max_bytes:
+        raise _too_large(max_bytes, remedy)
+
+
+def _too_large(max_bytes: int, remedy: str) -> FileMistake:
+    return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
+
+
+def _unreadable(error: Exception) -> FileMistake:
+    return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
+
+
+def find_beside(folder: Path | None, name: str) -> Path:
+    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside.
+
+    `folder` None: the suite is that of a run, which names no files.
+    """
+    if folder is None:
+        raise FileMistake(f"names the file {name!r}, but the suite of a run holds everything itself; restore it")
+    _real_path(folder, name)
+    return folder / name
+
+
+def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> bytes:
+    """The content of the file `name` in `folder` or below it, which holds when it is opened. Raises FileMistake."""
+    real = _real_path(folder, name)
+    check_file(folder / name, max_bytes=max_bytes, remedy=remedy)
+    try:
+        with open_regular(real, follow=False) as file:
+            return file.read(max_bytes)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _real_path(folder: Path, name: str) -> str:
+    if "\0" in name:
+        raise FileMistake("a file's name holds no NUL character")
+    home = os.path.realpath(folder)
+    real = os.path.realpath(folder / name)
+    if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
+        raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
+    return real
+
+
+def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of each row of CSV, blank lines left out. FileMistake: it is none."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise FileMistake(f"not CSV: {error}", line=line) from error
+        if cells is None:
+            return
+        if cells:
+            yield line, cells
+
+
+def json_lines(text: str, kind: type[T]) -> Iterator[tuple[int, T | FileMistake]]:
+    """(line, value) of each line that is not blank, or what is wrong with it."""
+    for line, written in enumerate(text.split("\n"), start=1):
+        if written.strip():
+            try:
+                yield line, read_json(written, kind)
+            except FileMistake as error:
+                yield line, error
+
+
+def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
+    """A JSON value. Raises FileMistake: not JSON, not of this kind, too large a number, too deep."""
+    try:
+        value = msgspec.json.decode(written, type=kind)
+        too_deep = is_too_deep(value)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        wanted = "a JSON object" if isinstance(written, str) else "JSON"
+        raise FileMistake(f"not {wanted}: {error}") from error
+    except RecursionError:
+        too_deep = True
+    if too_deep:
+        raise FileMistake(f"nested more than {MAX_JSON_DEPTH} deep")
+    return value
+
+
+def is_too_deep(value: object) -> bool:
+    """Whether lists and mappings lie in each other deeper than a suite can hold."""
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict))
+        level = [each for values in inside for each in values if isinstance(each, list | dict)]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,241 @@
+"""YAML with the line of every value. Safe: no tags, no recursion, a bound on depth and on what aliases expand to.
+
+Scalars follow YAML 1.2: only `true` and `false` are booleans, and dates, `10:30`, `0123` and `yes` stay the text that
+they are. Values are built from PyYAML's events; its composers recurse, and the one in C crashes on deep nesting.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import msgspec
+import yaml
+
+from harness.suite.grammar.mistakes import KeyPath
+
+MAX_DEPTH = 60
+MAX_VALUES = 500_000
+"""Values in one file, each alias counted with everything behind it."""
+
+NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
+BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
+FLOAT = re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
+
+FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.2 does not let a file hold as it is, only escaped in double quotes."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class YamlMistake(Exception):
+    """The text cannot be read as YAML."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+class Node(msgspec.Struct, kw_only=True, gc=False):
+    """A value with its place. `children` and `key_lines` are empty for scalars. Nodes never form a cycle."""
+
+    line: int
+    value: Any
+    written: str | None = None
+    """A scalar's source text, before it became a number, a boolean or nothing."""
+    size: int = 1
+    children: dict[str | int, Node] = {}
+    key_lines: dict[str, int] = {}
+
+
+_NONE: dict[Any, Any] = {}
+"""What all scalars share: a large suite has a million of them."""
+
+
+class _Open(msgspec.Struct, kw_only=True):
+    """A list or mapping whose end has not come yet."""
+
+    node: Node
+    anchor: str | None
+    key: str | None = None
+    """The key whose value comes next; None in a list, or where a key comes next."""
+
+    @property
+    def wants_key(self) -> bool:
+        return isinstance(self.node.value, dict) and self.key is None
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A YAML file's content and where in it everything is."""
+
+    name: str
+    root: Node
+
+    def line_of(self, path: KeyPath) -> int:
+        """The line of the value at `path`, or of the nearest thing around it."""
+        node, line = self.root, self.root.line
+        for step in path:
+            child = node.children.get(step)
+            if child is None:
+                return line
+            line = node.key_lines[step] if isinstance(step, str) else child.line
+            node = child
+        return line
+
+    def written(self, path: KeyPath) -> str | None:
+        """The source text of the scalar at `path`; None: no scalar is there."""
+        node = self._node(path)
+        return None if node is None else node.written
+
+    def holds(self, path: KeyPath) -> bool:
+        """Whether something stands at `path`."""
+        return self._node(path) is not None
+
+    def _node(self, path: KeyPath) -> Node | None:
+        node = self.root
+        for step in path:
+            if step not in node.children:
+                return None
+            node = node.children[step]
+        return node
+
+
+def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Document, list[tuple[int, str]]]:
+    """The document and its duplicate keys, as (line, message); of those the last one counts.
+
+    Raises YamlMistake when it cannot be read at all.
+    """
+    builder = _Builder(max_values)
+    if strange := FORBIDDEN.search(text):
+        line, code = text.count("\n", 0, strange.start()) + 1, ord(strange[0])
+        told = f"not YAML: the character U+{code:04X} may not appear as it is"
+        raise YamlMistake(line, f'{told}; write "\\u{code:04x}" in double quotes, or take it out')
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        told = ", ".join(part for part in (error.context, error.problem) if part)
+        raise YamlMistake(mark.line + 1 if mark else 1, f"not YAML: {told}") from error
+    except yaml.YAMLError as error:
+        raise YamlMistake(1, f"not YAML: {error}") from error
+    if builder.root is None:
+        raise YamlMistake(1, "the file is empty; `harness init NAME` writes a starter suite")
+    return Document(name=name, root=builder.root), builder.duplicates
+
+
+class _Builder:
+    """Builds values from events, one stack and no recursion."""
+
+    def __init__(self, max_values: int) -> None:
+        self.root: Node | None = None
+        self.duplicates: list[tuple[int, str]] = []
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, Node | None] = {}
+        self._size = 0
+        self._max_values = max_values
+
+    def take(self, event: yaml.Event) -> None:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event, line)
+            self._place(_scalar(event, line), event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            self._place(self._known(event.anchor or "", line), None, alias_line=line)
+        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            self._refuse_tag(event, line)
+            self._open(event, line)
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            done = self._stack.pop()
+            self._place(done.node, done.anchor)
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise YamlMistake(line, "a second document starts here; a suite is one document")
+
+    def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int) -> None:
+        if len(self._stack) >= MAX_DEPTH:
+            raise YamlMistake(line, f"nested more than {MAX_DEPTH} deep")
+        if self._stack and self._stack[-1].wants_key:
+            raise YamlMistake(line, "a key must be a plain text, not a list or mapping")
+        value: Any = [] if isinstance(event, yaml.SequenceStartEvent) else {}
+        self._stack.append(_Open(node=Node(line=line, value=value), anchor=event.anchor))
+        if event.anchor:
+            self._anchors[event.anchor] = None
+
+    def _place(self, node: Node, anchor: str | None, *, alias_line: int | None = None) -> None:
+        """Put a finished value where it belongs: under the key before it, into the open list, or at the root."""
+        line = alias_line or node.line
+        if anchor:
+            self._anchors[anchor] = node
+        self._size += node.size if alias_line else 1
+        if self._size > self._max_values:
+            raise YamlMistake(line, f"more than {self._max_values:,} values; put the prompts into a dataset (.jsonl)")
+        if not self._stack:
+            self.root = node
+        elif self._stack[-1].wants_key:
+            self._take_key(node, line)
+        else:
+            self._fill(self._stack[-1], node)
+
+    def _take_key(self, node: Node, line: int) -> None:
+        if node.written is None:
+            raise YamlMistake(line, "a key must be a plain text, not a list or mapping")
+        top = self._stack[-1]
+        if node.written in top.node.children:
+            first = top.node.key_lines[node.written]
+            self.duplicates.append((line, f"key {node.written!r} is already given on line {first}; drop one"))
+        top.node.key_lines[node.written] = line
+        top.key = node.written
+
+    def _fill(self, top: _Open, node: Node) -> None:
+        parent = top.node
+        parent.size += node.size
+        if top.key is None:
+            parent.children[len(parent.value)] = node
+            parent.value.append(node.value)
+        else:
+            parent.children[top.key] = node
+            parent.value[top.key] = node.value
+            top.key = None
+
+    def _known(self, anchor: str, line: int) -> Node:
+        if anchor not in self._anchors:
+            raise YamlMistake(line, f"*{anchor} stands for nothing; no &{anchor} comes before it")
+        node = self._anchors[anchor]
+        if node is None:
+            raise YamlMistake(line, f"*{anchor} stands inside &{anchor}, which never ends")
+        return node
+
+    def _refuse_tag(self, event: yaml.NodeEvent, line: int) -> None:
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise YamlMistake(
+                line, f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not allowed; write plain values"
+            )
+
+
+def _scalar(event: yaml.ScalarEvent, line: int) -> Node:
+    try:
+        event.value.encode()
+    except UnicodeEncodeError:
+        raise YamlMistake(line, "half of a surrogate pair (\\ud800 … \\udfff) is no text") from None
+    value = _meaning(event.value, line) if event.implicit[0] else event.value
+    return Node(line=line, value=value, written=event.value, children=_NONE, key_lines=_NONE)
+
+
+def _meaning(text: str, line: int) -> str | int | float | bool | None:
+    """A plain scalar by YAML 1.2's core schema, without hexadecimal, octal, infinity and not-a-number."""
+    if NULL.match(text):
+        return None
+    if BOOLEAN.match(text):
+        return text.lower() == "true"
+    if INTEGER.match(text) and len(text) <= 20 and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    if FLOAT.match(text):
+        number = float(text)
+        if not math.isfinite(number):
+            raise YamlMistake(line, f"the number {text[:40]} is too large")
+        return number
+    return text
