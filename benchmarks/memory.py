@@ -24,7 +24,7 @@ from measure import print_table
 from harness.catalog.prices import Terms
 from harness.clock import now_ns
 from harness.endpoints.base import Tape, WireRequest
-from harness.endpoints.eventstream import encode_event
+from harness.endpoints.dialects.eventstream import encode_event
 from harness.load.connections import Connections
 from harness.load.exchange import Lane
 from harness.load.plan import make_plan

@@ -9,7 +9,7 @@ from typing import IO
 import msgspec
 
 from harness.clock import utc_from_ns
-from harness.endpoints.invocation_log import LogRecord
+from harness.endpoints.invocation_log.records import LogRecord
 from harness.store.manifest import Manifest
 
 CLOCK_SKEW = timedelta(minutes=2)

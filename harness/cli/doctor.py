@@ -68,7 +68,7 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
 
     BadCredentials, AccountError: the account cannot be asked at all.
     """
-    from harness.endpoints.account import open_account
+    from harness.endpoints.account.account import open_account
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.preflight import examine
 
@@ -128,8 +128,8 @@ def _load(path: Path, endpoint: str | None) -> Suite:
 
 async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosis], list[CallableModel]]:
     """The account in one Region: identity, logging, and the models that can be called."""
-    from harness.endpoints.account import configured_region, open_account
-    from harness.endpoints.account_errors import AccountError
+    from harness.endpoints.account.account import configured_region, open_account
+    from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.diagnosis import Diagnosis, untold
     from harness.load.preflight import diagnose_identity, diagnose_logging

@@ -13,8 +13,8 @@ import typer
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
-    from harness.endpoints.invocation_log import InvocationLog
-    from harness.endpoints.logged_traffic import Gathered
+    from harness.endpoints.invocation_log.records import InvocationLog
+    from harness.endpoints.invocation_log.traffic import Gathered
     from harness.suite.from_log.redact import Redactor
     from harness.suite.from_log.suite_file import Drawn
     from harness.suite.from_log.traffic import Traffic
@@ -153,10 +153,10 @@ async def _read(
 ) -> tuple[Gathered, InvocationLog]:
     """Read the log into `traffic`."""
     from harness.cli.log_places import log_connection
-    from harness.endpoints.account import configured_region
+    from harness.endpoints.account.account import configured_region
     from harness.endpoints.address import forget_aws, is_loopback
-    from harness.endpoints.invocation_log import open_log
-    from harness.endpoints.logged_traffic import gather
+    from harness.endpoints.invocation_log.records import open_log
+    from harness.endpoints.invocation_log.traffic import gather
 
     if is_loopback(endpoint) or not log.startswith(("s3://", "logs:")):
         forget_aws()

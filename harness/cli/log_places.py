@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.endpoints.account import open_account
+from harness.endpoints.account.account import open_account
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Connection
 from harness.errors import HarnessError

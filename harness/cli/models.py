@@ -76,7 +76,7 @@ def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts]
 
     from harness.catalog.live import live_facts, read_application_profiles
     from harness.clock import utc_now
-    from harness.endpoints.account import configured_region, open_account
+    from harness.endpoints.account.account import configured_region, open_account
 
     asked = region or configured_region() or ("us-east-1" if endpoint != "aws" else None)
     if asked is None:

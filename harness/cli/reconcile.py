@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.analysis.reconciliation import Reconciliation
-    from harness.endpoints.log_files import Broken
+    from harness.endpoints.invocation_log.files import Broken
     from harness.store.run_folder import RunFolder
 
 REGIONS = 4
@@ -78,7 +78,7 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.cli.log_places import find_logs, log_connection
     from harness.clock import utc_now
     from harness.endpoints.address import forget_aws, is_loopback
-    from harness.endpoints.invocation_log import open_log
+    from harness.endpoints.invocation_log.records import open_log
     from harness.suite.loader import load_frozen
 
     manifest = folder.read_manifest()

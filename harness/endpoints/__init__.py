@@ -13,9 +13,9 @@ GROUP = "harness.clients"
 """The entry point group in which other packages offer clients: `name = "module:Class"`, called with a Connection."""
 
 CLIENTS: dict[str, str] = {
-    "wire": "harness.endpoints.wire_client:WireClient",
-    "aioboto3": "harness.endpoints.aioboto3_client:Aioboto3Client",
-    "anthropic": "harness.endpoints.anthropic_client:AnthropicClient",
+    "wire": "harness.endpoints.wire.client:WireClient",
+    "aioboto3": "harness.endpoints.sdk.aioboto3_client:Aioboto3Client",
+    "anthropic": "harness.endpoints.sdk.anthropic_client:AnthropicClient",
 }
 
 APIS: dict[str, tuple[str, ...]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from harness.endpoints.base import ErrorKind, Tape, WireRequest
-from harness.endpoints.content import Content, Milliseconds, StreamFailure
-from harness.endpoints.dialect import DIALECTS
-from harness.endpoints.eventstream import FrameError
+from harness.endpoints.dialects.content import Content, Milliseconds, StreamFailure
+from harness.endpoints.dialects.dialect import DIALECTS
+from harness.endpoints.dialects.eventstream import FrameError
 from harness.endpoints.failures import (
     MAX_CODE,
     TRANSPORT,

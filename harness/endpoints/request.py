@@ -6,7 +6,7 @@ import msgspec
 
 from harness.catalog.target import Options, Target
 from harness.endpoints.base import WireRequest
-from harness.endpoints.dialect import DIALECTS
+from harness.endpoints.dialects.dialect import DIALECTS
 from harness.suite.suite import Prompt
 
 DEFAULT_MAX_TOKENS = 1024

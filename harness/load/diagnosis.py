@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.endpoints.account_errors import AccountError, NotPermitted
+from harness.endpoints.account.errors import AccountError, NotPermitted
 
 Status = Literal["ok", "warning", "problem", "unknown"]
 """`problem`: the run would be invalid or incomplete. `unknown`: the account would not say."""

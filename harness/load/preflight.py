@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import msgspec
 
 from harness.catalog.target import Target
-from harness.endpoints.account import Account, LoggingConfig
-from harness.endpoints.account_errors import AccountError, NotPermitted
+from harness.endpoints.account.account import Account, LoggingConfig
+from harness.endpoints.account.errors import AccountError, NotPermitted
 from harness.load.diagnosis import Diagnosis, untold
 from harness.load.quota_check import check_quotas
 from harness.load.region_facts import RegionFacts, gather_facts

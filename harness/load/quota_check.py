@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.catalog.target import Target
-from harness.endpoints.account import QuotaValue
-from harness.endpoints.account_errors import AccountError
+from harness.endpoints.account.account import QuotaValue
+from harness.endpoints.account.errors import AccountError
 from harness.load.diagnosis import Diagnosis, untold
 from harness.load.quota_names import day_quotas, minute_quota
 from harness.load.reservation import Reservation, reservations

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from harness.catalog.names import IN_REGION, short_name
 from harness.catalog.target import Target
-from harness.endpoints.account import QuotaValue
+from harness.endpoints.account.account import QuotaValue
 
 _DAY = "tokens per day"
 _MINUTE = "tokens per minute"

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harness.endpoints.account import Account, LoggingConfig, QuotaValue
-from harness.endpoints.account_errors import AccountError, BadCredentials
+from harness.endpoints.account.account import Account, LoggingConfig, QuotaValue
+from harness.endpoints.account.errors import AccountError, BadCredentials
 
 T = TypeVar("T")
 _GOOD = ("AUTHORIZED", "AVAILABLE")

@@ -9,7 +9,7 @@ from harness.catalog.models import Model, find_model, known_models, lifecycle_wa
 from harness.catalog.names import IN_REGION
 from harness.catalog.target import Target
 from harness.clock import utc_now
-from harness.endpoints.account_errors import AccountError
+from harness.endpoints.account.errors import AccountError
 from harness.load.diagnosis import Diagnosis, untold
 from harness.load.region_facts import RegionFacts, profiles_of
 

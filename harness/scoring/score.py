@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from harness.endpoints.content import Citation
+from harness.endpoints.dialects.content import Citation
 from harness.errors import StoreError
 from harness.scoring.aids import open_aids
 from harness.scoring.calibration import calibrate

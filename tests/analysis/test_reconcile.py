@@ -14,7 +14,7 @@ from harness.analysis.reconciliation import LogRead, Reconciliation
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import resolve_target
 from harness.clock import utc_from_ns
-from harness.endpoints.invocation_log import LogRecord
+from harness.endpoints.invocation_log.records import LogRecord
 from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run

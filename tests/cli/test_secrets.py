@@ -16,7 +16,7 @@ import duckdb
 import pytest
 import trustme
 
-from harness.endpoints.eventstream import encode_event, encode_exception
+from harness.endpoints.dialects.eventstream import encode_event, encode_exception
 from tests.cli.conftest import run_harness
 
 KEY_ID = "their-own-key-id"

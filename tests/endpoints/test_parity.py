@@ -9,7 +9,7 @@ import pytest
 from harness.catalog.target import Options, Target, Tool
 from harness.endpoints import APIS
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, WireRequest
-from harness.endpoints.eventstream import encode_event
+from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.request import build_request
 from harness.suite.suite import Attachment, Message, Prompt
 

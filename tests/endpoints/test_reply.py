@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.endpoints.base import ERROR_KINDS, Tape, WireRequest
-from harness.endpoints.eventstream import encode_event, encode_exception, encode_frame
+from harness.endpoints.dialects.eventstream import encode_event, encode_exception, encode_frame
 from harness.endpoints.reply import read_tape
 
 INVOKE = WireRequest(api="invoke", model_id="m", stream=True, body={})

@@ -8,8 +8,8 @@ from aiohttp import web
 from msgspec import structs
 
 from harness.catalog.target import Options, Target, resolve_target
-from harness.endpoints.account import open_account
-from harness.endpoints.account_errors import BadCredentials
+from harness.endpoints.account.account import open_account
+from harness.endpoints.account.errors import BadCredentials
 from harness.load.diagnosis import Diagnosis, is_fit
 from harness.load.preflight import examine
 from harness.suite.graders import Graders, Judge

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog.target import Api, Options, Target
-from harness.endpoints.account import QuotaValue
+from harness.endpoints.account.account import QuotaValue
 from harness.load.quota_names import day_quotas, minute_quota
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from harness.clock import now_ns
-from harness.endpoints.eventstream import Frame, FrameDecoder
+from harness.endpoints.dialects.eventstream import Frame, FrameDecoder
 
 Start = Callable[..., Awaitable[str]]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from harness.endpoints.attachments import name_documents
-from harness.endpoints.content import Citation
+from harness.endpoints.dialects.attachments import name_documents
+from harness.endpoints.dialects.content import Citation
 from harness.scoring.normalise import blank_mistake, fold
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.suite.suite import Prompt, Suite

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from harness.endpoints.eventstream import encode_exception
+from harness.endpoints.dialects.eventstream import encode_exception
 from harness.simulator.answers import Answer, Passage
 from harness.simulator.attachments import Document
 from harness.simulator.faults import Fault, validation

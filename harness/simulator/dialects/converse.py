@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from harness.endpoints.eventstream import encode_event
+from harness.endpoints.dialects.eventstream import encode_event
 from harness.simulator.answers import Citation, Passage
 from harness.simulator.dialects.base import (
     EVENT_STREAM,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.endpoints.eventstream import encode_event
+from harness.endpoints.dialects.eventstream import encode_event
 from harness.simulator.dialects import messages_answer as answers
 from harness.simulator.dialects.base import (
     EVENT_STREAM,

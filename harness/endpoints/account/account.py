@@ -1,0 +1,254 @@
+"""What an AWS account says of itself: who is asking, what it may call, how much, and what it keeps. Free to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import aioboto3
+import msgspec
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+from harness.catalog.models import all_regions
+from harness.endpoints.account.errors import AccountError, reading_errors
+from harness.endpoints.account.retention import Retention, bucket_retention
+from harness.endpoints.address import make_connection
+from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.sdk.aiohttp_session import SteadySession
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 15.0
+ATTEMPTS = 2
+BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
+MADE_UP = "made up, for loopback"
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking."""
+
+    account: str | None
+    """None: a bearer key says nothing of its owner."""
+    arn: str | None
+    source: str
+    """How the credentials were found: `env`, `shared-credentials-file, profile 'work'`, `sso`, `iam-role`, …"""
+
+
+class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Bedrock's invocation log goes. None: not there."""
+
+    bucket: str | None = None
+    prefix: str = ""
+    bucket_kept: Retention | None = None
+    log_group: str | None = None
+    log_group_kept: Retention | None = None
+    text: bool
+    """Whether prompts and answers are in it; without, only the metadata are."""
+
+
+class QuotaValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A quota of the service `bedrock`, as applied to this account in this Region."""
+
+    name: str
+    value: float
+    default: float | None
+    """AWS's default; None: it could not be read."""
+
+
+class Account:
+    """An account in one Region. Everything it is asked may raise AccountError, NotPermitted with the IAM action.
+
+    The SDK's clients are opened when they are first needed and shared by concurrent questions.
+    """
+
+    def __init__(self, session: Any, connection: Connection, stack: AsyncExitStack) -> None:
+        self._session = session
+        self._connection = connection
+        self._stack = stack
+        self._clients: dict[str, Any] = {}
+        self._opening = asyncio.Lock()
+
+    @property
+    def region(self) -> str:
+        return self._connection.region
+
+    async def identity(self) -> Identity:
+        """STS GetCallerIdentity, and the source of the credentials. BadCredentials: none, expired, refused."""
+        bearer = not self._connection.made_up_credentials and bool(os.environ.get(BEARER_VARIABLE))
+        source = await self._source()
+        if source is None and bearer:
+            return Identity(account=None, arn=None, source=f"bearer key ({BEARER_VARIABLE})")
+        caller = await self._ask("sts", "get_caller_identity")
+        told = f"bearer key ({BEARER_VARIABLE}) for Bedrock; for the rest {source}" if bearer else source
+        return Identity(account=caller["Account"], arn=caller["Arn"], source=told or "unknown")
+
+    async def foundation_models(self) -> list[dict[str, Any]]:
+        """Anthropic's `modelSummaries` of ListFoundationModels."""
+        answer = await self._ask("bedrock", "list_foundation_models", byProvider="Anthropic")
+        return list(answer["modelSummaries"])
+
+    async def inference_profiles(self) -> list[dict[str, Any]]:
+        """`inferenceProfileSummaries`: AWS's own, then the account's application profiles."""
+        kinds = ("SYSTEM_DEFINED", "APPLICATION")
+        pages = [await self._pages("bedrock", "list_inference_profiles", typeEquals=kind) for kind in kinds]
+        return [each for kind in pages for page in kind for each in page["inferenceProfileSummaries"]]
+
+    async def inference_profile(self, id_or_arn: str) -> dict[str, Any]:
+        """GetInferenceProfile: `models` holds the ARNs of the foundation models behind it."""
+        return await self._ask("bedrock", "get_inference_profile", inferenceProfileIdentifier=id_or_arn)
+
+    async def availability(self, base_model: str) -> dict[str, Any]:
+        """GetFoundationModelAvailability: agreement, authorisation, entitlement and Region, each with a status."""
+        return await self._ask("bedrock", "get_foundation_model_availability", modelId=base_model)
+
+    async def count_tokens(self, base_model: str, body: Mapping[str, Any]) -> int:
+        """What an InvokeModel body counts as input tokens by the service's own tokenizer (CountTokens)."""
+        given = {"invokeModel": {"body": msgspec.json.encode(body)}}
+        answer = await self._ask("bedrock-runtime", "count_tokens", modelId=base_model, input=given)
+        return int(answer["inputTokens"])
+
+    async def quotas(self) -> list[QuotaValue]:
+        """Bedrock's quotas: applied where the account has a value of its own, else AWS's default."""
+        applied = await self._quota_values("list_service_quotas")
+        try:
+            defaults = await self._quota_values("list_aws_default_service_quotas")
+        except AccountError:
+            defaults = {}
+        return [
+            QuotaValue(name=name, value=value, default=defaults[code][1] if code in defaults else None)
+            for code, (name, value) in {**defaults, **applied}.items()
+        ]
+
+    async def logging(self) -> LoggingConfig | None:
+        """Where the invocation log goes and how long it is kept. None: logging is off."""
+        answer = await self._ask("bedrock", "get_model_invocation_logging_configuration")
+        config = answer.get("loggingConfig") or {}
+        s3, logs = config.get("s3Config"), config.get("cloudWatchConfig")
+        if not s3 and not logs:
+            return None
+        prefix = s3.get("keyPrefix", "") if s3 else ""
+        return LoggingConfig(
+            bucket=s3["bucketName"] if s3 else None,
+            prefix=prefix,
+            bucket_kept=await self._bucket_retention(s3["bucketName"], prefix) if s3 else None,
+            log_group=logs["logGroupName"] if logs else None,
+            log_group_kept=await self._log_group_retention(logs["logGroupName"]) if logs else None,
+            text=config.get("textDataDeliveryEnabled", True),
+        )
+
+    async def _bucket_retention(self, bucket: str, prefix: str) -> Retention:
+        try:
+            answer = await self._ask("s3", "get_bucket_lifecycle_configuration", Bucket=bucket)
+        except AccountError as error:
+            return Retention() if error.code == "NoSuchLifecycleConfiguration" else Retention(unread=str(error))
+        return bucket_retention(answer.get("Rules", ()), prefix)
+
+    async def _log_group_retention(self, name: str) -> Retention:
+        try:
+            pages = await self._pages("logs", "describe_log_groups", logGroupNamePrefix=name)
+        except AccountError as error:
+            return Retention(unread=str(error))
+        groups = [group for page in pages for group in page["logGroups"] if group["logGroupName"] == name]
+        if not groups:
+            return Retention(unread=f"there is no log group {name!r}")
+        return Retention(days=groups[0].get("retentionInDays"))
+
+    async def _quota_values(self, operation: str) -> dict[str, tuple[str, float]]:
+        """Quota code → (name, value)."""
+        pages = await self._pages("service-quotas", operation, ServiceCode="bedrock")
+        quotas = [quota for page in pages for quota in page["Quotas"] if "Value" in quota]
+        return {quota["QuotaCode"]: (quota["QuotaName"], quota["Value"]) for quota in quotas}
+
+    async def _source(self) -> str | None:
+        """How botocore found the credentials; None: there are none."""
+        if self._connection.made_up_credentials:
+            return MADE_UP
+        with reading_errors("sts", "get_caller_identity", self.region):
+            found = await self._session.get_credentials()
+        if found is None:
+            return None
+        in_profile = found.method not in ("env", "iam-role", "container-role", "explicit")
+        return f"{found.method}, profile {self._session.profile_name!r}" if in_profile else str(found.method)
+
+    async def _ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        with reading_errors(service, operation, self.region):
+            client = await self._client(service)
+            answer: dict[str, Any] = await getattr(client, operation)(**arguments)
+            return answer
+
+    async def _pages(self, service: str, operation: str, **arguments: Any) -> list[dict[str, Any]]:
+        with reading_errors(service, operation, self.region):
+            client = await self._client(service)
+            return [page async for page in client.get_paginator(operation).paginate(**arguments)]
+
+    async def _client(self, service: str) -> Any:
+        async with self._opening:
+            if not self._clients and not self._connection.made_up_credentials:
+                await find_credentials(self._session)
+            if service not in self._clients:
+                opened = self._session.client(service, endpoint_url=self._url(service), config=self._config())
+                self._clients[service] = await self._stack.enter_async_context(opened)
+            return self._clients[service]
+
+    def _url(self, service: str) -> str | None:
+        """A loopback stands for all of AWS; any other address is one of bedrock-runtime alone."""
+        everything = self._connection.made_up_credentials or service == "bedrock-runtime"
+        return self._connection.url if everything else None
+
+    def _config(self) -> AioConfig:
+        config: dict[str, Any] = {
+            "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            "connect_timeout": self._connection.connect_timeout_s,
+            "read_timeout": READ_TIMEOUT_S,
+            "http_session_cls": SteadySession,
+            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
+        }
+        if self._connection.made_up_credentials:
+            # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
+            config |= {"signature_version": "v4", "proxies": {}, "s3": {"addressing_style": "path"}}
+        return AioConfig(**config)
+
+
+@asynccontextmanager
+async def open_account(endpoint: str, *, region: str, profile: str | None = None) -> AsyncIterator[Account]:
+    """The account behind `aws` (the normal credential chain) or behind a loopback URL (made-up credentials).
+
+    Nothing is sent until the account is asked something. BadCredentials: no such profile; EndpointError: no such
+    address or Region.
+    """
+    connection = make_connection(endpoint, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
+    keys: dict[str, str] = {}
+    if connection.made_up_credentials:
+        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
+    async with AsyncExitStack() as stack:
+        with reading_errors("sts", "get_caller_identity", region):
+            core = get_session()
+            session = aioboto3.Session(region_name=region, profile_name=profile, botocore_session=core, **keys)
+            if not connection.made_up_credentials:
+                guard_credentials(core)
+                await _check_region(session, region)
+        yield Account(session, connection, stack)
+
+
+def configured_region(profile: str | None = None) -> str | None:
+    """AWS_REGION, AWS_DEFAULT_REGION, or the profile's own Region in the AWS config file. None: nothing names one."""
+    if named := os.environ.get("AWS_REGION"):
+        return named
+    with reading_errors("sts", "get_caller_identity", ""):
+        found: str | None = aioboto3.Session(profile_name=profile).region_name
+        return found
+
+
+async def _check_region(session: Any, region: str) -> None:
+    """Raise AccountError for a Region that neither the SDK nor the catalog has heard of."""
+    known = set(all_regions())
+    for partition in session.get_available_partitions():
+        known |= set(await session.get_available_regions("ec2", partition_name=partition))
+    if region not in known:
+        near = get_close_matches(region, sorted(known), n=3)
+        raise AccountError(f"unknown Region {region!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))

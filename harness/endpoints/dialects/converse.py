@@ -1,0 +1,179 @@
+"""The Converse dialect: its request bodies (see `converse_body`), its answers, whole and event by event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.endpoints.dialects.content import Citation, Content, Milliseconds, Tokens, ToolCall
+from harness.endpoints.dialects.converse_body import build_body, build_headers
+from harness.endpoints.dialects.eventstream import FrameDecoder
+
+__all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
+
+TERMINAL = "metadata"
+"""The last event. It is the one with the usage, and follows `messageStop`; both must have come."""
+
+make_decoder = FrameDecoder
+
+
+class _Usage(msgspec.Struct, frozen=True, rename="camel"):
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    cache_write_input_tokens: Tokens | None = None
+
+
+class _Metrics(msgspec.Struct, frozen=True, rename="camel"):
+    latency_ms: Milliseconds | None = None
+
+
+class _Text(msgspec.Struct, frozen=True):
+    text: str | None = None
+
+
+class _Pages(msgspec.Struct, frozen=True):
+    start: int | None = None
+    end: int | None = None
+
+
+class _Location(msgspec.Struct, frozen=True, rename="camel"):
+    document_page: _Pages = _Pages()
+
+
+class _Citation(msgspec.Struct, frozen=True, rename="camel"):
+    title: str | None = None
+    source_content: list[_Text] = []
+    location: _Location = _Location()
+
+
+class _ToolStart(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Start(msgspec.Struct, frozen=True, rename="camel"):
+    tool_use: _ToolStart | None = None
+
+
+class _ToolDelta(msgspec.Struct, frozen=True):
+    input: str | None = None
+
+
+class _Delta(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    text: str | None = None
+    tool_use: _ToolDelta | None = None
+    reasoning_content: _Text | None = None
+    citation: _Citation | None = None
+
+
+class _Event(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    content_block_index: int = 0
+    start: _Start | None = None
+    delta: _Delta | None = None
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    metrics: _Metrics | None = None
+
+
+class _Cited(msgspec.Struct, frozen=True):
+    content: list[_Text] = []
+    citations: list[_Citation] = []
+
+
+class _ToolUse(msgspec.Struct, frozen=True):
+    name: str
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Block(msgspec.Struct, frozen=True, rename="camel"):
+    text: str | None = None
+    citations_content: _Cited = _Cited()
+    tool_use: _ToolUse | None = None
+    reasoning_content: dict[str, Any] | None = None
+
+
+class _Message(msgspec.Struct, frozen=True):
+    content: list[_Block]
+
+
+class _Output(msgspec.Struct, frozen=True):
+    message: _Message
+
+
+class _Answer(msgspec.Struct, frozen=True, rename="camel"):
+    output: _Output
+    stop_reason: str
+    usage: _Usage = _Usage()
+    metrics: _Metrics = _Metrics()
+
+
+_event = msgspec.json.Decoder(_Event)
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+    """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event."""
+    event = _event.decode(payload)
+    if event.start is not None and event.start.tool_use is not None:
+        content.tools[event.content_block_index] = ToolCall(name=event.start.tool_use.name)
+        content.chunk_ns.append(at_ns)
+    if event.delta is not None:
+        _fold_delta(event.delta, event.content_block_index, at_ns, content)
+    if event.stop_reason is not None:
+        content.stop_reason = event.stop_reason
+    if event.usage is not None:
+        _fold_usage(event.usage, content)
+    if event.metrics is not None:
+        content.latency_ms = event.metrics.latency_ms
+    if event_type == TERMINAL and content.stop_reason is not None:
+        content.complete = True
+
+
+def read_body(body: bytes, at_ns: int, content: Content) -> None:
+    """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
+    answer = _answer.decode(body)
+    blocks = answer.output.message.content
+    for index, block in enumerate(blocks):
+        _fold_block(block, index, content)
+    if content.texts or content.tools or any(block.reasoning_content for block in blocks):
+        content.chunk_ns = [at_ns]
+    content.stop_reason = answer.stop_reason
+    content.latency_ms = answer.metrics.latency_ms
+    _fold_usage(answer.usage, content)
+    content.complete = True
+
+
+def _fold_block(block: _Block, index: int, content: Content) -> None:
+    """A block's own text, then that of its citations: an answer with citations comes in the second form only."""
+    cited = block.citations_content
+    content.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
+    content.citations += map(_to_citation, cited.citations)
+    if block.tool_use is not None:
+        content.tools[index] = ToolCall(name=block.tool_use.name, pieces=[bytes(block.tool_use.input).decode()])
+
+
+def _fold_delta(delta: _Delta, index: int, at_ns: int, content: Content) -> None:
+    if delta.text:
+        content.texts.append(delta.text)
+    tool = delta.tool_use.input if delta.tool_use is not None else None
+    if tool and index in content.tools:
+        content.tools[index].pieces.append(tool)
+    if delta.citation is not None:
+        content.citations.append(_to_citation(delta.citation))
+    thinking = delta.reasoning_content.text if delta.reasoning_content is not None else None
+    if delta.text or tool or thinking:
+        content.chunk_ns.append(at_ns)
+
+
+def _to_citation(citation: _Citation) -> Citation:
+    pages = citation.location.document_page
+    text = "".join(part.text or "" for part in citation.source_content)
+    return Citation(document=citation.title, start_page=pages.start, end_page=pages.end, text=text)
+
+
+def _fold_usage(usage: _Usage, content: Content) -> None:
+    content.input_tokens = usage.input_tokens
+    content.output_tokens = usage.output_tokens
+    content.cache_read_tokens = usage.cache_read_input_tokens
+    content.cache_write_tokens = usage.cache_write_input_tokens

@@ -1,0 +1,47 @@
+"""The dialects by api: who writes a request's body and headers and reads what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from harness.catalog.target import Api, Options
+from harness.endpoints.dialects import converse, invoke, mantle, openai
+from harness.endpoints.dialects.content import Content
+from harness.endpoints.dialects.eventstream import Frame
+from harness.suite.suite import Prompt
+
+
+class StreamDecoder(Protocol):
+    """Cuts a stream's bytes into frames; what is left over is `pending`, in bytes."""
+
+    @property
+    def pending(self) -> int: ...
+
+    def feed(self, data: bytes) -> Iterator[Frame]: ...
+
+
+class Dialect(Protocol):
+    """What a dialect's module offers."""
+
+    @property
+    def TERMINAL(self) -> str: ...
+
+    def build_body(self, prompt: Prompt, options: Options) -> dict[str, Any]: ...
+
+    def build_headers(self, options: Options) -> dict[str, str]: ...
+
+    def make_decoder(self) -> StreamDecoder: ...
+
+    def read_event(self, event_type: str, payload: bytes, at_ns: int, content: Content) -> None: ...
+
+    def read_body(self, body: bytes, at_ns: int, content: Content) -> None: ...
+
+
+DIALECTS: dict[Api, Dialect] = {
+    "invoke": invoke,
+    "converse": converse,
+    "messages": mantle,  # the same words at another address
+    "mantle": mantle,
+    "openai": openai,
+}

@@ -1,0 +1,52 @@
+"""The dialect of InvokeModel: a Messages body with a version in it, Messages events inside event stream frames.
+
+A stream frame's payload is `{"bytes": "<base64 of one Messages event>", "p": "<padding>"}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.catalog.target import Options
+from harness.endpoints.dialects.content import Content
+from harness.endpoints.dialects.eventstream import FrameDecoder
+from harness.endpoints.dialects.messages import TERMINAL, fold_event, read_body
+from harness.endpoints.dialects.messages_body import build_messages
+from harness.suite.suite import Prompt
+
+__all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
+
+ANTHROPIC_VERSION = "bedrock-2023-05-31"
+"""The one that every Claude model on Bedrock accepts; the SDK's own default is refused up to Opus 4.6."""
+
+TIER_HEADER = "X-Amzn-Bedrock-Service-Tier"
+LATENCY_HEADER = "X-Amzn-Bedrock-PerformanceConfig-Latency"
+
+make_decoder = FrameDecoder
+
+
+def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
+    """The JSON body of InvokeModel; what an option leaves open is not sent."""
+    body = {"anthropic_version": ANTHROPIC_VERSION, **build_messages(prompt, options)}
+    return body | ({"anthropic_beta": options.beta} if options.beta else {})
+
+
+def build_headers(options: Options) -> dict[str, str]:
+    """Service tier and latency: InvokeModel takes them beside the body."""
+    headers = {TIER_HEADER: options.service_tier, LATENCY_HEADER: options.latency}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+class _Chunk(msgspec.Struct, frozen=True, gc=False):
+    event: bytes = msgspec.field(name="bytes")
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+    """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
+    if event_type == "chunk":
+        fold_event(_chunk.decode(payload).event, at_ns, content)

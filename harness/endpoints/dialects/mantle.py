@@ -1,0 +1,36 @@
+"""The dialect of the Messages API, on bedrock-mantle and bedrock-runtime: a plain body, events as server-sent events.
+
+The version of the api is a header, which the client sends; so are the beta features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.catalog.target import Options
+from harness.endpoints.dialects.content import Content
+from harness.endpoints.dialects.messages import TERMINAL, fold_event, read_body
+from harness.endpoints.dialects.messages_body import build_messages
+from harness.endpoints.dialects.sse import SseDecoder
+from harness.suite.suite import Prompt
+
+__all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
+
+BETA_HEADER = "anthropic-beta"
+
+make_decoder = SseDecoder
+
+
+def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
+    """The JSON body of a Messages request, without `model` and `stream`; what an option leaves open is not sent."""
+    return build_messages(prompt, options)
+
+
+def build_headers(options: Options) -> dict[str, str]:
+    """The beta features, as one header."""
+    return {BETA_HEADER: ",".join(options.beta)} if options.beta else {}
+
+
+def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+    """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
+    fold_event(payload, at_ns, content)

@@ -1,0 +1,145 @@
+"""The dialect of chat completions, which bedrock-runtime and many a local server speak: answers, whole and streamed.
+
+Said in the record's words: `input_tokens` without those read from a cache, `stop_reason` as Claude's own apis name it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.endpoints.dialects.content import Content, StreamFailure, Tokens, ToolCall
+from harness.endpoints.dialects.openai_body import build_body, build_headers
+from harness.endpoints.dialects.sse import SseDecoder
+
+__all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
+
+TERMINAL = "[DONE]"
+"""The last event's data; the reason why the answer stopped must have come before it."""
+
+STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+"""`finish_reason` → the word for it in Claude's own apis. A stop sequence cannot be told from a plain end."""
+
+make_decoder = SseDecoder
+
+
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: Tokens | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    prompt_tokens_details: _Details | None = None
+
+
+class _Function(msgspec.Struct, frozen=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, frozen=True):
+    function: _Function = _Function()
+    index: int | None = None
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """A message or a delta of one. Servers spell what a model thinks in two ways."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Error(msgspec.Struct, frozen=True):
+    message: str | None = None
+    type: str | None = None
+    code: str | int | None = None
+
+
+class _Event(msgspec.Struct, frozen=True):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: _Error | str | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+_event = msgspec.json.Decoder(_Event)
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+    """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
+    if payload == b"[DONE]":
+        content.complete = content.stop_reason is not None
+        return
+    event = _event.decode(payload)
+    if event.error is not None:
+        raise _to_failure(event.error)
+    for choice in event.choices or ():
+        if choice.delta is not None and _fold(choice.delta, content):
+            content.chunk_ns.append(at_ns)
+        _fold_stop(choice, content)
+    if event.usage is not None:
+        _fold_usage(event.usage, content)
+
+
+def read_body(body: bytes, at_ns: int, content: Content) -> None:
+    """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
+    answer = _answer.decode(body)
+    for choice in answer.choices:
+        if choice.message is not None and _fold(choice.message, content):
+            content.chunk_ns = [at_ns]
+        _fold_stop(choice, content)
+    if answer.usage is not None:
+        _fold_usage(answer.usage, content)
+    content.complete = True
+
+
+def _fold(said: _Said, content: Content) -> bool:
+    """Whether anything was said: a text, a thought, a piece of a call."""
+    if said.content:
+        content.texts.append(said.content)
+    called = [_fold_call(call, at, content) for at, call in enumerate(said.tool_calls or ())]
+    return bool(said.content or said.reasoning_content or said.reasoning or any(called))
+
+
+def _fold_call(call: _Call, at: int, content: Content) -> bool:
+    """The name begins a call, the arguments come with it or in pieces."""
+    index = at if call.index is None else call.index
+    name, arguments = call.function.name, call.function.arguments
+    if name and index not in content.tools:
+        content.tools[index] = ToolCall(name=name)
+    if arguments and index in content.tools:
+        content.tools[index].pieces.append(arguments)
+    return bool(name or arguments)
+
+
+def _fold_stop(choice: _Choice, content: Content) -> None:
+    if choice.finish_reason is not None:
+        content.stop_reason = STOP_REASONS.get(choice.finish_reason, choice.finish_reason)
+
+
+def _fold_usage(usage: _Usage, content: Content) -> None:
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details is not None else None
+    if usage.prompt_tokens is not None:
+        content.input_tokens = max(0, usage.prompt_tokens - (cached or 0))
+    if usage.completion_tokens is not None:
+        content.output_tokens = usage.completion_tokens
+    content.cache_read_tokens = cached
+
+
+def _to_failure(error: _Error | str) -> StreamFailure:
+    if isinstance(error, str):
+        return StreamFailure("", error)
+    return StreamFailure(error.type or str(error.code or ""), error.message or "")

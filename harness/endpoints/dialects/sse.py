@@ -1,0 +1,60 @@
+"""Server-sent events, read as they come: the framing of the Messages API and of chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.endpoints.dialects.eventstream import Frame
+
+NEWLINE = b"\n"
+
+
+class SseDecoder:
+    """Takes bytes as they come, yields whole events, each in the form of an event stream frame.
+
+    The frame's headers are `:message-type` (always `event`) and `:event-type` (the `event:` field), its payload the
+    `data:` lines. Lines may end in CR LF. `pending` is the number of bytes of an unfinished event; comments and
+    fields that carry nothing do not count.
+    """
+
+    __slots__ = ("_data", "_event", "_held", "_line")
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+        self._event = ""
+        self._data: list[bytes] = []
+        self._held = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._line) + self._held
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Events completed by `data`. A line that is no field is passed over, as the standard has it."""
+        first, *rest = data.split(NEWLINE)
+        self._line += first
+        for following in rest:
+            frame = self._take(bytes(self._line).removesuffix(b"\r"))
+            self._line = bytearray(following)
+            if frame is not None:
+                yield frame
+
+    def _take(self, line: bytes) -> Frame | None:
+        """One whole line: the frame that it ends, None while there is none."""
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+            self._held += len(value)
+        elif name == b"event":
+            self._event = value.decode(errors="replace")
+        return None
+
+    def _dispatch(self) -> Frame | None:
+        event, data = self._event, self._data
+        self._event, self._data, self._held = "", [], 0
+        if not data:
+            return None
+        return Frame({":message-type": "event", ":event-type": event}, NEWLINE.join(data))

@@ -1,0 +1,184 @@
+"""Bedrock's model invocation log, record by record."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from harness.endpoints.base import Connection
+from harness.endpoints.dialects.content import Tokens
+from harness.endpoints.failures import clean
+from harness.endpoints.invocation_log.files import Broken, Line
+from harness.endpoints.invocation_log.sources import AwsServices, Source, Window, find_source
+from harness.errors import EndpointError
+
+KEPT_BROKEN = 20
+"""Broken pieces whose place is kept; all are counted."""
+SCHEMA_TYPE = "ModelInvocationLog"
+
+
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as Bedrock logged it. None: the record does not say. The bodies are JSON, and hostile input."""
+
+    timestamp: datetime
+    """UTC; whole seconds on the real service."""
+    request_id: str
+    operation: str
+    """`InvokeModel`, `InvokeModelWithResponseStream`, `Converse`, `ConverseStream`."""
+    model_id: str
+    region: str
+    inference_region: str | None = None
+    """The Region that served, where it was another one."""
+    identity: str | None = None
+    """ARN of the caller."""
+    input_body: bytes | None = None
+    input_body_path: str | None = None
+    """`s3://…` of a body that was too long for the record."""
+    output_body: bytes | None = None
+    """Of a stream: a list of its events."""
+    output_body_path: str | None = None
+    input_tokens: int | None = None
+    """Without the cached ones."""
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    error_code: str | None = None
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    arn: str | None = None
+
+
+class _Input(msgspec.Struct, frozen=True, rename="camel"):
+    input_body_json: msgspec.Raw = msgspec.Raw(b"null")
+    input_body_s3_path: str | None = None
+    input_token_count: Tokens | None = None
+    cache_read_input_token_count: Tokens | None = None
+    cache_write_input_token_count: Tokens | None = None
+
+
+class _Output(msgspec.Struct, frozen=True, rename="camel"):
+    output_body_json: msgspec.Raw = msgspec.Raw(b"null")
+    output_body_s3_path: str | None = None
+    output_token_count: Tokens | None = None
+
+
+class _Record(msgspec.Struct, frozen=True, rename="camel"):
+    schema_type: str
+    timestamp: datetime
+    request_id: str
+    operation: str
+    model_id: str
+    region: str
+    inference_region: str | None = None
+    identity: _Identity | None = None
+    input: _Input | None = None
+    output: _Output | None = None
+    error_code: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Record)
+
+
+def read_record(line: bytes) -> LogRecord:
+    """A record out of one line; unknown fields are passed over. msgspec.DecodeError: the line is none."""
+    found = _decoder.decode(line)
+    if found.schema_type != SCHEMA_TYPE:
+        raise msgspec.ValidationError(f"schemaType is {found.schema_type[:40]!r}, not {SCHEMA_TYPE!r}")
+    given, answered = found.input or _Input(), found.output or _Output()
+    return LogRecord(
+        timestamp=_in_utc(found.timestamp),
+        request_id=found.request_id,
+        operation=found.operation,
+        model_id=found.model_id,
+        region=found.region,
+        inference_region=found.inference_region,
+        identity=found.identity.arn if found.identity else None,
+        input_body=_present(given.input_body_json),
+        input_body_path=given.input_body_s3_path,
+        output_body=_present(answered.output_body_json),
+        output_body_path=answered.output_body_s3_path,
+        input_tokens=given.input_token_count,
+        output_tokens=answered.output_token_count,
+        cache_read_tokens=given.cache_read_input_token_count,
+        cache_write_tokens=given.cache_write_input_token_count,
+        error_code=found.error_code,
+    )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise msgspec.ValidationError(f"the timestamp {moment} lies before the year 1 or after 9999") from error
+
+
+def _present(body: msgspec.Raw) -> bytes | None:
+    return None if bytes(body) == b"null" else bytes(body)
+
+
+class InvocationLog:
+    """An opened log. What could not be read is counted, the first few with their places."""
+
+    def __init__(self, source: Source, window: Window) -> None:
+        self._source = source
+        self._window = window
+        self.lines = 0
+        self.broken_count = 0
+        self.broken: list[Broken] = []
+
+    async def records(self) -> AsyncIterator[LogRecord]:
+        """The records of the window, in the order in which the log gives them; one of them in memory at a time."""
+        async for line in self._source.lines(self._window):
+            if isinstance(line, Broken):
+                self._count_broken(line)
+            elif (record := self._read(line)) is not None and self._window.holds(record.timestamp):
+                yield record
+
+    async def input_body(self, record: LogRecord) -> bytes | None:
+        """What was asked, fetched from S3 where it is kept apart. None: it was not logged, or is not there."""
+        if record.input_body is not None or record.input_body_path is None:
+            return record.input_body
+        return await self._source.body(record.input_body_path)
+
+    def _read(self, line: Line) -> LogRecord | None:
+        self.lines += 1
+        try:
+            return read_record(line.text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._count_broken(Broken(line.place, f"no record of an invocation log: {error}"))
+            return None
+
+    def _count_broken(self, broken: Broken) -> None:
+        self.broken_count += 1
+        if len(self.broken) < KEPT_BROKEN:
+            self.broken.append(broken)
+
+
+@asynccontextmanager
+async def open_log(
+    source: str, connection: Connection, *, since: datetime | None = None, until: datetime | None = None
+) -> AsyncIterator[InvocationLog]:
+    """The log at `s3://BUCKET/PREFIX`, `logs:GROUP` or a local path; records from `since` on and before `until`.
+
+    EndpointError: no such log, no access to it, no credentials; while it is open, too.
+    """
+    from aiohttp import ClientPayloadError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    async with AsyncExitStack() as stack:
+        found = find_source(source, AwsServices(connection, stack))
+        try:
+            yield InvocationLog(found, Window(since and since.astimezone(UTC), until and until.astimezone(UTC)))
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            said = clean(f"{told.get('Code')}: {told.get('Message')}")
+            raise EndpointError(
+                f"{source}: {error.operation_name} was refused: {said}; "
+                "`harness doctor` says where this account logs, and who you are"
+            ) from error
+        except (BotoCoreError, ClientPayloadError) as error:
+            raise EndpointError(f"{source}: {clean(str(error))} (`harness doctor` shows what was found)") from error

@@ -1,0 +1,220 @@
+"""Where an invocation log lies: an S3 bucket, a CloudWatch Logs group, or a copy on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import msgspec
+
+from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.invocation_log.files import Broken, Line, find_copy, is_body, log_files, read_body, read_lines
+from harness.errors import EndpointError
+
+SPOOLED = 16_000_000
+"""Bytes of a log file that are kept in memory; longer ones go to a temporary file."""
+MARGIN = timedelta(hours=1)
+"""A record may be filed under a later hour than its own."""
+_LOGS = "BedrockModelInvocationLogs/"
+
+
+class Window(msgspec.Struct, frozen=True):
+    """From `since` on, before `until`, both UTC, as the folders of a bucket are. None: no bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+
+class Source(Protocol):
+    """Gives the lines that may lie in a window, and the bodies that are kept apart from them."""
+
+    def lines(self, window: Window) -> AsyncIterator[Line | Broken]: ...
+
+    async def body(self, address: str) -> bytes | None: ...
+
+
+def find_source(written: str, services: AwsServices) -> Source:
+    """`s3://BUCKET/PREFIX`, `logs:GROUP` or a path. EndpointError: none of these."""
+    if written.startswith("s3://"):
+        bucket, _, prefix = written.removeprefix("s3://").partition("/")
+        if not bucket:
+            raise EndpointError(f"{written}: no bucket is named; write s3://BUCKET or s3://BUCKET/PREFIX")
+        return S3Log(services, bucket, prefix)
+    if written.startswith("logs:"):
+        group = written.removeprefix("logs:")
+        if not group:
+            raise EndpointError(f"{written}: no log group is named; write logs:GROUP")
+        return CloudWatchLog(services, group)
+    path = Path(written)
+    if not path.exists():
+        raise EndpointError(f"{written}: there is no such file; a log is a file, a folder, s3://BUCKET or logs:GROUP")
+    return LocalLog(path)
+
+
+class AwsServices:
+    """SDK clients of one connection, opened when they are first asked for. These calls are no load: they may retry."""
+
+    def __init__(self, connection: Connection, stack: AsyncExitStack) -> None:
+        self._connection = connection
+        self._stack = stack
+        self._open: dict[str, Any] = {}
+
+    async def client(self, service: str) -> Any:
+        if service not in self._open:
+            self._open[service] = await self._stack.enter_async_context(await self._make(service))
+        return self._open[service]
+
+    async def _make(self, service: str) -> Any:
+        import aioboto3
+        from aiobotocore.config import AioConfig
+        from aiobotocore.session import get_session
+
+        from harness.endpoints.credentials import find_credentials, guard_credentials
+        from harness.endpoints.sdk.aiohttp_session import SteadySession
+
+        connection = self._connection
+        config: dict[str, Any] = {
+            "retries": {"total_max_attempts": 5, "mode": "standard"},
+            "connect_timeout": connection.connect_timeout_s,
+            "http_session_cls": SteadySession,
+            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
+        }
+        keys: dict[str, str] = {}
+        url = None  # an address that is no loopback is one of bedrock-runtime alone
+        if connection.made_up_credentials:
+            url = connection.url
+            config |= {"proxies": {}, "s3": {"addressing_style": "path"}}
+            keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
+        core = get_session()
+        session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
+        if not connection.made_up_credentials:
+            guard_credentials(core)
+            await find_credentials(session)
+        return session.client(service, endpoint_url=url, config=AioConfig(**config))
+
+
+class LocalLog:
+    """A file or folder on this machine, such as `aws s3 sync` makes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+        for path in log_files(self._path):
+            try:
+                with path.open("rb") as file:
+                    for line in read_lines(file, str(path)):
+                        yield line
+            except OSError as error:
+                yield Broken(str(path), f"cannot be read: {error.strerror}")
+
+    async def body(self, address: str) -> bytes | None:
+        copy = find_copy(self._path if self._path.is_dir() else self._path.parent, address)
+        if copy is None:
+            return None
+        with copy.open("rb") as file:
+            return read_body(file)
+
+
+class S3Log:
+    """Objects PREFIX/AWSLogs/ACCOUNT/BedrockModelInvocationLogs/REGION/YYYY/MM/DD/HH/*.json.gz.
+
+    A prefix without AWSLogs/ below it is read as it is.
+    """
+
+    def __init__(self, services: AwsServices, bucket: str, prefix: str) -> None:
+        self._services = services
+        self._bucket = bucket
+        self._prefix = f"{prefix.rstrip('/')}/" if prefix else ""
+
+    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+        s3 = await self._services.client("s3")
+        regions = await self._regions(s3)
+        for root in regions or [self._prefix]:
+            async for key in self._keys(s3, root, window if regions else Window()):
+                with tempfile.SpooledTemporaryFile(max_size=SPOOLED) as file:
+                    await _download(s3, self._bucket, key, file)
+                    for line in read_lines(file, f"s3://{self._bucket}/{key}"):
+                        yield line
+
+    async def body(self, address: str) -> bytes | None:
+        return await _fetch_body(self._services, address)
+
+    async def _regions(self, s3: Any) -> list[str]:
+        """The folders of Regions, whose keys sort by time."""
+        accounts = await self._folders(s3, f"{self._prefix}AWSLogs/")
+        return [region for account in accounts for region in await self._folders(s3, f"{account}{_LOGS}")]
+
+    async def _folders(self, s3: Any, prefix: str) -> list[str]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
+        return [each["Prefix"] async for page in pages for each in page.get("CommonPrefixes", ())]
+
+    async def _keys(self, s3: Any, root: str, window: Window) -> AsyncIterator[str]:
+        """Keys of log files; only the hours that the window touches are listed."""
+        arguments = {"Bucket": self._bucket, "Prefix": root}
+        if window.since is not None:
+            arguments["StartAfter"] = f"{root}{window.since - MARGIN:%Y/%m/%d/%H}"
+        end = None if window.until is None else f"{root}{window.until + MARGIN:%Y/%m/%d/%H}0"  # after "HH/…"
+        async for page in s3.get_paginator("list_objects_v2").paginate(**arguments):
+            for each in page.get("Contents", ()):
+                key: str = each["Key"]
+                if end is not None and key > end:
+                    return
+                if key.endswith((".json", ".json.gz")) and not is_body(key):
+                    yield key
+
+
+class CloudWatchLog:
+    """A log group of CloudWatch Logs: one event a record."""
+
+    def __init__(self, services: AwsServices, group: str) -> None:
+        self._services = services
+        self._group = group
+
+    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+        logs = await self._services.client("logs")
+        arguments: dict[str, Any] = {"logGroupName": self._group}
+        if window.since is not None:
+            arguments["startTime"] = _milliseconds(window.since - MARGIN)
+        if window.until is not None:
+            arguments["endTime"] = _milliseconds(window.until + MARGIN)
+        async for page in logs.get_paginator("filter_log_events").paginate(**arguments):
+            for event in page["events"]:
+                yield Line(f"logs:{self._group}/{event['logStreamName']}/{event['eventId']}", event["message"].encode())
+
+    async def body(self, address: str) -> bytes | None:
+        return await _fetch_body(self._services, address)
+
+
+async def _fetch_body(services: AwsServices, address: str) -> bytes | None:
+    """What lies at an `s3://` address. None: nothing readable."""
+    from botocore.exceptions import ClientError
+
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not address.startswith("s3://") or not bucket or not key:
+        return None
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED) as file:
+        try:
+            await _download(await services.client("s3"), bucket, key, file)
+        except ClientError:
+            return None
+        return read_body(file)
+
+
+async def _download(s3: Any, bucket: str, key: str, file: IO[bytes]) -> None:
+    body = (await s3.get_object(Bucket=bucket, Key=key))["Body"]
+    async with body:
+        async for piece in body.iter_chunks(1 << 20):
+            file.write(piece)
+    file.seek(0)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

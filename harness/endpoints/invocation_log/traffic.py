@@ -1,0 +1,119 @@
+"""From the records of an invocation log to traffic that a suite can be made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from harness.catalog.models import find_model
+from harness.catalog.names import read_reference
+from harness.catalog.target import Tool
+from harness.endpoints.invocation_log.prompts import OPERATIONS, LeftOut, LoggedPrompt, read_prompt
+from harness.endpoints.invocation_log.records import InvocationLog, LogRecord
+from harness.errors import CatalogError
+from harness.suite.from_log.redact import Redactor
+from harness.suite.from_log.traffic import Call, Traffic
+from harness.suite.suite import Message
+
+NOT_LOGGED = "no body: the log is kept without texts, or the body is in a bucket that was not copied"
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """What was found beside the calls that can be asked again."""
+
+    left_out: Counter[str]
+    """Calls by the reason why no prompt can stand for them; they still count as load."""
+    failed: int
+    """Calls that ended in an error."""
+    other_models: Counter[str]
+    """Calls of models that are not in the catalog, by id."""
+
+
+async def gather(log: InvocationLog, traffic: Traffic, redactor: Redactor) -> Gathered:
+    """Read the whole log into `traffic`, every text redacted before it is kept."""
+    left_out: Counter[str] = Counter()
+    other_models: Counter[str] = Counter()
+    failed = 0
+    async for record in log.records():
+        if not _is_known(record.model_id):
+            other_models[record.model_id] += 1
+        elif record.error_code is not None:
+            failed += 1
+        elif record.operation not in OPERATIONS:
+            left_out[f"operation {record.operation}"] += 1
+        else:
+            reason = await _take(log, record, traffic, redactor)
+            if reason is not None:
+                left_out[reason] += 1
+    return Gathered(left_out, failed, other_models)
+
+
+async def _take(log: InvocationLog, record: LogRecord, traffic: Traffic, redactor: Redactor) -> str | None:
+    """Add one call; returns why its prompt was left out."""
+    call = _call(record)
+    body = await log.input_body(record)
+    try:
+        if body is None:
+            raise LeftOut(NOT_LOGGED)
+        found = _redacted(read_prompt(call.api, body), redactor)
+    except LeftOut as error:
+        traffic.add_size(call)
+        return str(error)
+    traffic.add(call, found.messages, found.options)
+    return None
+
+
+def _call(record: LogRecord) -> Call:
+    api, stream = OPERATIONS[record.operation]
+    cached = (record.cache_read_tokens or 0) + (record.cache_write_tokens or 0)
+    return Call(
+        at=record.timestamp,
+        model_id=record.model_id,
+        region=record.region,
+        api=api,
+        stream=stream,
+        input_tokens=None if record.input_tokens is None else record.input_tokens + cached,
+        output_tokens=record.output_tokens,
+    )
+
+
+def _redacted(found: LoggedPrompt, redactor: Redactor) -> LoggedPrompt:
+    options = found.options
+    return LoggedPrompt(
+        messages=tuple(Message(role=turn.role, content=redactor.redact(turn.content)) for turn in found.messages),
+        options=structs.replace(
+            options,
+            system=None if options.system is None else redactor.redact(options.system),
+            stop_sequences=options.stop_sequences and [redactor.redact(each) for each in options.stop_sequences],
+            tools=options.tools and [_redacted_tool(tool, redactor) for tool in options.tools],
+        ),
+    )
+
+
+def _redacted_tool(tool: Tool, redactor: Redactor) -> Tool:
+    schema = _redacted_value(tool.input_schema, redactor)
+    return structs.replace(tool, description=redactor.redact(tool.description), input_schema=schema)
+
+
+def _redacted_value(value: Any, redactor: Redactor) -> Any:
+    """Every text in a JSON value redacted, keys left as they are."""
+    match value:
+        case str():
+            return redactor.redact(value)
+        case list():
+            return [_redacted_value(each, redactor) for each in value]
+        case dict():
+            return {key: _redacted_value(each, redactor) for key, each in value.items()}
+        case _:
+            return value
+
+
+def _is_known(model_id: str) -> bool:
+    try:
+        find_model(read_reference(model_id).model or model_id)
+    except CatalogError:
+        return False
+    return True

@@ -1,0 +1,182 @@
+"""The client `aioboto3`: InvokeModel and Converse through the unmodified SDK, no retries, its bytes taped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import aioboto3
+import msgspec
+from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.endpoints.base import (
+    CURRENT_TAPE,
+    IGNORE_CONFIGURED_URLS,
+    KEEP_ALIVE_S,
+    MADE_UP_KEY_ID,
+    MADE_UP_SECRET,
+    READ_TIMEOUT_S,
+    Connection,
+    Tape,
+    WireRequest,
+)
+from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.dialects.eventstream import encode_event
+from harness.endpoints.dialects.invoke import LATENCY_HEADER, TIER_HEADER
+from harness.endpoints.failures import clean
+from harness.endpoints.sdk.aiohttp_session import TapedSession
+from harness.errors import EndpointError
+
+
+class Aioboto3Client:
+    """Client for the apis `invoke` and `converse`, streaming or not."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stack = AsyncExitStack()
+        self._sdk: Any = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._sdk = await self._stack.enter_async_context(await _open_sdk(self._connection))
+            await self._rehearse()
+        except (BotoCoreError, ClientError, RuntimeError) as error:
+            await self._stack.aclose()
+            raise EndpointError(
+                f"client aioboto3: {clean(str(error))} (`harness doctor` shows what was found)"
+            ) from error
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    async def send(self, request: WireRequest, tape: Tape) -> None:
+        token = CURRENT_TAPE.set(tape)
+        try:
+            await self._call(request)
+        finally:
+            CURRENT_TAPE.reset(token)
+            tape.mark_done()
+
+    async def _call(self, request: WireRequest) -> None:
+        match request.api, request.stream:
+            case "invoke", True:
+                answer = await self._sdk.invoke_model_with_response_stream(**_invoke_arguments(request))
+                await _drain(answer["body"])
+            case "invoke", False:
+                answer = await self._sdk.invoke_model(**_invoke_arguments(request))
+                async with answer["body"] as body:
+                    await body.read()
+            case "converse", True:
+                answer = await self._sdk.converse_stream(modelId=request.model_id, **request.body)
+                await _drain(answer["stream"])
+            case _:
+                await self._sdk.converse(modelId=request.model_id, **request.body)
+
+    async def _rehearse(self) -> None:
+        """Make each call once on a canned answer: credentials, endpoint rules, signer and parsers are loaded by that.
+
+        The answer is given before anything would be sent, so nothing leaves the process.
+        """
+        events = self._sdk.meta.events
+        events.register("before-send.bedrock-runtime", _canned_answer)
+        try:
+            for request in _REHEARSAL:
+                await self._call(request)
+        finally:
+            events.unregister("before-send.bedrock-runtime", _canned_answer)
+
+
+_MODELS = Path(__file__).with_name("botocore_models")
+"""What Bedrock takes and botocore 1.40 does not know yet, in botocore's own form: tiers, the life of a cache point."""
+
+_ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLatency"}
+"""The SDK's names for the headers of InvokeModel."""
+
+
+async def _open_sdk(connection: Connection) -> Any:
+    config: dict[str, Any] = {
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+        "connect_timeout": connection.connect_timeout_s,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_pool_connections": connection.pool_size,
+        "connector_args": {"keepalive_timeout": KEEP_ALIVE_S},
+        "http_session_cls": TapedSession,
+        "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
+    }
+    account: dict[str, str | None] = {"profile_name": connection.profile}
+    if connection.made_up_credentials:
+        account = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
+        config["proxies"] = {}
+    if connection.made_up_credentials or connection.profile is not None:
+        # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
+        config["signature_version"] = "v4"
+    core = get_session()
+    core.get_component("data_loader").search_paths.append(str(_MODELS))
+    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **account)
+    if not connection.made_up_credentials:
+        guard_credentials(core)
+        await find_credentials(session)
+    return session.client("bedrock-runtime", endpoint_url=connection.url, config=AioConfig(**config))
+
+
+def _invoke_arguments(request: WireRequest) -> dict[str, Any]:
+    return {
+        "modelId": request.model_id,
+        "body": msgspec.json.encode(request.body),
+        "contentType": "application/json",
+        "accept": "application/json",
+        **{_ARGUMENTS[name]: value for name, value in request.headers.items()},
+    }
+
+
+async def _drain(events: Any) -> None:
+    """Let the SDK decode every event, as it would for its user, and give the connection back."""
+    try:
+        async for _ in events:
+            pass
+    finally:
+        events.close()
+
+
+_CANNED_STREAM = encode_event("chunk", b'{"bytes":""}') + encode_event("messageStop", b'{"stopReason":"end_turn"}')
+_TURN = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
+_REHEARSAL = [
+    WireRequest(api="invoke", model_id="rehearsal", stream=True, body={}),
+    WireRequest(api="invoke", model_id="rehearsal", stream=False, body={}),
+    WireRequest(api="converse", model_id="rehearsal", stream=True, body=_TURN),
+    WireRequest(api="converse", model_id="rehearsal", stream=False, body=_TURN),
+]
+
+
+def _canned_answer(request: Any, **_: object) -> AioAWSResponse:
+    body = _CannedBody(_CANNED_STREAM if request.url.endswith("stream") else b"{}")
+    return AioAWSResponse(request.url, 200, {"content-type": "application/json"}, body)
+
+
+class _CannedBody:
+    """As much of an aiohttp response as the SDK reads."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.content = self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        pass
+
+    async def read(self, size: int = -1) -> bytes:
+        return self._data
+
+    async def iter_chunks(self) -> AsyncIterator[tuple[bytes, bool]]:
+        yield self._data, True
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,153 @@
+"""The client `anthropic`: AsyncAnthropicBedrock and its Mantle sister, unmodified, no retries, their bytes taped."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import anyio.lowlevel
+import botocore.session
+import httpx2
+from anthropic import AnthropicError, AsyncAnthropicBedrock, AsyncAnthropicBedrockMantle, DefaultAsyncHttpxClient
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.catalog.target import Api
+from harness.endpoints.base import (
+    CURRENT_TAPE,
+    KEEP_ALIVE_S,
+    MADE_UP_KEY_ID,
+    MADE_UP_SECRET,
+    READ_TIMEOUT_S,
+    Connection,
+    Tape,
+    WireRequest,
+)
+from harness.endpoints.credentials import guard_credentials
+from harness.endpoints.failures import clean
+from harness.endpoints.sdk.anthropic_rehearsal import ANSWERING, REHEARSAL, REHEARSAL_URL
+from harness.endpoints.sdk.httpx2_tape import TAPE_HOOKS
+from harness.errors import EndpointError
+from harness.secrets import remember
+
+
+class AnthropicClient:
+    """Client for the apis `invoke` and `mantle`, streaming or not. Both SDK clients share one HTTP client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._http_client: httpx2.AsyncClient | None = None
+        self._sdks: dict[Api, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        http_client = self._http_client = _make_http_client(self._connection)
+        try:
+            self._sdks = _make_sdks(self._connection, http_client)
+            await self._rehearse()
+        except (AnthropicError, BotoCoreError, ClientError, RuntimeError, ValueError) as error:
+            await http_client.aclose()
+            raise EndpointError(
+                f"client anthropic: {clean(str(error))} (`harness doctor` shows what was found)"
+            ) from error
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._http_client is not None:
+            await self._http_client.aclose()
+
+    async def send(self, request: WireRequest, tape: Tape) -> None:
+        token = CURRENT_TAPE.set(tape)
+        try:
+            await _call(self._sdks[request.api], request)
+        finally:
+            CURRENT_TAPE.reset(token)
+            tape.mark_done()
+
+    async def _rehearse(self) -> None:
+        """Make each call once on a canned answer: credentials, signer, decoders and pydantic's models are loaded.
+
+        The address leads to a transport without a socket, so nothing leaves the process.
+        """
+        await anyio.lowlevel.checkpoint()  # the HTTP client loads its backend on first use, too: 20 ms
+        addresses = {api: sdk.base_url for api, sdk in self._sdks.items()}
+        for sdk in self._sdks.values():
+            sdk.base_url = REHEARSAL_URL
+        for request in REHEARSAL:
+            await self.send(request, Tape())
+        for api, sdk in self._sdks.items():
+            sdk.base_url = addresses[api]
+
+
+_SIGNATURE = frozenset({"max_tokens", "messages", "system", "stop_sequences"})
+"""What `messages.create` takes by name. The rest of a body goes in as `extra_body`, which wins over the SDK's own."""
+
+
+async def _call(sdk: Any, request: WireRequest) -> None:
+    named = {name: value for name, value in request.body.items() if name in _SIGNATURE}
+    extra = {name: value for name, value in request.body.items() if name not in _SIGNATURE}
+    answer = await sdk.messages.create(
+        model=request.model_id,
+        stream=request.stream,
+        extra_body=extra,
+        extra_headers=request.headers or None,
+        **named,
+    )
+    if request.stream:
+        async with answer as events:
+            async for _ in events:
+                pass
+
+
+def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[Api, Any]:
+    runtime = connection.url or f"https://bedrock-runtime.{connection.region}.amazonaws.com"
+    mantle = connection.url or f"https://bedrock-mantle.{connection.region}.api.aws"
+    settings: dict[str, Any] = {
+        "aws_region": connection.region,
+        "timeout": http_client.timeout,
+        "max_retries": 0,
+        "open_telemetry": False,
+        "http_client": http_client,
+    }
+    account = _account(connection)
+    if not connection.made_up_credentials:
+        guard_credentials(botocore.session.get_session())
+    # With an api_key the constructor leaves AWS_BEARER_TOKEN_BEDROCK alone; with keys or a profile it would refuse it.
+    invoke = AsyncAnthropicBedrock(api_key="unused" if account else None, base_url=runtime, **settings)
+    if account:
+        invoke.api_key = None
+        for name, value in account.items():
+            setattr(invoke, name, value)
+    sdks: dict[Api, Any] = {
+        "invoke": invoke,
+        "mantle": AsyncAnthropicBedrockMantle(base_url=f"{mantle}/anthropic", **account, **settings),
+    }
+    if connection.made_up_credentials:
+        for sdk in sdks.values():
+            sdk._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS, which may hold a gateway's key
+    return sdks
+
+
+def _account(connection: Connection) -> dict[str, Any]:
+    """What goes before the environment; nothing for the normal credential chain."""
+    if connection.made_up_credentials:
+        return {"aws_access_key": MADE_UP_KEY_ID, "aws_secret_key": MADE_UP_SECRET}
+    return {"aws_profile": connection.profile} if connection.profile is not None else {}
+
+
+def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
+    """The SDK's own HTTP client with a pool as wide as the connection says; over loopback, past every proxy."""
+    size = connection.pool_size
+    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {REHEARSAL_URL: ANSWERING}
+    if connection.made_up_credentials:
+        mounts |= dict.fromkeys(("all://", "http://", "https://"))
+    return DefaultAsyncHttpxClient(
+        limits=httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=KEEP_ALIVE_S),
+        timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=connection.connect_timeout_s, pool=None),
+        event_hooks={**TAPE_HOOKS, "request": [_remember_token, *TAPE_HOOKS["request"]]},
+        headers={"Accept-Encoding": "identity"},
+        follow_redirects=False,
+        mounts=mounts,
+    )
+
+
+async def _remember_token(request: httpx2.Request) -> None:
+    """Know the session token that the SDK has found for itself, each that is new: a server may quote it."""
+    remember(request.headers.get("x-amz-security-token"))

@@ -1,0 +1,108 @@
+"""The client `wire`: every api over sockets of its own, with as little between the network and the tape as can be."""
+
+from __future__ import annotations
+
+import ssl
+from collections import OrderedDict
+from typing import Self
+
+from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.endpoints.base import Connection, Tape, WireRequest
+from harness.endpoints.failures import clean
+from harness.endpoints.wire.address import Address
+from harness.endpoints.wire.pool import Origin, Pool
+from harness.endpoints.wire.proxy import find_proxy
+from harness.endpoints.wire.request import Prepared, prepare
+from harness.endpoints.wire.signer import Signer, ToSign, open_signer
+from harness.endpoints.wire.tls import make_tls
+from harness.endpoints.wire.watch import StreamWatch
+from harness.errors import EndpointError
+
+KEPT_BYTES = 128 * 1024 * 1024
+"""Bodies that are kept encoded, those sent last: a load sends the same few prompts over and over."""
+SERVICES = {"mantle": "bedrock-mantle"}
+"""The name that a request is signed for, where it is not `bedrock`."""
+
+
+class WireClient:
+    """Client for every api there is, streaming or not."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._signer: Signer | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._pools: dict[tuple[str, str, int], Pool] = {}
+        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def __aenter__(self) -> Self:
+        connection = self._connection
+        try:
+            session = AioSession(profile=connection.profile)
+            session.set_config_variable("region", connection.region)  # whose STS a role is asked of
+            self._signer = await open_signer(session, connection)
+            if connection.url is None or connection.url.startswith("https:"):
+                self._tls = make_tls(session)
+                if not connection.made_up_credentials:
+                    find_proxy(connection.url or "https://amazonaws.com")  # said before anything is sent
+        except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
+            raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    async def send(self, request: WireRequest, tape: Tape) -> None:
+        try:
+            prepared = self._prepare(request)
+            head = await self._sign(prepared)
+            pool = self._pool(prepared.address)
+            connection = await pool.acquire()
+            try:
+                await connection.exchange(head, prepared.body, tape, StreamWatch(request) if request.stream else None)
+            except BaseException:
+                connection.abort()
+                raise
+            finally:
+                pool.release(connection)
+        finally:
+            tape.mark_done()
+
+    async def _sign(self, prepared: Prepared) -> bytes:
+        """The whole head, signed as of now."""
+        assert self._signer is not None
+        to_sign = ToSign(prepared.url, dict(prepared.signed), prepared.payload)
+        await self._signer.sign(to_sign, SERVICES.get(prepared.request.api, "bedrock"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in to_sign.headers.items()])
+        return f"{prepared.start}{lines}\r\n".encode("latin-1")
+
+    def _pool(self, address: Address) -> Pool:
+        key = (address.scheme, address.host, address.port)
+        pool = self._pools.get(key)
+        if pool is None:
+            tls = self._tls if address.scheme == "https" else None
+            direct = tls is None or self._connection.made_up_credentials
+            proxy = None if direct else find_proxy(f"https://{address.authority}")
+            pool = self._pools[key] = Pool(
+                Origin(host=address.host, port=address.port, tls=tls, proxy=proxy),
+                size=self._connection.pool_size,
+                connect_timeout_s=self._connection.connect_timeout_s,
+            )
+        return pool
+
+    def _prepare(self, request: WireRequest) -> Prepared:
+        """What goes on the wire for `request`, kept as long as it is among those sent last."""
+        kept = self._prepared.get(id(request))
+        if kept is not None:
+            self._prepared.move_to_end(id(request))
+            return kept
+        prepared = prepare(self._connection, request)
+        self._prepared[id(request)] = prepared  # which holds the request: no other gets its id meanwhile
+        self._kept_bytes += len(prepared.body)
+        while self._kept_bytes > KEPT_BYTES and len(self._prepared) > 1:
+            _, dropped = self._prepared.popitem(last=False)
+            self._kept_bytes -= len(dropped.body)
+        return prepared

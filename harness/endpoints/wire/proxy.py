@@ -1,0 +1,93 @@
+"""The way out through the proxy that the environment names: a tunnel by CONNECT, encrypted inside to the far end."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from botocore.utils import get_environ_proxies
+
+from harness.endpoints.wire.errors import ConnectFailed
+from harness.errors import EndpointError
+
+MAX_HEAD = 64 * 1024
+_END = b"\r\n\r\n"
+_PORTS = {"http": 80, "https": 443}
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to ask for the tunnel. `authorization`: the value of a header, a secret."""
+
+    scheme: str
+    host: str
+    port: int
+    authorization: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.host}:{self.port})"
+
+
+def find_proxy(url: str) -> Proxy | None:
+    """The proxy for an https URL, from HTTPS_PROXY and NO_PROXY as the SDKs read them; None: there is no need of one.
+
+    EndpointError: what stands there cannot be used.
+    """
+    named = get_environ_proxies(url).get("https")
+    if not named:
+        return None
+    try:
+        parts = urlsplit(named if "://" in named else f"http://{named}")
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        port = None
+    if port is None or not parts.hostname:
+        raise EndpointError("client wire: HTTPS_PROXY is no URL of an http or https proxy; mend or unset it")
+    secret = None
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        secret = f"Basic {b64encode(login.encode()).decode()}"
+    return Proxy(scheme=parts.scheme, host=parts.hostname, port=port, authorization=secret)
+
+
+async def open_tunnel(proxy: Proxy, host: str, port: int, *, tls: ssl.SSLContext) -> asyncio.Transport:
+    """A transport whose bytes the proxy carries to `host`. ConnectFailed: it will not; OSError: it is not there.
+
+    `tls` is for the proxy itself, where that is asked by https.
+    """
+    transport, tunnel = await asyncio.get_running_loop().create_connection(
+        _Tunnel, proxy.host, proxy.port, ssl=tls if proxy.scheme == "https" else None
+    )
+    try:
+        far = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        allowed = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+        transport.write(f"CONNECT {far} HTTP/1.1\r\nHost: {far}\r\n{allowed}\r\n".encode("latin-1"))
+        status = await tunnel.answered
+    except BaseException:
+        transport.abort()
+        raise
+    if not status.startswith("2"):
+        transport.abort()
+        raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} refused a tunnel to {far}: {status}")
+    return transport
+
+
+class _Tunnel(asyncio.Protocol):
+    """Waits for the proxy's answer; `answered` is its status and reason."""
+
+    def __init__(self) -> None:
+        self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._head = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        if self.answered.done() or (_END not in self._head and len(self._head) <= MAX_HEAD):
+            return
+        version, _, status = self._head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+        self.answered.set_result(status if version.startswith("HTTP/1.") else "its answer is no HTTP")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.answered.done():
+            self.answered.set_exception(ConnectFailed("the proxy hung up before it answered"))

@@ -1,0 +1,44 @@
+import pytest
+
+from harness.endpoints.dialects.content import Citation, Content, ToolCall
+
+
+def test_nothing_said_is_no_text_and_a_complete_answer_of_nothing_is_an_empty_one():
+    assert Content().text is None
+    assert Content(complete=True).text == ""
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [([], '{"tool":"f","input":{}}'), (["a"], 'a\n{"tool":"f","input":{}}'), (["a\n"], 'a\n{"tool":"f","input":{}}')],
+)
+def test_a_tool_call_stands_on_a_line_of_its_own_after_the_text(texts, expected):
+    assert Content(texts=texts, tools={0: ToolCall(name="f")}).text == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ('{"a": [1, 2.50, null],\n "b": "\u2028"}', '{"a":[1,2.5,null],"b":"\u2028"}'),
+        ('{"a": "cut of', '"{\\"a\\": \\"cut of"'),
+        ("[" * 100_000, '"' + "[" * 100_000 + '"'),
+    ],
+    ids=["whole", "cut off", "deeper than any stack"],
+)
+def test_the_input_of_a_tool_is_one_line_of_json_and_a_string_where_it_is_none(said, written):
+    assert ToolCall(name="f", pieces=[said]).to_line() == '{"tool":"f","input":' + written + "}"
+
+
+def test_a_tools_name_cannot_break_out_of_its_line():
+    line = ToolCall(name='x"}\n{"tool":"y').to_line()
+    assert "\n" not in line
+    assert line.startswith('{"tool":"x\\"')
+
+
+def test_citations_are_a_json_list_and_none_are_nothing():
+    assert Content().citations_json is None
+    cited = Content(citations=[Citation(document="report", start_page=2, end_page=3, text="x"), Citation()])
+    assert cited.citations_json == (
+        '[{"document":"report","start_page":2,"end_page":3,"text":"x"},'
+        '{"document":null,"start_page":null,"end_page":null,"text":""}]'
+    )
