@@ -13,7 +13,7 @@ from harness.analysis.columns import Columns
 from harness.analysis.stats import wilson
 from harness.analysis.summarise import quantiles
 from harness.analysis.summary import Interval, Quantiles
-from harness.load.trial import By, Objective, StepOutcome
+from harness.load.sweep.step import By, Objective, StepOutcome
 from harness.store.files import write_atomically
 from harness.store.finding import Finding
 

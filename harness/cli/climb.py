@@ -17,12 +17,12 @@ from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepar
 from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
 from harness.load.arrivals import STEADY
-from harness.load.knee import Ladder
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, make_exchange, open_lanes, watched
 from harness.load.stop import Stop
-from harness.load.sweep import Climb, Sweep
-from harness.load.trial import By, Objective, StepOutcome
+from harness.load.sweep.search import Ladder
+from harness.load.sweep.step import By, Objective, StepOutcome
+from harness.load.sweep.sweep import Climb, Sweep
 from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal

@@ -15,8 +15,8 @@ from harness.errors import HarnessError, RunInvalid
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.load.diagnosis import Diagnosis
-    from harness.load.region_facts import CallableModel
+    from harness.load.preflight.diagnosis import Diagnosis
+    from harness.load.preflight.facts import CallableModel
     from harness.suite.suite import Suite
 
 FALLBACK_REGION = "us-east-1"
@@ -70,7 +70,7 @@ async def preflight(suite: Suite) -> list[Diagnosis]:
     """
     from harness.endpoints.account.account import open_account
     from harness.endpoints.address import forget_aws, is_loopback
-    from harness.load.preflight import examine
+    from harness.load.preflight.checks import examine
 
     if is_loopback(suite.endpoint):
         forget_aws()
@@ -83,7 +83,7 @@ def check_before_run(suite: Suite) -> None:
 
     from rich.console import Console
 
-    from harness.load.diagnosis import is_fit
+    from harness.load.preflight.diagnosis import is_fit
 
     found = asyncio.run(preflight(suite))
     worth_telling = [each for each in found if each.status in ("warning", "problem")]
@@ -131,9 +131,9 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     from harness.endpoints.account.account import configured_region, open_account
     from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
-    from harness.load.diagnosis import Diagnosis, untold
-    from harness.load.preflight import diagnose_identity, diagnose_logging
-    from harness.load.region_facts import callable_models, gather_facts
+    from harness.load.preflight.checks import diagnose_identity, diagnose_logging
+    from harness.load.preflight.diagnosis import Diagnosis, untold
+    from harness.load.preflight.facts import callable_models, gather_facts
 
     if is_loopback(endpoint):
         forget_aws()
@@ -184,6 +184,6 @@ def _print_json(found: Sequence[Diagnosis], models: Sequence[CallableModel] | No
 
 
 def _exit_code(found: Sequence[Diagnosis]) -> int:
-    from harness.load.diagnosis import is_fit
+    from harness.load.preflight.diagnosis import is_fit
 
     return 0 if is_fit(found) else RunInvalid.exit_code

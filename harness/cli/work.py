@@ -14,13 +14,13 @@ import uvloop
 from harness.cli.finish import finish
 from harness.cli.interrupts import Interrupts
 from harness.cli.sending import INTERRUPTED, is_simulated, open_endpoint, prepare, progress_shown, send_and_store
-from harness.load.crew import open_crew
 from harness.load.exchange import Lane
 from harness.load.plan import count_requests
 from harness.load.progress import Progress
 from harness.load.session import Job, open_lanes, send_part, start_progress
 from harness.load.shards import make_shards
 from harness.load.stop import Stop
+from harness.load.workers.pool import open_crew
 from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
 from harness.store.manifest import Manifest, new_manifest

@@ -46,7 +46,9 @@ def journaled(folder: Path) -> bool:
 def workers_of(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [
-        child for child in map(int, children) if "harness.load.worker" in Path(f"/proc/{child}/cmdline").read_text()
+        child
+        for child in map(int, children)
+        if "harness.load.workers.worker" in Path(f"/proc/{child}/cmdline").read_text()
     ]
 
 

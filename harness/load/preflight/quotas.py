@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from harness.catalog.target import Target
 from harness.endpoints.account.account import QuotaValue
 from harness.endpoints.account.errors import AccountError
-from harness.load.diagnosis import Diagnosis, untold
-from harness.load.quota_names import day_quotas, minute_quota
+from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.quota_names import day_quotas, minute_quota
 from harness.load.reservation import Reservation, reservations
 from harness.suite.suite import Suite
 

@@ -10,8 +10,8 @@ from msgspec import structs
 from harness.catalog.target import Options, Target, resolve_target
 from harness.endpoints.account.account import open_account
 from harness.endpoints.account.errors import BadCredentials
-from harness.load.diagnosis import Diagnosis, is_fit
-from harness.load.preflight import examine
+from harness.load.preflight.checks import examine
+from harness.load.preflight.diagnosis import Diagnosis, is_fit
 from harness.suite.graders import Graders, Judge
 from harness.suite.suite import Load, Message, Prompt, Suite
 

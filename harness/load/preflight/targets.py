@@ -10,8 +10,8 @@ from harness.catalog.names import IN_REGION
 from harness.catalog.target import Target
 from harness.clock import utc_now
 from harness.endpoints.account.errors import AccountError
-from harness.load.diagnosis import Diagnosis, untold
-from harness.load.region_facts import RegionFacts, profiles_of
+from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.facts import RegionFacts, profiles_of
 
 
 def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:

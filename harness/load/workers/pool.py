@@ -11,11 +11,22 @@ from dataclasses import fields
 
 from harness.clock import now_ns
 from harness.errors import HarnessError, RunInvalid, first_leaf
-from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, decode_report, pack
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, ask_at_budget
 from harness.load.shards import Shard
 from harness.load.stop import Stop
+from harness.load.workers.messages import (
+    STOP,
+    Broke,
+    Counted,
+    Ended,
+    Opening,
+    Ready,
+    Report,
+    Sending,
+    decode_report,
+    pack,
+)
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
@@ -89,7 +100,7 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
     workers: list[tuple[Shard, Process]] = []
     try:
         for shard in shards:
-            command = (sys.executable, "-P", "-m", "harness.load.worker")
+            command = (sys.executable, "-P", "-m", "harness.load.workers.worker")
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
             workers.append((shard, process))
             await _order(process, pack(Opening(suite=shard.part_of(suite), url=url, shard=shard)))

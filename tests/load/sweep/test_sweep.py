@@ -13,12 +13,12 @@ from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
 from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
-from harness.load.knee import Ladder, Search
 from harness.load.progress import Progress, Tally
 from harness.load.quota import make_budget, make_cap
 from harness.load.stop import Stop
-from harness.load.sweep import Climb, Sweep
-from harness.load.trial import By, Objective, StepOutcome
+from harness.load.sweep.search import Ladder, Search
+from harness.load.sweep.step import By, Objective, StepOutcome
+from harness.load.sweep.sweep import Climb, Sweep
 from harness.suite.suite import Load, Message, Prompt, Quota, Slo
 from tests.load.test_runner import Answer, ScriptedClient
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.load.trial import Objective, Trial
+from harness.load.sweep.step import Objective, Trial
 from harness.store.attempt import Attempt
 from harness.suite.suite import Slo
 

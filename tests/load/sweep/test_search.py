@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.load.knee import Ladder, Search
+from harness.load.sweep.search import Ladder, Search
 
 
 def climb(ladder: Ladder, knee: float) -> tuple[Search, list[float]]:

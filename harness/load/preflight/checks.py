@@ -10,10 +10,10 @@ import msgspec
 from harness.catalog.target import Target
 from harness.endpoints.account.account import Account, LoggingConfig
 from harness.endpoints.account.errors import AccountError, NotPermitted
-from harness.load.diagnosis import Diagnosis, untold
-from harness.load.quota_check import check_quotas
-from harness.load.region_facts import RegionFacts, gather_facts
-from harness.load.target_checks import check_access, check_lifecycle, check_offered, check_route
+from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.facts import RegionFacts, gather_facts
+from harness.load.preflight.quotas import check_quotas
+from harness.load.preflight.targets import check_access, check_lifecycle, check_offered, check_route
 from harness.suite.suite import Suite
 
 KEEP_DAYS = 30

@@ -1,4 +1,4 @@
-"""One process of a load that several share: `python -m harness.load.worker`, started by `crew`, spoken to by pipe."""
+"""One process of a load that several share: `python -m harness.load.workers.worker`, started by `crew`, spoken to by pipe."""
 
 from __future__ import annotations
 
@@ -15,10 +15,21 @@ from contextlib import suppress
 from typing import TextIO, cast
 
 from harness.errors import HarnessError, first_leaf
-from harness.load.orders import STOP, Broke, Counted, Ended, Opening, Ready, Report, Sending, encode_report, unpack
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, open_lanes, send_part
 from harness.load.stop import INTERRUPTED, Stop
+from harness.load.workers.messages import (
+    STOP,
+    Broke,
+    Counted,
+    Ended,
+    Opening,
+    Ready,
+    Report,
+    Sending,
+    encode_report,
+    unpack,
+)
 from harness.secrets import RedactedStream, redact, remember_environment
 
 REPORT_S = 0.1
