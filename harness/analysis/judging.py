@@ -12,9 +12,9 @@ import numpy as np
 from harness.analysis.agreement import cohen_kappa
 from harness.analysis.stats import cluster_codes, clustered_rate, wilson
 from harness.analysis.summary import JudgeSummary, Preference, RunSummary
-from harness.scoring.calibration import Labelled
+from harness.scoring.judging.calibration import Labelled
+from harness.scoring.judging.pairs import Compared
 from harness.scoring.kept import Judgement
-from harness.scoring.pairs import Compared
 from harness.suite.graders import Judge
 from harness.suite.suite import Suite
 

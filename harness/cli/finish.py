@@ -17,8 +17,8 @@ from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.console import print_summary
 from harness.report.derive import count_scores, derive, score, spent_usd
-from harness.scoring.judges import open_judges
-from harness.scoring.workers import NOT_RUN
+from harness.scoring.judging.judges import open_judges
+from harness.scoring.python.processes import NOT_RUN
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import CheckFile
 from harness.suite.loader import load_frozen

@@ -19,7 +19,7 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     from harness.analysis.foresight import foresee
     from harness.cli.foresight import print_foresight
     from harness.load.forecast import forecast
-    from harness.scoring.forecast import forecast_judging
+    from harness.scoring.judging.forecast import forecast_judging
 
     found, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:

@@ -34,8 +34,8 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 def load_checked(path: Path) -> Suite:
     """The suite, every mistake told that any room would find in it (SuiteError)."""
     from harness.load.quota import budget_mistakes
-    from harness.scoring.calibration import calibration_mistakes
     from harness.scoring.checks import check_mistakes
+    from harness.scoring.judging.calibration import calibration_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     validators = [check_mistakes, calibration_mistakes, wire_mistakes, budget_mistakes]

@@ -12,7 +12,7 @@ from harness.analysis.samples import load_samples
 from harness.analysis.summarise import summarise
 from harness.analysis.summary import RunSummary, write_summary
 from harness.report.write import write_reports
-from harness.scoring.judges import Judges
+from harness.scoring.judging.judges import Judges
 from harness.scoring.kept import read_judgements
 from harness.scoring.score import score_run
 from harness.store.query import connect

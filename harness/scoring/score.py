@@ -11,11 +11,11 @@ import msgspec
 
 from harness.endpoints.dialects.content import Citation
 from harness.errors import StoreError
-from harness.scoring.aids import open_aids
-from harness.scoring.calibration import calibrate
 from harness.scoring.checks import make_scorer
-from harness.scoring.judges import Judges, NoJudges
-from harness.scoring.pairs import score_pairs
+from harness.scoring.judging.aids import open_aids
+from harness.scoring.judging.calibration import calibrate
+from harness.scoring.judging.judges import Judges, NoJudges
+from harness.scoring.judging.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.secrets import redact
 from harness.store.attempt import is_sampled

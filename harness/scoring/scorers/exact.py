@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.normalise import bare, blank_mistake, fold
 from harness.scoring.scorer import PASS, Outcome, fail
+from harness.scoring.text.normalise import bare, blank_mistake, fold
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 

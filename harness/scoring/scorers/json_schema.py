@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.json_in_text import find_json, parse_json
-from harness.scoring.json_validator import check_schema, first_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
+from harness.scoring.text.json_in_text import find_json, parse_json
+from harness.scoring.text.json_validator import check_schema, first_mistake
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt
 

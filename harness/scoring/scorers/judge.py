@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.judge_prompt import ask_for_score
-from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import Aids, Answer, Outcome, Unscored
+from harness.scoring.text.normalise import blank_mistake
 from harness.suite.grammar.structure import unknown_word
 from harness.suite.suite import Prompt, Suite
 

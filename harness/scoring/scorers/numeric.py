@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from harness.scoring.numbers import doubt, last_number, read_number
 from harness.scoring.scorer import PASS, Outcome, fail
+from harness.scoring.text.numbers import doubt, last_number, read_number
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 

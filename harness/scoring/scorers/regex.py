@@ -9,8 +9,8 @@ import msgspec
 import regex
 from msgspec import Meta
 
-from harness.scoring.normalise import blank_mistake
 from harness.scoring.scorer import PASS, Outcome, fail
+from harness.scoring.text.normalise import blank_mistake
 from harness.suite.grammar.patterns import compile_pattern
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite

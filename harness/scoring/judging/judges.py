@@ -17,10 +17,10 @@ from harness.load.plan import Planned
 from harness.load.progress import Progress, Tally
 from harness.load.session import open_lanes
 from harness.load.stop import Stop
-from harness.scoring.json_in_text import find_json
 from harness.scoring.judge_prompt import TOOL
 from harness.scoring.scorer import Answer, Question, Unscored, Verdict
 from harness.scoring.scorers.tool_call import read_calls
+from harness.scoring.text.json_in_text import find_json
 from harness.store.attempt import Attempt
 from harness.suite.suite import Message, Prompt, Suite
 

@@ -6,15 +6,15 @@ from collections import Counter
 from pathlib import Path
 
 from harness.cli.overrides import load_checked
-from harness.scoring.aids import KeepingAids
 from harness.scoring.checks import make_scorer
-from harness.scoring.judges import NoJudges
+from harness.scoring.judging.aids import KeepingAids
+from harness.scoring.judging.judges import NoJudges
 from harness.scoring.kept import Kept
+from harness.scoring.python.processes import open_workers
 from harness.scoring.score import grade
 from harness.scoring.scorer import Answer
-from harness.scoring.workers import open_workers
 
-SUITE = Path(__file__).parents[2] / "suites" / "judged.yaml"
+SUITE = Path(__file__).parents[3] / "suites" / "judged.yaml"
 MODELS = ("judge", "pairwise")
 
 

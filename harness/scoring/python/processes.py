@@ -17,7 +17,7 @@ from harness.scoring.scorer import Call, Said, Unscored
 from harness.secrets import redact
 from harness.suite.graders import CheckFile
 
-PROGRAM = Path(__file__).with_name("python_worker.py")
+PROGRAM = Path(__file__).with_name("worker.py")
 START_LIMIT_S = 20.0
 """For starting the process and running the file's top level."""
 END_LIMIT_S = 5.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scoring.numbers import last_number, read_number
+from harness.scoring.text.numbers import last_number, read_number
 
 
 @pytest.mark.parametrize(

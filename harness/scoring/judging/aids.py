@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from harness.scoring.judges import Judges, NoJudges
+from harness.scoring.judging.judges import Judges, NoJudges
 from harness.scoring.kept import Judgement, Kept, digest_of
+from harness.scoring.python.processes import Workers, open_workers
 from harness.scoring.scorer import Call, Question, Said, Unscored, Verdict
-from harness.scoring.workers import Workers, open_workers
 from harness.store.run_folder import RunFolder
 from harness.suite.graders import CheckFile
 from harness.suite.suite import Suite

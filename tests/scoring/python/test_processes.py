@@ -20,10 +20,10 @@ import pytest
 from harness.errors import SuiteError
 from harness.scoring.checks import check_mistakes
 from harness.scoring.kept import read_judgements
-from harness.scoring.python_worker import ORPHAN_S
+from harness.scoring.python.processes import KEPT_VARIABLES, MEMORY_BYTES, PROGRAM, open_workers
+from harness.scoring.python.worker import ORPHAN_S
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Call, Said, Unscored
-from harness.scoring.workers import KEPT_VARIABLES, MEMORY_BYTES, PROGRAM, open_workers
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
 from harness.suite.frozen import freeze_suite

@@ -17,9 +17,9 @@ from harness.cli.embedded import write_answer_key
 from harness.cli.overrides import load_checked
 from harness.errors import SuiteError
 from harness.scoring.checks import make_scorer
-from harness.scoring.forecast import forecast_judging
 from harness.scoring.judge_prompt import LONGEST_PART, ask_for_preference, ask_for_score
-from harness.scoring.judges import open_judges, read_verdict
+from harness.scoring.judging.forecast import forecast_judging
+from harness.scoring.judging.judges import open_judges, read_verdict
 from harness.scoring.kept import read_judgements
 from harness.scoring.score import grade, score_run
 from harness.scoring.scorer import Answer, Call, Outcome, Question, Said, Unscored, Verdict

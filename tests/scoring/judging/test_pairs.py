@@ -16,14 +16,14 @@ from harness.analysis.loader import load_run
 from harness.analysis.summarise import summarise
 from harness.catalog.target import Target
 from harness.cli.embedded import write_answer_key
-from harness.scoring.aids import KeepingAids
-from harness.scoring.calibration import calibrate
-from harness.scoring.judges import open_judges
+from harness.scoring.judging.aids import KeepingAids
+from harness.scoring.judging.calibration import calibrate
+from harness.scoring.judging.judges import open_judges
+from harness.scoring.judging.pairs import Compared, score_pairs
 from harness.scoring.kept import Judgement, Kept, read_judgements
-from harness.scoring.pairs import Compared, score_pairs
+from harness.scoring.python.processes import Workers
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Question, Unscored, Verdict
-from harness.scoring.workers import Workers
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
