@@ -111,8 +111,8 @@ def time_report(run: RunFolder) -> Steps:
     steps = Steps()
     with steps.timed("import"):
         from harness.analysis.loader import load_run
-        from harness.analysis.samples import load_samples
-        from harness.analysis.summarise import summarise
+        from harness.analysis.summary.samples import load_samples
+        from harness.analysis.summary.summarise import summarise
         from harness.report.derive import score
         from harness.report.html import render_html
         from harness.report.markdown import render_markdown

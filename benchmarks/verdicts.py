@@ -21,20 +21,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from harness.analysis.bootstrap import is_bounded, quantile_ratios
 from harness.analysis.columns import AttemptCounts, Columns, RunData
-from harness.analysis.compare import compare_targets
-from harness.analysis.comparison import CompareReport
-from harness.analysis.effect import Effect
-from harness.analysis.foresight import foresee
-from harness.analysis.means import mean_difference
-from harness.analysis.power import (
+from harness.analysis.compare.compare import compare_targets
+from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.compare.detectable import foresee
+from harness.analysis.compare.power import (
     pairs_for_difference,
     pairs_for_equivalence,
     samples_for_ratio,
 )
-from harness.analysis.proportions import clustered_difference, independent_difference, paired_difference
-from harness.analysis.sides import Side
+from harness.analysis.compare.sides import Side
+from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.means import mean_difference
+from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
+from harness.analysis.stats.quantiles import is_bounded, quantile_ratios
 from harness.catalog.target import Target
 from harness.store.manifest import new_manifest
 from harness.suite.suite import Check, Load, Prompt, Suite

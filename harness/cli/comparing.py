@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.analysis.compare import compare_targets, load_side
-from harness.analysis.comparison import CompareReport
+from harness.analysis.compare.compare import compare_targets, load_side
+from harness.analysis.compare.comparison import CompareReport
 from harness.cli.output import defused_json
 from harness.cli.sides import Sides
 

@@ -11,8 +11,8 @@ from typing import TextIO, cast
 
 import msgspec
 
-from harness.analysis.comparison import CompareReport
-from harness.analysis.confirm import confirm, fallen, outage, unconfirmed
+from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
 from harness.analysis.loader import load_run
 from harness.cli.comparing import compare_sides
 from harness.cli.sending import INTERRUPTED

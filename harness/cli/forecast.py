@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
-    from harness.analysis.foresight import foresee
+    from harness.analysis.compare.detectable import foresee
     from harness.cli.foresight import print_foresight
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging

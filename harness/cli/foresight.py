@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from harness.analysis.compare.detectable import Foresight, MetricForesight
 from harness.analysis.counted import counted
-from harness.analysis.foresight import Foresight, MetricForesight
 
 
 def print_foresight(found: Foresight) -> None:

@@ -11,7 +11,7 @@ import typer
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
-    from harness.analysis.comparison import CompareReport
+    from harness.analysis.compare.comparison import CompareReport
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -75,7 +75,7 @@ def gate(
 
     Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
-    from harness.analysis.gate import exit_code
+    from harness.analysis.compare.gate import exit_code
     from harness.cli.comparing import compare_sides, print_comparison
     from harness.cli.sides import choose, find_run
     from harness.report.wording import printable

@@ -13,7 +13,7 @@ from harness.cli.places import local_path
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.analysis.reconciliation import Reconciliation
+    from harness.analysis.reconcile.reconciliation import Reconciliation
     from harness.endpoints.invocation_log.files import Broken
     from harness.store.run_folder import RunFolder
 
@@ -72,9 +72,9 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     """Read the log into a temporary file and match the run with it."""
     import tempfile
 
-    from harness.analysis.logged import run_window, spool
-    from harness.analysis.reconcile import reconcile, time_span_ns
-    from harness.analysis.reconciliation import LogRead
+    from harness.analysis.reconcile.logged import run_window, spool
+    from harness.analysis.reconcile.reconcile import reconcile, time_span_ns
+    from harness.analysis.reconcile.reconciliation import LogRead
     from harness.cli.log_places import find_logs, log_connection
     from harness.clock import utc_now
     from harness.endpoints.address import forget_aws, is_loopback
@@ -181,7 +181,7 @@ def _scope(found: Reconciliation) -> Iterator[str]:
 
 
 def _reasons(found: Reconciliation) -> Iterator[str]:
-    from harness.analysis.reconciliation import DISAGREEING, REASONS
+    from harness.analysis.reconcile.reconciliation import DISAGREEING, REASONS
 
     for reason, told in REASONS.items():
         count = sum(each.unlogged.get(reason, 0) for each in found.targets)

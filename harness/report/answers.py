@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from harness.analysis.samples import Answer
+from harness.analysis.summary.samples import Answer
 from harness.report.wording import printable, visible
 
 MOST_CHARACTERS = 600

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.counted import counted
-from harness.analysis.history import METRICS, Point, Shift, SuiteHistory, Trend
-from harness.analysis.shifts import FEWEST_RUNS
-from harness.analysis.summary import Interval, Unit
+from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory, Trend
+from harness.analysis.stats.change_points import FEWEST_RUNS
+from harness.analysis.summary.summary import Interval, Unit
 from harness.report.wording import (
     MISSING,
     date_of,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.comparison import CompareReport, Comparison, Difference, Verdict
+from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
 from harness.report.compare_rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
 from harness.report.verdicts import (

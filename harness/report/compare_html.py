@@ -9,7 +9,7 @@ from importlib.resources import files
 from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.analysis.comparison import CompareReport, Comparison
+from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.counted import counted
 from harness.report import compare_rows
 from harness.report.answers import cut

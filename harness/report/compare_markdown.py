@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.comparison import CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import CompareReport, Comparison, Difference
 from harness.report.compare_methods import methods
 from harness.report.compare_rows import COLUMNS, one_sided, remarks
 from harness.report.markdown import escape, pipe_table

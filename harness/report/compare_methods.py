@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.comparison import CompareReport
+from harness.analysis.compare.comparison import CompareReport
 
 
 def methods(report: CompareReport) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.summary import RunSummary
+from harness.analysis.summary.summary import RunSummary
 from harness.report.graded import judging_line
 from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, retry_sentence, routing_sentence
 from harness.report.wording import (

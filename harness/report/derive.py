@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from harness.analysis.judging import add_judging
 from harness.analysis.loader import load_run
-from harness.analysis.samples import load_samples
-from harness.analysis.summarise import summarise
-from harness.analysis.summary import RunSummary, write_summary
+from harness.analysis.summary.judges import add_judging
+from harness.analysis.summary.samples import load_samples
+from harness.analysis.summary.summarise import summarise
+from harness.analysis.summary.summary import RunSummary, write_summary
 from harness.report.write import write_reports
 from harness.scoring.judging.judges import Judges
 from harness.scoring.kept import read_judgements

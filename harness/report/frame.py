@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from harness.analysis.summary import TargetSummary
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, drawable
 from harness.report.view import RunView
 from harness.report.wording import SIMULATED, counts, date_of, interval_note, printable, shorten

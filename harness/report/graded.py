@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.analysis.summary import Interval, RunSummary
+from harness.analysis.summary.summary import Interval, RunSummary
 from harness.report.wording import MISSING, rate_interval, usd
 
 

@@ -11,8 +11,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.analysis.samples import Answer
-from harness.analysis.summary import RunSummary
+from harness.analysis.summary.samples import Answer
+from harness.analysis.summary.summary import RunSummary
 from harness.report import table
 from harness.report.answers import bound
 from harness.report.graded import sections

@@ -11,7 +11,7 @@ import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.report.verdicts import (
     candidate_of,
     change_in_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.analysis.summary import RunSummary
+from harness.analysis.summary.summary import RunSummary
 from harness.report.graded import sections
 from harness.report.methods import methods
 from harness.report.render import Picture

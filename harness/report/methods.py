@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.analysis.stats import samples_for_quantile
-from harness.analysis.summary import RunSummary
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
 
 

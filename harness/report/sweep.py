@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.summary import Quantiles
+from harness.analysis.summary.summary import Quantiles
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.report.markdown import escape
 from harness.report.wording import SIMULATED, percent, printable, sentence, significant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.analysis.loader import load_run
-from harness.analysis.summarise import summarise
+from harness.analysis.summary.summarise import summarise
 from harness.analysis.sweep import SweepReport
 from harness.report.plots import sweep as figure
 from harness.report.render import render_figure, save_pictures

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from harness.analysis.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
+from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.wording import (
     MISSING,
     failed_requests,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference, Flip, Outcomes, Verdict
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Flip, Outcomes, Verdict
 from harness.analysis.counted import counted
 from harness.report.wording import MISSING, printable, significant, usd, value_with_unit
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.analysis.columns import Columns
-from harness.analysis.summary import RunSummary, TargetSummary, Winner
+from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.report.looks import Look, assign_looks
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.analysis.columns import Columns
-from harness.analysis.samples import Answer
-from harness.analysis.summary import RunSummary
+from harness.analysis.summary.samples import Answer
+from harness.analysis.summary.summary import RunSummary
 from harness.report.html import render_html
 from harness.report.markdown import render_markdown
 from harness.report.render import draw_pictures, save_pictures

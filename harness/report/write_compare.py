@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.analysis.comparison import CompareReport
+from harness.analysis.compare.comparison import CompareReport
 from harness.report import compare_html, compare_markdown
 from harness.report.plots import forest
 from harness.report.render import Picture, render_figure, save_pictures

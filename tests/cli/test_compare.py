@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.analysis.comparison import CompareReport, Comparison
+from harness.analysis.compare.comparison import CompareReport, Comparison
 
 
 def decode(text: str) -> CompareReport:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.analysis.comparison import Arm, CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.cli.confirm import Rerun, confirm_by_rerun, plan_rerun
 from harness.cli.sides import Sides
 from harness.store.manifest import new_manifest

@@ -1,6 +1,6 @@
 """How much of an answer a report shows."""
 
-from harness.analysis.samples import Answer
+from harness.analysis.summary.samples import Answer
 from harness.report.answers import MOST_CHARACTERS, bound
 
 

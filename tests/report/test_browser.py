@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from harness.analysis.comparison import Flip, Outcomes
-from harness.analysis.samples import Answer
+from harness.analysis.compare.comparison import Flip, Outcomes
+from harness.analysis.summary.samples import Answer
 from harness.report.compare_html import render_html as render_comparison
 from harness.report.html import render_html
 from harness.report.plots import FIGURES

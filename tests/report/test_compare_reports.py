@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.analysis.comparison import CompareReport, Flip, Outcomes
+from harness.analysis.compare.comparison import CompareReport, Flip, Outcomes
 from harness.report.compare_console import print_report
 from harness.report.compare_html import render_html
 from harness.report.compare_markdown import render_comment, render_markdown

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.analysis.summary import RunSummary, Winner
+from harness.analysis.summary.summary import RunSummary, Winner
 from harness.report.console import print_summary
 from harness.report.markdown import render_markdown
 from harness.store.finding import Finding

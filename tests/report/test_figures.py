@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.columns import Columns
-from harness.analysis.summary import Interval, Winner
+from harness.analysis.summary.summary import Interval, Winner
 from harness.report.plots import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
 from harness.report.render import draw_pictures
 from harness.report.style import house_style

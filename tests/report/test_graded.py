@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.analysis.summary import Interval, JudgeSummary, Preference, RunSummary, Several
+from harness.analysis.summary.summary import Interval, JudgeSummary, Preference, RunSummary, Several
 from harness.report.console import print_summary
 from harness.report.graded import judging_line, sections
 from harness.report.html import render_html

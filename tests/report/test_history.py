@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.analysis.history import History, Wanted, load_history
+from harness.analysis.history.history import History, Wanted, load_history
 from harness.errors import StoreError
 from harness.report.history_console import print_history
 from harness.report.history_page import draw_history, render_page, write_history

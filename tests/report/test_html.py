@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.analysis.samples import Answer
-from harness.analysis.summary import Winner
+from harness.analysis.summary.samples import Answer
+from harness.analysis.summary.summary import Winner
 from harness.report.html import render_html
 from harness.report.render import Picture
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.analysis.summary import Winner
+from harness.analysis.summary.summary import Winner
 from harness.report.markdown import escape, render_markdown
 from harness.report.render import Picture
 

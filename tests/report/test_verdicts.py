@@ -7,7 +7,7 @@ import math
 import msgspec
 import pytest
 
-from harness.analysis.comparison import Difference
+from harness.analysis.compare.comparison import Difference
 from harness.report import verdicts
 from harness.report.compare_rows import remarks
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from harness.analysis.summary import Interval, Winner
+from harness.analysis.summary.summary import Interval, Winner
 from harness.cli.output import defused_json
 from harness.report.wording import (
     MISSING,

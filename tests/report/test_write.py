@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.analysis.samples import Answer
+from harness.analysis.summary.samples import Answer
 from harness.report.plots import FIGURES
 from harness.report.write import write_reports
 

@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.analysis.counted import counted
-from harness.analysis.stats import rule_of_three
-from harness.analysis.summary import TargetSummary
+from harness.analysis.stats.intervals import rule_of_three
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.frame import open_figure
 from harness.report.rows import label_rows, rows_in
 from harness.report.scales import scale_from_zero

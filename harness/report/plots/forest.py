@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from harness.analysis.comparison import CompareReport, Difference, Scale, Verdict
+from harness.analysis.compare.comparison import CompareReport, Difference, Scale, Verdict
 from harness.report.frame import Provenance, legend_entry, open_frame
 from harness.report.style import GREY, INK, drawable
 from harness.report.verdicts import (

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.columns import Columns, Floats
-from harness.analysis.summary import TargetSummary
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.frame import open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY

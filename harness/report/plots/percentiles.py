@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.analysis.stats import samples_for_quantile
-from harness.analysis.summary import Interval, Quantiles, TargetSummary
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.summary.summary import Interval, Quantiles, TargetSummary
 from harness.report.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY

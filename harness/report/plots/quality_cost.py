@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from harness.analysis.summary import Interval, TargetSummary
+from harness.analysis.summary.summary import Interval, TargetSummary
 from harness.report.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.scales import scale_x
 from harness.report.style import GREY

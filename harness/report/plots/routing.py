@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from harness.analysis.summary import Interval, TargetSummary
+from harness.analysis.summary.summary import Interval, TargetSummary
 from harness.report.frame import open_figure
 from harness.report.rows import rows_in
 from harness.report.scales import scale_from_zero

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.analysis.summary import Quantiles, TargetSummary
+from harness.analysis.summary.summary import Quantiles, TargetSummary
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.report.frame import legend_entry, open_figure, target_handle
 from harness.report.scales import scale_x, scale_y

@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.analysis.summary import TargetSummary
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.frame import legend_entry, open_figure
 from harness.report.rows import label_rows, rows_in
 from harness.report.scales import scale_from_zero

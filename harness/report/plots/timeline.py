@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.columns import Columns, Floats
-from harness.analysis.summary import TargetSummary
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.frame import legend_entry, open_figure, say_instead
 from harness.report.looks import FAILURE
 from harness.report.scales import scale_y

@@ -11,9 +11,9 @@ import duckdb
 import msgspec
 import pytest
 
-from harness.analysis.judging import add_judging, summarise_judge, summarise_pairs
 from harness.analysis.loader import load_run
-from harness.analysis.summarise import summarise
+from harness.analysis.summary.judges import add_judging, summarise_judge, summarise_pairs
+from harness.analysis.summary.summarise import summarise
 from harness.catalog.target import Target
 from harness.cli.embedded import write_answer_key
 from harness.scoring.judging.aids import KeepingAids

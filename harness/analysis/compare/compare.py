@@ -1,0 +1,220 @@
+"""Compares targets, of one run or of two: a verdict for each metric and overall, with everything that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
+from harness.analysis.compare.costs import compare_cost, find_drift
+from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
+from harness.analysis.compare.gate import Rule, gate_of, make_rules
+from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
+from harness.analysis.compare.measured import Measured
+from harness.analysis.compare.pairs import Pairs, pair
+from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
+from harness.analysis.compare.same_prompts import Shared, shared_prompts
+from harness.analysis.compare.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
+from harness.analysis.compare.verdict import worst, worst_of_comparisons
+from harness.analysis.compare.verdicts import judge_rows
+from harness.analysis.loader import load_run
+from harness.analysis.stats.quantiles import is_bounded, resamples_for
+from harness.analysis.summary.summary import LEVEL
+from harness.catalog.prices import price_for, terms_of
+from harness.store.finding import Finding
+from harness.store.run_folder import RunFolder
+from harness.suite.grammar.gate import metric_tag, tag_metric
+from harness.suite.loader import load_frozen
+from harness.suite.suite import Suite
+
+SEED = 1
+
+
+def load_side(folder: RunFolder) -> Side:
+    """A run that is over and was graded. StoreError, SuiteError: it cannot be read."""
+    return Side(
+        manifest=folder.read_manifest(), suite=load_frozen(folder.suite_path), data=load_run(folder), folder=folder
+    )
+
+
+def compare_targets(
+    baseline: Side,
+    candidate: Side | None = None,
+    *,
+    baseline_target: str | None = None,
+    candidate_targets: Sequence[str] = (),
+    gate: Mapping[str, str] | None = None,
+    seed: int = SEED,
+) -> CompareReport:
+    """Every candidate against its baseline, as one family of tests.
+
+    One run: its other targets (or `candidate_targets`) against `baseline_target`, by default the suite's `baseline`.
+    Two runs: each target that both have against itself; with `baseline_target`, that target of the baseline's run
+    against `candidate_targets` of the other (by default: its namesake, else all).
+
+    `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. `seed`: of the
+    bootstrap. The verdict of an invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline,
+    unknown targets, prompts that differ, a judge among the candidates, a margin that cannot be read.
+    """
+    other = candidate or baseline
+    shared = shared_prompts(baseline.suite, other.suite)
+    pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
+    written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
+    rules = make_rules(written)
+    measured = [_measure(each, rules, _family(rules, pairings), seed=seed) for each in pairings]
+    judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
+    invalid = invalid_findings(pairings)
+    comparisons = tuple(
+        _comparison(each, rows.pairs, shared, differences, valid=not invalid)
+        for each, rows, differences in zip(pairings, measured, judged, strict=True)
+    )
+    return CompareReport(
+        suite=other.suite.name,
+        suite_digest=other.suite.digest,
+        simulated=baseline.manifest.simulated or other.manifest.simulated,
+        level=LEVEL,
+        comparisons=comparisons,
+        verdict=worst_of_comparisons(each.verdict for each in comparisons),
+        family=_family(rules, pairings),
+        findings=(*invalid, *_gate_findings(written, by_default=by_default), *side_findings(baseline, other, pairings)),
+        valid=not invalid,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    pairs: Pairs
+    gated: list[Measured]
+    exploratory: list[Measured]
+
+
+def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
+    return len(rules) * len(pairings)
+
+
+def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
+    """The candidates' suite with all targets that are compared, of either run."""
+    sides = [end for p in pairings for end in ((p.baseline, p.baseline_target), (p.candidate, p.candidate_target))]
+    return msgspec.structs.replace(
+        pairings[0].candidate.suite, targets=tuple(side.target(name) for side, name in sides)
+    )
+
+
+def _has_tail(pairings: Sequence[Pairing]) -> bool:
+    """Whether every arm has the samples for a p95."""
+    arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
+    return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
+
+
+def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) -> _Rows:
+    pairs = pair(each.baseline_columns, each.candidate_columns)
+    resamples = resamples_for(family)
+    latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules], seed=seed, resamples=resamples)
+    tags = _tags(pairs, each.candidate.suite)
+
+    def one(rule: Rule) -> Measured:
+        tag = metric_tag(rule.metric)
+        if tag is not None:
+            asked = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
+            return compare_pass_rate(pairs, metric=rule.metric, asked=asked)
+        match rule.metric:
+            case "pass_rate":
+                return compare_pass_rate(pairs, metric="pass_rate")
+            case "error_rate":
+                return compare_error_rate(pairs)
+            case "throttle_rate":
+                return compare_throttle_rate(each.baseline_counts, each.candidate_counts)
+            case "cost_per_request":
+                return compare_cost(pairs, rule.scale)
+            case _:
+                return latencies[rule.metric]
+
+    gated = {rule.metric for rule in rules}
+    by_tag = [
+        compare_pass_rate(pairs, metric=tag_metric(tag), asked=asked)
+        for tag, asked in tags.items()
+        if tag_metric(tag) not in gated
+    ]
+    equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
+    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.effect is not None]
+    return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
+
+
+def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
+    """Tag → one flag a prompt, in the suite's order."""
+    place = {str(prompt): index for index, prompt in enumerate(pairs.prompts)}
+    flags: dict[str, np.typing.NDArray[np.bool_]] = {}
+    for prompt in suite.prompts:
+        if prompt.id in place:
+            for tag in prompt.tags:
+                flags.setdefault(tag, np.zeros(len(place), dtype=np.bool_))[place[prompt.id]] = True
+    return flags
+
+
+def _comparison(
+    each: Pairing, pairs: Pairs, shared: Shared, differences: tuple[Difference, ...], *, valid: bool
+) -> Comparison:
+    tags = {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
+    flips = find_flips(pairs, tags)
+    lost = sum(flip.direction == "worse" for flip in flips)
+    shown = flips
+    if each.baseline.folder is not None and each.candidate.folder is not None:
+        shown = with_answers(
+            flips, (each.baseline.folder, each.baseline_target), (each.candidate.folder, each.candidate_target)
+        )
+    found = worst(row.verdict for row in differences if not row.exploratory)
+    return Comparison(
+        baseline=_arm(each.baseline, each.baseline_target),
+        candidate=_arm(each.candidate, each.candidate_target),
+        verdict=found if valid else "inconclusive",
+        differences=differences,
+        prompts=len(pairs.prompts),
+        only_baseline=shared.only_baseline,
+        only_candidate=shared.only_candidate,
+        flips=tuple(shown),
+        lost=lost,
+        gained=len(flips) - lost,
+        unscored=count_unscored(pairs),
+        drift=_drift(each, pairs),
+    )
+
+
+def _drift(each: Pairing, pairs: Pairs) -> Drift:
+    targets = each.baseline.target(each.baseline_target), each.candidate.target(each.candidate_target)
+    suites = each.baseline.suite, each.candidate.suite
+    old, new = (
+        price_for(target.base_model, target.routing, suite.prices, terms_of(target.options))
+        for target, suite in zip(targets, suites, strict=True)
+    )
+    same = targets[0].base_model == targets[1].base_model
+    return find_drift(pairs, (old, new), each.baseline_counts, same_model=same)
+
+
+def _arm(side: Side, name: str) -> Arm:
+    target, columns = side.target(name), side.data.columns[name]
+    return Arm(
+        run_id=side.manifest.run_id,
+        target=name,
+        model_id=target.model_id,
+        routing=target.routing,
+        api=target.api,
+        client=target.client,
+        region=target.region,
+        requests=len(columns.ok),
+        failed=int((~columns.ok).sum()),
+    )
+
+
+def _gate_findings(written: Mapping[str, str], *, by_default: bool) -> list[Finding]:
+    if not by_default:
+        return []
+    margins = ", ".join(f"{metric}: {margin}" for metric, margin in written.items())
+    return [
+        Finding(
+            what=f"the suite has no gate; the default margins decide ({margins})",
+            remedy=f"write the margins that you can live with into the suite: gate: {{{margins}}}",
+        )
+    ]

@@ -1,0 +1,205 @@
+"""What a suite can tell, before it is run: the differences it sees at its n and repeats, and the n its margins need."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from scipy.stats import norm
+
+from harness.analysis.compare.gate import Rule, gate_of, make_rules
+from harness.analysis.compare.latencies import parse_latency
+from harness.analysis.compare.power import (
+    DISCORDANCE,
+    detectable_difference,
+    discordance_at,
+    none_in,
+    pairs_for_difference,
+    pairs_for_equivalence,
+    quantile_ratio_error,
+    samples_for_ratio,
+)
+from harness.analysis.compare.verdict import ALPHA, POWER
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded
+from harness.suite.grammar.gate import metric_tag
+from harness.suite.suite import Suite
+
+LATENCY_SPREAD = 0.5
+"""Standard deviation of ln latency."""
+COST_SPREAD = 0.3
+"""Standard deviation of a prompt's ln cost ratio, asked once: answers differ in length."""
+PROMPT_SHARE = 0.5
+"""Share of a difference's variance that repeats do not average out: it is the prompt's own."""
+GROUP_CORRELATION = 0.3
+"""Of prompts that share a group."""
+BETA = float(norm.ppf(POWER))
+RARE = 0.01
+"""Discordance of failures and throttles."""
+ASSUMPTIONS = (
+    f"assumed: models that are equally good disagree on {DISCORDANCE:.0%} of prompts, and what one loses comes on top; "
+    f"the logs of latencies and costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a "
+    "variance is the prompts' own; 80 % power"
+)
+
+
+class MetricForesight(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of the gate. Counts are prompts, each asked as often as the suite asks it."""
+
+    metric: str
+    margin: str
+    sees: float | None
+    """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share,
+    else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs.
+    None: no difference is, or it cannot be said before a run."""
+    prompts: int
+    """That this metric rests on."""
+    prompts_for_worse: int | None
+    """That find a true difference of twice the margin `worse`."""
+    prompts_for_equivalent: int | None
+    """That find a candidate without a difference `equivalent`: the margin is ruled out."""
+    note: str = ""
+
+
+class Foresight(msgspec.Struct, frozen=True, kw_only=True):
+    """A suite's power."""
+
+    prompts: int
+    repeats: int
+    clusters: int
+    family: int
+    """Gate metrics × candidates."""
+    default_gate: bool
+    metrics: tuple[MetricForesight, ...]
+    assumptions: str = ASSUMPTIONS
+
+
+def foresee(suite: Suite) -> Foresight:
+    """What the suite's gate (or the default one) can tell at its prompts and repeats."""
+    repeats, candidates = suite.load.repeats or 1, max(1, len(suite.targets) - 1)
+    clusters = len({prompt.group or prompt.id for prompt in suite.prompts})
+    written, by_default = gate_of(suite, tail=is_bounded(0.95, len(suite.prompts) * repeats, clusters))
+    rules = make_rules(written)
+    family = len(rules) * candidates
+    return Foresight(
+        prompts=len(suite.prompts),
+        repeats=repeats,
+        clusters=clusters,
+        family=family,
+        default_gate=by_default,
+        metrics=tuple(_foresee(rule, suite, repeats, ALPHA / family) for rule in rules),
+    )
+
+
+def _foresee(rule: Rule, suite: Suite, repeats: int, alpha: float) -> MetricForesight:
+    """`alpha`: two-sided, of Holm's first step."""
+    tag = metric_tag(rule.metric)
+    asked = [prompt for prompt in suite.prompts if tag is None or tag in prompt.tags]
+    if rule.metric.startswith("pass_rate"):
+        asked = [prompt for prompt in asked if any(check.type != "pairwise" for check in prompt.checks)]
+    n = len(asked)
+    groups = len({prompt.group or prompt.id for prompt in asked})
+    latency = parse_latency(rule.metric)
+    if latency is not None:
+        return _latency(rule, latency[1], n, groups, repeats, alpha)
+    if rule.metric == "cost_per_request":
+        return _cost(rule, n, _design(n, groups), repeats, alpha)
+    return _rate(rule, n, _design(n, groups), repeats, alpha)
+
+
+def _design(n: int, groups: int) -> float:
+    """How many prompts do the work of one independent prompt: 1 + (m − 1)·ρ for groups of m on average."""
+    return 1.0 if not groups else 1 + (n / groups - 1) * GROUP_CORRELATION
+
+
+def _averaged(repeats: int) -> float:
+    """Variance of a prompt's mean over its repeats, in variances of one answer."""
+    return PROMPT_SHARE + (1 - PROMPT_SHARE) / repeats
+
+
+def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> MetricForesight:
+    rare = rule.metric in ("error_rate", "throttle_rate")
+    factor = design if rare else design * _averaged(repeats)
+    discordance = RARE if rare else DISCORDANCE
+    twice = min(1.0, 2 * rule.margin)
+    worse = pairs_for_difference(twice, discordance_at(twice, discordance), alpha=alpha)
+    equivalent = none_in(rule.margin) if rare else pairs_for_equivalence(rule.margin, discordance)
+    return MetricForesight(
+        metric=rule.metric,
+        margin=rule.written,
+        sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
+        prompts=n,
+        prompts_for_worse=math.ceil(worse * factor),
+        prompts_for_equivalent=math.ceil(equivalent * factor),
+        note="where nothing fails" if rare else "",
+    )
+
+
+def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> MetricForesight:
+    factor = design * _averaged(repeats)
+    if rule.scale != "log_ratio":
+        return _unknown(rule, n)
+    error = COST_SPREAD * math.sqrt(factor / n) if n else math.inf
+    strict, plain = (float(norm.ppf(1 - tail)) + BETA for tail in (alpha / 2, ALPHA / 2))
+    return MetricForesight(
+        metric=rule.metric,
+        margin=rule.written,
+        sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
+        prompts=n,
+        prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
+        prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
+    )
+
+
+def _for_t(root: float, factor: float, tail: float) -> int:
+    """Prompts for a t test that `root`² are enough for with a known variance: z²/2 more, since it is estimated.
+
+    Source: Guenther 1981, The American Statistician 35:243–244.
+    """
+    return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
+
+
+def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
+    """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
+    factor = _design(n, groups) * _averaged(repeats) * repeats
+    needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
+    group = n / groups if groups else 1.0
+    least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
+    note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
+    if rule.scale != "log_ratio":
+        return _unknown(rule, n, note)
+    z = float(norm.ppf(1 - alpha / 2)) + BETA
+    error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
+    enough = clusters_for_level(alpha)
+    if bounded and groups < enough:
+        note = f"never worse: among so many tests that takes {enough} prompts or groups, however often they are asked"
+    prompts = [
+        max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
+        for ratio, tail, fewest in (
+            (2 * rule.margin, alpha / 2, max(least, math.ceil(enough * group))),
+            (rule.margin, ALPHA / 2, least),
+        )
+    ]
+    return MetricForesight(
+        metric=rule.metric,
+        margin=rule.written,
+        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
+        prompts=n,
+        prompts_for_worse=prompts[0],
+        prompts_for_equivalent=prompts[1],
+        note=note,
+    )
+
+
+def _unknown(rule: Rule, n: int, note: str = "") -> MetricForesight:
+    """An absolute margin: how large it is against the metric is known after a run."""
+    told = "; ".join(filter(None, (note, "an absolute margin: known after a run, see harness compare")))
+    return MetricForesight(
+        metric=rule.metric,
+        margin=rule.written,
+        sees=None,
+        prompts=n,
+        prompts_for_worse=None,
+        prompts_for_equivalent=None,
+        note=told,
+    )

@@ -1,0 +1,138 @@
+"""Prompts of whose answers another share passed, with an answer of each side for people to read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from harness.analysis.compare.comparison import Flip, Outcomes
+from harness.analysis.compare.pairs import ArmColumns, Pairs
+from harness.store.query import connect
+from harness.store.run_folder import RunFolder
+from harness.store.score import VERDICT
+
+MOST_ANSWERS = 50
+"""Prompts that changed whose answers are told."""
+MOST_CHARACTERS = 2000
+"""Of an answer."""
+
+_ANSWERS = f"""
+with verdicts as (
+    select request_id, {VERDICT} as passed,
+        string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
+    from scores group by request_id
+), last as (
+    select * from attempts where target = $target and phase = 'measure' and prompt_id in (select unnest($prompts))
+    qualify row_number() over (partition by request_id order by try_no desc) = 1
+)
+select prompt_id, passed, ok, left(text, $most), error_kind, reason from last left join verdicts using (request_id)
+order by request_id
+"""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer. Hostile input: show it escaped only."""
+
+    passed: bool | None
+    text: str | None
+    reason: str
+
+
+def find_flips(pairs: Pairs, tags: Mapping[str, tuple[str, ...]]) -> list[Flip]:
+    """Every prompt whose share of passed answers differs, without answers: the worst first, then by id.
+
+    A prompt without a scored answer on a side is none: nothing is known of it.
+    """
+    flips = [
+        Flip(prompt_id=prompt, tags=tags.get(prompt, ()), direction=direction, baseline=before, candidate=after)
+        for prompt, before, after in zip(
+            map(str, pairs.prompts), _outcomes(pairs.baseline), _outcomes(pairs.candidate), strict=True
+        )
+        if (direction := _direction(before, after)) is not None
+    ]
+    return sorted(flips, key=lambda flip: (round(_share(flip.candidate) - _share(flip.baseline), 12), flip.prompt_id))
+
+
+def count_unscored(pairs: Pairs) -> int:
+    """Prompts without a scored answer on one side or both."""
+    sides = zip(_outcomes(pairs.baseline), _outcomes(pairs.candidate), strict=True)
+    return sum(not before.scored or not after.scored for before, after in sides)
+
+
+def _outcomes(arm: ArmColumns) -> list[Outcomes]:
+    """One entry a prompt."""
+    scored = ~np.isnan(arm.columns.passed)
+    passed = np.bincount(arm.codes[arm.columns.passed == 1], minlength=arm.prompts)
+    known = np.bincount(arm.codes[scored], minlength=arm.prompts)
+    asked = np.bincount(arm.codes, minlength=arm.prompts)
+    return [
+        Outcomes(passed=right, scored=count, unscored=every - count)
+        for right, count, every in zip(passed.tolist(), known.tolist(), asked.tolist(), strict=True)
+    ]
+
+
+def _direction(before: Outcomes, after: Outcomes) -> Literal["worse", "better"] | None:
+    """By cross-multiplication, which does not round; None: the same share, or none on a side."""
+    was, now = before.passed * after.scored, after.passed * before.scored
+    if not before.scored or not after.scored or was == now:
+        return None
+    return "worse" if now < was else "better"
+
+
+def _share(side: Outcomes) -> float:
+    return side.passed / side.scored
+
+
+def with_answers(
+    flips: Sequence[Flip], baseline: tuple[RunFolder, str], candidate: tuple[RunFolder, str]
+) -> list[Flip]:
+    """All of them, and of MOST_ANSWERS both sides' answers: the largest losses and gains, as far as there are."""
+    ids = _largest(flips)
+    before, after = _read(*baseline, ids), _read(*candidate, ids)
+    chosen = set(ids)
+    return [
+        _told(flip, before.get(flip.prompt_id, []), after.get(flip.prompt_id, [])) if flip.prompt_id in chosen else flip
+        for flip in flips
+    ]
+
+
+def _largest(flips: Sequence[Flip]) -> list[str]:
+    """Ids of half losses and half gains, or more of one where there are few of the other."""
+    lost = [flip.prompt_id for flip in flips if flip.direction == "worse"]
+    gained = [flip.prompt_id for flip in reversed(flips) if flip.direction == "better"]
+    losses = max(MOST_ANSWERS // 2, MOST_ANSWERS - len(gained))
+    return lost[:losses] + gained[: MOST_ANSWERS - len(lost[:losses])]
+
+
+def _told(flip: Flip, before: Sequence[Said], after: Sequence[Said]) -> Flip:
+    lost = flip.direction == "worse"
+    was, now = _pick(before, passed=lost), _pick(after, passed=not lost)
+    failing = now if lost else was
+    return msgspec.structs.replace(
+        flip,
+        baseline_answer=None if was is None else was.text,
+        candidate_answer=None if now is None else now.text,
+        reason="" if failing is None else failing.reason,
+    )
+
+
+def _pick(said: Sequence[Said], *, passed: bool) -> Said | None:
+    """The first answer with that outcome."""
+    return next((each for each in said if each.passed is passed), None)
+
+
+def _read(folder: RunFolder, target: str, prompts: list[str]) -> dict[str, list[Said]]:
+    found: dict[str, list[Said]] = defaultdict(list)
+    if not prompts:
+        return found
+    with closing(connect([folder])) as con:
+        rows = con.execute(_ANSWERS, {"most": MOST_CHARACTERS, "target": target, "prompts": prompts}).fetchall()
+    for prompt_id, passed, ok, text, error_kind, reason in rows:
+        why = reason or ("" if ok else f"request failed: {error_kind}")
+        found[prompt_id].append(Said(passed=passed, text=text if ok else None, reason=why))
+    return found

@@ -1,0 +1,92 @@
+"""The gate: which metrics decide, with which margins; and the exit code that a report's verdict stands for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from harness.analysis.compare.comparison import CompareReport, Scale
+from harness.analysis.compare.latencies import parse_latency
+from harness.errors import CompareError
+from harness.store.score import PAIRWISE
+from harness.suite.grammar.gate import metric_tag
+from harness.suite.grammar.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
+from harness.suite.suite import Suite
+
+DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
+"""Where a suite has no gate. A report that rests on it says so."""
+
+RATES = ("pass_rate", "error_rate", "throttle_rate")
+EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
+INVALID = 4
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric that decides, and how much worse is still good enough."""
+
+    metric: str
+    scale: Scale
+    margin: float
+    """On `scale`: 0.03 for `3pp`, ln 1.15 for `15%`, seconds or dollars."""
+    written: str
+
+
+def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Metric → margin as written, as rules. CompareError: a margin that cannot be read, such as one without unit."""
+    return tuple(_rule(metric, written) for metric, written in gate.items())
+
+
+def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
+    """The suite's gate, or the default one; True: it is the default.
+
+    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check that passes
+    or fails; without
+    `tail`, where the samples give a p95 no bounds, latencies are compared at their median.
+    """
+    if suite.gate:
+        return dict(suite.gate), False
+    gone = set()
+    if not all(target.stream for target in suite.targets):
+        gone.add("ttft_p95")
+    if all(check.type == PAIRWISE for prompt in suite.prompts for check in prompt.checks):
+        gone.add("pass_rate")
+    kept = {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}
+    return {metric if tail else metric.replace("_p95", "_p50"): margin for metric, margin in kept.items()}, True
+
+
+def exit_code(report: CompareReport) -> int:
+    """0 better or equivalent, 1 worse, 3 inconclusive, 4 a run that may not be believed."""
+    return EXIT_CODES[report.verdict] if report.valid else INVALID
+
+
+def _rule(metric: str, written: str) -> Rule:
+    parse = _parser(metric)
+    try:
+        margin = parse(written)
+    except UnitError as error:
+        raise CompareError(f"gate.{metric}: {error}") from error
+    scale, value = on_scale(margin)
+    return Rule(metric=metric, scale=scale, margin=value, written=written)
+
+
+def _parser(metric: str) -> Callable[[object], Margin]:
+    """What reads the margins of a metric. CompareError: there is no such metric."""
+    if metric in RATES or metric_tag(metric) is not None:
+        return parse_points
+    if metric == "cost_per_request":
+        return parse_cost_margin
+    if parse_latency(metric) is not None:
+        return parse_latency_margin
+    raise CompareError(
+        f"gate.{metric}: no such metric (known: {', '.join(RATES)}, pass_rate[TAG], cost_per_request, and p50, p90, "
+        "p95 and p99 of ttft, e2e and tpot, as ttft_p95)"
+    )
+
+
+def on_scale(margin: Margin) -> tuple[Scale, float]:
+    """A margin on the scale on which its metric is compared: points, ln(1 + percent), or the metric's own unit."""
+    if margin.unit == "pp":
+        return "points", margin.value
+    return ("log_ratio", math.log1p(margin.value)) if margin.unit == "%" else ("absolute", margin.value)

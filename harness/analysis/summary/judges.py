@@ -1,0 +1,92 @@
+"""What judges cost, how they agree with people, and whom they prefer: out of a run's kept judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from harness.analysis.stats.agreement import cohen_kappa
+from harness.analysis.stats.intervals import cluster_codes, clustered_rate, wilson
+from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary
+from harness.scoring.judging.calibration import Labelled
+from harness.scoring.judging.pairs import Compared
+from harness.scoring.kept import Judgement
+from harness.suite.graders import Judge
+from harness.suite.suite import Suite
+
+Read = TypeVar("Read")
+
+
+def add_judging(summary: RunSummary, suite: Suite, judgements: Iterable[Judgement]) -> RunSummary:
+    """The summary with its judges and preferences. Of judgements with the same key, the last one counts."""
+    kept = list({each.key: each for each in judgements}.values())
+    judges = [summarise_judge(judge, kept) for judge in suite.graders.judges]
+    costs = [judge.cost_usd for judge in judges if judge.cost_usd is not None]
+    pairs = _read([each for each in kept if each.kind == "pair"], Compared)
+    groups = {prompt.id: prompt.group or prompt.id for prompt in suite.prompts}
+    targets = []
+    for target in summary.targets:
+        of_target = [pair for pair in pairs if pair.target == target.target and pair.prompt_id in groups]
+        clusters = [groups[pair.prompt_id] for pair in of_target]
+        targets.append(msgspec.structs.replace(target, preference=summarise_pairs(of_target, clusters)))
+    return msgspec.structs.replace(
+        summary, judges=judges, judging_cost_usd=sum(costs) if costs else None, targets=targets
+    )
+
+
+def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSummary:
+    """One judge's questions and labels."""
+    asked = [each for each in judgements if each.kind == "judge" and each.by == judge.name]
+    costs = [each.cost_usd for each in asked if each.cost_usd is not None]
+    labels = _read([each for each in judgements if _is_label(each, judge)], Labelled)
+    both = [(each.person, each.judge) for each in labels if each.judge is not None]
+    table = [[both.count((person, said)) for said in (True, False)] for person in (True, False)]
+    agreed = table[0][0] + table[1][1]
+    return JudgeSummary(
+        judge=judge.name,
+        model_id=judge.target.model_id,
+        asked=len(asked),
+        failed=sum(each.error is not None for each in asked),
+        cost_usd=sum(costs) if costs else None,
+        labels=len(both),
+        agreement=wilson(agreed, len(both)) if both else None,
+        kappa=cohen_kappa(table) if both else None,
+    )
+
+
+def _read(judgements: Sequence[Judgement], kind: type[Read]) -> list[Read]:
+    """What was made of them, as values; without what is none, for the file may be somebody else's."""
+    found = []
+    for each in judgements:
+        with suppress(msgspec.ValidationError):
+            found.append(msgspec.convert(each.given, kind))
+    return found
+
+
+def _is_label(judgement: Judgement, judge: Judge) -> bool:
+    return judgement.kind == "label" and judgement.by == judge.name
+
+
+def summarise_pairs(pairs: Sequence[Compared], clusters: Sequence[str]) -> Preference | None:
+    """One candidate's pairs; `clusters` has the group of each one's prompt. None: there are none."""
+    if not pairs:
+        return None
+    told = [(pair.value, cluster) for pair, cluster in zip(pairs, clusters, strict=True) if pair.value is not None]
+    values = np.array([value for value, _ in told], dtype=np.float64)
+    codes = cluster_codes(np.array([cluster for _, cluster in told], dtype=object))
+    judged = [pair for pair in pairs if pair.judged and pair.value is not None]
+    decided = [pair for pair in judged if pair.value != 0.5 and pair.longer != 0.5]
+    return Preference(
+        pairs=len(pairs),
+        wins=int((values == 1).sum()),
+        ties=int((values == 0.5).sum()),
+        losses=int((values == 0).sum()),
+        unjudged=len(pairs) - len(told),
+        win_rate=clustered_rate(np.bincount(codes, weights=values), np.bincount(codes)) if told else None,
+        flip_rate=wilson(sum(pair.flipped for pair in judged), len(judged)) if judged else None,
+        longer_wins=wilson(sum(p.longer == p.value for p in decided), len(decided)) if decided else None,
+    )

@@ -1,0 +1,146 @@
+"""Turns a run's columns into its summary: every figure of `summary.json` is computed here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.analysis import metrics
+from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
+from harness.analysis.stats.intervals import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
+from harness.analysis.summary.leaders import find_winners
+from harness.analysis.summary.routing import pair_routings
+from harness.analysis.summary.several import summarise_several
+from harness.analysis.summary.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary
+from harness.analysis.validity import check_validity
+from harness.catalog.target import Target
+from harness.clock import utc_from_ns
+from harness.store.attempt import SCHEMA_VERSION
+from harness.store.manifest import Manifest
+from harness.suite.suite import Prompt, Suite
+
+
+def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
+    """The summary of a run that is over: `manifest` says how it ended, `suite` is the one it froze.
+
+    Targets without a measured request are left out; a finding names them.
+    """
+    targets = [
+        summarise_target(target, suite, data.columns[target.name], data.counts[target.name])
+        for target in suite.targets
+        if target.name in data.columns
+    ]
+    known_costs = [target.cost_usd for target in targets if target.cost_usd is not None]
+    return RunSummary(
+        schema_version=SCHEMA_VERSION,
+        run_id=manifest.run_id,
+        suite=suite.name,
+        suite_digest=suite.digest,
+        started_utc=f"{utc_from_ns(manifest.origin_utc_ns):%Y-%m-%dT%H:%M:%SZ}",
+        duration_s=_duration_s(list(data.columns.values())),
+        simulated=manifest.simulated,
+        endpoint=manifest.endpoint,
+        state=manifest.state,
+        level=LEVEL,
+        arrival=suite.load.arrival,
+        targets=targets,
+        winners=find_winners(targets, data.columns),
+        routings=pair_routings(suite.targets, {each.target: each for each in targets}, suite.prices),
+        findings=check_validity(manifest, suite, data),
+        total_cost_usd=sum(known_costs) if known_costs else None,
+    )
+
+
+def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCounts) -> TargetSummary:
+    """One target's figures. `c` holds at least one request."""
+    succeeded, scored, passed = int(c.ok.sum()), int((~np.isnan(c.passed)).sum()), int((c.passed == 1).sum())
+    cost_per_request = metrics.cost_per_request_usd(c)
+    pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
+    arrival = suite.load.arrival
+    return TargetSummary(
+        target=target.name,
+        base_model=target.base_model,
+        routing=target.routing,
+        api=target.api,
+        client=target.client,
+        region=target.region,
+        requests=len(c.ok),
+        attempts=counts.attempts,
+        succeeded=succeeded,
+        success_rate=_success_rate(succeeded, len(c.ok)),
+        scored=scored,
+        passed=passed,
+        pass_rate=pass_rate,
+        pass_rate_by_tag=pass_rate_by_tag,
+        ttft_s=quantiles(metrics.ttft_s(c)),
+        ttft_from_sent_s=quantiles(metrics.ttft_from_sent_s(c)),
+        e2e_s=quantiles(metrics.e2e_s(c)),
+        attempt_ttft_s=quantiles(metrics.attempt_ttft_s(c)),
+        attempt_e2e_s=quantiles(metrics.attempt_e2e_s(c)),
+        backoff_s=quantiles(metrics.backoff_s(c)),
+        tpot_s=quantiles(metrics.tpot_s(c)),
+        queue_delay_s=quantiles(metrics.queue_delay_s(c)),
+        stream_tokens_per_s=quantiles(metrics.stream_tokens_per_s(c)),
+        output_tokens_per_s=metrics.output_tokens_per_s(c, arrival=arrival),
+        achieved_per_s=metrics.achieved_per_s(c, arrival=arrival),
+        offered_per_s=None if arrival == "closed" else metrics.offered_per_s(c),
+        goodput_per_s=metrics.goodput_per_s(c, suite.slo, arrival=arrival, stream=target.stream),
+        error_kinds=counts.error_kinds,
+        error_messages=counts.error_messages,
+        throttled_attempts=counts.error_kinds.get("throttled", 0),
+        input_tokens=counts.input_tokens,
+        output_tokens=counts.output_tokens,
+        cache_read_tokens=counts.cache_read_tokens,
+        cache_write_tokens=counts.cache_write_tokens,
+        cost_usd=counts.cost_usd,
+        cost_per_request_usd=cost_per_request,
+        cost_per_1000_usd=None if cost_per_request is None else 1000 * cost_per_request,
+        cost_per_correct_usd=metrics.cost_per_correct_usd(c),
+        several=summarise_several(c, suite.prompts),
+    )
+
+
+def _success_rate(succeeded: int, requests: int) -> Interval:
+    if succeeded == requests:
+        return Interval(value=1.0, low=1 - rule_of_three(requests), high=1.0)
+    return wilson(succeeded, requests)
+
+
+def quantiles(values: Floats) -> Quantiles | None:
+    """Quantiles of the values that are there; None when none is."""
+    ordered = np.sort(values[~np.isnan(values)])
+    if not len(ordered):
+        return None
+    p50, p90, p95, p99 = (quantile_interval(ordered, q) for q in (0.5, 0.9, 0.95, 0.99))
+    return Quantiles(n=len(ordered), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(ordered.mean()))
+
+
+def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None, dict[str, Interval]]:
+    """The pass rate over scored requests, and by tag in the suite's order; tags without a scored request are left out.
+
+    Answers are clustered by group, or by prompt where it has none.
+    """
+    code = {prompt.id: index for index, prompt in enumerate(prompts)}
+    codes = np.fromiter(map(code.__getitem__, c.prompt_id), np.int64, len(c.prompt_id))
+    scored = np.bincount(codes[~np.isnan(c.passed)], minlength=len(prompts))
+    passed = np.bincount(codes[c.passed == 1], minlength=len(prompts))
+    groups = cluster_codes(np.array([prompt.group or prompt.id for prompt in prompts], dtype=object))
+
+    def rate(of: Sequence[int]) -> Interval | None:
+        right, answers = (np.bincount(groups[of], weights=count[of]) for count in (passed, scored))
+        asked = answers > 0
+        return clustered_rate(right[asked], answers[asked]) if asked.any() else None
+
+    members: dict[str, list[int]] = {}
+    for prompt in prompts:
+        for tag in dict.fromkeys(prompt.tags):
+            members.setdefault(tag, []).append(code[prompt.id])
+    by_tag = {tag: rate(of) for tag, of in members.items()}
+    return rate(range(len(prompts))), {tag: interval for tag, interval in by_tag.items() if interval is not None}
+
+
+def _duration_s(columns: Sequence[Columns]) -> float:
+    """Last done − first due over all targets, s; 0 when nothing was done."""
+    spans = [(c.due_s.min(), np.nanmax(c.done_s)) for c in columns if not np.isnan(c.done_s).all()]
+    return float(max(done for _, done in spans) - min(due for due, _ in spans)) if spans else 0.0

@@ -1,0 +1,159 @@
+"""A folder of runs as trends: what counts, what is apart, what changed, and what differed then."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.analysis.history.history import METRICS, SuiteHistory, Wanted, load_history
+from harness.errors import StoreError
+from harness.store.finding import Finding
+from harness.store.run_folder import RunFolder
+
+SONNET, HAIKU = "claude-sonnet-4-6/us/converse", "claude-haiku-4-5/global/converse"
+INVALID = Finding(what="the client was the bottleneck", remedy="use more workers", invalidates=True)
+PastRuns = Callable[..., list[RunFolder]]
+
+
+def only(results: Path, **wanted: object) -> SuiteHistory:
+    (suite,) = load_history(results, Wanted(**wanted)).suites  # type: ignore[arg-type]
+    return suite
+
+
+def test_a_change_is_told_with_the_run_and_what_differed_then(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 24, slower_from=16)
+    suite = only(tmp_path)
+    assert {(trend.target, trend.metric) for trend, _ in suite.shifts} == {
+        (SONNET, metric) for metric in ("ttft_p50", "ttft_p95", "e2e_p95")
+    }
+    for _, shift in suite.shifts:
+        assert (shift.run_id, shift.previous_run_id) == (runs[16].path.name, runs[15].path.name)
+        assert (shift.runs_before, shift.runs_since, shift.worse) == (16, 8, True)
+        assert 1.3 < shift.after / shift.before < 1.5
+        assert ["aiobotocore 2.25.1 → 2.26.0"] == shift.differed
+
+
+def test_what_differed_a_run_away_is_told_where_nothing_did_at_the_change(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 24, slower_from=16)
+    manifest = runs[16].read_manifest()
+    old = {**manifest.versions, "aiobotocore": "2.25.1"}
+    runs[16].write_manifest(msgspec.structs.replace(manifest, versions=old))
+    _, shift = only(tmp_path).shifts[0]
+    assert ([], ["one run later: aiobotocore 2.25.1 → 2.26.0"]) == (shift.differed, shift.nearby)
+
+
+def test_below_fifteen_runs_it_is_said_how_many_are_missing(tmp_path: Path, past_runs: PastRuns) -> None:
+    past_runs(tmp_path, 14, slower_from=7)
+    suite = only(tmp_path)
+    assert [] == suite.shifts
+    assert {1} == {trend.missing for trend in suite.trends}
+
+
+def test_runs_that_may_not_be_believed_are_apart_and_not_searched(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(
+        tmp_path,
+        5,
+        changes=lambda i: {"state": "interrupted"} if i == 1 else {},
+        findings=lambda i: [INVALID] if i == 2 else [],
+    )
+    runs[3].summary_path.unlink()
+    runs[4].summary_path.write_text('{"targets": 1}')
+    suite = only(tmp_path)
+    troubles = [run.trouble or "" for run in suite.runs]
+    assert troubles[0] == ""
+    assert troubles[1:3] == ["its state is interrupted", "it is invalid: the client was the bottleneck"]
+    assert troubles[3].endswith(f"it has no summary.json; `harness report {runs[3].path}` makes it")
+    assert troubles[4].startswith("its summary.json cannot be read: ")
+    assert all([0] == [p.run for p in t.points] and [1, 2] == [p.run for p in t.apart] for t in suite.trends)
+
+
+def test_a_broken_folder_is_told_and_not_fatal(tmp_path: Path, past_runs: PastRuns) -> None:
+    past_runs(tmp_path, 2)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    history = load_history(tmp_path, Wanted())
+    assert 2 == len(history.suites[0].runs)
+    assert "not a manifest of a run" in history.unreadable[0]
+
+
+def test_simulated_and_real_runs_never_share_a_line(tmp_path: Path, past_runs: PastRuns) -> None:
+    past_runs(tmp_path, 6, changes=lambda i: {"simulated": i % 2 == 0, "endpoint": "aws"})
+    suites = load_history(tmp_path, Wanted()).suites
+    assert [(False, 3), (True, 3)] == [(suite.simulated, len(suite.runs)) for suite in suites]
+
+
+def test_runs_come_in_the_order_of_time_whatever_their_folders_are_called(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 3)
+    shutil.move(runs[0].path, tmp_path / "zzz")
+    starts = [run.started_utc for run in only(tmp_path).runs]
+    assert sorted(starts) == starts
+    assert 3 == len(starts)
+
+
+def test_a_history_can_be_asked_for_in_part(tmp_path: Path, past_runs: PastRuns) -> None:
+    past_runs(tmp_path, 4)
+    past_runs(tmp_path, 2, suite="other")
+    since = datetime(2026, 10, 4, tzinfo=UTC)
+    suite = only(tmp_path, suite="nightly", targets=(HAIKU,), metrics=("e2e_p95",), since=since)
+    assert [(HAIKU, "e2e_p95")] == [(trend.target, trend.metric) for trend in suite.trends]
+    assert 3 == len(suite.runs)
+    with pytest.raises(StoreError, match=f"--target 'x': no run measured it .known: {SONNET}, {HAIKU}"):
+        load_history(tmp_path, Wanted(targets=("x",)))
+
+
+def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 24, slower_from=16)
+    for run in runs[16:]:
+        manifest = run.read_manifest()
+        targets = (msgspec.structs.replace(manifest.targets[0], model_id="global.x", region="eu-west-1"),)
+        run.write_manifest(
+            msgspec.structs.replace(
+                manifest,
+                suite_digest="ba9876543210",
+                targets=targets,
+                endpoint="http://127.0.0.1:9000",
+                versions={"harness": "0.2.0"},
+                host=msgspec.structs.replace(manifest.host, cpus=8),
+            )
+        )
+    _, shift = only(tmp_path).shifts[0]
+    assert [
+        "suite digest 0123456789ab → ba9876543210",
+        "endpoint simulator → http://127.0.0.1:9000",
+        "model id us.anthropic.claude-sonnet-4-6 → global.x",
+        "Region us-east-1 → eu-west-1",
+        "aiobotocore 2.25.1 → none",
+        "harness 0.1.0 → 0.2.0",
+        "CPUs 2 → 8",
+    ] == shift.differed
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "told"),
+    [
+        ("ttft_p50", 1.0, 1.09, False),
+        ("ttft_p50", 1.0, 0.89, True),
+        ("ttft_p50", 0.05, 0.06, False),
+        ("ttft_p95", 1.0, 1.16, True),
+        ("pass_rate", 0.90, 0.875, False),
+        ("pass_rate", 0.90, 0.865, True),
+        ("error_rate", 0.0, 0.011, True),
+        ("cost_per_request", 0.0, 0.0, False),
+    ],
+)
+def test_what_matters_has_a_floor_for_each_metric(metric: str, before: float, after: float, told: bool) -> None:
+    assert told == METRICS[metric].matters(before, after)
+
+
+def test_a_copy_of_a_run_is_counted_once_and_told(tmp_path: Path, past_runs: PastRuns) -> None:
+    runs = past_runs(tmp_path, 2)
+    shutil.copytree(runs[1].path, tmp_path / "downloaded")
+    history = load_history(tmp_path, Wanted())
+    assert 2 == len(history.suites[0].runs)
+    (told,) = history.unreadable
+    assert "is a copy of" in told
