@@ -114,10 +114,10 @@ def time_report(run: RunFolder) -> Steps:
         from harness.analysis.summary.samples import load_samples
         from harness.analysis.summary.summarise import summarise
         from harness.report.derive import score
-        from harness.report.html import render_html
-        from harness.report.markdown import render_markdown
+        from harness.report.drawing.view import make_view
         from harness.report.render import draw_pictures, save_pictures
-        from harness.report.view import make_view
+        from harness.report.run.markdown import render_markdown
+        from harness.report.run.page import render_html
 
     suite = load_frozen(run.suite_path)
     steps.run("score", lambda: asyncio.run(score(run, suite)))

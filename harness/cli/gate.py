@@ -114,8 +114,8 @@ class _Files:
     def write(self, report: CompareReport) -> None:
         """StoreError, OSError: a file cannot be written; those before it are."""
         from harness.cli.comparing import write_files
-        from harness.report.compare_markdown import render_comment
-        from harness.report.junit import render_junit
+        from harness.report.compare.junit import render_junit
+        from harness.report.compare.markdown import render_comment
         from harness.store.files import one_writer
 
         comment = render_comment(report, self._against)

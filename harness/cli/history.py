@@ -74,7 +74,7 @@ def history(
         raise HarnessError(_nothing(results))
     written = []
     if out is not None:
-        from harness.report.history_page import write_history
+        from harness.report.history.page import write_history
 
         written = write_history(found, out)
     if json_output:
@@ -84,7 +84,7 @@ def history(
         return
     from rich.console import Console
 
-    from harness.report.history_console import print_history
+    from harness.report.history.terminal import print_history
 
     print_history(found, Console(highlight=False), written=written)
 

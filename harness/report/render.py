@@ -12,9 +12,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from harness.report.plots import FIGURES
-from harness.report.style import house_style
-from harness.report.view import RunView
+from harness.report.drawing.style import house_style
+from harness.report.drawing.view import RunView
+from harness.report.figures import FIGURES
 from harness.store.files import make_subfolder, write_atomically
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.analysis.columns import Columns
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import RunSummary
-from harness.report.html import render_html
-from harness.report.markdown import render_markdown
+from harness.report.drawing.view import make_view
 from harness.report.render import draw_pictures, save_pictures
-from harness.report.view import make_view
+from harness.report.run.markdown import render_markdown
+from harness.report.run.page import render_html
 from harness.store.files import write_atomically
 
 

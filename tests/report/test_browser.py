@@ -13,11 +13,11 @@ from playwright.async_api import Browser, async_playwright
 
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.summary.samples import Answer
-from harness.report.compare_html import render_html as render_comparison
-from harness.report.html import render_html
-from harness.report.plots import FIGURES
+from harness.report.compare.page import render_html as render_comparison
+from harness.report.compare.write import draw_comparison
+from harness.report.figures import FIGURES
 from harness.report.render import draw_pictures
-from harness.report.write_compare import draw_comparison
+from harness.report.run.page import render_html
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.analysis.summary.samples import Answer
-from harness.report.plots import FIGURES
+from harness.report.figures import FIGURES
 from harness.report.write import write_reports
 
 

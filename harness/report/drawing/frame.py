@@ -1,0 +1,180 @@
+"""The frame of every figure: title and question above, legend and provenance below, SIMULATED where it is true."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from harness.analysis.summary.summary import TargetSummary
+from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, drawable
+from harness.report.drawing.view import RunView
+from harness.report.wording import SIMULATED, counts, date_of, interval_note, printable, shorten
+
+WIDTH_IN = 10.0
+MARGIN_IN = 0.16
+TITLE_IN = 0.25
+QUESTION_IN = 0.19
+FOOTER_IN = 0.5
+LEGEND_ROW_IN = 0.2
+LEGEND_CHARACTERS = 72
+"""Entries longer than this go one to a line."""
+TITLE_CHARACTERS = 82
+QUESTION_CHARACTERS = 150
+NAME_CHARACTERS = 60
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a figure's data comes from: the two lines of its footer."""
+
+    simulated: bool
+    lines: tuple[str, str]
+
+
+def open_figure(
+    view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
+) -> Figure:
+    """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars, if there are any."""
+    about = Provenance(simulated=view.summary.simulated, lines=_footer_lines(view, intervals))
+    return open_frame(about, title=title, question=question, body_in=body_in, legend=legend)
+
+
+def open_frame(
+    about: Provenance, *, title: str, question: str, body_in: float, legend: Sequence[Artist] = ()
+) -> Figure:
+    """A figure with its frame drawn, `legend` under a body of `body_in` inches that is left for axes.
+
+    The title is kept as the figure's label, for its alt text.
+    """
+    titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
+    questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
+    header_in = MARGIN_IN + TITLE_IN * len(titles) + QUESTION_IN * len(questions) + 0.1
+    columns = _legend_columns(legend)
+    legend_in = LEGEND_ROW_IN * math.ceil(len(legend) / columns) + 0.1
+    height_in = header_in + body_in + legend_in + FOOTER_IN
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    FigureCanvasAgg(figure)
+    figure.set_label(f"SIMULATED: {title}" if about.simulated else title)
+    _draw_header(figure, titles, questions)
+    _draw_footer(figure, about)
+    if about.simulated:
+        _draw_badge(figure)
+    if legend:
+        _draw_legend(figure, legend, columns)
+    body = (0.012, (FOOTER_IN + legend_in) / height_in, 0.976, body_in / height_in)
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=body, h_pad=0.05, w_pad=0.05))
+    return figure
+
+
+def legend_entry(label: str, **style: Any) -> Line2D:
+    """An entry for something that is not a target; `style` as for a Line2D."""
+    return Line2D([], [], label=drawable(label), **{"linestyle": "none", **style})
+
+
+def target_handle(view: RunView, target: TargetSummary, note: str = "", *, line: bool = True) -> Line2D:
+    """The legend's entry of a target, with `note` behind its name."""
+    look = view.look(target)
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        linestyle=look.line if line else "none",
+        marker=look.marker,
+        markersize=6,
+        label=f"{look.label}  {note}".rstrip(),
+    )
+
+
+def say_instead(view: RunView, *, title: str, message: str) -> Figure:
+    """A low figure with `message` where its axes would be: there is nothing to draw, and this is why."""
+    figure = open_figure(view, title=title, question="", body_in=1.2)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    text = "\n".join(textwrap.wrap(drawable(message), 80))
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, transform=axes.transAxes)
+    return figure
+
+
+def _draw_header(figure: Figure, titles: Sequence[str], questions: Sequence[str]) -> None:
+    height_in = figure.get_figheight()
+    left = MARGIN_IN / WIDTH_IN
+    top = 1 - MARGIN_IN / height_in
+    title = figure.text(left, top, "\n".join(titles), fontsize=13, fontweight="bold", va="top", linespacing=1.15)
+    _fit_width(figure, title, WIDTH_IN - 2 * MARGIN_IN - 1.3)
+    below = top - TITLE_IN * len(titles) / height_in
+    text = figure.text(left, below, "\n".join(questions), fontsize=9, color=GREY, va="top", linespacing=1.25)
+    _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
+
+
+def _draw_footer(figure: Figure, about: Provenance) -> None:
+    height = FOOTER_IN / figure.get_figheight()
+    band = SIMULATED_BAND if about.simulated else BAND
+    figure.add_artist(Rectangle((0, 0), 1, height, transform=figure.transFigure, color=band, linewidth=0, zorder=-1))
+    for i, line in enumerate(about.lines):
+        text = figure.text(MARGIN_IN / WIDTH_IN, height * (0.7 - 0.42 * i), line, fontsize=7.5, color=GREY, va="center")
+        _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
+
+
+def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
+    s = view.summary
+    suite, run_id = (drawable(shorten(printable(name), NAME_CHARACTERS)) for name in (s.suite, s.run_id))
+    requests = [t.requests for t in s.targets]
+    n = f"n per target: {counts(requests)} request{'' if set(requests) == {1} else 's'}"
+    facts = [n, f"{interval_note(s.level)} ({intervals})"] if intervals else [n]
+    facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
+    if s.simulated:
+        facts.insert(0, f"SIMULATED: {SIMULATED}")
+    return f"suite {suite}  ·  digest {s.suite_digest}  ·  {date_of(s.started_utc)}  ·  run {run_id}", "  ·  ".join(
+        facts
+    )
+
+
+def _legend_columns(legend: Sequence[Artist]) -> int:
+    return 1 if any(len(str(handle.get_label())) > LEGEND_CHARACTERS for handle in legend) else min(2, len(legend) or 1)
+
+
+def _draw_legend(figure: Figure, legend: Sequence[Artist], columns: int) -> None:
+    drawn = figure.legend(
+        handles=list(legend),
+        loc="lower left",
+        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, (FOOTER_IN + 0.04) / figure.get_figheight()),
+        borderaxespad=0,
+        borderpad=0,
+        ncols=columns,
+        handlelength=3.4,
+        columnspacing=2.5,
+        labelspacing=0.45,
+    )
+    drawn.set_in_layout(False)
+
+
+def _draw_badge(figure: Figure) -> None:
+    figure.text(
+        1 - MARGIN_IN / WIDTH_IN,
+        1 - MARGIN_IN / figure.get_figheight(),
+        "SIMULATED",
+        fontsize=9.5,
+        fontweight="bold",
+        color="white",
+        ha="right",
+        va="top",
+        bbox={"boxstyle": "round,pad=0.35", "facecolor": SIMULATED_BADGE, "edgecolor": "none"},
+    )
+
+
+def _fit_width(figure: Figure, text: Text, width_in: float) -> None:
+    """Make `text` smaller so that it is at most `width_in` inches wide and nothing is cut off."""
+    text.set_in_layout(False)
+    drawn_in = text.get_window_extent().width / figure.dpi
+    if drawn_in > width_in:
+        text.set_fontsize(0.99 * float(text.get_fontsize()) * width_in / drawn_in)

@@ -1,0 +1,139 @@
+"""Errors: the share of requests that failed in the end, and what the attempts failed of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from harness.analysis.counted import counted
+from harness.analysis.stats.intervals import rule_of_three
+from harness.analysis.summary.summary import TargetSummary
+from harness.report.drawing.frame import open_figure
+from harness.report.drawing.rows import label_rows, rows_in
+from harness.report.drawing.scales import scale_from_zero
+from harness.report.drawing.style import INK, drawable
+from harness.report.drawing.view import RunView
+from harness.report.wording import failed_requests, percent, printable
+
+FILLS = (
+    ("#D55E00", ""),
+    ("#56B4E9", "////"),
+    ("#000000", ""),
+    ("#F0E442", "...."),
+    ("#009E73", "\\\\\\\\"),
+    ("#CC79A7", "xxxx"),
+)
+"""Colour and hatch of an error kind, by how frequent it is in the run."""
+REST = "other kinds"
+
+
+def draw(view: RunView) -> Figure:
+    """Failed requests with their interval; beside it failed attempts by kind, where any attempt failed."""
+    kinds = shown_kinds(view.targets)
+    figure = open_figure(
+        view,
+        title=_title(view),
+        question=_question(view),
+        body_in=rows_in(len(view.targets)),
+        intervals="Wilson; rule of three where none failed",
+        legend=[_handle(kind, i) for i, kind in enumerate(kinds)],
+    )
+    if not kinds:
+        _draw_failed(figure.subplots(), view)
+        return figure
+    left, right = figure.subplots(1, 2)
+    _draw_failed(left, view)
+    _draw_kinds(right, view, kinds)
+    return figure
+
+
+def shown_kinds(targets: Sequence[TargetSummary]) -> list[str]:
+    """Error kinds by how many attempts of all targets they took; the rarest share the last fill."""
+    totals: dict[str, int] = {}
+    for t in targets:
+        for kind, count in t.error_kinds.items():
+            totals[kind] = totals.get(kind, 0) + count
+    kinds = sorted(totals, key=lambda kind: (-totals[kind], kind))
+    return kinds if len(kinds) <= len(FILLS) else [*kinds[: len(FILLS) - 1], REST]
+
+
+def _title(view: RunView) -> str:
+    failed, requests = (sum(f(t) for t in view.targets) for f in (failed_requests, lambda t: t.requests))
+    attempts = sum(sum(t.error_kinds.values()) for t in view.targets)
+    if failed:
+        return f"{failed:,} of {counted(requests, 'request')} failed"
+    if attempts == 1:
+        return "No request failed in the end; 1 attempt did and was retried"
+    if attempts:
+        return f"No request failed in the end; {attempts:,} attempts did and were retried"
+    return f"No error in {counted(requests, 'request')}"
+
+
+def _question(view: RunView) -> str:
+    if any(t.error_kinds for t in view.targets):
+        return "Left: requests whose last attempt failed. Right: every failed attempt by its kind, retries among them."
+    smallest = min((t.requests for t in view.targets), default=0)
+    bound = rule_of_three(smallest, view.summary.level)
+    return (
+        f"None seen is not none: with {counted(smallest, 'request')} and no failure, a target's true error rate "
+        f"may still be up to {percent(bound)} (rule of three)."
+    )
+
+
+def _draw_failed(axes: Axes, view: RunView) -> None:
+    highs = []
+    for y, t in enumerate(view.targets):
+        low, high = _failure_bounds(t, view.summary.level)
+        rate = 1 - t.success_rate.value
+        colour = view.look(t).colour
+        axes.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot([rate], [y], view.look(t).marker, color=colour, markersize=8, clip_on=False)
+        text = f"{failed_requests(t):,} of {t.requests:,}"
+        text += f" (at most {percent(high)})" if not failed_requests(t) else f" = {percent(rate)}"
+        axes.annotate(text, (high, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5)
+        highs.append(high)
+    scale_from_zero(axes, max(highs, default=1.0) * (1.35 if len(axes.figure.axes) > 1 else 1.0), "share of requests")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%" if rate <= 1 else ""))
+    axes.set_title("Requests that failed")
+    label_rows(axes, view)
+
+
+def _failure_bounds(t: TargetSummary, level: float) -> tuple[float, float]:
+    """The failure rate's interval: Wilson's mirrored, or [0, rule of three] where nothing failed."""
+    if not failed_requests(t):
+        return 0.0, rule_of_three(t.requests, level)
+    s = t.success_rate
+    return 1 - (s.value if s.high is None else s.high), 1 - (s.value if s.low is None else s.low)
+
+
+def _draw_kinds(axes: Axes, view: RunView, kinds: Sequence[str]) -> None:
+    most = max(sum(t.error_kinds.values()) for t in view.targets)
+    for y, t in enumerate(view.targets):
+        start = 0
+        for i, kind in enumerate(kinds):
+            count = _count(t, kind, kinds)
+            colour, hatch = FILLS[i]
+            axes.barh(y, count, left=start, height=0.62, color=colour, hatch=hatch, edgecolor="white", linewidth=0.8)
+            start += count
+        text = f"{start:,} of {counted(t.attempts, 'attempt')}"
+        axes.annotate(text, (start, y), (5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
+    scale_from_zero(axes, most * 1.2, "failed attempts")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_title("What attempts failed of")
+    label_rows(axes, view, named=False)
+
+
+def _count(t: TargetSummary, kind: str, kinds: Sequence[str]) -> int:
+    if kind == REST:
+        return sum(count for other, count in t.error_kinds.items() if other not in kinds)
+    return t.error_kinds.get(kind, 0)
+
+
+def _handle(kind: str, rank: int) -> Artist:
+    colour, hatch = FILLS[rank]
+    return Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=drawable(printable(kind)))

@@ -1,0 +1,106 @@
+"""Latency percentiles with their order-statistic intervals; a bound that the data cannot give is an arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.summary.summary import Interval, Quantiles, TargetSummary
+from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
+from harness.report.drawing.scales import scale_x
+from harness.report.drawing.style import GREY
+from harness.report.drawing.view import RunView
+from harness.report.wording import quantile, seconds, value_of
+
+TITLE = "How slow is the slowest one in two, ten, twenty, a hundred?"
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+METRICS = {"TTFT": "ttft_s", "E2E latency": "e2e_s"}
+ROW_IN = 0.165
+
+
+def draw(view: RunView) -> Figure:
+    """One panel a metric; in it a row for each percentile and target, the estimate written at the right."""
+    panels = {name: field for name, field in METRICS.items() if any(getattr(t, field) for t in view.targets)}
+    if not panels:
+        return say_instead(view, title=TITLE, message="No request succeeded, so there are no percentiles to show.")
+    rows = (len(view.targets) + 1) * len(QUANTILES)
+    figure = open_figure(
+        view,
+        title=_title(view),
+        question="Latency from due over successful requests; bars are the interval of each percentile.",
+        body_in=max(2.4, 0.8 + ROW_IN * rows),
+        intervals="order statistics",
+        legend=[*(_handle(view, t) for t in view.targets), *_open_handle(view, list(panels.values()))],
+    )
+    for axes, (name, field) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        _draw_panel(axes, view, name, field)
+    return figure
+
+
+def _title(view: RunView) -> str:
+    winner = view.winner("E2E p95")
+    leading = view.leading(winner)
+    if winner is None or leading is None:
+        return TITLE
+    return f"Shortest tail: {leading}" + (f", E2E p95 {value_of(winner)}" if winner.clear else "")
+
+
+def _handle(view: RunView, t: TargetSummary) -> Line2D:
+    return target_handle(view, t, f"(n = {t.e2e_s.n if t.e2e_s else 0:,} successes)", line=False)
+
+
+def _open_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
+    """The legend's entry for arrows, with the n that would close them; empty where there is no arrow."""
+    missing = [
+        name
+        for name in QUANTILES
+        if any(interval and interval.high is None for interval in _intervals(view, fields, name))
+    ]
+    if not missing:
+        return []
+    needs = ", ".join(f"{name}: n ≥ {samples_for_quantile(QUANTILES[name], view.summary.level)}" for name in missing)
+    label = f"no upper bound at this n ({needs})"
+    return [legend_entry(label, color=GREY, linestyle=":", marker=">", markersize=5, markerfacecolor="white")]
+
+
+def _intervals(view: RunView, fields: Sequence[str], name: str) -> list[Interval | None]:
+    return [quantile(getattr(t, field), name) for t in view.targets for field in fields]
+
+
+def _draw_panel(axes: Axes, view: RunView, name: str, field: str) -> None:
+    rows = len(view.targets) + 1
+    bounds = [v for q in QUANTILES for i in _intervals(view, [field], q) if i for v in (i.value, i.low, i.high) if v]
+    scale_x(axes, bounds, f"{name} from due (s)", room=1.12)
+    for group, q in enumerate(QUANTILES):
+        for i, t in enumerate(view.targets):
+            _draw_row(axes, view, t, group * rows + i, getattr(t, field), q)
+        if group:
+            axes.axhline(group * rows - 1, color=GREY, linewidth=0.5)
+    middle = (len(view.targets) - 1) / 2
+    axes.set_yticks([group * rows + middle for group in range(len(QUANTILES))], list(QUANTILES), fontsize=10)
+    axes.set_ylim(len(QUANTILES) * rows - 1, -1)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.set_title(name)
+
+
+def _draw_row(axes: Axes, view: RunView, t: TargetSummary, y: float, quantiles: Quantiles | None, name: str) -> None:
+    look, interval = view.look(t), quantile(quantiles, name)
+    text = "none" if interval is None else seconds(interval.value)
+    axes.text(1.025, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
+    if interval is None:
+        return
+    left, right = axes.get_xlim()
+    low = left if interval.low is None else interval.low
+    axes.plot([low, interval.value], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
+    if interval.high is None:
+        axes.plot([interval.value, right], [y, y], color=look.colour, linewidth=1.2, linestyle=":")
+        axes.plot([right], [y], ">", color=look.colour, markerfacecolor="white", markersize=5, clip_on=False)
+    else:
+        axes.plot([interval.value, interval.high], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
+    axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=6)

@@ -1,0 +1,105 @@
+"""Quality against cost: who passes more, what it costs, and who is beaten on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from harness.analysis.summary.summary import Interval, TargetSummary
+from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
+from harness.report.drawing.scales import scale_x
+from harness.report.drawing.style import GREY
+from harness.report.drawing.view import RunView
+from harness.report.table import is_graded
+from harness.report.wording import percent, usd, value_of
+
+TITLE = "Which target passes most for its price?"
+Point = tuple[TargetSummary, float, Interval]
+
+
+def draw(view: RunView) -> Figure | None:
+    """A point a target with its Wilson interval; the dashed line joins the targets that no other one beats.
+
+    None for a load test, which grades nothing.
+    """
+    if not is_graded(view.summary):
+        return None
+    points = [
+        (t, t.cost_per_1000_usd, t.pass_rate) for t in view.targets if t.cost_per_1000_usd is not None and t.pass_rate
+    ]
+    if not points:
+        return say_instead(view, title=TITLE, message="No target has both a pass rate and a known cost.")
+    figure = open_figure(
+        view,
+        title=_title(view),
+        question=_question(view, points),
+        body_in=4.1,
+        intervals="Wilson, clustered by prompt",
+        legend=_legend(view, points),
+    )
+    axes = figure.subplots()
+    _draw_points(axes, view, points)
+    scale_x(axes, [cost for _, cost, _ in points], "cost per 1,000 requests (USD)", room=1.1)
+    _scale_rates(axes, [rate for _, _, rate in points])
+    return figure
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """From cheap to dear, the points that pass more than every cheaper one."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p[1], -p[2].value)):
+        if not best or point[2].value > best[-1][2].value:
+            best.append(point)
+    return best
+
+
+def _title(view: RunView) -> str:
+    best = view.winner("pass rate")
+    if best is None:
+        return TITLE
+    if best.clear:
+        return f"Most answers right: {view.looks[best.target].label}, {value_of(best)}"
+    leading, cheapest = view.leading(best), view.leading(view.winner("cost per request"))
+    if leading is not None:
+        return f"{leading} pass most"
+    return f"Quality too close to call; cheapest: {cheapest}" if cheapest else "Quality too close to call"
+
+
+def _question(view: RunView, points: Sequence[Point]) -> str:
+    text = "Up and to the left is better. Where bars overlap in height, do not read the order as a difference."
+    missing = len(view.targets) - len(points)
+    return f"{text} {missing} of {len(view.targets)} targets not shown: no price or no score." if missing else text
+
+
+def _legend(view: RunView, points: Sequence[Point]) -> list[Line2D]:
+    handles = [
+        target_handle(view, t, f"({percent(rate.value)} at {usd(cost)})", line=False) for t, cost, rate in points
+    ]
+    if len(frontier(points)) > 1:
+        label = "frontier: nothing cheaper passes more"
+        handles.append(legend_entry(label, color=GREY, linestyle=(0, (4, 3)), linewidth=1))
+    return handles
+
+
+def _draw_points(axes: Axes, view: RunView, points: Sequence[Point]) -> None:
+    best = frontier(points)
+    axes.plot(
+        [p[1] for p in best], [p[2].value for p in best], color=GREY, linestyle=(0, (4, 3)), linewidth=1, zorder=1
+    )
+    for t, cost, rate in points:
+        look = view.look(t)
+        low = rate.value if rate.low is None else rate.low
+        high = rate.value if rate.high is None else rate.high
+        axes.plot([cost, cost], [low, high], color=look.colour, linewidth=1.6, marker="_", markersize=7)
+        axes.plot([cost], [rate.value], look.marker, color=look.colour, markersize=9, markeredgecolor="white")
+
+
+def _scale_rates(axes: Axes, rates: Sequence[Interval]) -> None:
+    lowest = min(rate.value if rate.low is None else rate.low for rate in rates)
+    axes.set_ylim(max(0.0, lowest - 0.05), 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_ylabel("pass rate of scored requests")

@@ -1,0 +1,111 @@
+"""Global against regional endpoints: price, latency and availability of targets that differ in routing alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from harness.analysis.summary.summary import Interval, TargetSummary
+from harness.report.drawing.frame import open_figure
+from harness.report.drawing.rows import rows_in
+from harness.report.drawing.scales import scale_from_zero
+from harness.report.drawing.view import RunView
+from harness.report.wording import percent, quantile, seconds, usd
+
+TITLE = "What does a regional endpoint cost, and what does it give?"
+
+Estimate = Callable[[TargetSummary], Interval | None]
+
+
+def draw(view: RunView) -> Figure | None:
+    """One panel each for cost, TTFT p50, E2E p95 and availability; a row for each target. None: nothing to compare."""
+    names = {name for pair in view.summary.routings for name in (pair.worldwide, pair.regional)}
+    targets = [t for t in view.targets if t.target in names]
+    if not targets:
+        return None
+    figure = open_figure(
+        view,
+        title=_title(view),
+        question="Same model, api and client; only the routing differs. Where bars overlap, read no difference.",
+        body_in=rows_in(len(targets)),
+        intervals="order statistics; Wilson, rule of three where none failed",
+    )
+    cost, ttft, e2e, answered = figure.subplots(1, 4)
+    _draw_cost(cost, view, targets)
+    _draw_latency(ttft, view, targets, "TTFT p50", lambda t: quantile(t.ttft_s, "p50"))
+    _draw_latency(e2e, view, targets, "E2E p95", lambda t: quantile(t.e2e_s, "p95"))
+    _draw_answered(answered, view, targets)
+    for axes in (cost, ttft, e2e, answered):
+        _label(axes, view, targets, named=axes is cost)
+    return figure
+
+
+def _title(view: RunView) -> str:
+    premiums = {pair.price_premium for pair in view.summary.routings}
+    if len(premiums) != 1 or None in premiums:
+        return TITLE
+    (premium,) = premiums
+    return f"Regional endpoints cost {100 * (premium or 0):g}% more than global ones" if premium else TITLE
+
+
+def _draw_cost(axes: Axes, view: RunView, targets: Sequence[TargetSummary]) -> None:
+    values = [t.cost_per_1000_usd or 0.0 for t in targets]
+    for y, (t, value) in enumerate(zip(targets, values, strict=True)):
+        axes.barh(y, value, height=0.55, color=view.look(t).colour)
+        _note(axes, y, value, usd(t.cost_per_1000_usd))
+    scale_from_zero(axes, 1.25 * max(values), "USD per 1,000 requests")
+    axes.set_title("Cost")
+
+
+def _draw_latency(axes: Axes, view: RunView, targets: Sequence[TargetSummary], title: str, estimate: Estimate) -> None:
+    found = [estimate(t) for t in targets]
+    highest = max((i.high or i.value for i in found if i), default=1.0)
+    scale_from_zero(axes, 1.2 * highest, "seconds from due")
+    for y, (t, interval) in enumerate(zip(targets, found, strict=True)):
+        if interval is None:
+            _note(axes, y, 0.0, "none")
+            continue
+        look = view.look(t)
+        low, high = interval.low or 0.0, interval.high
+        end = axes.get_xlim()[1] if high is None else high
+        axes.plot([low, interval.value], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
+        axes.plot([interval.value, end], [y, y], color=look.colour, linewidth=2, linestyle=":" if high is None else "-")
+        axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=7)
+        _above(axes, y, interval.value, seconds(interval.value), "center")
+    axes.set_title(title)
+
+
+def _draw_answered(axes: Axes, view: RunView, targets: Sequence[TargetSummary]) -> None:
+    lows = []
+    for y, t in enumerate(targets):
+        look, rate = view.look(t), t.success_rate
+        low, high = (rate.low or 0.0), (1.0 if rate.high is None else rate.high)
+        axes.plot([low, high], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
+        axes.plot([rate.value], [y], look.marker, color=look.colour, markersize=7, clip_on=False)
+        _above(axes, y, rate.value, percent(rate.value), "right")
+        lows.append(low)
+    axes.set_xlim(max(0.0, min(lows) - 0.15 * (1 - min(lows)) - 0.005), 1.0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%"))
+    axes.locator_params(axis="x", nbins=3)
+    axes.set_xlabel("requests answered")
+    axes.set_title("Availability")
+
+
+def _note(axes: Axes, y: float, x: float, text: str) -> None:
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def _above(axes: Axes, y: float, x: float, text: str, side: Literal["center", "right"]) -> None:
+    axes.annotate(text, (x, y), (0, 7), textcoords="offset points", ha=side, fontsize=8)
+
+
+def _label(axes: Axes, view: RunView, targets: Sequence[TargetSummary], *, named: bool) -> None:
+    names = [view.look(t).two_lines if named else "" for t in targets]
+    axes.set_yticks(range(len(targets)), names, fontsize=8.5)
+    axes.set_ylim(len(targets) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, pad=9)
+    axes.grid(False, axis="y")

@@ -1,0 +1,117 @@
+"""A sweep: latency, goodput and errors of each target against the load that it was offered, its knee marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.analysis.summary.summary import Quantiles, TargetSummary
+from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
+from harness.report.drawing.frame import legend_entry, open_figure, target_handle
+from harness.report.drawing.scales import scale_x, scale_y
+from harness.report.drawing.style import GREY
+from harness.report.drawing.view import RunView
+from harness.report.sweep import headline, objective_of
+
+LOWEST_TOP = 5.0
+"""An axis reaches up to this at least: a share of 0.1 % must not fill the picture."""
+
+Value = Callable[[SweepStep], float | None]
+
+
+def draw(view: RunView, report: SweepReport) -> Figure:
+    """Panels that share the x axis: the latency of each SLO, goodput, throttled and failed requests."""
+    slo = report.objective.slo
+    latencies = [
+        (name, field, limit)
+        for name, field, limit in (("TTFT", "ttft_s", slo.ttft_s), ("E2E latency", "e2e_s", slo.e2e_s))
+        if limit is not None and any(getattr(step, field) for each in report.targets for step in each.steps)
+    ]
+    figure = open_figure(
+        view,
+        title=headline(report),
+        question=f"Every step is judged by: {objective_of(report)}. Dotted vertical lines mark each target's knee.",
+        body_in=1.9 * (len(latencies) + 2),
+        legend=[
+            *(target_handle(view, t, _knee(report, t)) for t in view.targets),
+            legend_entry("p50", color=GREY, marker="o", markersize=3),
+            legend_entry("the level missed the objective", color=GREY, marker="o", markerfacecolor="white"),
+        ],
+    )
+    panels = figure.subplots(len(latencies) + 2, 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, field, limit_s) in zip(panels, latencies, strict=False):
+        _draw_latency(axes, view, report, name, field, limit_s)
+    _draw_panel(panels[-2], view, report, lambda step: step.goodput_per_s, "goodput (req/s)")
+    _draw_panel(panels[-1], view, report, _bad_share, "throttled or\nfailed (%)")
+    levels = [step.outcome.level for each in report.targets for step in each.steps]
+    scale_x(panels[-1], levels, "offered load (req/s)" if report.by == "rate" else "concurrent streams")
+    return figure
+
+
+def _knee(report: SweepReport, t: TargetSummary) -> str:
+    each = next(each for each in report.targets if each.target == t.target)
+    return "(no level met)" if each.met is None else f"(knee {each.met:g})"
+
+
+def _draw_latency(axes: Axes, view: RunView, report: SweepReport, name: str, field: str, limit_s: float) -> None:
+    quantile = "p99" if report.objective.share > 0.95 else "p95"
+
+    def take(which: str) -> Value:
+        def value(step: SweepStep) -> float | None:
+            found: Quantiles | None = getattr(step, field)
+            return None if found is None else float(getattr(found, which).value)
+
+        return value
+
+    tail = _draw_lines(axes, view, report, take(quantile))
+    middle = _draw_lines(axes, view, report, take("p50"), faint=True)
+    axes.axhline(limit_s, color=GREY, linestyle="--", linewidth=1)
+    axes.annotate(
+        f"SLO {limit_s:g} s", (1, limit_s), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), va="center",
+        textcoords="offset points", fontsize=8, color=GREY, annotation_clip=False,
+    )  # fmt: skip
+    logarithmic = scale_y(axes, [*tail, *middle, limit_s])
+    axes.set_ylabel(f"{name} {quantile}\n(s{', log' if logarithmic else ''})")
+    _mark_knees(axes, view, report)
+
+
+def _draw_panel(axes: Axes, view: RunView, report: SweepReport, value: Value, label: str) -> None:
+    axes.set_ylim(0, 1.15 * max([*_draw_lines(axes, view, report, value), LOWEST_TOP]))
+    axes.set_ylabel(label)
+    _mark_knees(axes, view, report)
+
+
+def _draw_lines(axes: Axes, view: RunView, report: SweepReport, value: Value, *, faint: bool = False) -> list[float]:
+    """One line a target, hollow where a level missed; the values that were drawn."""
+    drawn: list[float] = []
+    for t in view.targets:
+        look, steps = view.look(t), _steps_of(report, t)
+        points = [(step, found) for step in steps if (found := value(step)) is not None]
+        levels = [step.outcome.level for step, _ in points]
+        heights = [found for _, found in points]
+        width, alpha = (0.9, 0.55) if faint else (1.8, 1.0)
+        axes.plot(levels, heights, color=look.colour, linestyle=look.line, linewidth=width, alpha=alpha)
+        for (step, height), level in zip(points, levels, strict=True):
+            face = look.colour if step.outcome.met else "white"
+            size = 3 if faint else 6
+            axes.plot(level, height, look.marker, color=look.colour, markerfacecolor=face, markersize=size, alpha=alpha)
+        drawn += heights
+    return drawn
+
+
+def _mark_knees(axes: Axes, view: RunView, report: SweepReport) -> None:
+    for t in view.targets:
+        each: TargetSweep = next(each for each in report.targets if each.target == t.target)
+        if each.met is not None:
+            axes.axvline(each.met, color=view.look(t).colour, linestyle=":", linewidth=1)
+
+
+def _steps_of(report: SweepReport, t: TargetSummary) -> Sequence[SweepStep]:
+    return next(each.steps for each in report.targets if each.target == t.target)
+
+
+def _bad_share(step: SweepStep) -> float | None:
+    outcome = step.outcome
+    return 100 * (outcome.throttled + outcome.failed) / outcome.requests if outcome.requests else None

@@ -1,0 +1,149 @@
+"""Latency over the run: drifts, stalls and failures, seen where they happened."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.analysis.columns import Columns, Floats
+from harness.analysis.summary.summary import TargetSummary
+from harness.report.drawing.frame import legend_entry, open_figure, say_instead
+from harness.report.drawing.looks import FAILURE
+from harness.report.drawing.scales import scale_y
+from harness.report.drawing.style import GREY, INK
+from harness.report.drawing.view import RunView
+
+TITLE = "Did latency drift or stall during the run?"
+PANEL_IN = 1.05
+MINUTES_FROM_S = 600.0
+MEDIAN_OF = 10
+"""Fewest neighbouring answers that share a median."""
+MOST_MEDIANS = 40
+RASTER_FROM = 3000
+"""Points from which a panel's dots are one picture inside the SVG file, and dots on the same spot are one dot."""
+SPOTS = (1000, 200)
+"""Spots of a panel, across and up: each is smaller than a dot, so a panel looks the same with all of its dots."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """The run's time axis."""
+
+    start_s: float
+    length_s: float
+    unit_s: float
+    unit: str
+
+
+def draw(view: RunView) -> Figure:
+    """A panel a target on shared axes: E2E latency by when the request was due, failures on the upper edge."""
+    if not any(len(c.due_s) for c in view.columns.values()):
+        return say_instead(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
+    figure = open_figure(
+        view,
+        title=TITLE,
+        question="E2E latency of each request by when it was due; the same moment is the same place in every panel.",
+        body_in=0.6 + PANEL_IN * max(2, len(view.targets)),
+        legend=_legend(view),
+    )
+    panels = figure.subplots(len(view.targets), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    span = _span(view)
+    is_log = _scale(panels[0], view, span)
+    for axes, t in zip(panels, view.targets, strict=True):
+        _draw_panel(axes, view, t, span)
+        axes.set_ylabel("s, log scale" if is_log else "s")
+    panels[-1].set_xlabel(f"due, {span.unit} since the first request was due")
+    return figure
+
+
+def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Medians of `values` over equal groups of neighbours in time: (mean of `at`, median), at most MOST_MEDIANS."""
+    groups = min(MOST_MEDIANS, len(at) // MEDIAN_OF)
+    if not groups:
+        return np.array([]), np.array([])
+    order = np.argsort(at, kind="stable")
+    parts = np.array_split(order, groups)
+    return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
+
+
+def _one_a_spot(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+    """Indices of the first point on each of the panel's SPOTS, in their order; no spot loses its last point."""
+    across, up = SPOTS
+    codes = _place(at, axes.get_xlim(), across, log=False) * up
+    codes += _place(values, axes.get_ylim(), up, log=axes.get_yscale() == "log")
+    first = np.full(across * up, -1)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return np.sort(first[first >= 0])
+
+
+def _place(values: Floats, limits: tuple[float, float], spots: int, *, log: bool) -> npt.NDArray[np.int64]:
+    """Which of `spots` equal parts of an axis each value is on; what lies beyond its ends is on the outermost."""
+    low, high = np.log(limits) if log else limits
+    on_axis = np.log(values) if log else values
+    return np.clip((on_axis - low) / (high - low) * spots, 0, spots - 1).astype(np.int64)
+
+
+def _legend(view: RunView) -> list[Artist]:
+    handles: list[Artist] = [legend_entry("a request that was answered", color=GREY, marker="o", markersize=4)]
+    if any(not c.ok.all() for c in view.columns.values()):
+        label = "a request that failed (it has no latency: drawn on the upper edge)"
+        handles.append(legend_entry(label, color=FAILURE, marker="x", markersize=6))
+    if any(np.count_nonzero(c.ok) >= 2 * MEDIAN_OF for c in view.columns.values()):
+        label = f"median of neighbouring answers (groups of at least {MEDIAN_OF})"
+        handles.append(legend_entry(label, color=INK, linewidth=1.3, linestyle="-"))
+    return handles
+
+
+def _span(view: RunView) -> Span:
+    due = np.concatenate([c.due_s for c in view.columns.values()])
+    length_s = float(due.max() - due.min())
+    minutes = length_s > MINUTES_FROM_S
+    return Span(
+        start_s=float(due.min()),
+        length_s=length_s,
+        unit_s=60.0 if minutes else 1.0,
+        unit="minutes" if minutes else "seconds",
+    )
+
+
+def _scale(axes: Axes, view: RunView, span: Span) -> bool:
+    end = span.length_s / span.unit_s
+    axes.set_xlim(-0.01 * (end or 1), 1.01 * (end or 1))
+    return scale_y(axes, np.concatenate([(c.done_s - c.due_s)[c.ok] for c in view.columns.values()]), room=1.25)
+
+
+def _draw_panel(axes: Axes, view: RunView, t: TargetSummary, span: Span) -> None:
+    look = view.look(t)
+    failed = t.requests - t.succeeded
+    note = f"   {failed:,} of {t.requests:,} failed" if failed else f"   all {t.requests:,} answered"
+    axes.set_title(look.label + note, fontsize=8.5, fontweight="normal", pad=3)
+    if t.target in view.columns:
+        _draw_requests(axes, view.columns[t.target], span, look.colour, look.marker)
+
+
+def _draw_requests(axes: Axes, c: Columns, span: Span, colour: str, marker: str) -> None:
+    at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
+    many = len(at) > RASTER_FROM
+    size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
+    answered = _one_a_spot(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    failed = at[~c.ok]
+    if many:
+        failed = failed[_one_a_spot(axes, failed, np.ones(len(failed)))]
+    axes.plot(
+        at[c.ok][answered],
+        latency[c.ok][answered],
+        marker,
+        color=colour,
+        markersize=size,
+        alpha=0.6,
+        markeredgewidth=0,
+        rasterized=many,
+    )
+    top = np.full(len(failed), 0.94)
+    axes.plot(failed, top, "x", color=FAILURE, markersize=6, transform=axes.get_xaxis_transform(), rasterized=many)
+    middles, medians = running_median(at[c.ok], latency[c.ok])
+    if len(middles) > 1:
+        axes.plot(middles, medians, color=INK, linewidth=1.3)

@@ -1,0 +1,228 @@
+"""What the figures compute from a run's columns, and what they say of it."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.analysis.columns import Columns
+from harness.analysis.summary.summary import Interval, Winner
+from harness.report.drawing.style import house_style
+from harness.report.drawing.view import make_view
+from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
+from harness.report.render import draw_pictures
+
+
+def texts(figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def draw(module, view):
+    with house_style():
+        figure = module.draw(view)
+        if figure is not None:
+            figure.draw_without_rendering()
+    return figure
+
+
+def test_a_curve_with_failures_tops_out_at_the_share_answered() -> None:
+    times, shares = latency_ecdf.ecdf(np.array([2.0, np.inf, 1.0, np.inf]))
+    assert times.tolist() == [1.0, 2.0]
+    assert shares.tolist() == [0.25, 0.5]
+
+
+def test_a_request_without_a_first_chunk_that_succeeded_is_not_a_failure() -> None:
+    _, shares = latency_ecdf.ecdf(np.array([np.nan, 1.0]))
+    assert shares.tolist() == [1.0]
+
+
+def test_a_long_curve_is_thinned_but_keeps_both_ends() -> None:
+    times, shares = latency_ecdf.ecdf(np.arange(1.0, 100_001.0))
+    assert len(times) <= latency_ecdf.MOST_STEPS
+    assert (times[0], times[-1], shares[-1]) == (1.0, 100_000.0, 1.0)
+
+
+def test_the_frontier_leaves_out_whoever_costs_more_and_passes_no_more(make_run) -> None:
+    target = make_run(requests=5).summary.targets[0]
+    points = [(target, cost, Interval(value=rate)) for cost, rate in [(3.0, 0.9), (1.0, 0.8), (2.0, 0.7), (4.0, 0.9)]]
+    assert [cost for _, cost, _ in quality_cost.frontier(points)] == [1.0, 3.0]
+
+
+def test_the_running_median_is_of_neighbours_in_time() -> None:
+    at = np.arange(40.0)[::-1]
+    middles, medians = timeline.running_median(at, np.where(at < 20, 1.0, 5.0))
+    assert middles.tolist() == [4.5, 14.5, 24.5, 34.5]
+    assert medians.tolist() == [1.0, 1.0, 5.0, 5.0]
+
+
+def test_a_long_run_is_told_in_minutes_and_its_dots_are_one_picture(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=4000)
+    figure = draw(timeline, view)
+    assert "due, minutes since the first request was due" in texts(figure)
+    assert any(artist.get_rasterized() for artist in figure.axes[0].lines)
+
+
+def test_a_hundred_thousand_dots_are_thinned_to_one_a_spot_and_no_outlier_is_lost(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=100_000, failure_rate=0.02)
+    (c,) = view.columns.values()
+    done = np.where(c.ok, np.minimum(c.done_s, c.due_s + 2.0), c.done_s)
+    odd = int(np.flatnonzero(c.ok)[50_000])
+    done[odd] = c.due_s[odd] + 9.0
+    figure = draw(timeline, make_view(view.summary, {c.target: replace(c, done_s=done)}))
+    answered, failed, _ = figure.axes[0].lines
+    across, up = timeline.SPOTS
+    assert across < len(answered.get_xdata()) < across * up / 4
+    assert 0 < len(failed.get_xdata()) <= across
+    assert 9.0 == pytest.approx(answered.get_ydata().max())
+
+
+def test_few_dots_are_all_drawn(make_run) -> None:
+    view = make_run(names=["m/us/invoke"], requests=2000, failure_rate=0.1)
+    answered, failed, _ = draw(timeline, view).axes[0].lines
+    assert 2000 == len(answered.get_xdata()) + len(failed.get_xdata())
+
+
+def test_too_few_answers_have_no_running_median() -> None:
+    assert timeline.running_median(np.arange(3.0), np.arange(3.0))[0].size == 0
+
+
+def test_without_an_error_the_figure_says_what_may_still_be(make_run) -> None:
+    text = texts(draw(errors, make_run(failure_rate=0.0)))
+    assert "No error in 160 requests" in text
+    assert "may still be up to 7.5% (rule of three)" in text
+
+
+def test_error_kinds_come_in_order_of_frequency_and_the_rarest_together(make_run) -> None:
+    target = make_run(failure_rate=0.5).summary.targets[0]
+    many = msgspec.structs.replace(target, error_kinds={f"kind-{i}": 10 - i for i in range(9)})
+    assert errors.shown_kinds([many]) == [*(f"kind-{i}" for i in range(5)), errors.REST]
+
+
+def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> None:
+    assert "no upper bound at this n (p95: n ≥ 72, p99: n ≥ 368)" in texts(draw(percentiles, make_run()))
+    assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
+
+
+def lead(metric: str, close: list[str], rivals: int = 3, unit: str = "share", value: float = 0.95) -> Winner:
+    return Winner(
+        metric=metric,
+        target="claude-sonnet-4-6/us/converse",
+        value=value,
+        unit=unit,
+        close=close,
+        rivals=rivals,
+        clear=not close,
+    )
+
+
+SIBLING, *OTHERS = ["claude-sonnet-4-6/global/invoke", "claude-haiku-4-5/us/invoke", "claude-haiku-4-5/global/converse"]
+
+
+@pytest.mark.parametrize(
+    ("module", "winner", "title"),
+    [
+        (quality_cost, lead("pass rate", []), "Most answers right: claude-sonnet-4-6/us/converse, 95.0%"),
+        (
+            quality_cost,
+            lead("pass rate", [SIBLING]),
+            "claude-sonnet-4-6/us/converse and claude-sonnet-4-6/global/invoke pass most",
+        ),
+        (quality_cost, lead("pass rate", [SIBLING, *OTHERS]), "Quality too close to call"),
+        (
+            latency_ecdf,
+            lead("TTFT p50", [SIBLING, OTHERS[0]], unit="s"),
+            "First token soonest: claude-sonnet-4-6/us/converse and 2 others",
+        ),
+        (
+            percentiles,
+            lead("E2E p95", [], unit="s", value=2.5),
+            "Shortest tail: claude-sonnet-4-6/us/converse, E2E p95 2.50 s",
+        ),
+        (percentiles, lead("E2E p95", [SIBLING, *OTHERS], unit="s"), percentiles.TITLE),
+    ],
+)
+def test_a_title_names_whoever_leads_and_those_too_close_to_them(make_run, module, winner: Winner, title: str) -> None:
+    assert draw(module, make_run(requests=12, winners=[winner])).get_label() == f"SIMULATED: {title}"
+
+
+def test_one_request_is_told_in_the_singular(make_run) -> None:
+    text = texts(draw(errors, make_run(names=["a/us/converse"], requests=1, failure_rate=0.0)))
+    assert "No error in 1 request\n" in text
+    assert "n per target: 1 request " in text
+    assert "1 requests" not in text
+
+
+def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
+    assert draw_pictures(make_run(names=[])) == []
+
+
+def test_a_load_test_has_no_picture_of_quality(make_run) -> None:
+    view = make_run(requests=5)
+    targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
+    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
+    assert quality_cost.draw(ungraded) is None
+    assert "quality_cost" not in [picture.name for picture in draw_pictures(ungraded)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("whole", [1, 4], ids=["one of them", "all of them"])
+def test_targets_that_do_not_stream_are_drawn_beside_others(make_run, name: str, whole: int) -> None:
+    view = make_run()
+    silent = [t.target for t in view.summary.targets[:whole]]
+    nothing = dict.fromkeys(("ttft_s", "ttft_from_sent_s", "tpot_s", "stream_tokens_per_s"))
+    targets = [msgspec.structs.replace(t, **nothing) if t.target in silent else t for t in view.summary.targets]
+    columns = {
+        n: replace(c, first_s=np.full(40, np.nan), last_s=np.full(40, np.nan)) if n in silent else c
+        for n, c in view.columns.items()
+    }
+    draw(FIGURES[name], make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), columns))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"names": ["only/us/converse"]},
+        {"requests": 1, "failure_rate": 0.0},
+        {"failure_rate": 1.0},
+        {"names": [f"{'long-' * 9}model-{i}/in-region/converse" for i in range(8)], "requests": 12},
+        {
+            "names": [r"$\frac{1}{0}$_^{/us/<b>&", "日本語 🎉\x1b[31m"],
+            "suite": r"$\undefined{$ %s {0}",
+            "run_id": "x" * 300,
+        },
+    ],
+    ids=["one target", "one request", "no success", "eight long names", "hostile names"],
+)
+def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: str, run: dict[str, object]) -> None:
+    view = make_run(**run)
+    figure = draw(FIGURES[name], view)
+    if name == "routing" and not view.summary.routings:
+        assert figure is None
+        return
+    width, height = figure.canvas.get_width_height()
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y0 >= 0
+        assert box.y1 <= height
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_run_without_columns_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(requests=5)
+    empty = type(view)(summary=view.summary, columns={}, looks=view.looks)
+    draw(FIGURES[name], empty)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_target_without_a_request_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(requests=5)
+    first = view.summary.targets[0].target
+    fields = {k: v[:0] if isinstance(v, np.ndarray) else v for k, v in vars(view.columns[first]).items()}
+    draw(
+        FIGURES[name],
+        type(view)(summary=view.summary, columns={**view.columns, first: Columns(**fields)}, looks=view.looks),
+    )

@@ -1,0 +1,83 @@
+"""The sections of what graders say: there where there is something to say, and closed to hostile names."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from harness.analysis.summary.summary import Interval, JudgeSummary, Preference, RunSummary, Several
+from harness.report.run.graded import judging_line, sections
+from harness.report.run.markdown import render_markdown
+from harness.report.run.page import render_html
+from harness.report.run.terminal import print_summary
+
+HALF = Interval(value=0.5, low=0.25, high=0.75)
+SEVERAL = Several(
+    answers=5, prompts=8, pass_at={1: HALF, 2: HALF, 4: HALF, 5: HALF}, pass_hat={1: HALF, 2: HALF, 4: HALF, 5: HALF}
+)
+PREFERENCE = Preference(pairs=9, wins=4, ties=2, losses=2, unjudged=1, win_rate=HALF, flip_rate=HALF, longer_wins=None)
+JUDGE = JudgeSummary(
+    judge="<b>strict</b>|",
+    model_id="m<script>",
+    asked=1234,
+    failed=2,
+    cost_usd=1.5,
+    labels=50,
+    agreement=HALF,
+    kappa=Interval(value=0.4, low=0.15, high=0.6),
+)
+
+
+@pytest.fixture
+def judged(make_run: Any) -> RunSummary:
+    summary: RunSummary = make_run(requests=5).summary
+    first, second, *others = summary.targets
+    targets = [
+        msgspec.structs.replace(first, several=SEVERAL),
+        msgspec.structs.replace(second, several=SEVERAL, preference=PREFERENCE),
+        *others,
+    ]
+    return msgspec.structs.replace(summary, targets=targets, judges=[JUDGE], judging_cost_usd=1.5)
+
+
+def test_a_run_without_graders_has_none_of_it(make_run: Any) -> None:
+    summary = make_run(requests=5).summary
+    assert sections(summary) == []
+    assert judging_line(summary) is None
+
+
+def test_each_section_has_a_row_for_whom_it_concerns_and_a_cell_for_each_heading(judged: RunSummary) -> None:
+    found = sections(judged)
+    assert [(each.title, len(each.rows)) for each in found] == [
+        ("Several answers to a prompt", 2),
+        ("Preferred to the baseline", 1),
+        ("Judges", 1),
+    ]
+    assert all(len(row) == len(each.headings) for each in found for row in each.rows)
+    several, preference, judges = found
+    assert several.headings == ("target", "prompts", "mean", "pass@2", "pass@5", "pass^2", "pass^5")
+    assert preference.rows[0][1:] == ("50.0% [25.0, 75.0]", "4", "2", "2", "1", "50.0% [25.0, 75.0]", "–")
+    assert judges.rows[0][2:] == ("1,234", "2", "$1.50", "50", "50.0% [25.0, 75.0]", "0.40 [0.15, 0.60]")
+
+
+def test_markdown_and_html_show_them_with_hostile_names_escaped(judged: RunSummary) -> None:
+    markdown, page = render_markdown(judged, []), render_html(judged, [])
+    for title in ("Several answers to a prompt", "Preferred to the baseline", "Judges"):
+        assert f"## {title}" in markdown
+        assert f"<h2>{title}</h2>" in page
+    for text in (markdown, page):
+        assert "<b>strict" not in text
+        assert "m<script>" not in text
+    row = next(line for line in markdown.splitlines() if "strict" in line)
+    assert row.replace("\\|", "").count("|") == 9
+
+
+def test_the_terminal_says_who_is_preferred_and_what_judging_cost(judged: RunSummary) -> None:
+    out = io.StringIO()
+    print_summary(judged, Console(file=out, width=100))
+    assert "win rate 50.0% [25.0, 75.0]" in out.getvalue()
+    assert "Judging cost $1.50 on top: 1,234 questions, 2 without a verdict" in out.getvalue()
