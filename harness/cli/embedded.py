@@ -58,7 +58,7 @@ def write_answer_key(suite: Suite, path: Path) -> Path:
 
     A prompt tagged `visual` asks for what only a reader of the page's picture can know.
     """
-    from harness.simulator.answers import prompt_digest
+    from harness.simulator.model.answers import prompt_digest
 
     key = {
         prompt_digest(prompt.messages[-1].content): {"answer": prompt.expect, "visual": VISUAL in prompt.tags}

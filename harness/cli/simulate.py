@@ -114,7 +114,7 @@ def simulate(
     import tempfile
 
     from harness.catalog.models import find_model
-    from harness.simulator.capacity import Limits
+    from harness.simulator.model.capacity import Limits
     from harness.simulator.server import SimulatorOptions, serve
 
     def announce(url: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from harness.catalog.models import find_model
 from harness.clock import read_origin, utc_from_ns
 from harness.errors import CatalogError, EndpointError
-from harness.simulator.account import ACCOUNT, CALLER_ARN, find_application_profile
+from harness.simulator.aws.account import ACCOUNT, CALLER_ARN, find_application_profile
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply
 from harness.simulator.faults import Fault

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from harness.simulator.http import HttpRequest
+from harness.simulator.http.connection import HttpRequest
 from harness.simulator.performance import Operation
 
 OPERATIONS = {

@@ -8,7 +8,9 @@ from random import Random
 
 import msgspec
 
-from harness.simulator.answers import (
+from harness.simulator.dialects.base import Question
+from harness.simulator.faults import FaultRates, Refused
+from harness.simulator.model.answers import (
     CHARS_PER_TOKEN,
     Answer,
     AnswerBook,
@@ -20,12 +22,10 @@ from harness.simulator.answers import (
     lengthen,
     prompt_digest,
 )
-from harness.simulator.dialects.base import Question
-from harness.simulator.faults import FaultRates, Refused
-from harness.simulator.own_profiles import OwnProfile, adapt
-from harness.simulator.profiles import ModelName, Profile, Timing, draw_timing
-from harness.simulator.tool_calls import draw_call
-from harness.simulator.verdicts import draw_verdict
+from harness.simulator.model.own_profiles import OwnProfile, adapt
+from harness.simulator.model.profiles import ModelName, Profile, Timing, draw_timing
+from harness.simulator.model.tool_calls import draw_call
+from harness.simulator.model.verdicts import draw_verdict
 
 _FIXED_TEXT = "tic "
 _THINKING_TOKENS = (16, 48)

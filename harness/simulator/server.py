@@ -30,19 +30,19 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import EndpointError
-from harness.simulator.account import read_logging
-from harness.simulator.answers import AnswerBook, load_answer_key
-from harness.simulator.capacity import Limits
-from harness.simulator.control_plane import Account
+from harness.simulator.aws.account import read_logging
+from harness.simulator.aws.control_plane import Account
+from harness.simulator.aws.signature import Keys
 from harness.simulator.faults import FaultRates, Stall
-from harness.simulator.http import HttpConnection
+from harness.simulator.http.connection import HttpConnection
+from harness.simulator.http.pump import Pump
 from harness.simulator.invocation_log import InvocationLog
-from harness.simulator.own_profiles import load_own_profiles
+from harness.simulator.model.answers import AnswerBook, load_answer_key
+from harness.simulator.model.capacity import Limits
+from harness.simulator.model.own_profiles import load_own_profiles
+from harness.simulator.model.profiles import fixed_timing
 from harness.simulator.performance import Behaviour, Performer
-from harness.simulator.profiles import fixed_timing
-from harness.simulator.pump import Pump
 from harness.simulator.service import Service
-from harness.simulator.signature import Keys
 from harness.simulator.truth import Truth
 
 _LOOPBACK = ("127.0.0.1", "::1")

@@ -9,8 +9,9 @@ from uuid import uuid4
 import msgspec
 
 from harness.catalog.limits import burndown
-from harness.simulator import control_plane, neighbours
-from harness.simulator.capacity import Capacity, Limits, TokenQuota
+from harness.simulator.aws import control_plane
+from harness.simulator.aws import services as neighbours
+from harness.simulator.aws.signature import Keys, Scope, check_signature, read_scope
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply, bedrock_refusal
 from harness.simulator.faults import (
@@ -24,14 +25,14 @@ from harness.simulator.faults import (
     Stall,
     validation,
 )
-from harness.simulator.http import MAX_BODY, HttpRequest, encode_head
+from harness.simulator.http.connection import MAX_BODY, HttpRequest, encode_head
+from harness.simulator.http.pump import Script
 from harness.simulator.invocation_log import Call, InvocationLog
+from harness.simulator.model.capacity import Capacity, Limits, TokenQuota
+from harness.simulator.model.profiles import ModelName, Profile, find_profile, read_model_id
+from harness.simulator.model.prompt_cache import PromptCache
 from harness.simulator.operations import MESSAGES_PATH, OPENAI_PATHS, count_path, find_operation
 from harness.simulator.performance import Operation, Performer, delayed
-from harness.simulator.profiles import ModelName, Profile, find_profile, read_model_id
-from harness.simulator.prompt_cache import PromptCache
-from harness.simulator.pump import Script
-from harness.simulator.signature import Keys, Scope, check_signature, read_scope
 from harness.simulator.streams import lay_out
 from harness.simulator.token_count import count_bedrock, count_messages
 from harness.simulator.truth import Served, Truth

@@ -9,7 +9,7 @@ from itertools import repeat
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Dialect, Event, Reply
 from harness.simulator.faults import INTERRUPTED
-from harness.simulator.http import LAST_CHUNK, encode_chunk
+from harness.simulator.http.connection import LAST_CHUNK, encode_chunk
 from harness.simulator.performance import Performance
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.simulator.attachments import decode_base64
 from harness.simulator.dialects import converse_prompt, messages_prompt
 from harness.simulator.dialects.base import decode_body
 from harness.simulator.faults import validation
+from harness.simulator.model.attachments import decode_base64
 
 
 class _InvokeModel(msgspec.Struct, frozen=True):

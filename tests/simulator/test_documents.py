@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.simulator.answers import prompt_digest
-from harness.simulator.attachments import count_pages
+from harness.simulator.model.answers import prompt_digest
+from harness.simulator.model.attachments import count_pages
 
 Start = Callable[..., Awaitable[str]]
 Open = Callable[..., Awaitable[Any]]

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.simulator.answers import prompt_digest
+from harness.simulator.model.answers import prompt_digest
 
 Start = Callable[..., Awaitable[str]]
 Open = Callable[..., Awaitable[Any]]

@@ -18,7 +18,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError, EventStreamError
 
 from harness.errors import EndpointError
-from harness.simulator.answers import prompt_digest
+from harness.simulator.model.answers import prompt_digest
 from harness.simulator.server import SimulatorOptions, running_simulator
 
 Start = Callable[..., Awaitable[str]]

@@ -9,12 +9,12 @@ from zlib import crc32
 import msgspec
 
 from harness.endpoints.dialects.eventstream import encode_exception
-from harness.simulator.answers import Answer, Passage
-from harness.simulator.attachments import Document
 from harness.simulator.faults import Fault, validation
-from harness.simulator.profiles import ModelName
-from harness.simulator.prompt_cache import Segment, Usage
-from harness.simulator.tool_calls import Toolbox
+from harness.simulator.model.answers import Answer, Passage
+from harness.simulator.model.attachments import Document
+from harness.simulator.model.profiles import ModelName
+from harness.simulator.model.prompt_cache import Segment, Usage
+from harness.simulator.model.tool_calls import Toolbox
 
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream", "Transfer-Encoding": "chunked"}

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.simulator.answers import Citation, Passage
 from harness.simulator.dialects.base import (
     EVENT_STREAM,
     Dialect,
@@ -19,6 +18,7 @@ from harness.simulator.dialects.base import (
 )
 from harness.simulator.dialects.converse_prompt import read_question
 from harness.simulator.dialects.messages_answer import SIGNATURE, tool_input
+from harness.simulator.model.answers import Citation, Passage
 
 
 def _metadata(reply: Reply) -> dict[str, Any]:

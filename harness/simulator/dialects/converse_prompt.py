@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.simulator.answers import count_tokens
-from harness.simulator.attachments import IMAGE_TOKENS, Document, decode_base64, read_document
 from harness.simulator.dialects.base import Question, decode_body
 from harness.simulator.faults import validation
-from harness.simulator.limits import (
+from harness.simulator.model.answers import count_tokens
+from harness.simulator.model.attachments import IMAGE_TOKENS, Document, decode_base64, read_document
+from harness.simulator.model.limits import (
     check_citations,
     check_pages,
     check_sampling,
     check_thinking,
     check_window,
 )
-from harness.simulator.profiles import ModelName
-from harness.simulator.prompt_cache import Segment
-from harness.simulator.tool_calls import Tool, Toolbox
+from harness.simulator.model.profiles import ModelName
+from harness.simulator.model.prompt_cache import Segment
+from harness.simulator.model.tool_calls import Tool, Toolbox
 
 DEFAULT_MAX_TOKENS = 64_000
 """Without `maxTokens`: the model's own maximum."""

@@ -22,7 +22,7 @@ from harness.simulator.dialects.base import (
 )
 from harness.simulator.dialects.messages_prompt import read_body, read_question
 from harness.simulator.faults import validation
-from harness.simulator.profiles import ModelName
+from harness.simulator.model.profiles import ModelName
 
 _VERSION_SINCE = {"bedrock-2023-05-31": 0.0, "2026-10-21": 4.7}
 """`anthropic_version` → the first model generation that knows it."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from harness.simulator.answers import Passage
 from harness.simulator.dialects import messages_answer as answers
 from harness.simulator.dialects.base import Dialect, Event, Question, Reply
 from harness.simulator.dialects.messages_prompt import read_body, read_question
 from harness.simulator.faults import Fault
-from harness.simulator.profiles import ModelName
+from harness.simulator.model.answers import Passage
+from harness.simulator.model.profiles import ModelName
 
 ERROR_TYPES = {
     400: "invalid_request_error",

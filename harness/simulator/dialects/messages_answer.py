@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from harness.simulator.answers import Citation, Passage
 from harness.simulator.dialects.base import Event, Reply
+from harness.simulator.model.answers import Citation, Passage
 
 SIGNATURE = "c2ltdWxhdGVk"
 """Of every thought: base64, and proof of nothing."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from harness.simulator.answers import Passage
 from harness.simulator.dialects.base import Dialect, Event, Question, Reply
 from harness.simulator.dialects.messages import ERROR_TYPES
 from harness.simulator.dialects.messages_prompt import read_question
 from harness.simulator.dialects.openai_prompt import read_body
 from harness.simulator.faults import Fault
-from harness.simulator.profiles import ModelName
+from harness.simulator.model.answers import Passage
+from harness.simulator.model.profiles import ModelName
 
 _FINISH_REASONS = {"max_tokens": "length", "tool_use": "tool_calls"}
 _DONE = b"[DONE]"

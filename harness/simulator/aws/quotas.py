@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from harness.catalog.names import IN_REGION
-from harness.simulator.account import ACCOUNT
-from harness.simulator.control_plane import paginate
+from harness.simulator.aws.account import ACCOUNT
+from harness.simulator.aws.control_plane import paginate
+from harness.simulator.aws.offers import Offer, offers_in, title
 from harness.simulator.faults import Fault, Refused
-from harness.simulator.offers import Offer, offers_in, title
 
 TARGET = "ServiceQuotasV20190624."
 _MINUTES_OF_A_DAY = 1_440

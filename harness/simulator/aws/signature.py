@@ -11,7 +11,7 @@ import msgspec
 
 from harness.clock import utc_now
 from harness.simulator.faults import BAD_SIGNATURE, EXPIRED_SIGNATURE, UNAUTHENTICATED, UNKNOWN_KEY, Refused
-from harness.simulator.http import HttpRequest
+from harness.simulator.http.connection import HttpRequest
 
 DEFAULT_REGION = "us-east-1"
 _SCOPE = re.compile(rb"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")

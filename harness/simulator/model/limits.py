@@ -9,7 +9,7 @@ from typing import Any
 from harness.catalog.models import find_model
 from harness.errors import CatalogError
 from harness.simulator.faults import validation
-from harness.simulator.profiles import ModelName
+from harness.simulator.model.profiles import ModelName
 
 LONG_CONTEXT_BETA = "context-1m-2025-08-07"
 LONG_CONTEXT = 1_000_000

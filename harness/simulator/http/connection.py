@@ -13,7 +13,7 @@ import httptools
 import msgspec
 
 from harness.clock import now_ns
-from harness.simulator.pump import Pump, Script
+from harness.simulator.http.pump import Pump, Script
 from harness.simulator.truth import Served
 
 MAX_BODY = 25_000_000

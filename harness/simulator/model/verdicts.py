@@ -7,8 +7,8 @@ from random import Random
 
 import msgspec
 
-from harness.simulator.answers import AnswerBook, Passage, prompt_digest
-from harness.simulator.tool_calls import Toolbox
+from harness.simulator.model.answers import AnswerBook, Passage, prompt_digest
+from harness.simulator.model.tool_calls import Toolbox
 
 TOOL = "verdict"
 _PART = re.compile(r"<(?P<name>[a-z-]+)-(?P<digest>[0-9a-f]{12})>\n(?P<text>.*?)\n</(?P=name)-(?P=digest)>", re.DOTALL)

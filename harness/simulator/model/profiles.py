@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.simulator.account import find_application_profile
+from harness.simulator.aws.account import find_application_profile
 
 Routing = Literal["global", "geography", "in-region"]
 

@@ -8,8 +8,8 @@ from base64 import b64decode
 
 import msgspec
 
-from harness.simulator.answers import count_tokens
 from harness.simulator.faults import validation
+from harness.simulator.model.answers import count_tokens
 
 IMAGE_TOKENS = 1_500
 PAGE_TOKENS = 2_300

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import EndpointError
-from harness.simulator.answers import (
+from harness.simulator.model.answers import (
     Answer,
     AnswerBook,
     KeyEntry,
@@ -23,7 +23,7 @@ from harness.simulator.answers import (
     load_answer_key,
     prompt_digest,
 )
-from harness.simulator.answers import cut as cut_passages
+from harness.simulator.model.answers import cut as cut_passages
 
 INVOICE = '{"total": 118.4, "currency": "EUR", "paid": false, "lines": 3}'
 KEY = {"a": "Paris", "b": "Rome", "c": "118.40", "d": "2024-02-29", "e": INVOICE, "f": "[1, 2]", "g": "New York"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.simulator.capacity import MINUTE_NS, Capacity, TokenQuota
 from harness.simulator.faults import Stall
+from harness.simulator.model.capacity import MINUTE_NS, Capacity, TokenQuota
 
 
 def test_a_request_beyond_the_capacity_begins_when_the_first_one_ends() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.simulator.prompt_cache import KEEP_NS, PromptCache, Segment, Usage
+from harness.simulator.model.prompt_cache import KEEP_NS, PromptCache, Segment, Usage
 
 A = Segment(tokens=10, content="a", ttl="1h")
 B = Segment(tokens=20, content="b", ttl="5m")

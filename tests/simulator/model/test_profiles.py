@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 import pytest
 
-from harness.simulator.profiles import Profile, Timing, draw_timing, find_profile, fixed_timing, read_model_id
+from harness.simulator.model.profiles import Profile, Timing, draw_timing, find_profile, fixed_timing, read_model_id
 
 
 def profile(model_id: str) -> Profile:

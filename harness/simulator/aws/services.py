@@ -9,10 +9,10 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from harness.simulator.account import ACCOUNT, CALLER_ARN, CALLER_ID
+from harness.simulator.aws.account import ACCOUNT, CALLER_ARN, CALLER_ID
+from harness.simulator.aws.quotas import TARGET, list_quotas
 from harness.simulator.faults import BAD_SIGNATURE, UNKNOWN_KEY, Fault, Refused
-from harness.simulator.http import HttpRequest
-from harness.simulator.service_quotas import TARGET, list_quotas
+from harness.simulator.http.connection import HttpRequest
 
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"
 _LOGS = "Logs_20140328."

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harness.simulator.answers import KeyEntry, Passage, spoil_json
+from harness.simulator.model.answers import KeyEntry, Passage, spoil_json
 
 _SIMPLE = {"string": "something", "number": 1.5, "integer": 1, "boolean": True, "array": [], "null": None}
 

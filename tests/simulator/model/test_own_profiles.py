@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from harness.errors import CatalogError, EndpointError
-from harness.simulator.answers import count_tokens, lengthen
-from harness.simulator.own_profiles import OwnProfile, adapt, load_own_profiles
-from harness.simulator.profiles import find_profile, read_model_id
+from harness.simulator.model.answers import count_tokens, lengthen
+from harness.simulator.model.own_profiles import OwnProfile, adapt, load_own_profiles
+from harness.simulator.model.profiles import find_profile, read_model_id
 
 GLOBAL = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
 BASE = "anthropic.claude-haiku-4-5-20251001-v1:0"

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from harness.catalog.models import find_model
 from harness.errors import EndpointError
-from harness.simulator.profiles import ModelName, Profile, read_model_id
+from harness.simulator.model.profiles import ModelName, Profile, read_model_id
 
 Positive = Annotated[float, Meta(gt=0)]
 
