@@ -15,22 +15,22 @@ from harness.cli.output import guard_output
 from harness.errors import HarnessError, RunInvalid, first_leaf
 
 COMMANDS = {
-    "run": "harness.cli.run:run",
-    "sweep": "harness.cli.sweep:sweep",
-    "report": "harness.cli.report:report",
-    "history": "harness.cli.history:history",
-    "query": "harness.cli.query:query",
-    "compare": "harness.cli.compare:compare",
-    "gate": "harness.cli.gate:gate",
-    "baseline": "harness.cli.baseline:baseline",
-    "models": "harness.cli.models:models",
-    "reconcile": "harness.cli.reconcile:reconcile",
-    "import": "harness.cli.import_log:import_log",
-    "doctor": "harness.cli.doctor:doctor",
-    "init": "harness.cli.init:init",
-    "validate": "harness.cli.validate:validate",
-    "schema": "harness.cli.schema:schema",
-    "simulate": "harness.cli.simulate:simulate",
+    "run": "harness.cli.commands.run:run",
+    "sweep": "harness.cli.commands.sweep:sweep",
+    "report": "harness.cli.commands.report:report",
+    "history": "harness.cli.commands.history:history",
+    "query": "harness.cli.commands.query:query",
+    "compare": "harness.cli.commands.compare:compare",
+    "gate": "harness.cli.commands.gate:gate",
+    "baseline": "harness.cli.commands.baseline:baseline",
+    "models": "harness.cli.commands.models:models",
+    "reconcile": "harness.cli.commands.reconcile:reconcile",
+    "import": "harness.cli.commands.import_log:import_log",
+    "doctor": "harness.cli.commands.doctor:doctor",
+    "init": "harness.cli.commands.init:init",
+    "validate": "harness.cli.commands.validate:validate",
+    "schema": "harness.cli.commands.schema:schema",
+    "simulate": "harness.cli.commands.simulate:simulate",
 }
 
 EPILOG = """Exit codes: 0 good · 1 gate says worse · 2 bad input or usage · 3 gate cannot tell · 4 the run is invalid or

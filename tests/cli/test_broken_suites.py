@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cli.overrides import load_checked
+from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
 from harness.load.plan import count_requests
 from harness.suite.outline import make_outline

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cli.overrides import load_checked
+from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
 from harness.suite.frozen import freeze_suite
 from harness.suite.grammar.patterns import PatternError, compile_pattern

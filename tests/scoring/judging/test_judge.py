@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Options
-from harness.cli.embedded import write_answer_key
-from harness.cli.overrides import load_checked
+from harness.cli.running.embedded import write_answer_key
+from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import LONGEST_PART, ask_for_preference, ask_for_score

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from harness.cli.overrides import load_checked
+from harness.cli.running.overrides import load_checked
 from harness.scoring.checks import make_scorer
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.judging.judges import NoJudges

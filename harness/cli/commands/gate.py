@@ -1,0 +1,150 @@
+"""`harness gate`: the verdict on a run as an exit code, for a pipeline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.places import local_path
+
+if TYPE_CHECKING:
+    from harness.analysis.compare.comparison import CompareReport
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def gate(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run: its folder or id. Default: the latest under results/.", show_default=False),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|TARGET",
+            help="A run, a target of this one, or a kept baseline's name. Default: the kept baseline, else the "
+            "suite's baseline target.",
+            show_default=False,
+        ),
+    ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TARGET", help="Only this target; may be given several times.", show_default=False),
+    ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Ask again before `worse` is reported. On aws that costs money.")
+    ] = False,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            help="--confirm: the suite file, beside which its documents and check functions are.",
+            show_default=False,
+            parser=local_path,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="USD", min=0.000001, help="--confirm: overrides the suite's.", show_default=False),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False, parser=local_path)
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False, parser=local_path),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="--confirm: no progress, no summary of the second run.")
+    ] = False,
+) -> None:
+    """Decide by the suite's `gate:` whether a run is as good as its baseline, and say so by the exit code.
+
+    \b
+    harness gate
+    harness gate RUN --baseline claude-haiku-4-5/global/converse
+    harness gate RUN --baseline LAST_RUN --confirm
+    harness gate --junit junit.xml --markdown comment.md
+
+    Writes junit.xml, gate.md and all that `harness compare` writes into the run's folder; the comment also goes to
+    the file that GITHUB_STEP_SUMMARY names. --confirm writes them before it asks again, too: a rerun that cannot be
+    made or does not end leaves `worse`, with the words that it is not confirmed and why.
+
+    Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
+    """
+    from harness.analysis.compare.gate import exit_code
+    from harness.cli.running.comparing import compare_sides, print_comparison
+    from harness.cli.running.sides import choose, find_run
+    from harness.report.wording import printable
+
+    folder = find_run(run)
+    sides, against = choose(folder, baseline, candidate or [])
+    typer.echo(printable(f"baseline: {against}"), err=True)
+    files = _Files(folder.path, against=against, junit=junit, markdown=markdown)
+    if confirm:
+        from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun
+
+        how = Rerun(suite_file=suite, budget_usd=budget, quiet=quiet)
+        plan = plan_rerun(sides, how)
+    report, interrupted = compare_sides(sides), False
+    if confirm and report.valid and report.verdict == "worse":
+        report, interrupted = confirm_by_rerun(report, sides, plan, how, files.write)
+    else:
+        files.write(report)
+    print_comparison(report, files.page, as_json=json_output)
+    if interrupted:
+        raise KeyboardInterrupt
+    raise typer.Exit(exit_code(report))
+
+
+class _Files:
+    """Everything that a gate writes; written again, it is replaced."""
+
+    def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
+        self._folder = folder
+        self._against = against
+        self._junit = [folder / "junit.xml", junit]
+        self._comment = [folder / "gate.md", markdown]
+        self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
+        self.page = folder
+
+    def write(self, report: CompareReport) -> None:
+        """StoreError, OSError: a file cannot be written; those before it are."""
+        from harness.cli.running.comparing import write_files
+        from harness.report.compare.junit import render_junit
+        from harness.report.compare.markdown import render_comment
+        from harness.store.files import one_writer
+
+        comment = render_comment(report, self._against)
+        with one_writer(self._folder):
+            _write(self._junit, render_junit(report, self._against))
+            _write(self._comment, comment.encode())
+        self.page = write_files(report, self._folder)
+        self._step_summary.write(comment.encode())
+
+
+class _StepSummary:
+    """The file of a CI system to which others have written before."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
+
+    def write(self, comment: bytes) -> None:
+        if not self._path:
+            return
+        with open(self._path, "ab") as file:
+            if os.path.isfile(self._path):
+                file.truncate(self._before)
+            file.write(comment)
+
+
+def _write(paths: list[Path | None], content: bytes) -> None:
+    from harness.store.files import write_atomically
+
+    for path in paths:
+        if path is not None:
+            write_atomically(path, content)

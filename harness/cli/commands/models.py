@@ -1,0 +1,132 @@
+"""`harness models`: the catalog as tables or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.places import local_path
+from harness.errors import CatalogError, EndpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.catalog.live import ApplicationProfile
+    from harness.catalog.models import Model
+    from harness.catalog.prices import PriceOverride
+    from harness.catalog.sources import Facts
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="Only models with this in their name; a profile id or an ARN does, too.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the account, too: what it is offered in its Region.")
+    ] = False,
+    region: Annotated[
+        str | None, typer.Option(help="With --live: the Region to ask. [default: that of the AWS configuration]")
+    ] = None,
+    endpoint: Annotated[str, typer.Option(help="With --live: `aws`, or a URL, such as that of the simulator.")] = "aws",
+    prices: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own prices (TOML), which win.", show_default=False, parser=local_path),
+    ] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="Every fact with its source and date.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")] = False,
+) -> None:
+    """List the Claude models: where each is offered, until when, and what it costs. Without --live nothing is sent.
+
+    \b
+    harness models
+    harness models sonnet-4-5 --sources
+    harness models --live --region eu-central-1
+    harness models --prices discounts.toml --json
+    """
+    from harness.catalog.price_file import read_price_file
+
+    overrides = read_price_file(prices) if prices else ()
+    if live:
+        facts, profiles = _ask_account(endpoint, region)
+    elif region or endpoint != "aws":
+        raise EndpointError("--region and --endpoint say which account to ask; add --live")
+    else:
+        facts, profiles = None, {}
+    chosen = _choose(name, facts, profiles)
+    own = [each for each in profiles.values() if each.base_id in {model.base_id for model in chosen}]
+    if json_output:
+        typer.echo(_json(chosen, own, overrides))
+        return
+    from rich.console import Console
+
+    from harness.cli.printing.models import print_facts, print_models
+
+    console = Console(highlight=False, markup=False)
+    if sources:
+        print_facts(console, chosen, overrides)
+    else:
+        print_models(console, chosen, own, overrides)
+
+
+def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts], dict[str, ApplicationProfile]]:
+    """What the account says of its Region's models, and the profiles that it made itself. EndpointError: no answer."""
+    import asyncio
+
+    from harness.catalog.live import live_facts, read_application_profiles
+    from harness.clock import utc_now
+    from harness.endpoints.account.account import configured_region, open_account
+
+    asked = region or configured_region() or ("us-east-1" if endpoint != "aws" else None)
+    if asked is None:
+        raise EndpointError("no Region to ask: pass --region, or set AWS_REGION")
+
+    async def ask() -> tuple[Mapping[str, Facts], dict[str, ApplicationProfile]]:
+        async with open_account(endpoint, region=asked) as account:
+            summaries, profiles = await account.foundation_models(), await account.inference_profiles()
+        facts = live_facts(summaries, profiles, region=asked, as_of=utc_now().date())
+        return facts, read_application_profiles(profiles)
+
+    return asyncio.run(ask())
+
+
+def _choose(
+    name: str | None, facts: Mapping[str, Facts] | None, profiles: Mapping[str, ApplicationProfile]
+) -> list[Model]:
+    """The models with this text in a name or id; CatalogError with the nearest names where there are none."""
+    from harness.catalog.models import find_model, known_models
+    from harness.catalog.names import read_reference
+
+    known = list(known_models(facts))
+    if name is None:
+        return known
+    text = profiles[name].base_id if name in profiles else read_reference(name).model
+    if text is None:
+        told = "the account does not list it" if facts is not None else "add --live"
+        raise CatalogError(
+            f"'{name}' is an application inference profile, and only its account knows its model; {told}"
+        )
+    found = [each for each in known if any(text in key for key in (each.base_id, *each.aliases))]
+    return found or [find_model(text)]
+
+
+def _json(chosen: Sequence[Model], profiles: Sequence[ApplicationProfile], overrides: Sequence[PriceOverride]) -> str:
+    import msgspec
+
+    from harness.catalog.limits import burndown_fact
+    from harness.catalog.prices import price_for, regional_premium
+
+    listed = [
+        {
+            "name": model.name,
+            "base_id": model.base_id,
+            **msgspec.structs.asdict(model),
+            "burndown": burndown_fact(model.base_id),
+            "prices": {routing: price_for(model.base_id, routing, overrides) for routing in model.routings},
+            "regional_premium": regional_premium(model.base_id, overrides),
+        }
+        for model in chosen
+    ]
+    told = {"models": listed, "application_profiles": profiles}
+    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()

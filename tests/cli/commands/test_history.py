@@ -1,0 +1,74 @@
+"""`harness history`: a table, JSON, files, and clear words for what is not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.cli.commands.history import history
+from harness.errors import HarnessError
+from harness.store.run_folder import RunFolder
+
+PastRuns = Callable[..., list[RunFolder]]
+
+
+@pytest.fixture
+def results(tmp_path: Path, past_runs: PastRuns) -> Path:
+    past_runs(tmp_path, 16, slower_from=8)
+    return tmp_path
+
+
+def test_a_table_a_change_and_what_differed(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(results)
+    out = capsys.readouterr().out
+    assert "SIMULATED" in out
+    assert "what differed: aiobotocore 2.25.1 → 2.26.0" in out
+
+
+def test_json_holds_every_point_and_change(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(results, metric=["ttft_p95"], target=["claude-sonnet-4-6/us/converse"], json_output=True)
+    (suite,) = json.loads(capsys.readouterr().out)["suites"]
+    (trend,) = suite["trends"]
+    assert 16 == len(trend["points"])
+    assert ["aiobotocore 2.25.1 → 2.26.0"] == trend["shifts"][0]["differed"]
+
+
+def test_a_broken_folder_is_a_warning(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results / "broken").mkdir()
+    (results / "broken" / "manifest.json").write_text("{")
+    history(results)
+    assert "warning: left out: " in capsys.readouterr().err
+
+
+def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history(results, out=results / "h.html")
+    assert f"History: {results / 'h.html'}" in capsys.readouterr().out.replace("\n", "")
+    assert (results / "h.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"metric": ["ttft"]}, "--metric 'ttft': not followed .known: pass_rate, ttft_p50,"),
+        ({"since": "yesterday"}, "--since 'yesterday': give a date"),
+        ({"suite": "daily"}, "no run fits --suite and --since .suites there: nightly."),
+        ({"since": "2099-01-01"}, "no run fits --suite and --since"),
+    ],
+)
+def test_what_is_not_there_is_told(results: Path, options: dict[str, object], told: str) -> None:
+    with pytest.raises(HarnessError, match=told):
+        history(results, **options)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="holds no runs that can be read; `harness run SUITE"):
+        history(tmp_path)
+
+
+def test_the_last_days_are_counted_from_now(results: Path) -> None:
+    history(results, since="100000d")
+    with pytest.raises(HarnessError, match="no run fits"):
+        history(results, since="0d")

@@ -1,0 +1,89 @@
+"""`harness init`: a starter suite that is good as it is, and never in place of another file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.cli.commands.init import init
+from harness.errors import HarnessError, SuiteError
+from harness.suite.loader import load_suite
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_writes_a_suite_that_loads_and_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+    init("triage")
+    assert load_suite(Path("suites/triage.yaml")).name == "triage"
+    assert "NAME" not in Path("suites/triage.yaml").read_text(encoding="utf-8")
+    assert "harness run suites/triage.yaml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME"]
+)
+def test_a_name_that_yaml_takes_for_something_else_is_a_name_all_the_same(name: str) -> None:
+    """For the suite's own reader, and for readers of YAML 1.1, which know `no`, `0o17` and dates."""
+    init(name)
+    path = Path(f"suites/{name}.yaml")
+    assert load_suite(path).name == name
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["suite"] == name
+
+
+def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_path: Path) -> None:
+    """Against a quick simulator, with other plans and other answers. Slow: it draws reports."""
+    init("demo")
+    starter = tmp_path / "suites/demo.yaml"
+    for seed in ("1", "2"):
+        url = make_bedrock("--suite", starter, "--speed", "20", "--seed", seed).url
+        ran = command("run", starter, "--endpoint", url, "--seed", seed, "--quiet")
+        assert 0 == ran.returncode, ran.stderr
+        gate = command("gate")
+        assert 0 == gate.returncode, gate.stdout
+
+
+def test_it_overwrites_nothing() -> None:
+    Path("suites").mkdir()
+    Path("suites/triage.yaml").write_text("mine", encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"suites/triage\.yaml is there already"):
+        init("triage")
+    assert Path("suites/triage.yaml").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "a/b",
+        "",
+        ".hidden",
+        "a b",
+        "x" * 65,
+        "a\n",
+        "it's",
+        'a"b',
+        "a#b",
+        "a: b",
+        "über",
+        "😀",
+        "-x",
+        "..",
+        "a\x00",
+    ],
+)
+def test_a_name_that_is_no_plain_file_name_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="cannot be a suite's name"):
+        init(name)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_message() -> None:
+    Path("suites").write_text("a file", encoding="utf-8")
+    with pytest.raises(HarnessError, match="suites is there already"):
+        init("triage")

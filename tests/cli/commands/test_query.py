@@ -1,0 +1,182 @@
+"""`harness query`: a table, JSON or CSV, and nothing hostile on the way out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.cli.commands.query import query
+from harness.errors import HarnessError
+from harness.store.attempt import Attempt
+from harness.store.manifest import new_manifest
+from harness.store.run_folder import create_run, list_runs
+from harness.suite.suite import Suite
+
+HOSTILE = [
+    '=HYPERLINK("http://127.0.0.1")',
+    "\x1b[31mred\x1b[0m",
+    "[bold]x[/bold]\u202e",
+    "-1+cmd",
+    "@SUM(A1)",
+    "a,b\nc",
+]
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    suite = Suite(name="s", digest="d", endpoint="simulator", targets=(), prompts=())
+    run = create_run(
+        tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
+    )
+    names = dict.fromkeys(("target", "base_model", "model_id", "routing", "api", "client", "region"), "x")
+    attempts = [
+        Attempt(
+            run_id="r", request_id=f"{n}", attempt_id=f"{n}", try_no=1, **names, stream=True, prompt_id="p",
+            repeat=0, phase="measure", due_ns=-n, ok=True, text=text,
+        )
+        for n, text in enumerate(HOSTILE)
+    ]  # fmt: skip
+    run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(attempts))
+    run.finalise("complete")
+    return tmp_path
+
+
+@pytest.fixture
+def ask(results: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """`ask(sql, json_output=True)`: what the command prints."""
+
+    def run(sql: str, **options: bool) -> str:
+        query(sql, results, **options)
+        return capsys.readouterr().out
+
+    return run
+
+
+TEXTS = "SELECT text, due_ns FROM attempts ORDER BY due_ns DESC"
+
+
+def test_a_table_shows_the_rows(ask: Ask) -> None:
+    table = ask("SELECT 1.23456789::double AS number, NULL AS nothing, true AS yes, 'ü' AS word")
+    for part in ("number", "1.23457", "–", "true", "ü"):
+        assert part in table
+
+
+def test_a_table_cannot_command_the_terminal(ask: Ask) -> None:
+    table = ask(TEXTS)
+    assert "[bold]x[/bold]" in table
+    assert not {"\x1b", "\u202e"} & set(table)
+
+
+def test_a_long_table_says_that_it_is_cut(ask: Ask) -> None:
+    assert "the first 1,000 rows; --json and --csv give all of them" in ask("SELECT range FROM range(1001)")
+
+
+def test_json_holds_every_row(ask: Ask) -> None:
+    assert [row["text"] for row in json.loads(ask(TEXTS, json_output=True))] == HOSTILE
+    assert len(json.loads(ask("SELECT range FROM range(5000)", json_output=True))) == 5000
+    assert json.loads(ask("SELECT 1 WHERE false", json_output=True)) == []
+
+
+def test_json_keeps_columns_of_the_same_name_and_odd_types(ask: Ask) -> None:
+    sql = "SELECT 1 AS a, 2 AS a, 'nan'::double AS n, DATE '2026-01-02' AS d, INTERVAL 1 DAY AS i, MAP {'k': [1]} AS m"
+    assert json.loads(ask(sql, json_output=True)) == [
+        {"a": 1, "a_2": 2, "n": None, "d": "2026-01-02", "i": "P1D", "m": {"k": [1]}}
+    ]
+
+
+def test_csv_cannot_run_in_a_spreadsheet(ask: Ask) -> None:
+    rows = list(csv.reader(io.StringIO(ask(TEXTS, csv_output=True))))
+    assert rows[0] == ["text", "due_ns"]
+    assert [text for text, _ in rows[1:]] == [
+        '\'=HYPERLINK("http://127.0.0.1")',
+        "\x1b[31mred\x1b[0m",
+        "[bold]x[/bold]\u202e",
+        "'-1+cmd",
+        "'@SUM(A1)",
+        "a,b\nc",
+    ]
+    assert [number for _, number in rows[1:]] == ["0", "-1", "-2", "-3", "-4", "-5"]
+
+
+def test_every_example_in_the_help_and_the_readme_works(ask: Ask) -> None:
+    readme = Path(__file__).parents[3] / "results" / "README.md"
+    examples = re.findall(r'harness query "(.*?)"', f"{query.__doc__}{readme.read_text()}", flags=re.DOTALL)
+    assert len(examples) == 7
+    for sql in examples:
+        assert ask(sql, csv_output=True)
+
+
+@pytest.mark.parametrize("sql", ["SELEC 1", "DROP VIEW attempts", "SELECT 'x'::int", "SELECT error('no')"])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_bad_sql_is_a_mistake_of_the_users(ask: Ask, sql: str, as_json: bool) -> None:
+    with pytest.raises(HarnessError, match=r"^SQL: ") as raised:
+        ask(sql, json_output=as_json)
+    assert raised.value.exit_code == 2
+
+
+def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    (run,) = list_runs(results)
+    for name in ("broken-manifest", "broken-attempts"):
+        shutil.copytree(run.path, results / name)
+    (results / "broken-manifest" / "manifest.json").write_text("{")
+    (results / "broken-attempts" / "attempts.parquet").write_text("PAR1")
+    query("SELECT count(*) FROM attempts", results, csv_output=True)
+    printed = capsys.readouterr()
+    assert printed.out == f"count_star()\n{len(HOSTILE)}\n"
+    manifest, attempts = printed.err.splitlines()
+    assert manifest.startswith(f"warning: left out: {results}/broken-manifest/manifest.json: ")
+    assert attempts.startswith(f"warning: left out: {results}/broken-attempts: attempts.parquet cannot be read")
+    run.manifest_path.unlink()
+    shutil.rmtree(results / "broken-attempts")
+    with pytest.raises(HarnessError, match="holds no runs that can be read"):
+        ask("SELECT 1")
+
+
+def test_a_table_shows_the_columns_that_fit_and_says_how_many_do_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = ask("SELECT * FROM attempts").splitlines()
+    assert table[1].split() == ["run_id", "request_id", "attempt_id", "try_no", "target", "base_model", "model_id"]
+    assert table[-1] == "32 of 39 columns left out; --json and --csv have all of them"
+    assert max(map(len, table)) <= 80
+
+
+@pytest.mark.parametrize("column", ["repeat('x', 300)", "12345678901234567890"])
+def test_one_column_is_shown_however_narrow_the_terminal(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    assert "2 of 3 columns" in " ".join(ask(f"SELECT {column} AS a, {column} AS b, 1 AS c").split())
+
+
+def test_csv_on_a_terminal_cannot_command_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    seen = ask("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", csv_output=True)
+    assert seen == "text,number\n\ufffd]0;x\ufffd,1\n"
+
+
+def test_json_on_a_terminal_cannot_command_it_and_says_the_same(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    seen = ask("SELECT chr(155) || chr(27) || chr(8238) || '😀' AS text", json_output=True)
+    assert not {"\x1b", "\x9b", "\u202e"} & set(seen)
+    assert json.loads(seen) == [{"text": "\x9b\x1b\u202e😀"}]
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="holds no runs"):
+        query("SELECT 1", tmp_path / "missing")
+
+
+def test_json_and_csv_exclude_each_other(ask: Ask) -> None:
+    with pytest.raises(HarnessError, match="exclude each other"):
+        ask("SELECT 1", json_output=True, csv_output=True)

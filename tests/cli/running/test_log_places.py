@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from harness.cli.running.log_places import find_logs, log_connection
+from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET
+from harness.errors import HarnessError
+
+
+@pytest.fixture
+def aws() -> Iterator[str]:
+    """moto on loopback, with invocation logging to a bucket in us-east-1 and to a log group in eu-west-1."""
+    with ExitStack() as stack:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        url = "http://127.0.0.1:{1}".format(*server.get_host_and_port())
+        session = boto3.Session(aws_access_key_id=MADE_UP_KEY_ID, aws_secret_access_key=MADE_UP_SECRET)
+
+        def client(service: str, region: str) -> Any:
+            made = session.client(service, endpoint_url=url, region_name=region)
+            stack.callback(made.close)
+            return made
+
+        client("s3", "us-east-1").create_bucket(Bucket="kept")
+        client("logs", "eu-west-1").create_log_group(logGroupName="/bedrock")
+        s3 = {"s3Config": {"bucketName": "kept", "keyPrefix": "all"}}
+        group = {"cloudWatchConfig": {"logGroupName": "/bedrock", "roleArn": "arn:aws:iam::123456789012:role/r"}}
+        for region, config in (("us-east-1", s3), ("eu-west-1", group)):
+            client("bedrock", region).put_model_invocation_logging_configuration(loggingConfig=config)
+        yield url
+
+
+async def test_an_accounts_logs_are_found_region_by_region(aws: str) -> None:
+    found, without = await find_logs(aws, ["us-east-1", "eu-west-1", "ap-southeast-2"])
+    assert [("s3://kept/all", "us-east-1"), ("logs:/bedrock", "eu-west-1")] == found
+    assert ["ap-southeast-2"] == without
+
+
+async def test_a_run_on_the_embedded_bedrock_asks_for_the_file_of_its_log() -> None:
+    with pytest.raises(HarnessError, match="--log FILE"):
+        await find_logs("simulator", ["us-east-1"])
+
+
+def test_only_a_loopback_is_asked_with_made_up_credentials() -> None:
+    made_up = [log_connection(where, "us-east-1").made_up_credentials for where in ("simulator", "http://127.0.0.1:9")]
+    assert [False, True] == made_up
