@@ -114,10 +114,11 @@ def time_report(run: RunFolder) -> Steps:
         from harness.analysis.summary.samples import load_samples
         from harness.analysis.summary.summarise import summarise
         from harness.report.derive import score
+        from harness.report.drawing.render import save_pictures
         from harness.report.drawing.view import make_view
-        from harness.report.render import draw_pictures, save_pictures
         from harness.report.run.markdown import render_markdown
         from harness.report.run.page import render_html
+        from harness.report.write import draw_pictures
 
     suite = load_frozen(run.suite_path)
     steps.run("score", lambda: asyncio.run(score(run, suite)))

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.analysis.summary.summary import Interval, Quantiles, RunSummary, TargetSummary, write_summary
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, write_summary
 from harness.catalog.target import Target
 from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest

@@ -10,9 +10,10 @@ import msgspec
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
+from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.intervals import wilson
 from harness.analysis.summary.summarise import quantiles
-from harness.analysis.summary.summary import Interval, Quantiles
+from harness.analysis.summary.summary import Quantiles
 from harness.load.sweep.step import By, Objective, StepOutcome
 from harness.store.files import write_atomically
 from harness.store.finding import Finding

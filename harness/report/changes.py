@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from harness.analysis.counted import counted
 from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory, Trend
 from harness.analysis.stats.change_points import FEWEST_RUNS
-from harness.analysis.summary.summary import Interval, Unit
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import Unit
 from harness.report.wording import (
     MISSING,
     date_of,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.analysis.summary.summary import Quantiles
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
-from harness.report.run.markdown import escape
+from harness.report.markdown import escape
 from harness.report.wording import SIMULATED, percent, printable, sentence, significant
 
 EARLY = "*"

@@ -7,10 +7,10 @@ from pathlib import Path
 from harness.analysis.loader import load_run
 from harness.analysis.summary.summarise import summarise
 from harness.analysis.sweep import SweepReport
+from harness.report.drawing.render import render_figure, save_pictures
 from harness.report.drawing.style import house_style
 from harness.report.drawing.view import make_view
 from harness.report.figures import sweep as figure
-from harness.report.render import render_figure, save_pictures
 from harness.report.sweep import render_sweep_markdown
 from harness.store.files import write_atomically
 from harness.store.run_folder import RunFolder

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.summary.summary import Interval, Quantiles, TargetSummary, Winner
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import Quantiles, TargetSummary, Winner
 from harness.characters import printable as printable
 from harness.characters import visible as visible
 from harness.store.finding import Finding

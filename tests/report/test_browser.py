@@ -16,8 +16,8 @@ from harness.analysis.summary.samples import Answer
 from harness.report.compare.page import render_html as render_comparison
 from harness.report.compare.write import draw_comparison
 from harness.report.figures import FIGURES
-from harness.report.render import draw_pictures
 from harness.report.run.page import render_html
+from harness.report.write import draw_pictures
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from harness.analysis.summary.summary import Interval, Winner
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import Winner
 from harness.cli.output import defused_json
 from harness.report.wording import (
     MISSING,

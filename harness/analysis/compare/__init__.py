@@ -1,1 +1,1 @@
-"""TODO."""
+"""Two targets, or two runs: paired differences, verdicts, the gate."""

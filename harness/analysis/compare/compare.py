@@ -21,8 +21,8 @@ from harness.analysis.compare.sides import Pairing, Side, find_pairings, invalid
 from harness.analysis.compare.verdict import worst, worst_of_comparisons
 from harness.analysis.compare.verdicts import judge_rows
 from harness.analysis.loader import load_run
+from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded, resamples_for
-from harness.analysis.summary.summary import LEVEL
 from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder

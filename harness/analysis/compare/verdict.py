@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from scipy.stats import norm
 
 from harness.analysis.compare.comparison import Verdict
-from harness.analysis.summary.summary import LEVEL
+from harness.analysis.stats.interval import LEVEL
 
 ALPHA = 1 - LEVEL
 EXPLORATORY_Q = 0.10

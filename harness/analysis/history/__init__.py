@@ -1,1 +1,1 @@
-"""TODO."""
+"""All runs of a suite over time."""

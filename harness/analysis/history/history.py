@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.analysis.history.manifest_diff import differences
 from harness.analysis.stats.change_points import FEWEST_RUNS, find_shifts
-from harness.analysis.summary.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary, Unit
+from harness.analysis.stats.interval import LEVEL, Interval
+from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, Unit
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
 from harness.store.attempt import SCHEMA_VERSION

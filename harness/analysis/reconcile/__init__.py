@@ -1,1 +1,1 @@
-"""TODO."""
+"""A run against Bedrock's own invocation log."""

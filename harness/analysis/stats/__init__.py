@@ -1,1 +1,1 @@
-"""TODO."""
+"""Intervals, tests and their corrections: pure functions over numbers."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from harness.analysis.summary.summary import LEVEL, Interval
+from harness.analysis.stats.interval import LEVEL, Interval
 
 
 def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:

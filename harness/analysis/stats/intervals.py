@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binom, norm, t
 
 from harness.analysis.columns import Floats
-from harness.analysis.summary.summary import LEVEL, Interval
+from harness.analysis.stats.interval import LEVEL, Interval
 
 Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 

@@ -9,8 +9,8 @@ from scipy.special import stdtr, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.intervals import error_degrees
-from harness.analysis.summary.summary import LEVEL
 
 
 def mean_difference(differences: Floats, clusters: Codes, level: float = LEVEL) -> Effect:

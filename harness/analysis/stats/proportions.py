@@ -10,8 +10,8 @@ from scipy.stats import binom
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.effect import Effect, invert
+from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.intervals import effective_clusters, error_degrees
-from harness.analysis.summary.summary import LEVEL
 
 FEWEST_FOR_CORRELATION = 10
 """Clusters below which the correlation of two arms is taken one standard error lower: so few do not show it."""

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.intervals import effective_clusters, samples_for_quantile
-from harness.analysis.summary.summary import LEVEL
 
 RESAMPLES = 2000
 RESAMPLES_PER_TEST = 400

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.intervals import lies_below
-from harness.analysis.summary.summary import Interval, RoutingPair, TargetSummary
+from harness.analysis.summary.summary import RoutingPair, TargetSummary
 from harness.catalog.prices import PriceOverride, price_for, terms_of
 from harness.catalog.target import Target
 

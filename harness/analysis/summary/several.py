@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.analysis.columns import Codes, Columns, Floats
+from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.intervals import cluster_codes, clustered_rate
 from harness.analysis.stats.pass_at_k import pass_all_k, pass_at_k
-from harness.analysis.summary.summary import Interval, Several
+from harness.analysis.summary.summary import Several
 from harness.suite.suite import Prompt
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
+from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.intervals import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
 from harness.analysis.summary.leaders import find_winners
 from harness.analysis.summary.routing import pair_routings
 from harness.analysis.summary.several import summarise_several
-from harness.analysis.summary.summary import LEVEL, Interval, Quantiles, RunSummary, TargetSummary
+from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns

@@ -7,19 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from harness.analysis.stats.interval import Interval
 from harness.store.files import write_atomically
 from harness.store.finding import Finding
-
-LEVEL = 0.95
-"""Confidence level of every interval in a summary."""
-
-
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """An estimate with its interval. `low`/`high` None: the data cannot give that bound (too few samples)."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 class Quantiles(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What commands share that send a load or look at runs."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What an AWS account says of itself: identity, access, quotas, logging."""

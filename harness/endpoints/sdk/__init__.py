@@ -1,1 +1,1 @@
-"""TODO."""
+"""The SDKs as clients, unmodified, their bytes taped."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The client `wire`: every api over sockets of its own."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is asked of the account before a run, so that nothing is paid for in vain."""

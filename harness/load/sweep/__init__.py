@@ -1,1 +1,1 @@
-"""TODO."""
+"""The search for each target's knee."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""A load that several processes share."""

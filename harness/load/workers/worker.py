@@ -1,4 +1,4 @@
-"""One process of a load that several share: `python -m harness.load.workers.worker`, started by `crew`, spoken to by pipe."""
+"""One process of a load that several share, started by `pool`, which it talks with by pipe."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""A comparison's report: terminal, Markdown, page, JUnit."""

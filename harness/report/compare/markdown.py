@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference
 from harness.report.compare.methods import methods
 from harness.report.compare.rows import COLUMNS, one_sided, remarks
-from harness.report.render import Picture
-from harness.report.run.markdown import escape, pipe_table
+from harness.report.drawing.render import Picture
+from harness.report.markdown import escape, pipe_table
 from harness.report.verdicts import (
     candidate_of,
     correct_cost_told,

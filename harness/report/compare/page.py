@@ -13,7 +13,7 @@ from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.counted import counted
 from harness.report.compare import rows as compare_rows
 from harness.report.compare.methods import methods
-from harness.report.render import Picture
+from harness.report.drawing.render import Picture
 from harness.report.run.answers import cut
 from harness.report.run.page import content_policy, data_uri, make_environment
 from harness.report.verdicts import (

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What all figures share: frame, style, scales, the look of each target."""

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from harness.analysis.summary.summary import Interval, TargetSummary
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from harness.analysis.summary.summary import Interval, TargetSummary
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import open_figure
 from harness.report.drawing.rows import rows_in
 from harness.report.drawing.scales import scale_from_zero

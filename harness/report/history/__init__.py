@@ -1,1 +1,1 @@
-"""TODO."""
+"""A history's report: terminal and page."""

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from harness.analysis.history.history import METRICS, History, SuiteHistory
 from harness.errors import StoreError
 from harness.report import changes
+from harness.report.drawing.render import Picture, render_figure, save_pictures
 from harness.report.drawing.style import house_style
 from harness.report.figures import history as figure
-from harness.report.render import Picture, render_figure, save_pictures
 from harness.report.run.page import content_policy, data_uri, make_environment
 from harness.report.wording import SIMULATED
 from harness.store.files import write_atomically

@@ -1,1 +1,1 @@
-"""TODO."""
+"""A run's report: terminal, Markdown, page."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.analysis.summary.summary import Interval, RunSummary
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import RunSummary
 from harness.report.wording import MISSING, rate_interval, usd
 
 

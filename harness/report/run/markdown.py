@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from harness.analysis.summary.summary import RunSummary
-from harness.report.render import Picture
+from harness.report.drawing.render import Picture
+from harness.report.markdown import escape, pipe_table
 from harness.report.run.graded import sections
 from harness.report.run.methods import methods
 from harness.report.table import (
@@ -20,20 +20,7 @@ from harness.report.table import (
     tag_cell,
     tags,
 )
-from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
-
-SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
-LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)
-"""What makes a link of bare text, or calls a person of that name (`@name`), where no markup does."""
-JOINER = "\u2060"
-"""A word joiner: nothing to be seen, and no link."""
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no markup, no HTML, no link, nobody called by name."""
-    inert = LINKING.sub(rf"\g<0>{JOINER}", printable(text))
-    entities = inert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return SPECIAL.sub(r"\\\1", entities)
+from harness.report.wording import SIMULATED, date_of, sentence, usd, value_of, verdict_of
 
 
 def render_markdown(summary: RunSummary, pictures: Sequence[Picture], folder: str = "plots") -> str:
@@ -124,11 +111,3 @@ def _graded(summary: RunSummary) -> list[str]:
 def _columns_table(summary: RunSummary, columns: Sequence[Column]) -> str:
     rows = [(t.target, *(c.cell(t) for c in columns)) for t in summary.targets]
     return pipe_table(("target", *(c.heading for c in columns)), rows)
-
-
-def pipe_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table, the first column to the left; every cell is escaped."""
-    lines = [headings, *rows]
-    text = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines]
-    text.insert(1, "| --- |" + " --- |" * (len(headings) - 1))
-    return "\n".join(text)

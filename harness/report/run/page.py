@@ -14,7 +14,7 @@ from markupsafe import Markup
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import RunSummary
 from harness.report import table
-from harness.report.render import Picture
+from harness.report.drawing.render import Picture
 from harness.report.run.answers import bound
 from harness.report.run.graded import sections
 from harness.report.run.methods import methods

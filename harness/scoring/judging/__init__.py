@@ -1,1 +1,1 @@
-"""TODO."""
+"""Judges: asked, kept, compared with people, and what they cost."""

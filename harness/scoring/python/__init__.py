@@ -1,1 +1,1 @@
-"""TODO."""
+"""The user's own check functions, in processes of their own."""

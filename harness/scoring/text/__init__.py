@@ -1,1 +1,1 @@
-"""TODO."""
+"""Model output made comparable: texts, numbers, JSON."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The made-up account and the AWS services around Bedrock."""

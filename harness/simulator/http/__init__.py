@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP/1.1 as the simulator speaks it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Whether a suite fits what it asks: targets, prompts, limits of the apis."""

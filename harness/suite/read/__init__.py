@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a suite's files hold: YAML with its lines, texts, datasets, documents, traces, prices, judges."""

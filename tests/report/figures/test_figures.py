@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from harness.analysis.columns import Columns
-from harness.analysis.summary.summary import Interval, Winner
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import Winner
 from harness.report.drawing.style import house_style
 from harness.report.drawing.view import make_view
 from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
-from harness.report.render import draw_pictures
+from harness.report.write import draw_pictures
 
 
 def texts(figure) -> str:

@@ -9,9 +9,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from harness.report.drawing.render import render_figure
 from harness.report.drawing.style import house_style
 from harness.report.figures import FIGURES
-from harness.report.render import draw_pictures, render_figure
+from harness.report.write import draw_pictures
 
 WITHOUT_INTERVALS = {"latency_ecdf", "timeline"}
 GOLDEN = Path(__file__).parents[1] / "golden"

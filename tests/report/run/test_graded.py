@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.analysis.summary.summary import Interval, JudgeSummary, Preference, RunSummary, Several
+from harness.analysis.stats.interval import Interval
+from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary, Several
 from harness.report.run.graded import judging_line, sections
 from harness.report.run.markdown import render_markdown
 from harness.report.run.page import render_html

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from harness.analysis.summary.summary import Winner
-from harness.report.render import Picture
-from harness.report.run.markdown import escape, render_markdown
+from harness.report.drawing.render import Picture
+from harness.report.markdown import escape
+from harness.report.run.markdown import render_markdown
 
 PICTURES = [Picture(name="errors", title="4 of 160 [requests] failed", png=b"", svg=b"")]
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Winner
-from harness.report.render import Picture
+from harness.report.drawing.render import Picture
 from harness.report.run.page import render_html
 
 PICTURES = [Picture(name="errors", title='4 of "160" failed', png=b"png", svg=b"<svg/>")]

@@ -12,9 +12,6 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from harness.report.drawing.style import house_style
-from harness.report.drawing.view import RunView
-from harness.report.figures import FIGURES
 from harness.store.files import make_subfolder, write_atomically
 
 
@@ -26,15 +23,6 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """What it says, for whoever cannot see it."""
     png: bytes
     svg: bytes
-
-
-def draw_pictures(view: RunView) -> list[Picture]:
-    """Every figure that the run has data for, in reading order; none without a measured request."""
-    if not view.targets:
-        return []
-    with house_style():
-        drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
-        return [render_figure(name, figure) for name, figure in drawn if figure is not None]
 
 
 def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:
