@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -14,13 +15,10 @@ from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
-from harness.load.backoff import backoff_ns
-from harness.load.connections import Connections
+from harness.load.limits import Connections, Room, TokenBudget
 from harness.load.plan import Planned
 from harness.load.progress import Progress
-from harness.load.room import Room
 from harness.load.stop import Stop
-from harness.load.token_budget import TokenBudget
 from harness.store.attempt import Attempt, is_sampled
 from harness.suite.suite import Prompt, Retries, Timeouts
 
@@ -224,3 +222,24 @@ def _expire_unless_started(deadline: asyncio.Timeout, request: WireRequest, tape
 
 def _since(stamp_ns: int | None, origin_ns: int) -> int | None:
     return None if stamp_ns is None else stamp_ns - origin_ns
+
+
+_HINTS = (("retry-after-ms", 0.001), ("x-amz-retry-after", 0.001), ("retry-after", 1.0))
+"""Headers, lower case, in the order in which they count, and their unit in seconds."""
+_NUMBER = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*", re.ASCII)
+
+
+def backoff_ns(retries: Retries, try_no: int, headers: Mapping[str, str], rng: Random) -> int:
+    """The wait after attempt `try_no`, ns: uniform between 0 and min(cap, base · 2^(try − 1)), no less than `headers`
+    ask for, and never more than the cap."""
+    drawn_s = rng.uniform(0, min(retries.cap_s, retries.base_s * 2 ** (try_no - 1)))
+    return int(min(retries.cap_s, max(drawn_s, retry_after_s(headers) or 0.0)) * 1e9)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """What an answer's headers ask for, s. None: nothing, or no plain number (a date is none)."""
+    for name, unit_s in _HINTS:
+        found = _NUMBER.fullmatch(headers.get(name, ""))
+        if found:
+            return float(found[1]) * unit_s
+    return None

@@ -19,17 +19,14 @@ from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client
 from harness.errors import HarnessError
-from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
-from harness.load.open_files import allow_connections
+from harness.load.limits import Connections, Room, make_budget, make_cap
 from harness.load.plan import MEASURE, make_plan
 from harness.load.progress import Progress, Tally
-from harness.load.quota import make_budget, make_cap
-from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.shards import Shard
 from harness.load.stop import Reason, Stop
-from harness.load.watch import Watch
+from harness.load.watch import Watch, allow_connections
 from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from harness.errors import HarnessError
+from harness.load.limits import budget_mistakes
 from harness.load.plan import Round
-from harness.load.quota import budget_mistakes
 from harness.suite.suite import Quota, Suite
 
 

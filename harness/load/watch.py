@@ -1,17 +1,18 @@
-"""Watches the sending process while it loads: loop lag, CPU, garbage collection, open files, connections."""
+"""Watches the sending process while it loads: loop lag, CPU, garbage collection, connections, and files it may open."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from harness.clock import cpu_ns, now_ns
-from harness.load.connections import Connections
-from harness.load.open_files import count_open_files, open_files_limit
+from harness.errors import EndpointError
+from harness.load.limits import Connections
 from harness.store.client_health import ClientHealth
 
 PERIOD_NS = 20_000_000
@@ -98,3 +99,57 @@ class Watch:
             self._gc_pauses += 1
             self._gc_total_ns += pause_ns
             self._gc_longest_ns = max(self._gc_longest_ns, pause_ns)
+
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
+SPARE = 64
+"""For everything but the load's connections: journal, pipes, libraries, the loop's own."""
+
+
+def open_files_limit() -> int | None:
+    """The soft limit. None: there is none, or this system does not say."""
+    if resource is None:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def count_open_files() -> int | None:
+    """How many are open now; None where the system has no list of them."""
+    try:
+        return len(os.listdir("/dev/fd"))
+    except OSError:
+        return None
+
+
+def allow_connections(wanted: int, *, at_least: int | None = None) -> int:
+    """Raise the soft limit as far as `wanted` connections need, and return how many are then possible.
+
+    EndpointError: fewer than `at_least` (by default, than `wanted`) can be open at once.
+    """
+    limit = _raise_limit(wanted + SPARE)
+    possible = wanted if limit is None else min(wanted, limit - SPARE)
+    if possible < (wanted if at_least is None else at_least):
+        raise EndpointError(
+            f"this load opens up to {wanted:,} connections, and this process may have {limit:,} files open, which is "
+            f"{max(0, possible):,} connections: lower load.concurrency, share the load with --workers, or raise the "
+            "limit (`ulimit -n`)"
+        )
+    return possible
+
+
+def _raise_limit(files: int) -> int | None:
+    limit = open_files_limit()
+    if resource is None or limit is None or limit >= files:
+        return limit
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    raised = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    except (OSError, ValueError):
+        return limit
+    return raised

@@ -17,8 +17,7 @@ from harness.scoring.kept import read_judgements
 from harness.scoring.score import score_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
-from harness.suite.graders import CheckFile
-from harness.suite.suite import Suite
+from harness.suite.suite import CheckFile, Suite
 
 
 async def score(

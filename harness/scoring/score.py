@@ -22,8 +22,7 @@ from harness.store.attempt import is_sampled
 from harness.store.files import open_new, temporary_name
 from harness.store.run_folder import RunFolder
 from harness.store.score import PAIRWISE, Score
-from harness.suite.graders import CheckFile
-from harness.suite.suite import Prompt, Suite
+from harness.suite.suite import CheckFile, Prompt, Suite
 
 TIMEOUT_S = 60.0
 """For one check of one answer, but only where its scorer awaits: nothing can cut a check that computes all the time.

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from harness.catalog.prices import PriceOverride
-from harness.suite.graders import Judge
 from harness.suite.grammar.units import parse_margin
-from harness.suite.suite import Attachment, Prompt, Suite
+from harness.suite.suite import Attachment, Judge, Prompt, Suite
 
 HEX_DIGITS = 12
 

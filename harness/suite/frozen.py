@@ -9,14 +9,13 @@ import yaml
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
-from harness.suite.filler import SEPARATOR, make_filler
-from harness.suite.graders import CheckFile, Judge
+from harness.suite.generate import SEPARATOR, make_filler
 from harness.suite.grammar.gate import unflatten_gate
 from harness.suite.grammar.units import format_duration, format_rate
 from harness.suite.prompts import only_default_check
 from harness.suite.read.trace import format_calls
 from harness.suite.read.yaml_lines import BOOLEAN, FLOAT, INTEGER, NULL
-from harness.suite.suite import Attachment, Prompt, Suite
+from harness.suite.suite import Attachment, CheckFile, Judge, Prompt, Suite
 
 
 def freeze_suite(suite: Suite) -> str:

@@ -17,20 +17,20 @@ from harness.suite.check.fit import fit_mistakes, fit_warnings
 from harness.suite.check.target_names import name_mistakes
 from harness.suite.digest import digest_suite
 from harness.suite.gather import Asked, Prompts, dataset_prompts, generated_prompts, inline_prompts, same_ids
+from harness.suite.generate import synthetic_mistakes, synthetic_prompts
 from harness.suite.grammar.file import SuiteFile
 from harness.suite.grammar.gate import flatten_gate
 from harness.suite.grammar.mistakes import KeyPath, Line, Located, Mistake, Source, Validator, locate, suite_error
 from harness.suite.grammar.salvage import Written, salvage
 from harness.suite.grammar.structure import suite_mistakes
-from harness.suite.load_settings import make_load, make_quota, plan_mistakes, rates_mistakes
 from harness.suite.prompts import only_default_check
 from harness.suite.read.graders import read_graders
 from harness.suite.read.prices import price_warnings, read_prices
 from harness.suite.read.replay import replay_trace
 from harness.suite.read.text_file import MAX_FROZEN_BYTES, MAX_SUITE_BYTES, FileMistake, read_text
 from harness.suite.read.yaml_lines import MAX_VALUES, Document, YamlMistake, read_yaml
+from harness.suite.settings import make_load, make_quota, plan_mistakes, rates_mistakes
 from harness.suite.suite import Load, Prompt, Suite
-from harness.suite.synthetic import synthetic_mistakes, synthetic_prompts
 from harness.suite.targets import Placed, expand_targets
 
 

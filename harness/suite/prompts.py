@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.filler import SEPARATOR, make_filler
+from harness.suite.generate import SEPARATOR, make_filler
 from harness.suite.grammar.file import FillerEntry, MessageEntry, PromptEntry
 from harness.suite.grammar.mistakes import Mistake
 from harness.suite.suite import Attachment, Check, Filler, Message, Prompt

@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from harness.load.forecast import forecast
-from harness.load.offered import sparkline
+from harness.load.forecast import forecast, sparkline
 from harness.suite.suite import Load
 
 

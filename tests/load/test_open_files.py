@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from harness.load.open_files import SPARE, allow_connections, count_open_files, open_files_limit
+from harness.load.watch import SPARE, allow_connections, count_open_files, open_files_limit
 
 LIMITED = """
 import resource
-from harness.load.open_files import allow_connections, open_files_limit
+from harness.load.watch import allow_connections, open_files_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 500))
 {body}
 """

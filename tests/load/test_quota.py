@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.load.quota import Cap, make_cap
+from harness.load.limits import Cap, make_cap
 from harness.load.stop import INTERRUPTED, Stop
 from harness.suite.suite import Quota
 

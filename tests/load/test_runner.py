@@ -13,12 +13,10 @@ import pytest
 
 from harness.catalog.prices import Terms
 from harness.endpoints.base import Tape, WireRequest
-from harness.load.connections import Connections
 from harness.load.exchange import Exchange, Lane
+from harness.load.limits import Connections, Room, make_budget, make_cap
 from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
-from harness.load.quota import make_budget, make_cap
-from harness.load.room import Room
 from harness.load.runner import run_plan
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.attempt import Attempt

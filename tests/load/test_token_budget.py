@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Options, resolve_target
 from harness.endpoints.reply import Reply
-from harness.load.quota import budget_mistakes, make_budget
+from harness.load.limits import TokenBudget, budget_mistakes, make_budget
 from harness.load.reservation import output_burndown
 from harness.load.stop import INTERRUPTED, Stop
-from harness.load.token_budget import TokenBudget
 from harness.suite.suite import Load, Message, Prompt, Quota, Suite
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 
-from harness.load.connections import Connections
+from harness.load.limits import Connections
 from harness.load.watch import PERIOD_NS, Watch
 
 

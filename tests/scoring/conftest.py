@@ -16,8 +16,7 @@ from harness.store.manifest import new_manifest
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder, create_run
 from harness.store.score import Score
-from harness.suite.graders import Graders, Judge, Label
-from harness.suite.suite import Check, Message, Prompt, Suite
+from harness.suite.suite import Check, Graders, Judge, Label, Message, Prompt, Suite
 
 WriteRun = Callable[..., RunFolder]
 MakeSuite = Callable[..., Suite]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.suite.filler import make_filler
+from harness.suite.generate import make_filler
 from harness.suite.suite import Filler
 
 LONGEST_SENTENCE = 200

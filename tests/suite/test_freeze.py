@@ -15,8 +15,8 @@ from harness.catalog.prices import PriceOverride, Tier
 from harness.catalog.target import Options, Target, Tool
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
-from harness.suite.filler import SEPARATOR, make_filler
 from harness.suite.frozen import freeze_suite
+from harness.suite.generate import SEPARATOR, make_filler
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.text_file import MAX_SUITE_BYTES
 from harness.suite.read.yaml_lines import MAX_VALUES

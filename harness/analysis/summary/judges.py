@@ -15,8 +15,7 @@ from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummar
 from harness.scoring.judging.calibration import Labelled
 from harness.scoring.judging.pairs import Compared
 from harness.scoring.kept import Judgement
-from harness.suite.graders import Judge
-from harness.suite.suite import Suite
+from harness.suite.suite import Judge, Suite
 
 Read = TypeVar("Read")
 

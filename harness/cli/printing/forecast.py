@@ -11,7 +11,7 @@ from harness.analysis.counted import counted
 from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
-    from harness.load.offered import Offered
+    from harness.load.forecast import Offered
 
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
 
 def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
     """The load over time, for each target: `▁▂▄█  1 to 20/s over 60 s, 630 requests`."""
-    from harness.load.offered import sparkline
+    from harness.load.forecast import sparkline
 
     for each in offered:
         most, least = max(each.per_s), min(each.per_s)

@@ -39,7 +39,7 @@ from harness.suite.digest import digest_suite
 from harness.suite.frozen import freeze_suite
 from harness.suite.grammar.fields import MOST_REQUESTS
 from harness.suite.grammar.units import UnitError, parse_duration
-from harness.suite.load_settings import MOST_PER_S
+from harness.suite.settings import MOST_PER_S
 from harness.suite.suite import Load, Retries, Slo, Suite
 
 CROWDED = ("--capacity", "16", "--capacity", "global=32")

@@ -20,9 +20,8 @@ from harness.report.run.terminal import print_summary
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.store.run_folder import RunFolder
-from harness.suite.graders import CheckFile
 from harness.suite.loader import load_frozen
-from harness.suite.suite import Suite
+from harness.suite.suite import CheckFile, Suite
 
 QUICK = ("--speed", "20")
 """A simulated judge answers this much quicker than a model: nobody measures how long it takes."""

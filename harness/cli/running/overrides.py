@@ -17,8 +17,8 @@ from harness.errors import HarnessError
 from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.load_settings import plan_mistakes
 from harness.suite.loader import load_suite
+from harness.suite.settings import plan_mistakes
 from harness.suite.suite import Load, Suite
 
 
@@ -33,7 +33,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_checked(path: Path) -> Suite:
     """The suite, every mistake told that any room would find in it (SuiteError)."""
-    from harness.load.quota import budget_mistakes
+    from harness.load.limits import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
 

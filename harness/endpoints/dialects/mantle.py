@@ -9,8 +9,7 @@ from typing import Any
 
 from harness.catalog.target import Options
 from harness.endpoints.dialects.content import Content
-from harness.endpoints.dialects.messages import TERMINAL, fold_event, read_body
-from harness.endpoints.dialects.messages_body import build_messages
+from harness.endpoints.dialects.messages import TERMINAL, build_messages, fold_event, read_body
 from harness.endpoints.dialects.sse import SseDecoder
 from harness.suite.suite import Prompt
 

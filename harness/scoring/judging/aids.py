@@ -12,8 +12,7 @@ from harness.scoring.kept import Judgement, Kept, digest_of
 from harness.scoring.python.processes import Workers, open_workers
 from harness.scoring.scorer import Call, Question, Said, Unscored, Verdict
 from harness.store.run_folder import RunFolder
-from harness.suite.graders import CheckFile
-from harness.suite.suite import Suite
+from harness.suite.suite import CheckFile, Suite
 
 
 class KeepingAids:

@@ -13,9 +13,8 @@ from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.kept import Judgement, digest_of
 from harness.scoring.scorer import Answer
 from harness.scoring.scorers.judge import RubricJudge, ask_panel
-from harness.suite.graders import Judge, Label
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.suite import Prompt, Suite
+from harness.suite.suite import Judge, Label, Prompt, Suite
 
 BATCH = 64
 JUDGE = "judge"

@@ -15,8 +15,7 @@ from harness.scoring.judge_prompt import ask_for_preference, ask_for_score
 from harness.scoring.scorer import Question
 from harness.scoring.scorers.judge import RubricJudge
 from harness.scoring.scorers.pairwise import Pairwise
-from harness.suite.graders import Judge
-from harness.suite.suite import Prompt, Suite
+from harness.suite.suite import Judge, Prompt, Suite
 
 CHARS_PER_TOKEN = 4
 

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.scoring.scorer import Call, Said, Unscored
 from harness.secrets import redact
-from harness.suite.graders import CheckFile
+from harness.suite.suite import CheckFile
 
 PROGRAM = Path(__file__).with_name("worker.py")
 START_LIMIT_S = 20.0

@@ -14,13 +14,12 @@ import msgspec
 
 from harness.catalog.target import Target
 from harness.suite.check.fit import fit_mistakes
-from harness.suite.graders import CheckFile, Graders, Judge, Label
 from harness.suite.grammar.file import TargetEntry
 from harness.suite.grammar.graders import JudgeEntry, LabelEntry
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.grammar.salvage import Written
 from harness.suite.read.text_file import FileMistake, find_beside, read_beside, read_text
-from harness.suite.suite import Message, Prompt
+from harness.suite.suite import CheckFile, Graders, Judge, Label, Message, Prompt
 from harness.suite.targets import expand_targets
 
 PYTHON = "python"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from harness.suite.generate import sized_prompt, too_much_text
 from harness.suite.grammar.load import LoadEntry, Replay
 from harness.suite.grammar.mistakes import Line, Located, Mistake, Source, locate
 from harness.suite.read.text_file import FileMistake, find_beside
 from harness.suite.read.trace import MOST_MISTAKES, TraceLine, parse_calls, read_trace
 from harness.suite.read.yaml_lines import Document
 from harness.suite.suite import Prompt, TracedCall
-from harness.suite.synthetic import sized_prompt, too_much_text
 
 
 class Replayed(msgspec.Struct, kw_only=True):

@@ -19,8 +19,7 @@ from harness.analysis.compare.sides import Side
 from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
-from harness.suite.graders import Graders, Judge
-from harness.suite.suite import Check, Load, Message, Suite
+from harness.suite.suite import Check, Graders, Judge, Load, Message, Suite
 
 MakeSuite = Callable[..., Suite]
 MakeColumns = Callable[..., Columns]

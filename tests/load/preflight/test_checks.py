@@ -12,8 +12,7 @@ from harness.endpoints.account.account import open_account
 from harness.endpoints.account.errors import BadCredentials
 from harness.load.preflight.checks import examine
 from harness.load.preflight.diagnosis import Diagnosis, is_fit
-from harness.suite.graders import Graders, Judge
-from harness.suite.suite import Load, Message, Prompt, Suite
+from harness.suite.suite import Graders, Judge, Load, Message, Prompt, Suite
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"

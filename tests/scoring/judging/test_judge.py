@@ -26,8 +26,7 @@ from harness.scoring.scorer import Answer, Call, Outcome, Question, Said, Unscor
 from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
-from harness.suite.graders import Graders, Label
-from harness.suite.suite import Check, Load, Message, Prompt, Quota, Retries, Suite
+from harness.suite.suite import Check, Graders, Label, Load, Message, Prompt, Quota, Retries, Suite
 
 RUBRIC = "It names the right city."
 JUDGE = Check(type="judge", params={"rubric": RUBRIC, "judge": "strict"})

@@ -27,8 +27,7 @@ from harness.scoring.scorer import Question, Unscored, Verdict
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
-from harness.suite.graders import Label
-from harness.suite.suite import Check, Suite
+from harness.suite.suite import Check, Label, Suite
 
 PAIR = Check(type="pairwise", params={"judge": "strict"})
 EXACT = Check(type="exact")

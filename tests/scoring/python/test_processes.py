@@ -27,10 +27,9 @@ from harness.scoring.scorer import Call, Said, Unscored
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
 from harness.suite.frozen import freeze_suite
-from harness.suite.graders import CheckFile, Graders
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.graders import read_check_file
-from harness.suite.suite import Check, Suite
+from harness.suite.suite import Check, CheckFile, Graders, Suite
 
 SOURCE = """
 import os, sys, time

@@ -1,18 +1,80 @@
-"""The client-side cap on tokens per minute, kept as Bedrock keeps its own: reserved first, settled at the end."""
+"""What holds a load back: requests in flight, connections, and caps on requests and tokens a minute."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import cache
 from math import inf
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness.catalog.target import Target
 from harness.clock import Clock
 from harness.endpoints.reply import Reply
+from harness.load.reservation import output_burndown, reserved_tokens
 from harness.load.stop import Stop
-from harness.suite.suite import Prompt
+from harness.store.client_health import HeldBack
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.suite import Prompt, Quota, Suite
+
+
+class Room:
+    """Room for so many requests at once, retries and their backoff included. First come, first served.
+
+    The wait shows as queue delay. After a stop, who gets in sends nothing and makes room at once.
+    """
+
+    def __init__(self, limit: int, clock: Clock) -> None:
+        self.held = HeldBack()
+        self._slots = asyncio.Semaphore(limit)
+        self._clock = clock
+
+    async def enter(self) -> None:
+        """Return when there is room; every call needs its `leave`."""
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        self.held.requests += 1
+        since_ns = self._clock.now_ns()
+        try:
+            await self._slots.acquire()
+        finally:
+            self.held.longest_ns = max(self.held.longest_ns, self._clock.now_ns() - since_ns)
+
+    def leave(self) -> None:
+        self._slots.release()
+
+
+class Connections:
+    """Entered around each exchange of one client; counts in nanoseconds, so it may stand on the hot path."""
+
+    __slots__ = ("busy", "most", "size", "waits")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        """The width of the client's pool."""
+        self.busy = 0
+        self.most = 0
+        self.waits = 0
+        """Exchanges that began while every connection was taken."""
+
+    def __enter__(self) -> None:
+        self.busy += 1
+        if self.busy > self.most:
+            self.most = self.busy
+        if self.busy > self.size:
+            self.waits += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.busy -= 1
+
 
 WINDOW_NS = 60_000_000_000
 NEVER_SENT = frozenset({"connection", "connect_timeout", "credentials"})
@@ -130,3 +192,80 @@ class TokenBudget:
         finally:
             for each in waits:
                 each.cancel()
+
+
+if TYPE_CHECKING:
+    from asyncio_throttle.throttler import Throttler
+
+
+class Cap:
+    """Enter it before each attempt: first come, first served. Waiting shows as queue delay; a stop ends it."""
+
+    def __init__(self, throttler: Throttler, stop: Stop) -> None:
+        self.throttler = throttler
+        self._stop = stop
+        self._head = asyncio.Lock()  # the throttler polls, so that only the head of the queue may ask it
+
+    async def __aenter__(self) -> None:
+        async with self._head:
+            if self._stop.asked:
+                return
+            acquiring = asyncio.ensure_future(self.throttler.acquire())  # type: ignore[no-untyped-call]
+            stopping = asyncio.ensure_future(self._stop.wait())
+            try:
+                await asyncio.wait((acquiring, stopping), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                acquiring.cancel()
+                stopping.cancel()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        return None
+
+
+def make_cap(quota: Quota, stop: Stop) -> AbstractAsyncContextManager[object]:
+    """The cap of one target.
+
+    It is held over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance is not
+    spent in one burst.
+    """
+    cap = quota.requests_per_minute
+    if cap is None:
+        return nullcontext()
+    from asyncio_throttle.throttler import Throttler
+
+    together = max(1, int(cap / 60))
+    return Cap(Throttler(rate_limit=together, period=together * 60 / cap), stop)
+
+
+def make_budget(suite: Suite, target: Target, clock: Clock, stop: Stop) -> TokenBudget | None:
+    """The token budget of one target; None: the suite sets none."""
+    if suite.quota.tokens_per_minute is None:
+        return None
+    known = {prompt.id: prompt for prompt in suite.prompts}
+
+    @cache
+    def of_the_suite(prompt_id: str) -> int:
+        return reserved_tokens(target, known[prompt_id])
+
+    def reserve(prompt: Prompt) -> int:  # a judge's question is no prompt of the suite, and no two are alike
+        return of_the_suite(prompt.id) if prompt.id in known else reserved_tokens(target, prompt)
+
+    return TokenBudget(
+        per_minute=suite.quota.tokens_per_minute,
+        burndown=output_burndown(target),
+        reserve=reserve,
+        clock=clock,
+        stop=stop,
+    )
+
+
+def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
+    """Prompts that the token budget would never admit. None where no target can be read: that is told already."""
+    most = suite.quota.tokens_per_minute
+    if most is None or not suite.targets:
+        return
+    for at, prompt in enumerate(suite.prompts):
+        needed, name = max((reserved_tokens(target, prompt), target.name) for target in suite.targets)
+        if needed > most:
+            told = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
+            yield Mistake(("prompts", at), f"{told} ({most:,.0f}) ever lets through; lower max_tokens or raise it")
