@@ -25,14 +25,14 @@ from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.detectable import foresee
-from harness.analysis.compare.power import (
+from harness.analysis.compare.sides import Side
+from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.means import mean_difference
+from harness.analysis.stats.power import (
     pairs_for_difference,
     pairs_for_equivalence,
     samples_for_ratio,
 )
-from harness.analysis.compare.sides import Side
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
 from harness.analysis.stats.quantiles import is_bounded, quantile_ratios
 from harness.catalog.target import Target

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,31 @@ from harness.cli import COMMANDS
 PACKAGE = Path(harness.__file__).parent
 GROUND = ("errors", "clock", "characters", "secrets")
 ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
-SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.eventstream"}
+SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",
           "process_time_ns", "now", "utcnow", "today"}  # fmt: skip
 HEAVY = {"numpy", "scipy", "matplotlib", "duckdb", "aioboto3", "boto3", "botocore", "aiohttp", "anthropic", "pydantic",
          "genai_prices", "bedrock_models", "jsonschema", "jinja2", "uvloop", "yaml", "rich.console"}  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
+MOST_FILES = 13
+"""In a folder, its `__init__` among them; of commands, which are listed in a table, there may be more."""
+ORDER = {
+    "catalog": "names sources live models limits regions mantle target prices refusals price_file",
+    "suite": "suite grammar targets settings digest check outline generate prompts read frozen gather starter from_log "
+    "loader derived",
+    "endpoints": "base dialects failures credentials address request reply sdk wire invocation_log account",
+    "store": "score attempt finding files client_health parquet journal manifest conversion run_folder query baselines",
+    "load": "alarm arrivals progress stop plan forecast reservation limits preflight watch exchange shards runner "
+    "session sweep workers",
+    "scoring": "scorer text kept judge_prompt python checks scorers judging score",
+    "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",
+    "report": "wording verdicts live markdown changes table drawing sweep run figures sweep_files write history "
+    "compare derive",
+    "simulator": "faults truth http aws model dialects token_count performance streams operations invocation_log "
+    "service server",
+    "cli": "places output printing running commands",
+}
+"""What is in each room, files and folders, in the order in which to read them: each imports from those before it."""
 
 
 def room_of(path: Path) -> str:
@@ -30,9 +52,14 @@ def room_of(path: Path) -> str:
     return "" if first in ("__init__.py", "__main__.py") else first.removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """What a module imports from the package, `catalog.models`, at its top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (each.name.removeprefix("harness.") for each in node.names if each.name.startswith("harness."))
         elif isinstance(node, ast.ImportFrom):
@@ -51,27 +78,66 @@ def may_import(room: str) -> set[str]:
     return above if room == "cli" else above - {"simulator"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
-    room = room_of(path)
-    if room == "simulator":
-        strangers = {
-            place
+def test_a_room_imports_only_from_rooms_above_it() -> None:
+    wrong = []
+    for path in MODULES:
+        room = room_of(path)
+        may = {*SIMULATOR_MAY, "simulator"} if room == "simulator" else may_import(room)
+        wrong += [
+            f"{path.relative_to(PACKAGE)}: {place}"
             for place in imports_of(path)
-            if not any(place == allowed or place.startswith(f"{allowed}.") for allowed in {*SIMULATOR_MAY, "simulator"})
+            if not any(place == allowed or place.startswith(f"{allowed}.") for allowed in may)
+        ]
+    assert [] == wrong
+
+
+def test_inside_a_room_each_file_and_folder_imports_only_from_those_before_it() -> None:
+    wrong = []
+    for path in MODULES:
+        room, *rest = path.relative_to(PACKAGE).with_suffix("").parts
+        if room not in ORDER or rest == ["__init__"]:
+            continue
+        order = ORDER[room].split()
+        before = order[: order.index(rest[0]) + 1]
+        inside = (place.split(".") for place in imports_of(path) if place.startswith(f"{room}."))
+        wrong += [f"{path.relative_to(PACKAGE)}: {'.'.join(place)}" for place in inside if not _is_from(place, before)]
+    assert [] == wrong
+
+
+def _is_from(place: list[str], units: list[str]) -> bool:
+    """Whether an import is of one of a room's units, or of a name in the room's own `__init__`."""
+    return place[1] in units or not list((PACKAGE / place[0]).glob(f"{place[1]}*"))
+
+
+def test_every_file_and_folder_of_a_room_has_its_place_in_the_order() -> None:
+    for room, order in ORDER.items():
+        inside = {
+            path.relative_to(PACKAGE / room).parts[0].removesuffix(".py") for path in MODULES if room_of(path) == room
         }
-    else:
-        strangers = {place for place in imports_of(path) if place.partition(".")[0] not in may_import(room)}
-    assert set() == strangers
+        assert inside - {"__init__"} == set(order.split())
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_clock_reads_clocks(path: Path) -> None:
-    if path.name == "clock.py":
-        return
+def test_no_import_leads_back_to_where_it_began() -> None:
+    names = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
+    graph = {
+        name: {place if place in names else place.rpartition(".")[0] for place in imports_of(path)} - {name}
+        for path in MODULES
+        for name in [".".join(path.relative_to(PACKAGE).with_suffix("").parts)]
+    }
+    TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_no_folder_is_crowded() -> None:
+    files = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in MODULES)
+    assert {} == {folder: count for folder, count in files.items() if count > MOST_FILES and folder != "cli/commands"}
+
+
+def test_only_the_clock_reads_clocks() -> None:
     readings = [
-        f"{path.name}:{node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in MODULES
+        if path.name != "clock.py"
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
         and node.attr in CLOCKS
         and isinstance(node.value, ast.Name)
@@ -85,11 +151,10 @@ def test_every_room_is_in_the_house() -> None:
     assert set(ROOMS) == folders
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_file_states_its_job_and_keeps_to_it(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    assert ast.get_docstring(ast.parse(source))
-    assert source.count("\n") <= 400
+def test_every_file_states_its_job_and_keeps_to_it() -> None:
+    silent = [str(path) for path in MODULES if not ast.get_docstring(parsed(path))]
+    long = [str(path) for path in MODULES if path.read_text(encoding="utf-8").count("\n") > 400]
+    assert ([], []) == (silent, long)
 
 
 def loaded_by(code: str) -> set[str]:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.analysis.compare.power import pairs_for_difference
+from harness.analysis.stats.power import pairs_for_difference
 from harness.catalog.prices import price_for
 from harness.simulator.model.own_profiles import load_own_profiles
 from harness.suite.loader import load_suite

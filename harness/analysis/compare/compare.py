@@ -8,18 +8,23 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift, Measured
 from harness.analysis.compare.costs import compare_cost, find_drift
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
-from harness.analysis.compare.measured import Measured
 from harness.analysis.compare.pairs import Pairs, pair
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.same_prompts import Shared, shared_prompts
-from harness.analysis.compare.sides import Pairing, Side, find_pairings, invalid_findings, side_findings
-from harness.analysis.compare.verdict import worst, worst_of_comparisons
-from harness.analysis.compare.verdicts import judge_rows
+from harness.analysis.compare.sides import (
+    Pairing,
+    Shared,
+    Side,
+    find_pairings,
+    invalid_findings,
+    shared_prompts,
+    side_findings,
+)
+from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded, resamples_for

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.analysis.stats.effect import Effect
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 2
@@ -165,3 +166,28 @@ class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     """Of the runs themselves: an invalid run cannot be compared (exit code 4)."""
     valid: bool = True
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric over the pairs. `effect` is signed so that + is worse; None: it cannot be said, `notes` say why."""
+
+    metric: str
+    scale: Scale
+    unit: Literal["share", "s", "usd"]
+    baseline: float | None = None
+    candidate: float | None = None
+    effect: Effect | None = None
+    n: int = 0
+    clusters: int = 0
+    none_at_all: bool = False
+    """Of a rate: it is 0 or 1 in both arms, the same."""
+    n_at_least: int | None = None
+    """Samples below which there are no bounds; None: there are."""
+    clusters_at_least: int | None = None
+    """Prompts or groups below which there are no bounds however many samples they give; None: they are enough."""
+    baseline_inflated: float | None = None
+    candidate_inflated: float | None = None
+    """Of a latency, where requests failed: the quantile with failures as ∞. None: ∞, or nothing failed."""
+    inflated_estimate: float | None = None
+    """Of a latency, where requests failed: the difference with failures as ∞, which may be ±∞ itself."""
+    notes: tuple[str, ...] = ()

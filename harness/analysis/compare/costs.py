@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Floats
-from harness.analysis.compare.comparison import Drift, Scale
-from harness.analysis.compare.measured import Measured
+from harness.analysis.compare.comparison import Drift, Measured, Scale
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.analysis.counted import counted
 from harness.analysis.stats.means import mean_difference

@@ -9,8 +9,11 @@ from scipy.stats import norm
 
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import parse_latency
-from harness.analysis.compare.power import (
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.power import (
+    ALPHA,
     DISCORDANCE,
+    POWER,
     detectable_difference,
     discordance_at,
     none_in,
@@ -19,8 +22,6 @@ from harness.analysis.compare.power import (
     quantile_ratio_error,
     samples_for_ratio,
 )
-from harness.analysis.compare.verdict import ALPHA, POWER
-from harness.analysis.stats.intervals import samples_for_quantile
 from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Suite

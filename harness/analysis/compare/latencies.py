@@ -10,8 +10,7 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import Codes, Columns, Floats
-from harness.analysis.compare.comparison import Scale
-from harness.analysis.compare.measured import Measured
+from harness.analysis.compare.comparison import Measured, Scale
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.analysis.counted import counted
 from harness.analysis.stats.effect import Effect

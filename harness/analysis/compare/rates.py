@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, Codes, Floats
-from harness.analysis.compare.measured import Measured
+from harness.analysis.compare.comparison import Measured
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.analysis.counted import counted
 from harness.analysis.stats.effect import Effect

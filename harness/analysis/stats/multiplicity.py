@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scipy.stats import false_discovery_control
+
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment, in the order given: the family-wise error stays ≤ α whatever the dependence.
@@ -23,14 +25,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """Benjamini and Hochberg's step-up adjustment: at threshold q, at most a share q of what is named is false.
 
-    Sorted ascending, p̃_(i) = min over j ≥ i of min(1, m/j · p_(j)). For independent or positively dependent tests.
-
-    Source: Benjamini & Hochberg 1995, JRSS B 57:289–300.
+    For independent or positively dependent tests. Source: Benjamini & Hochberg 1995, JRSS B 57:289–300.
     """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted, lowest = [0.0] * len(order), 1.0
-    for place in range(len(order), 0, -1):
-        index = order[place - 1]
-        lowest = min(lowest, len(order) / place * p_values[index])
-        adjusted[index] = lowest
-    return adjusted
+    return [float(p) for p in false_discovery_control(p_values)] if p_values else []

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from harness.analysis.compare.comparison import Comparison, Difference
-from harness.analysis.compare.verdict import ALPHA, reaches
+from harness.analysis.compare.verdict import reaches
+from harness.analysis.stats.power import ALPHA
 from harness.report.verdicts import change, change_alone, level_of, margin, mark, metric_name, samples, settled_by
 from harness.report.wording import printable
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.compare.detectable import COST_SPREAD, foresee
-from harness.analysis.compare.power import (
+from harness.analysis.compare.verdict import decide
+from harness.analysis.stats.means import mean_difference
+from harness.analysis.stats.power import (
     detectable_difference,
     discordance_at,
     none_in,
@@ -19,8 +21,6 @@ from harness.analysis.compare.power import (
     quantile_ratio_error,
     samples_for_ratio,
 )
-from harness.analysis.compare.verdict import decide
-from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.proportions import newcombe_paired
 from harness.suite.suite import Load, Suite
 

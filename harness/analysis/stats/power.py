@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from scipy.stats import norm
 
-from harness.analysis.compare.verdict import ALPHA, POWER
+from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.intervals import samples_for_quantile
+
+ALPHA = 1 - LEVEL
+POWER = 0.80
 
 DISCORDANCE = 0.20
 """Share of prompts on which two models that are equally good disagree, where nothing is known yet."""
