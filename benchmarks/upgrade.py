@@ -101,7 +101,7 @@ def harness(folder: Path, *arguments: object, codes: Sequence[int] = (0,)) -> tu
     return done.returncode, json.loads(done.stdout)
 
 
-def foresee(folder: Path) -> tuple[dict[str, Row], int]:
+def find_detectable(folder: Path) -> tuple[dict[str, Row], int]:
     """The dry run's rows by metric, and the size of its family."""
     _, told = harness(folder, "run", "upgrade.yaml", "--dry-run")
     return {row["metric"]: row for row in told["power"]["metrics"]}, told["power"]["family"]
@@ -213,10 +213,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_suite(folder, 1, repeats=asked.repeats, concurrency=asked.concurrency)
-        prompts = foresee(folder)[0][asked.n_of]["prompts_for_worse"]
+        prompts = find_detectable(folder)[0][asked.n_of]["prompts_for_worse"]
         write_suite(folder, prompts, repeats=asked.repeats, concurrency=asked.concurrency)
         write_profiles(folder)
-        promised, family = foresee(folder)
+        promised, family = find_detectable(folder)
         runs = list(make_runs(folder, range(1, asked.seeds + 1), asked.speed))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             judged = list(pool.map(lambda run: Judged(folder, run), runs))

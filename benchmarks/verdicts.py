@@ -24,7 +24,7 @@ from scipy.special import betaincinv
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import CompareReport
-from harness.analysis.compare.detectable import foresee
+from harness.analysis.compare.detectable import find_detectable
 from harness.analysis.compare.sides import Side
 from harness.analysis.stats.effect import Effect
 from harness.analysis.stats.means import mean_difference
@@ -312,7 +312,7 @@ def power_rows(scale: float) -> Iterator[Row]:
         told = f"p{round(100 * q)} {ratio - 1:+.0%}: significant (the formula counts unpaired)"
         yield Row(told, (f"{n}", "≥ 80", f"{100 * np.mean(hits):.1f}"))
     family = "2 candidates × 5 metrics: verdict `worse` at the dry run's n"
-    foreseen = {each.metric: each for each in foresee(draw_side(rng, 20, 1, candidates=2).suite).metrics}
+    foreseen = {each.metric: each for each in find_detectable(draw_side(rng, 20, 1, candidates=2).suite).metrics}
     for changes, metric, told in (
         ({"skill": 0.10}, "pass_rate", f"10 points less skill, margin 5, {family}"),
         ({"slower": 2 * math.log(1.15)}, "ttft_p95", f"TTFT +32 %, margin 15 %, {family}"),

@@ -35,7 +35,7 @@ ORDER = {
     "store": "score attempt finding files client_health parquet journal manifest conversion run_folder query baselines",
     "load": "alarm arrivals progress stop plan forecast reservation limits preflight watch exchange shards runner "
     "session sweep workers",
-    "scoring": "scorer text kept judge_prompt python checks scorers judging score",
+    "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",
     "report": "wording verdicts live markdown changes table drawing sweep run figures sweep_files write history "
     "compare derive",

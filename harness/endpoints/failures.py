@@ -134,7 +134,7 @@ class _Error(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _ErrorBody(msgspec.Struct, frozen=True):
     """The error bodies that occur: AWS's flat one in two spellings, and that of the Messages API."""
 
     error: _Error = _Error()
@@ -145,7 +145,7 @@ class _Said(msgspec.Struct, frozen=True):
 
 def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     """An HTTP answer that is no 2xx. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
-    said = _read_said(body)
+    said = _read_error_body(body)
     named = error_type or said.type or said.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
     kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
@@ -178,7 +178,7 @@ def from_frame(headers: Mapping[str, str], payload: bytes) -> Failure | None:
         case "event":
             return None
         case "exception":
-            return from_code(headers.get(":exception-type", ""), _read_said(payload).message or "")
+            return from_code(headers.get(":exception-type", ""), _read_error_body(payload).message or "")
         case "error":
             return from_code(headers.get(":error-code", ""), headers.get(":error-message", ""))
         case other:
@@ -213,11 +213,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or at.__context__
 
 
-def _read_said(body: bytes) -> _Said:
+def _read_error_body(body: bytes) -> _ErrorBody:
     try:
-        return msgspec.json.decode(body, type=_Said)
+        return msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Said()
+        return _ErrorBody()
 
 
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:

@@ -15,7 +15,7 @@ from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 from harness.endpoints.request import build_request
-from harness.load.limits import Connections, Room, TokenBudget
+from harness.load.limits import Connections, InFlightLimit, TokenBudget
 from harness.load.plan import Planned
 from harness.load.progress import Progress
 from harness.load.stop import Stop
@@ -34,7 +34,7 @@ class Lane:
     cap: AbstractAsyncContextManager[object]
     connections: Connections
     budget: TokenBudget | None = None
-    room: Room | None = None
+    in_flight_limit: InFlightLimit | None = None
 
 
 class Exchange:
@@ -75,9 +75,9 @@ class Exchange:
 
         `due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or has failed.
         """
-        tally, room = self._progress.tallies[planned.target], self._lanes[planned.target].room
-        if room is not None:
-            await room.enter()
+        tally, limit = self._progress.tallies[planned.target], self._lanes[planned.target].in_flight_limit
+        if limit is not None:
+            await limit.enter()
         tally.in_flight += 1
         try:
             for try_no in range(1, self._retries.max_attempts + 1):
@@ -91,8 +91,8 @@ class Exchange:
         finally:
             tally.in_flight -= 1
             tally.done += 1
-            if room is not None:
-                room.leave()
+            if limit is not None:
+                limit.leave()
 
     def _request_for(self, target: str, prompt_id: str) -> WireRequest:
         key = (target, prompt_id)

@@ -23,8 +23,8 @@ from harness.suite.grammar.mistakes import Mistake
 from harness.suite.suite import Prompt, Quota, Suite
 
 
-class Room:
-    """Room for so many requests at once, retries and their backoff included. First come, first served.
+class InFlightLimit:
+    """InFlightLimit for so many requests at once, retries and their backoff included. First come, first served.
 
     The wait shows as queue delay. After a stop, who gets in sends nothing and makes room at once.
     """

@@ -24,7 +24,7 @@ HANDOVER_S = 0.05
 """A slot hands its requests over one after the other: the next is due once the one before is on the wire, or this much
 later. So no target is charged with what it costs to send to the others."""
 
-BREATH = 64
+ROUNDS_IN_A_ROW = 64
 """Rounds handed out in a row at most: an open load that is behind its schedule waits for nothing, and what it handed
 out, answers and Ctrl-C would never get a turn."""
 
@@ -65,7 +65,7 @@ async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, 
                     return
                 for planned in each.requests:
                     in_flight.create_task(exchange.perform(planned, due_ns))
-                if number % BREATH == 0:
+                if number % ROUNDS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
 
 

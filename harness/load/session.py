@@ -20,7 +20,7 @@ from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client
 from harness.errors import HarnessError
 from harness.load.exchange import Exchange, Lane
-from harness.load.limits import Connections, Room, make_budget, make_cap
+from harness.load.limits import Connections, InFlightLimit, make_budget, make_cap
 from harness.load.plan import MEASURE, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
@@ -87,7 +87,7 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
                 cap=make_cap(suite.quota, stop),
                 connections=pools[target.client, target.region],
                 budget=make_budget(suite, target, MonotonicClock(), stop),
-                room=None if limit is None else Room(limit, MonotonicClock()),
+                in_flight_limit=None if limit is None else InFlightLimit(limit, MonotonicClock()),
             )
             for target in suite.targets
         }
@@ -134,7 +134,7 @@ async def run_load(
             clock=MonotonicClock(),
             stop=stop,
         )
-    held_back = {name: lane.room.held for name, lane in lanes.items() if lane.room is not None}
+    held_back = {name: lane.in_flight_limit.held for name, lane in lanes.items() if lane.in_flight_limit is not None}
     return msgspec.structs.replace(watch.result(worker=job.shard.index), held_back=held_back)
 
 

@@ -28,11 +28,11 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     def part_of(self, suite: Suite) -> Suite:
         """The suite with this part's slots and caps. Its plan is still the whole one: `select` takes the part."""
-        room = suite.load.max_in_flight
+        in_flight = suite.load.max_in_flight
         load = msgspec.structs.replace(
             suite.load,
             concurrency=self.count(suite.load.concurrency),
-            max_in_flight=None if room is None else self.count(room),
+            max_in_flight=None if in_flight is None else self.count(in_flight),
         )
         return msgspec.structs.replace(suite, load=load, quota=self._share(suite.quota))
 

@@ -12,8 +12,8 @@ from harness.analysis.summary.samples import load_samples
 from harness.analysis.summary.summarise import summarise
 from harness.analysis.summary.summary import RunSummary, write_summary
 from harness.report.write import write_reports
+from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import Judges
-from harness.scoring.kept import read_judgements
 from harness.scoring.score import score_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder

@@ -148,7 +148,7 @@ def short_headline(c: Comparison) -> str:
             return f"{candidate} is {c.verdict} than {other}{first}"
 
 
-def flips_told(c: Comparison) -> str:
+def describe_flips(c: Comparison) -> str:
     """`19 of 35 prompts changed: 10 worse, 9 better`, of those that are scored on both sides."""
     scored = c.prompts - c.unscored
     if not scored:
@@ -160,18 +160,18 @@ def flips_told(c: Comparison) -> str:
     return f"{told} ({c.unscored:,} more not scored on both sides)" if c.unscored else told
 
 
-def shares_told(flip: Flip) -> str:
+def describe_shares(flip: Flip) -> str:
     """`2/2 → 1/2`: passed of scored answers, the baseline's and the candidate's."""
-    return f"{_outcomes_told(flip.baseline)} → {_outcomes_told(flip.candidate)}"
+    return f"{_describe_outcomes(flip.baseline)} → {_describe_outcomes(flip.candidate)}"
 
 
-def _outcomes_told(side: Outcomes) -> str:
+def _describe_outcomes(side: Outcomes) -> str:
     return f"{side.passed}/{side.scored}" + (f" ({side.unscored} unscored)" if side.unscored else "")
 
 
 def flips_listed(c: Comparison, most: int) -> str:
     """`sum 2/2 → 1/2, capital 3/3 → 2/3 and 7 more`, the worst first; empty where nothing changed."""
-    told = [f"{printable(flip.prompt_id)} {shares_told(flip)}" for flip in c.flips[:most]]
+    told = [f"{printable(flip.prompt_id)} {describe_shares(flip)}" for flip in c.flips[:most]]
     return ", ".join(told) + flips_left_out(c, most)
 
 
@@ -180,7 +180,7 @@ def flips_left_out(c: Comparison, most: int) -> str:
     return f" and {len(c.flips) - most:,} more, which compare.json lists" if len(c.flips) > most else ""
 
 
-def correct_cost_told(c: Comparison) -> str:
+def describe_correct_cost(c: Comparison) -> str:
     """What a correct answer costs on both sides; empty where it cannot be said."""
     before, after = c.drift.baseline_cost_per_correct_usd, c.drift.candidate_cost_per_correct_usd
     if before is None or after is None:

@@ -63,7 +63,7 @@ def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
-        return [_told(str(error))]
+        return [_describe(str(error))]
 
 
 def _misfits(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[Mistake]:
@@ -88,7 +88,7 @@ def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str
     ]
 
 
-def _told(message: str) -> Mistake:
+def _describe(message: str) -> Mistake:
     """msgspec's ``Expected `str`, got `int` - at `$.expect` `` as a mistake with its path."""
     told, _, place = message.partition(" - at ")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)

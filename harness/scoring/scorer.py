@@ -60,7 +60,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a function of the user's returned for one answer. `error`: it returned nothing that can be used."""
 
     value: float | None = None
@@ -90,7 +90,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Aids(Protocol):
     """What a scorer may call upon beside the answer. Both raise Unscored where they are not to be asked."""
 
-    async def run_python(self, call: Call) -> Said:
+    async def run_python(self, call: Call) -> FunctionResult:
         """What a function of the user's says."""
         ...
 
@@ -102,7 +102,7 @@ class Aids(Protocol):
 class NoAids:
     """Nothing to call upon: what needs help stays unscored."""
 
-    async def run_python(self, call: Call) -> Said:
+    async def run_python(self, call: Call) -> FunctionResult:
         raise Unscored(f"not run: {call.file} is not to be run here")
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:

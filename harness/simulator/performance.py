@@ -15,7 +15,7 @@ from harness.simulator.model.answers import (
     Answer,
     AnswerBook,
     Citation,
-    Passage,
+    ContentBlock,
     count_tokens,
     cut,
     draw_filler,
@@ -103,7 +103,7 @@ class Performer:
         )
         return _compose(answer, timing, interrupted=interrupted)
 
-    def _answer(self, question: Question, digest: str, profile: Profile, rng: Random) -> list[Passage]:
+    def _answer(self, question: Question, digest: str, profile: Profile, rng: Random) -> list[ContentBlock]:
         """A thought, where one was asked for, and a call or words."""
         entry = self._book.find(digest)
         blind = entry is not None and entry.visual and not question.sees
@@ -112,10 +112,10 @@ class Performer:
         said = said or draw_call(entry, question.toolbox, skill=skill, rng=rng)
         if said is None:
             text = lengthen(self._book.say(entry, skill=skill, rng=rng), profile.verbosity, rng)
-            said = Passage(kind="text", text=text, citations=tuple(_cite(question)))
+            said = ContentBlock(kind="text", text=text, citations=tuple(_cite(question)))
         if not question.thinks:
             return [said]
-        return [Passage(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
+        return [ContentBlock(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
 
 
 def delayed(performance: Performance, wait_ns: int) -> Performance:
@@ -154,5 +154,5 @@ def _slice(text: str, sizes: tuple[int, ...]) -> Iterator[str]:
 
 def _fixed_performance(timing: Timing) -> Performance:
     chunks = len(timing.chunks_ns)
-    passage = Passage(kind="text", text=_FIXED_TEXT * chunks)
+    passage = ContentBlock(kind="text", text=_FIXED_TEXT * chunks)
     return _compose(Answer(passages=(passage,), output_tokens=chunks, stop_reason="end_turn"), timing)

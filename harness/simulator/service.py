@@ -106,7 +106,7 @@ class Service:
         if request.method != b"GET" or (collection, bool(name)) not in control_plane.PAGES:
             return None
         check_signature(request, scope, self._keys)
-        asked = control_plane.Asked(
+        asked = control_plane.Query(
             name=unquote_to_bytes(name).decode("utf-8", "replace"),
             query=dict(parse_qsl(query.decode("latin-1"))),
             region=scope.region,

@@ -18,7 +18,7 @@ from harness.suite.read.yaml_lines import Document
 from harness.suite.suite import Attachment, Prompt, TracedCall
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class GatheredPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt and where it was written."""
 
     prompt: Prompt
@@ -41,7 +41,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Prompts(msgspec.Struct, frozen=True, kw_only=True):
     """What a suite or a file holds of prompts."""
 
-    asked: list[Asked] = []
+    asked: list[GatheredPrompt] = []
     claims: list[Claim] = []
     found: list[Located] = []
     """What is wrong with them."""
@@ -54,7 +54,7 @@ class Prompts(msgspec.Struct, frozen=True, kw_only=True):
 def inline_prompts(folder: Path | None, document: Document, entries: Sequence[tuple[int, PromptEntry]]) -> Prompts:
     """Prompts written in the suite itself; a file in `folder` that several of them name is read once."""
     readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
-    asked: list[Asked] = []
+    asked: list[GatheredPrompt] = []
     found: list[Located] = []
     for index, entry in entries:
         path: KeyPath = ("prompts", index)
@@ -65,7 +65,7 @@ def inline_prompts(folder: Path | None, document: Document, entries: Sequence[tu
             wrong += unread
         found += locate(document, [Mistake((*path, *each.path), each.message) for each in wrong])
         expect = None if entry.expect is None else document.written((*path, "expect"))
-        asked.append(Asked(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path))
+        asked.append(GatheredPrompt(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path))
     return Prompts(asked=asked, claims=_inline_claims(document), found=found)
 
 
@@ -119,14 +119,16 @@ def dataset_prompts(folder: Path | None, document: Document, dataset: str | None
             prompts.claims.append(Claim(id=row.id, source=source))
         if row.entry is not None:
             prompts.found.extend(locate(source, prompt_mistakes(row.entry)))
-            prompts.asked.append(Asked(prompt=make_prompt(row.entry), source=source, path=(), one_check=row.one_check))
+            prompts.asked.append(
+                GatheredPrompt(prompt=make_prompt(row.entry), source=source, path=(), one_check=row.one_check)
+            )
     return prompts
 
 
 def generated_prompts(document: Document, prompts: Iterable[Prompt]) -> Prompts:
     """Prompts that the suite's `synthetic` describes."""
     path: KeyPath = ("synthetic",)
-    asked = [Asked(prompt=prompt, source=document, path=path, generated=True) for prompt in prompts]
+    asked = [GatheredPrompt(prompt=prompt, source=document, path=path, generated=True) for prompt in prompts]
     return Prompts(asked=asked, claims=[Claim(id=each.prompt.id, source=document, path=path) for each in asked])
 
 

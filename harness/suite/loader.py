@@ -16,7 +16,7 @@ from harness.suite import settings
 from harness.suite.check.fit import fit_mistakes, fit_warnings
 from harness.suite.check.target_names import name_mistakes
 from harness.suite.digest import digest_suite
-from harness.suite.gather import Asked, Prompts, dataset_prompts, generated_prompts, inline_prompts, same_ids
+from harness.suite.gather import GatheredPrompt, Prompts, dataset_prompts, generated_prompts, inline_prompts, same_ids
 from harness.suite.generate import synthetic_mistakes, synthetic_prompts
 from harness.suite.grammar.file import SuiteFile
 from harness.suite.grammar.gate import flatten_gate
@@ -31,7 +31,7 @@ from harness.suite.read.text_file import MAX_FROZEN_BYTES, MAX_SUITE_BYTES, File
 from harness.suite.read.yaml_lines import MAX_VALUES, Document, YamlMistake, read_yaml
 from harness.suite.settings import make_load, make_quota, plan_mistakes, rates_mistakes
 from harness.suite.suite import Load, Prompt, Suite
-from harness.suite.targets import Placed, expand_targets
+from harness.suite.targets import PlacedTarget, expand_targets
 
 
 def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region: str | None = None) -> Suite:
@@ -114,7 +114,8 @@ def _gather_prompts(folder: Path | None, document: Document, written: Written) -
     replayed = replay_trace(folder, document, written.file.load, {each.prompt.id for each in asked})
     found += replayed.found
     asked += [
-        Asked(prompt=prompt, source=source, path=(), generated=True) for prompt, source in replayed.prompts.values()
+        GatheredPrompt(prompt=prompt, source=source, path=(), generated=True)
+        for prompt, source in replayed.prompts.values()
     ]
     if not asked and not found and _has_no_prompts(written):
         told = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
@@ -154,7 +155,7 @@ def _has_no_prompts(written: Written) -> bool:
     return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset", "synthetic"}
 
 
-def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
+def _new(targets: Sequence[PlacedTarget]) -> list[tuple[int, Target]]:
     """The targets of no frozen suite, with their indices: what ran once must load, whatever the catalog says today."""
     return [(at, each.target) for at, each in enumerate(targets) if not each.resolved]
 
@@ -162,8 +163,8 @@ def _new(targets: Sequence[Placed]) -> list[tuple[int, Target]]:
 def _make_suite(
     file: SuiteFile,
     load: Load,
-    targets: Sequence[Placed],
-    asked: Sequence[Asked],
+    targets: Sequence[PlacedTarget],
+    asked: Sequence[GatheredPrompt],
     prices: tuple[PriceOverride, ...],
     warnings: tuple[str, ...],
 ) -> Suite:
@@ -195,7 +196,7 @@ def _notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
     return (f"default check 'exact' for {_counted(by_default)}: `expect` without `checks`",)
 
 
-def _warnings(targets: Sequence[Placed], gathered: Prompts) -> tuple[str, ...]:
+def _warnings(targets: Sequence[PlacedTarget], gathered: Prompts) -> tuple[str, ...]:
     prompts = [each.prompt for each in gathered.asked]
     today = utc_now().date()
     new = _new(targets)
@@ -223,7 +224,7 @@ def _counted(ids: Sequence[str], limit: int = 5) -> str:
 
 
 def _located(
-    judged: Iterable[Mistake], document: Document, targets: Sequence[Placed], asked: Sequence[Asked]
+    judged: Iterable[Mistake], document: Document, targets: Sequence[PlacedTarget], asked: Sequence[GatheredPrompt]
 ) -> list[Located]:
     """Mistakes that are told in the loaded suite, each where it was written."""
     found: list[Located] = []

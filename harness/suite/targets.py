@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {"api": "converse", "client": "wire", "stream": True}
 """What an entry means that does not say; the catalog finds routing and Region itself."""
 
 
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
+class PlacedTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A target and the entry of the file that it came from."""
 
     target: Target
@@ -32,9 +32,9 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 def expand_targets(
     entries: Sequence[tuple[int, TargetEntry]], defaults: OptionsEntry | None, *, home_region: str | None
-) -> tuple[list[Placed], list[Mistake]]:
+) -> tuple[list[PlacedTarget], list[Mistake]]:
     """All targets of the entries (with their indices in the file), named, and what is wrong with them."""
-    placed: list[Placed] = []
+    placed: list[PlacedTarget] = []
     mistakes: list[Mistake] = []
     for index, entry in entries:
         path: KeyPath = ("targets", index)
@@ -52,7 +52,7 @@ def expand_targets(
                 mistakes.append(Mistake((*path, "resolved"), str(error)))
             else:
                 labelled, resolved = entry.label is not None, entry.resolved is not None
-                placed.append(Placed(target=target, path=path, labelled=labelled, resolved=resolved))
+                placed.append(PlacedTarget(target=target, path=path, labelled=labelled, resolved=resolved))
     return _named(placed), mistakes
 
 
@@ -102,7 +102,7 @@ def _blamed(point: dict[str, tuple[Any, KeyPath]], error: CatalogError) -> KeyPa
     return point[min(named, key=lambda axis: places[axis])][1] if named else ()
 
 
-def _named(placed: Sequence[Placed]) -> list[Placed]:
+def _named(placed: Sequence[PlacedTarget]) -> list[PlacedTarget]:
     """The targets under names that tell them apart, labels left as they are."""
     named = iter(distinguish([each.target for each in placed if not each.labelled]))
     return [each if each.labelled else msgspec.structs.replace(each, target=next(named)) for each in placed]

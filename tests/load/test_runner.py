@@ -14,7 +14,7 @@ import pytest
 from harness.catalog.prices import Terms
 from harness.endpoints.base import Tape, WireRequest
 from harness.load.exchange import Exchange, Lane
-from harness.load.limits import Connections, Room, make_budget, make_cap
+from harness.load.limits import Connections, InFlightLimit, make_budget, make_cap
 from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
@@ -82,13 +82,15 @@ class Run:
         self.client = ScriptedClient(clock.now_ns, script)
         self.suite, self.clock, self.stop = suite, clock, None
         self.quota = quota
-        self.rooms: dict[str, Room] = {}
+        self.limits: dict[str, InFlightLimit] = {}
 
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
         suite, self.stop = self.suite, Stop()
         cap = nullcontext() if self.quota is None else make_cap(self.quota, self.stop)
         limit = suite.load.max_in_flight
-        self.rooms = {} if limit is None else {target.name: Room(limit, self.clock) for target in suite.targets}
+        self.limits = (
+            {} if limit is None else {target.name: InFlightLimit(limit, self.clock) for target in suite.targets}
+        )
         exchange = Exchange(
             run_id="r",
             origin_ns=self.clock.now_ns(),
@@ -100,7 +102,7 @@ class Run:
                     cap=cap,
                     budget=make_budget(suite, target, self.clock, self.stop),
                     connections=Connections(1),
-                    room=self.rooms.get(target.name),
+                    in_flight_limit=self.limits.get(target.name),
                 )
                 for target in suite.targets
             },
@@ -318,7 +320,7 @@ def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_
     run_virtual(run())
     assert 3 == run.client.most_in_flight
     assert [0.1 * k for k in range(12)] == pytest.approx(sorted(seconds(one.due_ns) for one in run.attempts))
-    held = run.rooms["t0"].held
+    held = run.limits["t0"].held
     late = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
     assert (sum(each > 0 for each in late), max(late)) == (held.requests, pytest.approx(held.longest_ns))
     assert 9 == held.requests
@@ -329,7 +331,7 @@ def test_every_target_has_room_of_its_own(make_suite: Any, run_virtual: Any, clo
     run = Run(suite, [Answer(after_s=1.0)], clock)
     run_virtual(run())
     assert all(one.sent_ns == one.due_ns for one in run.attempts)
-    assert [0, 0] == [room.held.requests for room in run.rooms.values()]
+    assert [0, 0] == [room.held.requests for room in run.limits.values()]
 
 
 def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtual: Any, clock: Any) -> None:
@@ -337,7 +339,7 @@ def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtu
     run = Run(suite, [Answer(after_s=10.0)], clock)
     run_virtual(run(stop_after_s=5.0))
     assert 2 == len(run.attempts)
-    held = run.rooms["t0"].held
+    held = run.limits["t0"].held
     assert (48, pytest.approx(9.8e9)) == (held.requests, held.longest_ns)
 
 

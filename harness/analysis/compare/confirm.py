@@ -70,8 +70,8 @@ def _weigh(d: Difference, again: Difference | None) -> Difference:
     if again is None or again.estimate is None:
         return _doubt(d)
     if again.verdict == "worse":
-        return replace(d, note=_joined(d.note, f"confirmed by a rerun ({_told(again)})"))
-    told = f"worse at first, but a rerun says {again.verdict} ({_told(again)})"
+        return replace(d, note=_joined(d.note, f"confirmed by a rerun ({_describe(again)})"))
+    told = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
     return replace(d, verdict="inconclusive", note=_joined(d.note, told))
 
 
@@ -83,7 +83,7 @@ def _joined(note: str, more: str) -> str:
     return f"{note}; {more}" if note else more
 
 
-def _told(d: Difference) -> str:
+def _describe(d: Difference) -> str:
     """The rerun's difference, + is worse."""
     assert d.estimate is not None
     match d.scale:

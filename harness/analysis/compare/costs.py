@@ -73,7 +73,7 @@ def find_drift(
         candidate_cost_per_correct_usd=metrics.cost_per_correct_usd(pairs.candidate.columns),
         baseline_total_usd=_total(pairs.baseline),
         candidate_total_usd=_total(pairs.candidate),
-        told=_told(cost_ratio, price_ratio, token_ratio, tokens[0], tokens[1], same_model=same_model),
+        told=_describe(cost_ratio, price_ratio, token_ratio, tokens[0], tokens[1], same_model=same_model),
     )
 
 
@@ -122,7 +122,7 @@ def _total(arm: ArmColumns) -> float | None:
     return float(np.nansum(arm.columns.cost_usd)) if metrics.costs_known(arm.columns) else None
 
 
-def _told(
+def _describe(
     cost: float | None,
     price: float | None,
     tokens: float | None,

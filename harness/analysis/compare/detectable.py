@@ -44,7 +44,7 @@ ASSUMPTIONS = (
 )
 
 
-class MetricForesight(msgspec.Struct, frozen=True, kw_only=True):
+class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One metric of the gate. Counts are prompts, each asked as often as the suite asks it."""
 
     metric: str
@@ -62,7 +62,7 @@ class MetricForesight(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Foresight(msgspec.Struct, frozen=True, kw_only=True):
+class Detectable(msgspec.Struct, frozen=True, kw_only=True):
     """A suite's power."""
 
     prompts: int
@@ -71,28 +71,28 @@ class Foresight(msgspec.Struct, frozen=True, kw_only=True):
     family: int
     """Gate metrics × candidates."""
     default_gate: bool
-    metrics: tuple[MetricForesight, ...]
+    metrics: tuple[DetectableDifference, ...]
     assumptions: str = ASSUMPTIONS
 
 
-def foresee(suite: Suite) -> Foresight:
+def find_detectable(suite: Suite) -> Detectable:
     """What the suite's gate (or the default one) can tell at its prompts and repeats."""
     repeats, candidates = suite.load.repeats or 1, max(1, len(suite.targets) - 1)
     clusters = len({prompt.group or prompt.id for prompt in suite.prompts})
     written, by_default = gate_of(suite, tail=is_bounded(0.95, len(suite.prompts) * repeats, clusters))
     rules = make_rules(written)
     family = len(rules) * candidates
-    return Foresight(
+    return Detectable(
         prompts=len(suite.prompts),
         repeats=repeats,
         clusters=clusters,
         family=family,
         default_gate=by_default,
-        metrics=tuple(_foresee(rule, suite, repeats, ALPHA / family) for rule in rules),
+        metrics=tuple(_find_detectable(rule, suite, repeats, ALPHA / family) for rule in rules),
     )
 
 
-def _foresee(rule: Rule, suite: Suite, repeats: int, alpha: float) -> MetricForesight:
+def _find_detectable(rule: Rule, suite: Suite, repeats: int, alpha: float) -> DetectableDifference:
     """`alpha`: two-sided, of Holm's first step."""
     tag = metric_tag(rule.metric)
     asked = [prompt for prompt in suite.prompts if tag is None or tag in prompt.tags]
@@ -118,14 +118,14 @@ def _averaged(repeats: int) -> float:
     return PROMPT_SHARE + (1 - PROMPT_SHARE) / repeats
 
 
-def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> MetricForesight:
+def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> DetectableDifference:
     rare = rule.metric in ("error_rate", "throttle_rate")
     factor = design if rare else design * _averaged(repeats)
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
     worse = pairs_for_difference(twice, discordance_at(twice, discordance), alpha=alpha)
     equivalent = none_in(rule.margin) if rare else pairs_for_equivalence(rule.margin, discordance)
-    return MetricForesight(
+    return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
         sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
@@ -136,13 +136,13 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Metr
     )
 
 
-def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> MetricForesight:
+def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> DetectableDifference:
     factor = design * _averaged(repeats)
     if rule.scale != "log_ratio":
         return _unknown(rule, n)
     error = COST_SPREAD * math.sqrt(factor / n) if n else math.inf
     strict, plain = (float(norm.ppf(1 - tail)) + BETA for tail in (alpha / 2, ALPHA / 2))
-    return MetricForesight(
+    return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
         sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
@@ -160,7 +160,7 @@ def _for_t(root: float, factor: float, tail: float) -> int:
     return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
 
 
-def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> MetricForesight:
+def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
     factor = _design(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
@@ -181,7 +181,7 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
             (rule.margin, ALPHA / 2, least),
         )
     ]
-    return MetricForesight(
+    return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
         sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
@@ -192,10 +192,10 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
     )
 
 
-def _unknown(rule: Rule, n: int, note: str = "") -> MetricForesight:
+def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
     """An absolute margin: how large it is against the metric is known after a run."""
     told = "; ".join(filter(None, (note, "an absolute margin: known after a run, see harness compare")))
-    return MetricForesight(
+    return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
         sees=None,

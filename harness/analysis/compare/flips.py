@@ -35,7 +35,7 @@ order by request_id
 """
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class ScoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One answer. Hostile input: show it escaped only."""
 
     passed: bool | None
@@ -96,7 +96,9 @@ def with_answers(
     before, after = _read(*baseline, ids), _read(*candidate, ids)
     chosen = set(ids)
     return [
-        _told(flip, before.get(flip.prompt_id, []), after.get(flip.prompt_id, [])) if flip.prompt_id in chosen else flip
+        _add_answers(flip, before.get(flip.prompt_id, []), after.get(flip.prompt_id, []))
+        if flip.prompt_id in chosen
+        else flip
         for flip in flips
     ]
 
@@ -109,7 +111,7 @@ def _largest(flips: Sequence[Flip]) -> list[str]:
     return lost[:losses] + gained[: MOST_ANSWERS - len(lost[:losses])]
 
 
-def _told(flip: Flip, before: Sequence[Said], after: Sequence[Said]) -> Flip:
+def _add_answers(flip: Flip, before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer]) -> Flip:
     lost = flip.direction == "worse"
     was, now = _pick(before, passed=lost), _pick(after, passed=not lost)
     failing = now if lost else was
@@ -121,18 +123,18 @@ def _told(flip: Flip, before: Sequence[Said], after: Sequence[Said]) -> Flip:
     )
 
 
-def _pick(said: Sequence[Said], *, passed: bool) -> Said | None:
+def _pick(said: Sequence[ScoredAnswer], *, passed: bool) -> ScoredAnswer | None:
     """The first answer with that outcome."""
     return next((each for each in said if each.passed is passed), None)
 
 
-def _read(folder: RunFolder, target: str, prompts: list[str]) -> dict[str, list[Said]]:
-    found: dict[str, list[Said]] = defaultdict(list)
+def _read(folder: RunFolder, target: str, prompts: list[str]) -> dict[str, list[ScoredAnswer]]:
+    found: dict[str, list[ScoredAnswer]] = defaultdict(list)
     if not prompts:
         return found
     with closing(connect([folder])) as con:
         rows = con.execute(_ANSWERS, {"most": MOST_CHARACTERS, "target": target, "prompts": prompts}).fetchall()
     for prompt_id, passed, ok, text, error_kind, reason in rows:
         why = reason or ("" if ok else f"request failed: {error_kind}")
-        found[prompt_id].append(Said(passed=passed, text=text if ok else None, reason=why))
+        found[prompt_id].append(ScoredAnswer(passed=passed, text=text if ok else None, reason=why))
     return found

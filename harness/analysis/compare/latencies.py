@@ -140,7 +140,7 @@ def _row(
     if any(failed):
         told.append(
             f"{failed[0]} and {failed[1]} requests failed and are not in it; with failures as ∞ "
-            f"{_told(inflated[0])} → {_told(inflated[1])}"
+            f"{_describe(inflated[0])} → {_describe(inflated[1])}"
         )
     return Measured(
         metric=label,
@@ -183,5 +183,5 @@ def _difference(baseline: float, candidate: float, scale: Scale) -> float:
     return math.inf if math.isinf(candidate) else -math.inf if math.isinf(baseline) else math.log(candidate / baseline)
 
 
-def _told(seconds: float) -> str:
+def _describe(seconds: float) -> str:
     return f"{seconds:.3g} s" if math.isfinite(seconds) else "∞"

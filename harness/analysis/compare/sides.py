@@ -76,7 +76,8 @@ def find_pairings(
         against = baseline_target or baseline.suite.baseline
         if against is None:
             raise CompareError(
-                f"no baseline: name one with --baseline, or in the suite as `baseline:` (targets: {_told(baseline)})"
+                "no baseline: name one with --baseline, or in the suite as `baseline:` "
+                f"(targets: {_describe(baseline)})"
             )
         names = [(against, name) for name in candidate_targets or baseline.names if name != against]
     else:
@@ -106,13 +107,13 @@ def _between(
         if alone:
             raise CompareError(
                 f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with (it has "
-                f"{_told(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
+                f"{_describe(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
             )
         return namesakes
     against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
     if against is None:
         raise CompareError(
-            f"no baseline: the runs share no target and the first has several; name one of {_told(baseline)} "
+            f"no baseline: the runs share no target and the first has several; name one of {_describe(baseline)} "
             "with --baseline"
         )
     return [(against, name) for name in wanted]
@@ -121,7 +122,7 @@ def _between(
 def _known(side: Side, names: Sequence[str]) -> None:
     for name in names:
         if name not in side.names:
-            raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_told(side)})")
+            raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_describe(side)})")
 
 
 def _refuse_judges(pairings: Sequence[Pairing]) -> None:
@@ -220,7 +221,7 @@ def _only_data(data: RunData, names: Sequence[str]) -> RunData:
     )
 
 
-def _told(side: Side) -> str:
+def _describe(side: Side) -> str:
     return ", ".join(side.names)
 
 

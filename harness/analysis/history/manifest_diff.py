@@ -49,12 +49,12 @@ def _target_facts(before: Target | None, after: Target | None) -> Iterator[tuple
         yield what, str(getattr(before, field)), str(getattr(after, field))
     old, new = (msgspec.to_builtins(target.options) for target in (before, after))
     for option in sorted(name for name in {*old, *new} if old.get(name) != new.get(name)):
-        yield option, _told(old.get(option)), _told(new.get(option))
+        yield option, _describe(old.get(option)), _describe(new.get(option))
 
 
 def _find(manifest: Manifest, target: str) -> Target | None:
     return next((each for each in manifest.targets if each.name == target), None)
 
 
-def _told(value: object) -> str:
+def _describe(value: object) -> str:
     return NONE if value is None else msgspec.json.encode(value).decode()

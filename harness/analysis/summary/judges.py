@@ -12,9 +12,9 @@ import numpy as np
 from harness.analysis.stats.agreement import cohen_kappa
 from harness.analysis.stats.intervals import cluster_codes, clustered_rate, wilson
 from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary
+from harness.scoring.judgements import Judgement
 from harness.scoring.judging.calibration import Labelled
 from harness.scoring.judging.pairs import Compared
-from harness.scoring.kept import Judgement
 from harness.suite.suite import Judge, Suite
 
 Read = TypeVar("Read")

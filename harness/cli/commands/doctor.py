@@ -132,7 +132,7 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.preflight.checks import diagnose_identity, diagnose_logging
-    from harness.load.preflight.diagnosis import Diagnosis, untold
+    from harness.load.preflight.diagnosis import Diagnosis, unknown
     from harness.load.preflight.facts import callable_models, gather_facts
 
     if is_loopback(endpoint):
@@ -146,7 +146,7 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     found.append(diagnose_logging(facts))
     models = callable_models(facts)
     unlisted = [each for each in (facts.models, facts.profiles) if isinstance(each, AccountError)]
-    found.extend(untold("models", each) for each in unlisted)
+    found.extend(unknown("models", each) for each in unlisted)
     return found, models
 
 

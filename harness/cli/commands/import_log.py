@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.endpoints.invocation_log.records import InvocationLog
     from harness.endpoints.invocation_log.traffic import Gathered
     from harness.suite.from_log.redact import Redactor
-    from harness.suite.from_log.suite_file import Drawn
+    from harness.suite.from_log.suite_file import ImportedSuite
     from harness.suite.from_log.traffic import Traffic
 
 FALLBACK_REGION = "us-east-1"
@@ -215,7 +215,7 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
     ]
 
 
-def _write(out: Path, trace: Path, drawn: Drawn, traffic: Traffic) -> int:
+def _write(out: Path, trace: Path, drawn: ImportedSuite, traffic: Traffic) -> int:
     """Write the suite and its trace; returns the stand-ins of the trace. HarnessError: they cannot be written."""
     import msgspec
 

@@ -68,11 +68,11 @@ def sweep(
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10
     harness sweep suites/quickstart.yaml --by concurrency --percentile 99 --slo-ttft 1s
     """
-    from harness.cli.running.climb import Asked, find_knees
+    from harness.cli.running.climb import SweepOptions, find_knees
     from harness.cli.running.overrides import Overrides, load_for_run
 
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget)
-    asked = Asked(
+    asked = SweepOptions(
         by=by,
         first=first,
         highest=highest,

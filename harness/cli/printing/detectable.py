@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.analysis.compare.detectable import Foresight, MetricForesight
+from harness.analysis.compare.detectable import Detectable, DetectableDifference
 from harness.analysis.counted import counted
 
 
-def print_foresight(found: Foresight) -> None:
+def print_detectable(found: Detectable) -> None:
     """Print the table of a suite's power."""
     from rich.console import Console
     from rich.table import Table
@@ -36,7 +36,7 @@ def print_foresight(found: Foresight) -> None:
     print(found.assumptions)
 
 
-def _sees(each: MetricForesight) -> str:
+def _sees(each: DetectableDifference) -> str:
     if each.sees is None:
         return "-"
     return f"{100 * each.sees:.0f} pp" if each.margin.endswith("pp") else f"{100 * each.sees:.0f} %"

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
-    from harness.analysis.compare.detectable import foresee
-    from harness.cli.printing.detectable import print_foresight
+    from harness.analysis.compare.detectable import find_detectable
+    from harness.cli.printing.detectable import print_detectable
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
 
     found, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:
-        content = {**msgspec.to_builtins(found), "power": foresee(suite)}
+        content = {**msgspec.to_builtins(found), "power": find_detectable(suite)}
         if judging is not None:
             content["judging"] = msgspec.to_builtins(judging)
         print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
@@ -56,7 +56,7 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     if judging is not None:
         print(f"judging: up to {judging.questions:,} questions, {_at_most(judging.cost_usd_at_most)} on top")
 
-    print_foresight(foresee(suite))
+    print_detectable(find_detectable(suite))
 
 
 def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:

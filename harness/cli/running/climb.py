@@ -48,7 +48,7 @@ LOWEST_SHARE = 1 / 64
 """How far below the first level a search goes down."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the options of `harness sweep` ask for."""
 
     by: By
@@ -71,7 +71,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
 
 
-def find_knees(suite: Suite, asked: Asked, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
+def find_knees(suite: Suite, asked: SweepOptions, *, out: Path, seed: int, as_json: bool, quiet: bool) -> int:
     """Sweep, report, and return the exit code: 4 where a knee is not known. HarnessError before anything is sent."""
     climb = _make_climb(suite, asked)
     suite = _swept_suite(suite, climb)
@@ -101,7 +101,7 @@ def find_knees(suite: Suite, asked: Asked, *, out: Path, seed: int, as_json: boo
 LONGEST_STEP_S = 3600.0
 
 
-def _make_climb(suite: Suite, asked: Asked) -> Climb:
+def _make_climb(suite: Suite, asked: SweepOptions) -> Climb:
     slo = Slo(
         ttft_s=_duration("--slo-ttft", asked.slo_ttft, suite.slo.ttft_s),
         e2e_s=_duration("--slo-e2e", asked.slo_e2e, suite.slo.e2e_s),

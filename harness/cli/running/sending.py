@@ -68,7 +68,7 @@ async def progress_shown(progress: Progress, *, duration_s: float | None, quiet:
 
 
 @contextmanager
-def failures_told(folder: RunFolder) -> Iterator[None]:
+def failures_reported(folder: RunFolder) -> Iterator[None]:
     """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
     try:
         yield
@@ -99,7 +99,7 @@ async def send_and_store(
 
     False: a second interrupt stopped it at once, and its journals are as they are.
     """
-    with failures_told(folder):
+    with failures_reported(folder):
         with interrupts.watched():
             try:
                 clients = await load

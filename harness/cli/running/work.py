@@ -27,7 +27,7 @@ from harness.load.progress import Progress
 from harness.load.session import Job, open_lanes, send_part, start_progress
 from harness.load.shards import make_shards
 from harness.load.stop import Stop
-from harness.load.workers.pool import open_crew
+from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
 from harness.store.manifest import Manifest, new_manifest
@@ -96,8 +96,8 @@ async def _sender(suite: Suite, url: str, stop: Stop, workers: int) -> AsyncIter
         async with open_lanes(suite, url, stop) as lanes:
             yield Alone(lanes)
     else:
-        async with open_crew(suite, url, make_shards(suite, workers)) as crew:
-            yield crew
+        async with open_worker_pool(suite, url, make_shards(suite, workers)) as pool:
+            yield pool
 
 
 def _manifest(suite: Suite, counts: Mapping[str, int] | None, *, seed: int) -> Manifest:

@@ -78,7 +78,7 @@ def _read_client_error(error: ClientError, service: str, operation: str) -> Acco
     said = error.response.get("Error", {})
     code, said_message = said.get("Code", ""), said.get("Message") or ""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    message = _told(code, said_message, status)
+    message = _describe(code, said_message, status)
     kind = CODES.get(code.lower())
     if kind == "credentials" and code.lower().startswith("expired"):
         return BadCredentials(f"the AWS credentials have expired ({message}); {_SIGN_IN}", code=code)
@@ -114,7 +114,7 @@ def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountE
             return AccountError(f"{service} in {region} cannot be asked: {_plain(error)}")
 
 
-def _told(code: str, message: str, status: int | None) -> str:
+def _describe(code: str, message: str, status: int | None) -> str:
     """`Code: message`; a page of HTML or XML, which no AWS service answers with, is only its status."""
     if message.lstrip().startswith("<"):
         return f"HTTP {status} without a message"

@@ -10,7 +10,7 @@ import msgspec
 from harness.catalog.target import Target
 from harness.endpoints.account.account import Account, LoggingConfig
 from harness.endpoints.account.errors import AccountError, NotPermitted
-from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.diagnosis import Diagnosis, unknown
 from harness.load.preflight.facts import RegionFacts, gather_facts
 from harness.load.preflight.quotas import check_quotas
 from harness.load.preflight.targets import check_access, check_lifecycle, check_offered, check_route
@@ -55,7 +55,7 @@ async def diagnose_identity(account: Account) -> Diagnosis:
     try:
         identity = await account.identity()
     except NotPermitted as error:
-        return untold("identity", error)
+        return unknown("identity", error)
     who = f"{identity.arn} in account {identity.account}" if identity.arn else "the owner of a bearer key"
     return Diagnosis(check="identity", status="ok", told=f"{who}; credentials: {identity.source}")
 
@@ -64,7 +64,7 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
     """Whether the invocation log is on and kept for 30 days."""
     config, region = facts.logging, facts.region
     if isinstance(config, AccountError):
-        return untold("logging", config)
+        return unknown("logging", config)
     if config is None:
         return Diagnosis(
             check="logging",

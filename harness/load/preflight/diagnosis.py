@@ -23,7 +23,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str | None = None
 
 
-def untold(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
+def unknown(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
     """A check that the account gave no answer to."""
     remedy = f"allow {error.action} for these credentials" if isinstance(error, NotPermitted) else None
     return Diagnosis(target=target, check=check, status="unknown", told=f"cannot tell: {error}", remedy=remedy)

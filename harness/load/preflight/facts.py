@@ -21,11 +21,11 @@ _SHORT_BODY = {
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the account may call a model. Neither `lacking` nor `untold`: it may."""
+    """Whether the account may call a model. Neither `lacking` nor `unknown`: it may."""
 
     lacking: tuple[str, ...] = ()
     """What GetFoundationModelAvailability says is missing."""
-    untold: AccountError | None = None
+    unknown: AccountError | None = None
 
 
 class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ async def _access(account: Account, base_model: str) -> Access:
         answer = await account.availability(base_model)
     except AccountError as error:
         counted = await _answer(account.count_tokens(base_model, _SHORT_BODY))
-        return Access(untold=error) if isinstance(counted, AccountError) else Access()
+        return Access(unknown=error) if isinstance(counted, AccountError) else Access()
     said = {
         "authorization": answer.get("authorizationStatus"),
         "entitlement": answer.get("entitlementAvailability"),

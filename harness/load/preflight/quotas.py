@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.catalog.target import Target
 from harness.endpoints.account.account import QuotaValue
 from harness.endpoints.account.errors import AccountError
-from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.diagnosis import Diagnosis, unknown
 from harness.load.preflight.quota_names import day_quotas, minute_quota
 from harness.load.reservation import Reservation, reservations
 from harness.suite.suite import Suite
@@ -38,7 +38,7 @@ def _check(
     sharing: Mapping[tuple[str, str], list[Reservation]],
 ) -> Diagnosis:
     if isinstance(known, AccountError):
-        return untold("quota", known, target=target.name)
+        return unknown("quota", known, target=target.name)
     nothing = next((each for each in [quota, *day_quotas(target, known)] if each is not None and each.value == 0), None)
     if nothing is not None:
         told = f"the quota {nothing.name!r} is 0 in {target.region}: every request will be throttled"

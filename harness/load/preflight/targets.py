@@ -10,7 +10,7 @@ from harness.catalog.names import IN_REGION
 from harness.catalog.target import Target
 from harness.clock import utc_now
 from harness.endpoints.account.errors import AccountError
-from harness.load.preflight.diagnosis import Diagnosis, untold
+from harness.load.preflight.diagnosis import Diagnosis, unknown
 from harness.load.preflight.facts import RegionFacts, profiles_of
 
 
@@ -24,7 +24,7 @@ def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:
         return Diagnosis(check="offered", status="ok", told=told)
     for error in (facts.models, facts.profiles):
         if isinstance(error, AccountError):
-            return untold("offered", error)
+            return unknown("offered", error)
     return Diagnosis(
         check="offered",
         status="problem",
@@ -42,7 +42,7 @@ def check_route(target: Target, facts: RegionFacts) -> Diagnosis:
 
 def _on_demand(target: Target, facts: RegionFacts) -> Diagnosis:
     if isinstance(facts.models, AccountError):
-        return untold("route", facts.models)
+        return unknown("route", facts.models)
     if "ON_DEMAND" in facts.models.get(target.base_model, {}).get("inferenceTypesSupported", ()):
         return Diagnosis(check="route", status="ok", told="on demand, by its bare id")
     offered = profiles_of(target.base_model, facts)
@@ -56,7 +56,7 @@ def _on_demand(target: Target, facts: RegionFacts) -> Diagnosis:
 
 def _profile(target: Target, facts: RegionFacts) -> Diagnosis:
     if isinstance(facts.profiles, AccountError):
-        return untold("route", facts.profiles)
+        return unknown("route", facts.profiles)
     names = ("inferenceProfileId", "inferenceProfileArn")
     found = next((each for each in facts.profiles if target.model_id in (each.get(name) for name in names)), None)
     if found is not None and found.get("status") == "ACTIVE":
@@ -75,8 +75,8 @@ def _profile(target: Target, facts: RegionFacts) -> Diagnosis:
 def check_access(target: Target, facts: RegionFacts) -> Diagnosis:
     """Whether this account may call the model."""
     access = facts.access[target.base_model]
-    if access.untold is not None:
-        return untold("access", access.untold)
+    if access.unknown is not None:
+        return unknown("access", access.unknown)
     if not access.lacking:
         return Diagnosis(check="access", status="ok", told=f"this account may call {target.base_model}")
     return Diagnosis(

@@ -38,7 +38,7 @@ PATIENCE_S = 10.0
 REPORT_LIMIT = 1 << 24
 
 
-class Crew:
+class WorkerPool:
     """Workers whose clients are open."""
 
     def __init__(self, workers: Sequence[tuple[Shard, Process]]) -> None:
@@ -92,7 +92,7 @@ class Crew:
 
 
 @asynccontextmanager
-async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIterator[Crew]:
+async def open_worker_pool(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIterator[WorkerPool]:
     """A worker for each part, its clients open; ended on leaving. HarnessError: what kept a worker from opening them.
 
     A worker ends by itself when this process does, whatever happens to it.
@@ -106,7 +106,7 @@ async def open_crew(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIte
             await _order(process, pack(Opening(suite=shard.part_of(suite), url=url, shard=shard)))
         for shard, process in workers:
             assert isinstance(await _next_report(shard, process), Ready)
-        yield Crew(workers)
+        yield WorkerPool(workers)
     finally:
         for _, process in workers:
             assert process.stdin is not None

@@ -11,16 +11,16 @@ from harness.report.drawing.render import Picture
 from harness.report.markdown import escape, pipe_table
 from harness.report.verdicts import (
     candidate_of,
-    correct_cost_told,
+    describe_correct_cost,
+    describe_flips,
+    describe_shares,
     exploratory,
     flips_left_out,
     flips_listed,
-    flips_told,
     gated,
     headline,
     mark,
     metric_name,
-    shares_told,
     worst_first,
 )
 from harness.report.wording import SIMULATED, sentence
@@ -86,7 +86,7 @@ def _verdicts(report: CompareReport) -> list[str]:
 def _comparison(c: Comparison) -> list[str]:
     rows = gated(c)
     parts = [f"## {escape(candidate_of(c))}", pipe_table(HEADINGS, _rows(rows))]
-    lines = [*remarks(c, rows), c.drift.told, correct_cost_told(c), *one_sided(c, MOST_IDS)]
+    lines = [*remarks(c, rows), c.drift.told, describe_correct_cost(c), *one_sided(c, MOST_IDS)]
     lines += [f"{'Invalid. ' if f.invalidates else ''}{sentence(f)}" for f in c.findings]
     parts.append("\n".join(f"- {escape(line)}" for line in lines if line))
     parts += ["### Prompts that changed", _flips(c)]
@@ -101,11 +101,11 @@ def _rows(rows: Sequence[Difference]) -> list[tuple[str, ...]]:
 
 def _flips(c: Comparison) -> str:
     """Without the answers: those are on the page, where they can be folded away."""
-    told = f"{flips_told(c)[0].upper()}{flips_told(c)[1:]}."
+    told = f"{describe_flips(c)[0].upper()}{describe_flips(c)[1:]}."
     if not c.flips:
         return told
     rows = [
-        (flip.prompt_id, flip.direction, shares_told(flip), ", ".join(flip.tags), flip.reason)
+        (flip.prompt_id, flip.direction, describe_shares(flip), ", ".join(flip.tags), flip.reason)
         for flip in c.flips[:MOST_FLIPS]
     ]
     table = pipe_table(("prompt", "change", "passed, baseline → candidate", "tags", "reason"), rows)
@@ -113,7 +113,7 @@ def _flips(c: Comparison) -> str:
 
 
 def _flips_line(c: Comparison) -> str:
-    return f"{flips_told(c)}; {flips_listed(c, MOST_FLIPS_TOLD)}" if c.flips else flips_told(c)
+    return f"{describe_flips(c)}; {flips_listed(c, MOST_FLIPS_TOLD)}" if c.flips else describe_flips(c)
 
 
 def _findings(report: CompareReport) -> list[str]:

@@ -18,15 +18,15 @@ from harness.report.run.answers import cut
 from harness.report.run.page import content_policy, data_uri, make_environment
 from harness.report.verdicts import (
     candidate_of,
-    correct_cost_told,
+    describe_correct_cost,
+    describe_flips,
+    describe_shares,
     exploratory,
     flips_left_out,
-    flips_told,
     gated,
     headline,
     mark,
     metric_name,
-    shares_told,
     worst_first,
 )
 from harness.report.wording import MISSING, SIMULATED, printable
@@ -57,7 +57,7 @@ def render_html(report: CompareReport, pictures: Sequence[Picture]) -> str:
             candidate=candidate_of,
             gated=gated,
             exploratory=exploratory,
-            flips_told=flips_told,
+            describe_flips=describe_flips,
             flips_left_out=lambda c: flips_left_out(c, MOST_FLIPS).strip(),
             most_flips=MOST_FLIPS,
             remarks=_remarks,
@@ -67,7 +67,7 @@ def render_html(report: CompareReport, pictures: Sequence[Picture]) -> str:
 
 
 def _remarks(c: Comparison) -> list[str]:
-    lines = [printable(c.drift.told), correct_cost_told(c), *compare_rows.one_sided(c, MOST_IDS)]
+    lines = [printable(c.drift.told), describe_correct_cost(c), *compare_rows.one_sided(c, MOST_IDS)]
     return [*compare_rows.remarks(c, gated(c)), *(line for line in lines if line)]
 
 
@@ -79,6 +79,6 @@ def _answer(text: str | None) -> str:
 def _environment() -> Environment:
     environment = make_environment()
     environment.filters.update(
-        answer=_answer, mark=mark, metric=metric_name, shares=shares_told, thousands=lambda n: f"{n:,}"
+        answer=_answer, mark=mark, metric=metric_name, shares=describe_shares, thousands=lambda n: f"{n:,}"
     )
     return environment

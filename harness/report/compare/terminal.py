@@ -14,10 +14,10 @@ from harness.analysis.counted import counted
 from harness.report.compare.rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
 from harness.report.verdicts import (
     candidate_of,
-    correct_cost_told,
+    describe_correct_cost,
+    describe_flips,
     exploratory,
     flips_listed,
-    flips_told,
     gated,
     headline,
     mark,
@@ -79,7 +79,7 @@ def _print_comparison(c: Comparison, report: CompareReport, console: Console) ->
     for line in remarks(c, rows):
         console.print(Text(f"  {line}"), soft_wrap=True)
     console.print(Text("Answers: ", style="bold").append(_flips(c), "not bold"), soft_wrap=True)
-    if cost := "; ".join(part for part in (printable(c.drift.told), correct_cost_told(c)) if part):
+    if cost := "; ".join(part for part in (printable(c.drift.told), describe_correct_cost(c)) if part):
         console.print(Text("Cost: ", style="bold").append(cost, "not bold"), soft_wrap=True)
     for line in one_sided(c, MOST_IDS):
         console.print(Text(f"! {line}", style="yellow"), soft_wrap=True)
@@ -100,7 +100,7 @@ def _print_exploratory(c: Comparison, console: Console) -> None:
 
 
 def _flips(c: Comparison) -> str:
-    return f"{flips_told(c)}; {flips_listed(c, MOST_FLIPS)}" if c.flips else flips_told(c)
+    return f"{describe_flips(c)}; {flips_listed(c, MOST_FLIPS)}" if c.flips else describe_flips(c)
 
 
 def _table(rows: Sequence[Difference], width: int) -> Table:

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from harness.scoring.judgements import Judgement, Judgements, digest_of
 from harness.scoring.judging.judges import Judges, NoJudges
-from harness.scoring.kept import Judgement, Kept, digest_of
 from harness.scoring.python.processes import Workers, open_workers
-from harness.scoring.scorer import Call, Question, Said, Unscored, Verdict
+from harness.scoring.scorer import Call, FunctionResult, Question, Unscored, Verdict
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
 
@@ -18,14 +18,16 @@ from harness.suite.suite import CheckFile, Suite
 class KeepingAids:
     """Answers out of what was kept, or asks and keeps what was said."""
 
-    def __init__(self, kept: Kept, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges) -> None:
+    def __init__(
+        self, kept: Judgements, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges
+    ) -> None:
         """`digests`: of the check files by which the answers are to be graded, by name."""
         self.kept = kept
         self._digests = digests
         self._workers = workers
         self._judges = judges
 
-    async def run_python(self, call: Call) -> Said:
+    async def run_python(self, call: Call) -> FunctionResult:
         digest, answer = self._digests.get(call.file), call.case["answer"]
         if digest is None:
             raise Unscored(f"the suite has no check file {call.file!r}")
@@ -42,7 +44,7 @@ class KeepingAids:
                 error=said.error,
             )
             self.kept.add(found)
-        return msgspec.convert({**found.given, "error": found.error}, Said)
+        return msgspec.convert({**found.given, "error": found.error}, FunctionResult)
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
         key = digest_of("judge", judge, self._judges.target(judge).model_id, question.about, request_id)
@@ -73,7 +75,7 @@ async def open_aids(
     `check_files`: those that may be run, whatever the suite of the run names.
     """
     digests = {file.name: file.digest for file in suite.graders.check_files}
-    kept = Kept(run.judgements_path)
+    kept = Judgements(run.judgements_path)
     try:
         async with open_workers(check_files) as workers:
             yield KeepingAids(kept, digests, workers, judges)

@@ -9,8 +9,8 @@ from itertools import islice
 import msgspec
 
 from harness.scoring.checks import make_scorer
+from harness.scoring.judgements import Judgement, digest_of
 from harness.scoring.judging.aids import KeepingAids
-from harness.scoring.kept import Judgement, digest_of
 from harness.scoring.scorer import Answer
 from harness.scoring.scorers.judge import RubricJudge, ask_panel
 from harness.suite.grammar.mistakes import Mistake

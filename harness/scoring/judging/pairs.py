@@ -10,8 +10,8 @@ import msgspec
 
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import ask_for_preference
+from harness.scoring.judgements import Judgement, digest_of
 from harness.scoring.judging.aids import KeepingAids
-from harness.scoring.kept import Judgement, digest_of
 from harness.scoring.scorer import Unscored
 from harness.scoring.scorers.pairwise import Pairwise, Preferred
 from harness.store.attempt import is_sampled

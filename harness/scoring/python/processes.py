@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from harness.scoring.scorer import Call, Said, Unscored
+from harness.scoring.scorer import Call, FunctionResult, Unscored
 from harness.secrets import redact
 from harness.suite.suite import CheckFile
 
@@ -32,7 +32,7 @@ KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", 
 """All that a worker sees of the environment: no credential stands in these."""
 
 
-_reply = msgspec.json.Decoder(Said)
+_reply = msgspec.json.Decoder(FunctionResult)
 
 
 class Workers:
@@ -41,7 +41,7 @@ class Workers:
     def __init__(self, files: Sequence[CheckFile]) -> None:
         self._workers = {file.name: Worker(file) for file in files}
 
-    async def run(self, call: Call, digest: str) -> Said:
+    async def run(self, call: Call, digest: str) -> FunctionResult:
         """What a function says of an answer that is to be graded by the file with this digest.
 
         Unscored: the user gave no such file, or another one of that name; then nothing is run.
@@ -80,14 +80,14 @@ class Worker:
         self._broken: str | None = None
         """Why the file cannot be loaded: it is not tried again."""
 
-    async def run(self, call: Call) -> Said:
+    async def run(self, call: Call) -> FunctionResult:
         """The wait for one's turn is not counted."""
         async with self._turn:
             try:
                 if self._process is None and self._broken is None:
                     await self._start()
                 if self._broken is not None:
-                    return Said(error=self._broken)
+                    return FunctionResult(error=self._broken)
                 return await self._exchange(_request(call), call.timeout_s)
             except BaseException:
                 await self.kill()  # what it would say next belongs to an answer that nobody waits for
@@ -111,7 +111,7 @@ class Worker:
             self._broken = f"{self.file.name} cannot be loaded: {started.error}"
             await self.kill()
 
-    async def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> Said:
+    async def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> FunctionResult:
         """One line there and one back; a process that fails at it is killed, and another one started next time."""
         process = self._process
         assert process is not None
@@ -127,16 +127,16 @@ class Worker:
                 code = await process.wait()
         except TimeoutError:
             await self.kill()
-            return Said(error=f"took more than {timeout_s:g} s")
+            return FunctionResult(error=f"took more than {timeout_s:g} s")
         except (
             OSError,
             ValueError,
             msgspec.MsgspecError,
         ) as error:  # a broken pipe; a reply without end; one that is none
             await self.kill()
-            return Said(error=f"the process broke: {error}")
+            return FunctionResult(error=f"the process broke: {error}")
         await self.kill()
-        return Said(error=f"the process died ({_cause(code)})")
+        return FunctionResult(error=f"the process died ({_cause(code)})")
 
     async def kill(self) -> None:
         """End the process and whatever it has started."""

@@ -32,7 +32,7 @@ def main() -> None:
     try:
         exec(compile(first["source"], first["name"], "exec"), module.__dict__)
     except BaseException as error:
-        replies.write(_line({"error": _told(error)}))
+        replies.write(_line({"error": _describe(error)}))
         return
     replies.write(_line({}))
     for line in requests:
@@ -71,7 +71,7 @@ def _call(function: Callable[[Any], Any] | None, given: Any) -> dict[str, Any]:
     except MemoryError:
         return {"error": "MemoryError: it needs more memory than it may have"}
     except BaseException as error:
-        return {"error": _told(error)}
+        return {"error": _describe(error)}
 
 
 def _read(returned: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _read(returned: Any) -> dict[str, Any]:
     return {"error": f"returned {shown}; a bool, a number of 0 … 1, or (one of them, a reason) is asked for"}
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     """`ValueError: no such thing (line 7)`."""
     trace, line = error.__traceback__, None
     while trace is not None:

@@ -48,7 +48,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         right = [self._is_right(citation, wanted) for citation in answer.citations]
         if all(right) if self.mode == "all" else any(right):
             return PASS
-        return fail(f"expected {self._told()}, cites {_told(answer.citations)}")
+        return fail(f"expected {self._describe()}, cites {_describe(answer.citations)}")
 
     def _sent_name(self, prompt: Prompt) -> str | None:
         """The document's name as the model was told it."""
@@ -62,7 +62,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return False
         return self.text is None or fold(self.text) in fold(citation.text)
 
-    def _told(self) -> str:
+    def _describe(self) -> str:
         pages = [] if self.pages is None else [f"page {' or '.join(map(str, self.pages))}"]
         text = [] if self.text is None else [f"a passage with {self.text!r}"]
         return ", ".join([self.document or "a document", *pages, *text])
@@ -78,7 +78,7 @@ def _touches(citation: Citation, page: int) -> bool:
     return first is not None and first <= page < max(first + 1, citation.end_page or 0)
 
 
-def _told(citations: Sequence[Citation]) -> str:
+def _describe(citations: Sequence[Citation]) -> str:
     """What was cited, in short: `Report p. 3, Report p. 7`."""
     places = dict.fromkeys(
         f"{citation.document or 'a document'}" + (f" p. {citation.start_page}" if citation.start_page else "")

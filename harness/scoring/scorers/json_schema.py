@@ -66,7 +66,7 @@ def differences(wanted: Any, value: Any, where: str = "$") -> Iterator[str]:
         for index, (each, given) in enumerate(zip(wanted, value, strict=True)):
             yield from differences(each, given, f"{where}[{index}]")
     elif not _same(wanted, value):
-        yield f"{where}: expected {_told(wanted)}, got {_told(value)}"
+        yield f"{where}: expected {_describe(wanted)}, got {_describe(value)}"
 
 
 def _same(wanted: Any, value: Any) -> bool:
@@ -74,5 +74,5 @@ def _same(wanted: Any, value: Any) -> bool:
     return isinstance(wanted, bool) == isinstance(value, bool) and bool(wanted == value)
 
 
-def _told(value: Any) -> str:
+def _describe(value: Any) -> str:
     return f"a list of {len(value)}" if isinstance(value, list) else describe(value)

@@ -40,7 +40,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """`loggingConfig`; None: off."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A request to the control plane. `name`: what follows the collection in the path, `` for the collection."""
 
     name: str
@@ -49,13 +49,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
 
 
-def answer(path: str, asked: Asked) -> dict[str, Any] | None:
+def answer(path: str, asked: Query) -> dict[str, Any] | None:
     """The JSON of a reply. None: no such page. Raises Refused."""
     page = PAGES.get((path, bool(asked.name)))
     return None if page is None else page(asked)
 
 
-def _list_models(asked: Asked) -> dict[str, Any]:
+def _list_models(asked: Query) -> dict[str, Any]:
     summaries = [_foreign(asked.region), *(_summary(offer, asked.region) for offer in offers_in(asked.region))]
     wanted = asked.query
     return {
@@ -70,7 +70,7 @@ def _list_models(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _get_model(asked: Asked) -> dict[str, Any]:
+def _get_model(asked: Query) -> dict[str, Any]:
     wanted = asked.name.rpartition("/")[2]
     for summary in _list_models(msgspec.structs.replace(asked, query={}))["modelSummaries"]:
         if summary["modelId"] == wanted:
@@ -78,7 +78,7 @@ def _get_model(asked: Asked) -> dict[str, Any]:
     raise _unknown("The provided model identifier is invalid.")
 
 
-def _get_availability(asked: Asked) -> dict[str, Any]:
+def _get_availability(asked: Query) -> dict[str, Any]:
     offered = any(offer.model.base_id == asked.name for offer in offers_in(asked.region))
     granted = asked.name not in asked.account.denied
     return {
@@ -90,26 +90,26 @@ def _get_availability(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _list_profiles(asked: Asked) -> dict[str, Any]:
+def _list_profiles(asked: Query) -> dict[str, Any]:
     kind = asked.query.get("type")
     profiles = [each for each in _profiles(asked.region) if kind in (None, each["type"])]
     page, token = paginate(profiles, size=asked.query.get("maxResults"), token=asked.query.get("nextToken"))
     return {"inferenceProfileSummaries": page, **({"nextToken": token} if token else {})}
 
 
-def _get_profile(asked: Asked) -> dict[str, Any]:
+def _get_profile(asked: Query) -> dict[str, Any]:
     for profile in _profiles(asked.region):
         if asked.name in (profile["inferenceProfileId"], profile["inferenceProfileArn"]):
             return profile
     raise _unknown(f"Could not find inference profile {asked.name}.")
 
 
-def _get_logging(asked: Asked) -> dict[str, Any]:
+def _get_logging(asked: Query) -> dict[str, Any]:
     config = asked.account.logging
     return {} if config is None else {"loggingConfig": config}
 
 
-PAGES: dict[tuple[str, bool], Callable[[Asked], dict[str, Any]]] = {
+PAGES: dict[tuple[str, bool], Callable[[Query], dict[str, Any]]] = {
     ("foundation-models", False): _list_models,
     ("foundation-models", True): _get_model,
     ("foundation-model-availability", True): _get_availability,

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.endpoints.dialects.eventstream import encode_exception
 from harness.simulator.faults import Fault, validation
-from harness.simulator.model.answers import Answer, Passage
+from harness.simulator.model.answers import Answer, ContentBlock
 from harness.simulator.model.attachments import Document
 from harness.simulator.model.profiles import ModelName
 from harness.simulator.model.prompt_cache import Segment, Usage
@@ -76,10 +76,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     headers: Callable[[Reply], dict[str, str]]
     """Of the whole answer."""
     opening: Callable[[Reply], Sequence[Event]]
-    start: Callable[[Passage, int], Sequence[Event]]
+    start: Callable[[ContentBlock, int], Sequence[Event]]
     delta: Callable[[str, int, str], Event]
     """The kind of passage, its index, and the text of one content chunk."""
-    stop: Callable[[Passage, int], Sequence[Event]]
+    stop: Callable[[ContentBlock, int], Sequence[Event]]
     ending: Callable[[Reply], Sequence[Event]]
     frame: Callable[[Event], bytes]
     interruption: Callable[[Fault], bytes]

@@ -18,7 +18,7 @@ from harness.simulator.dialects.base import (
 )
 from harness.simulator.dialects.converse_prompt import read_question
 from harness.simulator.dialects.messages_answer import SIGNATURE, tool_input
-from harness.simulator.model.answers import Citation, Passage
+from harness.simulator.model.answers import Citation, ContentBlock
 
 
 def _metadata(reply: Reply) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _body(reply: Reply) -> bytes:
     return msgspec.json.encode(whole, order="sorted")
 
 
-def _block(passage: Passage, index: int) -> dict[str, Any]:
+def _block(passage: ContentBlock, index: int) -> dict[str, Any]:
     if passage.kind == "thinking":
         return {"reasoningContent": {"reasoningText": {"text": passage.text, "signature": SIGNATURE}}}
     if passage.kind == "tool":
@@ -71,7 +71,7 @@ def _opening(_reply: Reply) -> tuple[Event, ...]:
     return (_event("messageStart", {"role": "assistant"}),)
 
 
-def _start(passage: Passage, index: int) -> tuple[Event, ...]:
+def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     """Only a call has one."""
     if passage.kind != "tool":
         return ()
@@ -84,7 +84,7 @@ def _delta(kind: str, index: int, text: str) -> Event:
     return _delta_event(index, {"toolUse": {"input": text}} if kind == "tool" else {"text": text})
 
 
-def _stop(passage: Passage, index: int) -> tuple[Event, ...]:
+def _stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     events = [_delta_event(index, {"citation": _cite(each)}) for each in passage.citations]
     if passage.kind == "thinking":
         events.append(_delta_event(index, {"reasoningContent": {"signature": SIGNATURE}}))
@@ -114,7 +114,7 @@ def _logged(event: Event) -> bytes:
     return b'{"%b":%b}' % (event.name.encode(), event.data)
 
 
-def _called(passage: Passage, index: int) -> dict[str, str]:
+def _called(passage: ContentBlock, index: int) -> dict[str, str]:
     return {"toolUseId": f"tooluse_{index:02}{passage.tool[:16]}", "name": passage.tool}
 
 

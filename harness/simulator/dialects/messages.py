@@ -10,7 +10,7 @@ from harness.simulator.dialects import messages_answer as answers
 from harness.simulator.dialects.base import Dialect, Event, Question, Reply
 from harness.simulator.dialects.messages_prompt import read_body, read_question
 from harness.simulator.faults import Fault
-from harness.simulator.model.answers import Passage
+from harness.simulator.model.answers import ContentBlock
 from harness.simulator.model.profiles import ModelName
 
 ERROR_TYPES = {
@@ -41,7 +41,7 @@ def _opening(reply: Reply) -> tuple[Event, ...]:
     return (answers.message_start(reply),)
 
 
-def _start(passage: Passage, index: int) -> tuple[Event, ...]:
+def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     return (*answers.block_start(passage, index), *([_PING] if index == 0 else []))
 
 

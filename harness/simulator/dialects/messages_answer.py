@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from harness.simulator.dialects.base import Event, Reply
-from harness.simulator.model.answers import Citation, Passage
+from harness.simulator.model.answers import Citation, ContentBlock
 
 SIGNATURE = "c2ltdWxhdGVk"
 """Of every thought: base64, and proof of nothing."""
@@ -33,7 +33,7 @@ def message_start(reply: Reply) -> Event:
     return _event({"type": "message_start", "message": {**_message(reply), **start}})
 
 
-def block_start(passage: Passage, index: int) -> tuple[Event, ...]:
+def block_start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     """What goes before the deltas of a passage."""
     empty: dict[str, Any] = {"type": "text", "text": ""}
     if passage.kind == "thinking":
@@ -50,7 +50,7 @@ def block_delta(kind: str, index: int, text: str) -> Event:
     return Event("content_block_delta", _TEMPLATES[kind] % (index, msgspec.json.encode(text)))
 
 
-def block_stop(passage: Passage, index: int) -> tuple[Event, ...]:
+def block_stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     """What goes after the deltas of a passage: its signature, its citations, its end."""
     deltas: list[dict[str, Any]] = [{"type": "citations_delta", "citation": _cite(each)} for each in passage.citations]
     if passage.kind == "thinking":
@@ -97,11 +97,11 @@ def _usage(reply: Reply, output_tokens: int) -> dict[str, Any]:
     return told
 
 
-def _is_said(passage: Passage) -> bool:
+def _is_said(passage: ContentBlock) -> bool:
     return bool(passage.text) or passage.kind == "tool"
 
 
-def _block(passage: Passage, index: int) -> dict[str, Any]:
+def _block(passage: ContentBlock, index: int) -> dict[str, Any]:
     if passage.kind == "thinking":
         return {"type": "thinking", "thinking": passage.text, "signature": SIGNATURE}
     if passage.kind == "tool":
@@ -113,7 +113,7 @@ def _block(passage: Passage, index: int) -> dict[str, Any]:
     return block
 
 
-def tool_input(passage: Passage) -> dict[str, Any]:
+def tool_input(passage: ContentBlock) -> dict[str, Any]:
     """A call's input; empty where `max_tokens` cut it short."""
     try:
         return msgspec.json.decode(passage.text, type=dict[str, Any])
@@ -121,7 +121,7 @@ def tool_input(passage: Passage) -> dict[str, Any]:
         return {}
 
 
-def _tool_id(passage: Passage, index: int) -> str:
+def _tool_id(passage: ContentBlock, index: int) -> str:
     return f"toolu_bdrk_{index:02}{passage.tool[:16]}"
 
 

@@ -12,7 +12,7 @@ from harness.simulator.dialects.messages import ERROR_TYPES
 from harness.simulator.dialects.messages_prompt import read_question
 from harness.simulator.dialects.openai_prompt import read_body
 from harness.simulator.faults import Fault
-from harness.simulator.model.answers import Passage
+from harness.simulator.model.answers import ContentBlock
 from harness.simulator.model.profiles import ModelName
 
 _FINISH_REASONS = {"max_tokens": "length", "tool_use": "tool_calls"}
@@ -55,7 +55,7 @@ def _opening(reply: Reply) -> tuple[Event, ...]:
     return (_event({"role": "assistant", "content": ""}),)
 
 
-def _start(passage: Passage, index: int) -> tuple[Event, ...]:
+def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     return (_event({"tool_calls": [{"index": 0, **_call(passage, "")}]}),) if passage.kind == "tool" else ()
 
 
@@ -63,7 +63,7 @@ def _delta(kind: str, index: int, text: str) -> Event:
     return Event("", _TEMPLATES[kind].replace(b"%b", msgspec.json.encode(text)))
 
 
-def _stop(passage: Passage, index: int) -> tuple[Event, ...]:
+def _stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
     return ()
 
 
@@ -98,7 +98,7 @@ def _event(delta: dict[str, Any], finish_reason: str | None = None) -> Event:
     return Event("", msgspec.json.encode({**_CHUNK, "choices": [choice]}))
 
 
-def _call(passage: Passage, arguments: str) -> dict[str, Any]:
+def _call(passage: ContentBlock, arguments: str) -> dict[str, Any]:
     called = {"name": passage.tool, "arguments": arguments}
     return {"id": f"call_{passage.tool[:16]}", "type": "function", "function": called}
 

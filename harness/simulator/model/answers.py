@@ -48,7 +48,7 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the document has pages; of one without, characters are cited."""
 
 
-class Passage(msgspec.Struct, frozen=True, kw_only=True):
+class ContentBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A content block of an answer. `text` is the words, or a tool's input as JSON."""
 
     kind: Literal["thinking", "text", "tool"]
@@ -60,7 +60,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a model says to one prompt. `stop_reason` in the words of all apis."""
 
-    passages: tuple[Passage, ...]
+    passages: tuple[ContentBlock, ...]
     output_tokens: int
     stop_reason: str
     stop_sequence: str | None = None
@@ -121,9 +121,9 @@ class AnswerBook:
         return rng.choice(alike or others or evasions)
 
 
-def cut(passages: Sequence[Passage], *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
+def cut(passages: Sequence[ContentBlock], *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
     """The passages as far as they are sent: up to the first stop sequence in the words (left out) or `max_tokens`."""
-    sent: list[Passage] = []
+    sent: list[ContentBlock] = []
     used = 0
     reason, stopped_by = "tool_use" if passages[-1].kind == "tool" else "end_turn", None
     for passage in passages:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harness.simulator.model.answers import KeyEntry, Passage, spoil_json
+from harness.simulator.model.answers import ContentBlock, KeyEntry, spoil_json
 
 _SIMPLE = {"string": "something", "number": 1.5, "integer": 1, "boolean": True, "array": [], "null": None}
 
@@ -35,7 +35,7 @@ class _Call(msgspec.Struct, frozen=True):
     input: dict[str, Any]
 
 
-def draw_call(entry: KeyEntry | None, toolbox: Toolbox, *, skill: float, rng: Random) -> Passage | None:
+def draw_call(entry: KeyEntry | None, toolbox: Toolbox, *, skill: float, rng: Random) -> ContentBlock | None:
     """The call that a prompt gets. None: it is answered in words.
 
     The key's own call is made as often as `skill` has it, else one with a wrong input. A request that insists on a call
@@ -47,11 +47,11 @@ def draw_call(entry: KeyEntry | None, toolbox: Toolbox, *, skill: float, rng: Ra
     right = _read_call(entry)
     if right is not None and right.tool in offered and toolbox.name in (None, right.tool):
         given = _encode(right.input) if rng.random() < skill else spoil_json(right.input, rng)
-        return Passage(kind="tool", tool=right.tool, text=given)
+        return ContentBlock(kind="tool", tool=right.tool, text=given)
     if toolbox.choice == "auto":
         return None
     tool = offered.get(toolbox.name or "", toolbox.tools[0])
-    return Passage(kind="tool", tool=tool.name, text=_encode(_suggest(tool.schema)))
+    return ContentBlock(kind="tool", tool=tool.name, text=_encode(_suggest(tool.schema)))
 
 
 def _read_call(entry: KeyEntry | None) -> _Call | None:

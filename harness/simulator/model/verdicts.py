@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 
-from harness.simulator.model.answers import AnswerBook, Passage, prompt_digest
+from harness.simulator.model.answers import AnswerBook, ContentBlock, prompt_digest
 from harness.simulator.model.tool_calls import Toolbox
 
 TOOL = "verdict"
@@ -16,7 +16,7 @@ _GOOD, _BAD = (0.75, 1.0), (0.0, 0.35)
 """Scores of answers that are taken for right and for wrong."""
 
 
-def draw_verdict(prompt: str, toolbox: Toolbox, book: AnswerBook, *, skill: float, rng: Random) -> Passage | None:
+def draw_verdict(prompt: str, toolbox: Toolbox, book: AnswerBook, *, skill: float, rng: Random) -> ContentBlock | None:
     """The call of `verdict` with which a judge answers. None: the prompt asks for none.
 
     An answer that holds the key's is right. The judge is wrong about one as often as it is in answering; of two
@@ -47,5 +47,5 @@ def _holds(answer: str, right: str | None, rng: Random) -> bool:
     return " ".join(right.casefold().split()) in " ".join(answer.casefold().split())
 
 
-def _call(given: dict[str, object]) -> Passage:
-    return Passage(kind="tool", tool=TOOL, text=msgspec.json.encode(given).decode())
+def _call(given: dict[str, object]) -> ContentBlock:
+    return ContentBlock(kind="tool", tool=TOOL, text=msgspec.json.encode(given).decode())

@@ -8,10 +8,10 @@ from harness.catalog.target import Options
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.grammar.salvage import Written
 from harness.suite.grammar.structure import unknown_word
-from harness.suite.targets import Placed
+from harness.suite.targets import PlacedTarget
 
 
-def name_mistakes(written: Written, placed: Sequence[Placed], wrong: Sequence[Mistake]) -> list[Mistake]:
+def name_mistakes(written: Written, placed: Sequence[PlacedTarget], wrong: Sequence[Mistake]) -> list[Mistake]:
     """What is wrong with names. Of targets that cannot be read, only what holds however they are mended.
 
     `wrong`: what was found when `placed` were made of the entries.
@@ -27,9 +27,9 @@ def _tells_name(path: KeyPath) -> bool:
     return path[:1] == ("targets",) and (len(path) < 3 or path[2] not in Options.__struct_fields__)
 
 
-def _same_names(placed: Sequence[Placed]) -> list[Mistake]:
+def _same_names(placed: Sequence[PlacedTarget]) -> list[Mistake]:
     """Targets that nothing in their names tells apart."""
-    first: dict[str, Placed] = {}
+    first: dict[str, PlacedTarget] = {}
     mistakes = []
     for each in placed:
         earlier = first.setdefault(each.target.name, each)
@@ -39,7 +39,7 @@ def _same_names(placed: Sequence[Placed]) -> list[Mistake]:
     return mistakes
 
 
-def _baseline_mistakes(written: Written, placed: Sequence[Placed], unread: set[KeyPath]) -> list[Mistake]:
+def _baseline_mistakes(written: Written, placed: Sequence[PlacedTarget], unread: set[KeyPath]) -> list[Mistake]:
     names = [each.target.name for each in placed]
     baseline = written.file.baseline
     if baseline is None or baseline in names or not names:

@@ -15,7 +15,7 @@ from harness.catalog.names import IN_REGION, read_reference
 from harness.catalog.target import Api, Options, Target, resolve_target
 from harness.errors import CatalogError, SuiteError
 from harness.suite.from_log.alike import Unfit, fit_all
-from harness.suite.from_log.traffic import Kept, Traffic
+from harness.suite.from_log.traffic import SampledPrompt, Traffic
 from harness.suite.frozen import SuiteDumper
 from harness.suite.grammar.fields import SUITE_NAME
 from harness.suite.grammar.file import TargetEntry
@@ -28,7 +28,7 @@ GATE = {"error_rate": "1pp", "e2e_p95": "15%", "cost_per_request": "10%"}
 """Margins of an imported suite; nothing grades its answers, so there is none for the pass rate."""
 
 
-class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+class ImportedSuite(msgspec.Struct, frozen=True, kw_only=True):
     """A suite file that is ready to be written."""
 
     text: str
@@ -46,7 +46,7 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     """None: the routing of today's model where the candidate has it, else the candidate's first."""
 
 
-def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Sequence[str]) -> Drawn:
+def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Sequence[str]) -> ImportedSuite:
     """The YAML of a suite that `load_suite` takes. `about`: lines of comment at its head.
 
     SuiteError: the name cannot be a suite's, there is nothing to ask or nobody to ask it of, or it would be too long.
@@ -69,7 +69,7 @@ def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Se
         raise SuiteError(
             [f"the suite would be longer than {MAX_SUITE_BYTES // 1_000_000} MB; a smaller --sample helps"]
         )
-    return Drawn(text=text, targets=names, baseline=names[0], warnings=tuple(warnings))
+    return ImportedSuite(text=text, targets=names, baseline=names[0], warnings=tuple(warnings))
 
 
 def _todays_targets(ways: Counter[tuple[str, str, Api, bool]]) -> tuple[list[TargetEntry], list[str]]:
@@ -177,7 +177,9 @@ def _prompts(traffic: Traffic, targets: Sequence[Target]) -> tuple[str, list[tup
     return "prompts:\n" + "".join(pieces), changed.most_common()
 
 
-def _fitting_entry(kept: Kept, targets: Sequence[Target], changed: Counter[str], *, several: bool) -> dict[str, Any]:
+def _fitting_entry(
+    kept: SampledPrompt, targets: Sequence[Target], changed: Counter[str], *, several: bool
+) -> dict[str, Any]:
     """A prompt as the file says it, with options that the grammar and every target take. Raises Unfit."""
     wrong = {
         str(mistake.path[0])
@@ -196,7 +198,7 @@ def _fitting_entry(kept: Kept, targets: Sequence[Target], changed: Counter[str],
     return _prompt(kept, options, several=several)
 
 
-def _prompt(kept: Kept, options: Options, *, several: bool) -> dict[str, Any]:
+def _prompt(kept: SampledPrompt, options: Options, *, several: bool) -> dict[str, Any]:
     one_turn = len(kept.messages) == 1
     turns = [msgspec.to_builtins(turn) for turn in kept.messages]
     asked = {"prompt": turns[0]["content"]} if one_turn else {"messages": turns}

@@ -44,7 +44,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     """The call's own prompt is not in the suite: this one is the nearest in input tokens."""
 
 
-class Kept(msgspec.Struct, kw_only=True):
+class SampledPrompt(msgspec.Struct, kw_only=True):
     """A distinct prompt of the sample, as it was first asked."""
 
     digest: int
@@ -70,7 +70,7 @@ class Traffic:
     def __init__(self, *, sample: int, seed: int) -> None:
         self._sample = sample
         self._key = str(seed).encode()
-        self._kept: dict[int, Kept] = {}
+        self._kept: dict[int, SampledPrompt] = {}
         self._ranks: list[tuple[int, int]] = []
         """A heap of (−rank, digest): the largest rank is the first to go."""
         self._at_us, self._digests = array("q"), array("Q")
@@ -92,7 +92,7 @@ class Traffic:
         """A call whose prompt cannot be asked again: it counts as load."""
         self._note(call, 0)
 
-    def drop(self, kept: Kept) -> None:
+    def drop(self, kept: SampledPrompt) -> None:
         """Take a prompt out of the sample, once every call was added: its calls count as load."""
         del self._kept[kept.digest]
 
@@ -106,7 +106,7 @@ class Traffic:
         return len(set(self._digests) - {0})
 
     @property
-    def prompts(self) -> list[Kept]:
+    def prompts(self) -> list[SampledPrompt]:
         """The sample, the most frequent prompt first."""
         return sorted(self._kept.values(), key=lambda kept: (-kept.times, kept.digest))
 
@@ -140,7 +140,7 @@ class Traffic:
         self._output.append(_UNKNOWN if call.output_tokens is None else call.output_tokens)
         self.ways[call.model_id, call.region, call.api, call.stream] += 1
 
-    def _admit(self, digest: int, messages: tuple[Message, ...], options: Options) -> Kept | None:
+    def _admit(self, digest: int, messages: tuple[Message, ...], options: Options) -> SampledPrompt | None:
         """A prompt that is new to the sample, or None where its rank is too large."""
         rank = int.from_bytes(blake2b(digest.to_bytes(8, "big"), key=self._key, digest_size=8).digest(), "big")
         if len(self._ranks) < self._sample:
@@ -150,7 +150,7 @@ class Traffic:
             del self._kept[gone]
         else:
             return None
-        return self._kept.setdefault(digest, Kept(digest=digest, messages=messages, options=options))
+        return self._kept.setdefault(digest, SampledPrompt(digest=digest, messages=messages, options=options))
 
 
 def digest_prompt(messages: tuple[Message, ...], options: Options) -> int:
@@ -167,12 +167,12 @@ def _normal(text: str) -> str:
 class _StandIns:
     """The prompts of the sample by their mean input tokens."""
 
-    def __init__(self, kept: Mapping[int, Kept]) -> None:
+    def __init__(self, kept: Mapping[int, SampledPrompt]) -> None:
         by_size = sorted((each.input_tokens / each.times, each.digest) for each in kept.values())
         self._sizes = [size for size, _ in by_size]
         self._prompts = [kept[digest] for _, digest in by_size]
 
-    def nearest(self, input_tokens: int | None) -> Kept:
+    def nearest(self, input_tokens: int | None) -> SampledPrompt:
         size = input_tokens or 0
         at = bisect_left(self._sizes, size)
         around = range(max(at - 1, 0), min(at + 1, len(self._sizes)))

@@ -79,10 +79,10 @@ def _explain(error: ValidationError) -> Iterator[Mistake]:
         case "type" | "pattern" if title in PARSERS:
             yield Mistake(path, _unreadable(PARSERS[title], error.instance))
         case _:
-            yield Mistake(path, _told(error, title))
+            yield Mistake(path, _describe(error, title))
 
 
-def _told(error: ValidationError, title: str | None) -> str:
+def _describe(error: ValidationError, title: str | None) -> str:
     wanted: Any = error.validator_value
     schema: Any = error.schema
     got = describe(error.instance)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.analysis.compare.detectable import COST_SPREAD, foresee
+from harness.analysis.compare.detectable import COST_SPREAD, find_detectable
 from harness.analysis.compare.verdict import decide
 from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.power import (
@@ -94,7 +94,7 @@ def test_a_wide_margin_still_takes_the_samples_for_bounds() -> None:
 
 def test_a_dry_run_tells_what_each_margin_takes(make_suite: MakeSuite) -> None:
     gate = {"pass_rate": "5pp", "error_rate": "1pp", "ttft_p99": "15%", "e2e_p50": "200ms", "cost_per_request": "10%"}
-    found = foresee(make_suite(("a", "b", "c"), prompts=40, gate=gate))
+    found = find_detectable(make_suite(("a", "b", "c"), prompts=40, gate=gate))
     rows = {each.metric: each for each in found.metrics}
     assert (40, 1, 40, 10, False) == (found.prompts, found.repeats, found.clusters, found.family, found.default_gate)
     assert list(gate) == list(rows)
@@ -111,7 +111,7 @@ def test_the_prompts_that_are_named_find_a_dearer_model_in_four_runs_of_five(mak
     """With the normal quantile alone, 71 %: of so few, the t quantile is larger."""
     gate = {"error_rate": "1pp", "pass_rate": "5pp", "ttft_p50": "20%", "e2e_p95": "20%"}
     gate["cost_per_request"] = "10%"
-    found = foresee(make_suite(("a", "b"), prompts=40, gate=gate))
+    found = find_detectable(make_suite(("a", "b"), prompts=40, gate=gate))
     n, margin = found.metrics[-1].prompts_for_worse, math.log(1.1)
     assert ("cost_per_request", True) == (found.metrics[-1].metric, n is not None)
     rng, rounds, worse = np.random.default_rng(6), 1000, 0
@@ -126,13 +126,13 @@ def test_the_prompts_that_are_named_find_a_dearer_model_in_four_runs_of_five(mak
 
 def test_few_prompts_are_told_that_no_repeats_show_a_latency_worse(make_suite: MakeSuite) -> None:
     gate = {"ttft_p50": "20%", "e2e_p95": "20%"}
-    few = foresee(make_suite(("a", "b", "c", "d", "e"), prompts=6, gate=gate, load=Load(repeats=50))).metrics[0]
+    few = find_detectable(make_suite(("a", "b", "c", "d", "e"), prompts=6, gate=gate, load=Load(repeats=50))).metrics[0]
     assert few.sees is None
     assert "takes 9 prompts or groups" in few.note
     wide = {"ttft_p50": "900%", "e2e_p95": "900%"}
     suite = make_suite(("a", "b"), prompts=40, gate=wide, load=Load(repeats=50))
     grouped = tuple(msgspec.structs.replace(p, group=f"g{i // 4}") for i, p in enumerate(suite.prompts))
-    found = [foresee(each).metrics for each in (suite, msgspec.structs.replace(suite, prompts=grouped))]
+    found = [find_detectable(each).metrics for each in (suite, msgspec.structs.replace(suite, prompts=grouped))]
     assert [[7, 37], [28, 96]] == [[each.prompts_for_worse for each in metrics] for metrics in found]
 
 
@@ -143,7 +143,7 @@ def test_repeats_help_and_groups_do_not(make_suite: MakeSuite) -> None:
         plain,
         prompts=tuple(msgspec.structs.replace(p, group=f"g{i // 5}") for i, p in enumerate(plain.prompts)),
     )
-    once, often, alike = (foresee(suite).metrics[0].sees for suite in (plain, asked_often, grouped))
+    once, often, alike = (find_detectable(suite).metrics[0].sees for suite in (plain, asked_often, grouped))
     assert once is not None
     assert often is not None
     assert alike is not None
@@ -151,13 +151,13 @@ def test_repeats_help_and_groups_do_not(make_suite: MakeSuite) -> None:
 
 
 def test_without_a_gate_the_default_one_is_foreseen(make_suite: MakeSuite) -> None:
-    found = foresee(make_suite(("a", "b"), prompts=40))
+    found = find_detectable(make_suite(("a", "b"), prompts=40))
     assert found.default_gate
     assert ["pass_rate", "error_rate", "ttft_p50", "e2e_p50", "cost_per_request"] == [e.metric for e in found.metrics]
     ungraded = make_suite(("a",), prompts=80)
     bare = tuple(msgspec.structs.replace(prompt, checks=()) for prompt in ungraded.prompts)
     assert ["error_rate", "ttft_p95", "e2e_p95", "cost_per_request"] == [
-        each.metric for each in foresee(msgspec.structs.replace(ungraded, prompts=bare)).metrics
+        each.metric for each in find_detectable(msgspec.structs.replace(ungraded, prompts=bare)).metrics
     ]
 
 
@@ -165,8 +165,8 @@ def test_a_pass_rate_rests_on_the_prompts_that_are_graded(make_suite: MakeSuite)
     gate = {"pass_rate": "25pp", "error_rate": "10pp"}
     mixed = make_suite(("a", "b"), prompts=40, gate=gate)
     bare = (msgspec.structs.replace(p, checks=p.checks if i < 10 else ()) for i, p in enumerate(mixed.prompts))
-    found = foresee(msgspec.structs.replace(mixed, prompts=tuple(bare)))
+    found = find_detectable(msgspec.structs.replace(mixed, prompts=tuple(bare)))
     assert [10, 40] == [each.prompts for each in found.metrics]
     none = tuple(msgspec.structs.replace(p, checks=()) for p in mixed.prompts)
-    blind = foresee(msgspec.structs.replace(mixed, prompts=none)).metrics[0]
+    blind = find_detectable(msgspec.structs.replace(mixed, prompts=none)).metrics[0]
     assert (None, 0) == (blind.sees, blind.prompts)

@@ -18,7 +18,7 @@ from harness.report.compare.markdown import render_comment, render_markdown
 from harness.report.compare.page import render_html
 from harness.report.compare.terminal import print_report
 from harness.report.compare.write import write_comparison
-from harness.report.verdicts import flips_told
+from harness.report.verdicts import describe_flips
 from harness.store.finding import Finding
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>|`[x](javascript:y)\x1b[2J\x00\u202e]]>"
@@ -168,7 +168,7 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
     [(0, "none of 40 prompts changed"), (40, "no prompt has a scored answer on both sides")],
 )
 def test_where_nothing_changed_that_is_said_of_what_was_scored(make_comparison, unscored: int, told: str) -> None:
-    assert told == flips_told(make_comparison(flips=(), lost=0, gained=0, unscored=unscored))
+    assert told == describe_flips(make_comparison(flips=(), lost=0, gained=0, unscored=unscored))
 
 
 def test_junit_has_a_suite_a_candidate_and_a_case_a_metric_that_decides(make_report) -> None:

@@ -18,11 +18,11 @@ from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import LONGEST_PART, ask_for_preference, ask_for_score
+from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.forecast import forecast_judging
 from harness.scoring.judging.judges import open_judges, read_verdict
-from harness.scoring.kept import read_judgements
 from harness.scoring.score import grade, score_run
-from harness.scoring.scorer import Answer, Call, Outcome, Question, Said, Unscored, Verdict
+from harness.scoring.scorer import Answer, Call, FunctionResult, Outcome, Question, Unscored, Verdict
 from harness.store.attempt import Attempt
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
@@ -42,7 +42,7 @@ class Panel:
         self.said = said
         self.asked: list[Question] = []
 
-    async def run_python(self, call: Call) -> Said:
+    async def run_python(self, call: Call) -> FunctionResult:
         raise AssertionError
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:

@@ -16,11 +16,11 @@ from harness.analysis.summary.judges import add_judging, summarise_judge, summar
 from harness.analysis.summary.summarise import summarise
 from harness.catalog.target import Target
 from harness.cli.running.embedded import write_answer_key
+from harness.scoring.judgements import Judgement, Judgements, read_judgements
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.judging.calibration import calibrate
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.judging.pairs import Compared, score_pairs
-from harness.scoring.kept import Judgement, Kept, read_judgements
 from harness.scoring.python.processes import Workers
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Question, Unscored, Verdict
@@ -72,7 +72,7 @@ def honest(text: str) -> str:
 
 
 async def compare(run: RunFolder, suite: Suite, judge: Judge) -> list[Score]:
-    kept = Kept(run.judgements_path)
+    kept = Judgements(run.judgements_path)
     try:
         return await score_pairs(run, suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
     finally:
@@ -200,7 +200,7 @@ async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_sui
     labels = [Label(prompt_id="p", answer=answer, passed=passed) for answer, passed in LABELS]
     suite = make_suite([JUDGE], judges=["strict"], labels=labels)
     run = write_run(suite, ("cand", "Paris"))
-    kept = Kept(run.judgements_path)
+    kept = Judgements(run.judgements_path)
     judge = Judge(lambda text: 0.9 if "Paris" in part(text, "answer") else 0.1)
     await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
     await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]

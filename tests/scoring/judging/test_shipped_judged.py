@@ -7,9 +7,9 @@ from pathlib import Path
 
 from harness.cli.running.overrides import load_checked
 from harness.scoring.checks import make_scorer
+from harness.scoring.judgements import Judgements
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.judging.judges import NoJudges
-from harness.scoring.kept import Kept
 from harness.scoring.python.processes import open_workers
 from harness.scoring.score import grade
 from harness.scoring.scorer import Answer
@@ -24,7 +24,7 @@ async def passes(answer: str | None, tmp_path: Path) -> dict[str, list[bool]]:
     said: dict[str, list[bool]] = {}
     async with open_workers(suite.graders.check_files) as workers:
         digests = {file.name: file.digest for file in suite.graders.check_files}
-        aids = KeepingAids(Kept(tmp_path / "judgements.jsonl"), digests, workers, NoJudges(suite))
+        aids = KeepingAids(Judgements(tmp_path / "judgements.jsonl"), digests, workers, NoJudges(suite))
         for prompt in suite.prompts:
             text = prompt.expect or "" if answer is None else answer
             given = Answer(text=text, stop_reason="tool_use" if text.startswith('{"tool"') else "end_turn")

@@ -19,11 +19,11 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.scoring.checks import check_mistakes
-from harness.scoring.kept import read_judgements
+from harness.scoring.judgements import read_judgements
 from harness.scoring.python.processes import KEPT_VARIABLES, MEMORY_BYTES, PROGRAM, open_workers
 from harness.scoring.python.worker import ORPHAN_S
 from harness.scoring.score import score_run
-from harness.scoring.scorer import Call, Said, Unscored
+from harness.scoring.scorer import Call, FunctionResult, Unscored
 from harness.store.run_folder import RunFolder
 from harness.store.score import Score
 from harness.suite.frozen import freeze_suite
@@ -85,7 +85,7 @@ def check_file(tmp_path: Path) -> Callable[[str], CheckFile]:
     return write
 
 
-async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s: float = 10.0) -> list[Said]:
+async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s: float = 10.0) -> list[FunctionResult]:
     """What the functions say, one after the other in the same worker."""
     async with open_workers([file]) as workers:
         case = {"answer": answer, "expect": "Paris"}
@@ -95,12 +95,16 @@ async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s
 
 async def test_a_bool_a_number_and_either_with_a_reason_are_verdicts(check_file: Any) -> None:
     said = await run(check_file(SOURCE), "grade", "share", "plain_share")
-    assert said == [Said(value=1.0), Said(value=0.25, reason="a quarter"), Said(value=0.75)]
+    assert said == [
+        FunctionResult(value=1.0),
+        FunctionResult(value=0.25, reason="a quarter"),
+        FunctionResult(value=0.75),
+    ]
 
 
 async def test_what_it_prints_and_reads_is_nobodys(check_file: Any) -> None:
     loud, asks, after = await run(check_file(SOURCE), "loud", "asks", "grade")
-    assert (loud, after) == (Said(value=1.0), Said(value=1.0))
+    assert (loud, after) == (FunctionResult(value=1.0), FunctionResult(value=1.0))
     assert "EOFError" in str(asks.error)
 
 
@@ -120,7 +124,7 @@ async def test_a_function_that_breaks_is_told_and_the_next_answer_is_graded(
     broken, after = await run(check_file(SOURCE), function, "grade")
     assert broken.value is None
     assert told in str(broken.error)
-    assert after == Said(value=1.0)
+    assert after == FunctionResult(value=1.0)
 
 
 @pytest.mark.parametrize("function", ["sleeps", "spins"])
@@ -128,10 +132,10 @@ async def test_a_function_without_end_is_ended_and_the_next_answer_is_graded(che
     file = check_file(SOURCE)
     async with open_workers([file]) as workers:
         call = Call(file="checks.py", function=function, case={}, timeout_s=0.05, request_id="0")
-        assert await workers.run(call, file.digest) == Said(error="took more than 0.05 s")
+        assert await workers.run(call, file.digest) == FunctionResult(error="took more than 0.05 s")
         case = {"answer": "Paris", "expect": "Paris"}
         after = Call(file="checks.py", function="grade", case=case, timeout_s=10, request_id="0")
-        assert await workers.run(after, file.digest) == Said(value=1.0)
+        assert await workers.run(after, file.digest) == FunctionResult(value=1.0)
 
 
 @pytest.mark.parametrize("answer", ["nan", "two", "none", "text", "list", "odd"])
@@ -164,9 +168,9 @@ async def test_what_was_read_with_the_suite_is_run_whatever_becomes_of_the_file(
 ) -> None:
     file = check_file(SOURCE)
     (tmp_path / "checks.py").write_text("def grade(case): return False")
-    assert await run(file, "grade") == [Said(value=1.0)]
+    assert await run(file, "grade") == [FunctionResult(value=1.0)]
     (tmp_path / "checks.py").unlink()
-    assert await run(file, "grade") == [Said(value=1.0)]
+    assert await run(file, "grade") == [FunctionResult(value=1.0)]
 
 
 async def test_nothing_runs_but_the_functions_at_the_top_level_of_the_file_that_is_meant(check_file: Any) -> None:

@@ -17,8 +17,8 @@ from harness.errors import EndpointError
 from harness.simulator.model.answers import (
     Answer,
     AnswerBook,
+    ContentBlock,
     KeyEntry,
-    Passage,
     count_tokens,
     load_answer_key,
     prompt_digest,
@@ -35,7 +35,7 @@ def say(digest: str, *, skill: float, seed: int = 0, key: dict[str, str] = KEY) 
 
 
 def cut(text: str, *, max_tokens: int, stop_sequences: tuple[str, ...] = ()) -> tuple[str, Answer]:
-    answer = cut_passages([Passage(kind="text", text=text)], max_tokens=max_tokens, stop_sequences=stop_sequences)
+    answer = cut_passages([ContentBlock(kind="text", text=text)], max_tokens=max_tokens, stop_sequences=stop_sequences)
     return answer.passages[0].text, answer
 
 
@@ -147,13 +147,13 @@ def test_an_answer_key_is_read(tmp_path: Path) -> None:
 
 
 def test_a_thought_counts_and_leaves_less_for_the_words() -> None:
-    thought, words = Passage(kind="thinking", text="x" * 8), Passage(kind="text", text="0123456789")
+    thought, words = ContentBlock(kind="thinking", text="x" * 8), ContentBlock(kind="text", text="0123456789")
     answer = cut_passages([thought, words], max_tokens=3, stop_sequences=("x",))
     assert [passage.text for passage in answer.passages] == ["x" * 8, "0123"]
     assert (answer.output_tokens, answer.stop_reason) == (3, "max_tokens")
 
 
 def test_an_answer_that_is_all_thought_has_no_words() -> None:
-    thought, words = Passage(kind="thinking", text="x" * 8), Passage(kind="text", text="0123456789")
+    thought, words = ContentBlock(kind="thinking", text="x" * 8), ContentBlock(kind="text", text="0123456789")
     answer = cut_passages([thought, words], max_tokens=1, stop_sequences=())
     assert [passage.kind for passage in answer.passages] == ["thinking"]

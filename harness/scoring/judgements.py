@@ -37,7 +37,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
 
 
-class Kept:
+class Judgements:
     """The judgements of one run; new ones are written at once."""
 
     def __init__(self, path: Path) -> None:
