@@ -43,6 +43,7 @@ def test_modules_in_the_current_folder_are_not_those_of_the_program(tmp_path: Pa
 
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example"
+OWN_ID = json.loads((EXAMPLE / "manifest.json").read_text())["run_id"]
 BAD_ID = "20990101T000000Z-theirs-ffffff"
 
 
@@ -52,6 +53,7 @@ def theirs(tmp_path: Path) -> Path:
     shutil.copytree(EXAMPLE, tmp_path / "results" / "own")
     folder = Path(shutil.copytree(EXAMPLE, tmp_path / "results" / "theirs"))
     put("manifest.json", "run_id", value=BAD_ID)(folder)
+    rows("attempts.parquet", f"SELECT * REPLACE ('{BAD_ID}' AS run_id) FROM ROWS")(folder)
     return folder
 
 
@@ -112,7 +114,7 @@ HOSTILE = {
     "attempts with other columns": rows("attempts.parquet", "SELECT 1 AS a"),
     "attempts with a text for a number": rows("attempts.parquet", "SELECT * REPLACE ('x' AS due_ns) FROM ROWS"),
     "attempts without a target": rows("attempts.parquet", "SELECT * REPLACE (NULL::VARCHAR AS target) FROM ROWS"),
-    "attempts of the other run": rows("attempts.parquet", "SELECT * REPLACE ('OWN' AS run_id) FROM ROWS"),
+    "attempts of the other run": rows("attempts.parquet", f"SELECT * REPLACE ('{OWN_ID}' AS run_id) FROM ROWS"),
     "attempts with a column of the reader's": rows("attempts.parquet", "SELECT *, 'x' AS filename FROM ROWS"),
     "attempts without an end to their cost": rows(
         "attempts.parquet", "SELECT * REPLACE ('inf'::DOUBLE AS cost_usd) FROM ROWS"
@@ -126,15 +128,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_run_of_somebody_else_breaks_nothing_of_ones_own(theirs: Path, command: Any, name: str) -> None:
-    own = json.loads((EXAMPLE / "manifest.json").read_text())["run_id"]
     HOSTILE[name](theirs)
-    if name == "attempts of the other run":
-        rows("attempts.parquet", f"SELECT * REPLACE ('{own}' AS run_id) FROM ROWS")(theirs)
     history = command("history", "--json")
     listed = [run["run_id"] for suite in json.loads(history.stdout)["suites"] for run in suite["runs"]]
-    assert own in listed
+    assert OWN_ID in listed
     asked = command("query", "SELECT run_id, count(*) AS n FROM requests GROUP BY ALL ORDER BY ALL", "--json")
-    assert {"run_id": own, "n": 168} in json.loads(asked.stdout)
+    assert {"run_id": OWN_ID, "n": 168} in json.loads(asked.stdout)
     if name.startswith(("a summary", "a figure")):
         return  # no other command reads it
     for line in ("report",) if name.startswith(("pairs", "a judgement")) else ("compare", "reconcile --log nothing"):
