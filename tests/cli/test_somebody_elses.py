@@ -119,6 +119,7 @@ HOSTILE = {
     "attempts without an end to their cost": rows(
         "attempts.parquet", "SELECT * REPLACE ('inf'::DOUBLE AS cost_usd) FROM ROWS"
     ),
+    "attempts with citations that are none": rows("attempts.parquet", "SELECT * REPLACE ('[[' AS citations) FROM ROWS"),
     "scores that are a pipe": instead("scores.parquet", os.mkfifo),
     "scores with a text for a number": rows("scores.parquet", "SELECT * REPLACE ('x' AS value) FROM ROWS"),
     "pairs that are none": say("judgements.jsonl", PAIR % b"{}"),
@@ -136,7 +137,8 @@ def test_a_run_of_somebody_else_breaks_nothing_of_ones_own(theirs: Path, command
     assert {"run_id": OWN_ID, "n": 168} in json.loads(asked.stdout)
     if name.startswith(("a summary", "a figure")):
         return  # no other command reads it
-    for line in ("report",) if name.startswith(("pairs", "a judgement")) else ("compare", "reconcile --log nothing"):
+    graded = name.startswith(("pairs", "a judgement", "attempts with citations"))
+    for line in ("report",) if graded else ("compare", "reconcile --log nothing"):
         done = command(*line.split()[:1], theirs, *line.split()[1:])
         assert "internal error" not in done.stderr, line
         assert "\x1b" not in done.stdout + done.stderr, line
