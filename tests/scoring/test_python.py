@@ -271,7 +271,7 @@ def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: 
         ("../checks.py", "", "grade", "lies outside the suite's folder"),
         ("/etc/passwd", "", "grade", "lies outside the suite's folder"),
         ("other.py", "", "grade", "there is no such file"),
-        ("checks.py", "def grade(case:\n  pass", "grade", "is no Python at line 1"),
+        ("checks.py", "def grade(case:\n  pass", "grade", "is not Python at line 1"),
         ("checks.py", "def grade(case): ...", "grad", "did you mean 'grade'?"),
         ("checks.py", "grade = 5", "grade", "has no function at its top level"),
         ("checks.py", "async def grade(case): ...\ndef other(case): ...", "grade", "'grade' is not one of other"),
