@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 from measure import peak_mib, print_table
 
+from harness.catalog.target import Target
 from harness.load.progress import Progress, Tally
 from harness.store.attempt import Attempt
 from harness.store.journal import Journal, measure_journal
@@ -31,6 +32,11 @@ from harness.suite.suite import Suite
 RECORDED = 50_000
 FLUSH_EVERY = 500
 """Attempts between flushes, which are timed apart."""
+RUN_ID = "20261122T024500Z-million-a1b2c3"
+TARGET = Target(
+    name="claude-sonnet-4-6/us/converse", model="claude-sonnet-4-6", base_model="anthropic.claude-sonnet-4-6",
+    model_id="us.anthropic.claude-sonnet-4-6", routing="us", api="converse", client="wire", region="us-east-1",
+)  # fmt: skip
 MARK = "@@@@@@@@"
 """Stands for a row's number in the line that all lines are made of."""
 
@@ -38,10 +44,10 @@ MARK = "@@@@@@@@"
 def make_attempt(name: str, chunks: int) -> Attempt:
     """A streamed answer as a run records it: a chunk each 15 ms, 400 characters."""
     return Attempt(
-        run_id="20261122T024500Z-million-a1b2c3", request_id=f"{name}-0", attempt_id=f"{name}-0-1", try_no=1,
-        target="claude-sonnet-4-6/us/converse", base_model="anthropic.claude-sonnet-4-6",
-        model_id="us.anthropic.claude-sonnet-4-6", routing="us", api="converse", client="wire", region="us-east-1",
-        stream=True, prompt_id="capital-fr", repeat=3, phase="measure", due_ns=10**10, sent_ns=10**10 + 300_000,
+        run_id=RUN_ID, request_id=f"{name}-0", attempt_id=f"{name}-0-1", try_no=1,
+        target=TARGET.name, base_model=TARGET.base_model, model_id=TARGET.model_id, routing=TARGET.routing,
+        api=TARGET.api, client=TARGET.client, region=TARGET.region, stream=True,
+        prompt_id="capital-fr", repeat=3, phase="measure", due_ns=10**10, sent_ns=10**10 + 300_000,
         headers_ns=10**10 + 200_000_000, first_ns=10**10 + 201_000_000, last_ns=10**10 + 1_700_000_000,
         done_ns=10**10 + 1_702_000_000, chunk_us=[200_000 + 15_000 * i + i * i % 997 for i in range(chunks)],
         input_tokens=420, output_tokens=100, cache_read_tokens=0, cache_write_tokens=0, stop_reason="end_turn",
@@ -127,8 +133,9 @@ def main() -> None:
         print_table(
             (f"an attempt of {options.chunks} chunks", "µs CPU"), [(name, f"{us:.2f}") for name, us in costs.items()]
         )
-        suite = Suite(name="million", digest="0123456789ab", endpoint="simulator", targets=(), prompts=())
+        suite = Suite(name="million", digest="0123456789ab", endpoint="simulator", targets=(TARGET,), prompts=())
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=options.rows)
+        manifest = msgspec.structs.replace(manifest, run_id=RUN_ID)
         run = create_run(Path(folder), manifest, "suite: million\n")
         write_journal(run.journal_path(), options.rows, options.chunks)
         size = run.journal_path().stat().st_size / 1e6

@@ -170,9 +170,18 @@ def _read(
     citations: str | None,
     stop_reason: str | None,
 ) -> Ended:
-    cited = msgspec.json.decode(citations, type=tuple[Citation, ...]) if citations else ()
-    answer = Answer(request_id=request_id, text=text or "", citations=cited, stop_reason=stop_reason)
+    answer = Answer(
+        request_id=request_id, text=text or "", citations=_read_citations(citations), stop_reason=stop_reason
+    )
     return Ended(prompt_id=prompt_id, ok=ok, error_kind=error_kind, answer=answer)
+
+
+def _read_citations(written: str | None) -> tuple[Citation, ...]:
+    """None where the column holds something else, as that of somebody else's run may."""
+    try:
+        return msgspec.json.decode(written or "[]", type=tuple[Citation, ...])
+    except (msgspec.DecodeError, RecursionError):
+        return ()
 
 
 def _checked(prompt: Prompt) -> Checked:

@@ -66,6 +66,15 @@ def convert_journals(journals: Sequence[Path], target: Path, belonging: Belongin
     return Converted(attempts=rows, findings=(*torn, *salvage.findings()), damaged=frozenset(salvage.damaged))
 
 
+def check_stored(path: Path, targets: Collection[str]) -> None:
+    """StoreError unless every row of a run's `attempts.parquet` has what each one has, and is of one of its targets."""
+    from harness.store.parquet import count_rows, quote
+
+    strange = count_rows(path, where=_strange(targets, None, quote))[-1]
+    if strange:
+        raise StoreError(f"{path}: {strange:,} rows are no attempts of this run; restore it or delete the folder")
+
+
 def put_away(journal: Path, *, damaged: bool) -> None:
     """Remove a journal that was converted; keep one of which something was left out, under another name."""
     try:
@@ -177,7 +186,7 @@ def _check(written: Path, target: Path, belonging: Belonging, *, at_least: int) 
     """StoreError unless a file that is about to be `target` holds attempts of this run alone, each of them once."""
     from harness.store.parquet import count_rows, quote
 
-    rows, ids, tries, strange = count_rows(written, "attempt_id", TRY, where=_strange(belonging, quote))
+    rows, ids, tries, strange = count_rows(written, "attempt_id", TRY, where=_strange_here(belonging, quote))
     if rows < at_least:
         raise StoreError(f"{target}: would hold {rows} attempts of {at_least} in the journal; the journal is kept")
     if min(ids, tries) < rows or strange:
@@ -187,7 +196,13 @@ def _check(written: Path, target: Path, belonging: Belonging, *, at_least: int) 
         )
 
 
-def _strange(belonging: Belonging, quote: Callable[[str], str]) -> str:
+def _strange_here(belonging: Belonging, quote: Callable[[str], str]) -> str:
+    """SQL: one that is strange, or of another run."""
+    strange = _strange(belonging.targets, belonging.prompts, quote)
+    return f"{strange} OR run_id <> {quote(belonging.run_id)}"
+
+
+def _strange(targets: Collection[str], prompts: Collection[str] | None, quote: Callable[[str], str]) -> str:
     """SQL: an attempt that lacks what every one has, or names what the run has not."""
 
     def outside(column: str, known: Collection[str]) -> str:
@@ -195,13 +210,12 @@ def _strange(belonging: Belonging, quote: Callable[[str], str]) -> str:
 
     missing = [f"{name} IS NULL" for name in REQUIRED]
     foreign = [
-        f"run_id <> {quote(belonging.run_id)}",
-        outside("target", belonging.targets),
+        outside("target", targets),
         outside("phase", PHASES),
         *(f"NOT coalesce(isfinite({name}), true)" for name in FLOATS),
     ]
-    if belonging.prompts is not None:
-        foreign.append(outside("prompt_id", belonging.prompts))
+    if prompts is not None:
+        foreign.append(outside("prompt_id", prompts))
     return " OR ".join(missing + foreign)
 
 

@@ -74,13 +74,16 @@ def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def split_readable(runs: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
-    """The runs that `connect` can read, and what is wrong with each of the others, one message a run."""
+def split_readable(runs: Sequence[RunFolder], *, scores: bool = True) -> tuple[list[RunFolder], list[str]]:
+    """The runs that `connect` can read, and what is wrong with each of the others, one message a run.
+
+    `scores=False`: without a look at the scores, which can be made again.
+    """
     readable: list[RunFolder] = []
     unreadable: list[str] = []
     with _open() as connection:
         for run in runs:
-            mistake = _mistake(connection, run)
+            mistake = _mistake(connection, run, scores=scores)
             if mistake is None:
                 readable.append(run)
             else:
@@ -105,7 +108,7 @@ def _open() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder) -> str | None:
+def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: bool) -> str | None:
     """Why a run's Parquet files cannot be read, and what to do; None: they can, as far as their footers say."""
     remedies = {
         run.attempts_path: "restore it or delete the folder",
@@ -113,7 +116,7 @@ def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder) -> str | Non
     }
     wanted = {run.attempts_path: column_types(Attempt), run.scores_path: column_types(Score)}
     for path, remedy in remedies.items():
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) or (path == run.scores_path and not scores):
             continue
         try:
             _check_regular(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 from harness.errors import StoreError, SuiteError
 from harness.store.attempt import SCHEMA_VERSION
 from harness.store.client_health import ClientHealth
-from harness.store.conversion import Belonging, Converted, convert_journals, put_away
+from harness.store.conversion import Belonging, Converted, check_stored, convert_journals, put_away
 from harness.store.files import read_bounded, write_atomically
 from harness.store.finding import Finding
 from harness.store.journal import is_locked
@@ -117,6 +118,8 @@ class RunFolder(msgspec.Struct, frozen=True):
         return manifest
 
     def _convert(self, manifest: Manifest, journals: Sequence[Path], prompts: Collection[str] | None) -> Converted:
+        if os.path.lexists(self.attempts_path) and not self.attempts_path.is_file():
+            raise StoreError(f"{self.attempts_path}: not a regular file; remove it")
         if not journals and self.attempts_path.exists():
             from harness.store.parquet import count_rows
 
@@ -160,8 +163,13 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
             how = "killed" if manifest.state == "running" else "stopped"
             raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
         run.finalise("interrupted" if manifest.state == "running" else manifest.state, prompts=_prompt_ids(run))
-    if not run.attempts_path.exists():
+    if not os.path.lexists(run.attempts_path):
         raise StoreError(f"{path}: has no attempts.parquet; {_NOTHING_STORED[manifest.state]}")
+    from harness.store.query import split_readable
+
+    if mistakes := split_readable([run], scores=False)[1]:
+        raise StoreError(mistakes[0])
+    check_stored(run.attempts_path, [target.name for target in manifest.targets])
     return run
 
 

@@ -18,4 +18,5 @@ def starter_suite(name: str) -> str:
         raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
     text = files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8")
     named = yaml.dump({"suite": name}, Dumper=SuiteDumper)  # in quotes where YAML would read a number or a date
-    return text.replace("suite: NAME\n", named).replace("NAME", name)
+    before, _, after = text.partition("suite: NAME\n")
+    return before.replace("NAME", name) + named + after.replace("NAME", name)

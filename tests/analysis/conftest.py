@@ -164,7 +164,8 @@ def write_run(tmp_path: Path, make_run_manifest: Callable[..., Manifest]) -> Cal
 
     def build(suite: Suite, attempts: Sequence[Attempt], scores: Sequence[Score] | None = None) -> RunFolder:
         run = create_run(tmp_path, make_run_manifest(suite, state="running"), "suite: trial\n")
-        run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(attempts))
+        own = [msgspec.structs.replace(attempt, run_id=run.path.name) for attempt in attempts]
+        run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(own))
         run.finalise("complete")
         if scores is not None:
             lines = tmp_path / "scores.jsonl"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.test_import_log import record
 
 from harness import __version__
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
-from tests.cli.test_import_log import record
 
 IN_THE_SUITE = {
     "bad YAML": ("suite: tiny", "suite: [tiny", "expected ',' or ']'"),
@@ -84,7 +84,7 @@ ON_THE_LINE = {
     "a timing that is none": (["simulate", "--fixed", "200,15,100"], "200ms,15ms,100"),
     "a timing in two parts": (["simulate", "--fixed", "200ms,15ms"], "3 values are asked for, this is 2"),
     "a stall without its length": (["simulate", "--stall", "5s"], "2 values are asked for, this is 1; write AFTER,FOR"),
-    "a capacity of no routing": (["simulate", "--capacity", "mars=3"], "'mars' is no routing (known: global, us, "),
+    "a capacity of no routing": (["simulate", "--capacity", "mars=3"], "'mars' is not a routing (known: global, us, "),
 }
 
 

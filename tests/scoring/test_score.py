@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from harness import scoring
+from harness.catalog.target import Target
 from harness.errors import StoreError, SuiteError
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Outcome
@@ -52,17 +53,20 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.scoring.checks.load_scorer", lambda name: Odd)
 
 
+TARGET = Target(name="x", model="x", base_model="x", model_id="x", routing="x", api="converse", client="x", region="x")
+
+
 @pytest.fixture
 def stored_run(tmp_path: Path) -> StoredRun:
     """`stored_run([check, …], attempt(…), …)`: a finished run of one prompt, `p`, with these checks."""
 
     def store(checks: list[Check], *attempts: dict[str, Any]) -> tuple[RunFolder, Suite]:
         prompt = Prompt(id="p", messages=(Message(role="user", content="?"),), expect="Paris", checks=tuple(checks))
-        suite = Suite(name="s", digest="d", endpoint="simulator", targets=(), prompts=(prompt,))
+        suite = Suite(name="s", digest="d", endpoint="simulator", targets=(TARGET,), prompts=(prompt,))
         run = create_run(
             tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
         )
-        rows = [make_attempt(**each) for each in attempts]
+        rows = [make_attempt(**{"run_id": run.path.name, **each}) for each in attempts]
         run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(rows))
         run.finalise("complete")
         return run, suite
@@ -72,7 +76,6 @@ def stored_run(tmp_path: Path) -> StoredRun:
 
 def make_attempt(request: str, text: str | None = None, **changed: Any) -> Attempt:
     values: dict[str, Any] = {
-        "run_id": "r",
         "request_id": request,
         "attempt_id": f"{request}-{changed.get('try_no', 1)}",
         "try_no": 1,

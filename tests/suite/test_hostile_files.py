@@ -106,7 +106,7 @@ def test_a_cell_may_hold_a_prompt_of_any_length_and_a_file_a_byte_order_mark(tmp
     [
         ("(" * 5000, "has groups more than 100 deep"),
         ("(?:" * 5000 + ")" * 5000, "has groups more than 100 deep"),
-        ("[" * 5000, "is no regular expression"),
+        ("[" * 5000, "is not a regular expression"),
         ("a{100000000}", "repeats more than 100,000 items"),
         ("(((a{1000}){1000}){1000}){1000}", "repeats more than 100,000 items"),
         ("(?x)(a{1000} # )\n){1000}", "repeats more than 100,000 items"),

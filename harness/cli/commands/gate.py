@@ -78,6 +78,7 @@ def gate(
     from harness.analysis.compare.gate import exit_code
     from harness.cli.running.comparing import compare_sides, print_comparison
     from harness.cli.running.sides import choose, find_run
+    from harness.errors import StoreError
     from harness.report.wording import printable
 
     folder = find_run(run)
@@ -97,6 +98,8 @@ def gate(
     print_comparison(report, files.page, as_json=json_output)
     if interrupted:
         raise KeyboardInterrupt
+    if files.lost:
+        raise StoreError("\n".join(files.lost.values()))
     raise typer.Exit(exit_code(report))
 
 
@@ -106,24 +109,40 @@ class _Files:
     def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
         self._folder = folder
         self._against = against
-        self._junit = [folder / "junit.xml", junit]
-        self._comment = [folder / "gate.md", markdown]
+        self._junit = junit
+        self._markdown = markdown
         self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
         self.page = folder
+        self.lost: dict[Path, str] = {}
+        """Copies that were asked for and cannot be written, and why."""
 
     def write(self, report: CompareReport) -> None:
-        """StoreError, OSError: a file cannot be written; those before it are."""
+        """StoreError: a file of the run's folder cannot be written. Copies elsewhere that cannot be are in `lost`."""
         from harness.cli.running.comparing import write_files
         from harness.report.compare.junit import render_junit
         from harness.report.compare.markdown import render_comment
-        from harness.store.files import one_writer
+        from harness.store.files import one_writer, write_atomically
 
-        comment = render_comment(report, self._against)
+        junit, comment = render_junit(report, self._against), render_comment(report, self._against).encode()
         with one_writer(self._folder):
-            _write(self._junit, render_junit(report, self._against))
-            _write(self._comment, comment.encode())
+            write_atomically(self._folder / "junit.xml", junit)
+            write_atomically(self._folder / "gate.md", comment)
         self.page = write_files(report, self._folder)
-        self._step_summary.write(comment.encode())
+        self._copy(self._junit, junit)
+        self._copy(self._markdown, comment)
+        self._step_summary.write(comment)
+
+    def _copy(self, path: Path | None, content: bytes) -> None:
+        from harness.errors import StoreError
+        from harness.store.files import write_atomically
+
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
+        except (StoreError, OSError) as error:
+            self.lost[path] = str(error) if isinstance(error, StoreError) else f"{path}: {error.strerror}"
 
 
 class _StepSummary:
@@ -134,17 +153,13 @@ class _StepSummary:
         self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
 
     def write(self, comment: bytes) -> None:
+        """A file that cannot be written is told, and changes no verdict."""
         if not self._path:
             return
-        with open(self._path, "ab") as file:
-            if os.path.isfile(self._path):
-                file.truncate(self._before)
-            file.write(comment)
-
-
-def _write(paths: list[Path | None], content: bytes) -> None:
-    from harness.store.files import write_atomically
-
-    for path in paths:
-        if path is not None:
-            write_atomically(path, content)
+        try:
+            with open(self._path, "ab") as file:
+                if os.path.isfile(self._path):
+                    file.truncate(self._before)
+                file.write(comment)
+        except OSError as error:
+            typer.echo(f"warning: {STEP_SUMMARY} ({self._path}) cannot be written: {error.strerror}", err=True)

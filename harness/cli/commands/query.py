@@ -71,9 +71,9 @@ def _readable_runs(results_dir: Path) -> list[RunFolder]:
     from harness.store.query import split_readable
     from harness.store.run_folder import list_runs, unreadable_runs, without_copies
 
-    once, copies = without_copies(list_runs(results_dir, sweeps=True))
-    readable, broken_files = split_readable(once)
-    for message in [*unreadable_runs(results_dir), *copies, *broken_files]:
+    whole, broken_files = split_readable(list_runs(results_dir, sweeps=True))
+    readable, copies = without_copies(whole)
+    for message in [*unreadable_runs(results_dir), *broken_files, *copies]:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:
         raise HarnessError(f"{results_dir}: holds no runs that can be read; name their folder with --results")

@@ -56,6 +56,7 @@ def report(
     check_files = () if suite is None else check_files_of(suite, RunFolder(path))
     with one_writer(path):
         remove_leftovers(path)
+        remove_leftovers(path / "plots")
         folder = open_run(path, recover=True)
         code = finish(folder, as_json=json_output, judge=judge, check_files=check_files)
     raise typer.Exit(code)

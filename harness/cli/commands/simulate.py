@@ -191,7 +191,7 @@ def read_limits(option: str, written: list[str] | None) -> dict[str, float]:
     for each in written or ():
         routing, _, number = each.rpartition("=")
         if routing and routing not in known:
-            raise HarnessError(f"{option} {each}: {routing!r} is no routing (known: {', '.join(known)})")
+            raise HarnessError(f"{option} {each}: {routing!r} is not a routing (known: {', '.join(known)})")
         try:
             limits[routing] = float(number)
         except ValueError:

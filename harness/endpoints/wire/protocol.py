@@ -259,4 +259,4 @@ def _to_protocol_error(error: Exception) -> ProtocolError:
         return inner
     if isinstance(inner, httptools.HttpParserUpgrade):
         return ProtocolError("the server wants to speak another protocol")
-    return ProtocolError(f"the server's answer is no HTTP: {inner}")
+    return ProtocolError(f"the server's answer is not HTTP: {inner}")

@@ -67,7 +67,7 @@ def _profile(target: Target, facts: RegionFacts) -> Diagnosis:
     return Diagnosis(
         check="route",
         status="problem",
-        told=f"{target.model_id} is no active inference profile in {facts.region}",
+        told=f"{target.model_id} is not an active inference profile in {facts.region}",
         remedy=f"active there: {', '.join(others)}" if others else "name another Region or routing",
     )
 

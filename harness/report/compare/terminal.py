@@ -74,7 +74,7 @@ def _print_comparison(c: Comparison, report: CompareReport, console: Console) ->
     rows = gated(c)
     if rows:
         console.print(_table(rows, console.width))
-    notes = f"{c.prompts:,} prompts asked of both, {interval_note(report.level)}, Holm over {report.family}"
+    notes = f"{counted(c.prompts, 'prompt')} asked of both, {interval_note(report.level)}, Holm over {report.family}"
     console.print(Text(notes, style="dim"), soft_wrap=True)
     for line in remarks(c, rows):
         console.print(Text(f"  {line}"), soft_wrap=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from harness.analysis.compare.comparison import CompareReport
+from harness.errors import StoreError
 from harness.report.compare import markdown as compare_markdown
 from harness.report.compare import page as compare_html
 from harness.report.drawing.render import Picture, render_figure, save_pictures
@@ -26,7 +27,10 @@ def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
         "compare.md": compare_markdown.render_markdown(report, pictures),
         "compare.json": to_json(report),
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}; choose another folder with --out") from error
     with one_writer(folder):
         for name, text in texts.items():
             write_atomically(folder / name, text.encode())

@@ -28,7 +28,7 @@ class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         if not self._expected().is_finite():
-            raise ValueError(f"expect {self.expect!r} is no finite number")
+            raise ValueError(f"expect {self.expect!r} is not a finite number")
 
     def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         doubtful = doubt(self.expect) if isinstance(self.expect, str) else None

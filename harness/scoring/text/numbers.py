@@ -26,8 +26,8 @@ MINUS = r"\-−–‐‑﹣－"
 """For a character class."""
 CURRENCY = "$€£¥₹₩₽₺₴₫฿¢"
 GROUP = "'’_\u00a0\u2007\u2009\u202f"
-ARABIC = str.maketrans("\u066b\u066c", ".’")
-"""Decimal separator and thousands separator."""
+PLAIN = str.maketrans("\u066b\u066c／０１２３４５６７８９", ".’/0123456789")
+"""The Arabic decimal and thousands separators, and full-width digits and slash."""
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 _NUMBER = re.compile(
@@ -92,7 +92,7 @@ def doubt(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """The end of a text, with what Unicode and LaTeX write in ways of their own made plain."""
-    tail = text[-TAIL:].strip().translate(ARABIC).replace("{,}", ",").replace("\\,", "")
+    tail = text[-TAIL:].strip().translate(PLAIN).replace("{,}", ",").replace("\\,", "")
     tail = _FRACTION.sub(_slashed, tail)
     spaced = _SPACED.fullmatch(tail)
     if spaced and not any(letter.isalpha() for letter in spaced["lead"]):

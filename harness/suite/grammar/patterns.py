@@ -34,7 +34,7 @@ def compile_pattern(pattern: str, flags: int = 0) -> regex.Pattern[str]:
     try:
         return regex.compile(pattern, flags | regex.VERSION0)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
-        raise PatternError(f"the pattern {describe(pattern)} is no regular expression: {error}") from None
+        raise PatternError(f"the pattern {describe(pattern)} is not a regular expression: {error}") from None
 
 
 def _too_large(pattern: str, *, verbose: bool) -> str | None:

@@ -49,7 +49,9 @@ def _read(folder: Path | None, name: str, types: dict[str, str], kind: str) -> A
     path = find_beside(folder, name)
     media_type = types.get(path.suffix.lower())
     if media_type is None:
-        raise FileMistake(f"{name!r} is no {kind} that Claude reads ({', '.join(types)})")
+        raise FileMistake(
+            f"{name!r} is not {'an' if kind == 'image' else 'a'} {kind} that Claude reads ({', '.join(types)})"
+        )
     try:
         content = read_bytes(path, max_bytes=MAX_ATTACHMENT_BYTES, remedy="no api takes more; split it")
         pages = _inspect(media_type)(content)
@@ -74,7 +76,7 @@ def _inspect(media_type: str) -> Callable[[bytes], int | None]:
 
 def _pdf_pages(content: bytes) -> int:
     if b"%PDF-" not in content[:_PDF_HEAD]:
-        raise FileMistake(f"is no PDF, for all its name: it begins with {content[:8]!r}")
+        raise FileMistake(f"is named .pdf but is not a PDF: it begins with {content[:8]!r}")
     try:
         return count_pages(content)
     except PdfMistake as error:
@@ -104,7 +106,7 @@ def _check_image(content: bytes, media_type: str) -> None:
     except Image.DecompressionBombError:
         raise FileMistake(_too_wide("far more")) from None
     except Exception as error:  # a hostile head makes the library raise almost anything
-        raise FileMistake(f"is no image of type {media_type}") from error
+        raise FileMistake(f"is not an image of type {media_type}") from error
     if found != media_type:
         raise FileMistake(f"is called {media_type} by its name but holds {found}; rename it")
     if max(sides) > MAX_IMAGE_SIDE:

@@ -158,6 +158,6 @@ def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
         return FileMistake(f"{name!r}: {error.message}")
     except (SyntaxError, ValueError) as error:
         line = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        return FileMistake(f"{name!r} is no Python{line}: {getattr(error, 'msg', error)}")
+        return FileMistake(f"{name!r} is not Python{line}: {getattr(error, 'msg', error)}")
     functions = tuple(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
     return CheckFile(name=name, digest=sha256(content).hexdigest(), functions=functions, source=content)

@@ -137,7 +137,7 @@ def _moment_s(row: Row, line: int) -> float:
         raise FileMistake("give when the call came: either offset_s (seconds) or timestamp (ISO 8601)", line=line)
     at_s = row.offset_s if row.timestamp is None else _utc(row.timestamp).timestamp()
     if at_s is None or not isfinite(at_s) or at_s > 1e11:
-        raise FileMistake(f"offset_s: {at_s} is no number of seconds", line=line)
+        raise FileMistake(f"offset_s: {at_s} is not a number of seconds", line=line)
     return at_s
 
 

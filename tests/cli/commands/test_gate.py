@@ -206,6 +206,23 @@ def test_a_rerun_that_cannot_be_stored_leaves_the_verdict(harness: Any, fallen: 
     assert f"# before\n{(fallen.path / 'gate.md').read_text()}" == summary.read_text()
 
 
+def test_a_copy_that_cannot_be_written_loses_no_verdict(harness: Any, fallen: RunFolder) -> None:
+    (fallen.path / "taken").write_text("in the way")
+    summary, taken, made = (
+        fallen.path / "gone" / "summary.md",
+        fallen.path / "taken" / "junit.xml",
+        fallen.path / "made",
+    )
+    done = harness("gate", fallen.path, "--candidate", "dull", "--junit", taken, GITHUB_STEP_SUMMARY=str(summary))
+    assert 2 == done.returncode
+    assert "✗ worse: dull is worse than old on pass rate" in done.stdout
+    assert f"{taken.parent}: File exists" in done.stderr or f"{taken}: File exists" in done.stderr
+    assert f"warning: GITHUB_STEP_SUMMARY ({summary}) cannot be written: No such file or directory" in done.stderr
+    assert "worse" in (fallen.path / "gate.md").read_text()
+    assert 1 == harness("gate", fallen.path, "--candidate", "dull", "--junit", made / "junit.xml").returncode
+    assert (made / "junit.xml").read_bytes() == (fallen.path / "junit.xml").read_bytes()
+
+
 def test_ctrl_c_during_the_rerun_leaves_the_verdict(start_harness: Any, fallen: RunFolder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)

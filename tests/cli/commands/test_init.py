@@ -26,7 +26,8 @@ def test_it_writes_a_suite_that_loads_and_says_what_to_do_next(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    "name", ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME"]
+    "name",
+    ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME", "NAME-2"],
 )
 def test_a_name_that_yaml_takes_for_something_else_is_a_name_all_the_same(name: str) -> None:
     """For the suite's own reader, and for readers of YAML 1.1, which know `no`, `0o17` and dates."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from harness.catalog.target import Target
 from harness.cli.commands.query import query
 from harness.errors import HarnessError
 from harness.store.attempt import Attempt
@@ -35,14 +36,17 @@ Ask = Callable[..., str]
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    suite = Suite(name="s", digest="d", endpoint="simulator", targets=(), prompts=())
+    target = Target(
+        name="x", model="x", base_model="x", model_id="x", routing="x", api="converse", client="x", region="x"
+    )
+    suite = Suite(name="s", digest="d", endpoint="simulator", targets=(target,), prompts=())
     run = create_run(
         tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
     )
     names = dict.fromkeys(("target", "base_model", "model_id", "routing", "api", "client", "region"), "x")
     attempts = [
         Attempt(
-            run_id="r", request_id=f"{n}", attempt_id=f"{n}", try_no=1, **names, stream=True, prompt_id="p",
+            run_id=run.path.name, request_id=f"{n}", attempt_id=f"{n}", try_no=1, **names, stream=True, prompt_id="p",
             repeat=0, phase="measure", due_ns=-n, ok=True, text=text,
         )
         for n, text in enumerate(HOSTILE)
@@ -145,7 +149,7 @@ def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys
 
 def test_a_table_shows_the_columns_that_fit_and_says_how_many_do_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    table = ask("SELECT * FROM attempts").splitlines()
+    table = ask("SELECT * REPLACE ('r' AS run_id) FROM attempts").splitlines()
     assert table[1].split() == ["run_id", "request_id", "attempt_id", "try_no", "target", "base_model", "model_id"]
     assert table[-1] == "32 of 39 columns left out; --json and --csv have all of them"
     assert max(map(len, table)) <= 80

@@ -56,11 +56,14 @@ def test_a_report_waits_for_whoever_writes_there_and_says_so(run: Path, start_ha
 
 def test_what_killed_processes_left_is_removed_once_it_is_old(run: Path, command: Any) -> None:
     old, new = run / ".scores.parquet.0123456789ab.partial", run / ".report.md.0123456789ab.partial"
-    for path in (old, new):
+    picture = run / "plots" / ".errors.png.0123456789ab.partial"
+    (run / "plots").mkdir(exist_ok=True)
+    for path in (old, new, picture):
         path.write_text("")
     os.utime(old, (1, 1))
+    os.utime(picture, (1, 1))
     assert command("report", run, "--json").returncode == 0
-    assert (old.exists(), new.exists()) == (False, True)
+    assert (old.exists(), new.exists(), picture.exists()) == (False, True, False)
 
 
 WRITTEN = ["summary.json", "report.html", "report.md", "scores.parquet", "manifest.json"]

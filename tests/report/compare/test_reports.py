@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.compare.comparison import CompareReport, Flip, Outcomes
+from harness.errors import StoreError
 from harness.report.compare.junit import render_junit
 from harness.report.compare.markdown import render_comment, render_markdown
 from harness.report.compare.page import render_html
@@ -227,3 +228,9 @@ def test_every_file_of_a_comparison_is_written_and_its_json_is_the_report(make_r
     assert ["compare.html", "compare.md", "compare.json", "plots/forest.png", "plots/forest.svg"] == names
     assert report == msgspec.json.decode((tmp_path / "compare.json").read_bytes(), type=CompareReport)
     assert "data:image/svg+xml;base64," in (tmp_path / "compare.html").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_a_mistake_of_the_user(make_report, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file: cannot be made: File exists; choose another folder with --out"):
+        write_comparison(tmp_path / "file", make_report())

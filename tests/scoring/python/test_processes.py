@@ -274,7 +274,7 @@ def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: 
         ("../checks.py", "", "grade", "lies outside the suite's folder"),
         ("/etc/passwd", "", "grade", "lies outside the suite's folder"),
         ("other.py", "", "grade", "there is no such file"),
-        ("checks.py", "def grade(case:\n  pass", "grade", "is no Python at line 1"),
+        ("checks.py", "def grade(case:\n  pass", "grade", "is not Python at line 1"),
         ("checks.py", "def grade(case): ...", "grad", "did you mean 'grade'?"),
         ("checks.py", "grade = 5", "grade", "has no function at its top level"),
         ("checks.py", "async def grade(case): ...\ndef other(case): ...", "grade", "'grade' is not one of other"),
@@ -329,7 +329,7 @@ def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
     frozen = load_frozen(name_file(folder, elsewhere, path))
     (folder / "linked.py").symlink_to(elsewhere)
     (folder / "checks.py").symlink_to(elsewhere)
-    run = write_run(frozen, ("haiku", "Paris"))
+    run = write_run(frozen, (frozen.targets[0].name, "Paris"))
     asyncio.run(score_run(run, frozen))
     [row] = read_scores(run)
     assert not (tmp_path / "ran").exists()

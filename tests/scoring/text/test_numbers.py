@@ -62,6 +62,7 @@ from harness.scoring.text.numbers import last_number, read_number
         ("5kg", "5"),
         ("1,000,000.", "1000000"),
         ("3/4", "0.75"),
+        ("\uff11\uff0f\uff12", "0.5"),
         ("-3/4", "-0.75"),
         ("**3/4** cup", "0.75"),
         ("1 3/4", "1.75"),

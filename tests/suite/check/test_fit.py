@@ -107,7 +107,7 @@ BAD = [
     (
         "images: [a.txt]",
         "prompt",
-        "11: prompts[0].images[0]: 'a.txt' is no image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)",
+        "11: prompts[0].images[0]: 'a.txt' is not an image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)",
     ),
     ("filler: {tokens: 0}", "prompt", "11: prompts[0].filler.tokens: must be at least 1, got 0"),
     ("filler: {tokens: 9, depth: 2}", "prompt", "11: prompts[0].filler.depth: must be at most 1, got 2"),

@@ -56,7 +56,7 @@ def test_the_secrets_of_this_process_go_first_and_are_counted() -> None:
 
 
 def test_a_pattern_that_is_none_is_told() -> None:
-    with pytest.raises(SuiteError, match=r"--redact: the pattern '\(' is no regular expression"):
+    with pytest.raises(SuiteError, match=r"--redact: the pattern '\(' is not a regular expression"):
         Redactor(["("])
 
 

@@ -75,11 +75,15 @@ HUGE_PNG = image("PNG")[:16] + (100_000).to_bytes(4, "big") * 2 + image("PNG")[2
 # name, content → what is told
 BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("gone.pdf", None, "'gone.pdf': there is no such file"),
-    ("a.docx", b"x", "'a.docx' is no document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a", b"x", "'a' is no document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a.png", b"x", "'a.png' is no document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a.pdf", b"", "'a.pdf': is no PDF, for all its name: it begins with b''"),
-    ("a.pdf", b"\x89PNG\r\n\x1a\n", "'a.pdf': is no PDF, for all its name: it begins with b'\\x89PNG\\r\\n\\x1a\\n'"),
+    ("a.docx", b"x", "'a.docx' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a", b"x", "'a' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a.png", b"x", "'a.png' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a.pdf", b"", "'a.pdf': is named .pdf but is not a PDF: it begins with b''"),
+    (
+        "a.pdf",
+        b"\x89PNG\r\n\x1a\n",
+        "'a.pdf': is named .pdf but is not a PDF: it begins with b'\\x89PNG\\r\\n\\x1a\\n'",
+    ),
     ("a.pdf", b"%PDF-1.7 and no more", "'a.pdf': cannot be read as a PDF; print it to a new PDF"),
     ("a.pdf", BROKEN, "'a.pdf': cannot be read as a PDF; print it to a new PDF"),
     ("a.pdf", pdf(0), "'a.pdf': has no pages"),
@@ -90,9 +94,9 @@ BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("a.txt", b"a\xffb", "'a.txt': is not UTF-8 (byte 0xff); save it as UTF-8"),
 ]
 BAD_IMAGES: list[tuple[str, bytes | None, str]] = [
-    ("a.svg", b"<svg/>", "'a.svg' is no image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)"),
-    ("a.png", b"", "'a.png': is no image of type image/png"),
-    ("a.png", b"%PDF-1.7", "'a.png': is no image of type image/png"),
+    ("a.svg", b"<svg/>", "'a.svg' is not an image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)"),
+    ("a.png", b"", "'a.png': is not an image of type image/png"),
+    ("a.png", b"%PDF-1.7", "'a.png': is not an image of type image/png"),
     ("a.png", image("JPEG"), "'a.png': is called image/png by its name but holds image/jpeg; rename it"),
     (
         "a.png",

@@ -72,7 +72,7 @@ def test_azures_columns_and_timestamps_are_understood(tmp_path: Path) -> None:
         ("t.jsonl", "\n", "1: holds no calls"),
         ("t.csv", "offset_s\n1,2\n", "2: has 2 cells where the header names 1 columns"),
         ("t.csv", "offset_s\nnan\n", "2: "),
-        ("t.csv", "offset_s\n1e300\n", "2: offset_s: 1e+300 is no number of seconds"),
+        ("t.csv", "offset_s\n1e300\n", "2: offset_s: 1e+300 is not a number of seconds"),
         ("t.csv", "offset_s,tokens\n", "1: unknown column 'tokens'"),
     ],
 )
