@@ -17,7 +17,6 @@ from aiobotocore.session import get_session
 from harness.catalog.models import all_regions
 from harness.endpoints.account_errors import AccountError, reading_errors
 from harness.endpoints.address import make_connection
-from harness.endpoints.aiohttp_session import SteadySession
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.credentials import find_credentials, guard_credentials
 from harness.endpoints.retention import Retention, bucket_retention
@@ -205,7 +204,6 @@ class Account:
             "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
             "connect_timeout": self._connection.connect_timeout_s,
             "read_timeout": READ_TIMEOUT_S,
-            "http_session_cls": SteadySession,
             "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         if self._connection.made_up_credentials:

@@ -12,7 +12,6 @@ import msgspec
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.endpoints.aiohttp_session import TapedSession
 from harness.endpoints.base import (
@@ -26,7 +25,7 @@ from harness.endpoints.base import (
     Tape,
     WireRequest,
 )
-from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.credentials import NOT_FOUND, find_credentials, guard_credentials
 from harness.endpoints.eventstream import encode_event
 from harness.endpoints.failures import clean
 from harness.endpoints.invoke import LATENCY_HEADER, TIER_HEADER
@@ -45,7 +44,7 @@ class Aioboto3Client:
         try:
             self._sdk = await self._stack.enter_async_context(await _open_sdk(self._connection))
             await self._rehearse()
-        except (BotoCoreError, ClientError, RuntimeError) as error:
+        except NOT_FOUND as error:
             await self._stack.aclose()
             raise EndpointError(
                 f"client aioboto3: {clean(str(error))} (`harness doctor` shows what was found)"
