@@ -326,7 +326,7 @@ def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
     frozen = load_frozen(name_file(folder, elsewhere, path))
     (folder / "linked.py").symlink_to(elsewhere)
     (folder / "checks.py").symlink_to(elsewhere)
-    run = write_run(frozen, ("haiku", "Paris"))
+    run = write_run(frozen, (frozen.targets[0].name, "Paris"))
     asyncio.run(score_run(run, frozen))
     [row] = read_scores(run)
     assert not (tmp_path / "ran").exists()
