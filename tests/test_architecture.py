@@ -31,7 +31,8 @@ ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
     "suite": "suite grammar targets settings digest check outline generate prompts read frozen gather starter from_log "
     "loader derived",
-    "endpoints": "base dialects failures credentials address request reply sdk wire invocation_log account",
+    "endpoints": "base dialects failures aiohttp_session credentials address request reply sdk wire invocation_log "
+    "account",
     "store": "score attempt finding files client_health parquet journal manifest conversion run_folder query baselines",
     "load": "alarm arrivals progress stop plan forecast reservation limits preflight watch exchange shards runner "
     "session sweep workers",

@@ -6,12 +6,17 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+import harness.endpoints.aiohttp_session  # noqa: F401  whoever is asked for credentials cannot send them elsewhere
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS
 from harness.secrets import remember, remember_environment
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token")
+
+NOT_FOUND = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
+"""What is raised where there are no credentials, or none to be had. The third: what answered is no service of AWS."""
 
 
 def guard_credentials(session: Any) -> None:

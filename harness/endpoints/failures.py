@@ -91,11 +91,12 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "anthropic.APIConnectionError": "connection",
     "builtins.ConnectionError": "connection",
     "botocore.ClientError": "credentials",
+    "botocore.ResponseParserError": "credentials",
 }
 """Exceptions by package and class, first match in this order along the whole chain of causes and base classes.
 
-Names, so that no SDK is imported to read an error. A ClientError in an exchange that brought no answer of its own is
-the answer of STS or SSO to a refresh of credentials.
+Names, so that no SDK is imported to read an error. The last two in an exchange that brought no answer of its own are
+the answer of STS or SSO to a refresh of credentials, or of whatever answered in their place.
 """
 
 MESSAGES: dict[str, ErrorKind] = {

@@ -47,7 +47,7 @@ class Served:
 async def _read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return head, await reader.readexactly(int(lengths[0]))
+    return head, await reader.readexactly(int(lengths[0]) if lengths else 0)
 
 
 async def _play(step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, served: Served) -> None:

@@ -313,3 +313,69 @@ async def test_the_keys_that_a_role_is_asked_with_go_to_aws_alone(serve, rotatin
     with pytest.raises(EndpointError, match="proxy"):
         await make_client(name, Connection(region=f"eu-{name}-4", profile=profile)).__aenter__()
     assert elsewhere.requests == []
+
+
+def _redirecting_profile(folder, kind, asked_url):
+    """A profile (None: the default one) and variables with which credentials are asked for at a URL of the test's."""
+    if kind == "container":
+        return None, {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{asked_url}/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "CANARY-container",
+        }
+    lines = {
+        "role": f"source_profile = {folder.name}\n",
+        "web": f"web_identity_token_file = {folder / 'token'}\n",
+    }
+    (folder / "token").write_text("CANARY-web-identity")
+    profile = f"{folder.name}-{kind}"
+    with (folder / "config").open("a") as config:
+        config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/{kind}\n{lines[kind]}")
+    return profile, {"AWS_ENDPOINT_URL_STS": asked_url}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("kind", ["role", "web", "container"])
+@pytest.mark.usefixtures("sts_elsewhere")
+async def test_who_is_asked_for_credentials_cannot_redirect_the_question(serve, rotating, monkeypatch, name, kind):
+    for fetcher in ("aiobotocore.utils.AioContainerMetadataFetcher", "botocore.utils.ContainerMetadataFetcher"):
+        monkeypatch.setattr(f"{fetcher}.RETRY_ATTEMPTS", 1)  # it sleeps for a second before each more
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    other = await serve("close")
+    location = f"{other.url}/elsewhere".encode()
+    served = await serve(b"HTTP/1.1 307 X\r\nLocation: %b\r\nContent-Length: 2\r\n\r\n{}" % location)
+    profile, variables = _redirecting_profile(rotating, kind, served.url)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    connection = Connection(url=other.url, region=f"eu-{name}-{kind}-1", profile=profile)
+    with pytest.raises(EndpointError, match=f"client {name}: "):
+        await make_client(name, connection).__aenter__()
+    assert served.requests
+    assert other.connections == 0
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.usefixtures("sts_elsewhere")
+async def test_an_answer_to_a_refresh_that_is_no_answer_of_aws_is_a_credentials_error(
+    serve, rotating, monkeypatch, name
+):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    answers = [ROLE.format((rotating / "expires").read_text()).encode()]
+
+    async def sts(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        body = answers[0]
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(sts, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    profile, _ = _redirecting_profile(rotating, "role", url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+    served = await serve(REFUSAL)
+    async with make_client(name, Connection(url=served.url, region="eu-west-9", profile=profile)) as client:
+        answers[:] = [b"<html>sign in to this network</html"]
+        reply = await _sent(client, _request("invoke"))
+    with pytest.raises(EndpointError, match=f"client {name}: "):
+        await make_client(name, Connection(url=served.url, region="eu-east-9", profile=profile)).__aenter__()
+    server.close()
+    assert (reply.error_kind, served.requests) == ("credentials", [])

@@ -63,6 +63,8 @@ def sweep(
     Every target climbs by doubling until it misses, then the knee is bisected, all targets at once. A step that cannot
     meet any more ends early. Retries are off: a throttled request is one that this load did not get answered.
 
+    Under the suite's quota.tokens_per_minute, every step waits up to a minute until the quota is unused.
+
     \b
     harness sweep suites/quickstart.yaml
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10

@@ -20,7 +20,6 @@ from harness.endpoints.account.retention import Retention, bucket_retention
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.credentials import find_credentials, guard_credentials
-from harness.endpoints.sdk.aiohttp_session import SteadySession
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
@@ -205,7 +204,6 @@ class Account:
             "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
             "connect_timeout": self._connection.connect_timeout_s,
             "read_timeout": READ_TIMEOUT_S,
-            "http_session_cls": SteadySession,
             "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         if self._connection.made_up_credentials:

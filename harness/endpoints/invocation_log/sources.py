@@ -77,13 +77,11 @@ class AwsServices:
         from aiobotocore.session import get_session
 
         from harness.endpoints.credentials import find_credentials, guard_credentials
-        from harness.endpoints.sdk.aiohttp_session import SteadySession
 
         connection = self._connection
         config: dict[str, Any] = {
             "retries": {"total_max_attempts": 5, "mode": "standard"},
             "connect_timeout": connection.connect_timeout_s,
-            "http_session_cls": SteadySession,
             "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         }
         keys: dict[str, str] = {}

@@ -12,8 +12,8 @@ import msgspec
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.endpoints.aiohttp_session import TapedSession
 from harness.endpoints.base import (
     CURRENT_TAPE,
     IGNORE_CONFIGURED_URLS,
@@ -25,11 +25,10 @@ from harness.endpoints.base import (
     Tape,
     WireRequest,
 )
-from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.credentials import NOT_FOUND, find_credentials, guard_credentials
 from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.dialects.invoke import LATENCY_HEADER, TIER_HEADER
 from harness.endpoints.failures import clean
-from harness.endpoints.sdk.aiohttp_session import TapedSession
 from harness.errors import EndpointError
 
 
@@ -45,7 +44,7 @@ class Aioboto3Client:
         try:
             self._sdk = await self._stack.enter_async_context(await _open_sdk(self._connection))
             await self._rehearse()
-        except (BotoCoreError, ClientError, RuntimeError) as error:
+        except NOT_FOUND as error:
             await self._stack.aclose()
             raise EndpointError(
                 f"client aioboto3: {clean(str(error))} (`harness doctor` shows what was found)"

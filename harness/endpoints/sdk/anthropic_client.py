@@ -8,7 +8,6 @@ import anyio.lowlevel
 import botocore.session
 import httpx2
 from anthropic import AnthropicError, AsyncAnthropicBedrock, AsyncAnthropicBedrockMantle, DefaultAsyncHttpxClient
-from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.catalog.target import Api
 from harness.endpoints.base import (
@@ -21,7 +20,7 @@ from harness.endpoints.base import (
     Tape,
     WireRequest,
 )
-from harness.endpoints.credentials import guard_credentials
+from harness.endpoints.credentials import NOT_FOUND, guard_credentials
 from harness.endpoints.failures import clean
 from harness.endpoints.sdk.anthropic_rehearsal import ANSWERING, REHEARSAL, REHEARSAL_URL
 from harness.endpoints.sdk.httpx2_tape import TAPE_HOOKS
@@ -42,7 +41,7 @@ class AnthropicClient:
         try:
             self._sdks = _make_sdks(self._connection, http_client)
             await self._rehearse()
-        except (AnthropicError, BotoCoreError, ClientError, RuntimeError, ValueError) as error:
+        except (AnthropicError, *NOT_FOUND, ValueError) as error:
             await http_client.aclose()
             raise EndpointError(
                 f"client anthropic: {clean(str(error))} (`harness doctor` shows what was found)"

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from typing import Self
 
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.endpoints.base import Connection, Tape, WireRequest
+from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.failures import clean
 from harness.endpoints.wire.address import Address
 from harness.endpoints.wire.pool import Origin, Pool
@@ -47,7 +47,7 @@ class WireClient:
                 self._tls = make_tls(session)
                 if not connection.made_up_credentials:
                     find_proxy(connection.url or "https://amazonaws.com")  # said before anything is sent
-        except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
+        except (*NOT_FOUND, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
         return self
 

@@ -1,4 +1,8 @@
-"""aiobotocore's HTTP session as it is used here: it asks only where it was told to, and has a place for the tape."""
+"""aiobotocore's HTTP sessions: with this module imported they ask only where they were told to. One takes the tape.
+
+That holds for all of them, not for a class of its own: aiobotocore opens some that no setting reaches, to ask STS, SSO
+or a metadata service for credentials.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,6 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.client_proto import ResponseHandler
 
 from harness.endpoints.base import CURRENT_TAPE, Tape
-
-
-class SteadySession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
-    """aiobotocore's own HTTP session, which follows no redirect, and takes nothing unasked for an answer."""
-
-    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
-        connector: aiohttp.TCPConnector = super()._create_connector(proxy_url)
-        make: Callable[..., ResponseHandler] = _Protocol
-        connector._factory = partial(make, connector._loop)
-        return connector
-
-    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
-        return _NoRedirects(await super()._get_session(proxy_url))
 
 
 class _Protocol(ResponseHandler):
@@ -47,7 +38,22 @@ class _NoRedirects:
         return self.session.request(method, allow_redirects=False, **options)
 
 
-class TapedSession(SteadySession):
+def _create_connector(self: AIOHTTPSession, proxy_url: str | None) -> aiohttp.TCPConnector:
+    connector: aiohttp.TCPConnector = _CREATE_CONNECTOR(self, proxy_url)
+    make: Callable[..., ResponseHandler] = _Protocol
+    connector._factory = partial(make, connector._loop)
+    return connector
+
+
+async def _get_session(self: AIOHTTPSession, proxy_url: str | None) -> _NoRedirects:
+    return _NoRedirects(await _GET_SESSION(self, proxy_url))
+
+
+_CREATE_CONNECTOR, _GET_SESSION = AIOHTTPSession._create_connector, AIOHTTPSession._get_session
+AIOHTTPSession._create_connector, AIOHTTPSession._get_session = _create_connector, _get_session
+
+
+class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
     """A session with a trace on it. The tape is that of the task that sends."""
 
     async def __aenter__(self) -> Self:
@@ -56,7 +62,7 @@ class TapedSession(SteadySession):
         return self
 
     async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
-        steady = await super()._get_session(proxy_url)
+        steady: _NoRedirects = await super()._get_session(proxy_url)
         if _TRACE not in steady.session.trace_configs:
             steady.session.trace_configs.append(_TRACE)
         return steady
