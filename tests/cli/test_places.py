@@ -61,7 +61,7 @@ def test_a_path_stays_what_it_is(written: str) -> None:
         "sweep tiny.yaml --quiet --slo-ttft 1s --out s3://bucket/x",
         "history s3://bucket/x",
         "history --out s3://bucket/x",
-        "query --results s3://bucket/x 'SELECT 1'",
+        "query DESCRIBE --results s3://bucket/x",
         "compare s3://bucket/x",
         "compare --out s3://bucket/x",
         "report s3://bucket/x",
