@@ -45,6 +45,13 @@ def gate(
             parser=local_path,
         ),
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="--confirm: where to ask. Needed where the run's own endpoint is neither aws nor on this machine.",
+            show_default=False,
+        ),
+    ] = None,
     budget: Annotated[
         float | None,
         typer.Option(metavar="USD", min=0.000001, help="--confirm: overrides the suite's.", show_default=False),
@@ -88,7 +95,7 @@ def gate(
     if confirm:
         from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun
 
-        how = Rerun(suite_file=suite, budget_usd=budget, quiet=quiet)
+        how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet)
         plan = plan_rerun(sides, how)
     report, interrupted = compare_sides(sides), False
     if confirm and report.valid and report.verdict == "worse":

@@ -32,6 +32,13 @@ def report(
             parser=local_path,
         ),
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="--judge: where to ask. Needed where the run's own endpoint is neither aws nor on this machine.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Grade, summarise and draw a run again; a run that was killed is finished from its journal.
@@ -58,5 +65,5 @@ def report(
         remove_leftovers(path)
         remove_leftovers(path / "plots")
         folder = open_run(path, recover=True)
-        code = finish(folder, as_json=json_output, judge=judge, check_files=check_files)
+        code = finish(folder, as_json=json_output, judge=judge, endpoint=endpoint, check_files=check_files)
     raise typer.Exit(code)

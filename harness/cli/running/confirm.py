@@ -15,7 +15,7 @@ from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
 from harness.analysis.loader import load_run
 from harness.cli.running.comparing import compare_sides
-from harness.cli.running.sending import INTERRUPTED
+from harness.cli.running.sending import INTERRUPTED, trusted_endpoint
 from harness.cli.running.sides import Sides
 from harness.cli.running.work import perform
 from harness.endpoints.address import is_loopback
@@ -41,6 +41,8 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
 
     suite_file: Path | None = None
     """The suite's own file, beside which documents and check files are; a stored suite has their digests alone."""
+    endpoint: str | None = None
+    """None: the run's, where that is AWS or this machine."""
     budget_usd: float | None = None
     """None: the suite's."""
     quiet: bool = False
@@ -165,7 +167,7 @@ def _stored_suite(sides: Sides, how: Rerun) -> Suite:
         )
     return msgspec.structs.replace(
         suite,
-        endpoint=sides.run.read_manifest().endpoint,
+        endpoint=trusted_endpoint(sides.run.read_manifest().endpoint, how.endpoint, sides.run.path),
         budget_usd=how.budget_usd if how.budget_usd is not None else suite.budget_usd,
     )
 

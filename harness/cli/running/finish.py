@@ -12,7 +12,7 @@ import msgspec
 
 from harness.analysis.counted import counted
 from harness.cli.running.overrides import load_checked
-from harness.cli.running.sending import open_endpoint
+from harness.cli.running.sending import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.derive import count_scores, derive, score, spent_usd
@@ -28,17 +28,26 @@ QUICK = ("--speed", "20")
 
 
 def finish(
-    folder: RunFolder, *, as_json: bool, judge: bool, check_files: Sequence[CheckFile] = (), quiet: bool = False
+    folder: RunFolder,
+    *,
+    as_json: bool,
+    judge: bool,
+    endpoint: str | None = None,
+    check_files: Sequence[CheckFile] = (),
+    quiet: bool = False,
 ) -> int:
     """Write every report of a run and print the summary; returns the exit code: 0, or 4 when it may not be believed.
 
-    `check_files`: of the suite file that the user gave; the run's own suite names no code.
+    `endpoint`, `check_files`: those that the user gave. The run's folder may be somebody else's: it names no code, and
+    no other host than AWS and this machine (HarnessError).
     `judge`: ask the suite's judges for what they have not said yet. Where they cannot be reached, that is told on
     stderr, and what they should have graded stays unscored.
     """
     suite = load_frozen(folder.suite_path)
     try:
         judge = judge and bool(suite.graders.judges)
+        if judge:
+            suite = msgspec.structs.replace(suite, endpoint=trusted_endpoint(suite.endpoint, endpoint, folder.path))
         asyncio.run(_score(folder, suite, judge=judge, check_files=check_files, quiet=quiet))
     except KeyboardInterrupt:
         print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)

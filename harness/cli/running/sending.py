@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,6 +42,19 @@ def prepare(suite: Suite, *, quiet: bool) -> None:
 def is_simulated(suite: Suite) -> bool:
     """Whether what is measured is a stand-in: anything on loopback is."""
     return suite.endpoint == "simulator" or is_loopback(suite.endpoint)
+
+
+def trusted_endpoint(stored: str, given: str | None, run: Path) -> str:
+    """Where to ask again what a run's folder, maybe somebody else's, says that it asked.
+
+    Credentials go to AWS, to this machine, or where the user says (`given`). HarnessError: the folder says elsewhere.
+    """
+    if given is not None or stored in ("simulator", "aws") or is_loopback(stored):
+        return given or stored
+    raise HarnessError(
+        f"{run}: names the endpoint {stored}, and your credentials would go there; "
+        f"if that is right, say so: --endpoint {stored}"
+    )
 
 
 @asynccontextmanager

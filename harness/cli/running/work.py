@@ -50,9 +50,15 @@ def perform(suite: Suite, *, out: Path, seed: int, workers: int, as_json: bool, 
         sent = runner.run(_send(suite, out=out, seed=seed, workers=workers, quiet=quiet))
     if sent is None:
         return INTERRUPTED
-    own = suite.graders.check_files
     with one_writer(sent.folder.path):
-        code = finish(sent.folder, as_json=as_json, judge=not sent.interrupted, check_files=own, quiet=quiet)
+        code = finish(
+            sent.folder,
+            as_json=as_json,
+            judge=not sent.interrupted,
+            endpoint=suite.endpoint,
+            check_files=suite.graders.check_files,
+            quiet=quiet,
+        )
     return INTERRUPTED if sent.interrupted else code
 
 

@@ -172,6 +172,20 @@ def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(co
     assert not (fallen.path / "confirm").exists()
 
 
+def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: RunFolder) -> None:
+    evil = "https://bedrock.evil.example"
+    change_suite(fallen, endpoint=evil, judges={"strict": {"model": "claude-opus-4-6"}})
+    ask_somewhere_else(fallen, evil)
+    why = f"names the endpoint {evil}, and your credentials would go there; if that is right, say so: --endpoint {evil}"
+    for arguments in (("report", fallen.path, "--judge"), ("reconcile", fallen.path)):
+        done = command(*arguments)
+        assert (2, True) == (done.returncode, why in done.stderr), done.stderr
+    done = command("gate", fallen.path, *GATE)
+    assert (1, True) == (done.returncode, why in done.stderr), done.stderr
+    assert_unconfirmed(fallen, "your credentials would go there")
+    assert not (fallen.path / "confirm").exists()
+
+
 def test_a_load_with_rates_of_single_targets_is_asked_again(harness: Any, fallen: RunFolder) -> None:
     rates = dict.fromkeys(("old", "same", "dull", "slow", "wordy"), "60/s")
     load = {"arrival": "constant", "rates": rates, "requests": 40, "warmup": 3}
