@@ -84,8 +84,6 @@ def _print_comparison(c: Comparison, report: CompareReport, console: Console) ->
     for line in one_sided(c, MOST_IDS):
         console.print(Text(f"! {line}", style="yellow"), soft_wrap=True)
     _print_exploratory(c, console)
-    for f in c.findings:
-        console.print(Text(f"! {sentence(f)}", style="bold red" if f.invalidates else "yellow"), soft_wrap=True)
 
 
 def _print_exploratory(c: Comparison, console: Console) -> None:
