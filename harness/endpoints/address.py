@@ -33,6 +33,20 @@ def _is_short_loopback(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+AWS_DOMAIN = "amazonaws.com"
+PORTS = {"http": 80, "https": 443}
+
+
+def runtime_url(region: str) -> str:
+    """AWS's own bedrock-runtime in a Region."""
+    return f"https://bedrock-runtime.{region}.{AWS_DOMAIN}"
+
+
+def mantle_url(region: str) -> str:
+    """AWS's own bedrock-mantle in a Region."""
+    return f"https://bedrock-mantle.{region}.api.aws"
+
+
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 

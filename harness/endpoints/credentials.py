@@ -13,6 +13,7 @@ import harness.endpoints.aiohttp_session  # noqa: F401  whoever is asked for cre
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS
 from harness.secrets import remember, remember_environment
 
+BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token")
 
 NOT_FOUND = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)

@@ -9,14 +9,8 @@ from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Unit
-from harness.report.wording import (
-    MISSING,
-    date_of,
-    printable,
-    rate_interval,
-    seconds_interval,
-    value_with_unit,
-)
+from harness.characters import printable
+from harness.report.wording import MISSING, date_of, rate_interval, seconds_interval, value_with_unit
 
 CAUTION = "Change points find slow drift; they do not decide an upgrade: harness compare and gate do."
 BARS = "▁▂▃▄▅▆▇█"

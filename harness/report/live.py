@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from harness.analysis.counted import counted
+from harness.characters import printable
 from harness.clock import now_ns
 from harness.load.progress import Progress, Tally
-from harness.report.wording import printable, shorten
+from harness.report.wording import shorten
 
 REFRESH_S = 0.5
 PLAIN_EVERY_S = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.report.wording import printable
+from harness.characters import printable
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)

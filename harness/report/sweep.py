@@ -10,8 +10,9 @@ from rich.text import Text
 
 from harness.analysis.summary.summary import Quantiles
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
+from harness.characters import printable
 from harness.report.markdown import escape
-from harness.report.wording import SIMULATED, percent, printable, sentence, significant
+from harness.report.wording import SIMULATED, percent, sentence, significant
 
 EARLY = "*"
 EARLY_NOTE = "* more requests had missed than may, so the rest of the step was not sent"

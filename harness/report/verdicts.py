@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Flip, Outcomes, Verdict
 from harness.analysis.counted import counted
-from harness.report.wording import MISSING, printable, significant, usd, value_with_unit
+from harness.characters import printable
+from harness.report.wording import MISSING, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
 ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")

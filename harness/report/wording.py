@@ -1,4 +1,4 @@
-"""How numbers and hostile text are written, the same in figures, pages and on the terminal."""
+"""How numbers, intervals and dates are written, the same in figures, pages and on the terminal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, TargetSummary, Winner
-from harness.characters import printable as printable
-from harness.characters import visible as visible
+from harness.characters import printable
 from harness.store.finding import Finding
 
 MISSING = "–"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.test_import_log import record
 
 from harness import __version__
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
+from tests.cli.commands.test_import_log import record
 
 IN_THE_SUITE = {
     "bad YAML": ("suite: tiny", "suite: [tiny", "expected ',' or ']'"),

@@ -16,13 +16,14 @@ from harness.endpoints import make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.reply import Reply, read_tape
 
-ON_BOTH_LOOPS = {"test_wire.py", "test_wire_tls.py"}
+ON_BOTH_LOOPS = {"wire/test_client.py", "wire/test_tls.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """What handles sockets itself is tested on uvloop, too: a run has that, and it is another implementation."""
     usual = {"asyncio": asyncio.new_event_loop}
-    return usual | {"uvloop": uvloop.new_event_loop} if item.path.name in ON_BOTH_LOOPS else usual
+    place = f"{item.path.parent.name}/{item.path.name}"
+    return usual | {"uvloop": uvloop.new_event_loop} if place in ON_BOTH_LOOPS else usual
 
 
 HOLD, RESET, CLOSE = "hold", "reset", "close"

@@ -9,8 +9,6 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
-from tests.endpoints.test_clients import BODIES, END, FRAMES, HEADS, MODEL, SPOKEN, _http_chunk
-from tests.endpoints.test_wire import read_body, serving
 
 from harness.endpoints import base, make_client
 from harness.endpoints.account.account import open_account
@@ -19,6 +17,8 @@ from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.invocation_log.records import open_log
 from harness.endpoints.reply import read_tape
 from harness.errors import EndpointError
+from tests.endpoints.sdk.test_clients import BODIES, END, FRAMES, HEADS, MODEL, SPOKEN, _http_chunk
+from tests.endpoints.wire.test_client import read_body, serving
 
 each_client = pytest.mark.parametrize(("name", "api"), SPOKEN)
 each_mode = pytest.mark.parametrize("stream", [True, False])

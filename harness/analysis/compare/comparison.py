@@ -145,7 +145,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
     """Prompts that have no scored answer on one side, or on both: nothing is known of a change."""
     drift: Drift = Drift()
-    findings: tuple[Finding, ...] = ()
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):

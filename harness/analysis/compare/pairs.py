@@ -37,11 +37,6 @@ class Pairs:
     baseline: ArmColumns
     candidate: ArmColumns
 
-    @property
-    def grouped(self) -> bool:
-        """Whether some prompts share a group."""
-        return len(set(self.groups)) < len(self.groups)
-
     def clusters(self, kept: npt.NDArray[np.bool_]) -> Codes:
         """Codes from 0 of what is independent among the prompts that are kept."""
         return cluster_codes(self.groups[kept])

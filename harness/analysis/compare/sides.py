@@ -235,7 +235,6 @@ JUDGED = {"judge", "pairwise"}
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of prompts, in the suites' order."""
 
-    both: tuple[str, ...]
     only_baseline: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
 
@@ -256,7 +255,6 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         _refuse_other_graders(baseline, candidate, [asked[id_] for id_ in both])
     ours = set(both)
     return Shared(
-        both=both,
         only_baseline=tuple(prompt.id for prompt in baseline.prompts if prompt.id not in ours),
         only_candidate=tuple(prompt.id for prompt in candidate.prompts if prompt.id not in ours),
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 baseline = typer.Typer(no_args_is_help=True, help="Keep which run is the baseline of its suite; see `harness gate`.")
@@ -51,7 +52,6 @@ def show(
     """
     import msgspec
 
-    from harness.report.wording import printable
     from harness.store.baselines import read_baselines
 
     kept = read_baselines(results)

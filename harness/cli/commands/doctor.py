@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 from harness.errors import HarnessError, RunInvalid
 
@@ -100,7 +101,6 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.report.wording import printable
     from harness.secrets import redact
 
     for target, group in groupby(diagnoses, key=lambda each: each.target):
@@ -164,8 +164,6 @@ def _print(found: Sequence[Diagnosis], models: Sequence[CallableModel] | None) -
 
 def _print_models(models: Sequence[CallableModel], console: Console) -> None:
     from rich.text import Text
-
-    from harness.report.wording import printable
 
     console.print(Text("models that can be called", style="bold"))
     for each in models:

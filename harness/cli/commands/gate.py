@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
@@ -86,7 +87,6 @@ def gate(
     from harness.cli.running.comparing import compare_sides, print_comparison
     from harness.cli.running.sides import choose, find_run
     from harness.errors import StoreError
-    from harness.report.wording import printable
 
     folder = find_run(run)
     sides, against = choose(folder, baseline, candidate or [])

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 
@@ -59,7 +60,6 @@ def history(
 
     from harness.analysis.history.history import Wanted, load_history
     from harness.errors import HarnessError
-    from harness.report.wording import printable
 
     wanted = Wanted(
         suite=suite,

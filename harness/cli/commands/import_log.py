@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
@@ -236,7 +237,6 @@ def _write(out: Path, trace: Path, drawn: ImportedSuite, traffic: Traffic) -> in
 
 
 def _print(told: Imported) -> None:
-    from harness.report.wording import printable
 
     for line in _lines(told):
         typer.echo(printable(line))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness.characters import printable, visible
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ def _readable_runs(results_dir: Path) -> list[RunFolder]:
     import sys
 
     from harness.errors import HarnessError
-    from harness.report.wording import printable
     from harness.store.query import split_readable
     from harness.store.run_folder import list_runs, unreadable_runs, without_copies
 
@@ -117,8 +117,6 @@ def _print_csv(names: Sequence[str], found: DuckDBPyConnection) -> None:
     import csv
     import sys
 
-    from harness.report.wording import visible
-
     def write(row: Sequence[Any]) -> None:
         cells = [_defused(cell) for cell in row]
         writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells] if seen else cells)
@@ -137,8 +135,6 @@ def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from harness.report.wording import visible
 
     rows = _rows(found)
     shown = list(islice(rows, SHOWN))

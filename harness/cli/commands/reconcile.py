@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
@@ -128,8 +129,6 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
 def _print(found: Reconciliation, folder: RunFolder) -> None:
     from rich.console import Console
 
-    from harness.report.wording import printable
-
     console = Console(highlight=False, markup=False)
     console.print(_table(found))
     for line in [*_served(found), *_scope(found), *_reasons(found), *_differences(found), *_records(found)]:
@@ -143,7 +142,7 @@ def _table(found: Reconciliation) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.report.wording import printable, usd
+    from harness.report.wording import usd
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("target", overflow="fold", ratio=1)

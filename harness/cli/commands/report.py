@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harness.characters import printable
 from harness.cli.places import local_path
 
 RESULTS = Path("results")
@@ -52,7 +53,6 @@ def report(
     harness report results/20261122T024500Z-judged-a1b2c3 --suite suites/judged.yaml
     """
     from harness.cli.running.finish import check_files_of, finish
-    from harness.report.wording import printable
     from harness.store.files import one_writer, remove_leftovers
     from harness.store.run_folder import RunFolder, latest_run, open_run, unreadable_runs
 

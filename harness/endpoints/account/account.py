@@ -19,12 +19,11 @@ from harness.endpoints.account.errors import AccountError, reading_errors
 from harness.endpoints.account.retention import Retention, bucket_retention
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
-from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, guard_credentials
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
 ATTEMPTS = 2
-BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 MADE_UP = "made up, for loopback"
 
 

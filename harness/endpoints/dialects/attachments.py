@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePath
+from typing import Any
 
 from harness.errors import EndpointError
 from harness.suite.suite import Attachment
@@ -80,3 +81,11 @@ def name_documents(documents: Iterable[Attachment]) -> list[str]:
         taken.add(name)
         names.append(name)
     return names
+
+
+def attach(turns: list[dict[str, Any]], blocks: list[dict[str, Any]]) -> None:
+    """Put `blocks`, a prompt's documents and images, before the text of the last user turn."""
+    if blocks:
+        turn = next(turn for turn in reversed(turns) if turn["role"] == "user")
+        content = turn["content"]
+        turn["content"] = [*blocks, *([{"type": "text", "text": content}] if isinstance(content, str) else content)]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Options, Tool
-from harness.endpoints.dialects.attachments import PDF, name_documents, read_bytes
+from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_bytes
 from harness.endpoints.dialects.content import Citation, Content, Milliseconds, Tokens, ToolCall
 from harness.endpoints.dialects.eventstream import FrameDecoder
 from harness.endpoints.dialects.messages import Block, build_thinking
@@ -250,10 +250,7 @@ def _build_turns(prompt: Prompt, options: Options, cached: list[Block]) -> list[
     """The conversation, the prompt's documents and images before the text of its last user turn."""
     turns: list[Block] = [{"role": message.role, "content": [{"text": message.content}]} for message in prompt.messages]
     documents = _build_documents(prompt, options)
-    attached = [*documents, *(cached if documents else []), *map(_build_image, prompt.images)]
-    if attached:
-        turn = next(turn for turn in reversed(turns) if turn["role"] == "user")
-        turn["content"] = [*attached, *turn["content"]]
+    attach(turns, [*documents, *(cached if documents else []), *map(_build_image, prompt.images)])
     return turns
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Options, Tool
-from harness.endpoints.dialects.attachments import PDF, name_documents, read_base64, read_text
+from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
 from harness.endpoints.dialects.content import Citation, Content, Milliseconds, StreamFailure, Tokens, ToolCall
 from harness.suite.suite import Attachment, Message, Prompt
 
@@ -207,10 +207,7 @@ def _build_tool_choice(choice: str | None) -> Block | None:
 def _build_turns(prompt: Prompt, options: Options) -> list[Block]:
     """The conversation, the prompt's documents and images before the text of its last user turn."""
     turns = [_build_turn(message) for message in prompt.messages]
-    attached = _build_attachments(prompt, options)
-    if attached:
-        turn = next(turn for turn in reversed(turns) if turn["role"] == "user")
-        turn["content"] = [*attached, {"type": "text", "text": turn["content"]}]
+    attach(turns, _build_attachments(prompt, options))
     return turns
 
 

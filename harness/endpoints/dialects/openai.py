@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Options, Tool
-from harness.endpoints.dialects.attachments import PDF, name_documents, read_base64, read_text
+from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
 from harness.endpoints.dialects.content import Content, StreamFailure, Tokens, ToolCall
 from harness.endpoints.dialects.sse import SseDecoder
 from harness.suite.suite import Attachment, Prompt
@@ -181,11 +181,8 @@ def _build_messages(prompt: Prompt, options: Options) -> list[Block]:
     """The conversation, the prompt's documents and images before the text of its last user turn."""
     turns: list[Block] = [{"role": message.role, "content": message.content} for message in prompt.messages]
     names = name_documents(prompt.documents)
-    attached = [_build_document(*each) for each in zip(prompt.documents, names, strict=True)]
-    attached += map(_build_image, prompt.images)
-    if attached:
-        turn = next(turn for turn in reversed(turns) if turn["role"] == "user")
-        turn["content"] = [*attached, {"type": "text", "text": turn["content"]}]
+    documents = [_build_document(*each) for each in zip(prompt.documents, names, strict=True)]
+    attach(turns, [*documents, *map(_build_image, prompt.images)])
     return [{"role": "system", "content": options.system}, *turns] if options.system is not None else turns
 
 

@@ -10,6 +10,7 @@ import httpx2
 from anthropic import AnthropicError, AsyncAnthropicBedrock, AsyncAnthropicBedrockMantle, DefaultAsyncHttpxClient
 
 from harness.catalog.target import Api
+from harness.endpoints.address import mantle_url, runtime_url
 from harness.endpoints.base import (
     CURRENT_TAPE,
     KEEP_ALIVE_S,
@@ -96,8 +97,8 @@ async def _call(sdk: Any, request: WireRequest) -> None:
 
 
 def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[Api, Any]:
-    runtime = connection.url or f"https://bedrock-runtime.{connection.region}.amazonaws.com"
-    mantle = connection.url or f"https://bedrock-mantle.{connection.region}.api.aws"
+    runtime = connection.url or runtime_url(connection.region)
+    mantle = connection.url or mantle_url(connection.region)
     settings: dict[str, Any] = {
         "aws_region": connection.region,
         "timeout": http_client.timeout,

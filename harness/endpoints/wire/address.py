@@ -6,11 +6,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from harness.endpoints.address import AWS_DOMAIN, PORTS, mantle_url, runtime_url
 from harness.endpoints.base import Connection, WireRequest
 
 MESSAGES_PATH = "/anthropic/v1/messages"
 OPENAI_PATH = "/openai/v1/chat/completions"
-AWS_DOMAIN = "amazonaws.com"
 
 _OPERATIONS = {
     ("invoke", False): "invoke",
@@ -32,10 +32,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     def authority(self) -> str:
         """What the `Host` header says: the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-_PORTS = {"http": 80, "https": 443}
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def find_address(connection: Connection, request: WireRequest) -> Address:
@@ -43,10 +40,8 @@ def find_address(connection: Connection, request: WireRequest) -> Address:
 
     Below a URL the paths are the same, except for `openai` (see `openai_path`).
     """
-    mantle = request.api == "mantle"
     region = connection.region
-    aws = f"https://bedrock-mantle.{region}.api.aws" if mantle else f"https://bedrock-runtime.{region}.{AWS_DOMAIN}"
-    parts = urlsplit(connection.url or aws)
+    parts = urlsplit(connection.url or (mantle_url(region) if request.api == "mantle" else runtime_url(region)))
     prefix, host = parts.path.rstrip("/"), parts.hostname or ""
     if request.api == "openai":
         path = openai_path(prefix, host)
@@ -55,7 +50,7 @@ def find_address(connection: Connection, request: WireRequest) -> Address:
     else:
         model, operation = quote(request.model_id, safe=""), _OPERATIONS[request.api, request.stream]
         path = f"{prefix}/model/{model}/{operation}"
-    return Address(scheme=parts.scheme, host=host, port=parts.port or _PORTS[parts.scheme], path=path)
+    return Address(scheme=parts.scheme, host=host, port=parts.port or PORTS[parts.scheme], path=path)
 
 
 def openai_path(prefix: str, host: str) -> str:

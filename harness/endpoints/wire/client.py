@@ -8,6 +8,7 @@ from typing import Self
 
 from aiobotocore.session import AioSession
 
+from harness.endpoints.address import AWS_DOMAIN
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.failures import clean
@@ -46,7 +47,7 @@ class WireClient:
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
                 if not connection.made_up_credentials:
-                    find_proxy(connection.url or "https://amazonaws.com")  # said before anything is sent
+                    find_proxy(connection.url or f"https://{AWS_DOMAIN}")  # said before anything is sent
         except (*NOT_FOUND, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
         return self

@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from botocore.utils import get_environ_proxies
 
+from harness.endpoints.address import PORTS
 from harness.endpoints.wire.errors import ConnectFailed
 from harness.errors import EndpointError
 
 MAX_HEAD = 64 * 1024
 _END = b"\r\n\r\n"
-_PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ def find_proxy(url: str) -> Proxy | None:
         return None
     try:
         parts = urlsplit(named if "://" in named else f"http://{named}")
-        port = parts.port or _PORTS.get(parts.scheme)
+        port = parts.port or PORTS.get(parts.scheme)
     except ValueError:
         port = None
     if port is None or not parts.hostname:

@@ -15,10 +15,8 @@ from botocore.auth import SigV4Auth
 from botocore.exceptions import NoCredentialsError
 
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
-from harness.endpoints.credentials import find_credentials, guard_credentials
+from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, guard_credentials
 from harness.errors import EndpointError
-
-BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 
 
 class ToSign:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
+from harness.characters import printable
 from harness.report.verdicts import (
     candidate_of,
     change_in_words,
@@ -23,7 +24,7 @@ from harness.report.verdicts import (
     samples,
     settled_by,
 )
-from harness.report.wording import SIMULATED, printable, sentence
+from harness.report.wording import SIMULATED, sentence
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, escaped or not."""

@@ -87,7 +87,6 @@ def _comparison(c: Comparison) -> list[str]:
     rows = gated(c)
     parts = [f"## {escape(candidate_of(c))}", pipe_table(HEADINGS, _rows(rows))]
     lines = [*remarks(c, rows), c.drift.told, describe_correct_cost(c), *one_sided(c, MOST_IDS)]
-    lines += [f"{'Invalid. ' if f.invalidates else ''}{sentence(f)}" for f in c.findings]
     parts.append("\n".join(f"- {escape(line)}" for line in lines if line))
     parts += ["### Prompts that changed", _flips(c)]
     if more := exploratory(c):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.counted import counted
+from harness.characters import printable
 from harness.report.compare import rows as compare_rows
 from harness.report.compare.methods import methods
 from harness.report.drawing.render import Picture
@@ -29,7 +30,7 @@ from harness.report.verdicts import (
     metric_name,
     worst_first,
 )
-from harness.report.wording import MISSING, SIMULATED, printable
+from harness.report.wording import MISSING, SIMULATED
 
 SHEETS = ("report.css", "compare.css")
 MOST_CHARACTERS = 2000

@@ -9,8 +9,8 @@ import msgspec
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.stats.power import ALPHA
+from harness.characters import printable
 from harness.report.verdicts import change, change_alone, level_of, margin, mark, metric_name, samples, settled_by
-from harness.report.wording import printable
 
 
 class DifferenceColumn(msgspec.Struct, frozen=True, kw_only=True):

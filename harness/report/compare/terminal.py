@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
+from harness.characters import printable
 from harness.report.compare.rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
 from harness.report.verdicts import (
     candidate_of,
@@ -24,7 +25,7 @@ from harness.report.verdicts import (
     metric_name,
     worst_first,
 )
-from harness.report.wording import interval_note, printable, sentence, shorten
+from harness.report.wording import interval_note, sentence, shorten
 
 STYLES: dict[Verdict, str] = {
     "worse": "bold red",
@@ -84,8 +85,6 @@ def _print_comparison(c: Comparison, report: CompareReport, console: Console) ->
     for line in one_sided(c, MOST_IDS):
         console.print(Text(f"! {line}", style="yellow"), soft_wrap=True)
     _print_exploratory(c, console)
-    for f in c.findings:
-        console.print(Text(f"! {sentence(f)}", style="bold red" if f.invalidates else "yellow"), soft_wrap=True)
 
 
 def _print_exploratory(c: Comparison, console: Console) -> None:

@@ -17,9 +17,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from harness.analysis.summary.summary import TargetSummary
+from harness.characters import printable
 from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, drawable
 from harness.report.drawing.view import RunView
-from harness.report.wording import SIMULATED, counts, date_of, interval_note, printable, shorten
+from harness.report.wording import SIMULATED, counts, date_of, interval_note, shorten
 
 WIDTH_IN = 10.0
 MARGIN_IN = 0.16

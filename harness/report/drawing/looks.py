@@ -7,8 +7,9 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from harness.characters import printable
 from harness.report.drawing.style import drawable
-from harness.report.wording import printable, shorten
+from harness.report.wording import shorten
 
 Line = Literal["-", "--", "-.", ":"] | tuple[int, tuple[float, ...]]
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness.analysis.compare.comparison import CompareReport, Difference, Scale, Verdict
+from harness.characters import printable
 from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.style import GREY, INK, drawable
 from harness.report.verdicts import (
@@ -26,7 +27,7 @@ from harness.report.verdicts import (
     short_headline,
     worst_first,
 )
-from harness.report.wording import SIMULATED, interval_note, printable, shorten, significant
+from harness.report.wording import SIMULATED, interval_note, shorten, significant
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
 MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "equivalent": "s", "inconclusive": "o"}

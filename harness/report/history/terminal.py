@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.history.history import METRICS, History, SuiteHistory, Trend
+from harness.characters import printable
 from harness.report.changes import (
     CAUTION,
     change_sentence,
@@ -23,7 +24,6 @@ from harness.report.changes import (
     sparkline,
 )
 from harness.report.run.terminal import fold
-from harness.report.wording import printable
 
 GAP = 2
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from harness.analysis.summary.samples import Answer
-from harness.report.wording import printable, visible
+from harness.characters import printable, visible
 
 MOST_CHARACTERS = 600
 

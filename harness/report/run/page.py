@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import RunSummary
+from harness.characters import printable
 from harness.report import table
 from harness.report.drawing.render import Picture
 from harness.report.run.answers import bound
 from harness.report.run.graded import sections
 from harness.report.run.methods import methods
-from harness.report.wording import SIMULATED, date_of, printable, sentence, usd, value_of, verdict_of
+from harness.report.wording import SIMULATED, date_of, sentence, usd, value_of, verdict_of
 
 
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:

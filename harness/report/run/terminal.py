@@ -10,19 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.summary.summary import RunSummary
+from harness.characters import printable
 from harness.report.run.graded import judging_line
 from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, retry_sentence, routing_sentence
-from harness.report.wording import (
-    counts,
-    interval_note,
-    printable,
-    rate_interval,
-    sentence,
-    shorten,
-    usd,
-    value_of,
-    verdict_of,
-)
+from harness.report.wording import counts, interval_note, rate_interval, sentence, shorten, usd, value_of, verdict_of
 
 TARGET_WIDTH = 34
 NARROW_TARGET_WIDTH = 20

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from harness.characters import replace_dangerous
+from harness.characters import visible
 from harness.errors import SuiteError
 from harness.suite.suite import Suite
 
@@ -57,7 +57,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         path = self.mistake.path
         where = f"{self.source.name}:{self.source.line_of(path)}"
         told = f"{where}: {dotted(path)}: {self.mistake.message}" if path else f"{where}: {self.mistake.message}"
-        told = replace_dangerous(" ".join(told.splitlines()), lambda _: "\ufffd")
+        told = visible(" ".join(told.splitlines()))
         return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
 
 

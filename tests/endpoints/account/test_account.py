@@ -122,7 +122,7 @@ async def test_identity_tells_account_arn_and_made_up_credentials(moto: str) -> 
 
 def stand_in_for_aws(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Have `aws` answered from loopback, which a user cannot: credentials of every source are needed, and no AWS is."""
-    for module in ("account", "credentials"):
+    for module in ("account.account", "credentials"):
         monkeypatch.setattr(f"harness.endpoints.{module}.IGNORE_CONFIGURED_URLS", False)
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)

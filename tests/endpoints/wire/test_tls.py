@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trustme
-from tests.endpoints.test_wire import REQUEST, STREAM, large_request, open_client, read_body, sent, serving
 
 from harness.endpoints.base import Connection, Tape
 from harness.endpoints.wire.client import WireClient
 from harness.endpoints.wire.protocol import SLICE
 from harness.errors import EndpointError
+from tests.endpoints.wire.test_client import REQUEST, STREAM, large_request, open_client, read_body, sent, serving
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def hostile(report: CompareReport) -> CompareReport:
     rows = tuple(msgspec.structs.replace(d, metric=f"pass_rate[{HOSTILE}]", note=HOSTILE) for d in c.differences)
     bad = msgspec.structs.replace(
         c, candidate=arm, flips=(flip,), only_baseline=(HOSTILE,), differences=rows,
-        drift=msgspec.structs.replace(c.drift, told=HOSTILE), findings=(Finding(what=HOSTILE, remedy=HOSTILE),),
+        drift=msgspec.structs.replace(c.drift, told=HOSTILE),
     )  # fmt: skip
     findings = (Finding(what=HOSTILE, remedy=HOSTILE, invalidates=True),)
     return msgspec.structs.replace(report, suite=HOSTILE, comparisons=(bad,), findings=findings, valid=False)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Api, Options, Tool
 from harness.errors import CatalogError, SuiteError
-from harness.suite.from_log.suite_file import Candidates, Drawn, draw_suite
+from harness.suite.from_log.suite_file import Candidates, ImportedSuite, draw_suite
 from harness.suite.from_log.traffic import Call, Traffic
 from harness.suite.loader import load_suite
 from harness.suite.suite import Message, Suite
@@ -31,11 +31,11 @@ def asked(*texts: str, options: Options | None = None, how: Call | None = None, 
     return traffic
 
 
-def draw(traffic: Traffic, *models: str, routing: str | None = None) -> Drawn:
+def draw(traffic: Traffic, *models: str, routing: str | None = None) -> ImportedSuite:
     return draw_suite("mine", traffic, Candidates(models=models, routing=routing), about=["Made of a log."])
 
 
-def load(drawn: Drawn, folder: Path) -> Suite:
+def load(drawn: ImportedSuite, folder: Path) -> Suite:
     path = folder / "mine.yaml"
     path.write_text(drawn.text, encoding="utf-8")
     return load_suite(path)
