@@ -125,8 +125,6 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     made_up_credentials: bool = False
     """Loopback only: fixed fake keys, no proxy, and no token or header of the user's environment is sent."""
-    profile: str | None = None
-    """A profile of the shared AWS files; it goes before whatever keys and tokens the environment holds."""
     pool_size: int = 64
     """At least the number of exchanges that can be under way at once."""
     connect_timeout_s: float = 5.0

@@ -212,7 +212,7 @@ class Account:
 
 
 @asynccontextmanager
-async def open_account(endpoint: str, *, region: str, profile: str | None = None) -> AsyncIterator[Account]:
+async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
     """The account behind `aws` (the normal credential chain) or behind a loopback URL (made-up credentials).
 
     Nothing is sent until the account is asked something. BadCredentials: no such profile; EndpointError: no such
@@ -225,19 +225,19 @@ async def open_account(endpoint: str, *, region: str, profile: str | None = None
     async with AsyncExitStack() as stack:
         with reading_errors("sts", "get_caller_identity", region):
             core = get_session()
-            session = aioboto3.Session(region_name=region, profile_name=profile, botocore_session=core, **keys)
+            session = aioboto3.Session(region_name=region, botocore_session=core, **keys)
             if not connection.made_up_credentials:
                 guard_credentials(core)
                 await _check_region(session, region)
         yield Account(session, connection, stack)
 
 
-def configured_region(profile: str | None = None) -> str | None:
+def configured_region() -> str | None:
     """AWS_REGION, AWS_DEFAULT_REGION, or the profile's own Region in the AWS config file. None: nothing names one."""
     if named := os.environ.get("AWS_REGION"):
         return named
     with reading_errors("sts", "get_caller_identity", ""):
-        found: str | None = aioboto3.Session(profile_name=profile).region_name
+        found: str | None = aioboto3.Session().region_name
         return found
 
 

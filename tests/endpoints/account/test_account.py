@@ -94,8 +94,11 @@ def write_files(folder: Path, *, config: str = "", credentials: str = "") -> Non
 
 
 async def identity_of(profile: str | None = None) -> Any:
-    async with open_account("aws", region=REGION, profile=profile) as account:
-        return await account.identity()
+    with pytest.MonkeyPatch.context() as environment:
+        if profile is not None:
+            environment.setenv("AWS_PROFILE", profile)
+        async with open_account("aws", region=REGION) as account:
+            return await account.identity()
 
 
 async def test_loopback_is_asked_with_made_up_credentials_whatever_the_environment_holds(
