@@ -106,7 +106,7 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
         "open_telemetry": False,
         "http_client": http_client,
     }
-    keys: dict[str, str] = {}
+    keys: dict[str, Any] = {}
     if connection.made_up_credentials:
         keys = {"aws_access_key": MADE_UP_KEY_ID, "aws_secret_key": MADE_UP_SECRET}
     else:
