@@ -96,10 +96,6 @@ class Account:
         pages = [await self._pages("bedrock", "list_inference_profiles", typeEquals=kind) for kind in kinds]
         return [each for kind in pages for page in kind for each in page["inferenceProfileSummaries"]]
 
-    async def inference_profile(self, id_or_arn: str) -> dict[str, Any]:
-        """GetInferenceProfile: `models` holds the ARNs of the foundation models behind it."""
-        return await self._ask("bedrock", "get_inference_profile", inferenceProfileIdentifier=id_or_arn)
-
     async def availability(self, base_model: str) -> dict[str, Any]:
         """GetFoundationModelAvailability: agreement, authorisation, entitlement and Region, each with a status."""
         return await self._ask("bedrock", "get_foundation_model_availability", modelId=base_model)
