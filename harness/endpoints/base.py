@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Literal, Protocol, Self, get_args
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -32,7 +32,6 @@ ErrorKind = Literal[
     "cancelled",
     "internal",
 ]
-ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
