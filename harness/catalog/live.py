@@ -47,7 +47,7 @@ class _ProfileModel(msgspec.Struct, rename="camel"):
 
 
 class _Profile(msgspec.Struct, rename="camel"):
-    """The part of an `inferenceProfileSummaries` entry, or of GetInferenceProfile's answer, that is read here."""
+    """The part of an `inferenceProfileSummaries` entry that is read here."""
 
     inference_profile_id: str
     inference_profile_arn: str
@@ -114,7 +114,7 @@ def _facts(routings: Iterable[str], summary: _Summary | None, source: _Source) -
 
 
 def read_application_profiles(profiles: Iterable[dict[str, Any]]) -> dict[str, ApplicationProfile]:
-    """ARN → the account's own profiles of Claude models, out of ListInferenceProfiles or GetInferenceProfile.
+    """ARN → the account's own profiles of Claude models, out of ListInferenceProfiles.
 
     Which profile one was made from is told by the models behind it: the ARN without a Region is only in the global
     one's, a single ARN is a model's own, and a geography is recognised by a system-defined profile with the same ones.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from harness.catalog.models import Model
 from harness.catalog.names import IN_REGION
+from harness.catalog.regions import USUAL_REGION
 from harness.catalog.sources import read_mantle
 from harness.errors import CatalogError
-
-USUAL_REGION = "us-east-1"
 
 
 def mantle_id(model: Model) -> str:

@@ -18,7 +18,7 @@ _USUAL_REGIONS = {
     "in": "ap-south-1",
     US_GOV: "us-gov-west-1",
 }
-_USUAL_REGION = "us-east-1"
+USUAL_REGION = "us-east-1"
 
 
 def choose_region(model: Model, routing: str, region: str | None, home_region: str | None) -> str:
@@ -30,7 +30,7 @@ def choose_region(model: Model, routing: str, region: str | None, home_region: s
     if region is not None:
         _check_region(model, routing, region, carrying)
         return region
-    usual = _USUAL_REGIONS.get(routing, _USUAL_REGION)
+    usual = _USUAL_REGIONS.get(routing, USUAL_REGION)
     if not carrying:
         return home_region or usual
     return next((choice for choice in (home_region, usual) if choice in carrying), carrying[0])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 
+RESULTS = Path("results")
+"""Where runs are kept, unless the command says otherwise."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 """Two letters at least: `C:/results` is a path."""
 

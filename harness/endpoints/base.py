@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Literal, Protocol, Self, get_args
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -32,7 +32,6 @@ ErrorKind = Literal[
     "cancelled",
     "internal",
 ]
-ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +124,6 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     made_up_credentials: bool = False
     """Loopback only: fixed fake keys, no proxy, and no token or header of the user's environment is sent."""
-    profile: str | None = None
-    """A profile of the shared AWS files; it goes before whatever keys and tokens the environment holds."""
     pool_size: int = 64
     """At least the number of exchanges that can be under way at once."""
     connect_timeout_s: float = 5.0

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Flip, Outcomes, Verdict
+from harness.analysis.compare.comparison import (
+    ORDER,
+    Arm,
+    CompareReport,
+    Comparison,
+    Difference,
+    Flip,
+    Outcomes,
+    Verdict,
+)
 from harness.analysis.counted import counted
 from harness.characters import printable
 from harness.report.wording import MISSING, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
-ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
-"""From what stops a move to what invites it."""
 MINUS = "−"
 HIGHER_IS_BETTER = ("pass",)
 """What the metrics begin with of which more is better. A `Difference` is signed so that + is worse; readers want

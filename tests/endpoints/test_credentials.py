@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from anthropic.lib.aws._auth import _get_session
 
 from harness.endpoints import APIS, CLIENTS, make_client
 from harness.endpoints.base import MADE_UP_KEY_ID, Connection, Tape, WireRequest
@@ -77,10 +78,8 @@ async def test_any_other_address_gets_the_users_own_credentials(serve, exchange,
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize(
-    ("variables", "profile"), [({}, None), ({"AWS_PROFILE": "no-such-profile"}, None), ({}, "no-such-profile")]
-)
-async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch, tmp_path, name, variables, profile):
+@pytest.mark.parametrize("variables", [{}, {"AWS_PROFILE": "no-such-profile"}])
+async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch, tmp_path, name, variables):
     for variable in CANARIES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -88,8 +87,8 @@ async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch,
         monkeypatch.setenv(variable, str(tmp_path / "none"))
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
-    client = make_client(name, Connection(region=f"ap-{len(variables)}-1", profile=profile))
-    with pytest.raises(EndpointError, match="no-such-profile" if variables or profile else "credentials"):
+    client = make_client(name, Connection(region=f"ap-{len(variables)}-1"))
+    with pytest.raises(EndpointError, match="no-such-profile" if variables else "credentials"):
         await client.__aenter__()
 
 
@@ -105,7 +104,12 @@ printf ' "SessionToken": "CANARY-session-%s", "Expiration": "%s"}' $n "$(cat exp
 
 @pytest.fixture
 def rotating(tmp_path, monkeypatch):
-    """A folder with a profile, called as the folder is, whose credentials are others each time, and soon to expire."""
+    """A folder with a profile, called as the folder is, whose credentials are others each time, and soon to expire.
+
+    AWS_PROFILE names it. The SDK of Anthropic keeps a session for each Region, whatever the environment says since.
+    """
+    _get_session.cache_clear()
+    monkeypatch.setenv("AWS_PROFILE", tmp_path.name)
     for variable in CANARIES:
         monkeypatch.delenv(variable, raising=False)
     script = tmp_path / "issue"
@@ -136,7 +140,7 @@ async def _sent(client, request):
 @each_client
 async def test_credentials_that_expire_are_refreshed_in_the_middle_of_a_run(serve, rotating, name, api):
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-west-1", profile=rotating.name)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-west-1")) as client:
         for _ in range(3):
             assert (await _sent(client, _request(api))).http_status == 500
     first, second, third = (_key_number(head) for head, _ in served.requests)
@@ -146,7 +150,7 @@ async def test_credentials_that_expire_are_refreshed_in_the_middle_of_a_run(serv
 @each_client
 async def test_a_refresh_that_fails_is_a_credentials_error_and_nothing_is_sent(serve, rotating, name, api):
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-west-2", profile=rotating.name)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-west-2")) as client:
         (rotating / "broken").touch()
         reply = await _sent(client, _request(api))
         assert (reply.error_kind, served.requests) == ("credentials", [])
@@ -160,14 +164,14 @@ async def test_credentials_that_cannot_be_had_at_the_start_are_said_before_anyth
     served = await serve(REFUSAL)
     (rotating / "broken").touch()
     with pytest.raises(EndpointError, match="the session has ended; log in again"):
-        await make_client(name, Connection(url=served.url, region="us-west-2", profile=rotating.name)).__aenter__()
+        await make_client(name, Connection(url=served.url, region="us-west-2")).__aenter__()
     assert served.requests == []
 
 
 @each_client
 async def test_a_refresh_that_brings_expired_credentials_is_a_credentials_error(serve, rotating, name, api):
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-west-3", profile=rotating.name)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-west-3")) as client:
         (rotating / "expires").write_text("2020-01-01T00:00:00Z")
         reply = await _sent(client, _request(api))
     assert (reply.error_kind, served.requests) == ("credentials", [])
@@ -200,29 +204,28 @@ async def test_a_role_that_may_no_longer_be_assumed_is_a_credentials_error(serve
     server = await asyncio.start_server(sts, "127.0.0.1", 0)
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     profile = f"{rotating.name}-role"
+    monkeypatch.setenv("AWS_PROFILE", profile)
     with (rotating / "config").open("a") as config:
         config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/r\n")
         config.write(f"source_profile = {rotating.name}\n")
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-central-1", profile=profile)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-central-1")) as client:
         answers[:] = [b"HTTP/1.1 403 Forbidden", NO_ROLE]
         reply = await _sent(client, _request(api))
     with pytest.raises(EndpointError, match="not any more"):
-        await make_client(name, Connection(url=served.url, region=f"eu-{api}-1", profile=profile)).__aenter__()
+        await make_client(name, Connection(url=served.url, region=f"eu-{api}-1")).__aenter__()
     server.close()
     assert (reply.error_kind, served.requests) == ("credentials", [])
     assert "not any more" in reply.error_message
 
 
 @each_client
-async def test_a_profile_goes_before_the_environment_and_the_region_is_the_connections(
+async def test_the_region_is_the_connections_whatever_profile_and_environment_say(
     serve, rotating, monkeypatch, name, api
 ):
-    for variable, value in CANARIES.items():
-        monkeypatch.setenv(variable, value)
     monkeypatch.setenv("AWS_REGION", "ap-south-1")
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-north-1", profile=rotating.name)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-north-1")) as client:
         await _sent(client, _request(api))
     [(head, _)] = served.requests
     assert re.search(rb"Credential=key-\d+/\d+/eu-north-1/bedrock", head)
@@ -306,22 +309,23 @@ async def test_the_keys_that_a_role_is_asked_with_go_to_aws_alone(serve, rotatin
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     profile = f"{rotating.name}-role"
+    monkeypatch.setenv("AWS_PROFILE", profile)
     with (rotating / "config").open("a") as config:
         config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/r\n")
         config.write(f"source_profile = {rotating.name}\nservices = elsewhere\n")
         config.write(f"[services elsewhere]\nsts =\n  endpoint_url = {elsewhere.url}\n")
     with pytest.raises(EndpointError, match="proxy"):
-        await make_client(name, Connection(region=f"eu-{name}-4", profile=profile)).__aenter__()
+        await make_client(name, Connection(region=f"eu-{name}-4")).__aenter__()
     assert elsewhere.requests == []
 
 
-def _redirecting_profile(folder, kind, asked_url):
-    """A profile (None: the default one) and variables with which credentials are asked for at a URL of the test's."""
+def _ask_for_credentials_at(asked_url, folder, kind, monkeypatch):
+    """Have credentials asked for at a URL of the test's, by a profile or the environment."""
     if kind == "container":
-        return None, {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{asked_url}/credentials",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "CANARY-container",
-        }
+        monkeypatch.delenv("AWS_PROFILE")
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{asked_url}/credentials")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "CANARY-container")
+        return
     lines = {
         "role": f"source_profile = {folder.name}\n",
         "web": f"web_identity_token_file = {folder / 'token'}\n",
@@ -330,7 +334,8 @@ def _redirecting_profile(folder, kind, asked_url):
     profile = f"{folder.name}-{kind}"
     with (folder / "config").open("a") as config:
         config.write(f"[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/{kind}\n{lines[kind]}")
-    return profile, {"AWS_ENDPOINT_URL_STS": asked_url}
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", asked_url)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -343,10 +348,8 @@ async def test_who_is_asked_for_credentials_cannot_redirect_the_question(serve, 
     other = await serve("close")
     location = f"{other.url}/elsewhere".encode()
     served = await serve(b"HTTP/1.1 307 X\r\nLocation: %b\r\nContent-Length: 2\r\n\r\n{}" % location)
-    profile, variables = _redirecting_profile(rotating, kind, served.url)
-    for variable, value in variables.items():
-        monkeypatch.setenv(variable, value)
-    connection = Connection(url=other.url, region=f"eu-{name}-{kind}-1", profile=profile)
+    _ask_for_credentials_at(served.url, rotating, kind, monkeypatch)
+    connection = Connection(url=other.url, region=f"eu-{name}-{kind}-1")
     with pytest.raises(EndpointError, match=f"client {name}: "):
         await make_client(name, connection).__aenter__()
     assert served.requests
@@ -369,13 +372,12 @@ async def test_an_answer_to_a_refresh_that_is_no_answer_of_aws_is_a_credentials_
 
     server = await asyncio.start_server(sts, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    profile, _ = _redirecting_profile(rotating, "role", url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+    _ask_for_credentials_at(url, rotating, "role", monkeypatch)
     served = await serve(REFUSAL)
-    async with make_client(name, Connection(url=served.url, region="eu-west-9", profile=profile)) as client:
+    async with make_client(name, Connection(url=served.url, region="eu-west-9")) as client:
         answers[:] = [b"<html>sign in to this network</html"]
         reply = await _sent(client, _request("invoke"))
     with pytest.raises(EndpointError, match=f"client {name}: "):
-        await make_client(name, Connection(url=served.url, region="eu-east-9", profile=profile)).__aenter__()
+        await make_client(name, Connection(url=served.url, region="eu-east-9")).__aenter__()
     server.close()
     assert (reply.error_kind, served.requests) == ("credentials", [])

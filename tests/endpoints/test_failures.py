@@ -1,7 +1,9 @@
+from typing import get_args
+
 import msgspec
 import pytest
 
-from harness.endpoints.base import ERROR_KINDS
+from harness.endpoints.base import ErrorKind
 from harness.endpoints.failures import (
     CODES,
     EXCEPTIONS,
@@ -129,7 +131,7 @@ def test_a_loop_in_the_chain_of_causes_ends():
 
 
 def test_every_row_names_a_kind_of_the_closed_list():
-    assert {*CODES.values(), *STATUSES.values(), *EXCEPTIONS.values(), *MESSAGES.values()} <= set(ERROR_KINDS)
+    assert {*CODES.values(), *STATUSES.values(), *EXCEPTIONS.values(), *MESSAGES.values()} <= set(get_args(ErrorKind))
 
 
 def test_codes_are_looked_up_in_lower_case():

@@ -75,7 +75,7 @@ async def test_a_session_token_that_is_refreshed_in_a_run_is_known_each_time(rot
     tokens = []
     server = await asyncio.start_server(quoting(tokens, ok=ok), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    connection = Connection(url=url, region=f"eu-{name}-{api}-{ok}-5", profile=rotating.name)
+    connection = Connection(url=url, region=f"eu-{name}-{api}-{ok}-5")
     async with make_client(name, connection) as client:
         replies = [await _sent(client, _request(api, stream=False)) for _ in range(2)]
     server.close()
@@ -89,7 +89,7 @@ async def test_a_session_token_that_is_refreshed_in_a_run_is_known_each_time(rot
 @pytest.mark.parametrize("name", ["wire", "aioboto3"])
 async def test_the_secret_key_of_a_profiles_process_is_known(serve, rotating, name):  # noqa: F811
     served = await serve(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
-    connection = Connection(url=served.url, region=f"eu-{name}-6", profile=rotating.name)
+    connection = Connection(url=served.url, region=f"eu-{name}-6")
     async with make_client(name, connection) as client:
         await _sent(client, _request("converse"))
     number = int((rotating / "issued").read_text())
@@ -102,5 +102,5 @@ async def test_what_a_file_holds_for_any_profile_is_known(serve, rotating, name)
     with (rotating / "config").open("a") as config:
         config.write(f"[profile other]\naws_access_key_id = CANARY-{name}-id\naws_secret_access_key = CANARY-{name}\n")
     served = await serve(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
-    async with make_client(name, Connection(url=served.url, region=f"eu-{name}-7", profile=rotating.name)):
+    async with make_client(name, Connection(url=served.url, region=f"eu-{name}-7")):
         assert "[redacted]: [redacted]" == clean(f"CANARY-{name}-id: CANARY-{name}")

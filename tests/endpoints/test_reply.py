@@ -1,11 +1,12 @@
 from base64 import b64encode
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.endpoints.base import ERROR_KINDS, Tape, WireRequest
+from harness.endpoints.base import ErrorKind, Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception, encode_frame
 from harness.endpoints.reply import read_tape
 
@@ -199,7 +200,7 @@ def test_a_refusal_is_an_answer():
 def test_no_bytes_can_make_reading_fail(data, status):
     for request in (INVOKE, CONVERSE, MANTLE, WHOLE):
         reply = read_tape(request, _tape(data, status=status))
-        assert reply.error_kind in ERROR_KINDS
+        assert reply.error_kind in get_args(ErrorKind)
         assert msgspec.json.encode(reply)
 
 

@@ -14,6 +14,8 @@ SCHEMA_VERSION = 2
 `direction` `pass_to_fail` or `fail_to_pass`."""
 
 Verdict = Literal["better", "equivalent", "worse", "inconclusive"]
+ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
+"""From what stops a move to what invites it."""
 Scale = Literal["points", "log_ratio", "absolute"]
 """How a difference is counted: candidate − baseline of a rate (0.03 is 3 points), ln(candidate / baseline), or
 candidate − baseline in the metric's own unit."""

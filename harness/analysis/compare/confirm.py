@@ -7,14 +7,13 @@ import math
 from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
-from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Verdict
+from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference
 from harness.analysis.validity import ERROR_SHARE
 from harness.store.finding import Finding
 
 UNCONFIRMED = "not confirmed by a rerun"
 OUTAGES = ("credentials", "connection", "connect_timeout")
 """Kinds of errors that are not the model's: of a rerun with them nothing can be said."""
-ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
 
 
 def fallen(report: CompareReport) -> list[str]:

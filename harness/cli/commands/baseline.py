@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 baseline = typer.Typer(no_args_is_help=True, help="Keep which run is the baseline of its suite; see `harness gate`.")
 
@@ -40,9 +40,7 @@ def keep(
 
 @baseline.command("show")
 def show(
-    results: Annotated[Path, typer.Option("--results", help="Where the runs are.", parser=local_path)] = Path(
-        "results"
-    ),
+    results: Annotated[Path, typer.Option("--results", help="Where the runs are.", parser=local_path)] = RESULTS,
     json_output: Annotated[bool, typer.Option("--json", help="Print baselines.json.")] = False,
 ) -> None:
     """Say which runs are kept as baselines.

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.load.preflight.facts import CallableModel
     from harness.suite.suite import Suite
 
-FALLBACK_REGION = "us-east-1"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "cyan")}
 
 
@@ -128,6 +127,7 @@ def _load(path: Path, endpoint: str | None) -> Suite:
 
 async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosis], list[CallableModel]]:
     """The account in one Region: identity, logging, and the models that can be called."""
+    from harness.catalog.regions import USUAL_REGION
     from harness.endpoints.account.account import configured_region, open_account
     from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
@@ -138,7 +138,7 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     if is_loopback(endpoint):
         forget_aws()
     named = region or configured_region()
-    async with open_account(endpoint, region=named or FALLBACK_REGION) as account:
+    async with open_account(endpoint, region=named or USUAL_REGION) as account:
         found = [await diagnose_identity(account)]
         facts = await gather_facts(account, [])
     told = facts.region if named else f"{facts.region}, since nothing names one (--region, AWS_REGION, AWS config)"

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 
 def history(
-    results: Annotated[Path, typer.Argument(help="The folder with the runs.", parser=local_path)] = Path("results"),
+    results: Annotated[Path, typer.Argument(help="The folder with the runs.", parser=local_path)] = RESULTS,
     suite: Annotated[str | None, typer.Option(help="Only runs of this suite.", show_default=False)] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from harness.suite.from_log.suite_file import ImportedSuite
     from harness.suite.from_log.traffic import Traffic
 
-FALLBACK_REGION = "us-east-1"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
@@ -153,6 +151,7 @@ async def _read(
     traffic: Traffic,
 ) -> tuple[Gathered, InvocationLog]:
     """Read the log into `traffic`."""
+    from harness.catalog.regions import USUAL_REGION
     from harness.cli.running.log_places import log_connection
     from harness.endpoints.account.account import configured_region
     from harness.endpoints.address import forget_aws, is_loopback
@@ -161,7 +160,7 @@ async def _read(
 
     if is_loopback(endpoint) or not log.startswith(("s3://", "logs:")):
         forget_aws()
-    place = log_connection(endpoint, region or configured_region() or FALLBACK_REGION)
+    place = log_connection(endpoint, region or configured_region() or USUAL_REGION)
     async with open_log(log, place, since=window[0], until=window[1]) as opened:
         return await gather(opened, traffic, redactor), opened
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from harness.characters import printable, visible
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,9 +32,9 @@ def query(
     sql: Annotated[
         str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.", show_default=False)
     ],
-    results_dir: Annotated[Path, typer.Option("--results", help="The folder with the runs.", parser=local_path)] = Path(
-        "results"
-    ),
+    results_dir: Annotated[
+        Path, typer.Option("--results", help="The folder with the runs.", parser=local_path)
+    ] = RESULTS,
     json_output: Annotated[bool, typer.Option("--json", help="Rows as JSON objects.")] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="Rows as CSV that no spreadsheet will run.")] = False,
 ) -> None:

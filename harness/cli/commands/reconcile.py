@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +59,7 @@ def reconcile(
     from harness.errors import RunInvalid
     from harness.store.run_folder import latest_run, open_run
 
-    folder = open_run(run if run is not None else latest_run(Path("results")).path)
+    folder = open_run(run if run is not None else latest_run(RESULTS).path)
     found = asyncio.run(_match(folder, log or [], endpoint))
     text = _write(folder, found)
     if json_output:

@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import local_path
-
-RESULTS = Path("results")
+from harness.cli.places import RESULTS, local_path
 
 
 def report(

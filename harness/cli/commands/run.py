@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 
 def run(
@@ -18,7 +18,7 @@ def run(
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the run's folder goes.", parser=local_path)] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Where the run's folder goes.", parser=local_path)] = RESULTS,
     seed: Annotated[int, typer.Option(help="Same suite and seed: same plan.", min=0, max=2**31)] = 1,
     repeats: Annotated[
         int | None, typer.Option(min=1, max=10_000_000, help="Overrides the suite's.", show_default=False)

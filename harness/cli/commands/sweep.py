@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 
 
 def sweep(
@@ -47,7 +47,7 @@ def sweep(
     target: Annotated[
         list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the sweep's folder goes.", parser=local_path)] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Where the sweep's folder goes.", parser=local_path)] = RESULTS,
     seed: Annotated[int, typer.Option(help="Same suite and seed: same steps.", min=0, max=2**31)] = 1,
     budget: Annotated[
         float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.endpoints.account.account import open_account
+from harness.endpoints.account.account import CONNECT_TIMEOUT_S, open_account
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Connection
 from harness.errors import HarnessError
-
-CONNECT_TIMEOUT_S = 5.0
 
 
 def log_connection(endpoint: str, region: str) -> Connection:

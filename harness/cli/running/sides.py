@@ -8,14 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cli.places import local_path
+from harness.cli.places import RESULTS, local_path
 from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
 from harness.store.run_folder import RunFolder, latest_run, list_runs, open_run
 from harness.suite.loader import load_frozen
-
-RESULTS = Path("results")
 
 
 class Sides(msgspec.Struct, frozen=True, kw_only=True):

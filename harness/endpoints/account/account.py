@@ -96,10 +96,6 @@ class Account:
         pages = [await self._pages("bedrock", "list_inference_profiles", typeEquals=kind) for kind in kinds]
         return [each for kind in pages for page in kind for each in page["inferenceProfileSummaries"]]
 
-    async def inference_profile(self, id_or_arn: str) -> dict[str, Any]:
-        """GetInferenceProfile: `models` holds the ARNs of the foundation models behind it."""
-        return await self._ask("bedrock", "get_inference_profile", inferenceProfileIdentifier=id_or_arn)
-
     async def availability(self, base_model: str) -> dict[str, Any]:
         """GetFoundationModelAvailability: agreement, authorisation, entitlement and Region, each with a status."""
         return await self._ask("bedrock", "get_foundation_model_availability", modelId=base_model)
@@ -212,7 +208,7 @@ class Account:
 
 
 @asynccontextmanager
-async def open_account(endpoint: str, *, region: str, profile: str | None = None) -> AsyncIterator[Account]:
+async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
     """The account behind `aws` (the normal credential chain) or behind a loopback URL (made-up credentials).
 
     Nothing is sent until the account is asked something. BadCredentials: no such profile; EndpointError: no such
@@ -225,19 +221,19 @@ async def open_account(endpoint: str, *, region: str, profile: str | None = None
     async with AsyncExitStack() as stack:
         with reading_errors("sts", "get_caller_identity", region):
             core = get_session()
-            session = aioboto3.Session(region_name=region, profile_name=profile, botocore_session=core, **keys)
+            session = aioboto3.Session(region_name=region, botocore_session=core, **keys)
             if not connection.made_up_credentials:
                 guard_credentials(core)
                 await _check_region(session, region)
         yield Account(session, connection, stack)
 
 
-def configured_region(profile: str | None = None) -> str | None:
+def configured_region() -> str | None:
     """AWS_REGION, AWS_DEFAULT_REGION, or the profile's own Region in the AWS config file. None: nothing names one."""
     if named := os.environ.get("AWS_REGION"):
         return named
     with reading_errors("sts", "get_caller_identity", ""):
-        found: str | None = aioboto3.Session(profile_name=profile).region_name
+        found: str | None = aioboto3.Session().region_name
         return found
 
 

@@ -37,9 +37,6 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     input_body: bytes | None = None
     input_body_path: str | None = None
     """`s3://…` of a body that was too long for the record."""
-    output_body: bytes | None = None
-    """Of a stream: a list of its events."""
-    output_body_path: str | None = None
     input_tokens: int | None = None
     """Without the cached ones."""
     output_tokens: int | None = None
@@ -61,8 +58,6 @@ class _Input(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Output(msgspec.Struct, frozen=True, rename="camel"):
-    output_body_json: msgspec.Raw = msgspec.Raw(b"null")
-    output_body_s3_path: str | None = None
     output_token_count: Tokens | None = None
 
 
@@ -99,8 +94,6 @@ def read_record(line: bytes) -> LogRecord:
         identity=found.identity.arn if found.identity else None,
         input_body=_present(given.input_body_json),
         input_body_path=given.input_body_s3_path,
-        output_body=_present(answered.output_body_json),
-        output_body_path=answered.output_body_s3_path,
         input_tokens=given.input_token_count,
         output_tokens=answered.output_token_count,
         cache_read_tokens=given.cache_read_input_token_count,

@@ -108,16 +108,14 @@ async def _open_sdk(connection: Connection) -> Any:
         "http_session_cls": TapedSession,
         "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
     }
-    account: dict[str, str | None] = {"profile_name": connection.profile}
+    keys: dict[str, str] = {}
     if connection.made_up_credentials:
-        account = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
-        config["proxies"] = {}
-    if connection.made_up_credentials or connection.profile is not None:
+        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
         # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
-        config["signature_version"] = "v4"
+        config |= {"signature_version": "v4", "proxies": {}}
     core = get_session()
     core.get_component("data_loader").search_paths.append(str(_MODELS))
-    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **account)
+    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
     if not connection.made_up_credentials:
         guard_credentials(core)
         await find_credentials(session)

@@ -106,30 +106,24 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
         "open_telemetry": False,
         "http_client": http_client,
     }
-    account = _account(connection)
-    if not connection.made_up_credentials:
+    keys: dict[str, Any] = {}
+    if connection.made_up_credentials:
+        keys = {"aws_access_key": MADE_UP_KEY_ID, "aws_secret_key": MADE_UP_SECRET}
+    else:
         guard_credentials(botocore.session.get_session())
-    # With an api_key the constructor leaves AWS_BEARER_TOKEN_BEDROCK alone; with keys or a profile it would refuse it.
-    invoke = AsyncAnthropicBedrock(api_key="unused" if account else None, base_url=runtime, **settings)
-    if account:
+    # With an api_key the constructor leaves AWS_BEARER_TOKEN_BEDROCK alone; with keys it would refuse it.
+    invoke = AsyncAnthropicBedrock(api_key="unused" if keys else None, base_url=runtime, **settings)
+    if keys:
         invoke.api_key = None
-        for name, value in account.items():
-            setattr(invoke, name, value)
+        invoke.aws_access_key, invoke.aws_secret_key = MADE_UP_KEY_ID, MADE_UP_SECRET
     sdks: dict[Api, Any] = {
         "invoke": invoke,
-        "mantle": AsyncAnthropicBedrockMantle(base_url=f"{mantle}/anthropic", **account, **settings),
+        "mantle": AsyncAnthropicBedrockMantle(base_url=f"{mantle}/anthropic", **keys, **settings),
     }
     if connection.made_up_credentials:
         for sdk in sdks.values():
             sdk._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS, which may hold a gateway's key
     return sdks
-
-
-def _account(connection: Connection) -> dict[str, Any]:
-    """What goes before the environment; nothing for the normal credential chain."""
-    if connection.made_up_credentials:
-        return {"aws_access_key": MADE_UP_KEY_ID, "aws_secret_key": MADE_UP_SECRET}
-    return {"aws_profile": connection.profile} if connection.profile is not None else {}
 
 
 def _make_http_client(connection: Connection) -> httpx2.AsyncClient:

@@ -41,7 +41,7 @@ class WireClient:
     async def __aenter__(self) -> Self:
         connection = self._connection
         try:
-            session = AioSession(profile=connection.profile)
+            session = AioSession()
             session.set_config_variable("region", connection.region)  # whose STS a role is asked of
             self._signer = await open_signer(session, connection)
             if connection.url is None or connection.url.startswith("https:"):

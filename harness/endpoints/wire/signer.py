@@ -89,7 +89,7 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore has no types
 
 
 async def open_signer(session: AioSession, connection: Connection) -> Signer:
-    """Who signs for this connection: made-up keys, those of its profile, the environment's API key, or the AWS chain.
+    """Who signs for this connection: made-up keys, the environment's API key, or the AWS chain.
 
     The credentials are fetched now, and something is signed once, so that the first request need not pay for what that
     loads. EndpointError and botocore's exceptions: there are none, or none to be had.
@@ -98,7 +98,7 @@ async def open_signer(session: AioSession, connection: Connection) -> Signer:
         return await _rehearsed(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
     guard_credentials(session)
     token = os.environ.get(BEARER_VARIABLE)
-    if token and connection.profile is None:
+    if token:
         if not token.isascii() or not token.isprintable():
             raise EndpointError(f"client wire: {BEARER_VARIABLE} holds what no API key can be; set it anew")
         return BearerSigner(token)

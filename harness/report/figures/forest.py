@@ -13,12 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from harness.analysis.compare.comparison import CompareReport, Difference, Scale, Verdict
+from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
 from harness.characters import printable
 from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.style import GREY, INK, drawable
 from harness.report.verdicts import (
-    ORDER,
     candidate_of,
     change_alone,
     gated,

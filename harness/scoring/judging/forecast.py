@@ -15,9 +15,8 @@ from harness.scoring.judge_prompt import ask_for_preference, ask_for_score
 from harness.scoring.scorer import Question
 from harness.scoring.scorers.judge import RubricJudge
 from harness.scoring.scorers.pairwise import Pairwise
+from harness.suite.check.size import CHARS_PER_TOKEN
 from harness.suite.suite import Judge, Prompt, Suite
-
-CHARS_PER_TOKEN = 4
 
 
 class JudgingForecast(msgspec.Struct, frozen=True, kw_only=True):

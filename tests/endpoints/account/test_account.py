@@ -94,8 +94,11 @@ def write_files(folder: Path, *, config: str = "", credentials: str = "") -> Non
 
 
 async def identity_of(profile: str | None = None) -> Any:
-    async with open_account("aws", region=REGION, profile=profile) as account:
-        return await account.identity()
+    with pytest.MonkeyPatch.context() as environment:
+        if profile is not None:
+            environment.setenv("AWS_PROFILE", profile)
+        async with open_account("aws", region=REGION) as account:
+            return await account.identity()
 
 
 async def test_loopback_is_asked_with_made_up_credentials_whatever_the_environment_holds(
@@ -251,7 +254,6 @@ async def test_an_expired_bearer_key_is_not_a_missing_permission(aws: Scripted) 
         ("identity", (), "sts:GetCallerIdentity"),
         ("foundation_models", (), "bedrock:ListFoundationModels"),
         ("inference_profiles", (), "bedrock:ListInferenceProfiles"),
-        ("inference_profile", ("p",), "bedrock:GetInferenceProfile"),
         ("availability", ("m",), "bedrock:GetFoundationModelAvailability"),
         ("count_tokens", ("m", {}), "bedrock:CountTokens"),
         ("logging", (), "bedrock:GetModelInvocationLoggingConfiguration"),
@@ -277,12 +279,12 @@ async def test_a_page_that_no_aws_service_wrote_is_told_as_such(aws: Scripted) -
     def page() -> web.Response:
         return web.Response(status=403, text="<html>CANARY of a proxy</html", content_type="text/html")
 
-    aws.answers = {"POST /": page, "GET /inference-profiles/p": page}
+    aws.answers = {"POST /": page, "GET /foundation-model-availability/m": page}
     async with open_account(aws.url, region=REGION) as account:
         with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: its answer is none of an AWS"):
             await account.identity()
         with pytest.raises(AccountError, match="HTTP 403 without a message"):
-            await account.inference_profile("p")
+            await account.availability("m")
 
 
 async def test_a_region_that_does_not_exist_is_told_with_the_nearest_ones() -> None:
@@ -314,13 +316,10 @@ async def test_profiles_of_both_kinds_are_read_to_the_last_page(aws: Scripted) -
         "GET /inference-profiles?type=SYSTEM_DEFINED": {"inferenceProfileSummaries": [first], "nextToken": "two"},
         "GET /inference-profiles?type=SYSTEM_DEFINED&nextToken=two": {"inferenceProfileSummaries": [second]},
         "GET /inference-profiles?type=APPLICATION": {"inferenceProfileSummaries": [own]},
-        "GET /inference-profiles/mine": own,
     }
     async with open_account(aws.url, region=REGION) as account:
         found = await account.inference_profiles()
-        one = await account.inference_profile("mine")
     assert ["us.a", "us.b", "mine"] == [each["inferenceProfileId"] for each in found]
-    assert "mine" == one["inferenceProfileId"]
 
 
 def quota(code: str, value: float) -> dict[str, Any]:

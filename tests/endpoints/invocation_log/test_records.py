@@ -110,7 +110,6 @@ def test_a_record_is_read_and_what_is_unknown_is_passed_over() -> None:
         inference_region="us-west-2",
         identity="arn:aws:iam::123456789012:user/app",
         input_body=b'{"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}',
-        output_body=b'{"stopReason": "x"}',
         input_tokens=4,
         output_tokens=3,
         cache_read_tokens=1,
