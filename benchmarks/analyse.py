@@ -22,9 +22,9 @@ import duckdb
 import msgspec
 from measure import Steps, print_table
 
-from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.parquet import ROW_GROUP_BYTES, column_types, quote
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite

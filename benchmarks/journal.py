@@ -22,10 +22,10 @@ from measure import peak_mib, print_table
 
 from harness.catalog.target import Target
 from harness.load.progress import Progress, Tally
-from harness.store.attempt import Attempt
 from harness.store.journal import Journal, measure_journal
 from harness.store.manifest import new_manifest
 from harness.store.parquet import count_rows, write_parquet
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
 

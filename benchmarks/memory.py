@@ -31,8 +31,8 @@ from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, run_load
 from harness.load.stop import Stop
-from harness.store.attempt import Attempt
 from harness.store.journal import Journal
+from harness.store.records import Attempt
 from harness.suite.loader import load_suite
 
 SLOTS, PROMPTS, CHUNKS = 100, 50, 100

@@ -33,7 +33,8 @@ ORDER = {
     "loader derived",
     "endpoints": "base dialects failures aiohttp_session credentials address request reply sdk wire invocation_log "
     "account",
-    "store": "score attempt finding files client_health parquet journal manifest conversion run_folder query baselines",
+    "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
+    "baselines",
     "load": "alarm arrivals progress stop plan forecast reservation limits preflight watch exchange shards runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.errors import StoreError
 from harness.store.query import connect
+from harness.store.records import VERDICT
 from harness.store.run_folder import RunFolder
-from harness.store.score import VERDICT
 
 MOST_MESSAGE_CHARACTERS = 200
 

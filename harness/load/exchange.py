@@ -19,7 +19,7 @@ from harness.load.limits import Connections, InFlightLimit, TokenBudget
 from harness.load.plan import Planned
 from harness.load.progress import Progress
 from harness.load.stop import Stop
-from harness.store.attempt import Attempt, is_sampled
+from harness.store.records import Attempt, is_sampled
 from harness.suite.suite import Prompt, Retries, Timeouts
 
 

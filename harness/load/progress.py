@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 
 
 @dataclass(slots=True)

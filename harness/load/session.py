@@ -27,9 +27,9 @@ from harness.load.runner import run_plan
 from harness.load.shards import Shard
 from harness.load.stop import Reason, Stop
 from harness.load.watch import Watch, allow_connections
-from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal
+from harness.store.records import Attempt
 from harness.suite.suite import Suite
 
 OPEN_POOL = 10_000

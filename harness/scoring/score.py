@@ -18,10 +18,9 @@ from harness.scoring.judging.judges import Judges, NoJudges
 from harness.scoring.judging.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.secrets import redact
-from harness.store.attempt import is_sampled
 from harness.store.files import open_new, temporary_name
+from harness.store.records import PAIRWISE, Score, is_sampled
 from harness.store.run_folder import RunFolder
-from harness.store.score import PAIRWISE, Score
 from harness.suite.suite import CheckFile, Prompt, Suite
 
 TIMEOUT_S = 60.0

@@ -12,10 +12,10 @@ from typing import get_type_hints
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.attempt import PHASES, Attempt
 from harness.store.files import LONGEST_LINE, open_new, read_lines, temporary_name
 from harness.store.finding import Finding
 from harness.store.journal import cut_torn_line, measure_journal
+from harness.store.records import PHASES, Attempt
 
 DAMAGED = ".damaged"
 TRY = "concat(request_id, ' ', try_no)"

@@ -12,8 +12,8 @@ from typing import Self
 import msgspec
 
 from harness.errors import StoreError, first_leaf
-from harness.store.attempt import Attempt
 from harness.store.files import read_lines, reason
+from harness.store.records import Attempt
 
 FLUSH_S = 0.1
 """Pause between flushes: half of the 200 ms that are promised, which leaves room for a busy loop."""

@@ -14,9 +14,9 @@ import msgspec
 from harness import __version__
 from harness.catalog.target import Target
 from harness.clock import Origin, read_origin, utc_from_ns
-from harness.store.attempt import SCHEMA_VERSION
 from harness.store.client_health import ClientHealth, Count
 from harness.store.finding import Finding
+from harness.store.records import SCHEMA_VERSION
 from harness.suite.suite import Suite
 
 State = Literal["running", "complete", "interrupted", "failed"]

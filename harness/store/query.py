@@ -10,10 +10,9 @@ import duckdb
 
 from harness.clock import utc_from_ns
 from harness.errors import HarnessError, StoreError
-from harness.store.attempt import Attempt
 from harness.store.parquet import column_types, quote
+from harness.store.records import VERDICT, Attempt, Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import VERDICT, Score
 
 RUN_COLUMNS = {
     "run_id": "VARCHAR",

@@ -8,22 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import StoreError, SuiteError
-from harness.store.attempt import SCHEMA_VERSION
+from harness.errors import StoreError
 from harness.store.client_health import ClientHealth
-from harness.store.conversion import Belonging, Converted, check_stored, convert_journals, put_away
+from harness.store.conversion import Belonging, Converted, convert_journals, put_away
 from harness.store.files import read_bounded, write_atomically
 from harness.store.finding import Finding
-from harness.store.journal import is_locked
 from harness.store.manifest import Manifest, State
+from harness.store.records import SCHEMA_VERSION
 
 MAX_MANIFEST_BYTES = 100_000_000
-
-_NOTHING_STORED: dict[State, str] = {
-    "complete": "the run was complete, so the file went away since: restore it or delete the folder",
-    "interrupted": "the run was interrupted before it stored anything: run the suite again",
-    "failed": "the run failed before it stored anything: run the suite again",
-}
 
 
 class RunFolder(msgspec.Struct, frozen=True):
@@ -143,44 +136,6 @@ def create_run(results: Path, manifest: Manifest, suite_text: str) -> RunFolder:
     write_atomically(run.suite_path, suite_text.encode())
     run.write_manifest(manifest)
     return run
-
-
-def open_run(path: Path, *, recover: bool = False) -> RunFolder:
-    """A run that has ended. `recover`: finalise from its journal a run that was killed or stopped before that.
-
-    StoreError for a folder that is no run, is still running, has a journal that is not to be recovered, or holds
-    nothing.
-    """
-    run = RunFolder(path)
-    manifest = run.read_manifest()
-    if manifest.kind == "sweep":
-        raise StoreError(f"{path}: is a sweep, whose attempts are of many loads; its report is sweep.md, or name a run")
-    journals = run.journals()
-    if manifest.state == "running" or journals:
-        if any(is_locked(journal) for journal in journals):
-            raise StoreError(f"{path}: is still running; wait until it has ended")
-        if not recover:
-            how = "killed" if manifest.state == "running" else "stopped"
-            raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
-        run.finalise("interrupted" if manifest.state == "running" else manifest.state, prompts=_prompt_ids(run))
-    if not os.path.lexists(run.attempts_path):
-        raise StoreError(f"{path}: has no attempts.parquet; {_NOTHING_STORED[manifest.state]}")
-    from harness.store.query import split_readable
-
-    if mistakes := split_readable([run], scores=False)[1]:
-        raise StoreError(mistakes[0])
-    check_stored(run.attempts_path, [target.name for target in manifest.targets])
-    return run
-
-
-def _prompt_ids(run: RunFolder) -> list[str] | None:
-    """Of the run's suite. None: it cannot be read, which is told when it is needed."""
-    from harness.suite.loader import load_frozen
-
-    try:
-        return [prompt.id for prompt in load_frozen(run.suite_path).prompts]
-    except SuiteError:
-        return None
 
 
 def list_runs(results: Path, *, sweeps: bool = False) -> list[RunFolder]:

@@ -12,11 +12,10 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns
 from harness.catalog.target import Target
-from harness.store.attempt import Attempt
 from harness.store.manifest import Manifest, new_manifest
 from harness.store.parquet import write_parquet
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder, create_run
-from harness.store.score import Score
 from harness.suite.suite import Check, Load, Prompt, Suite
 
 MakeColumns = Callable[..., Columns]

@@ -11,9 +11,8 @@ import pytest
 from harness.analysis import metrics
 from harness.analysis.loader import MOST_MESSAGE_CHARACTERS, load_run
 from harness.errors import StoreError
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
 from harness.suite.suite import Suite
 
 MakeSuite = Callable[..., Suite]

@@ -19,7 +19,7 @@ from harness.load.plan import make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
 from harness.load.stop import INTERRUPTED, Stop
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
 
 OK = json.dumps(

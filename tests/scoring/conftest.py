@@ -11,11 +11,10 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Target
-from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
 from harness.store.query import connect
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder, create_run
-from harness.store.score import Score
 from harness.suite.suite import Check, Graders, Judge, Label, Message, Prompt, Suite
 
 WriteRun = Callable[..., RunFolder]

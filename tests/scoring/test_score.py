@@ -17,11 +17,10 @@ from harness.catalog.target import Target
 from harness.errors import StoreError, SuiteError
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Outcome
-from harness.store.attempt import Attempt, is_sampled
 from harness.store.manifest import new_manifest
 from harness.store.query import connect
+from harness.store.records import Attempt, Score, is_sampled
 from harness.store.run_folder import RunFolder, create_run
-from harness.store.score import Score
 from harness.suite.suite import Check, Load, Message, Prompt, Suite
 
 StoredRun = Callable[..., tuple[RunFolder, Suite]]

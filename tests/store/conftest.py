@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Target
-from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
 

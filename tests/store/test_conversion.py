@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from harness.errors import StoreError
-from harness.store.attempt import Attempt
 from harness.store.files import LONGEST_LINE
+from harness.store.opening import open_run
 from harness.store.query import connect
-from harness.store.run_folder import RunFolder, open_run
+from harness.store.records import Attempt
+from harness.store.run_folder import RunFolder
 
 Make = Callable[..., Attempt]
 MakeRun = Callable[..., RunFolder]

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StoreError
-from harness.store.attempt import Attempt
 from harness.store.journal import Journal, cut_torn_line, is_locked, measure_journal
+from harness.store.records import Attempt
 
 Make = Callable[..., Attempt]
 
@@ -142,7 +142,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 import msgspec
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.store.journal import Journal
 
 async def main(path, template):

@@ -11,11 +11,10 @@ import msgspec
 import pytest
 
 from harness.errors import HarnessError, StoreError
-from harness.store.attempt import Attempt
 from harness.store.parquet import write_parquet
 from harness.store.query import connect, select, split_readable
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder, list_runs
-from harness.store.score import Score
 
 
 @pytest.fixture

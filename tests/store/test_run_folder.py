@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StoreError
-from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.finding import Finding
 from harness.store.journal import Journal
 from harness.store.manifest import State, new_manifest
-from harness.store.run_folder import RunFolder, create_run, latest_run, list_runs, open_run, unreadable_runs
+from harness.store.opening import open_run
+from harness.store.records import Attempt
+from harness.store.run_folder import RunFolder, create_run, latest_run, list_runs, unreadable_runs
 from harness.suite.suite import Suite
 
 Make = Callable[..., Attempt]

@@ -13,8 +13,8 @@ import numpy as np
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.store.query import connect
+from harness.store.records import VERDICT
 from harness.store.run_folder import RunFolder
-from harness.store.score import VERDICT
 
 MOST_ANSWERS = 50
 """Prompts that changed whose answers are told."""

@@ -10,7 +10,7 @@ import msgspec
 from harness.analysis.compare.comparison import CompareReport, Scale
 from harness.analysis.compare.latencies import parse_latency
 from harness.errors import CompareError
-from harness.store.score import PAIRWISE
+from harness.store.records import PAIRWISE
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.grammar.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
 from harness.suite.suite import Suite

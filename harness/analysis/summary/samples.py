@@ -7,8 +7,8 @@ from contextlib import closing
 import msgspec
 
 from harness.store.query import connect
+from harness.store.records import VERDICT
 from harness.store.run_folder import RunFolder
-from harness.store.score import VERDICT
 
 MOST_PER_TARGET = 5
 

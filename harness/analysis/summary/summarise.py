@@ -17,8 +17,8 @@ from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummar
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
-from harness.store.attempt import SCHEMA_VERSION
 from harness.store.manifest import Manifest
+from harness.store.records import SCHEMA_VERSION
 from harness.suite.suite import Prompt, Suite
 
 

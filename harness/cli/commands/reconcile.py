@@ -57,7 +57,8 @@ def reconcile(
     import asyncio
 
     from harness.errors import RunInvalid
-    from harness.store.run_folder import latest_run, open_run
+    from harness.store.opening import open_run
+    from harness.store.run_folder import latest_run
 
     folder = open_run(run if run is not None else latest_run(RESULTS).path)
     found = asyncio.run(_match(folder, log or [], endpoint))

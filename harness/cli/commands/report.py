@@ -52,7 +52,8 @@ def report(
     """
     from harness.cli.running.finish import check_files_of, finish
     from harness.store.files import one_writer, remove_leftovers
-    from harness.store.run_folder import RunFolder, latest_run, open_run, unreadable_runs
+    from harness.store.opening import open_run
+    from harness.store.run_folder import RunFolder, latest_run, unreadable_runs
 
     if run is None:
         for told in unreadable_runs(RESULTS):

@@ -30,10 +30,10 @@ from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder
 from harness.load.sweep.step import By, Objective, StepOutcome
 from harness.load.sweep.sweep import Climb, Sweep
-from harness.store.attempt import Attempt
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal
 from harness.store.manifest import new_manifest
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
 from harness.suite.frozen import freeze_suite

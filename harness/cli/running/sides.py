@@ -12,7 +12,8 @@ from harness.cli.places import RESULTS, local_path
 from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
-from harness.store.run_folder import RunFolder, latest_run, list_runs, open_run
+from harness.store.opening import open_run
+from harness.store.run_folder import RunFolder, latest_run, list_runs
 from harness.suite.loader import load_frozen
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.suite.suite import Slo
 
 By = Literal["rate", "concurrency"]

@@ -17,7 +17,7 @@ from harness.load.runner import run_plan
 from harness.load.stop import Reason, Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome, Trial
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.suite.suite import Load, Suite
 
 WARMUP_SHARE = 0.2

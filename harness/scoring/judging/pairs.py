@@ -14,9 +14,8 @@ from harness.scoring.judgements import Judgement, digest_of
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.scorer import Unscored
 from harness.scoring.scorers.pairwise import Pairwise, Preferred
-from harness.store.attempt import is_sampled
+from harness.store.records import PAIRWISE, Score, is_sampled
 from harness.store.run_folder import RunFolder
-from harness.store.score import PAIRWISE, Score
 from harness.suite.suite import Prompt, Suite
 
 BATCH = 64

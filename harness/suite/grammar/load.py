@@ -84,7 +84,7 @@ class LoadEntry(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     speed: Annotated[
-        Annotated[float, Meta(ge=0.001, le=1000)] | None,
+        Annotated[float, Meta(ge=0.001, le=100_000)] | None,
         Meta(description="trace: 2 replays it in half the time. Default: 1."),
     ] = None
     calls: Annotated[Text | None, Meta(description="trace: written by a run; leave it out.")] = None

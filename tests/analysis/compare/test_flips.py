@@ -14,9 +14,8 @@ from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.compare.flips import MOST_ANSWERS, MOST_CHARACTERS, find_flips, with_answers
 from harness.analysis.compare.pairs import pair
 from harness.analysis.loader import load_run
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
 from harness.suite.suite import Suite
 
 

@@ -15,8 +15,8 @@ from harness.catalog.prices import PriceOverride
 from harness.catalog.target import resolve_target
 from harness.clock import utc_from_ns
 from harness.endpoints.invocation_log.records import LogRecord
-from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Message, Prompt, Suite
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.analysis.summary.samples import MOST_PER_TARGET, load_samples
-from harness.store.score import Score
+from harness.store.records import Score
 
 
 def score(request_id: str, passed: bool | None, reason: str = "", scorer: str = "exact") -> Score:

@@ -15,10 +15,9 @@ from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.intervals import clustered_rate, wilson
 from harness.analysis.summary.summarise import summarise, summarise_target
 from harness.analysis.summary.summary import RunSummary
-from harness.store.attempt import Attempt
 from harness.store.manifest import Manifest
+from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
 from harness.suite.suite import Load, Slo, Suite
 
 MakeColumns = Callable[..., Columns]

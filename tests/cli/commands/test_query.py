@@ -17,8 +17,8 @@ import pytest
 from harness.catalog.target import Target
 from harness.cli.commands.query import query
 from harness.errors import HarnessError
-from harness.store.attempt import Attempt
 from harness.store.manifest import new_manifest
+from harness.store.records import Attempt
 from harness.store.run_folder import create_run, list_runs
 from harness.suite.suite import Suite
 

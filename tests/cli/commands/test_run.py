@@ -14,7 +14,7 @@ import msgspec
 
 from harness.catalog.target import Api
 from harness.load.plan import make_plan
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.suite.loader import load_suite
 
 

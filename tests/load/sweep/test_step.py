@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.load.sweep.step import Objective, Trial
-from harness.store.attempt import Attempt
+from harness.store.records import Attempt
 from harness.suite.suite import Slo
 
 MS = 1_000_000

@@ -23,8 +23,8 @@ from harness.scoring.judging.forecast import forecast_judging
 from harness.scoring.judging.judges import open_judges, read_verdict
 from harness.scoring.score import grade, score_run
 from harness.scoring.scorer import Answer, Call, FunctionResult, Outcome, Question, Unscored, Verdict
-from harness.store.attempt import Attempt
 from harness.store.query import connect
+from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Check, Graders, Label, Load, Message, Prompt, Quota, Retries, Suite
 

@@ -25,8 +25,8 @@ from harness.scoring.python.processes import Workers
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Question, Unscored, Verdict
 from harness.store.query import connect
+from harness.store.records import Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
 from harness.suite.suite import Check, Label, Suite
 
 PAIR = Check(type="pairwise", params={"judge": "strict"})

@@ -24,8 +24,8 @@ from harness.scoring.python.processes import KEPT_VARIABLES, MEMORY_BYTES, PROGR
 from harness.scoring.python.worker import ORPHAN_S
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Call, FunctionResult, Unscored
+from harness.store.records import Score
 from harness.store.run_folder import RunFolder
-from harness.store.score import Score
 from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.graders import read_check_file

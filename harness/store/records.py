@@ -1,4 +1,4 @@
-"""One row of a run: an attempt, with exactly the columns of `attempts.parquet`."""
+"""Rows of a run's files: an attempt, with exactly the columns of `attempts.parquet`, and a score, with those of its own."""
 
 from __future__ import annotations
 
@@ -74,3 +74,25 @@ def is_sampled(request_id: str, share: float | None) -> bool:
     The same choice for the same request, whoever sends it, and however it ends: what is graded is a sample of all.
     """
     return share is None or crc32(request_id.encode()) < share * 2**32
+
+
+PAIRWISE = "pairwise"
+"""The scorer whose rows compare: `value` is 1 (better than the baseline), 0.5 or 0, and `passed` is always null."""
+
+VERDICT = (
+    "CASE WHEN bool_or(NOT passed) THEN false"
+    f" WHEN count(*) FILTER (scorer <> '{PAIRWISE}') = count(passed) AND count(passed) > 0 THEN true END"
+)
+"""SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
+
+
+class Score(msgspec.Struct, kw_only=True, frozen=True):
+    """The verdict of one check of one prompt. Rows share a `request_id` where a prompt has several checks."""
+
+    request_id: str
+    scorer: str
+    value: float | None
+    """0 … 1; None: the scorer itself broke (`reason` says how), the answer is unscored."""
+    passed: bool | None
+    reason: str = ""
+    cost_usd: float | None = None
