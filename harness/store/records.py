@@ -1,4 +1,4 @@
-"""Rows of a run's files: an attempt, with exactly the columns of `attempts.parquet`, and a score, with those of its own."""
+"""Rows of a run's files: an attempt, with exactly the columns of `attempts.parquet`, and a score of one."""
 
 from __future__ import annotations
 
