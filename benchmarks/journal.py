@@ -21,7 +21,7 @@ import msgspec
 from measure import peak_mib, print_table
 
 from harness.catalog.target import Target
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.store.journal import Journal, measure_journal
 from harness.store.manifest import new_manifest
 from harness.store.parquet import count_rows, write_parquet

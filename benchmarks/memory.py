@@ -25,10 +25,10 @@ from harness.catalog.prices import Terms
 from harness.clock import now_ns
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.load.exchange import Lane
 from harness.load.limits import Connections, make_cap
 from harness.load.plan import make_plan
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
+from harness.load.sender import Lane
 from harness.load.session import Job, run_load
 from harness.load.stop import Stop
 from harness.store.journal import Journal

@@ -31,11 +31,11 @@ ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
     "suite": "suite grammar targets settings digest check outline generate prompts read frozen gather starter from_log "
     "loader derived",
-    "endpoints": "base dialects failures aiohttp_session credentials address request reply sdk wire invocation_log "
-    "account",
+    "endpoints": "base reply dialects failures aiohttp_session credentials address request read_tape sdk wire "
+    "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
     "baselines",
-    "load": "alarm arrivals progress stop plan forecast reservation limits preflight watch exchange shards runner "
+    "load": "alarm arrivals recorder stop plan forecast reservation limits preflight watch sender shards runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",

@@ -57,7 +57,7 @@ class Tape:
     """What arrived in one exchange: raw body bytes, each piece with the stamp of its arrival.
 
     The stamps are CLOCK_MONOTONIC ns and None where it did not happen. Whatever is on the tape when a deadline or
-    Ctrl-C cancels the send is kept; nothing is interpreted here (see `reply.read_tape`).
+    Ctrl-C cancels the send is kept; nothing is interpreted here (see `read_tape`).
     """
 
     __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "size", "stamps", "status")
@@ -141,6 +141,6 @@ class Client(Protocol):
     async def send(self, request: WireRequest, tape: Tape) -> None:
         """Return when the exchange is over, its end marked on the tape whichever way it ended.
 
-        Whatever the SDK raises comes out; `reply.read_tape` names it. May be cancelled at any moment.
+        Whatever the SDK raises comes out; `read_tape` names it. May be cancelled at any moment.
         """
         ...

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.catalog.target import Target
 from harness.clock import Clock
-from harness.endpoints.reply import Reply
+from harness.endpoints.read_tape import Reply
 from harness.load.reservation import output_burndown, reserved_tokens
 from harness.load.stop import Stop
 from harness.store.client_health import HeldBack

@@ -11,8 +11,8 @@ import msgspec
 
 from harness.clock import Clock
 from harness.load.alarm import Alarm
-from harness.load.exchange import Exchange
 from harness.load.plan import Round
+from harness.load.sender import Exchange
 from harness.load.stop import Stop
 from harness.suite.suite import Load
 

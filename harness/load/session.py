@@ -19,11 +19,11 @@ from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client
 from harness.errors import HarnessError
-from harness.load.exchange import Exchange, Lane
 from harness.load.limits import Connections, InFlightLimit, make_budget, make_cap
 from harness.load.plan import MEASURE, make_plan
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.load.runner import run_plan
+from harness.load.sender import Exchange, Lane
 from harness.load.shards import Shard
 from harness.load.stop import Reason, Stop
 from harness.load.watch import Watch, allow_connections

@@ -11,7 +11,7 @@ from typing import TextIO
 from harness.analysis.counted import counted
 from harness.characters import printable
 from harness.clock import now_ns
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.report.wording import shorten
 
 REFRESH_S = 0.5

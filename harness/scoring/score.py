@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from harness.endpoints.dialects.content import Citation
+from harness.endpoints.reply import Citation
 from harness.errors import StoreError
 from harness.scoring.checks import make_scorer
 from harness.scoring.judging.aids import open_aids

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from harness.catalog.target import Tool
-from harness.endpoints.dialects.content import Citation
+from harness.endpoints.reply import Citation
 from harness.suite.suite import Prompt, Suite
 
 

@@ -14,7 +14,7 @@ import uvloop
 
 from harness.endpoints import make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
-from harness.endpoints.reply import Reply, read_tape
+from harness.endpoints.read_tape import Reply, read_tape
 
 ON_BOTH_LOOPS = {"wire/test_client.py", "wire/test_tls.py"}
 

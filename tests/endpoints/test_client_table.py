@@ -57,7 +57,7 @@ def test_a_client_that_cannot_be_loaded_is_named_with_its_reason():
 
 def test_reading_replies_and_building_requests_loads_no_sdk():
     code = (
-        "import sys, harness.endpoints, harness.endpoints.reply, harness.endpoints.request\n"
+        "import sys, harness.endpoints, harness.endpoints.read_tape, harness.endpoints.request\n"
         "print(*sorted({'aioboto3', 'aiohttp', 'anthropic', 'botocore', 'httpx2'} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from anthropic.lib.aws._auth import _get_session
 from harness.endpoints import APIS, CLIENTS, make_client
 from harness.endpoints.base import MADE_UP_KEY_ID, Connection, Tape, WireRequest
 from harness.endpoints.failures import from_exception
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.errors import EndpointError
 
 TURN = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}

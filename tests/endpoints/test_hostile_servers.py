@@ -15,7 +15,7 @@ from harness.endpoints.account.account import open_account
 from harness.endpoints.account.errors import AccountError
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.invocation_log.records import open_log
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.errors import EndpointError
 from tests.endpoints.sdk.test_clients import BODIES, END, FRAMES, HEADS, MODEL, SPOKEN, _http_chunk
 from tests.endpoints.wire.test_client import read_body, serving

@@ -9,7 +9,7 @@ import pytest
 from harness.catalog.target import resolve_target
 from harness.endpoints import APIS
 from harness.endpoints.request import build_request
-from harness.load.exchange import retry_after_s
+from harness.load.sender import retry_after_s
 from harness.suite.suite import Message, Prompt
 
 PROMPT = Prompt(id="p", messages=(Message(role="user", content="Hi"),))

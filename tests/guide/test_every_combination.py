@@ -12,7 +12,7 @@ from harness.catalog.target import resolve_target
 from harness.endpoints import make_client, supports
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Tape
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.endpoints.request import build_request
 from harness.errors import CatalogError
 from harness.suite.suite import Message, Prompt

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.exchange import backoff_ns, retry_after_s
+from harness.load.sender import backoff_ns, retry_after_s
 from harness.suite.suite import Retries
 
 

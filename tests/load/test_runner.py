@@ -13,11 +13,11 @@ import pytest
 
 from harness.catalog.prices import Terms
 from harness.endpoints.base import Tape, WireRequest
-from harness.load.exchange import Exchange, Lane
 from harness.load.limits import Connections, InFlightLimit, make_budget, make_cap
 from harness.load.plan import make_plan
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.load.runner import run_plan
+from harness.load.sender import Exchange, Lane
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.records import Attempt
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts

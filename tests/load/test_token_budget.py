@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.catalog.target import Options, resolve_target
-from harness.endpoints.reply import Reply
+from harness.endpoints.read_tape import Reply
 from harness.load.limits import TokenBudget, budget_mistakes, make_budget
 from harness.load.reservation import output_burndown
 from harness.load.stop import INTERRUPTED, Stop

@@ -24,7 +24,7 @@ from harness.cli.running.sending import (
 from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
 from harness.load.arrivals import STEADY
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.load.session import Job, make_exchange, open_lanes, watched
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder

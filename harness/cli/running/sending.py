@@ -15,7 +15,7 @@ from harness.cli.running.embedded import embedded_bedrock
 from harness.cli.running.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
-from harness.load.progress import Progress
+from harness.load.recorder import Progress
 from harness.load.stop import Reason, Stop
 from harness.report.live import show_progress
 from harness.store.client_health import ClientHealth

@@ -21,9 +21,9 @@ from harness.cli.running.sending import (
     progress_shown,
     send_and_store,
 )
-from harness.load.exchange import Lane
 from harness.load.plan import count_requests
-from harness.load.progress import Progress
+from harness.load.recorder import Progress
+from harness.load.sender import Lane
 from harness.load.session import Job, open_lanes, send_part, start_progress
 from harness.load.shards import make_shards
 from harness.load.stop import Stop

@@ -8,9 +8,9 @@ import msgspec
 
 from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_bytes
-from harness.endpoints.dialects.content import Citation, Content, Milliseconds, Tokens, ToolCall
 from harness.endpoints.dialects.eventstream import FrameDecoder
 from harness.endpoints.dialects.messages import Block, build_thinking
+from harness.endpoints.reply import Citation, Content, Milliseconds, Tokens, ToolCall
 from harness.suite.suite import Attachment, Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from harness.catalog.target import Api, Options
 from harness.endpoints.dialects import converse, invoke, mantle, openai
-from harness.endpoints.dialects.content import Content
 from harness.endpoints.dialects.eventstream import Frame
+from harness.endpoints.reply import Content
 from harness.suite.suite import Prompt
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from harness.catalog.target import Options
-from harness.endpoints.dialects.content import Content
 from harness.endpoints.dialects.eventstream import FrameDecoder
 from harness.endpoints.dialects.messages import TERMINAL, build_messages, fold_event, read_body
+from harness.endpoints.reply import Content
 from harness.suite.suite import Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]

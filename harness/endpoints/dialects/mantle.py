@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.catalog.target import Options
-from harness.endpoints.dialects.content import Content
 from harness.endpoints.dialects.messages import TERMINAL, build_messages, fold_event, read_body
 from harness.endpoints.dialects.sse import SseDecoder
+from harness.endpoints.reply import Content
 from harness.suite.suite import Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]

@@ -8,7 +8,7 @@ import msgspec
 
 from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
-from harness.endpoints.dialects.content import Citation, Content, Milliseconds, StreamFailure, Tokens, ToolCall
+from harness.endpoints.reply import Citation, Content, Milliseconds, StreamFailure, Tokens, ToolCall
 from harness.suite.suite import Attachment, Message, Prompt
 
 TERMINAL = "message_stop"

@@ -11,8 +11,8 @@ import msgspec
 
 from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
-from harness.endpoints.dialects.content import Content, StreamFailure, Tokens, ToolCall
 from harness.endpoints.dialects.sse import SseDecoder
+from harness.endpoints.reply import Content, StreamFailure, Tokens, ToolCall
 from harness.suite.suite import Attachment, Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from harness.endpoints.base import Connection
-from harness.endpoints.dialects.content import Tokens
 from harness.endpoints.failures import clean
 from harness.endpoints.invocation_log.files import Broken, Line
 from harness.endpoints.invocation_log.sources import AwsServices, Source, Window, find_source
+from harness.endpoints.reply import Tokens
 from harness.errors import EndpointError
 
 KEPT_BROKEN = 20

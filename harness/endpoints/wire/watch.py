@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.endpoints.base import Tape, WireRequest
-from harness.endpoints.dialects.content import Content
-from harness.endpoints.reply import StreamReading
+from harness.endpoints.read_tape import StreamReading
+from harness.endpoints.reply import Content
 
 SSE_APIS = ("mantle", "messages", "openai")
 """Apis that answer with server-sent events; the others answer with event stream frames."""

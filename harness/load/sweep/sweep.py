@@ -10,10 +10,10 @@ import msgspec
 
 from harness.catalog.target import Target
 from harness.clock import Clock
-from harness.load.exchange import Exchange
 from harness.load.limits import TokenBudget
 from harness.load.plan import Round, make_plan
 from harness.load.runner import run_plan
+from harness.load.sender import Exchange
 from harness.load.stop import Reason, Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome, Trial

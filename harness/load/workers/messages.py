@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from harness.load.progress import Tally
+from harness.load.recorder import Tally
 from harness.load.shards import Shard
 from harness.load.stop import Reason
 from harness.store.client_health import ClientHealth

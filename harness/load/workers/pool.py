@@ -11,7 +11,7 @@ from dataclasses import fields
 
 from harness.clock import now_ns
 from harness.errors import HarnessError, RunInvalid, first_leaf
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.load.session import Job, ask_at_budget
 from harness.load.shards import Shard
 from harness.load.stop import Stop

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TextIO, cast
 
 from harness.errors import HarnessError, first_leaf
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
 from harness.load.session import Job, open_lanes, send_part
 from harness.load.stop import INTERRUPTED, Stop
 from harness.load.workers.messages import (

@@ -12,9 +12,9 @@ import msgspec
 
 from harness.catalog.target import Options, Target
 from harness.clock import MonotonicClock
-from harness.load.exchange import Exchange, Lane
 from harness.load.plan import Planned
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
+from harness.load.sender import Exchange, Lane
 from harness.load.session import open_lanes
 from harness.load.stop import Stop
 from harness.scoring.judge_prompt import TOOL

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.endpoints.dialects.attachments import name_documents
-from harness.endpoints.dialects.content import Citation
+from harness.endpoints.reply import Citation
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.text.normalise import blank_mistake, fold
 from harness.suite.suite import Prompt, Suite

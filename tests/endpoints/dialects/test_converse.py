@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from harness.endpoints.dialects.content import Citation, Content, ToolCall
 from harness.endpoints.dialects.converse import read_body, read_event
+from harness.endpoints.reply import Citation, Content, ToolCall
 
 USAGE = {
     "cacheReadInputTokenCount": 6,

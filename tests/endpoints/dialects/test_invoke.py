@@ -3,8 +3,8 @@ from base64 import b64encode
 import msgspec
 import pytest
 
-from harness.endpoints.dialects.content import Content
 from harness.endpoints.dialects.invoke import read_event
+from harness.endpoints.reply import Content
 
 EVENT = b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Par"}}'
 

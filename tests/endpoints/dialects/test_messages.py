@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from harness.endpoints.dialects.content import Citation, Content, StreamFailure, ToolCall
 from harness.endpoints.dialects.messages import fold_event, read_body
+from harness.endpoints.reply import Citation, Content, StreamFailure, ToolCall
 
 
 def _read(*events):

@@ -6,7 +6,7 @@ import pytest
 from harness.catalog.target import Options, Tool
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.openai import STOP_REASONS, build_body
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.suite.suite import Attachment, Message, Prompt
 
 DONE = b"data: [DONE]\n\n"

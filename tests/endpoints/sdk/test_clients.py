@@ -8,7 +8,7 @@ import pytest
 from harness.endpoints import CLIENTS, make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception, encode_frame
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 BODIES = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.endpoints import base
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.endpoints.wire import pool as wire_pool
 from harness.endpoints.wire.client import WireClient
 from harness.endpoints.wire.errors import ConnectionLost, ProtocolError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.eventstream import FrameDecoder, encode_exception, encode_frame
 from harness.endpoints.dialects.sse import SseDecoder
-from harness.endpoints.reply import read_tape
+from harness.endpoints.read_tape import read_tape
 from harness.endpoints.wire.watch import StreamWatch
 from tests.endpoints.sdk.test_clients import END, FRAMES, HEADS, _http_chunk
 from tests.endpoints.wire.test_client import _FedConnection

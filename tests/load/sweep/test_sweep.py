@@ -11,9 +11,9 @@ import pytest
 from harness.catalog.prices import terms_of
 from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
-from harness.load.exchange import Exchange, Lane
 from harness.load.limits import Connections, make_budget, make_cap
-from harness.load.progress import Progress, Tally
+from harness.load.recorder import Progress, Tally
+from harness.load.sender import Exchange, Lane
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.catalog.target import Options, Target, Tool
-from harness.endpoints.dialects.content import Citation
+from harness.endpoints.reply import Citation
 from harness.scoring.checks import check_mistakes, make_scorer
 from harness.scoring.score import grade
 from harness.scoring.scorer import Answer, Outcome

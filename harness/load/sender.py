@@ -13,11 +13,11 @@ from harness.catalog.prices import Price, Terms, cost_usd, terms_of
 from harness.catalog.target import Target
 from harness.clock import Clock
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
-from harness.endpoints.reply import Reply, read_tape
+from harness.endpoints.read_tape import Reply, read_tape
 from harness.endpoints.request import build_request
 from harness.load.limits import Connections, InFlightLimit, TokenBudget
 from harness.load.plan import Planned
-from harness.load.progress import Progress
+from harness.load.recorder import Progress
 from harness.load.stop import Stop
 from harness.store.records import Attempt, is_sampled
 from harness.suite.suite import Prompt, Retries, Timeouts
