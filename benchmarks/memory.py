@@ -21,14 +21,13 @@ from typing import Self
 import uvloop
 from measure import print_table
 
-from harness.catalog.prices import Terms
 from harness.clock import now_ns
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.load.limits import Connections, make_cap
-from harness.load.plan import make_plan
+from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.plan import Part, make_plan
 from harness.load.recorder import Progress, Tally
-from harness.load.sender import Lane
+from harness.load.sender import Channel
 from harness.load.session import Job, run_load
 from harness.load.stop import Stop
 from harness.store.journal import Journal
@@ -82,12 +81,12 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
     suite = load_suite(folder / "s.yaml")
     (target,) = suite.targets
     stop = Stop()
-    lane = Lane(
+    channel = Channel(
         target=target,
         client=CannedClient(),
-        prices={Terms(): None},
-        cap=make_cap(suite.quota, stop),
         connections=Connections(SLOTS),
+        admission=make_admission(suite.quota, target, stop),
+        in_flight_limit=InFlightLimit(None),
     )
     progress = Progress(planned=attempts, tallies={target.name: Tally()})
     seen: list[tuple[int, float, float]] = []
@@ -95,16 +94,17 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
     async with Journal(folder / "attempts.jsonl") as journal:
         count = 0
 
-        def record(attempt: Attempt) -> None:
+        def write(attempt: Attempt) -> None:
             nonlocal count
             journal.record(attempt)
             count += 1
             if count % (attempts // 10) == 0:
                 seen.append((count, resident_mb(), time.perf_counter() - began))
 
-        job = Job(run_id="r", suite=suite, seed=1, origin_ns=now_ns())
+        job = Job(run_id="r", seed=1, origin_ns=now_ns())
         assert sum(1 for _ in make_plan(suite, seed=1)) == attempts
-        await run_load(job, {target.name: lane}, record=record, progress=progress, stop=stop)
+        channels = {target.name: channel}
+        await run_load(job, Part(suite=suite), channels, write=write, progress=progress, stop=stop)
     return seen
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 
@@ -12,7 +11,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 """Of dates that people write: beyond, there is no room for zones and margins."""
 
 now_ns = time.monotonic_ns
-"""CLOCK_MONOTONIC, ns: the same zero for all processes of one machine."""
+"""CLOCK_MONOTONIC, ns: the same zero for all processes of one machine.
+
+The load and the clients call it as `clock.now_ns()`, so that a test can put a virtual clock in its place.
+"""
 
 cpu_ns = time.process_time_ns
 """CPU time that this process has used, user and system, ns."""
@@ -53,16 +55,3 @@ def parse_utc(text: str) -> datetime:
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise ValueError(f"year {found.year}")
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-class Clock(Protocol):
-    """What the load engine asks of time; a test passes a virtual one."""
-
-    def now_ns(self) -> int: ...
-
-
-class MonotonicClock:
-    """The machine's clock."""
-
-    def now_ns(self) -> int:
-        return time.monotonic_ns()

@@ -35,7 +35,7 @@ ORDER = {
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
     "baselines",
-    "load": "alarm arrivals recorder stop plan forecast reservation limits preflight watch sender shards runner "
+    "load": "arrivals stop plan forecast reservation limits preflight watch sender recorder runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",

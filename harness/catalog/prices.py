@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from harness.catalog import names
 from harness.catalog.models import find_model
 from harness.catalog.sources import Fact, read_geographies
-from harness.catalog.target import Latency, Options, ServiceTier
+from harness.catalog.target import CacheTtl, Latency, Options, ServiceTier
 from harness.clock import utc_now
 from harness.errors import CatalogError
 
@@ -41,18 +41,12 @@ class Terms(NamedTuple):
         return f"with {' and '.join(self.unusual())}" if self != STANDARD else ""
 
 
-def terms_of(*options: Options) -> Terms:
-    """The terms under options of several layers, the last one that sets a key wins."""
-    said: dict[str, str] = {}
-    for layer in options:
-        if layer.service_tier is not None:
-            said["service_tier"] = layer.service_tier
-        if layer.latency is not None:
-            said["latency"] = layer.latency
-    return Terms(**said)
-
-
 STANDARD = Terms()
+
+
+def terms_of(options: Options) -> Terms:
+    """The terms on which a request with these options is served."""
+    return Terms(options.service_tier or STANDARD.service_tier, options.latency or STANDARD.latency)
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +228,7 @@ def cost_usd(
     output_tokens: int,
     cache_read_tokens: int,
     cache_write_tokens: int,
-    cache_ttl: Literal["5m", "1h"] | None = None,
+    cache_ttl: CacheTtl | None = None,
 ) -> float:
     """The cost of one exchange, USD. `input_tokens` leaves cached tokens out, as Bedrock's usage does.
 

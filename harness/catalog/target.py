@@ -23,6 +23,7 @@ Api = Literal["invoke", "converse", "messages", "mantle", "openai"]
 chat completions."""
 ServiceTier = Literal["default", "priority", "flex", "reserved"]
 Latency = Literal["standard", "optimized"]
+CacheTtl = Literal["5m", "1h"]
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tools: list[Tool] | None = None
     tool_choice: str | None = None
     """`auto`, `any`, `none` or a tool's name."""
-    cache: Literal["5m", "1h"] | None = None
+    cache: CacheTtl | None = None
     """Prompt caching: a cache point after the system prompt, the tools and the documents, kept this long."""
     citations: bool | None = None
     """Whether answers cite the prompt's documents; what Converse reads of a PDF depends on it."""
@@ -77,7 +78,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     options: Options = Options()
 
 
-_NO_OPTIONS = Options()
+NO_OPTIONS = Options()
+
+
+def merge_options(target: Options, prompt: Options) -> Options:
+    """The target's options under the prompt's own."""
+    if prompt == NO_OPTIONS:
+        return target
+    own = {name: value for name, value in structs.asdict(prompt).items() if value is not None}
+    return structs.replace(target, **own)
 
 
 def resolve_target(
@@ -88,7 +97,7 @@ def resolve_target(
     client: str,
     region: str | None = None,
     stream: bool = True,
-    options: Options = _NO_OPTIONS,
+    options: Options = NO_OPTIONS,
     label: str | None = None,
     home_region: str | None = None,
     profiles: Mapping[str, ApplicationProfile] = MappingProxyType({}),

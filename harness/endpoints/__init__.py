@@ -46,7 +46,7 @@ def supports(name: str, api: str) -> bool:
 def unsupported(target: Target, options: Options) -> str | None:
     """Why `options` cannot be put on the wire to `target`, and what to use instead; None when they can.
 
-    `options` are those of one request: the target's with a prompt's over them (`request.merge_options`).
+    `options` are those of one request: the target's with a prompt's over them (`merge_options`).
     """
     api = target.api
     if not supports(target.client, api):

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
+from harness import clock
 from harness.catalog.target import Api
-from harness.clock import now_ns
 
 ErrorKind = Literal[
     "throttled",
@@ -43,6 +43,8 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     headers: dict[str, str] = {}
     """What the api takes beside the body, by its HTTP name. No secret is among them."""
+    reserved_tokens: int = 0
+    """What the service sets aside for it from a quota of tokens a minute, estimated. Not sent."""
 
 
 MAX_ANSWER = 256 * 1024 * 1024
@@ -77,13 +79,13 @@ class Tape:
 
     def mark_sent(self) -> None:
         """The request's last byte was handed to the socket."""
-        self.sent_ns = now_ns()
+        self.sent_ns = clock.now_ns()
         if self._on_sent is not None:
             self._on_sent()
 
     def mark_head(self, status: int, headers: Mapping[str, str], at_ns: int | None = None) -> None:
         """Status line and headers are here. `at_ns`: since then; None: since now."""
-        self.headers_ns = now_ns() if at_ns is None else at_ns
+        self.headers_ns = clock.now_ns() if at_ns is None else at_ns
         self.status = status
         self.headers = headers
 
@@ -92,13 +94,13 @@ class Tape:
         self.size += len(piece)
         if self.size > MAX_ANSWER:
             raise AnswerTooLong(f"the answer is longer than {MAX_ANSWER // 2**20} MiB")
-        self.stamps.append(now_ns() if at_ns is None else at_ns)
+        self.stamps.append(clock.now_ns() if at_ns is None else at_ns)
         self.pieces.append(piece)
 
     def mark_done(self, at_ns: int | None = None) -> None:
         """The exchange is over, well or badly. The first mark counts: its end may be told by the bytes themselves."""
         if self.done_ns is None:
-            self.done_ns = now_ns() if at_ns is None else at_ns
+            self.done_ns = clock.now_ns() if at_ns is None else at_ns
 
 
 CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")

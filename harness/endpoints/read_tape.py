@@ -19,47 +19,8 @@ from harness.endpoints.failures import (
     from_redirect,
     from_response,
 )
-from harness.endpoints.reply import Content, Milliseconds, StreamFailure
+from harness.endpoints.reply import Milliseconds, Reply, StreamFailure
 from harness.secrets import redact
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or was not said.
-
-    `chunk_ns` holds the arrival of each non-empty piece of text, thinking or a tool call; without streaming that is
-    the arrival of the whole body. `text`, `citations` and `stop_reason` are the model's: hostile input, but no secret
-    of this process is in them. A reply that is not `ok` keeps whatever had come until then.
-    """
-
-    ok: bool
-    text: str | None
-    """The texts, then each tool call as one line of JSON, `{"tool": NAME, "input": {…}}`."""
-    citations: str | None = None
-    """JSON: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
-    chunk_ns: tuple[int, ...] = ()
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    stop_reason: str | None = None
-    server_latency_ms: float | None = None
-    server_first_byte_ms: float | None = None
-    http_status: int | None = None
-    aws_request_id: str | None = None
-    error_kind: ErrorKind | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-
-    @property
-    def first_ns(self) -> int | None:
-        """Arrival of the first content chunk."""
-        return self.chunk_ns[0] if self.chunk_ns else None
-
-    @property
-    def last_ns(self) -> int | None:
-        """Arrival of the last content chunk."""
-        return self.chunk_ns[-1] if self.chunk_ns else None
-
 
 _REASONS: dict[ErrorKind, str] = {
     "first_token_timeout": "nothing of the answer had arrived by the first-token deadline",
@@ -76,36 +37,28 @@ def read_tape(
     `error` is what the client raised. `reason` says that the exchange was cut off by the harness itself
     (`first_token_timeout`, `total_timeout`, `cancelled`) and then is the error kind.
     """
-    content = Content()
-    failure = _find_failure(request, tape, content, error)
+    reply = Reply(http_status=tape.status)
+    failure = _find_failure(request, tape, reply, error)
     if reason is not None:
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
-    return Reply(
-        ok=failure is None,
-        text=_redacted(content.text),
-        citations=_redacted(content.citations_json),
-        chunk_ns=tuple(content.chunk_ns),
-        input_tokens=content.input_tokens,
-        output_tokens=content.output_tokens,
-        cache_read_tokens=content.cache_read_tokens,
-        cache_write_tokens=content.cache_write_tokens,
-        stop_reason=_redacted(content.stop_reason),
-        server_latency_ms=content.latency_ms if content.latency_ms is not None else _latency_header(tape),
-        server_first_byte_ms=content.first_byte_ms,
-        http_status=tape.status,
-        aws_request_id=_request_id(tape),
-        error_kind=failure.kind if failure else None,
-        error_code=failure.code if failure else None,
-        error_message=failure.message if failure else None,
-    )
+    if failure is not None:
+        reply.error_kind, reply.error_code, reply.error_message = failure.kind, failure.code, failure.message
+    reply.text = _redacted(reply.join_texts())
+    reply.citations = _redacted(reply.join_citations())
+    reply.texts, reply.tools, reply.cited = [], {}, []  # from here on only what is redacted
+    reply.stop_reason = _redacted(reply.stop_reason)
+    reply.aws_request_id = _request_id(tape)
+    if reply.server_latency_ms is None:
+        reply.server_latency_ms = _latency_header(tape)
+    return reply
 
 
 def _redacted(text: str | None) -> str | None:
     return None if text is None else redact(text)
 
 
-def _find_failure(request: WireRequest, tape: Tape, content: Content, error: BaseException | None) -> Failure | None:
-    """Fold the tape into `content` and say what went wrong: the tape's word goes before the client's exception."""
+def _find_failure(request: WireRequest, tape: Tape, reply: Reply, error: BaseException | None) -> Failure | None:
+    """Fold the tape into `reply` and say what went wrong: the tape's word goes before the client's exception."""
     raised = from_exception(error) if error is not None else None
     if tape.status is None:
         return raised or Failure(kind="internal", message="the client returned without an answer")
@@ -119,10 +72,10 @@ def _find_failure(request: WireRequest, tape: Tape, content: Content, error: Bas
             return raised
     elif raised is not None:
         raised = msgspec.structs.replace(raised, kind="internal")
-    failure = _read_body(request, tape, content)
-    if failure is None and content.complete and raised is not None and raised.kind == "stream_truncated":
+    failure = _read_body(request, tape, reply)
+    if failure is None and reply.complete and raised is not None and raised.kind == "stream_truncated":
         return None  # the connection broke behind a whole answer
-    return failure or raised or _require_end(request, content)
+    return failure or raised or _require_end(request, reply)
 
 
 def _read_refusal(status: int, tape: Tape) -> Failure:
@@ -141,14 +94,14 @@ def _encoding(tape: Tape) -> str | None:
 
 
 class StreamReading:
-    """The frames of one exchange's stream, folded into `content` as they come, each piece once."""
+    """The frames of one exchange's stream, folded into `reply` as they come, each piece once."""
 
-    __slots__ = ("_at", "_content", "_decoder", "_read_event")
+    __slots__ = ("_at", "_decoder", "_read_event", "_reply")
 
-    def __init__(self, request: WireRequest, content: Content) -> None:
+    def __init__(self, request: WireRequest, reply: Reply) -> None:
         dialect = DIALECTS[request.api]
         self._decoder, self._read_event = dialect.make_decoder(), dialect.read_event
-        self._content = content
+        self._reply = reply
         self._at = 0
 
     @property
@@ -168,26 +121,26 @@ class StreamReading:
             return _to_failure(error)
 
     def _fold(self, stamps: list[int], pieces: list[bytes]) -> Failure | None:
-        feed, read_event, content = self._decoder.feed, self._read_event, self._content
+        feed, read_event, reply = self._decoder.feed, self._read_event, self._reply
         for at_ns, piece in zip(stamps, pieces, strict=True):
             for frame in feed(piece):
                 headers = frame.headers
                 if headers.get(":message-type") != "event":
                     return from_frame(headers, frame.payload)
-                read_event(headers.get(":event-type", ""), frame.payload, at_ns, content)
+                read_event(headers.get(":event-type", ""), frame.payload, at_ns, reply)
         return None
 
 
-def _read_body(request: WireRequest, tape: Tape, content: Content) -> Failure | None:
+def _read_body(request: WireRequest, tape: Tape, reply: Reply) -> Failure | None:
     """Fold the body; what it says went wrong, None when it says nothing."""
     if request.stream:
-        reading = StreamReading(request, content)
+        reading = StreamReading(request, reply)
         failure = reading.read_on(tape)
         if failure is None and reading.pending:
-            content.complete = False
+            reply.complete = False
         return failure
     try:
-        DIALECTS[request.api].read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, content)
+        DIALECTS[request.api].read_body(b"".join(tape.pieces), tape.stamps[-1] if tape.stamps else 0, reply)
     except _UNREADABLE as error:
         return _to_failure(error)
     return None
@@ -202,9 +155,9 @@ def _to_failure(error: Exception) -> Failure:
     return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
 
 
-def _require_end(request: WireRequest, content: Content) -> Failure | None:
+def _require_end(request: WireRequest, reply: Reply) -> Failure | None:
     """A body that ends cleanly may still be half an answer: only the terminal event says that it is whole."""
-    if content.complete:
+    if reply.complete:
         return None
     terminal = DIALECTS[request.api].TERMINAL
     return Failure(kind="stream_truncated", message=f"the stream ended without a whole `{terminal}` event")

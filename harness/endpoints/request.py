@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.catalog.target import Options, Target
+from harness.catalog.target import Options, Target, merge_options
 from harness.endpoints.base import WireRequest
 from harness.endpoints.dialects.dialect import DIALECTS
+from harness.suite.check.size import prompt_tokens
 from harness.suite.suite import Prompt
 
 DEFAULT_MAX_TOKENS = 1024
@@ -18,7 +19,7 @@ def build_request(target: Target, prompt: Prompt) -> WireRequest:
 
     Reads the prompt's attachments. EndpointError: one of them is gone or has changed.
     """
-    options = merge_options(target.options, prompt.options)
+    options = sent_options(target, prompt)
     dialect = DIALECTS[target.api]
     return WireRequest(
         api=target.api,
@@ -26,13 +27,19 @@ def build_request(target: Target, prompt: Prompt) -> WireRequest:
         stream=target.stream,
         body=dialect.build_body(prompt, options),
         headers=dialect.build_headers(options),
+        reserved_tokens=reserved_tokens(target, prompt),
     )
 
 
-def merge_options(target: Options, prompt: Options) -> Options:
-    """The target's options under the prompt's own, over the default for `max_tokens`."""
-    own = {name: value for name, value in msgspec.structs.asdict(prompt).items() if value is not None}
-    merged = msgspec.structs.replace(target, **own)
-    if merged.max_tokens is None:
-        return msgspec.structs.replace(merged, max_tokens=DEFAULT_MAX_TOKENS)
-    return merged
+def sent_options(target: Target, prompt: Prompt) -> Options:
+    """The options that are sent with a prompt: its own over the target's, over the default for `max_tokens`."""
+    options = merge_options(target.options, prompt.options)
+    if options.max_tokens is None:
+        return msgspec.structs.replace(options, max_tokens=DEFAULT_MAX_TOKENS)
+    return options
+
+
+def reserved_tokens(target: Target, prompt: Prompt) -> int:
+    """What an attempt takes from the quota at admission: input, cache write included, + max_tokens; estimated."""
+    options = sent_options(target, prompt)
+    return prompt_tokens(prompt, options, target.api) + (options.max_tokens or DEFAULT_MAX_TOKENS)

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
 from harness.catalog.target import Target
-from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.load.plan import Round, due_times, make_plan, make_schedules, measured_rounds
 from harness.suite.check.size import prompt_tokens
 from harness.suite.settings import rounds_at_most
@@ -107,7 +107,7 @@ def _forecast_target(
     cost: float | None = 0.0
     for prompt_id, times in asked.items():
         prompt = prompts[prompt_id]
-        options = merge_options(target.options, prompt.options)
+        options = sent_options(target, prompt)
         each_given = prompt_tokens(prompt, options, target.api)
         each_made = options.max_tokens or DEFAULT_MAX_TOKENS
         given += times * each_given

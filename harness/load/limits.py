@@ -1,53 +1,60 @@
-"""What holds a load back: requests in flight, connections, and caps on requests and tokens a minute."""
+"""What holds a load back: requests in flight, connections, and quotas of requests and tokens a minute."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, nullcontext
-from functools import cache
+from collections.abc import Iterator
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness import clock
 from harness.catalog.target import Target
-from harness.clock import Clock
-from harness.endpoints.read_tape import Reply
-from harness.load.reservation import output_burndown, reserved_tokens
+from harness.endpoints.reply import Reply
+from harness.endpoints.request import reserved_tokens
+from harness.load.reservation import output_burndown
 from harness.load.stop import Stop
 from harness.store.client_health import HeldBack
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.suite import Prompt, Quota, Suite
+from harness.suite.suite import Quota, Suite
+
+if TYPE_CHECKING:
+    from asyncio_throttle.throttler import Throttler
 
 
 class InFlightLimit:
-    """InFlightLimit for so many requests at once, retries and their backoff included. First come, first served.
+    """Entered around each request, retries and their back-off included. First come, first served.
 
     The wait shows as queue delay. After a stop, who gets in sends nothing and makes room at once.
     """
 
-    def __init__(self, limit: int, clock: Clock) -> None:
+    def __init__(self, limit: int | None) -> None:
+        """`limit` None: any number of requests at once."""
+        self.limit = limit
         self.held = HeldBack()
-        self._slots = asyncio.Semaphore(limit)
-        self._clock = clock
+        self._slots = None if limit is None else asyncio.Semaphore(limit)
 
-    async def enter(self) -> None:
-        """Return when there is room; every call needs its `leave`."""
+    async def __aenter__(self) -> None:
+        if self._slots is None:
+            return
         if not self._slots.locked():
             await self._slots.acquire()
             return
         self.held.requests += 1
-        since_ns = self._clock.now_ns()
+        since_ns = clock.now_ns()
         try:
             await self._slots.acquire()
         finally:
-            self.held.longest_ns = max(self.held.longest_ns, self._clock.now_ns() - since_ns)
+            self.held.longest_ns = max(self.held.longest_ns, clock.now_ns() - since_ns)
 
-    def leave(self) -> None:
-        self._slots.release()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._slots is not None:
+            self._slots.release()
 
 
 class Connections:
@@ -95,18 +102,11 @@ class TokenBudget:
     once it is over. The rest is given back; what it took beyond its reservation is taken from then on.
     """
 
-    def __init__(
-        self, *, per_minute: float, burndown: float, reserve: Callable[[Prompt], int], clock: Clock, stop: Stop
-    ) -> None:
-        """`reserve`: prompt → tokens to be reserved for an attempt at it. More than `per_minute` are let in alone."""
+    def __init__(self, *, per_minute: float, burndown: float) -> None:
         self.taken = 0.0
         self._per_minute = per_minute
         self._burndown = burndown
-        self._reserve = reserve
-        self._clock = clock
-        self._stop = stop
         self._window: deque[Taken] = deque()
-        self._head = asyncio.Lock()  # first come, first served: only the head of the queue looks for tokens
         self._given_back = asyncio.Event()
         self._answered = 0
         self._charged = self._reserved = 0.0
@@ -126,24 +126,23 @@ class TokenBudget:
         token_s = WINDOW_NS / 1e9 * charged + held_s * max(0.0, reserved - charged)
         return self._per_minute / token_s if token_s > 0 else inf
 
-    async def wait_until_full(self) -> None:
-        """Until nothing is taken any more, or a stop is asked."""
-        while not self._stop.asked:
-            self._forget_old()
-            if not self._window:
-                return
-            await self._wait()
+    @property
+    def is_full(self) -> bool:
+        """Nothing is taken any more."""
+        self._forget_old()
+        return not self._window
 
-    async def admit(self, prompt: Prompt) -> Taken | None:
-        """Wait until the tokens are there, and take them. None: a stop ended the wait."""
-        tokens = self._reserve(prompt)
-        async with self._head:
-            while not self._stop.asked:
-                self._forget_old()
-                if self.taken + tokens <= self._per_minute or not self._window:
-                    return self._take(tokens)
-                await self._wait()
-        return None
+    def admits(self, tokens: float) -> bool:
+        """Whether so many are left. More than `per_minute` are let in alone."""
+        self._forget_old()
+        return self.taken + tokens <= self._per_minute or not self._window
+
+    def take(self, tokens: float) -> Taken:
+        """Take them, whatever is left."""
+        taken = Taken(since_ns=clock.now_ns(), tokens=tokens)
+        self._window.append(taken)
+        self.taken += tokens
+        return taken
 
     def settle(self, taken: Taken, reply: Reply) -> None:
         """The attempt is over. A refusal costs nothing; of one that was cut, nobody knows, so its reservation stays."""
@@ -157,106 +156,96 @@ class TokenBudget:
             charged = 0.0
         self._forget_old()
         if charged > taken.tokens:
-            self._take(charged - taken.tokens)
-        elif self._clock.now_ns() - taken.since_ns < WINDOW_NS:
+            self.take(charged - taken.tokens)
+        elif clock.now_ns() - taken.since_ns < WINDOW_NS:
             self.taken -= taken.tokens - charged
             taken.tokens = charged
             self._given_back.set()
+
+    async def wait(self, stop: Stop) -> None:
+        """Until the oldest leaves the minute, something is given back, or a stop is asked."""
+        self._given_back.clear()
+        left_ns = self._window[0].since_ns + WINDOW_NS - clock.now_ns()
+        await stop.wait_for(self._given_back.wait(), timeout_s=max(left_ns, 1_000_000) / 1e9)
 
     def _count(self, taken: Taken, charged: float) -> None:
         self._answered += 1
         self._charged += charged
         self._reserved += taken.tokens
-        self._held_ns += self._clock.now_ns() - taken.since_ns
-
-    def _take(self, tokens: float) -> Taken:
-        taken = Taken(since_ns=self._clock.now_ns(), tokens=tokens)
-        self._window.append(taken)
-        self.taken += tokens
-        return taken
+        self._held_ns += clock.now_ns() - taken.since_ns
 
     def _forget_old(self) -> None:
-        oldest_ns = self._clock.now_ns() - WINDOW_NS
+        oldest_ns = clock.now_ns() - WINDOW_NS
         while self._window and self._window[0].since_ns <= oldest_ns:
             self.taken -= self._window.popleft().tokens
         if not self._window:
             self.taken = 0.0  # no rounding error outlives the minute
 
-    async def _wait(self) -> None:
-        """Until the oldest leaves the minute, something is given back, or a stop is asked."""
-        self._given_back.clear()
-        left_ns = self._window[0].since_ns + WINDOW_NS - self._clock.now_ns()
-        waits = [asyncio.ensure_future(self._given_back.wait()), asyncio.ensure_future(self._stop.wait())]
-        try:
-            await asyncio.wait(waits, timeout=max(left_ns, 1_000_000) / 1e9, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
 
+class Admission:
+    """Lets an attempt go once its target's quotas allow it. First come, first served; the wait shows as queue delay.
 
-if TYPE_CHECKING:
-    from asyncio_throttle.throttler import Throttler
-
-
-class Cap:
-    """Enter it before each attempt: first come, first served. Waiting shows as queue delay; a stop ends it."""
-
-    def __init__(self, throttler: Throttler, stop: Stop) -> None:
-        self.throttler = throttler
-        self._stop = stop
-        self._head = asyncio.Lock()  # the throttler polls, so that only the head of the queue may ask it
-
-    async def __aenter__(self) -> None:
-        async with self._head:
-            if self._stop.asked:
-                return
-            acquiring = asyncio.ensure_future(self.throttler.acquire())  # type: ignore[no-untyped-call]
-            stopping = asyncio.ensure_future(self._stop.wait())
-            try:
-                await asyncio.wait((acquiring, stopping), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                acquiring.cancel()
-                stopping.cancel()
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        return None
-
-
-def make_cap(quota: Quota, stop: Stop) -> AbstractAsyncContextManager[object]:
-    """The cap of one target.
-
-    It is held over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance is not
-    spent in one burst.
+    Tokens first, then the permit of `requests_per_minute`: an attempt that waits for tokens holds no permit, so
+    however many tokens come free at once, the attempts still leave at the permitted rate.
     """
-    cap = quota.requests_per_minute
-    if cap is None:
-        return nullcontext()
+
+    def __init__(self, *, requests_per_minute: float | None, budget: TokenBudget | None, stop: Stop) -> None:
+        self.throttler = None if requests_per_minute is None else make_throttler(requests_per_minute)
+        self.budget = budget
+        self._requests_per_minute = requests_per_minute
+        self._stop = stop
+        self._head = asyncio.Lock()  # only the head of the queue looks for tokens and permits
+
+    async def admit(self, tokens: float) -> Taken | None:
+        """Return when the attempt may go, or a stop is asked; what it has taken from the token budget, for `settle`."""
+        budget, throttler, stop = self.budget, self.throttler, self._stop
+        if budget is None and throttler is None:
+            return None
+        async with self._head:
+            while not stop.asked:
+                if budget is not None and not budget.admits(tokens):
+                    await budget.wait(stop)
+                    continue
+                if throttler is not None:
+                    await stop.wait_for(throttler.acquire())  # type: ignore[no-untyped-call]
+                if budget is None or stop.asked:
+                    return None
+                if budget.admits(tokens):  # an answer may have cost more than was reserved for it in the meantime
+                    return budget.take(tokens)
+        return None
+
+    def settle(self, taken: Taken | None, reply: Reply) -> None:
+        """The attempt that was admitted is over."""
+        if taken is not None and self.budget is not None:
+            self.budget.settle(taken, reply)
+
+    async def wait_until_full(self) -> None:
+        """Until nothing is taken from the token budget any more, or a stop is asked."""
+        while self.budget is not None and not self.budget.is_full and not self._stop.asked:
+            await self.budget.wait(self._stop)
+
+    def sustained_below(self, asked_per_s: float | None) -> float | None:
+        """Requests per second that the quotas let through for as long as one likes, where `asked_per_s` is more."""
+        by_requests = None if self._requests_per_minute is None else self._requests_per_minute / 60
+        by_tokens = None if self.budget is None else self.budget.lasting_per_s
+        lowest = min((each for each in (by_requests, by_tokens) if each is not None), default=None)
+        return None if lowest is None or asked_per_s is None or asked_per_s <= lowest else lowest
+
+
+def make_throttler(requests_per_minute: float) -> Throttler:
+    """Permits over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance is not
+    spent in one burst."""
     from asyncio_throttle.throttler import Throttler
 
-    together = max(1, int(cap / 60))
-    return Cap(Throttler(rate_limit=together, period=together * 60 / cap), stop)
+    together = max(1, int(requests_per_minute / 60))
+    return Throttler(rate_limit=together, period=together * 60 / requests_per_minute)
 
 
-def make_budget(suite: Suite, target: Target, clock: Clock, stop: Stop) -> TokenBudget | None:
-    """The token budget of one target; None: the suite sets none."""
-    if suite.quota.tokens_per_minute is None:
-        return None
-    known = {prompt.id: prompt for prompt in suite.prompts}
-
-    @cache
-    def of_the_suite(prompt_id: str) -> int:
-        return reserved_tokens(target, known[prompt_id])
-
-    def reserve(prompt: Prompt) -> int:  # a judge's question is no prompt of the suite, and no two are alike
-        return of_the_suite(prompt.id) if prompt.id in known else reserved_tokens(target, prompt)
-
-    return TokenBudget(
-        per_minute=suite.quota.tokens_per_minute,
-        burndown=output_burndown(target),
-        reserve=reserve,
-        clock=clock,
-        stop=stop,
-    )
+def make_admission(quota: Quota, target: Target, stop: Stop) -> Admission:
+    """The admission to one target."""
+    per_minute = quota.tokens_per_minute
+    budget = None if per_minute is None else TokenBudget(per_minute=per_minute, burndown=output_burndown(target))
+    return Admission(requests_per_minute=quota.requests_per_minute, budget=budget, stop=stop)
 
 
 def budget_mistakes(suite: Suite) -> Iterator[Mistake]:

@@ -45,6 +45,23 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[Planned, ...]
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process sends of a plan: the rounds whose index leaves `index` when divided by `of`."""
+
+    suite: Suite
+    """With this part's slots and quotas. Its plan is still the whole one: `rounds` selects the part."""
+    index: int = 0
+    of: int = 1
+
+    def rounds(self, *, seed: int) -> Iterator[Round]:
+        """The rounds of this part, in their order. The parts of a plan are disjoint, and their union is the plan."""
+        return (each for each in make_plan(self.suite, seed=seed) if each.index % self.of == self.index)
+
+    def share(self, whole: int) -> int:
+        """How many of the first `whole` rounds, or of `whole` slots, are this part's."""
+        return len(range(self.index, whole, self.of))
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Targets that share due times, by their place in the suite, and their load."""
 

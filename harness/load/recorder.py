@@ -1,10 +1,18 @@
-"""Running counts of a run, one line for each target: what the live display shows and the budget is held against."""
+"""Records attempts: the row of each, the running counts that the live display shows, and what was spent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from harness.store.records import Attempt
+from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
+from harness.catalog.target import CacheTtl, Target, merge_options
+from harness.endpoints.base import Tape
+from harness.endpoints.reply import Reply
+from harness.load.plan import Planned
+from harness.load.stop import Reason, Stop
+from harness.store.records import Attempt, is_sampled
+from harness.suite.suite import Suite
 
 
 @dataclass(slots=True)
@@ -46,3 +54,120 @@ class Progress:
     @property
     def cost_usd(self) -> float:
         return sum(tally.cost_usd for tally in self.tallies.values())
+
+
+def stop_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
+    """Ask the run to stop once the attempts have cost the budget; what is on the wire costs on top."""
+    if budget_usd is not None and progress.cost_usd >= budget_usd:
+        stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
+
+
+def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None) -> float | None:
+    """What an attempt cost. None: the price is unknown, or no usage came back."""
+    if price is None or reply.input_tokens is None or reply.output_tokens is None:
+        return None
+    return cost_usd(
+        price,
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        cache_read_tokens=reply.cache_read_tokens or 0,
+        cache_write_tokens=reply.cache_write_tokens or 0,
+        cache_ttl=cache_ttl,
+    )
+
+
+class Recorder:
+    """Makes a row of every attempt of a suite, counts it, writes it and holds it against the suite's budget."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        *,
+        run_id: str,
+        origin_ns: int,
+        write: Callable[[Attempt], object],
+        progress: Progress,
+        stop: Stop,
+    ) -> None:
+        """`origin_ns`: the run's zero on CLOCK_MONOTONIC."""
+        self._run_id = run_id
+        self._origin_ns = origin_ns
+        self._write = write
+        self._progress = progress
+        self._stop = stop
+        self._budget_usd = suite.budget_usd
+        self._store_text = suite.load.store_text
+        self._prompts = {prompt.id: prompt for prompt in suite.prompts}
+        self._targets = {target.name: target for target in suite.targets}
+        self._priced = {
+            (target.name, prompt.id): each
+            for target in suite.targets
+            for prompt, each in zip(suite.prompts, _priced(target, suite), strict=True)
+        }
+
+    def record(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> None:
+        """Record attempt `try_no`, due at `due_ns` on CLOCK_MONOTONIC."""
+        attempt = self._row(planned, try_no, due_ns, tape, reply)
+        self._progress.count(attempt)
+        self._write(attempt)
+        stop_at_budget(self._budget_usd, self._progress, self._stop)
+
+    def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
+        target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns
+        sent_ns, (price, cache_ttl) = tape.sent_ns, self._priced[planned.target, planned.prompt_id]
+        return Attempt(
+            run_id=self._run_id,
+            request_id=planned.request_id,
+            attempt_id=f"{planned.request_id}-{try_no}",
+            try_no=try_no,
+            target=target.name,
+            base_model=target.base_model,
+            model_id=target.model_id,
+            routing=target.routing,
+            api=target.api,
+            client=target.client,
+            region=target.region,
+            stream=target.stream,
+            prompt_id=prompt.id,
+            group_id=prompt.group,
+            repeat=planned.repeat,
+            phase=planned.phase,
+            due_ns=due_ns - origin_ns,
+            sent_ns=_since(sent_ns, origin_ns),
+            headers_ns=_since(tape.headers_ns, origin_ns),
+            first_ns=_since(reply.first_ns, origin_ns),
+            last_ns=_since(reply.last_ns, origin_ns),
+            done_ns=_since(tape.done_ns, origin_ns),
+            chunk_us=[(stamp - sent_ns) // 1000 for stamp in reply.chunk_ns] if sent_ns is not None else [],
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cache_read_tokens=reply.cache_read_tokens,
+            cache_write_tokens=reply.cache_write_tokens,
+            stop_reason=reply.stop_reason,
+            text=reply.text if is_sampled(planned.request_id, self._store_text) else None,
+            citations=reply.citations,
+            ok=reply.ok,
+            error_kind=reply.error_kind,
+            error_code=reply.error_code,
+            error_message=reply.error_message,
+            http_status=tape.status,
+            aws_request_id=reply.aws_request_id,
+            server_latency_ms=reply.server_latency_ms,
+            server_first_byte_ms=reply.server_first_byte_ms,
+            cost_usd=reply_cost_usd(reply, price, cache_ttl),
+        )
+
+
+def _priced(target: Target, suite: Suite) -> Iterator[tuple[Price | None, CacheTtl | None]]:
+    """For each prompt, the price on its terms, and how long what it writes to the cache is kept."""
+    prices: dict[Terms, Price | None] = {}
+    for prompt in suite.prompts:
+        options = merge_options(target.options, prompt.options)
+        terms = terms_of(options)
+        if terms not in prices:
+            prices[terms] = price_for(target.base_model, target.routing, suite.prices, terms)
+        yield prices[terms], options.cache
+
+
+def _since(stamp_ns: int | None, origin_ns: int) -> int | None:
+    return None if stamp_ns is None else stamp_ns - origin_ns

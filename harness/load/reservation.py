@@ -9,12 +9,12 @@ import msgspec
 
 from harness.catalog.limits import burndown
 from harness.catalog.target import Target
-from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.load.arrivals import make_arrival
 from harness.load.forecast import TYPICAL_E2E_S
 from harness.load.plan import count_requests, make_schedules
 from harness.suite.check.size import prompt_tokens
-from harness.suite.suite import Prompt, Suite
+from harness.suite.suite import Suite
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ def requests_per_minute(suite: Suite) -> float:
 
 
 def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | None) -> Reservation:
-    options = [merge_options(target.options, prompt.options) for prompt in suite.prompts]
+    options = [sent_options(target, prompt) for prompt in suite.prompts]
     given = fmean(prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True))
     answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
     charged = output_burndown(target)
@@ -81,9 +81,3 @@ def output_burndown(target: Target) -> float:
     bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
     """
     return 0.0 if target.api == "mantle" else float(burndown(target.base_model))
-
-
-def reserved_tokens(target: Target, prompt: Prompt) -> int:
-    """What an attempt takes from the quota at admission: input, cache write included, + max_tokens; estimated."""
-    options = merge_options(target.options, prompt.options)
-    return prompt_tokens(prompt, options, target.api) + (options.max_tokens or DEFAULT_MAX_TOKENS)

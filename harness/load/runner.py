@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Protocol
 
 import msgspec
 
-from harness.clock import Clock
-from harness.load.alarm import Alarm
-from harness.load.plan import Round
-from harness.load.sender import Exchange
-from harness.load.stop import Stop
+from harness import clock
+from harness.load.plan import Planned, Round
+from harness.load.stop import Alarm, Stop
 from harness.suite.suite import Load
 
 SLOT_APART_NS = 100_000_000
@@ -29,15 +28,22 @@ ROUNDS_IN_A_ROW = 64
 out, answers and Ctrl-C would never get a turn."""
 
 
+class Send(Protocol):
+    """Sends a request of the plan, with its retries, and returns when it is over."""
+
+    async def __call__(self, planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
+        """`due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or failed."""
+        ...
+
+
 async def run_plan(
     plan: Callable[[], Iterator[Round]],
-    exchange: Exchange,
+    send: Send,
     load: Load,
     *,
     warmup: int,
     start_ns: int | None = None,
     targets: list[str],
-    clock: Clock,
     stop: Stop,
 ) -> None:
     """Send the whole plan. `plan` gives the same rounds each time it is called; `warmup` of them are its warm-up.
@@ -46,53 +52,49 @@ async def run_plan(
     which begins at `start_ns`, or at once.
     """
     if load.arrival != "closed":
-        return await _run_open(plan(), exchange, clock.now_ns() if start_ns is None else start_ns, clock, stop)
+        return await _run_open(plan(), send, clock.now_ns() if start_ns is None else start_ns, stop)
     async with asyncio.TaskGroup() as pools:
         for name in [None] if load.paired else targets:
-            pools.create_task(_run_closed(_only(plan(), name), exchange, load, warmup, clock, stop))
+            pools.create_task(_run_closed(_only(plan(), name), send, load, warmup, stop))
     return None
 
 
-async def _run_open(rounds: Iterator[Round], exchange: Exchange, start_ns: int, clock: Clock, stop: Stop) -> None:
+async def _run_open(rounds: Iterator[Round], send: Send, start_ns: int, stop: Stop) -> None:
     """Every request starts when it is due, however many are still in flight."""
     async with asyncio.TaskGroup() as in_flight:
         with Alarm() as alarm:
             for number, each in enumerate(rounds, start=1):
                 assert each.offset_s is not None, "open arrivals have due times"
                 due_ns = start_ns + int(each.offset_s * 1e9)
-                await stop.sleep_until(due_ns, clock, alarm)
+                await stop.sleep_until(due_ns, alarm)
                 if stop.asked:
                     return
                 for planned in each.requests:
-                    in_flight.create_task(exchange.perform(planned, due_ns))
+                    in_flight.create_task(send(planned, due_ns))
                 if number % ROUNDS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
 
 
-async def _run_closed(
-    rounds: Iterator[Round], exchange: Exchange, load: Load, warmup: int, clock: Clock, stop: Stop
-) -> None:
+async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, warmup: int, stop: Stop) -> None:
     """`concurrency` slots; each takes a round, sends it to its targets and is free when all have answered."""
     if warmup:
         head = iter(list(islice(rounds, warmup)))
-        await _slots(head, exchange, load.concurrency, clock, until_ns=None, stop=stop)
+        await _slots(head, send, load.concurrency, until_ns=None, stop=stop)
     until_ns = None if load.duration_s is None else clock.now_ns() + int(load.duration_s * 1e9)
-    await _slots(rounds, exchange, load.concurrency, clock, until_ns=until_ns, stop=stop)
+    await _slots(rounds, send, load.concurrency, until_ns=until_ns, stop=stop)
 
 
-async def _slots(
-    rounds: Iterator[Round], exchange: Exchange, concurrency: int, clock: Clock, *, until_ns: int | None, stop: Stop
-) -> None:
+async def _slots(rounds: Iterator[Round], send: Send, concurrency: int, *, until_ns: int | None, stop: Stop) -> None:
     async def slot(number: int) -> None:
-        await stop.sleep_until(clock.now_ns() + number * apart_ns, clock)
+        await stop.sleep_until(clock.now_ns() + number * apart_ns)
         while not stop.asked and (until_ns is None or clock.now_ns() < until_ns):
             each = next(rounds, None)
             if each is None:
                 return
             if len(each.requests) == 1:
-                await exchange.perform(each.requests[0], clock.now_ns())  # no task of its own: sent in this very moment
+                await send(each.requests[0], clock.now_ns())  # no task of its own: sent in this very moment
             else:
-                await _hand_over(each, exchange, clock)
+                await _hand_over(each, send)
 
     apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
     async with asyncio.TaskGroup() as slots:
@@ -100,12 +102,12 @@ async def _slots(
             slots.create_task(slot(number))
 
 
-async def _hand_over(each: Round, exchange: Exchange, clock: Clock) -> None:
+async def _hand_over(each: Round, send: Send) -> None:
     """Send a round's requests one after the other, and return when all have been answered."""
     async with asyncio.TaskGroup() as together:
         for planned in each.requests:
             on_wire = asyncio.Event()
-            together.create_task(exchange.perform(planned, clock.now_ns(), on_wire))
+            together.create_task(send(planned, clock.now_ns(), on_wire))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HANDOVER_S):
                     await on_wire.wait()

@@ -7,25 +7,23 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
 import msgspec
 
-from harness.catalog.prices import Price, Terms, price_for, terms_of
-from harness.catalog.target import Target
-from harness.clock import MonotonicClock
 from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
-from harness.endpoints.base import Client
+from harness.endpoints.base import Client, WireRequest
+from harness.endpoints.request import build_request
 from harness.errors import HarnessError
-from harness.load.limits import Connections, InFlightLimit, make_budget, make_cap
-from harness.load.plan import MEASURE, make_plan
-from harness.load.recorder import Progress, Tally
-from harness.load.runner import run_plan
-from harness.load.sender import Exchange, Lane
-from harness.load.shards import Shard
-from harness.load.stop import Reason, Stop
+from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.plan import MEASURE, Part, Planned
+from harness.load.recorder import Progress, Recorder, Tally
+from harness.load.runner import Send, run_plan
+from harness.load.sender import Channel, Sender
+from harness.load.stop import Stop
 from harness.load.watch import Watch, allow_connections
 from harness.store.client_health import ClientHealth
 from harness.store.journal import Journal
@@ -38,15 +36,12 @@ allows fewer open files."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load needs to know of its run."""
+    """What a load needs to know of its run, beside the suite. Small: workers get it when the load is about to begin."""
 
     run_id: str
-    suite: Suite
     seed: int
     origin_ns: int
     """The run's zero on CLOCK_MONOTONIC."""
-    shard: Shard = Shard()
-    """The part of the plan to send; `suite` then has this part's slots and caps."""
     start_ns: int | None = None
     """When an open load begins, on CLOCK_MONOTONIC, the same for all parts. None: at once."""
 
@@ -64,7 +59,7 @@ def start_progress(suite: Suite, counts: Mapping[str, int] | None, *, seed: int)
 
 
 @asynccontextmanager
-async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[str, Lane]]:
+async def open_channels(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[str, Channel]]:
     """Clients that are warm and the rest of what it takes to send, by target. `url`: `aws` or an endpoint's URL.
 
     One client for each (client, Region), with a pool as wide as what can be in flight through it. EndpointError: no
@@ -78,25 +73,16 @@ async def open_lanes(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[s
                 url, region=region, pool_size=pool.size, connect_timeout_s=suite.timeouts.connect_s
             )
             clients[name, region] = await stack.enter_async_context(make_client(name, connection))
-        limit = suite.load.max_in_flight
         yield {
-            target.name: Lane(
+            target.name: Channel(
                 target=target,
                 client=clients[target.client, target.region],
-                prices=_prices(target, suite),
-                cap=make_cap(suite.quota, stop),
                 connections=pools[target.client, target.region],
-                budget=make_budget(suite, target, MonotonicClock(), stop),
-                in_flight_limit=None if limit is None else InFlightLimit(limit, MonotonicClock()),
+                admission=make_admission(suite.quota, target, stop),
+                in_flight_limit=InFlightLimit(suite.load.max_in_flight),
             )
             for target in suite.targets
         }
-
-
-def _prices(target: Target, suite: Suite) -> dict[Terms, Price | None]:
-    """The target's price on its own terms, and on those that prompts ask for."""
-    terms = {terms_of(target.options), *(terms_of(target.options, prompt.options) for prompt in suite.prompts)}
-    return {each: price_for(target.base_model, target.routing, suite.prices, each) for each in terms}
 
 
 def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
@@ -111,62 +97,87 @@ def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
     return dict.fromkeys(sharing, possible // len(sharing))
 
 
-async def send_part(job: Job, lanes: Mapping[str, Lane], journal: Path, progress: Progress, stop: Stop) -> ClientHealth:
+async def send_part(
+    job: Job, part: Part, channels: Mapping[str, Channel], journal: Path, progress: Progress, stop: Stop
+) -> ClientHealth:
     """Send this process's part of the plan and journal it; what the process suffered meanwhile."""
     async with Journal(journal) as written:
-        return await run_load(job, lanes, record=written.record, progress=progress, stop=stop)
+        return await run_load(job, part, channels, write=written.record, progress=progress, stop=stop)
 
 
 async def run_load(
-    job: Job, lanes: Mapping[str, Lane], *, record: Callable[[Attempt], None], progress: Progress, stop: Stop
+    job: Job,
+    part: Part,
+    channels: Mapping[str, Channel],
+    *,
+    write: Callable[[Attempt], object],
+    progress: Progress,
+    stop: Stop,
 ) -> ClientHealth:
-    """Send the whole plan, or less of it when `stop` is asked; returns what this process suffered meanwhile."""
-    suite = job.suite
-    exchange = make_exchange(job, lanes, record=record, progress=progress, stop=stop)
-    async with watched(lanes) as watch:
+    """Send the part, or less of it when `stop` is asked; returns what this process suffered meanwhile."""
+    suite = part.suite
+    send = make_send(job, part, channels, write=write, progress=progress, stop=stop)
+    async with watched(channels) as watch:
         await run_plan(
-            lambda: job.shard.select(make_plan(suite, seed=job.seed)),
-            exchange,
+            lambda: part.rounds(seed=job.seed),
+            send,
             suite.load,
-            warmup=job.shard.count(suite.load.warmup),
+            warmup=part.share(suite.load.warmup),
             start_ns=job.start_ns,
             targets=[target.name for target in suite.targets],
-            clock=MonotonicClock(),
             stop=stop,
         )
-    held_back = {name: lane.in_flight_limit.held for name, lane in lanes.items() if lane.in_flight_limit is not None}
-    return msgspec.structs.replace(watch.result(worker=job.shard.index), held_back=held_back)
+    limits = {name: channel.in_flight_limit for name, channel in channels.items()}
+    held_back = {name: each.held for name, each in limits.items() if each.limit is not None}
+    return msgspec.structs.replace(watch.result(worker=part.index), held_back=held_back)
 
 
-def make_exchange(
-    job: Job, lanes: Mapping[str, Lane], *, record: Callable[[Attempt], None], progress: Progress, stop: Stop
-) -> Exchange:
-    """What sends a job's requests, held to the suite's budget; attachments are read now, not during the load."""
-    suite = job.suite
-    exchange = Exchange(
-        run_id=job.run_id,
-        origin_ns=job.origin_ns,
-        lanes=lanes,
-        prompts={prompt.id: prompt for prompt in suite.prompts},
-        retries=suite.retries,
-        timeouts=suite.timeouts,
-        store_text=suite.load.store_text,
-        clock=MonotonicClock(),
-        rng=Random(f"{job.seed}/backoff/{job.shard.index}"),
-        record=_held_to_budget(record, suite.budget_usd, progress, stop),
-        progress=progress,
-        stop=stop,
-    )
-    exchange.build_attached()
-    return exchange
+def make_send(
+    job: Job,
+    part: Part,
+    channels: Mapping[str, Channel],
+    *,
+    write: Callable[[Attempt], object],
+    progress: Progress,
+    stop: Stop,
+) -> Send:
+    """What sends a planned request, and writes a row of each of its attempts.
+
+    Requests that carry documents or images are built now: files are read before the load, not during it.
+    """
+    suite, prompts = part.suite, {prompt.id: prompt for prompt in part.suite.prompts}
+    rng = Random(f"{job.seed}/backoff/{part.index}")
+    sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop)
+    recorder = Recorder(suite, run_id=job.run_id, origin_ns=job.origin_ns, write=write, progress=progress, stop=stop)
+
+    @cache
+    def request_for(target: str, prompt_id: str) -> WireRequest:
+        return build_request(channels[target].target, prompts[prompt_id])
+
+    async def send(planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
+        channel, tally = channels[planned.target], progress.tallies[planned.target]
+        async with channel.in_flight_limit:
+            tally.in_flight += 1
+            try:
+                request = request_for(planned.target, planned.prompt_id)
+                await sender.send(channel, request, due_ns, partial(recorder.record, planned), on_wire)
+            finally:
+                tally.in_flight -= 1
+                tally.done += 1
+
+    for prompt in suite.prompts:
+        if prompt.documents or prompt.images:
+            for name in channels:
+                request_for(name, prompt.id)
+    return send
 
 
 @asynccontextmanager
-async def watched(lanes: Mapping[str, Lane]) -> AsyncIterator[Watch]:
+async def watched(channels: Mapping[str, Channel]) -> AsyncIterator[Watch]:
     """While inside, the process is watched, and garbage collection does not walk what was there before."""
     gc.collect()
     gc.freeze()
-    watch = Watch({lane.connections for lane in lanes.values()})
+    watch = Watch({channel.connections for channel in channels.values()})
     try:
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(watch.run())
@@ -176,23 +187,3 @@ async def watched(lanes: Mapping[str, Lane]) -> AsyncIterator[Watch]:
                 watching.cancel()
     finally:
         gc.unfreeze()
-
-
-def _held_to_budget(
-    record: Callable[[Attempt], None], budget_usd: float | None, progress: Progress, stop: Stop
-) -> Callable[[Attempt], None]:
-    """Record, and send nothing more once the attempts have cost the budget; what is on the wire costs on top."""
-    if budget_usd is None:
-        return record
-
-    def record_and_check(attempt: Attempt) -> None:
-        record(attempt)
-        ask_at_budget(budget_usd, progress, stop)
-
-    return record_and_check
-
-
-def ask_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
-    """Ask the run to stop once the attempts have cost the budget."""
-    if budget_usd is not None and progress.cost_usd >= budget_usd:
-        stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))

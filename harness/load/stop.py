@@ -1,13 +1,18 @@
-"""The wish to end a run early, and why."""
+"""The wish to end a run early, and why; and the sleep that it ends, as fine as the stamps where the system can."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
+from collections.abc import Coroutine
+from functools import cache
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
-from harness.clock import Clock
-from harness.load.alarm import Alarm
+from harness import clock
 
 LEAST_WAIT_NS = 1_000_000
 """A shorter timer may fire at once, and a wait in such steps keeps the processor busy."""
@@ -24,7 +29,7 @@ INTERRUPTED = Reason(what="it was interrupted", remedy="run it again to the end"
 
 
 class Stop:
-    """Asked to send nothing more; what is on the wire is finished. The first reason given stays."""
+    """A request to send nothing more; what is on the wire is finished. The first reason given stays."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -42,7 +47,16 @@ class Stop:
     async def wait(self) -> None:
         await self._event.wait()
 
-    async def sleep_until(self, due_ns: int, clock: Clock, alarm: Alarm | None = None) -> None:
+    async def wait_for(self, wait: Coroutine[Any, Any, Any], *, timeout_s: float | None = None) -> None:
+        """Return when `wait` is over, the stop is asked or the time is up; then `wait` is cancelled."""
+        waits = [asyncio.ensure_future(wait), asyncio.ensure_future(self._event.wait())]
+        try:
+            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    async def sleep_until(self, due_ns: int, alarm: Alarm | None = None) -> None:
         """Sleep until then, or until the stop is asked. Never shorter; about a millisecond longer without alarm.
 
         Timers of a loop may fire early (uvloop rounds them to whole milliseconds), so the clock is asked again.
@@ -58,3 +72,66 @@ class Stop:
             finally:
                 if alarm is not None:
                     alarm.clear()
+
+
+CLOCK_MONOTONIC = 1
+TFD_TIMER_ABSTIME = 1
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("s", ctypes.c_long), ("ns", ctypes.c_long))
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+
+
+class Alarm:
+    """Ends a wait at a moment of CLOCK_MONOTONIC, about 0.1 ms after it: Linux's timerfd, watched by the running loop.
+
+    It does nothing on other systems, so the wait needs an end of its own. One wait at a time.
+    """
+
+    def __enter__(self) -> Self:
+        self._wait: asyncio.Timeout | None = None
+        self._timer = _Itimerspec()
+        self._libc = _libc()
+        self._file = -1
+        if self._libc is not None:
+            self._file = self._libc.timerfd_create(CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._file >= 0:
+            asyncio.get_running_loop().add_reader(self._file, self._expired)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file >= 0:
+            asyncio.get_running_loop().remove_reader(self._file)
+            os.close(self._file)
+
+    def set(self, at_ns: int, wait: asyncio.Timeout) -> None:
+        """Let `wait` expire then, unless it is over or `clear` is called before."""
+        if self._libc is not None and self._file >= 0:
+            self._wait = wait
+            self._timer.value.s, self._timer.value.ns = divmod(at_ns, 1_000_000_000)
+            self._libc.timerfd_settime(self._file, TFD_TIMER_ABSTIME, ctypes.byref(self._timer), None)
+
+    def clear(self) -> None:
+        """The wait is over."""
+        self._wait = None
+
+    def _expired(self) -> None:
+        try:
+            os.read(self._file, 8)
+        except BlockingIOError:  # set again after the loop had seen it expire
+            return
+        if self._wait is not None and not self._wait.expired():
+            self._wait.reschedule(asyncio.get_running_loop().time())
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    """The C library, if it has timerfd."""
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "timerfd_create") else None

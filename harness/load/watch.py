@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from harness.clock import cpu_ns, now_ns
+from harness import clock
 from harness.errors import EndpointError
 from harness.load.limits import Connections
 from harness.store.client_health import ClientHealth
@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, connections: Iterable[Connections] = ()) -> None:
         self._connections = tuple(connections)
         self._late = array("q")
-        self._started_ns, self._started_cpu_ns = now_ns(), cpu_ns()
+        self._started_ns, self._started_cpu_ns = clock.now_ns(), clock.cpu_ns()
         self._second_ns, self._second_cpu_ns = self._started_ns, self._started_cpu_ns
         self._busiest = 0.0
         self._files: int | None = None
@@ -43,9 +43,9 @@ class Watch:
         """
         with self._gc_watched():
             while True:
-                asked_ns = now_ns() + PERIOD_NS
+                asked_ns = clock.now_ns() + PERIOD_NS
                 await asyncio.sleep(PERIOD_NS / 1e9)
-                woken_ns = now_ns()
+                woken_ns = clock.now_ns()
                 late_ns = max(0, woken_ns - asked_ns)
                 self._late.extend(range(late_ns, -1, -PERIOD_NS))
                 if woken_ns - self._second_ns >= SECOND_NS:
@@ -54,8 +54,8 @@ class Watch:
     def result(self, *, worker: int = 0) -> ClientHealth:
         """Quantiles by nearest rank. No lag before the first sample."""
         late = sorted(self._late) or [0]
-        wall_ns = max(1, now_ns() - self._started_ns)
-        share = (cpu_ns() - self._started_cpu_ns) / wall_ns
+        wall_ns = max(1, clock.now_ns() - self._started_ns)
+        share = (clock.cpu_ns() - self._started_cpu_ns) / wall_ns
         return ClientHealth(
             worker=worker,
             lag_samples=len(self._late),
@@ -76,7 +76,7 @@ class Watch:
         )
 
     def _end_second(self, at_ns: int) -> None:
-        used_ns = cpu_ns()
+        used_ns = clock.cpu_ns()
         self._busiest = max(self._busiest, (used_ns - self._second_cpu_ns) / (at_ns - self._second_ns))
         self._second_ns, self._second_cpu_ns = at_ns, used_ns
         files = count_open_files()
@@ -93,9 +93,9 @@ class Watch:
 
     def _on_gc(self, phase: Literal["start", "stop"], info: dict[str, int]) -> None:
         if phase == "start":
-            self._gc_began_ns = now_ns()
+            self._gc_began_ns = clock.now_ns()
         elif self._gc_began_ns is not None:
-            pause_ns = now_ns() - self._gc_began_ns
+            pause_ns = clock.now_ns() - self._gc_began_ns
             self._gc_pauses += 1
             self._gc_total_ns += pause_ns
             self._gc_longest_ns = max(self._gc_longest_ns, pause_ns)

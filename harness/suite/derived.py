@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from harness.catalog.prices import terms_of
+from harness.catalog.target import merge_options
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
 from harness.suite.frozen import freeze_suite
@@ -30,9 +31,9 @@ def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
     targets = tuple(target for target in suite.targets if target.name in names)
     rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
     asked = {
-        (target.base_model, target.routing, terms)
+        (target.base_model, target.routing, terms_of(options))
         for target in (*targets, *(judge.target for judge in suite.graders.judges))
-        for terms in (terms_of(target.options), *(terms_of(target.options, prompt.options) for prompt in suite.prompts))
+        for options in (target.options, *(merge_options(target.options, each.options) for each in suite.prompts))
     }
     suite = msgspec.structs.replace(
         suite,

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import msgspec
 
 from harness.catalog.prices import PriceOverride
-from harness.catalog.target import Target
+from harness.catalog.target import Target, merge_options
 from harness.suite.check.size import prompt_tokens
 from harness.suite.suite import Attachment, Load, Suite
-from harness.suite.targets import merged_options
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ def make_outline(suite: Suite) -> Outline:
 def _longest_tokens(suite: Suite) -> int:
     return max(
         (
-            prompt_tokens(prompt, merged_options(target.options, prompt.options), target.api)
+            prompt_tokens(prompt, merge_options(target.options, prompt.options), target.api)
             for target in suite.targets
             for prompt in suite.prompts
         ),

@@ -19,7 +19,7 @@ from harness.catalog.prices import (
     terms_of,
 )
 from harness.catalog.sources import read_documented
-from harness.catalog.target import Options
+from harness.catalog.target import Options, merge_options
 
 DOCUMENTED = [find_model(base_id) for base_id, facts in read_documented().items() if facts.routings]
 
@@ -215,8 +215,8 @@ def test_a_service_tier_and_a_latency_have_prices_of_their_own(
 def test_a_prompts_own_service_tier_wins_over_its_targets() -> None:
     target = Options(service_tier="flex", latency="optimized")
     assert Terms("flex", "optimized") == terms_of(target)
-    assert Terms("priority", "optimized") == terms_of(target, Options(service_tier="priority"))
-    assert Terms("default", "standard") == terms_of(Options(), Options())
+    assert Terms("priority", "optimized") == terms_of(merge_options(target, Options(service_tier="priority")))
+    assert Terms("default", "standard") == terms_of(merge_options(Options(), Options()))
 
 
 def test_a_users_price_says_so_and_keeps_its_long_context_rates() -> None:

@@ -45,7 +45,7 @@ class ClientError(Exception):
 def test_a_whole_stream_is_a_good_reply():
     reply = read_tape(INVOKE, _tape(START, _text("Par"), _text("is"), STOP, headers={"x-amzn-requestid": "r-1"}))
     assert (reply.ok, reply.text, reply.error_kind, reply.http_status) == (True, "Paris", None, 200)
-    assert (reply.chunk_ns, reply.first_ns, reply.last_ns) == ((1, 2), 1, 2)
+    assert (reply.chunk_ns, reply.first_ns, reply.last_ns) == ([1, 2], 1, 2)
     assert (reply.aws_request_id, reply.input_tokens) == ("r-1", 14)
 
 
@@ -53,7 +53,7 @@ def test_a_frame_has_the_stamp_of_the_piece_that_completed_it():
     data = START + _text("a") + _text("b") + STOP
     cut_a, cut_b = len(START) + 5, len(START + _text("a")) + 5
     reply = read_tape(INVOKE, _tape(data[:cut_a], data[cut_a:cut_b], data[cut_b:]))
-    assert reply.chunk_ns == (1, 2)
+    assert reply.chunk_ns == [1, 2]
 
 
 @given(cuts=st.lists(st.integers(0, 400), max_size=8))
@@ -73,7 +73,7 @@ def test_a_stream_that_ends_cleanly_without_its_terminal_event_is_truncated(keep
 
 def test_what_had_arrived_of_a_broken_stream_is_kept():
     reply = read_tape(INVOKE, _tape(START, _text("Par")))
-    assert (reply.text, reply.chunk_ns, reply.input_tokens, reply.output_tokens) == ("Par", (1,), 14, None)
+    assert (reply.text, reply.chunk_ns, reply.input_tokens, reply.output_tokens) == ("Par", [1], 14, None)
 
 
 def test_bytes_after_the_terminal_event_that_are_half_a_frame_are_a_truncation():
@@ -155,7 +155,7 @@ def test_the_harnesss_own_reason_for_stopping_is_the_error_kind_and_keeps_what_a
 def test_a_whole_answer_has_the_stamp_of_its_last_piece_and_its_latency_from_the_header():
     body = b'{"content":[{"type":"text","text":"Paris"}],"stop_reason":"end_turn"}'
     reply = read_tape(WHOLE, _tape(body[:9], body[9:], headers={"x-amzn-bedrock-invocation-latency": "597"}))
-    assert (reply.ok, reply.text, reply.chunk_ns, reply.server_latency_ms) == (True, "Paris", (1,), 597.0)
+    assert (reply.ok, reply.text, reply.chunk_ns, reply.server_latency_ms) == (True, "Paris", [1], 597.0)
 
 
 @pytest.mark.parametrize("latency", ["soon", "nan", "inf", "-1", ""])

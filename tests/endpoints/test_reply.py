@@ -1,11 +1,11 @@
 import pytest
 
-from harness.endpoints.reply import Citation, Content, ToolCall
+from harness.endpoints.reply import Citation, Reply, ToolCall
 
 
 def test_nothing_said_is_no_text_and_a_complete_answer_of_nothing_is_an_empty_one():
-    assert Content().text is None
-    assert Content(complete=True).text == ""
+    assert Reply().join_texts() is None
+    assert Reply(complete=True).join_texts() == ""
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ def test_nothing_said_is_no_text_and_a_complete_answer_of_nothing_is_an_empty_on
     [([], '{"tool":"f","input":{}}'), (["a"], 'a\n{"tool":"f","input":{}}'), (["a\n"], 'a\n{"tool":"f","input":{}}')],
 )
 def test_a_tool_call_stands_on_a_line_of_its_own_after_the_text(texts, expected):
-    assert Content(texts=texts, tools={0: ToolCall(name="f")}).text == expected
+    assert Reply(texts=texts, tools={0: ToolCall(name="f")}).join_texts() == expected
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_a_tools_name_cannot_break_out_of_its_line():
 
 
 def test_citations_are_a_json_list_and_none_are_nothing():
-    assert Content().citations_json is None
-    cited = Content(citations=[Citation(document="report", start_page=2, end_page=3, text="x"), Citation()])
-    assert cited.citations_json == (
+    assert Reply().join_citations() is None
+    cited = Reply(cited=[Citation(document="report", start_page=2, end_page=3, text="x"), Citation()])
+    assert cited.join_citations() == (
         '[{"document":"report","start_page":2,"end_page":3,"text":"x"},'
         '{"document":null,"start_page":null,"end_page":null,"text":""}]'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,38 +50,27 @@ class MillisecondLoop(VirtualTimeLoop):
 PATIENT = Timeouts(first_token_s=3600.0, total_s=3600.0)
 
 
-class VirtualClock:
-    """The Clock of a virtual loop."""
-
-    def now_ns(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e9)
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
+def run_on(loop_factory: Callable[[], VirtualTimeLoop], coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end while the loop's time is that of every clock."""
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=loop_factory) as runner:
+        loop = runner.get_loop()
+        patch.setattr("harness.clock.now_ns", lambda: round(loop.time() * 1e9))
+        patch.setattr("asyncio_throttle.throttler.time.monotonic", loop.time)
+        return runner.run(coroutine)
 
 
 @pytest.fixture(scope="session")
 def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a coroutine to its end in virtual time."""
 
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-            return runner.run(coroutine)
-
-    return run
+    return partial(run_on, VirtualTimeLoop)
 
 
 @pytest.fixture(scope="session")
 def run_in_milliseconds() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a coroutine to its end in virtual time that timers keep to the millisecond only."""
 
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=MillisecondLoop) as runner:
-            return runner.run(coroutine)
-
-    return run
+    return partial(run_on, MillisecondLoop)
 
 
 @pytest.fixture(scope="session")

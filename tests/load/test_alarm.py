@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from harness.clock import now_ns
-from harness.load.alarm import Alarm
+from harness.load.stop import Alarm
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
 HOUR_S = 3600.0

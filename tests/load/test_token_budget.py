@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,45 +10,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.catalog.target import Options, resolve_target
-from harness.endpoints.read_tape import Reply
-from harness.load.limits import TokenBudget, budget_mistakes, make_budget
+from harness.endpoints.reply import Reply
+from harness.load.limits import Admission, TokenBudget, budget_mistakes, make_admission
 from harness.load.reservation import output_burndown
 from harness.load.stop import INTERRUPTED, Stop
 from harness.suite.suite import Load, Message, Prompt, Quota, Suite
 
 
 def reply(**changes: Any) -> Reply:
-    return Reply(ok="error_kind" not in changes, text=None, **changes)
+    return Reply(**changes)
 
 
 EXAMPLE = reply(http_status=200, input_tokens=3000, cache_write_tokens=1000, output_tokens=1000)
 
 
-def budget(clock: Any, reserve: Callable[[Any], int], *, per_minute: float = 60_000, stop: Stop | None = None) -> Any:
-    return TokenBudget(per_minute=per_minute, burndown=5, reserve=reserve, clock=clock, stop=stop or Stop())
+def admission(*, per_minute: float = 60_000, stop: Stop | None = None) -> Admission:
+    budget = TokenBudget(per_minute=per_minute, burndown=5)
+    return Admission(requests_per_minute=None, budget=budget, stop=stop or Stop())
+
+
+def taken_from(quota: Admission) -> float:
+    assert quota.budget is not None
+    return quota.budget.taken
 
 
 @pytest.mark.parametrize("max_tokens", [32_000, 1250])
 def test_the_documented_example_reserves_by_max_tokens_and_settles_at_nine_thousand(
-    run_virtual: Any, clock: Any, max_tokens: int
+    run_virtual: Any, max_tokens: int
 ) -> None:
     async def admit() -> tuple[float, float]:
-        tokens = budget(clock, lambda _: 4000 + max_tokens)
-        taken = await tokens.admit("p")
-        reserved = tokens.taken
-        tokens.settle(taken, EXAMPLE)
-        return reserved, tokens.taken
+        quota = admission()
+        taken = await quota.admit(4000 + max_tokens)
+        reserved = taken_from(quota)
+        quota.settle(taken, EXAMPLE)
+        return reserved, taken_from(quota)
 
     assert (4000 + max_tokens, 9000) == run_virtual(admit())
 
 
-def test_what_was_not_used_lets_the_next_one_in_at_once(run_virtual: Any, clock: Any) -> None:
+def test_what_was_not_used_lets_the_next_one_in_at_once(run_virtual: Any) -> None:
     async def second_waits() -> float:
-        tokens = budget(clock, lambda _: 40_000)
-        first = await tokens.admit("p")
+        quota = admission()
+        first = await quota.admit(40_000)
         started_s = asyncio.get_running_loop().time()
-        asyncio.get_running_loop().call_later(7.0, tokens.settle, first, EXAMPLE)
-        await tokens.admit("p")
+        asyncio.get_running_loop().call_later(7.0, quota.settle, first, EXAMPLE)
+        await quota.admit(40_000)
         return asyncio.get_running_loop().time() - started_s
 
     assert 7.0 == pytest.approx(run_virtual(second_waits()))
@@ -65,41 +70,41 @@ def test_what_was_not_used_lets_the_next_one_in_at_once(run_virtual: Any, clock:
     ],
 )
 def test_a_refusal_costs_nothing_and_a_cut_answer_keeps_its_reservation(
-    run_virtual: Any, clock: Any, answer: Reply, kept: int
+    run_virtual: Any, answer: Reply, kept: int
 ) -> None:
     async def settle() -> float:
-        tokens = budget(clock, lambda _: 40_000)
-        tokens.settle(await tokens.admit("p"), answer)
-        return float(tokens.taken)
+        quota = admission()
+        quota.settle(await quota.admit(40_000), answer)
+        return taken_from(quota)
 
     assert kept == run_virtual(settle())
 
 
-def test_who_came_first_is_admitted_first_even_when_a_later_one_is_smaller(run_virtual: Any, clock: Any) -> None:
-    admitted: list[str] = []
+def test_who_came_first_is_admitted_first_even_when_a_later_one_is_smaller(run_virtual: Any) -> None:
+    admitted: list[int] = []
 
-    async def ask(tokens: TokenBudget, name: str) -> None:
-        await tokens.admit(name)
-        admitted.append(name)
+    async def ask(quota: Admission, tokens: int) -> None:
+        await quota.admit(tokens)
+        admitted.append(tokens)
 
     async def send_many() -> None:
-        tokens = budget(clock, {"large": 50_000, "small": 5_000}.__getitem__)
+        quota = admission()
         async with asyncio.TaskGroup() as tasks:
-            for name in ("large", "large", "small"):
-                tasks.create_task(ask(tokens, name))
+            for tokens in (50_000, 50_000, 5_000):
+                tasks.create_task(ask(quota, tokens))
 
     run_virtual(send_many())
-    assert ["large", "large", "small"] == admitted
+    assert [50_000, 50_000, 5_000] == admitted
 
 
-def test_a_stop_ends_the_wait_of_everyone(run_virtual: Any, clock: Any) -> None:
+def test_a_stop_ends_the_wait_of_everyone(run_virtual: Any) -> None:
     async def stop_while_waiting() -> tuple[float, list[object]]:
         stop, loop = Stop(), asyncio.get_running_loop()
-        tokens = budget(clock, lambda _: 60_000, stop=stop)
-        await tokens.admit("p")
+        quota = admission(stop=stop)
+        await quota.admit(60_000)
         started_s = loop.time()
         loop.call_later(5.0, stop.ask, INTERRUPTED)
-        admitted = await asyncio.gather(*(tokens.admit("p") for _ in range(10)))
+        admitted = await asyncio.gather(*(quota.admit(60_000) for _ in range(10)))
         return loop.time() - started_s, admitted
 
     waited_s, admitted = run_virtual(stop_while_waiting())
@@ -112,23 +117,19 @@ def test_no_minute_takes_more_than_the_budget(jobs: list[tuple[int, float, float
     """Settled at no more than reserved, as mantle does it; jobs: tokens, how long they last, which share is used."""
     spans: list[tuple[float, float]] = []
 
-    class Clock:
-        def now_ns(self) -> int:
-            return round(asyncio.get_running_loop().time() * 1e9)
-
-    async def send(tokens: TokenBudget, at: int) -> None:
+    async def send(quota: Admission, at: int) -> None:
         amount, lasts_s, share = jobs[at]
-        taken = await tokens.admit(str(at))
+        taken = await quota.admit(amount)
         assert taken is not None
         spans.append((asyncio.get_running_loop().time(), int(amount * share)))
         await asyncio.sleep(lasts_s)
-        tokens.settle(taken, reply(input_tokens=int(amount * share), output_tokens=0))
+        quota.settle(taken, reply(input_tokens=int(amount * share), output_tokens=0))
 
     async def send_all() -> None:
-        tokens: TokenBudget = budget(Clock(), lambda name: jobs[int(name)][0], per_minute=1000)
+        quota = admission(per_minute=1000)
         async with asyncio.TaskGroup() as tasks:
             for at in range(len(jobs)):
-                tasks.create_task(send(tokens, at))
+                tasks.create_task(send(quota, at))
 
     run_virtual(send_all())
     for start_s, _ in spans:
@@ -153,10 +154,10 @@ def test_a_prompt_that_the_budget_never_admits_is_a_mistake_of_that_prompt() -> 
     )
 
 
-def test_without_a_budget_nothing_is_held_back(clock: Any) -> None:
+def test_without_a_budget_nothing_is_held_back() -> None:
     suite = make_suite(10**9, quota=Quota())
     assert [] == list(budget_mistakes(suite))
-    assert None is make_budget(suite, suite.targets[0], clock, Stop())
+    assert None is make_admission(suite.quota, suite.targets[0], Stop()).budget
 
 
 def test_mantle_is_charged_for_input_alone() -> None:

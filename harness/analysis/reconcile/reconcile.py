@@ -27,7 +27,7 @@ from harness.analysis.reconcile.reconciliation import (
     Unlogged,
 )
 from harness.catalog.prices import cost_usd, price_for, terms_of
-from harness.catalog.target import Target
+from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
 from harness.store.parquet import column_types, quote
@@ -148,12 +148,13 @@ class _Matched:
 
     def __init__(self, target: Target, suite: Suite) -> None:
         self._target = target
-        terms = {prompt.id: terms_of(target.options, prompt.options) for prompt in suite.prompts}
+        options = {prompt.id: merge_options(target.options, prompt.options) for prompt in suite.prompts}
+        terms = {prompt_id: terms_of(each) for prompt_id, each in options.items()}
         prices = {
             each: price_for(target.base_model, target.routing, suite.prices, each) for each in set(terms.values())
         }
         self._prices = {prompt_id: prices[each] for prompt_id, each in terms.items()}
-        self._ttl = {prompt.id: prompt.options.cache or target.options.cache for prompt in suite.prompts}
+        self._ttl = {prompt_id: each.cache for prompt_id, each in options.items()}
         self._logged = 0
         self._differing = 0
         self._cost: list[float] = [0.0, 0.0, 0.0]

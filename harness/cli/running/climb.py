@@ -21,11 +21,11 @@ from harness.cli.running.sending import (
     progress_shown,
     send_and_store,
 )
-from harness.clock import MonotonicClock
 from harness.errors import HarnessError, RunInvalid
 from harness.load.arrivals import STEADY
+from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, make_exchange, open_lanes, watched
+from harness.load.session import Job, make_send, open_channels, watched
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder
 from harness.load.sweep.step import By, Objective, StepOutcome
@@ -172,14 +172,16 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
     stop = Stop()
     interrupts = Interrupts(stop)
     progress = Progress(planned=None, tallies={target.name: Tally() for target in suite.targets})
-    async with open_endpoint(suite, seed=seed, simulator_options=CROWDED) as url, open_lanes(suite, url, stop) as lanes:
+    async with (
+        open_endpoint(suite, seed=seed, simulator_options=CROWDED) as url,
+        open_channels(suite, url, stop) as channels,
+    ):
         manifest = new_manifest(
             suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=None, kind="sweep"
         )
         folder = create_run(out, manifest, freeze_suite(suite))
-        job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
-        budgets = {name: lane.budget for name, lane in lanes.items()}
-        sweep = Sweep(suite, climb, budgets=budgets, seed=seed, clock=MonotonicClock(), stop=stop)
+        job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
+        sweep = Sweep(suite, climb, channels=channels, seed=seed, stop=stop)
 
         async def load() -> list[ClientHealth]:
             async with Journal(folder.journal_path()) as journal:
@@ -188,9 +190,9 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
                     journal.record(attempt)
                     sweep.record(attempt)
 
-                exchange = make_exchange(job, lanes, record=record, progress=progress, stop=stop)
-                async with watched(lanes) as watch, progress_shown(progress, duration_s=None, quiet=quiet):
-                    await sweep.run(exchange, lambda step: None if quiet else _tell(step, climb))
+                send = make_send(job, Part(suite=suite), channels, write=record, progress=progress, stop=stop)
+                async with watched(channels) as watch, progress_shown(progress, duration_s=None, quiet=quiet):
+                    await sweep.run(send, lambda step: None if quiet else _tell(step, climb))
             return [watch.result()]
 
         stored = await send_and_store(load(), folder, stop, interrupts)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from harness.catalog.target import merge_options
 from harness.endpoints import client_names, unsupported
 from harness.endpoints.address import make_connection
-from harness.endpoints.request import merge_options
 from harness.errors import HarnessError
 from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite

@@ -21,11 +21,10 @@ from harness.cli.running.sending import (
     progress_shown,
     send_and_store,
 )
-from harness.load.plan import count_requests
+from harness.load.plan import Part, count_requests
 from harness.load.recorder import Progress
-from harness.load.sender import Lane
-from harness.load.session import Job, open_lanes, send_part, start_progress
-from harness.load.shards import make_shards
+from harness.load.sender import Channel
+from harness.load.session import Job, open_channels, send_part, start_progress
 from harness.load.stop import Stop
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
@@ -70,7 +69,7 @@ async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool
     async with open_endpoint(suite, seed=seed) as url, _sender(suite, url, stop, workers) as sender:
         manifest = _manifest(suite, counts, seed=seed)
         folder = create_run(out, manifest, freeze_suite(suite))
-        job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
+        job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
 
         async def load() -> list[ClientHealth]:
             async with progress_shown(progress, duration_s=suite.load.duration_s, quiet=quiet):
@@ -89,20 +88,21 @@ class Sender(Protocol):
 class Alone(msgspec.Struct, frozen=True):
     """This process, sending the whole load itself."""
 
-    lanes: dict[str, Lane]
+    suite: Suite
+    channels: dict[str, Channel]
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        return [await send_part(job, self.lanes, folder.journal_path(), progress, stop)]
+        return [await send_part(job, Part(suite=self.suite), self.channels, folder.journal_path(), progress, stop)]
 
 
 @asynccontextmanager
 async def _sender(suite: Suite, url: str, stop: Stop, workers: int) -> AsyncIterator[Sender]:
     """This process, or several others that share the load."""
     if workers == 1:
-        async with open_lanes(suite, url, stop) as lanes:
-            yield Alone(lanes)
+        async with open_channels(suite, url, stop) as channels:
+            yield Alone(suite, channels)
     else:
-        async with open_worker_pool(suite, url, make_shards(suite, workers)) as pool:
+        async with open_worker_pool(suite, url, workers=workers) as pool:
             yield pool
 
 

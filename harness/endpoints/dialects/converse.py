@@ -10,7 +10,7 @@ from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_bytes
 from harness.endpoints.dialects.eventstream import FrameDecoder
 from harness.endpoints.dialects.messages import Block, build_thinking
-from harness.endpoints.reply import Citation, Content, Milliseconds, Tokens, ToolCall
+from harness.endpoints.reply import Citation, Milliseconds, Reply, Tokens, ToolCall
 from harness.suite.suite import Attachment, Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
@@ -115,58 +115,58 @@ _event = msgspec.json.Decoder(_Event)
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+def read_event(event_type: str, payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event."""
     event = _event.decode(payload)
     if event.start is not None and event.start.tool_use is not None:
-        content.tools[event.content_block_index] = ToolCall(name=event.start.tool_use.name)
-        content.chunk_ns.append(at_ns)
+        reply.tools[event.content_block_index] = ToolCall(name=event.start.tool_use.name)
+        reply.chunk_ns.append(at_ns)
     if event.delta is not None:
-        _fold_delta(event.delta, event.content_block_index, at_ns, content)
+        _fold_delta(event.delta, event.content_block_index, at_ns, reply)
     if event.stop_reason is not None:
-        content.stop_reason = event.stop_reason
+        reply.stop_reason = event.stop_reason
     if event.usage is not None:
-        _fold_usage(event.usage, content)
+        _fold_usage(event.usage, reply)
     if event.metrics is not None:
-        content.latency_ms = event.metrics.latency_ms
-    if event_type == TERMINAL and content.stop_reason is not None:
-        content.complete = True
+        reply.server_latency_ms = event.metrics.latency_ms
+    if event_type == TERMINAL and reply.stop_reason is not None:
+        reply.complete = True
 
 
-def read_body(body: bytes, at_ns: int, content: Content) -> None:
+def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
     """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
     answer = _answer.decode(body)
     blocks = answer.output.message.content
     for index, block in enumerate(blocks):
-        _fold_block(block, index, content)
-    if content.texts or content.tools or any(block.reasoning_content for block in blocks):
-        content.chunk_ns = [at_ns]
-    content.stop_reason = answer.stop_reason
-    content.latency_ms = answer.metrics.latency_ms
-    _fold_usage(answer.usage, content)
-    content.complete = True
+        _fold_block(block, index, reply)
+    if reply.texts or reply.tools or any(block.reasoning_content for block in blocks):
+        reply.chunk_ns = [at_ns]
+    reply.stop_reason = answer.stop_reason
+    reply.server_latency_ms = answer.metrics.latency_ms
+    _fold_usage(answer.usage, reply)
+    reply.complete = True
 
 
-def _fold_block(block: _Block, index: int, content: Content) -> None:
+def _fold_block(block: _Block, index: int, reply: Reply) -> None:
     """A block's own text, then that of its citations: an answer with citations comes in the second form only."""
     cited = block.citations_content
-    content.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
-    content.citations += map(_to_citation, cited.citations)
+    reply.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
+    reply.cited += map(_to_citation, cited.citations)
     if block.tool_use is not None:
-        content.tools[index] = ToolCall(name=block.tool_use.name, pieces=[bytes(block.tool_use.input).decode()])
+        reply.tools[index] = ToolCall(name=block.tool_use.name, pieces=[bytes(block.tool_use.input).decode()])
 
 
-def _fold_delta(delta: _Delta, index: int, at_ns: int, content: Content) -> None:
+def _fold_delta(delta: _Delta, index: int, at_ns: int, reply: Reply) -> None:
     if delta.text:
-        content.texts.append(delta.text)
+        reply.texts.append(delta.text)
     tool = delta.tool_use.input if delta.tool_use is not None else None
-    if tool and index in content.tools:
-        content.tools[index].pieces.append(tool)
+    if tool and index in reply.tools:
+        reply.tools[index].pieces.append(tool)
     if delta.citation is not None:
-        content.citations.append(_to_citation(delta.citation))
+        reply.cited.append(_to_citation(delta.citation))
     thinking = delta.reasoning_content.text if delta.reasoning_content is not None else None
     if delta.text or tool or thinking:
-        content.chunk_ns.append(at_ns)
+        reply.chunk_ns.append(at_ns)
 
 
 def _to_citation(citation: _Citation) -> Citation:
@@ -175,11 +175,11 @@ def _to_citation(citation: _Citation) -> Citation:
     return Citation(document=citation.title, start_page=pages.start, end_page=pages.end, text=text)
 
 
-def _fold_usage(usage: _Usage, content: Content) -> None:
-    content.input_tokens = usage.input_tokens
-    content.output_tokens = usage.output_tokens
-    content.cache_read_tokens = usage.cache_read_input_tokens
-    content.cache_write_tokens = usage.cache_write_input_tokens
+def _fold_usage(usage: _Usage, reply: Reply) -> None:
+    reply.input_tokens = usage.input_tokens
+    reply.output_tokens = usage.output_tokens
+    reply.cache_read_tokens = usage.cache_read_input_tokens
+    reply.cache_write_tokens = usage.cache_write_input_tokens
 
 
 _FORMATS = {PDF: "pdf", "text/csv": "csv", "text/html": "html", "text/markdown": "md"}

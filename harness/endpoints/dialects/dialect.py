@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from harness.catalog.target import Api, Options
 from harness.endpoints.dialects import converse, invoke, mantle, openai
 from harness.endpoints.dialects.eventstream import Frame
-from harness.endpoints.reply import Content
+from harness.endpoints.reply import Reply
 from harness.suite.suite import Prompt
 
 
@@ -33,9 +33,9 @@ class Dialect(Protocol):
 
     def make_decoder(self) -> StreamDecoder: ...
 
-    def read_event(self, event_type: str, payload: bytes, at_ns: int, content: Content) -> None: ...
+    def read_event(self, event_type: str, payload: bytes, at_ns: int, reply: Reply) -> None: ...
 
-    def read_body(self, body: bytes, at_ns: int, content: Content) -> None: ...
+    def read_body(self, body: bytes, at_ns: int, reply: Reply) -> None: ...
 
 
 DIALECTS: dict[Api, Dialect] = {

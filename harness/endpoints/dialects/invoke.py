@@ -12,7 +12,7 @@ import msgspec
 from harness.catalog.target import Options
 from harness.endpoints.dialects.eventstream import FrameDecoder
 from harness.endpoints.dialects.messages import TERMINAL, build_messages, fold_event, read_body
-from harness.endpoints.reply import Content
+from harness.endpoints.reply import Reply
 from harness.suite.suite import Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
@@ -45,7 +45,7 @@ class _Chunk(msgspec.Struct, frozen=True, gc=False):
 _chunk = msgspec.json.Decoder(_Chunk)
 
 
-def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+def read_event(event_type: str, payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one frame that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
     if event_type == "chunk":
-        fold_event(_chunk.decode(payload).event, at_ns, content)
+        fold_event(_chunk.decode(payload).event, at_ns, reply)

@@ -10,7 +10,7 @@ from typing import Any
 from harness.catalog.target import Options
 from harness.endpoints.dialects.messages import TERMINAL, build_messages, fold_event, read_body
 from harness.endpoints.dialects.sse import SseDecoder
-from harness.endpoints.reply import Content
+from harness.endpoints.reply import Reply
 from harness.suite.suite import Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
@@ -30,6 +30,6 @@ def build_headers(options: Options) -> dict[str, str]:
     return {BETA_HEADER: ",".join(options.beta)} if options.beta else {}
 
 
-def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+def read_event(event_type: str, payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
-    fold_event(payload, at_ns, content)
+    fold_event(payload, at_ns, reply)

@@ -8,7 +8,7 @@ import msgspec
 
 from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
-from harness.endpoints.reply import Citation, Content, Milliseconds, StreamFailure, Tokens, ToolCall
+from harness.endpoints.reply import Citation, Milliseconds, Reply, StreamFailure, Tokens, ToolCall
 from harness.suite.suite import Attachment, Message, Prompt
 
 TERMINAL = "message_stop"
@@ -77,58 +77,58 @@ _event = msgspec.json.Decoder(_Event)
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def fold_event(payload: bytes, at_ns: int, content: Content) -> None:
+def fold_event(payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
     event = _event.decode(payload)
     if event.type == "content_block_delta" and event.delta is not None and event.delta.type == "text_delta":
         if event.delta.text:  # nearly every event is one of these
-            content.texts.append(event.delta.text)
-            content.chunk_ns.append(at_ns)
+            reply.texts.append(event.delta.text)
+            reply.chunk_ns.append(at_ns)
         return
     part = event.delta or event.content_block
     if part is not None:
-        _fold_part(part, event.index, content)
+        _fold_part(part, event.index, reply)
         if part.text or part.thinking or part.partial_json or part.name:
-            content.chunk_ns.append(at_ns)
+            reply.chunk_ns.append(at_ns)
     if event.message is not None and event.message.usage is not None:
-        _fold_usage(event.message.usage, content)
-        content.output_tokens = None  # at the start it is a placeholder, not the count
+        _fold_usage(event.message.usage, reply)
+        reply.output_tokens = None  # at the start it is a placeholder, not the count
     if event.usage is not None:
-        _fold_usage(event.usage, content)
+        _fold_usage(event.usage, reply)
     if event.metrics is not None:
-        content.latency_ms = event.metrics.invocation_latency
-        content.first_byte_ms = event.metrics.first_byte_latency
+        reply.server_latency_ms = event.metrics.invocation_latency
+        reply.server_first_byte_ms = event.metrics.first_byte_latency
     if event.type == "error":
         error = event.error or _Error()
         raise StreamFailure(error.type, error.message)
     if event.type == TERMINAL:
-        content.complete = True
+        reply.complete = True
 
 
-def read_body(body: bytes, at_ns: int, content: Content) -> None:
+def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
     """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
     answer = _answer.decode(body)
     for index, part in enumerate(answer.content):
-        _fold_part(part, index, content)
-    if content.texts or content.tools or any(part.thinking for part in answer.content):
-        content.chunk_ns = [at_ns]
-    content.stop_reason = answer.stop_reason
-    _fold_usage(answer.usage, content)
-    content.complete = True
+        _fold_part(part, index, reply)
+    if reply.texts or reply.tools or any(part.thinking for part in answer.content):
+        reply.chunk_ns = [at_ns]
+    reply.stop_reason = answer.stop_reason
+    _fold_usage(answer.usage, reply)
+    reply.complete = True
 
 
-def _fold_part(part: _Part, index: int, content: Content) -> None:
+def _fold_part(part: _Part, index: int, reply: Reply) -> None:
     if part.text:
-        content.texts.append(part.text)
+        reply.texts.append(part.text)
     if part.type == "tool_use" and part.name:
         given = bytes(part.input).decode()
-        content.tools[index] = ToolCall(name=part.name, pieces=[] if given == "{}" else [given])
-    if part.partial_json and index in content.tools:
-        content.tools[index].pieces.append(part.partial_json)
+        reply.tools[index] = ToolCall(name=part.name, pieces=[] if given == "{}" else [given])
+    if part.partial_json and index in reply.tools:
+        reply.tools[index].pieces.append(part.partial_json)
     for citation in [part.citation] if part.citation is not None else part.citations or ():
-        content.citations.append(_to_citation(citation))
+        reply.cited.append(_to_citation(citation))
     if part.stop_reason is not None:
-        content.stop_reason = part.stop_reason
+        reply.stop_reason = part.stop_reason
 
 
 def _to_citation(citation: _Citation) -> Citation:
@@ -140,15 +140,15 @@ def _to_citation(citation: _Citation) -> Citation:
     )
 
 
-def _fold_usage(usage: _Usage, content: Content) -> None:
+def _fold_usage(usage: _Usage, reply: Reply) -> None:
     if usage.input_tokens is not None:
-        content.input_tokens = usage.input_tokens
+        reply.input_tokens = usage.input_tokens
     if usage.output_tokens is not None:
-        content.output_tokens = usage.output_tokens
+        reply.output_tokens = usage.output_tokens
     if usage.cache_read_input_tokens is not None:
-        content.cache_read_tokens = usage.cache_read_input_tokens
+        reply.cache_read_tokens = usage.cache_read_input_tokens
     if usage.cache_creation_input_tokens is not None:
-        content.cache_write_tokens = usage.cache_creation_input_tokens
+        reply.cache_write_tokens = usage.cache_creation_input_tokens
 
 
 Block = dict[str, Any]

@@ -12,7 +12,7 @@ import msgspec
 from harness.catalog.target import Options, Tool
 from harness.endpoints.dialects.attachments import PDF, attach, name_documents, read_base64, read_text
 from harness.endpoints.dialects.sse import SseDecoder
-from harness.endpoints.reply import Content, StreamFailure, Tokens, ToolCall
+from harness.endpoints.reply import Reply, StreamFailure, Tokens, ToolCall
 from harness.suite.suite import Attachment, Prompt
 
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
@@ -82,65 +82,65 @@ _event = msgspec.json.Decoder(_Event)
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def read_event(event_type: str, payload: bytes, at_ns: int, content: Content) -> None:
+def read_event(event_type: str, payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
     if payload == b"[DONE]":
-        content.complete = content.stop_reason is not None
+        reply.complete = reply.stop_reason is not None
         return
     event = _event.decode(payload)
     if event.error is not None:
         raise _to_failure(event.error)
     for choice in event.choices or ():
-        if choice.delta is not None and _fold(choice.delta, content):
-            content.chunk_ns.append(at_ns)
-        _fold_stop(choice, content)
+        if choice.delta is not None and _fold(choice.delta, reply):
+            reply.chunk_ns.append(at_ns)
+        _fold_stop(choice, reply)
     if event.usage is not None:
-        _fold_usage(event.usage, content)
+        _fold_usage(event.usage, reply)
 
 
-def read_body(body: bytes, at_ns: int, content: Content) -> None:
+def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
     """Fold a whole answer that arrived at `at_ns`. msgspec.DecodeError: not an answer of this dialect."""
     answer = _answer.decode(body)
     for choice in answer.choices:
-        if choice.message is not None and _fold(choice.message, content):
-            content.chunk_ns = [at_ns]
-        _fold_stop(choice, content)
+        if choice.message is not None and _fold(choice.message, reply):
+            reply.chunk_ns = [at_ns]
+        _fold_stop(choice, reply)
     if answer.usage is not None:
-        _fold_usage(answer.usage, content)
-    content.complete = True
+        _fold_usage(answer.usage, reply)
+    reply.complete = True
 
 
-def _fold(said: _Said, content: Content) -> bool:
+def _fold(said: _Said, reply: Reply) -> bool:
     """Whether anything was said: a text, a thought, a piece of a call."""
     if said.content:
-        content.texts.append(said.content)
-    called = [_fold_call(call, at, content) for at, call in enumerate(said.tool_calls or ())]
+        reply.texts.append(said.content)
+    called = [_fold_call(call, at, reply) for at, call in enumerate(said.tool_calls or ())]
     return bool(said.content or said.reasoning_content or said.reasoning or any(called))
 
 
-def _fold_call(call: _Call, at: int, content: Content) -> bool:
+def _fold_call(call: _Call, at: int, reply: Reply) -> bool:
     """The name begins a call, the arguments come with it or in pieces."""
     index = at if call.index is None else call.index
     name, arguments = call.function.name, call.function.arguments
-    if name and index not in content.tools:
-        content.tools[index] = ToolCall(name=name)
-    if arguments and index in content.tools:
-        content.tools[index].pieces.append(arguments)
+    if name and index not in reply.tools:
+        reply.tools[index] = ToolCall(name=name)
+    if arguments and index in reply.tools:
+        reply.tools[index].pieces.append(arguments)
     return bool(name or arguments)
 
 
-def _fold_stop(choice: _Choice, content: Content) -> None:
+def _fold_stop(choice: _Choice, reply: Reply) -> None:
     if choice.finish_reason is not None:
-        content.stop_reason = STOP_REASONS.get(choice.finish_reason, choice.finish_reason)
+        reply.stop_reason = STOP_REASONS.get(choice.finish_reason, choice.finish_reason)
 
 
-def _fold_usage(usage: _Usage, content: Content) -> None:
+def _fold_usage(usage: _Usage, reply: Reply) -> None:
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details is not None else None
     if usage.prompt_tokens is not None:
-        content.input_tokens = max(0, usage.prompt_tokens - (cached or 0))
+        reply.input_tokens = max(0, usage.prompt_tokens - (cached or 0))
     if usage.completion_tokens is not None:
-        content.output_tokens = usage.completion_tokens
-    content.cache_read_tokens = cached
+        reply.output_tokens = usage.completion_tokens
+    reply.cache_read_tokens = cached
 
 
 def _to_failure(error: _Error | str) -> StreamFailure:

@@ -8,7 +8,7 @@ from collections import deque
 
 import msgspec
 
-from harness.clock import now_ns
+from harness import clock
 from harness.endpoints.base import KEEP_ALIVE_S
 from harness.endpoints.wire.errors import ConnectFailed, ConnectTimeout
 from harness.endpoints.wire.protocol import WireConnection
@@ -57,7 +57,7 @@ class Pool:
     def release(self, connection: WireConnection) -> None:
         """Give a connection back; it is kept when another exchange can follow, else closed."""
         if connection.reusable and not connection.lost:
-            connection.idle_since_ns = now_ns()
+            connection.idle_since_ns = clock.now_ns()
             self._idle.append(connection)
         else:
             connection.abort()
@@ -90,7 +90,7 @@ class Pool:
 
     def _reuse(self) -> WireConnection | None:
         """The idle connection that was used last, those that have been idle for too long closed."""
-        too_old_ns = now_ns() - _KEEP_ALIVE_NS
+        too_old_ns = clock.now_ns() - _KEEP_ALIVE_NS
         while self._idle and self._idle[0].idle_since_ns < too_old_ns:
             self._idle.popleft().abort()
         while self._idle:

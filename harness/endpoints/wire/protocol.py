@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from harness.clock import now_ns
+from harness import clock
 from harness.endpoints.base import AnswerTooLong, Tape
 from harness.endpoints.wire.errors import ConnectionLost, ProtocolError
 
@@ -153,7 +153,7 @@ class WireConnection(asyncio.Protocol):
             self._drained.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        at_ns = now_ns()
+        at_ns = clock.now_ns()
         tape = self._tape
         if tape is None or self._over is None or self._over.done():
             self.abort()  # nobody asked for this
@@ -203,7 +203,7 @@ class WireConnection(asyncio.Protocol):
         self._transport = None
         if self._over is not None and not self._over.done():
             if self._reading and not self._framed and exc is None:
-                self._at_ns = now_ns()
+                self._at_ns = clock.now_ns()
                 self._finish()  # a body that ends with the connection
             else:
                 where = "in the middle of its answer" if self._reading else "before it answered"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.read_tape import StreamReading
-from harness.endpoints.reply import Content
+from harness.endpoints.reply import Reply
 
 SSE_APIS = ("mantle", "messages", "openai")
 """Apis that answer with server-sent events; the others answer with event stream frames."""
@@ -27,7 +27,7 @@ class StreamWatch:
 
     def __init__(self, request: WireRequest) -> None:
         self._marks, self._inside, self._reach = _SSE if request.api in SSE_APIS else _FRAMES
-        self._reading = StreamReading(request, Content())
+        self._reading = StreamReading(request, Reply())
         self._in_doubt = False
         self._tail = b""
 

@@ -100,23 +100,24 @@ class Trial:
         """More requests have missed than may."""
         return self._missed.total() > self._objective.may_miss
 
-    def outcome(self, *, target: str, step: int, level: float) -> StepOutcome:
-        """What came of it, once the step is over."""
+    def outcome(self, *, target: str, step: int, level: float, quota_per_s: float | None = None) -> StepOutcome:
+        """What came of it, once the step is over. A level above `quota_per_s` misses, however the step went."""
         seen, throttled = self._good + self._missed.total(), self._missed["throttled"]
         late = bool(self._wait_ns) and median(self._late_ns) > LATE_SHARE * median(self._wait_ns)
         return StepOutcome(
             target=target,
             step=step,
             level=level,
-            met=not self.is_lost and not late and seen >= self._objective.requests,
+            met=quota_per_s is None and not self.is_lost and not late and seen >= self._objective.requests,
             requests=seen,
             good=self._good,
             throttled=throttled,
             failed=self._missed.total() - throttled - self._missed["ttft"] - self._missed["e2e"],
             ended_early=self.is_lost and seen < self._objective.requests,
             missed={why: count for why, count in self._missed.most_common() if count},
-            client_limited=late,
+            client_limited=late and quota_per_s is None,
             refused=self.is_lost and not self._answered and LOAD_APART >= set(+self._missed),
+            quota_per_s=quota_per_s,
         )
 
     def asked_per_s(self, level: float, by: By) -> float | None:

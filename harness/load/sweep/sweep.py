@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from harness.catalog.target import Target
-from harness.clock import Clock
-from harness.load.limits import TokenBudget
 from harness.load.plan import Round, make_plan
-from harness.load.runner import run_plan
-from harness.load.sender import Exchange
+from harness.load.runner import Send, run_plan
+from harness.load.sender import Channel
 from harness.load.stop import Reason, Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome, Trial
@@ -56,24 +54,22 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweep:
-    """Sends the steps of every target. `record` is to be the exchange's, so that each step sees its attempts."""
+    """Sends the steps of every target. Every attempt has to be given to `record`, so that it counts for its step."""
 
     def __init__(
         self,
         suite: Suite,
         climb: Climb,
         *,
-        budgets: Mapping[str, TokenBudget | None],
+        channels: Mapping[str, Channel],
         seed: int,
-        clock: Clock,
         stop: Stop,
     ) -> None:
-        """`budgets`: those of the lanes that are sent through, by target."""
+        """`channels`: what is sent through, by target."""
         self._suite = suite
         self._climb = climb
-        self._budgets = budgets
+        self._channels = channels
         self._seed = seed
-        self._clock = clock
         self._stop = stop
         self._trials: dict[str, tuple[Trial, Stop]] = {}
         self.outcomes: list[StepOutcome] = []
@@ -86,43 +82,34 @@ class Sweep:
         if trial.is_lost:
             step_stop.ask(LOST)
 
-    async def run(self, exchange: Exchange, told: Callable[[StepOutcome], None]) -> None:
-        """Climb until every target's knee is known, or cannot be, or a stop is asked. `told` gets every step that is
-        over."""
+    async def run(self, send: Send, on_step: Callable[[StepOutcome], object]) -> None:
+        """Climb until every target's knee is known, or cannot be, or a stop is asked. `on_step` gets every step that
+        is over."""
         async with asyncio.TaskGroup() as tasks:
             for index, target in enumerate(self._suite.targets):
-                tasks.create_task(self._climb_target(index, target, exchange, told))
+                tasks.create_task(self._climb_target(index, target, send, on_step))
 
     async def _climb_target(
-        self, index: int, target: Target, exchange: Exchange, told: Callable[[StepOutcome], None]
+        self, index: int, target: Target, send: Send, on_step: Callable[[StepOutcome], object]
     ) -> None:
-        search, step = self.searches[target.name], 0
+        search, admission, step = self.searches[target.name], self._channels[target.name].admission, 0
         while not self._stop.asked and (level := search.next_level()) is not None:
-            if (budget := self._budgets[target.name]) is not None:  # what the last step took is not held against this
-                await budget.wait_until_full()
+            await admission.wait_until_full()  # what the last step took is not held against this one
             trial, step_stop = self._trials[target.name] = Trial(self._climb.objective_at(level)), Stop()
-            await self._send_step(index, target, step, level, exchange, step_stop)
-            outcome = self._held_to_quota(trial, trial.outcome(target=target.name, step=step, level=level))
+            await self._send_step(index, target, step, level, send, step_stop)
+            quota_per_s = admission.sustained_below(trial.asked_per_s(level, self._climb.by))
+            outcome = trial.outcome(target=target.name, step=step, level=level, quota_per_s=quota_per_s)
             if self._stop.asked and not outcome.ended_early:
                 return
             self.outcomes.append(outcome)
-            told(outcome)
+            on_step(outcome)
             if outcome.client_limited or (outcome.refused and search.met is None):
                 return
             search.tell(level, met=outcome.met)
             step += 1
 
-    def _held_to_quota(self, trial: Trial, outcome: StepOutcome) -> StepOutcome:
-        """The outcome; a level above what the suite's quota lets through for ever misses, however it went."""
-        per_minute, budget = self._suite.quota.requests_per_minute, self._budgets[outcome.target]
-        lasting = [each for each in (per_minute and per_minute / 60, budget and budget.lasting_per_s) if each]
-        asked = trial.asked_per_s(outcome.level, self._climb.by)
-        if not lasting or asked is None or asked <= min(lasting):
-            return outcome
-        return msgspec.structs.replace(outcome, met=False, client_limited=False, quota_per_s=min(lasting))
-
     async def _send_step(
-        self, index: int, target: Target, step: int, level: float, exchange: Exchange, step_stop: Stop
+        self, index: int, target: Target, step: int, level: float, send: Send, step_stop: Stop
     ) -> None:
         load = self._climb.load_at(level)
         suite = msgspec.structs.replace(self._suite, targets=(target,), load=load)
@@ -134,11 +121,10 @@ class Sweep:
             ending = tasks.create_task(self._pass_on(step_stop))
             await run_plan(
                 rounds,
-                exchange,
+                send,
                 load,
                 warmup=load.warmup,
                 targets=[target.name],
-                clock=self._clock,
                 stop=step_stop,
             )
             ending.cancel()

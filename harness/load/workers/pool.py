@@ -9,27 +9,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import fields
 
-from harness.clock import now_ns
+import msgspec
+
+from harness import clock
 from harness.errors import HarnessError, RunInvalid, first_leaf
-from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, ask_at_budget
-from harness.load.shards import Shard
+from harness.load.limits import budget_mistakes
+from harness.load.plan import Part
+from harness.load.recorder import Progress, Tally, stop_at_budget
+from harness.load.session import Job
 from harness.load.stop import Stop
-from harness.load.workers.messages import (
-    STOP,
-    Broke,
-    Counted,
-    Ended,
-    Opening,
-    Ready,
-    Report,
-    Sending,
-    decode_report,
-    pack,
-)
+from harness.load.workers.worker import STOP, Broke, Counted, Ended, Ready, Report, decode_report, pack
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
-from harness.suite.suite import Suite
+from harness.suite.suite import Quota, Suite
 
 HEAD_START_NS = 200_000_000
 """Between the order to send and the first due time, so that every worker has read it by then."""
@@ -38,10 +30,40 @@ PATIENCE_S = 10.0
 REPORT_LIMIT = 1 << 24
 
 
+def split_suite(suite: Suite, workers: int) -> list[Part]:
+    """One part a worker. HarnessError: fewer slots than workers, so that some would have nothing to do."""
+    key = "concurrency" if suite.load.arrival == "closed" else "max_in_flight"
+    slots = getattr(suite.load, key)
+    if slots is not None and workers > slots:
+        raise HarnessError(
+            f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs one of its own; ask "
+            "for fewer workers"
+        )
+    parts = [_part(suite, index, workers) for index in range(workers)]
+    if workers > 1 and any(budget_mistakes(parts[0].suite)):
+        raise HarnessError(
+            f"--workers {workers}: a worker's share of quota.tokens_per_minute is less than one request takes; ask for "
+            "fewer workers"
+        )
+    return parts
+
+
+def _part(suite: Suite, index: int, of: int) -> Part:
+    part, in_flight = Part(suite=suite, index=index, of=of), suite.load.max_in_flight
+    load = msgspec.structs.replace(
+        suite.load,
+        concurrency=part.share(suite.load.concurrency),
+        max_in_flight=None if in_flight is None else part.share(in_flight),
+    )
+    shares = {name: each / of for name, each in msgspec.structs.asdict(suite.quota).items() if each is not None}
+    return msgspec.structs.replace(part, suite=msgspec.structs.replace(suite, load=load, quota=Quota(**shares)))
+
+
 class WorkerPool:
     """Workers whose clients are open."""
 
-    def __init__(self, workers: Sequence[tuple[Shard, Process]]) -> None:
+    def __init__(self, suite: Suite, workers: Sequence[tuple[int, Process]]) -> None:
+        self._budget_usd = suite.budget_usd
         self._workers = workers
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
@@ -51,25 +73,18 @@ class WorkerPool:
         A stop is passed on to all. RunInvalid: a worker ended before its part did; the others are stopped, and what
         the journals hold is kept.
         """
-        start_ns = now_ns() + HEAD_START_NS
+        job = msgspec.structs.replace(job, start_ns=clock.now_ns() + HEAD_START_NS)
         counts: list[dict[str, Tally]] = [{} for _ in self._workers]
-        for shard, process in self._workers:
-            sending = Sending(
-                run_id=job.run_id,
-                seed=job.seed,
-                origin_ns=job.origin_ns,
-                start_ns=start_ns,
-                journal=folder.journal_path(shard.index),
-            )
-            await _order(process, pack(sending))
+        for index, process in self._workers:
+            await _write(process, pack((job, folder.journal_path(index))))
 
-        async def follow(shard: Shard, process: Process) -> ClientHealth:
+        async def follow(index: int, process: Process) -> ClientHealth:
             while True:
-                match await _next_report(shard, process):
+                match await _next_report(index, process):
                     case Counted(tallies=tallies):
-                        counts[shard.index] = tallies
+                        counts[index] = tallies
                         _add_up(progress, counts)
-                        ask_at_budget(job.suite.budget_usd, progress, stop)
+                        stop_at_budget(self._budget_usd, progress, stop)
                     case Ended(health=health, reason=reason):
                         if reason is not None:
                             stop.ask(reason)
@@ -88,31 +103,33 @@ class WorkerPool:
     async def _pass_on(self, stop: Stop) -> None:
         await stop.wait()
         for _, process in self._workers:
-            await _order(process, STOP)
+            await _write(process, STOP)
 
 
 @asynccontextmanager
-async def open_worker_pool(suite: Suite, url: str, shards: Sequence[Shard]) -> AsyncIterator[WorkerPool]:
-    """A worker for each part, its clients open; ended on leaving. HarnessError: what kept a worker from opening them.
+async def open_worker_pool(suite: Suite, url: str, *, workers: int) -> AsyncIterator[WorkerPool]:
+    """So many workers for the parts of a suite, their clients open; ended on leaving. HarnessError: the load cannot be
+    shared by so many, or what kept a worker from opening them.
 
     A worker ends by itself when this process does, whatever happens to it.
     """
-    workers: list[tuple[Shard, Process]] = []
+    started: list[tuple[int, Process]] = []
+    parts = split_suite(suite, workers)
     try:
-        for shard in shards:
+        for part in parts:
             command = (sys.executable, "-P", "-m", "harness.load.workers.worker")
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
-            workers.append((shard, process))
-            await _order(process, pack(Opening(suite=shard.part_of(suite), url=url, shard=shard)))
-        for shard, process in workers:
-            assert isinstance(await _next_report(shard, process), Ready)
-        yield WorkerPool(workers)
+            started.append((part.index, process))
+            await _write(process, pack((part, url)))
+        for index, process in started:
+            assert isinstance(await _next_report(index, process), Ready)
+        yield WorkerPool(suite, started)
     finally:
-        for _, process in workers:
+        for _, process in started:
             assert process.stdin is not None
             process.stdin.close()
         async with asyncio.TaskGroup() as ending:  # one that hangs is waited for once, however many do
-            for _, process in workers:
+            for _, process in started:
                 ending.create_task(_end(process))
 
 
@@ -127,21 +144,21 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _order(process: Process, order: bytes) -> None:
-    """Write down a worker's stdin. One that is gone is told of by its missing report."""
+async def _write(process: Process, order: bytes) -> None:
+    """Write to a worker's stdin. That it is gone is noticed by its missing report."""
     assert process.stdin is not None
     with suppress(ConnectionError):
         process.stdin.write(order)
         await process.stdin.drain()
 
 
-async def _next_report(shard: Shard, process: Process) -> Report:
+async def _next_report(index: int, process: Process) -> Report:
     """The next line of a worker. HarnessError: it broke, or is gone."""
     assert process.stdout is not None
     line = await process.stdout.readline()
     if not line.endswith(b"\n"):
         code = await process.wait()
-        raise RunInvalid(f"worker {shard.index} ended before its part of the load did (exit code {code})")
+        raise RunInvalid(f"worker {index} ended before its part of the load did (exit code {code})")
     report: Report = decode_report(line)
     if isinstance(report, Broke):
         error = HarnessError(report.message)

@@ -1,4 +1,4 @@
-"""One process of a load that several share, started by `pool`, which it talks with by pipe."""
+"""One process of a load that several share, started by `pool`: orders come down its stdin, reports go up its stdout."""
 
 from __future__ import annotations
 
@@ -10,54 +10,87 @@ if __name__ == "__main__":
 
 import asyncio
 import os
+import pickle
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import msgspec
 
 from harness.errors import HarnessError, first_leaf
+from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, open_lanes, send_part
-from harness.load.stop import INTERRUPTED, Stop
-from harness.load.workers.messages import (
-    STOP,
-    Broke,
-    Counted,
-    Ended,
-    Opening,
-    Ready,
-    Report,
-    Sending,
-    encode_report,
-    unpack,
-)
+from harness.load.session import Job, open_channels, send_part
+from harness.load.stop import INTERRUPTED, Reason, Stop
 from harness.secrets import RedactedStream, redact, remember_environment
+from harness.store.client_health import ClientHealth
 
+STOP = b"s"
+"""The last order: finish what is on the wire. The end of stdin without it: stop at once."""
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
 
 
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    """The clients are open and warm."""
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
+    """The worker's tallies so far, by target."""
+
+    tallies: dict[str, Tally]
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
+    """The part is sent and journaled."""
+
+    health: ClientHealth
+    reason: Reason | None
+    """Why it ended early, if it did by itself."""
+
+
+class Broke(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
+    """An error that a user can mend."""
+
+    message: str
+    exit_code: int
+
+
+Report = Ready | Counted | Ended | Broke
+decode_report = msgspec.json.Decoder(Report).decode
+encode_report = msgspec.json.Encoder().encode
+
+
+def pack(order: tuple[Part, str] | tuple[Job, Path]) -> bytes:
+    """An order as it goes down the pipe: its length, eight bytes, and a pickle (both ends are this program).
+
+    The first order opens the clients for a part, at a URL. The second sends it off, into a journal, and is small: the
+    load begins as soon as the last worker has read it.
+    """
+    data = pickle.dumps(order)
+    return len(data).to_bytes(8, "big") + data
+
+
+async def unpack(pipe: asyncio.StreamReader) -> Any:
+    """The next order. asyncio.IncompleteReadError: the main process is gone."""
+    return pickle.loads(await pipe.readexactly(int.from_bytes(await pipe.readexactly(8), "big")))
+
+
 async def work() -> None:
-    """Obey: open the clients, send the part, report what came of it. The end of stdin ends it at once."""
+    """Open the clients, send the part, report what came of it. The end of stdin ends it at once."""
     pipe = asyncio.StreamReader(limit=PIPE_LIMIT)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin)
     try:
-        opening: Opening = await unpack(pipe)
+        part, url = await unpack(pipe)
         stop = Stop()
-        async with open_lanes(opening.suite, opening.url, stop) as lanes:
+        async with open_channels(part.suite, url, stop) as channels:
             _report(Ready())
-            sending: Sending = await unpack(pipe)
-            job = Job(
-                run_id=sending.run_id,
-                suite=opening.suite,
-                seed=sending.seed,
-                origin_ns=sending.origin_ns,
-                shard=opening.shard,
-                start_ns=sending.start_ns,
-            )
-            progress = Progress(planned=None, tallies={name: Tally() for name in lanes})
+            job, journal = await unpack(pipe)
+            progress = Progress(planned=None, tallies={name: Tally() for name in channels})
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(job, lanes, sending.journal, progress, stop))
+                main = tasks.create_task(send_part(job, part, channels, journal, progress, stop))
                 others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
                 health = await main
                 for each in others:

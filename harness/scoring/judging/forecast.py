@@ -8,7 +8,7 @@ from math import ceil
 import msgspec
 
 from harness.catalog.prices import cost_usd, price_for, terms_of
-from harness.endpoints.request import DEFAULT_MAX_TOKENS, merge_options
+from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.load.plan import measured_rounds
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import ask_for_preference, ask_for_score
@@ -65,7 +65,7 @@ def _questions(suite: Suite, repeats: int) -> Iterator[tuple[str, Question, int]
 
 
 def _answer_tokens(suite: Suite, prompt: Prompt, at: int) -> int:
-    return merge_options(suite.targets[at].options, prompt.options).max_tokens or DEFAULT_MAX_TOKENS
+    return sent_options(suite.targets[at], prompt).max_tokens or DEFAULT_MAX_TOKENS
 
 
 def _cost_usd(judge: Judge, question: Question, suite: Suite) -> float | None:

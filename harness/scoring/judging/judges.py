@@ -1,4 +1,4 @@
-"""Asks judges: one exchange for each question, with the suite's retries, time limits, cap and budget."""
+"""Asks judges: one request for each question, with the suite's retries, time limits, quotas and budget."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 
 import msgspec
 
+from harness import clock
+from harness.catalog.prices import price_for, terms_of
 from harness.catalog.target import Options, Target
-from harness.clock import MonotonicClock
-from harness.load.plan import Planned
-from harness.load.recorder import Progress, Tally
-from harness.load.sender import Exchange, Lane
-from harness.load.session import open_lanes
+from harness.endpoints.reply import Reply
+from harness.endpoints.request import build_request
+from harness.load.recorder import reply_cost_usd
+from harness.load.sender import Channel, Sender
+from harness.load.session import open_channels
 from harness.load.stop import Stop
 from harness.scoring.judge_prompt import TOOL
 from harness.scoring.scorer import Answer, Question, Unscored, Verdict
 from harness.scoring.scorers.tool_call import read_calls
 from harness.scoring.text.json_in_text import find_json
-from harness.store.records import Attempt
 from harness.suite.suite import Message, Prompt, Suite
 
 DEFAULT_CONCURRENCY = 8
@@ -48,9 +49,9 @@ class Judges:
 
     asks = True
 
-    def __init__(self, suite: Suite, lanes: Mapping[str, Lane], *, spent_usd: float) -> None:
+    def __init__(self, suite: Suite, channels: Mapping[str, Channel], *, spent_usd: float) -> None:
         self._suite = suite
-        self._lanes = lanes
+        self._channels = channels
         self._spent_usd = spent_usd
         slots = suite.load.concurrency if suite.load.arrival == "closed" else DEFAULT_CONCURRENCY
         self._slots = asyncio.Semaphore(slots)
@@ -64,32 +65,22 @@ class Judges:
             budget = self._suite.budget_usd
             if budget is not None and self._spent_usd >= budget:
                 raise Unscored(f"not judged: the budget of ${budget:g} is spent")
-            attempts = await self._exchange(judge, question, key)
-        known = [each.cost_usd for each in attempts if each.cost_usd is not None]
+            replies = await self._send(judge, question, key)
+        target = self.target(judge)
+        price = price_for(target.base_model, target.routing, self._suite.prices, terms_of(target.options))
+        costs = [reply_cost_usd(reply, price, target.options.cache) for reply in replies]
+        known = [each for each in costs if each is not None]
         self._spent_usd += sum(known)
-        return read_verdict(attempts[-1], cost_usd=sum(known) if known else None)
+        return read_verdict(replies[-1], cost_usd=sum(known) if known else None)
 
-    async def _exchange(self, judge: str, question: Question, key: str) -> list[Attempt]:
-        """Every attempt that it took, the last one last."""
-        suite, lane = self._suite, self._lanes[judge]
-        prompt = _as_prompt(question, lane.target)
-        attempts: list[Attempt] = []
-        exchange = Exchange(
-            run_id="judging",
-            origin_ns=0,
-            lanes={judge: lane},
-            prompts={prompt.id: prompt},
-            retries=suite.retries,
-            timeouts=suite.timeouts,
-            clock=MonotonicClock(),
-            rng=Random(key),
-            record=attempts.append,
-            progress=Progress(planned=None, tallies={judge: Tally()}),
-            stop=Stop(),
-        )
-        planned = Planned(request_id=key, target=judge, prompt_id=prompt.id, repeat=0, phase="judge")
-        await exchange.perform(planned, MonotonicClock().now_ns())
-        return attempts
+    async def _send(self, judge: str, question: Question, key: str) -> list[Reply]:
+        """What came of every attempt that it took, the last one last."""
+        suite, channel, replies = self._suite, self._channels[judge], list[Reply]()
+        request = build_request(channel.target, _as_prompt(question, channel.target))
+        sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=Random(key), stop=Stop())
+        async with channel.in_flight_limit:
+            await sender.send(channel, request, clock.now_ns(), lambda *attempt: replies.append(attempt[-1]))
+        return replies
 
 
 @asynccontextmanager
@@ -97,8 +88,8 @@ async def open_judges(suite: Suite, url: str, *, spent_usd: float) -> AsyncItera
     """Judges with their clients. `url`: `aws` or an endpoint's. EndpointError: no credentials, no such address."""
     targets = tuple(judge.target for judge in suite.graders.judges)
     asking = msgspec.structs.replace(suite, targets=targets, prompts=())
-    async with open_lanes(asking, url, Stop()) as lanes:
-        yield Judges(suite, lanes, spent_usd=spent_usd)
+    async with open_channels(asking, url, Stop()) as channels:
+        yield Judges(suite, channels, spent_usd=spent_usd)
 
 
 def find_judge(suite: Suite, name: str) -> Target:
@@ -106,15 +97,15 @@ def find_judge(suite: Suite, name: str) -> Target:
     return next(judge.target for judge in suite.graders.judges if judge.name == name)
 
 
-def read_verdict(attempt: Attempt, *, cost_usd: float | None) -> Verdict:
+def read_verdict(reply: Reply, *, cost_usd: float | None) -> Verdict:
     """The tool's input, or the JSON that was written instead of a call."""
-    if not attempt.ok:
-        return Verdict(error=f"request failed: {attempt.error_kind}", cost_usd=cost_usd)
-    answer = Answer(text=attempt.text or "", stop_reason=attempt.stop_reason)
+    if not reply.ok:
+        return Verdict(error=f"request failed: {reply.error_kind}", cost_usd=cost_usd)
+    answer = Answer(text=reply.text or "", stop_reason=reply.stop_reason)
     calls = read_calls(answer)
     given = next((call.input for call in calls if call.tool == TOOL), None) if calls else _written(answer.text)
     if not isinstance(given, dict):
-        why = "its answer was cut off at max_tokens" if attempt.stop_reason == "max_tokens" else "it gave no verdict"
+        why = "its answer was cut off at max_tokens" if reply.stop_reason == "max_tokens" else "it gave no verdict"
         return Verdict(error=why, cost_usd=cost_usd)
     return Verdict(given=given, cost_usd=cost_usd)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.catalog.target import merge_options
 from harness.endpoints.dialects.attachments import name_documents
 from harness.endpoints.reply import Citation
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
@@ -38,7 +39,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             yield "there is nothing to cite: the prompt has no documents"
         elif self.document is not None and self.document not in names:
             yield f"document {self.document!r} is not one of the prompt's: {', '.join(names)}"
-        elif not any(_cites(target.options.citations, prompt.options.citations) for target in suite.targets):
+        elif not any(merge_options(target.options, prompt.options).citations for target in suite.targets):
             yield "no target cites; set citations: true on the prompt or a target"
 
     async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
@@ -66,10 +67,6 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         pages = [] if self.pages is None else [f"page {' or '.join(map(str, self.pages))}"]
         text = [] if self.text is None else [f"a passage with {self.text!r}"]
         return ", ".join([self.document or "a document", *pages, *text])
-
-
-def _cites(of_target: bool | None, of_prompt: bool | None) -> bool:
-    return bool(of_target if of_prompt is None else of_prompt)
 
 
 def _touches(citation: Citation, page: int) -> bool:

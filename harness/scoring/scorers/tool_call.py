@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.catalog.target import merge_options
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.scorers.json_schema import TOO_DEEP, differences
 from harness.scoring.text.json_validator import check_schema, first_mistake
@@ -62,7 +63,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield f"check 'tool_call' needs 'tool'; or give the call as the prompt's `expect`: {call}"
             return
         for target in suite.targets:
-            tools = prompt.options.tools or target.options.tools or []
+            tools = merge_options(target.options, prompt.options).tools or []
             if wanted.tool not in [tool.name for tool in tools]:
                 yield f"tool {wanted.tool!r} is not among the tools that {target.name} is offered; add it to `tools`"
                 return

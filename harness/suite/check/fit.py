@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from harness.catalog.limits import LONG_CONTEXT_BETA, context_window
 from harness.catalog.models import Model, find_model
 from harness.catalog.refusals import refusals
-from harness.catalog.target import Options, Target
+from harness.catalog.target import NO_OPTIONS, Options, Target, merge_options
 from harness.suite.check.api_limits import limit_mistakes, page_mistakes
 from harness.suite.check.size import prompt_tokens, sees_pages
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.suite import Prompt
-from harness.suite.targets import merged_options
 
 TOOL_CHOICES = ("auto", "any", "none")
-_NO_OPTIONS = Options()
 
 
 def fit_mistakes(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -> list[Mistake]:
@@ -31,7 +29,7 @@ def fit_warnings(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt
     for _, target in targets:
         for prompt in prompts:
             pdfs = [document.name for document in prompt.documents if document.pages is not None]
-            if pdfs and not sees_pages(merged_options(target.options, prompt.options), target.api):
+            if pdfs and not sees_pages(merge_options(target.options, prompt.options), target.api):
                 yield from (
                     f"Converse reads only the text of {name} without citations; set citations: true, "
                     "or use api invoke, where it must see charts and layout"
@@ -45,8 +43,8 @@ def _misfits(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -
         usual = _option_mistakes(model, target, target.options)
         for at, prompt in enumerate(prompts):
             options, wrong = target.options, usual
-            if prompt.options != _NO_OPTIONS:
-                options = merged_options(target.options, prompt.options)
+            if prompt.options != NO_OPTIONS:
+                options = merge_options(target.options, prompt.options)
                 wrong = _option_mistakes(model, target, options)
             for each in wrong:
                 path = _blamed(each, prompt, ("prompts", at), ("targets", index) if each in usual else ())

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.catalog.price_file import price_mistakes, read_price_file
 from harness.catalog.prices import PriceOverride, price_for, terms_of
-from harness.catalog.target import Target
+from harness.catalog.target import Target, merge_options
 from harness.errors import CatalogError
 from harness.suite.grammar.file import PriceEntry
 from harness.suite.grammar.mistakes import Mistake
@@ -58,7 +58,8 @@ def price_warnings(
     """
     asked = [(judge, terms_of(judge.options)) for judge in judges]
     for target in targets:
-        asked += [(target, terms) for terms in dict.fromkeys(terms_of(target.options, p.options) for p in prompts)]
+        sent = (merge_options(target.options, prompt.options) for prompt in prompts)
+        asked += [(target, terms) for terms in dict.fromkeys(map(terms_of, sent))]
     for target, terms in asked:
         if price_for(target.base_model, target.routing, prices, terms) is None:
             named = " ".join(filter(None, (f"{target.model}/{target.routing}", terms.told())))

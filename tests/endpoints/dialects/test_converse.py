@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from harness.endpoints.dialects.converse import read_body, read_event
-from harness.endpoints.reply import Citation, Content, ToolCall
+from harness.endpoints.reply import Citation, Reply, ToolCall
 
 USAGE = {
     "cacheReadInputTokenCount": 6,
@@ -18,10 +18,10 @@ USAGE = {
 
 def _read(*events):
     """Events folded one after another, the nth one stamped n."""
-    content = Content()
+    reply = Reply()
     for at_ns, (event_type, event) in enumerate(events):
-        read_event(event_type, msgspec.json.encode({"p": "abc", **event}), at_ns, content)
-    return content
+        read_event(event_type, msgspec.json.encode({"p": "abc", **event}), at_ns, reply)
+    return reply
 
 
 def _delta(**delta):
@@ -33,7 +33,7 @@ METADATA = ("metadata", {"metrics": {"latencyMs": 597}, "usage": USAGE})
 
 
 def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latency():
-    content = _read(
+    reply = _read(
         ("messageStart", {"role": "assistant"}),
         _delta(text="Par"),
         _delta(text="is"),
@@ -41,7 +41,7 @@ def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latency():
         STOP,
         METADATA,
     )
-    assert content == Content(
+    assert reply == Reply(
         texts=["Par", "is"],
         chunk_ns=[1, 2],
         input_tokens=14,
@@ -49,20 +49,20 @@ def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latency():
         cache_read_tokens=6,
         cache_write_tokens=5,
         stop_reason="max_tokens",
-        latency_ms=597,
+        server_latency_ms=597,
         complete=True,
     )
 
 
 def test_thinking_and_tool_input_are_chunks_but_not_text_and_empty_deltas_are_neither():
-    content = _read(
+    reply = _read(
         _delta(reasoningContent={"text": "hm"}),
         _delta(reasoningContent={"signature": "abc"}),
         _delta(toolUse={"input": ""}),
         _delta(toolUse={"input": '{"a"'}),
         _delta(text=""),
     )
-    assert (content.texts, content.chunk_ns) == ([], [0, 3])
+    assert (reply.texts, reply.chunk_ns) == ([], [0, 3])
 
 
 @pytest.mark.parametrize("events", [(STOP,), (METADATA,), ()])
@@ -74,7 +74,7 @@ def test_a_stream_is_complete_only_with_both_of_its_last_events(events):
 @pytest.mark.parametrize("payload", [b"", b"[]", b"nonsense", b'{"delta":{"text":5}}', b'{"usage":{"inputTokens":-1}}'])
 def test_a_payload_that_is_no_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
-        read_event("contentBlockDelta", payload, 0, Content())
+        read_event("contentBlockDelta", payload, 0, Reply())
 
 
 def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
@@ -94,9 +94,9 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
         "stopReason": "end_turn",
         "usage": USAGE,
     }
-    content = Content()
-    read_body(msgspec.json.encode(body), 5, content)
-    assert content == Content(
+    reply = Reply()
+    read_body(msgspec.json.encode(body), 5, reply)
+    assert reply == Reply(
         texts=["Par", "is"],
         tools={3: ToolCall(name="n", pieces=["{}"])},
         chunk_ns=[5],
@@ -105,7 +105,7 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
         cache_read_tokens=6,
         cache_write_tokens=5,
         stop_reason="end_turn",
-        latency_ms=597,
+        server_latency_ms=597,
         complete=True,
     )
 
@@ -113,7 +113,7 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"output":{"message":{"content":[]}}}'])
 def test_a_body_that_is_no_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
-        read_body(body, 5, Content())
+        read_body(body, 5, Reply())
 
 
 PAGES = {
@@ -125,23 +125,23 @@ CITED = Citation(document="report", start_page=2, end_page=3, text="Revenue rose
 
 
 def test_a_tool_call_is_put_together_from_its_pieces_and_its_name_is_the_first_of_its_chunks():
-    content = _read(
+    reply = _read(
         _delta(text="Let me look."),
         ("contentBlockStart", {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "t", "name": "look_up"}}}),
         ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '{"city": '}}}),
         ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '"Paris"}'}}}),
     )
-    assert content.text == 'Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}'
-    assert content.chunk_ns == [0, 1, 2, 3]
+    assert reply.join_texts() == 'Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}'
+    assert reply.chunk_ns == [0, 1, 2, 3]
 
 
 def test_citations_are_kept_from_a_stream_and_from_a_whole_answer():
-    whole = Content()
+    whole = Reply()
     block = {"citationsContent": {"content": [{"text": "It rose."}], "citations": [PAGES]}}
     read_body(msgspec.json.encode({"output": {"message": {"content": [block]}}, "stopReason": "end_turn"}), 0, whole)
-    assert whole.citations == _read(_delta(citation=PAGES)).citations == [CITED]
+    assert whole.cited == _read(_delta(citation=PAGES)).cited == [CITED]
 
 
 def test_a_citation_of_a_text_document_has_no_pages():
     place = {"title": "notes", "sourceContent": [{"text": "x"}], "location": {"documentChar": {"start": 1, "end": 2}}}
-    assert _read(_delta(citation=place)).citations == [Citation(document="notes", text="x")]
+    assert _read(_delta(citation=place)).cited == [Citation(document="notes", text="x")]

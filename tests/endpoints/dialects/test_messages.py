@@ -2,15 +2,15 @@ import msgspec
 import pytest
 
 from harness.endpoints.dialects.messages import fold_event, read_body
-from harness.endpoints.reply import Citation, Content, StreamFailure, ToolCall
+from harness.endpoints.reply import Citation, Reply, StreamFailure, ToolCall
 
 
 def _read(*events):
     """Events folded one after another, the nth one stamped n."""
-    content = Content()
+    reply = Reply()
     for at_ns, event in enumerate(events):
-        fold_event(msgspec.json.encode(event), at_ns, content)
-    return content
+        fold_event(msgspec.json.encode(event), at_ns, reply)
+    return reply
 
 
 def _delta(**delta):
@@ -50,7 +50,7 @@ FINISH = [
 
 
 def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latencies():
-    content = _read(
+    reply = _read(
         START,
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "ping"},
@@ -58,7 +58,7 @@ def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latencies()
         _delta(type="text_delta", text="is"),
         *FINISH,
     )
-    assert content == Content(
+    assert reply == Reply(
         texts=["Par", "is"],
         chunk_ns=[3, 4],
         input_tokens=14,
@@ -66,14 +66,14 @@ def test_a_whole_stream_gives_text_usage_stop_reason_and_the_servers_latencies()
         cache_read_tokens=6,
         cache_write_tokens=5,
         stop_reason="end_turn",
-        latency_ms=597,
-        first_byte_ms=293,
+        server_latency_ms=597,
+        server_first_byte_ms=293,
         complete=True,
     )
 
 
 def test_thinking_and_tool_input_are_chunks_but_not_text_and_empty_deltas_are_neither():
-    content = _read(
+    reply = _read(
         START,
         _delta(type="thinking_delta", thinking="hm"),
         _delta(type="signature_delta", signature="abc"),
@@ -81,7 +81,7 @@ def test_thinking_and_tool_input_are_chunks_but_not_text_and_empty_deltas_are_ne
         _delta(type="input_json_delta", partial_json='{"a"'),
         _delta(type="text_delta", text=""),
     )
-    assert (content.texts, content.chunk_ns, content.complete) == ([], [1, 4], False)
+    assert (reply.texts, reply.chunk_ns, reply.complete) == ([], [1, 4], False)
 
 
 def test_the_placeholder_of_output_tokens_at_the_start_is_not_a_count():
@@ -89,8 +89,8 @@ def test_the_placeholder_of_output_tokens_at_the_start_is_not_a_count():
 
 
 def test_text_in_the_start_of_a_block_counts():
-    content = _read({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Par"}})
-    assert (content.texts, content.chunk_ns) == (["Par"], [0])
+    reply = _read({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Par"}})
+    assert (reply.texts, reply.chunk_ns) == (["Par"], [0])
 
 
 def test_an_error_event_inside_a_stream_is_raised_with_its_code():
@@ -102,7 +102,7 @@ def test_an_error_event_inside_a_stream_is_raised_with_its_code():
 @pytest.mark.parametrize("payload", [b"", b"{}", b"hello", b"[]", b"\xff\xfe"])
 def test_a_payload_that_is_no_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
-        fold_event(payload, 0, Content())
+        fold_event(payload, 0, Reply())
 
 
 @pytest.mark.parametrize("count", [-1, 10**30, "many", 1.5])
@@ -126,9 +126,9 @@ def test_a_whole_answer_arrives_at_one_moment():
         "stop_sequence": None,
         "usage": {"input_tokens": 14, "output_tokens": 10, "cache_read_input_tokens": 0},
     }
-    content = Content()
-    read_body(msgspec.json.encode(body), 5, content)
-    assert content == Content(
+    reply = Reply()
+    read_body(msgspec.json.encode(body), 5, reply)
+    assert reply == Reply(
         texts=["Par", "is"],
         tools={2: ToolCall(name="n")},
         chunk_ns=[5],
@@ -141,15 +141,15 @@ def test_a_whole_answer_arrives_at_one_moment():
 
 
 def test_an_empty_answer_is_complete_and_has_no_chunk():
-    content = Content()
-    read_body(b'{"content":[],"stop_reason":"refusal"}', 5, content)
-    assert (content.texts, content.chunk_ns, content.complete) == ([], [], True)
+    reply = Reply()
+    read_body(b'{"content":[],"stop_reason":"refusal"}', 5, reply)
+    assert (reply.texts, reply.chunk_ns, reply.complete) == ([], [], True)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"content":"text"}'])
 def test_a_body_that_is_no_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
-        read_body(body, 5, Content())
+        read_body(body, 5, Reply())
 
 
 CALL = {"type": "tool_use", "id": "t", "name": "look_up", "input": {}}
@@ -165,25 +165,27 @@ CITED = Citation(document="report", start_page=2, end_page=3, text="Revenue rose
 
 
 def test_a_tool_call_is_put_together_from_its_pieces_and_its_name_is_the_first_of_its_chunks():
-    content = _read(
+    reply = _read(
         _delta(type="text_delta", text="Let me look."),
         {"type": "content_block_start", "index": 1, "content_block": CALL},
         {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"city": '}},
         {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '"Paris"}'}},
         {"type": "content_block_start", "index": 2, "content_block": CALL},
     )
-    assert content.text == ('Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}\n{"tool":"look_up","input":{}}')
-    assert content.chunk_ns == [0, 1, 2, 3, 4]
+    assert reply.join_texts() == (
+        'Let me look.\n{"tool":"look_up","input":{"city":"Paris"}}\n{"tool":"look_up","input":{}}'
+    )
+    assert reply.chunk_ns == [0, 1, 2, 3, 4]
 
 
 def test_citations_are_kept_from_a_stream_and_from_a_whole_answer():
-    whole = Content()
+    whole = Reply()
     block = {"type": "text", "text": "It rose.", "citations": [PAGES]}
     read_body(msgspec.json.encode({"content": [block]}), 0, whole)
-    assert whole.citations == _read(_delta(type="citations_delta", citation=PAGES)).citations == [CITED]
+    assert whole.cited == _read(_delta(type="citations_delta", citation=PAGES)).cited == [CITED]
 
 
 def test_a_citation_of_a_text_document_has_no_pages():
     place = {"type": "char_location", "cited_text": "x", "document_title": "notes", "start_char_index": 4}
-    content = _read(_delta(type="citations_delta", citation=place))
-    assert content.citations == [Citation(document="notes", text="x")]
+    reply = _read(_delta(type="citations_delta", citation=place))
+    assert reply.cited == [Citation(document="notes", text="x")]

@@ -46,7 +46,7 @@ def test_each_piece_of_content_is_a_chunk_and_what_carries_none_is_not():
         b'data: {"choices":[],"usage":{"prompt_tokens":14,"completion_tokens":2,"prompt_tokens_details":null}}\n\n',
         DONE,
     )
-    assert (reply.ok, reply.text, reply.chunk_ns, reply.stop_reason) == (True, "Paris", (2, 3, 5), "end_turn")
+    assert (reply.ok, reply.text, reply.chunk_ns, reply.stop_reason) == (True, "Paris", [2, 3, 5], "end_turn")
     assert (reply.input_tokens, reply.output_tokens, reply.cache_read_tokens) == (14, 2, None)
 
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from harness.catalog.prices import terms_of
+from harness import clock
 from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
-from harness.load.limits import Connections, make_budget, make_cap
+from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.sender import Exchange, Lane
+from harness.load.session import Job, make_send
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome
 from harness.load.sweep.sweep import Climb, Sweep
 from harness.suite.suite import Load, Message, Prompt, Quota, Slo
-from tests.load.test_runner import Answer, ScriptedClient
+from tests.load.test_runner import Answer, ScriptedClient, scripted_channels
 
 LADDER = Ladder(first=4, lowest=1, highest=100, resolution=0.1)
 OBJECTIVE = Objective(slo=Slo(ttft_s=1.0), share=0.95, requests=144)
@@ -43,7 +43,7 @@ def test_a_step_may_miss_as_many_as_the_percentile_lets_it() -> None:
 
 
 def sweep_under(
-    quota: Quota, by: By, ladder: Ladder, make_suite: Any, run_virtual: Any, clock: Any
+    quota: Quota, by: By, ladder: Ladder, make_suite: Any, run_virtual: Any
 ) -> tuple[Search, list[StepOutcome]]:
     """A whole sweep of one target in virtual time: answers take 0.1 s, and cost 9 tokens where output counts once."""
     prompt = Prompt(id="p0", messages=(Message(role="user", content="?"),), options=Options(max_tokens=50))
@@ -53,37 +53,21 @@ def sweep_under(
 
     async def run() -> tuple[Search, list[StepOutcome]]:
         stop, [target] = Stop(), suite.targets
-        budget = make_budget(suite, target, clock, stop)
-        sweep = Sweep(suite, climb, budgets={target.name: budget}, seed=1, clock=clock, stop=stop)
-        exchange = Exchange(
-            run_id="r",
-            origin_ns=clock.now_ns(),
-            lanes={
-                target.name: Lane(
-                    target=target,
-                    client=ScriptedClient(clock.now_ns, [Answer(after_s=0.1)]),
-                    prices={terms_of(target.options): None},
-                    cap=make_cap(quota, stop),
-                    budget=budget,
-                    connections=Connections(1),
-                )
-            },
-            prompts={prompt.id: prompt},
-            retries=suite.retries,
-            timeouts=suite.timeouts,
-            clock=clock,
-            rng=Random(1),
-            record=sweep.record,
+        channels = scripted_channels(suite, ScriptedClient([Answer(after_s=0.1)]), stop)
+        sweep = Sweep(suite, climb, channels=channels, seed=1, stop=stop)
+        send = make_send(
+            Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
+            Part(suite=suite),
+            channels,
+            write=sweep.record,
             progress=Progress(planned=None, tallies={target.name: Tally()}),
             stop=stop,
         )
-        await sweep.run(exchange, lambda _: None)
+        await sweep.run(send, lambda _: None)
         return sweep.searches[target.name], sweep.outcomes
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asyncio_throttle.throttler.time.monotonic", lambda: clock.now_ns() / 1e9)
-        found: tuple[Search, list[StepOutcome]] = run_virtual(run())
-        return found
+    found: tuple[Search, list[StepOutcome]] = run_virtual(run())
+    return found
 
 
 RATES = Ladder(first=4, lowest=0.25, highest=8, resolution=0.1)
@@ -92,9 +76,9 @@ TOKENS_OF_60_S = 60 * 9 + 0.1 * (51 - 9)
 """Of one request a second: 9 tokens each for a minute, and the rest of the reservation for 0.1 s."""
 
 
-def test_a_knee_under_a_token_quota_can_last(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+def test_a_knee_under_a_token_quota_can_last(make_suite: Any, run_virtual: Any) -> None:
     quota = Quota(tokens_per_minute=600)
-    search, outcomes = sweep_under(quota, "rate", RATES, make_suite, run_virtual, clock)
+    search, outcomes = sweep_under(quota, "rate", RATES, make_suite, run_virtual)
     lasting_per_s = 600 / TOKENS_OF_60_S
     assert search.met is not None
     assert search.missed is not None
@@ -104,14 +88,14 @@ def test_a_knee_under_a_token_quota_can_last(make_suite: Any, run_virtual: Any, 
     assert not any(each.client_limited for each in outcomes)
 
 
-def test_a_knee_in_slots_under_a_token_quota_can_last(make_suite: Any, run_virtual: Any, clock: Any) -> None:
+def test_a_knee_in_slots_under_a_token_quota_can_last(make_suite: Any, run_virtual: Any) -> None:
     quota = Quota(tokens_per_minute=2.5 * 10 * TOKENS_OF_60_S)
-    search, _ = sweep_under(quota, "concurrency", SLOTS, make_suite, run_virtual, clock)
+    search, _ = sweep_under(quota, "concurrency", SLOTS, make_suite, run_virtual)
     assert (2.0, 3.0) == (search.met, search.missed)
 
 
-def test_a_knee_under_a_quota_of_requests_is_not_the_clients(make_suite: Any, run_virtual: Any, clock: Any) -> None:
-    search, outcomes = sweep_under(Quota(requests_per_minute=180), "rate", RATES, make_suite, run_virtual, clock)
+def test_a_knee_under_a_quota_of_requests_is_not_the_clients(make_suite: Any, run_virtual: Any) -> None:
+    search, outcomes = sweep_under(Quota(requests_per_minute=180), "rate", RATES, make_suite, run_virtual)
     assert search.met is not None
     assert 2.7 <= search.met <= 3.0
     assert {3.0} == {each.quota_per_s for each in outcomes if not each.met}

@@ -15,6 +15,7 @@ import pytest
 from harness.catalog.target import Options
 from harness.cli.running.embedded import write_answer_key
 from harness.cli.running.overrides import load_checked
+from harness.endpoints.reply import Reply
 from harness.errors import SuiteError
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import LONGEST_PART, ask_for_preference, ask_for_score
@@ -24,7 +25,6 @@ from harness.scoring.judging.judges import open_judges, read_verdict
 from harness.scoring.score import grade, score_run
 from harness.scoring.scorer import Answer, Call, FunctionResult, Outcome, Question, Unscored, Verdict
 from harness.store.query import connect
-from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Check, Graders, Label, Load, Message, Prompt, Quota, Retries, Suite
 
@@ -239,12 +239,7 @@ def test_a_judge_is_shown_the_question_the_reference_and_both_answers_but_no_mor
 def test_a_verdict_is_read_from_a_call_or_from_json(
     text: str, stop_reason: str, given: dict[str, Any], error: str | None
 ) -> None:
-    told = dict.fromkeys(("run_id", "request_id", "attempt_id", "target", "base_model", "model_id", "routing"), "x")
-    more = dict.fromkeys(("api", "client", "region", "prompt_id", "phase"), "x")
-    attempt = Attempt(
-        **told, **more, try_no=1, stream=False, repeat=0, due_ns=0, ok=True, text=text, stop_reason=stop_reason
-    )
-    verdict = read_verdict(attempt, cost_usd=0.5)
+    verdict = read_verdict(Reply(text=text, stop_reason=stop_reason), cost_usd=0.5)
     assert (verdict.error, verdict.cost_usd) == (error, 0.5)
     assert given == ({} if error else verdict.given)
     msgspec.json.encode(verdict)
