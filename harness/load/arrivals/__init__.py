@@ -1,27 +1,17 @@
-"""When requests are due: one file for each arrival process, one line here."""
+"""When requests are due: one file for each arrival process or family of them, one line here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Protocol
 
-from harness.errors import HarnessError
+from harness.load.arrivals.closed import Closed
+from harness.load.arrivals.ramp import Ramp
+from harness.load.arrivals.steady import constant, gamma, poisson
+from harness.load.arrivals.steps import Steps
+from harness.load.arrivals.trace import Trace
 from harness.suite.suite import Load
-
-ARRIVALS = {
-    "closed": "harness.load.arrivals.closed:Closed",
-    "constant": "harness.load.arrivals.constant:Constant",
-    "poisson": "harness.load.arrivals.poisson:Poisson",
-    "gamma": "harness.load.arrivals.gamma:Gamma",
-    "ramp": "harness.load.arrivals.ramp:Ramp",
-    "steps": "harness.load.arrivals.steps:Steps",
-    "trace": "harness.load.arrivals.trace:Trace",
-}
-
-STEADY = ("constant", "poisson", "gamma")
-"""Those that keep one rate."""
 
 
 class Arrival(Protocol):
@@ -45,15 +35,20 @@ class Arrival(Protocol):
         ...
 
 
+ARRIVALS: dict[str, Callable[[Load], Arrival]] = {
+    "closed": Closed.from_load,
+    "constant": constant,
+    "poisson": poisson,
+    "gamma": gamma,
+    "ramp": Ramp.from_load,
+    "steps": Steps.from_load,
+    "trace": Trace.from_load,
+}
+
+STEADY = ("constant", "poisson", "gamma")
+"""Those that keep one rate."""
+
+
 def make_arrival(load: Load) -> Arrival:
     """The arrival process that a suite's load names."""
-    module, name = ARRIVALS[load.arrival].split(":")
-    arrival: Arrival = getattr(import_module(module), name).from_load(load)
-    return arrival
-
-
-def needed_rate(load: Load) -> float:
-    """The rate of a load that cannot do without one. HarnessError: it has none."""
-    if load.rate_per_s is None or load.rate_per_s <= 0:
-        raise HarnessError(f"load: arrival {load.arrival!r} needs a rate above zero; write for example rate: 5/s")
-    return load.rate_per_s
+    return ARRIVALS[load.arrival](load)

@@ -10,8 +10,7 @@ from random import Random
 import msgspec
 
 from harness.errors import HarnessError
-from harness.load.arrivals import needed_rate
-from harness.load.arrivals.spacing import Spacing
+from harness.load.arrivals.spacing import Spacing, needed_rate
 from harness.suite.suite import Load
 
 

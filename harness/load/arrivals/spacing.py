@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 
+from harness.errors import HarnessError
 from harness.suite.suite import Load
 
 
@@ -35,3 +36,10 @@ class Spacing(msgspec.Struct, frozen=True, kw_only=True):
         if b is None:
             return map(float, count())
         return accumulate(rng.expovariate(1.0) if b == 1 else rng.gammavariate(b, 1 / b) for _ in count())
+
+
+def needed_rate(load: Load) -> float:
+    """The rate of a load that cannot do without one. HarnessError: it has none."""
+    if load.rate_per_s is None or load.rate_per_s <= 0:
+        raise HarnessError(f"load: arrival {load.arrival!r} needs a rate above zero; write for example rate: 5/s")
+    return load.rate_per_s
