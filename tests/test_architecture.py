@@ -31,7 +31,7 @@ ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
     "suite": "suite grammar targets settings digest check outline generate prompts read frozen gather starter from_log "
     "loader derived",
-    "endpoints": "base reply dialects failures aiohttp_session credentials address request read_tape sdk wire "
+    "endpoints": "base reply dialects failures aiohttp_session credentials aws address request read_tape sdk wire "
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
     "baselines",

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from typing import Any
 
 import aioboto3
 import msgspec
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from harness.catalog.models import all_regions
 from harness.endpoints.account.errors import AccountError, reading_errors
-from harness.endpoints.account.retention import Retention, bucket_retention
 from harness.endpoints.address import make_connection
-from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
-from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, guard_credentials
+from harness.endpoints.aws import AwsServices
+from harness.endpoints.credentials import BEARER_VARIABLE
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
@@ -35,6 +31,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     arn: str | None
     source: str
     """How the credentials were found: `env`, `shared-credentials-file, profile 'work'`, `sso`, `iam-role`, …"""
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a log is kept."""
+
+    days: int | None = None
+    """None: it does not expire, unless `unread` says that nobody knows."""
+    unread: str | None = None
+    """Why it could not be read."""
 
 
 class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,23 +66,19 @@ class QuotaValue(msgspec.Struct, frozen=True, kw_only=True):
 class Account:
     """An account in one Region. Everything it is asked may raise AccountError, NotPermitted with the IAM action.
 
-    The SDK's clients are opened when they are first needed and shared by concurrent questions.
+    Nothing is sent until it is asked something.
     """
 
-    def __init__(self, session: Any, connection: Connection, stack: AsyncExitStack) -> None:
-        self._session = session
-        self._connection = connection
-        self._stack = stack
-        self._clients: dict[str, Any] = {}
-        self._opening = asyncio.Lock()
+    def __init__(self, aws: AwsServices) -> None:
+        self._aws = aws
 
     @property
     def region(self) -> str:
-        return self._connection.region
+        return self._aws.connection.region
 
     async def identity(self) -> Identity:
         """STS GetCallerIdentity, and the source of the credentials. BadCredentials: none, expired, refused."""
-        bearer = not self._connection.made_up_credentials and bool(os.environ.get(BEARER_VARIABLE))
+        bearer = not self._aws.connection.made_up_credentials and bool(os.environ.get(BEARER_VARIABLE))
         source = await self._source()
         if source is None and bearer:
             return Identity(account=None, arn=None, source=f"bearer key ({BEARER_VARIABLE})")
@@ -160,51 +161,25 @@ class Account:
 
     async def _source(self) -> str | None:
         """How botocore found the credentials; None: there are none."""
-        if self._connection.made_up_credentials:
+        if self._aws.connection.made_up_credentials:
             return MADE_UP
         with reading_errors("sts", "get_caller_identity", self.region):
-            found = await self._session.get_credentials()
+            found = await self._aws.session.get_credentials()
         if found is None:
             return None
         in_profile = found.method not in ("env", "iam-role", "container-role", "explicit")
-        return f"{found.method}, profile {self._session.profile_name!r}" if in_profile else str(found.method)
+        return f"{found.method}, profile {self._aws.session.profile_name!r}" if in_profile else str(found.method)
 
     async def _ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         with reading_errors(service, operation, self.region):
-            client = await self._client(service)
+            client = await self._aws.client(service)
             answer: dict[str, Any] = await getattr(client, operation)(**arguments)
             return answer
 
     async def _pages(self, service: str, operation: str, **arguments: Any) -> list[dict[str, Any]]:
         with reading_errors(service, operation, self.region):
-            client = await self._client(service)
+            client = await self._aws.client(service)
             return [page async for page in client.get_paginator(operation).paginate(**arguments)]
-
-    async def _client(self, service: str) -> Any:
-        async with self._opening:
-            if not self._clients and not self._connection.made_up_credentials:
-                await find_credentials(self._session)
-            if service not in self._clients:
-                opened = self._session.client(service, endpoint_url=self._url(service), config=self._config())
-                self._clients[service] = await self._stack.enter_async_context(opened)
-            return self._clients[service]
-
-    def _url(self, service: str) -> str | None:
-        """A loopback stands for all of AWS; any other address is one of bedrock-runtime alone."""
-        everything = self._connection.made_up_credentials or service == "bedrock-runtime"
-        return self._connection.url if everything else None
-
-    def _config(self) -> AioConfig:
-        config: dict[str, Any] = {
-            "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
-            "connect_timeout": self._connection.connect_timeout_s,
-            "read_timeout": READ_TIMEOUT_S,
-            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
-        }
-        if self._connection.made_up_credentials:
-            # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
-            config |= {"signature_version": "v4", "proxies": {}, "s3": {"addressing_style": "path"}}
-        return AioConfig(**config)
 
 
 @asynccontextmanager
@@ -215,17 +190,17 @@ async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
     address or Region.
     """
     connection = make_connection(endpoint, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
-    keys: dict[str, str] = {}
-    if connection.made_up_credentials:
-        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
     async with AsyncExitStack() as stack:
         with reading_errors("sts", "get_caller_identity", region):
-            core = get_session()
-            session = aioboto3.Session(region_name=region, botocore_session=core, **keys)
+            aws = AwsServices(
+                connection,
+                stack,
+                retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+                read_timeout=READ_TIMEOUT_S,
+            )
             if not connection.made_up_credentials:
-                guard_credentials(core)
-                await _check_region(session, region)
-        yield Account(session, connection, stack)
+                await _check_region(aws.session, region)
+        yield Account(aws)
 
 
 def configured_region() -> str | None:
@@ -245,3 +220,23 @@ async def _check_region(session: Any, region: str) -> None:
     if region not in known:
         near = get_close_matches(region, sorted(known), n=3)
         raise AccountError(f"unknown Region {region!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+
+
+def bucket_retention(rules: Iterable[Mapping[str, Any]], prefix: str) -> Retention:
+    """`rules` of GetBucketLifecycleConfiguration: the first of them to delete what lies under `prefix` counts."""
+    days = [
+        rule["Expiration"]["Days"]
+        for rule in rules
+        if rule.get("Status") == "Enabled" and "Days" in rule.get("Expiration", {}) and _covers(rule, prefix)
+    ]
+    return Retention(days=min(days, default=None))
+
+
+def _covers(rule: Mapping[str, Any], prefix: str) -> bool:
+    """Whether a rule reaches some of the log's objects, which carry no tags."""
+    chosen = rule.get("Filter", {})
+    together = chosen.get("And", chosen)
+    if together.get("Tag") or together.get("Tags"):
+        return False
+    reach = together.get("Prefix") or rule.get("Prefix") or ""
+    return prefix.startswith(reach) or reach.startswith(prefix)

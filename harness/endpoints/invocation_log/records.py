@@ -11,12 +11,13 @@ import msgspec
 from harness.endpoints.base import Connection
 from harness.endpoints.failures import clean
 from harness.endpoints.invocation_log.files import Broken, Line
-from harness.endpoints.invocation_log.sources import AwsServices, Source, Window, find_source
+from harness.endpoints.invocation_log.sources import Source, Window, find_source
 from harness.endpoints.reply import Tokens
 from harness.errors import EndpointError
 
 KEPT_BROKEN = 20
 """Broken pieces whose place is kept; all are counted."""
+ATTEMPTS = 5
 SCHEMA_TYPE = "ModelInvocationLog"
 
 
@@ -162,8 +163,11 @@ async def open_log(
     from aiohttp import ClientPayloadError
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from harness.endpoints.aws import AwsServices
+
     async with AsyncExitStack() as stack:
-        found = find_source(source, AwsServices(connection, stack))
+        retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
+        found = find_source(source, AwsServices(connection, stack, retries=retries))
         try:
             yield InvocationLog(found, Window(since and since.astimezone(UTC), until and until.astimezone(UTC)))
         except ClientError as error:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.invocation_log.files import Broken, Line, find_copy, is_body, log_files, read_body, read_lines
 from harness.errors import EndpointError
+
+if TYPE_CHECKING:
+    from harness.endpoints.aws import AwsServices
 
 SPOOLED = 16_000_000
 """Bytes of a log file that are kept in memory; longer ones go to a temporary file."""
@@ -56,46 +57,6 @@ def find_source(written: str, services: AwsServices) -> Source:
     if not path.exists():
         raise EndpointError(f"{written}: there is no such file; a log is a file, a folder, s3://BUCKET or logs:GROUP")
     return LocalLog(path)
-
-
-class AwsServices:
-    """SDK clients of one connection, opened when they are first asked for. These calls are no load: they may retry."""
-
-    def __init__(self, connection: Connection, stack: AsyncExitStack) -> None:
-        self._connection = connection
-        self._stack = stack
-        self._open: dict[str, Any] = {}
-
-    async def client(self, service: str) -> Any:
-        if service not in self._open:
-            self._open[service] = await self._stack.enter_async_context(await self._make(service))
-        return self._open[service]
-
-    async def _make(self, service: str) -> Any:
-        import aioboto3
-        from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
-
-        from harness.endpoints.credentials import find_credentials, guard_credentials
-
-        connection = self._connection
-        config: dict[str, Any] = {
-            "retries": {"total_max_attempts": 5, "mode": "standard"},
-            "connect_timeout": connection.connect_timeout_s,
-            "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
-        }
-        keys: dict[str, str] = {}
-        url = None  # an address that is no loopback is one of bedrock-runtime alone
-        if connection.made_up_credentials:
-            url = connection.url
-            config |= {"proxies": {}, "s3": {"addressing_style": "path"}}
-            keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
-        core = get_session()
-        session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
-        if not connection.made_up_credentials:
-            guard_credentials(core)
-            await find_credentials(session)
-        return session.client(service, endpoint_url=url, config=AioConfig(**config))
 
 
 class LocalLog:

@@ -7,25 +7,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import aioboto3
 import msgspec
 from aiobotocore.awsrequest import AioAWSResponse
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from harness.endpoints.aiohttp_session import TapedSession
-from harness.endpoints.base import (
-    CURRENT_TAPE,
-    IGNORE_CONFIGURED_URLS,
-    KEEP_ALIVE_S,
-    MADE_UP_KEY_ID,
-    MADE_UP_SECRET,
-    READ_TIMEOUT_S,
-    Connection,
-    Tape,
-    WireRequest,
-)
-from harness.endpoints.credentials import NOT_FOUND, find_credentials, guard_credentials
+from harness.endpoints.aws import make_client, open_session
+from harness.endpoints.base import CURRENT_TAPE, KEEP_ALIVE_S, READ_TIMEOUT_S, Connection, Tape, WireRequest
+from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.dialects.invoke import LATENCY_HEADER, TIER_HEADER
 from harness.endpoints.failures import clean
@@ -99,27 +87,16 @@ _ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLate
 
 
 async def _open_sdk(connection: Connection) -> Any:
-    config: dict[str, Any] = {
-        "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "connect_timeout": connection.connect_timeout_s,
-        "read_timeout": READ_TIMEOUT_S,
-        "max_pool_connections": connection.pool_size,
-        "connector_args": {"keepalive_timeout": KEEP_ALIVE_S},
-        "http_session_cls": TapedSession,
-        "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
-    }
-    keys: dict[str, str] = {}
-    if connection.made_up_credentials:
-        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
-        # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
-        config |= {"signature_version": "v4", "proxies": {}}
-    core = get_session()
-    core.get_component("data_loader").search_paths.append(str(_MODELS))
-    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
-    if not connection.made_up_credentials:
-        guard_credentials(core)
-        await find_credentials(session)
-    return session.client("bedrock-runtime", endpoint_url=connection.url, config=AioConfig(**config))
+    return await make_client(
+        open_session(connection, models=_MODELS),
+        "bedrock-runtime",
+        connection,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        read_timeout=READ_TIMEOUT_S,
+        max_pool_connections=connection.pool_size,
+        connector_args={"keepalive_timeout": KEEP_ALIVE_S},
+        http_session_cls=TapedSession,
+    )
 
 
 def _invoke_arguments(request: WireRequest) -> dict[str, Any]:

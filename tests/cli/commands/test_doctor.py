@@ -32,7 +32,7 @@ def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
 
     AWS_ENDPOINT_URL stands in for AWS here, which it cannot for a user.
     """
-    monkeypatch.setattr("harness.endpoints.account.account.IGNORE_CONFIGURED_URLS", False)
+    monkeypatch.setattr("harness.endpoints.aws.IGNORE_CONFIGURED_URLS", False)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(doctor)
     nothing = dict.fromkeys(

@@ -125,7 +125,7 @@ async def test_identity_tells_account_arn_and_made_up_credentials(moto: str) -> 
 
 def stand_in_for_aws(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Have `aws` answered from loopback, which a user cannot: credentials of every source are needed, and no AWS is."""
-    for module in ("account.account", "credentials"):
+    for module in ("aws", "credentials"):
         monkeypatch.setattr(f"harness.endpoints.{module}.IGNORE_CONFIGURED_URLS", False)
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
@@ -137,7 +137,7 @@ async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     async with open_account("aws", region=REGION) as account:
-        urls = [(await account._client(service)).meta.endpoint_url for service in ("sts", "bedrock", "service-quotas")]
+        urls = [(await account._aws.client(service)).meta.endpoint_url for service in ("sts", "bedrock", "service-quotas")]
     assert all(url.startswith("https://") and url.endswith(".amazonaws.com") for url in urls)
 
 

@@ -1,0 +1,71 @@
+"""AWS's SDK on a connection: made-up credentials over loopback, else those of the normal chain; clients by service."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
+from harness.endpoints.credentials import find_credentials, guard_credentials
+
+
+def open_session(connection: Connection, *, models: Path | None = None) -> Any:
+    """An aioboto3 session for the connection's Region. botocore's exceptions: there is no such profile.
+
+    `models`: a folder of service models that botocore is to find beside its own.
+    """
+    core = get_session()
+    if models is not None:
+        core.get_component("data_loader").search_paths.append(str(models))
+    keys: dict[str, str] = {}
+    if connection.made_up_credentials:
+        keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}
+    session = aioboto3.Session(region_name=connection.region, botocore_session=core, **keys)
+    if not connection.made_up_credentials:
+        guard_credentials(core)
+    return session
+
+
+async def make_client(session: Any, service: str, connection: Connection, **settings: Any) -> Any:
+    """A client of the session, to be entered. `settings`: more of botocore's Config."""
+    config = {
+        "connect_timeout": connection.connect_timeout_s,
+        "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
+        **settings,
+    }
+    if connection.made_up_credentials:
+        # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
+        config |= {"signature_version": "v4", "proxies": {}, "s3": {"addressing_style": "path"}}
+    else:
+        await find_credentials(session)
+    # A loopback stands for all of AWS; any other address is one of bedrock-runtime alone.
+    everything = connection.made_up_credentials or service == "bedrock-runtime"
+    return session.client(service, endpoint_url=connection.url if everything else None, config=AioConfig(**config))
+
+
+class AwsServices:
+    """Clients of one connection by service, opened when first needed and shared by concurrent questions.
+
+    They are not load, so they may retry.
+    """
+
+    def __init__(self, connection: Connection, stack: AsyncExitStack, **settings: Any) -> None:
+        self.connection = connection
+        self.session = open_session(connection)
+        self._stack = stack
+        self._settings = settings
+        self._clients: dict[str, Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def client(self, service: str) -> Any:
+        async with self._opening:
+            if service not in self._clients:
+                opened = await make_client(self.session, service, self.connection, **self._settings)
+                self._clients[service] = await self._stack.enter_async_context(opened)
+            return self._clients[service]
