@@ -16,7 +16,7 @@ from harness.endpoints import make_client
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.read_tape import Reply, read_tape
 
-ON_BOTH_LOOPS = {"wire/test_client.py", "wire/test_tls.py"}
+ON_BOTH_LOOPS = {"wire/test_client.py", "wire/test_connect.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -16,8 +16,7 @@ from harness.errors import HarnessError, RunInvalid
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.load.preflight.diagnosis import Diagnosis
-    from harness.load.preflight.facts import CallableModel
+    from harness.load.preflight.facts import CallableModel, Diagnosis
     from harness.suite.suite import Suite
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "cyan")}
@@ -83,7 +82,7 @@ def check_before_run(suite: Suite) -> None:
 
     from rich.console import Console
 
-    from harness.load.preflight.diagnosis import is_fit
+    from harness.load.preflight.facts import is_fit
 
     found = asyncio.run(preflight(suite))
     worth_telling = [each for each in found if each.status in ("warning", "problem")]
@@ -132,8 +131,7 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.load.preflight.checks import diagnose_identity, diagnose_logging
-    from harness.load.preflight.diagnosis import Diagnosis, unknown
-    from harness.load.preflight.facts import callable_models, gather_facts
+    from harness.load.preflight.facts import Diagnosis, callable_models, gather_facts, unknown
 
     if is_loopback(endpoint):
         forget_aws()
@@ -182,6 +180,6 @@ def _print_json(found: Sequence[Diagnosis], models: Sequence[CallableModel] | No
 
 
 def _exit_code(found: Sequence[Diagnosis]) -> int:
-    from harness.load.preflight.diagnosis import is_fit
+    from harness.load.preflight.facts import is_fit
 
     return 0 if is_fit(found) else RunInvalid.exit_code

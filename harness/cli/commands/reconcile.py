@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.analysis.reconcile.reconciliation import Reconciliation
-    from harness.endpoints.invocation_log.files import Broken
+    from harness.endpoints.invocation_log.sources import Broken
     from harness.store.run_folder import RunFolder
 
 REGIONS = 4

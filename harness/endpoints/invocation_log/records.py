@@ -10,8 +10,7 @@ import msgspec
 
 from harness.endpoints.base import Connection
 from harness.endpoints.failures import clean
-from harness.endpoints.invocation_log.files import Broken, Line
-from harness.endpoints.invocation_log.sources import Source, Window, find_source
+from harness.endpoints.invocation_log.sources import Broken, Line, Source, Window, find_source
 from harness.endpoints.reply import Tokens
 from harness.errors import EndpointError
 

@@ -12,12 +12,10 @@ from harness.endpoints.address import AWS_DOMAIN
 from harness.endpoints.base import Connection, Tape, WireRequest
 from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.failures import clean
-from harness.endpoints.wire.address import Address
+from harness.endpoints.wire.connect import find_proxy, make_tls
 from harness.endpoints.wire.pool import Origin, Pool
-from harness.endpoints.wire.proxy import find_proxy
-from harness.endpoints.wire.request import Prepared, prepare
+from harness.endpoints.wire.request import Address, Prepared, prepare
 from harness.endpoints.wire.signer import Signer, ToSign, open_signer
-from harness.endpoints.wire.tls import make_tls
 from harness.endpoints.wire.watch import StreamWatch
 from harness.errors import EndpointError
 

@@ -10,9 +10,8 @@ import msgspec
 
 from harness import clock
 from harness.endpoints.base import KEEP_ALIVE_S
-from harness.endpoints.wire.errors import ConnectFailed, ConnectTimeout
+from harness.endpoints.wire.connect import ConnectFailed, ConnectTimeout, Proxy, open_tunnel
 from harness.endpoints.wire.protocol import WireConnection
-from harness.endpoints.wire.proxy import Proxy, open_tunnel
 
 _KEEP_ALIVE_NS = int(KEEP_ALIVE_S * 1e9)
 

@@ -11,7 +11,7 @@ import httptools
 
 from harness import clock
 from harness.endpoints.base import AnswerTooLong, Tape
-from harness.endpoints.wire.errors import ConnectionLost, ProtocolError
+from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
 
 SLICE = 256 * 1024
 """Bytes of a body that are handed to the socket at a time; the next go when these are gone."""

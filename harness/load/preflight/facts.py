@@ -1,15 +1,40 @@
-"""What the account says of one Region, asked all at once."""
+"""What the account says of one Region, asked all at once; and what is diagnosed from it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from harness.endpoints.account.account import Account, LoggingConfig, QuotaValue
-from harness.endpoints.account.errors import AccountError, BadCredentials
+from harness.endpoints.account.errors import AccountError, BadCredentials, NotPermitted
+
+Status = Literal["ok", "warning", "problem", "unknown"]
+"""`problem`: the run would be invalid or incomplete. `unknown`: the account would not say."""
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """One check. `target` None: it concerns the account."""
+
+    target: str | None = None
+    check: str
+    status: Status
+    told: str
+    remedy: str | None = None
+
+
+def unknown(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
+    """A check that the account gave no answer to."""
+    remedy = f"allow {error.action} for these credentials" if isinstance(error, NotPermitted) else None
+    return Diagnosis(target=target, check=check, status="unknown", told=f"cannot tell: {error}", remedy=remedy)
+
+
+def is_fit(diagnoses: Iterable[Diagnosis]) -> bool:
+    """Whether nothing was found that would make a run invalid or incomplete."""
+    return all(each.status != "problem" for each in diagnoses)
+
 
 T = TypeVar("T")
 _GOOD = ("AUTHORIZED", "AVAILABLE")

@@ -137,7 +137,9 @@ async def test_aws_is_aws_whatever_the_environment_says_of_other_endpoints(monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     async with open_account("aws", region=REGION) as account:
-        urls = [(await account._aws.client(service)).meta.endpoint_url for service in ("sts", "bedrock", "service-quotas")]
+        urls = [
+            (await account._aws.client(service)).meta.endpoint_url for service in ("sts", "bedrock", "service-quotas")
+        ]
     assert all(url.startswith("https://") and url.endswith(".amazonaws.com") for url in urls)
 
 

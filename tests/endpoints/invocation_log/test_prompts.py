@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.catalog.target import Api, Options, Tool
-from harness.endpoints.invocation_log.files import find_copy
 from harness.endpoints.invocation_log.prompts import LeftOut, read_prompt
+from harness.endpoints.invocation_log.sources import find_copy
 from harness.suite.suite import Message
 
 USER = {"role": "user", "content": "Hello"}

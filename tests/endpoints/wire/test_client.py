@@ -15,7 +15,7 @@ from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.read_tape import read_tape
 from harness.endpoints.wire import pool as wire_pool
 from harness.endpoints.wire.client import WireClient
-from harness.endpoints.wire.errors import ConnectionLost, ProtocolError
+from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
 from harness.endpoints.wire.pool import Origin, Pool
 from harness.endpoints.wire.protocol import MAX_FIELDS, MAX_HEAD, SLICE, WireConnection
 

@@ -11,7 +11,7 @@ from harness.catalog.target import Options, Target, resolve_target
 from harness.endpoints.account.account import open_account
 from harness.endpoints.account.errors import BadCredentials
 from harness.load.preflight.checks import examine
-from harness.load.preflight.diagnosis import Diagnosis, is_fit
+from harness.load.preflight.facts import Diagnosis, is_fit
 from harness.suite.suite import Graders, Judge, Load, Message, Prompt, Suite
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"

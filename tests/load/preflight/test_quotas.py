@@ -4,7 +4,7 @@ import pytest
 
 from harness.catalog.target import Api, Options, Target
 from harness.endpoints.account.account import QuotaValue
-from harness.load.preflight.quota_names import day_quotas, minute_quota
+from harness.load.preflight.quotas import day_quotas, minute_quota
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NAMES = [

@@ -1,18 +1,48 @@
-"""The way out through the proxy that the environment names: a tunnel by CONNECT, encrypted inside to the far end."""
+"""How the client `wire` connects: certificates verified, through the proxy of the environment; what it raises."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from aiobotocore.session import AioSession
+from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from harness.endpoints.address import PORTS
-from harness.endpoints.wire.errors import ConnectFailed
 from harness.errors import EndpointError
+
+
+class ConnectTimeout(Exception):
+    """No connection, encryption included, within the deadline."""
+
+
+class ConnectFailed(ConnectionError):
+    """No connection: no such host, nobody listens, or a certificate that is not trusted."""
+
+
+class ConnectionLost(ConnectionError):
+    """The server hung up before its answer was whole."""
+
+
+class ProtocolError(Exception):
+    """What the server says is no HTTP/1.1 answer."""
+
+
+def make_tls(session: AioSession) -> ssl.SSLContext:
+    """A context that verifies, with `ca_bundle` (AWS_CA_BUNDLE), REQUESTS_CA_BUNDLE or the usual authorities.
+
+    OSError: the file named there cannot be read or holds no certificate.
+    """
+    bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    context = ssl.create_default_context(cafile=bundle or get_cert_path(True))
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
 
 MAX_HEAD = 64 * 1024
 _END = b"\r\n\r\n"

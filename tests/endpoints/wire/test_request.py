@@ -1,7 +1,7 @@
 import pytest
 
 from harness.endpoints.base import Connection, WireRequest
-from harness.endpoints.wire.address import find_address
+from harness.endpoints.wire.request import find_address
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
 
