@@ -21,7 +21,7 @@ cpu_ns = time.process_time_ns
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """One instant on both clocks, so that monotonic stamps can be told as dates."""
+    """One instant on both clocks, so that monotonic stamps can be turned into dates."""
 
     utc_ns: int
     monotonic_ns: int

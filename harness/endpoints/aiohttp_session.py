@@ -1,4 +1,4 @@
-"""aiobotocore's HTTP sessions: with this module imported they ask only where they were told to. One takes the tape.
+"""aiobotocore's HTTP sessions: with this module imported they ask only the address they were given. One takes the tape.
 
 That holds for all of them, not for a class of its own: aiobotocore opens some that no setting reaches, to ask STS, SSO
 or a metadata service for credentials.

@@ -146,11 +146,11 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     """An HTTP answer that is no 2xx. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
-    said = _read_error_body(body)
-    named = error_type or said.type or said.error.type or ""
+    answer = _read_error_body(body)
+    named = error_type or answer.type or answer.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
     kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
-    text = said.message or said.Message or said.error.message or body[:MAX_BODY].decode(errors="replace")
+    text = answer.message or answer.Message or answer.error.message or body[:MAX_BODY].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
 
 
@@ -197,10 +197,10 @@ def from_exception(error: BaseException) -> Failure:
     """What a client raised, by the first row of `EXCEPTIONS`, then `MESSAGES`, that its chain of causes holds."""
     chain = list(_chain(error))
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for each in chain for base in type(each).__mro__}
-    told = [f"{type(each).__name__}: {each}".rstrip(": ") for each in chain]
+    described = [f"{type(each).__name__}: {each}".rstrip(": ") for each in chain]
     kinds = [kind for name, kind in EXCEPTIONS.items() if name in names]
-    kinds += [kind for start, kind in MESSAGES.items() if any(each.startswith(start) for each in told)]
-    code, message = clean(type(error).__name__, MAX_CODE), clean(" < ".join(told[:2]))
+    kinds += [kind for start, kind in MESSAGES.items() if any(each.startswith(start) for each in described)]
+    code, message = clean(type(error).__name__, MAX_CODE), clean(" < ".join(described[:2]))
     return Failure(kind=kinds[0] if kinds else "internal", code=code, message=message)
 
 

@@ -89,8 +89,8 @@ def _read_refusal(status: int, tape: Tape) -> Failure:
 
 def _encoding(tape: Tape) -> str | None:
     """How the body is compressed. None: it is not, as every client asks."""
-    said = tape.headers.get("content-encoding", "").strip()
-    return said if said.lower() not in ("", "identity") else None
+    encoding = tape.headers.get("content-encoding", "").strip()
+    return encoding if encoding.lower() not in ("", "identity") else None
 
 
 class StreamReading:
@@ -165,8 +165,8 @@ def _require_end(request: WireRequest, reply: Reply) -> Failure | None:
 
 def _request_id(tape: Tape) -> str | None:
     """bedrock-runtime names the exchange in one header, bedrock-mantle in another."""
-    said = tape.headers.get("x-amzn-requestid") or tape.headers.get("request-id") or ""
-    return clean(said, MAX_CODE) or None
+    found = tape.headers.get("x-amzn-requestid") or tape.headers.get("request-id") or ""
+    return clean(found, MAX_CODE) or None
 
 
 def _latency_header(tape: Tape) -> float | None:

@@ -29,12 +29,12 @@ class ToolCall(msgspec.Struct, kw_only=True):
 
     def to_line(self) -> str:
         """`{"tool": NAME, "input": {…}}` on one line; an input that is no whole JSON stands there as a string."""
-        said = "".join(self.pieces)
+        given = "".join(self.pieces)
         try:
-            given = msgspec.json.decode(said or "{}")
+            value = msgspec.json.decode(given or "{}")
         except (msgspec.DecodeError, RecursionError):
-            given = said
-        return msgspec.json.encode({"tool": self.name, "input": given}).decode()
+            value = given
+        return msgspec.json.encode({"tool": self.name, "input": value}).decode()
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or was not said.
+    """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or is not in the answer.
 
     `text`, `citations` and `stop_reason` are the model's: hostile input, but no secret of this process is in them once
     the tape is read (`read_tape`). A reply that is not `ok` keeps whatever had come until then.
@@ -95,7 +95,7 @@ class Reply(msgspec.Struct, kw_only=True):
         return self.chunk_ns[-1] if self.chunk_ns else None
 
     def join_texts(self) -> str | None:
-        """The texts, then each tool call on a line. None: nothing was said, and the answer is not over."""
+        """The texts, then each tool call on a line. None: there is no text, and the answer is not over."""
         if not (self.texts or self.tools or self.complete):
             return None
         text, calls = "".join(self.texts), "\n".join(call.to_line() for call in self.tools.values())

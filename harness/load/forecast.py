@@ -20,7 +20,7 @@ from harness.suite.suite import Prompt, Suite
 PLANNED_AT_MOST = 100_000
 """Rounds. Of a longer plan, the forecast counts the rounds only."""
 TYPICAL_E2E_S = 3.0
-"""A closed load lasts as long as its answers take; this guess is said as one."""
+"""A closed load lasts as long as its answers take; the forecast says that this is a guess."""
 
 
 class TargetForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -249,12 +249,12 @@ def make_admission(quota: Quota, target: Target, stop: Stop) -> Admission:
 
 
 def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """Prompts that the token budget would never admit. None where no target can be read: that is told already."""
+    """Prompts that the token budget would never admit. None without targets, which is a mistake of its own."""
     most = suite.quota.tokens_per_minute
     if most is None or not suite.targets:
         return
     for at, prompt in enumerate(suite.prompts):
         needed, name = max((reserved_tokens(target, prompt), target.name) for target in suite.targets)
         if needed > most:
-            told = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
-            yield Mistake(("prompts", at), f"{told} ({most:,.0f}) ever lets through; lower max_tokens or raise it")
+            message = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
+            yield Mistake(("prompts", at), f"{message} ({most:,.0f}) ever lets through; lower max_tokens or raise it")

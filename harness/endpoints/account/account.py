@@ -83,8 +83,8 @@ class Account:
         if source is None and bearer:
             return Identity(account=None, arn=None, source=f"bearer key ({BEARER_VARIABLE})")
         caller = await self._ask("sts", "get_caller_identity")
-        told = f"bearer key ({BEARER_VARIABLE}) for Bedrock; for the rest {source}" if bearer else source
-        return Identity(account=caller["Account"], arn=caller["Arn"], source=told or "unknown")
+        both = f"bearer key ({BEARER_VARIABLE}) for Bedrock; for the rest {source}" if bearer else source
+        return Identity(account=caller["Account"], arn=caller["Arn"], source=both or "unknown")
 
     async def foundation_models(self) -> list[dict[str, Any]]:
         """Anthropic's `modelSummaries` of ListFoundationModels."""

@@ -1,4 +1,4 @@
-"""What went wrong when the account was asked, told so that its owner can mend it, and without a secret."""
+"""What went wrong when the account was asked, in words by which its owner can mend it, and without a secret."""
 
 from __future__ import annotations
 
@@ -75,16 +75,16 @@ def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
 
 def _read_client_error(error: ClientError, service: str, operation: str) -> AccountError:
     """An answer of AWS that is no 2xx."""
-    said = error.response.get("Error", {})
-    code, said_message = said.get("Code", ""), said.get("Message") or ""
+    answer = error.response.get("Error", {})
+    code, message_of_aws = answer.get("Code", ""), answer.get("Message") or ""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    message = _describe(code, said_message, status)
+    message = _describe(code, message_of_aws, status)
     kind = CODES.get(code.lower())
     if kind == "credentials" and code.lower().startswith("expired"):
         return BadCredentials(f"the AWS credentials have expired ({message}); {_SIGN_IN}", code=code)
     if xform_name(error.operation_name) != operation:
         return BadCredentials(f"the AWS credentials cannot be had: {error.operation_name}: {message}", code=code)
-    if kind == "credentials" or status == 401 or _KEY_REFUSED.search(said_message):
+    if kind == "credentials" or status == 401 or _KEY_REFUSED.search(message_of_aws):
         return BadCredentials(f"AWS refuses the credentials ({message}); {_CHAIN}", code=code)
     action = f"{_PREFIXES.get(service, service)}:{_ACTIONS.get(error.operation_name, error.operation_name)}"
     if kind == "access_denied" or status == 403:
@@ -95,7 +95,7 @@ def _read_client_error(error: ClientError, service: str, operation: str) -> Acco
 def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountError:
     """What the SDK itself raised: credentials that are not there, or an address that does not answer.
 
-    The output of a credential process and the lines of a file that cannot be parsed may hold a secret: not told.
+    The output of a credential process and the lines of a file that cannot be parsed may hold a secret: left out.
     """
     match error:
         case NoCredentialsError():

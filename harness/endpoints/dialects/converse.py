@@ -202,13 +202,13 @@ def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
     given = {
         "messages": _build_turns(prompt, options, cached),
         "system": [{"text": options.system}, *cached] if options.system is not None else None,
-        "inferenceConfig": _said(inference),
+        "inferenceConfig": _without_none(inference),
         "toolConfig": _build_tool_config(options, cached),
-        "additionalModelRequestFields": _said(beside) or None,
+        "additionalModelRequestFields": _without_none(beside) or None,
         "performanceConfig": {"latency": options.latency} if options.latency else None,
         "serviceTier": {"type": options.service_tier} if options.service_tier else None,
     }
-    return _said(given)
+    return _without_none(given)
 
 
 def build_headers(options: Options) -> dict[str, str]:
@@ -216,7 +216,7 @@ def build_headers(options: Options) -> dict[str, str]:
     return {}
 
 
-def _said(members: dict[str, Any]) -> dict[str, Any]:
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 

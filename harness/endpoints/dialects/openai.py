@@ -46,7 +46,7 @@ class _Call(msgspec.Struct, frozen=True):
     index: int | None = None
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _Message(msgspec.Struct, frozen=True):
     """A message or a delta of one. Servers spell what a model thinks in two ways."""
 
     content: str | None = None
@@ -56,8 +56,8 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 class _Choice(msgspec.Struct, frozen=True):
-    delta: _Said | None = None
-    message: _Said | None = None
+    delta: _Message | None = None
+    message: _Message | None = None
     finish_reason: str | None = None
 
 
@@ -110,12 +110,12 @@ def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
     reply.complete = True
 
 
-def _fold(said: _Said, reply: Reply) -> bool:
-    """Whether anything was said: a text, a thought, a piece of a call."""
-    if said.content:
-        reply.texts.append(said.content)
-    called = [_fold_call(call, at, reply) for at, call in enumerate(said.tool_calls or ())]
-    return bool(said.content or said.reasoning_content or said.reasoning or any(called))
+def _fold(message: _Message, reply: Reply) -> bool:
+    """Whether there is any content: a text, a thought, a piece of a call."""
+    if message.content:
+        reply.texts.append(message.content)
+    calls = [_fold_call(call, at, reply) for at, call in enumerate(message.tool_calls or ())]
+    return bool(message.content or message.reasoning_content or message.reasoning or any(calls))
 
 
 def _fold_call(call: _Call, at: int, reply: Reply) -> bool:

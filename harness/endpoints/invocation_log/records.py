@@ -170,10 +170,10 @@ async def open_log(
         try:
             yield InvocationLog(found, Window(since and since.astimezone(UTC), until and until.astimezone(UTC)))
         except ClientError as error:
-            told = error.response.get("Error", {})
-            said = clean(f"{told.get('Code')}: {told.get('Message')}")
+            answer = error.response.get("Error", {})
+            reason = clean(f"{answer.get('Code')}: {answer.get('Message')}")
             raise EndpointError(
-                f"{source}: {error.operation_name} was refused: {said}; "
+                f"{source}: {error.operation_name} was refused: {reason}; "
                 "`harness doctor` says where this account logs, and who you are"
             ) from error
         except (BotoCoreError, ClientPayloadError) as error:

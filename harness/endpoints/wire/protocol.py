@@ -219,8 +219,8 @@ class WireConnection(asyncio.Protocol):
         self._fields_size += len(name) + len(value) + 4
         if self._fields_size > MAX_FIELDS:
             raise ProtocolError(f"the answer's header fields are longer than {MAX_FIELDS} bytes")
-        key, told = name.decode("latin-1").lower(), value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {told}" if key in self._headers else told
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -1,4 +1,4 @@
-"""The eye that the client `wire` keeps on a stream: it sees an error that ends it, though the server may never end."""
+"""How the client `wire` watches a stream: an error inside it ends the exchange, though the server may never end it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SSE_APIS = ("mantle", "messages", "openai")
 
 _SSE_MARKS = (b'"error"',)
 _FRAME_MARKS = (b"\x0d:message-type\x07\x00\x09exception", b"\x0d:message-type\x07\x00\x05error")
-"""What no error inside a stream is told without. The text in JSON holds neither control characters nor bare quotes, so
+"""What every error inside a stream contains. The text in JSON holds neither control characters nor bare quotes, so
 these are seldom a model's own words; where one is, the stream is read, and only that decides."""
 
 
 class StreamWatch:
-    """Says after each piece of one exchange's body whether the stream has told of its own failure.
+    """Finds out after each piece of one exchange's body whether the stream has reported its own failure.
 
     A mark may lie across pieces: the end of a piece that could be within one is looked at again with the next. A stream
     with a mark is read up to there, each piece once however many marks there are, and on until no frame or event is

@@ -101,12 +101,12 @@ async def _access(account: Account, base_model: str) -> Access:
     except AccountError as error:
         counted = await _answer(account.count_tokens(base_model, _SHORT_BODY))
         return Access(unknown=error) if isinstance(counted, AccountError) else Access()
-    said = {
+    statuses = {
         "authorization": answer.get("authorizationStatus"),
         "entitlement": answer.get("entitlementAvailability"),
         "agreement": answer.get("agreementAvailability", {}).get("status"),
     }
-    return Access(lacking=tuple(f"{what} {status}" for what, status in said.items() if status not in _GOOD))
+    return Access(lacking=tuple(f"{what} {status}" for what, status in statuses.items() if status not in _GOOD))
 
 
 def profiles_of(base_model: str, facts: RegionFacts) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The workers of a load that several processes share: started, sent off together, counted together, ended together."""
+"""The worker processes that share a load: it is split among them, and they start, count and end together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.suite.suite import Quota, Suite
 HEAD_START_NS = 200_000_000
 """Between the order to send and the first due time, so that every worker has read it by then."""
 PATIENCE_S = 10.0
-"""For a worker that was told to stop at once, to cancel and journal what it has."""
+"""For a worker that has to stop at once, to cancel and journal what it has."""
 REPORT_LIMIT = 1 << 24
 
 

@@ -16,7 +16,7 @@ from harness.suite.suite import CheckFile, Suite
 
 
 class KeepingAids:
-    """Answers out of what was kept, or asks and keeps what was said."""
+    """Answers out of what was kept, or asks and keeps what was result."""
 
     def __init__(
         self, kept: Judgements, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges
@@ -34,14 +34,14 @@ class KeepingAids:
         key = digest_of("python", digest, call.function, call.request_id, answer)
         found = self.kept.find(key)
         if found is None:
-            said = await self._workers.run(call, digest)
+            result = await self._workers.run(call, digest)
             found = Judgement(
                 key=key,
                 kind="python",
                 by=f"{call.file}:{call.function}",
                 request_id=call.request_id,
-                given={} if said.value is None else {"value": said.value, "reason": said.reason},
-                error=said.error,
+                given={} if result.value is None else {"value": result.value, "reason": result.reason},
+                error=result.error,
             )
             self.kept.add(found)
         return msgspec.convert({**found.given, "error": found.error}, FunctionResult)
@@ -70,7 +70,7 @@ class KeepingAids:
 async def open_aids(
     run: RunFolder, suite: Suite, judges: Judges | NoJudges, check_files: Sequence[CheckFile]
 ) -> AsyncIterator[KeepingAids]:
-    """Aids for scoring a run. What is said goes into the run's `judgements.jsonl`.
+    """Aids for scoring a run. Every answer goes into the run's `judgements.jsonl`.
 
     `check_files`: those that may be run, whatever the suite of the run names.
     """

@@ -1,4 +1,4 @@
-"""A judge beside people: it grades the answers that they have labelled, so that its agreement can be told."""
+"""A judge beside people: it grades the answers that they have labelled, which shows how often both agree."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def calibration_mistakes(suite: Suite) -> Iterator[Mistake]:
     for judge in suite.graders.judges:
         for prompt_id in dict.fromkeys(label.prompt_id for label in judge.labels):
             if _names(judge, prompts[prompt_id]) is None:
-                told = f"prompt {prompt_id!r} has no check of type judge that names {judge.name!r}, so no rubric"
-                yield Mistake(("judges", judge.name, "calibration"), told)
+                message = f"prompt {prompt_id!r} has no check of type judge that names {judge.name!r}, so no rubric"
+                yield Mistake(("judges", judge.name, "calibration"), message)
 
 
 async def calibrate(suite: Suite, aids: KeepingAids) -> None:
@@ -57,8 +57,8 @@ async def _grade(judge: Judge, number: int, label: Label, prompt: Prompt, aids: 
     request_id = f"label-{judge.name}-{number}"
     alone = msgspec.structs.replace(check, judge=judge.name)
     (ballot,) = await ask_panel(alone, prompt, Answer(text=label.answer, request_id=request_id), aids)
-    said = None if ballot.graded is None else ballot.graded.score >= check.pass_at
-    given = Labelled(prompt_id=prompt.id, person=label.passed, judge=said)
+    verdict = None if ballot.graded is None else ballot.graded.score >= check.pass_at
+    given = Labelled(prompt_id=prompt.id, person=label.passed, judge=verdict)
     key = digest_of("label", judge.name, check.rubric, request_id, label.answer)
     aids.kept.add(
         Judgement(key=key, kind="label", by=judge.name, request_id=request_id, given=msgspec.structs.asdict(given))

@@ -30,7 +30,7 @@ DEFAULT_CONCURRENCY = 8
 
 
 class NoJudges:
-    """Judges that are not to be asked: what they have said counts, what they have not stays open."""
+    """Judges that are not to be asked: the verdicts that were kept count, the others stay open."""
 
     asks = False
 

@@ -140,28 +140,29 @@ async def _compare(
     check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids
 ) -> tuple[float | None, bool, str, list[float]]:
     """Value, whether the order decided, the reason, and the costs that are known."""
-    orders = ((pair.candidate, pair.baseline), (pair.baseline, pair.candidate))
+    arrangements = ((pair.candidate, pair.baseline), (pair.baseline, pair.candidate))
     async with asyncio.TaskGroup() as tasks:
         asked = [
             tasks.create_task(
-                aids.ask_judge(check.judge, ask_for_preference(prompt, *order, check.rubric), pair.request_id)
+                aids.ask_judge(check.judge, ask_for_preference(prompt, *each, check.rubric), pair.request_id)
             )
-            for order in orders
+            for each in arrangements
         ]
     verdicts = [task.result() for task in asked]
     costs = [verdict.cost_usd for verdict in verdicts if verdict.cost_usd is not None]
-    said: list[Preferred] = []
+    preferences: list[Preferred] = []
     for verdict in verdicts:
         try:
             if verdict.error is not None:
                 return None, False, f"judge {check.judge} failed: {verdict.error}", costs
-            said.append(msgspec.convert(verdict.given, Preferred))
+            preferences.append(msgspec.convert(verdict.given, Preferred))
         except msgspec.ValidationError as wrong:
             return None, False, f"judge {check.judge} failed: no verdict that can be read: {wrong}", costs
-    wins = [{"A": 1.0, "tie": 0.5, "B": 0.0}[said[0].better], {"A": 0.0, "tie": 0.5, "B": 1.0}[said[1].better]]
+    first, second = preferences
+    wins = [{"A": 1.0, "tie": 0.5, "B": 0.0}[first.better], {"A": 0.0, "tie": 0.5, "B": 1.0}[second.better]]
     if wins[0] == wins[1]:
         word: Mapping[float, str] = {1.0: "win", 0.5: "tie", 0.0: "loss"}
-        return wins[0], False, f"{word[wins[0]]}: {said[0].reason}", costs
+        return wins[0], False, f"{word[wins[0]]}: {first.reason}", costs
     return 0.5, abs(wins[0] - wins[1]) == 1, "tie: the judge's two orders disagree", costs
 
 
