@@ -24,7 +24,7 @@ def keep(
     harness baseline set results/20261122T024500Z-quickstart-a1b2c3
     harness baseline set 20261122T0245 --name release
     """
-    from harness.cli.running.sides import find_run
+    from harness.cli.running.compare_runs import find_run
     from harness.errors import HarnessError
     from harness.store.baselines import FILE, keep_baseline
 

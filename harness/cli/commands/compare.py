@@ -49,8 +49,8 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, unequal suites · 4 a run is invalid.
     """
+    from harness.cli.running.compare_runs import find_run, make_sides
     from harness.cli.running.comparing import compare_sides, print_and_write
-    from harness.cli.running.sides import find_run, make_sides
     from harness.errors import RunInvalid
 
     first = find_run(run)

@@ -84,8 +84,8 @@ def gate(
     Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
+    from harness.cli.running.compare_runs import choose, find_run
     from harness.cli.running.comparing import compare_sides, print_comparison
-    from harness.cli.running.sides import choose, find_run
     from harness.errors import StoreError
 
     folder = find_run(run)

@@ -78,7 +78,7 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.analysis.reconcile.reconcile import reconcile, time_span_ns
     from harness.analysis.reconcile.reconciliation import LogRead
     from harness.cli.running.log_places import find_logs, log_connection
-    from harness.cli.running.sending import trusted_endpoint
+    from harness.cli.running.send_load import trusted_endpoint
     from harness.clock import utc_now
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log.records import open_log

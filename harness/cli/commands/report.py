@@ -50,7 +50,7 @@ def report(
     harness report results/20261122T024500Z-judged-a1b2c3 --judge
     harness report results/20261122T024500Z-judged-a1b2c3 --suite suites/judged.yaml
     """
-    from harness.cli.running.finish import check_files_of, finish
+    from harness.cli.running.grade_and_report import check_files_of, finish
     from harness.store.files import one_writer, remove_leftovers
     from harness.store.opening import open_run
     from harness.store.run_folder import RunFolder, latest_run, unreadable_runs

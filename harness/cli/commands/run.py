@@ -45,7 +45,7 @@ def run(
     harness run load.yaml --workers 2
     """
     from harness.cli.running.overrides import Overrides, load_for_run
-    from harness.cli.running.work import perform
+    from harness.cli.running.run_suite import perform
 
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
     loaded = load_for_run(suite, overrides)

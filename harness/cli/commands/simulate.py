@@ -122,7 +122,7 @@ def simulate(
 
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         if suite is not None:
-            from harness.cli.running.embedded import write_answer_key
+            from harness.cli.running.endpoint import write_answer_key
             from harness.cli.running.overrides import load_checked
 
             answer_key = write_answer_key(load_checked(suite), Path(folder) / "answers.json")

@@ -70,8 +70,8 @@ def sweep(
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10
     harness sweep suites/quickstart.yaml --by concurrency --percentile 99 --slo-ttft 1s
     """
-    from harness.cli.running.climb import SweepOptions, find_knees
     from harness.cli.running.overrides import Overrides, load_for_run
+    from harness.cli.running.run_sweep import SweepOptions, find_knees
 
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget)
     asked = SweepOptions(

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.analysis.compare.compare import compare_targets, load_side
 from harness.analysis.compare.comparison import CompareReport
 from harness.cli.output import defused_json
-from harness.cli.running.sides import Sides
+from harness.cli.running.compare_runs import Sides
 
 
 def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:

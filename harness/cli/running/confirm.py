@@ -14,10 +14,10 @@ import msgspec
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
 from harness.analysis.loader import load_run
+from harness.cli.running.compare_runs import Sides
 from harness.cli.running.comparing import compare_sides
-from harness.cli.running.sending import INTERRUPTED, trusted_endpoint
-from harness.cli.running.sides import Sides
-from harness.cli.running.work import perform
+from harness.cli.running.run_suite import perform
+from harness.cli.running.send_load import INTERRUPTED, trusted_endpoint
 from harness.endpoints.address import is_loopback
 from harness.errors import HarnessError, first_leaf
 from harness.load.forecast import forecast

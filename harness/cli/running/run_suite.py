@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 import uvloop
 
-from harness.cli.running.finish import finish
+from harness.cli.running.grade_and_report import finish
 from harness.cli.running.interrupts import Interrupts
-from harness.cli.running.sending import (
+from harness.cli.running.send_load import (
     INTERRUPTED,
     is_simulated,
     open_endpoint,

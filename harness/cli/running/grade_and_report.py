@@ -12,7 +12,7 @@ import msgspec
 
 from harness.analysis.counted import counted
 from harness.cli.running.overrides import load_checked
-from harness.cli.running.sending import open_endpoint, trusted_endpoint
+from harness.cli.running.send_load import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.derive import count_scores, derive, score, spent_usd

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness.cli.running.embedded import embedded_bedrock
+from harness.cli.running.endpoint import embedded_bedrock
 from harness.cli.running.interrupts import Interrupts
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import HarnessError, RunInvalid
