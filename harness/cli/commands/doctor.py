@@ -56,7 +56,7 @@ def doctor(
         found, models = asyncio.run(_look_around(endpoint or "aws", region))
     else:
         if region is not None:
-            raise HarnessError("--region cannot be used with a suite, whose targets each have their own `region`")
+            raise HarnessError("--region cannot be used with a suite: each target has its own `region`")
         from harness.cli.running.preflight import diagnose
 
         found, models = diagnose(_load(suite, endpoint)), None

@@ -34,6 +34,7 @@ def query(
     sql: Annotated[
         str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.", show_default=False)
     ],
+    results_dir: ResultsOption = RESULTS,
     run: Annotated[
         list[Path] | None,
         typer.Option(
@@ -43,7 +44,6 @@ def query(
             parser=find_run,
         ),
     ] = None,
-    results_dir: ResultsOption = RESULTS,
     json_output: JsonOption = False,
     csv_output: Annotated[
         bool, typer.Option("--csv", help="Print CSV, with texts that a spreadsheet would run as formulas quoted.")
@@ -53,7 +53,7 @@ def query(
 
     \b
     harness query "DESCRIBE requests"
-    harness query "SELECT target, count(*) AS failed FROM attempts WHERE NOT ok GROUP BY ALL" --run latest
+    harness query --run latest "SELECT target, count(*) AS failed FROM attempts WHERE NOT ok GROUP BY ALL"
     harness query "SELECT run_id, target, median(first_ns - due_ns) / 1e6 AS ttft_ms FROM requests
                    WHERE stream AND ok AND phase = 'measure' GROUP BY ALL ORDER BY ALL"
     harness query "SELECT run_id, target, avg(passed::int) AS pass_rate FROM requests

@@ -44,7 +44,7 @@ def _parts(written: str, wanted: int) -> list[str]:
     """What stands between commas. ValueError: not as many as `wanted`."""
     parts = written.split(",")
     if len(parts) != wanted:
-        raise ValueError(f"has {len(parts)} values, not {wanted}")
+        raise ValueError(f"{wanted} values are needed, not {len(parts)}")
     return parts
 
 

@@ -122,7 +122,7 @@ def _open_kept(results: Path, folder: str, name: str) -> RunFolder:
     path = results / folder
     if not path.is_dir():
         raise StoreError(
-            f"{path}: is the kept baseline ({name}) and is not there; restore it, or `harness baseline set RUN`"
+            f"{path}: is the kept baseline ({name}), but is missing; restore it, or `harness baseline set RUN`"
         )
     return open_run(path)
 
