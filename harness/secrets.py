@@ -1,4 +1,4 @@
-"""The secrets that this process knows, taken out of whatever it records or prints, in every spelling of them.
+"""The secrets that this process knows, redacted in whatever it records or prints, in every spelling of them.
 
 A server, a proxy or an SDK may quote what it was given, without a header's name that a pattern could look for. So the
 values themselves are looked for: those of the environment, and those that clients have resolved (`remember`).
@@ -36,7 +36,7 @@ _MAX_FILE = 64 * 1024
 
 
 class Secrets:
-    """Values, and what takes them out of a text."""
+    """Values, and their redaction in a text."""
 
     def __init__(self) -> None:
         self._environment: list[_Value] = []
@@ -50,7 +50,7 @@ class Secrets:
         self._sort()
 
     def remember(self, *values: str | None) -> None:
-        """Know these, too; what is too short or too plain to be told from other text is passed over."""
+        """Know these, too; values too short or too plain to be told from other text are skipped."""
         new = [value for value in values if value and value not in self._resolved and is_telling(value)]
         if not new:
             return
@@ -60,7 +60,7 @@ class Secrets:
         self._sort()
 
     def redact(self, text: str) -> str:
-        """The text without them. Microseconds where none is in it."""
+        """The text with every known value replaced; microseconds where it holds none."""
         for value in self._all:
             if value.core in text:
                 text = value.spellings.sub(REDACTED, text)
@@ -80,39 +80,53 @@ class _Value:
 
     @cached_property
     def spellings(self) -> re.Pattern[str]:
-        return re.compile("".join(map(_spellings, re.findall(r"[A-Za-z0-9]+|\\+|.", self.text, re.DOTALL))))
+        """What matches the value however its characters are spelled; letters and digits have one spelling only."""
+        parts = re.findall(r"[A-Za-z0-9]+|\\+|.", self.text, re.DOTALL)
+        return re.compile("".join(map(_any_spelling, parts)))
 
 
-_ENTITIES = {'"': "quot", "&": "amp", "'": "apos", "<": "lt", ">": "gt"}
+_NAMED_ENTITIES = {'"': "quot", "&": "amp", "'": "apos", "<": "lt", ">": "gt"}
+_ESCAPED = r"\\{1,8}"
+"""The backslash before an escape, doubled each time that the text was quoted again."""
+_PERCENT = "%(?:25){0,4}"
+"""A percent sign, itself percent-encoded up to four times: `%`, `%25`, `%2525`."""
+_AMPERSAND = "&(?:amp;){0,4}"
+"""An ampersand, itself an entity up to four times: `&`, `&amp;`, `&amp;amp;`."""
 
 
-def _spellings(part: str) -> str:
-    r"""A pattern for a character (or a run of backslashes) as it is, and as JSON, URLs, HTML and `repr` write it.
+def _any_spelling(part: str) -> str:
+    r"""A pattern for every spelling of a word, of one other character, or of a run of backslashes.
 
-    `/` is also `\/`, `\u002f`, `%2F`, `%252f`, `&#47;`. Every repetition is bounded: a text cannot make it take long.
+    `/` is also `\/`, `\u002f`, `\x2f`, `%2F`, `%252f`, `&#47;`, `&#x2f;`. Every repetition is bounded: no text can
+    make a match take long.
     """
-    if part[0].isascii() and part[0].isalnum():
+    character, times = part[0], len(part)
+    if character.isascii() and character.isalnum():
         return part
-    times, code, raw = len(part), ord(part[0]), part[0].encode(errors="surrogateescape")
-    each = [
-        *(["".join(rf"\\{{1,8}}x{_hex(byte, 2)}" for byte in raw), rf"\\{{1,8}}u{_hex(code, 4)}"]),
-        "".join(rf"%(?:25){{0,4}}{_hex(byte, 2)}" for byte in raw),
-        rf"&(?:amp;){{0,4}}#0{{0,6}}{code};",
-        rf"&(?:amp;){{0,4}}#[xX]0{{0,6}}{_hex(code)};",
-    ]
-    if part[0] in _ENTITIES:
-        each.append(rf"&(?:amp;){{0,4}}{_ENTITIES[part[0]]};")
-    if part == " ":
-        each.append(r"\+")
-    if not part.isascii():
-        each.append(re.escape(raw.decode("latin-1")))
-    plain = rf"\\{{{times},{8 * times}}}" if part[0] == "\\" else rf"\\{{0,8}}+{re.escape(part)}"
-    encoded = f"(?:{'|'.join(each)})" + (f"{{{times}}}" if times > 1 else "")
-    return f"(?:{encoded}|{plain})"
+    encoded = "|".join(_encoded_spellings(character))
+    if character == "\\":
+        return rf"(?:(?:{encoded}){{{times}}}|\\{{{times},{8 * times}}})"
+    return rf"(?:{encoded}|\\{{0,8}}+{re.escape(character)})"
+
+
+def _encoded_spellings(character: str) -> Iterator[str]:
+    """Patterns for a character as `repr`, JSON, URLs, HTML and forms encode it, and as UTF-8 read as Latin-1."""
+    code, utf8 = ord(character), character.encode(errors="surrogateescape")
+    yield "".join(rf"{_ESCAPED}x{_hex(byte, 2)}" for byte in utf8)
+    yield rf"{_ESCAPED}u{_hex(code, 4)}"
+    yield "".join(f"{_PERCENT}{_hex(byte, 2)}" for byte in utf8)
+    yield f"{_AMPERSAND}#0{{0,6}}{code};"
+    yield f"{_AMPERSAND}#[xX]0{{0,6}}{_hex(code)};"
+    if character in _NAMED_ENTITIES:
+        yield f"{_AMPERSAND}{_NAMED_ENTITIES[character]};"
+    if character == " ":
+        yield r"\+"
+    if not character.isascii():
+        yield re.escape(utf8.decode("latin-1"))
 
 
 def _hex(number: int, width: int = 1) -> str:
-    """Digits in either case."""
+    """A pattern for a number in hexadecimal, its digits in either case."""
     return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{number:0{width}x}")
 
 
@@ -174,7 +188,7 @@ def _proxy_secrets(url: str) -> Iterator[str]:
 
 
 class RedactedStream:
-    """A text stream without them: what is printed, tracebacks and the SDKs' own warnings among it."""
+    """A text stream that redacts whatever is printed: messages, tracebacks, the SDKs' own warnings."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -43,7 +43,7 @@ ORDER = {
     "compare derive",
     "simulator": "faults truth http aws model dialects token_count performance streams operations invocation_log "
     "service server",
-    "cli": "places output printing running commands",
+    "cli": "places options output printing running commands",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""
 

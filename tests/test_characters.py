@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.characters import printable, visible
-from harness.cli.output import defused_json
+from harness.cli.output import escape_json
 
 
 def test_escape_sequences_and_direction_overrides_are_made_visible() -> None:
@@ -26,14 +26,14 @@ DANGEROUS = ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9b", "\ud800", "\ufffe",
 def test_harmless_characters_are_shown_as_they_are(text: str) -> None:
     assert visible(text) == text
     assert "\ufffd" not in printable(text)
-    assert json.dumps(text, ensure_ascii=False) == defused_json(json.dumps(text, ensure_ascii=False))
+    assert json.dumps(text, ensure_ascii=False) == escape_json(json.dumps(text, ensure_ascii=False))
 
 
 @pytest.mark.parametrize("character", DANGEROUS)
 def test_what_could_move_a_cursor_turn_a_line_or_hide_a_text_is_replaced(character: str) -> None:
     assert visible(f"a{character}b") == "a\ufffdb"
     assert printable(f"a{character}b") in ("a\ufffdb", "a b")
-    assert character not in defused_json(f'"a{character}b"')
+    assert character not in escape_json(f'"a{character}b"')
 
 
 def test_a_line_separator_ends_a_line() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +10,17 @@ import msgspec
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
+from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.intervals import wilson
 from harness.analysis.summary.summarise import quantiles
 from harness.analysis.summary.summary import Quantiles
+from harness.load.sweep.search import Search
 from harness.load.sweep.step import By, Objective, StepOutcome
+from harness.load.sweep.sweep import Climb
 from harness.store.files import write_atomically
 from harness.store.finding import Finding
+from harness.store.run_folder import RunFolder
 
 SWEEP_FILE = "sweep.json"
 QUOTA_S = 60.0
@@ -68,27 +72,44 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """How one target's search ended; `met`, `missed`: as in `TargetSweep`."""
-
-    target: str
-    met: float | None
-    missed: float | None
-    over: bool
-    """The search itself was over, not cut short."""
-
-
 def report_target(
-    searched: Searched, outcomes: Sequence[StepOutcome], c: Columns, *, by: By, objective: Objective
+    target: str, search: Search, outcomes: Sequence[StepOutcome], c: Columns, *, by: By, objective: Objective
 ) -> TargetSweep:
     """One target's ladder. `c`: all its measured requests, `repeat` being the step."""
-    own = sorted((each for each in outcomes if each.target == searched.target), key=lambda each: each.level)
+    own = sorted((each for each in outcomes if each.target == target), key=lambda each: each.level)
     return TargetSweep(
-        target=searched.target,
-        ending=_ending(searched, own),
-        met=searched.met,
-        missed=searched.missed,
+        target=target,
+        ending=_ending(search, own),
+        met=search.met,
+        missed=search.missed,
         steps=tuple(_step(each, c.select(c.repeat == each.step), by=by, objective=objective) for each in own),
+    )
+
+
+def make_sweep_report(
+    folder: RunFolder, climb: Climb, outcomes: Sequence[StepOutcome], searches: Mapping[str, Search]
+) -> SweepReport:
+    """What a sweep found, from the attempts in its folder and how each target's search ended."""
+    manifest, data = folder.read_manifest(), load_run(folder)
+    targets = tuple(
+        report_target(name, search, outcomes, data.columns[name], by=climb.by, objective=climb.objective)
+        for name, search in searches.items()
+        if name in data.columns
+    )
+    return SweepReport(
+        run_id=manifest.run_id,
+        suite=manifest.suite,
+        simulated=manifest.simulated,
+        endpoint=manifest.endpoint,
+        by=climb.by,
+        arrival="closed" if climb.by == "concurrency" else climb.arrival,
+        objective=climb.objective,
+        targets=targets,
+        findings=(
+            *manifest.findings,
+            *sweep_findings(targets),
+            *quota_findings(targets, by=climb.by, endpoint=manifest.endpoint),
+        ),
     )
 
 
@@ -165,16 +186,16 @@ def write_sweep(folder: Path, report: SweepReport) -> None:
     write_atomically(folder / SWEEP_FILE, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
-def _ending(searched: Searched, steps: Sequence[StepOutcome]) -> Ending:
+def _ending(search: Search, steps: Sequence[StepOutcome]) -> Ending:
     if any(each.client_limited for each in steps):
         return "client_limited"
-    if searched.met is None and any(each.refused for each in steps):
+    if search.met is None and any(each.refused for each in steps):
         return "refused"
-    if not searched.over:
+    if search.next_level() is not None:
         return "unfinished"
-    if searched.missed is None:
+    if search.missed is None:
         return "at_least"
-    return "below" if searched.met is None else "found"
+    return "below" if search.met is None else "found"
 
 
 def _step(outcome: StepOutcome, c: Columns, *, by: By, objective: Objective) -> SweepStep:

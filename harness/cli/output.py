@@ -39,9 +39,18 @@ class Outliving:
         return getattr(self._stream, name)
 
 
-def defused_json(text: str) -> str:
-    """JSON as a terminal may show it: what could move its cursor is escaped, and it is still the same JSON."""
-    return replace_dangerous(text, lambda c: json.dumps(c)[1:-1])
+def escape_json(text: str) -> str:
+    """JSON that a terminal may show: control characters, line separators and what turns a text's direction are
+    escaped, and it is still the same JSON."""
+    separated = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return replace_dangerous(separated, lambda character: json.dumps(character)[1:-1])
+
+
+def print_json(value: Any) -> None:
+    """What every `--json` prints: indented JSON, safe for a terminal whoever wrote the texts in it."""
+    import msgspec
+
+    print(escape_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def guard_output() -> None:

@@ -82,8 +82,8 @@ ON_THE_LINE = {
     "a report where there are no runs": (["report"], "results"),
     "a port in use or out of range": (["simulate", "--port", "99999"], "65535"),
     "a timing that is none": (["simulate", "--fixed", "200,15,100"], "200ms,15ms,100"),
-    "a timing in two parts": (["simulate", "--fixed", "200ms,15ms"], "3 values are asked for, this is 2"),
-    "a stall without its length": (["simulate", "--stall", "5s"], "2 values are asked for, this is 1; write AFTER,FOR"),
+    "a timing in two parts": (["simulate", "--fixed", "200ms,15ms"], "3 values are needed, not 2"),
+    "a stall without its length": (["simulate", "--stall", "5s"], "2 values are needed, not 1; write AFTER,FOR"),
     "a capacity of no routing": (["simulate", "--capacity", "mars=3"], "'mars' is not a routing (known: global, us, "),
 }
 

@@ -1,8 +1,10 @@
-"""Places that are no paths: refused by every option and argument, before a folder of that name is made."""
+"""Paths and runs on the command line: addresses are refused before a folder of that name is made."""
 
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -11,8 +13,9 @@ import pytest
 import typer
 
 from harness.cli import COMMANDS
-from harness.cli.places import local_path
-from harness.errors import HarnessError
+from harness.cli.places import find_run, local_path
+from harness.errors import HarnessError, StoreError
+from harness.store.run_folder import RunFolder
 
 
 def functions() -> list[Any]:
@@ -32,9 +35,9 @@ def test_every_option_and_argument_that_is_a_path_refuses_addresses() -> None:
         hints = get_type_hints(function, include_extras=True)
         for name in inspect.signature(function).parameters:
             kind, info, *_ = (*get_args(hints[name]), None, None)
-            if kind in (Path, Path | None):
+            if kind in (Path, Path | None, list[Path] | None):
                 paths += 1
-                assert info.parser is local_path, f"{function.__name__}: {name}"
+                assert info.parser in (local_path, find_run), f"{function.__name__}: {name}"
     assert paths > 20
 
 
@@ -63,6 +66,7 @@ def test_a_path_stays_what_it_is(written: str) -> None:
         "history --out s3://bucket/x",
         "query DESCRIBE --results s3://bucket/x",
         "compare s3://bucket/x",
+        "query DESCRIBE --run s3://bucket/x",
         "compare --out s3://bucket/x",
         "report s3://bucket/x",
         "reconcile s3://bucket/x",
@@ -78,3 +82,58 @@ def test_a_command_says_so_and_makes_nothing(tmp_path: Path, suite: Path, comman
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
     assert [suite] == list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def runs(past_runs: Callable[..., list[RunFolder]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Twelve runs under results/, `0000-nightly` to `0011-nightly`; their folders' names."""
+    monkeypatch.chdir(tmp_path)
+    return [run.path.name for run in past_runs(Path("results"), 12)]
+
+
+def test_a_run_is_found_by_its_folder_its_id_its_beginning_or_as_the_latest(runs: list[str]) -> None:
+    for written in ("results/0004-nightly", "0004-nightly", "0004", "./results/0004-nightly"):
+        assert Path("results/0004-nightly") == find_run(written)
+    assert Path("results/0011-nightly") == find_run("latest")
+    Path("latest").mkdir()
+    assert (Path("results/0011-nightly"), Path("latest")) == (find_run("latest"), find_run("./latest"))
+
+
+def test_a_beginning_that_several_runs_have_names_some_of_them(runs: list[str]) -> None:
+    with pytest.raises(StoreError, match=r"001: 2 runs .* \(0011-nightly, 0010-nightly\); write more of the id"):
+        find_run("001")
+
+
+def test_an_unknown_run_is_told_what_there_is_and_how_a_run_is_given(runs: list[str]) -> None:
+    there = "0011-nightly, 0010-nightly, 0009-nightly, 0008-nightly, 0007-nightly and 7 more"
+    with pytest.raises(StoreError) as caught:
+        find_run("2026")
+    given = "Give a folder, an id, its beginning, or `latest`"
+    assert f"2026: no such run in results; it holds {there}. {given}" == str(caught.value)
+
+
+def test_without_runs_it_is_said_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for written in ("2026", "latest"):
+        with pytest.raises(StoreError, match=r"holds no runs; `harness run SUITE.*` makes one"):
+            find_run(written)
+
+
+def test_a_run_that_cannot_be_read_is_not_the_latest(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("results/0011-nightly/manifest.json").write_text("{")
+    assert Path("results/0010-nightly") == find_run("latest")
+    assert "warning: left out: results/0011-nightly/manifest.json: not a manifest" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["compare", "compare latest", "gate", "report", "reconcile", "baseline set"])
+def test_every_command_that_takes_a_run_says_which_there_are(runs: list[str], command: Any, line: str) -> None:
+    done = command(*line.split(), "2026")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("error: 2026: no such run in results; it holds 0011-nightly, ")
+
+
+def test_a_query_reads_only_the_runs_that_it_is_given(finished: Any, command: Any) -> None:
+    asked = ("query", "SELECT DISTINCT run_id FROM attempts", "--json")
+    folder = finished.folder
+    assert [{"run_id": folder.name}] == json.loads(command(*asked, "--run", folder).stdout)
+    assert "2026: no such run in results" in command(*asked, "--run", folder, "--run", "2026").stderr

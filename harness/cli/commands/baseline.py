@@ -8,57 +8,63 @@ from typing import Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import RESULTS, local_path
+from harness.cli.options import JsonOption, ResultsOption
+from harness.cli.output import print_json
+from harness.cli.places import RESULTS, find_run
 
-baseline = typer.Typer(no_args_is_help=True, help="Keep which run is the baseline of its suite; see `harness gate`.")
+baseline = typer.Typer(
+    no_args_is_help=True, help="Set or show the run that `harness gate` compares others of its suite with."
+)
 
 
 @baseline.command("set")
 def keep(
-    run: Annotated[str, typer.Argument(help="A run: its folder, its id or the beginning of one.", show_default=False)],
-    name: Annotated[str, typer.Option(help="Keep it under this name, for `gate --baseline NAME`.")] = "default",
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run: its folder, its id, the beginning of its id, or `latest`.", show_default=False, parser=find_run
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Name of the baseline, for `harness gate --baseline NAME`.")] = "default",
 ) -> None:
-    """Make a run the baseline of its suite: `harness gate` compares with it from now on.
+    """Make a run the baseline of its suite, which `harness gate` compares later runs with.
 
     \b
     harness baseline set results/20261122T024500Z-quickstart-a1b2c3
     harness baseline set 20261122T0245 --name release
     """
-    from harness.cli.running.sides import find_run
     from harness.errors import HarnessError
     from harness.store.baselines import FILE, keep_baseline
+    from harness.store.opening import open_run
 
-    folder = find_run(run)
+    folder = open_run(run)
     manifest = folder.read_manifest()
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: is {manifest.state}; a baseline must be a complete run")
     keep_baseline(folder, name=name)
-    typer.echo(
-        f"{manifest.suite}: the baseline ({name}) is {folder.path.resolve().name}, kept in {folder.path.parent / FILE}"
-    )
+    path = folder.path.resolve()
+    typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, kept in {folder.path.parent / FILE}")
 
 
 @baseline.command("show")
 def show(
-    results: Annotated[Path, typer.Option("--results", help="Where the runs are.", parser=local_path)] = RESULTS,
-    json_output: Annotated[bool, typer.Option("--json", help="Print baselines.json.")] = False,
+    results: ResultsOption = RESULTS,
+    json_output: JsonOption = False,
 ) -> None:
-    """Say which runs are kept as baselines.
+    """Show the baseline of each suite.
 
     \b
     harness baseline show
     """
-    import msgspec
-
     from harness.store.baselines import read_baselines
 
     kept = read_baselines(results)
     if json_output:
-        typer.echo(msgspec.json.format(msgspec.json.encode(kept), indent=2).decode())
+        print_json(kept)
         return
     if not kept:
-        typer.echo(f"no baseline is kept in {results}; `harness baseline set RUN` keeps one")
+        typer.echo(f"{results} has no baseline; `harness baseline set RUN` sets one")
     for suite, names in kept.items():
         for name, run_id in names.items():
-            gone = "" if (results / run_id / "manifest.json").exists() else "  (is not there)"
+            gone = "" if (results / run_id / "manifest.json").exists() else "  (missing)"
             typer.echo("  ".join(map(printable, (suite, name, run_id))) + gone)

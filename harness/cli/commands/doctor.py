@@ -1,15 +1,16 @@
-"""`harness doctor`: who am I, what may I call, and would this suite run as it is meant to."""
+"""`harness doctor`: whether the account, and a suite that is to run on it, are ready."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.characters import printable
+from harness.cli.options import JsonOption
+from harness.cli.output import print_json
 from harness.cli.places import local_path
 from harness.errors import HarnessError, RunInvalid
 
@@ -19,21 +20,22 @@ if TYPE_CHECKING:
     from harness.load.preflight.facts import CallableModel, Diagnosis
     from harness.suite.suite import Suite
 
-MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "cyan")}
-
 
 def doctor(
     suite: Annotated[
         Path | None,
-        typer.Argument(help="Look at what this suite needs, target by target.", show_default=False, parser=local_path),
+        typer.Argument(help="Check what this suite needs, target by target.", show_default=False, parser=local_path),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(help="aws or a URL. Default: the suite's, if it is one of them, else aws.")
+        str | None,
+        typer.Option(
+            help="aws or a URL. Default: the suite's endpoint if it is one of them, else aws.", show_default=False
+        ),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Without a suite: the Region to look at.", show_default=False)
+        str | None, typer.Option(help="Region to check; only without a suite.", show_default=False)
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Check credentials, model access, quotas and invocation logging. Sends no prompt, costs nothing.
 
@@ -42,82 +44,30 @@ def doctor(
     harness doctor suites/quickstart.yaml
     harness doctor --region eu-central-1 --json
 
-    Exit codes: 0 no problem found (warnings and unknowns are told) · 2 no usable credentials, or bad input · 4 a
+    Exit codes: 0 no problem found (there may be warnings and unknowns) · 2 no usable credentials, or bad input · 4 a
     problem that would make a run invalid or incomplete.
     """
-    import asyncio
-
     if endpoint == "simulator":
-        raise HarnessError("--endpoint simulator: there is no account to look at; give aws or a URL")
+        raise HarnessError("--endpoint simulator: the simulator has no account to check; give aws or a URL")
     if suite is None:
+        import asyncio
+
         found, models = asyncio.run(_look_around(endpoint or "aws", region))
     else:
         if region is not None:
-            raise HarnessError("--region is for a look without a suite; in a suite each target has its own `region`")
-        found, models = asyncio.run(preflight(_load(suite, endpoint))), None
+            raise HarnessError("--region cannot be used with a suite: each target has its own `region`")
+        from harness.cli.running.preflight import diagnose
+
+        found, models = diagnose(_load(suite, endpoint)), None
     if json_output:
-        _print_json(found, models)
+        print_json({"diagnoses": found} if models is None else {"diagnoses": found, "models": models})
     else:
         _print(found, models)
     raise typer.Exit(_exit_code(found))
 
 
-async def preflight(suite: Suite) -> list[Diagnosis]:
-    """Everything there is to say of a suite before it is run at its endpoint (`aws` or a URL).
-
-    BadCredentials, AccountError: the account cannot be asked at all.
-    """
-    from harness.endpoints.account.account import open_account
-    from harness.endpoints.address import forget_aws, is_loopback
-    from harness.load.preflight.checks import examine
-
-    if is_loopback(suite.endpoint):
-        forget_aws()
-    return await examine(suite, lambda region: open_account(suite.endpoint, region=region))
-
-
-def check_before_run(suite: Suite) -> None:
-    """Say on stderr what is not well with the account; RunInvalid when the run would be invalid or incomplete."""
-    import asyncio
-
-    from rich.console import Console
-
-    from harness.load.preflight.facts import is_fit
-
-    found = asyncio.run(preflight(suite))
-    worth_telling = [each for each in found if each.status in ("warning", "problem")]
-    if worth_telling:
-        print_diagnoses(worth_telling, Console(stderr=True, highlight=False, markup=False))
-    if not is_fit(found):
-        raise RunInvalid(
-            "the account is not ready for this run; nothing was sent (--no-preflight runs it all the same)"
-        )
-
-
-def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
-    """A block for the account and one for each target: mark, check, what was found, and below it what to do."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.secrets import redact
-
-    for target, group in groupby(diagnoses, key=lambda each: each.target):
-        console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
-        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, min_width=9)
-        table.add_column(overflow="fold")
-        for each in group:
-            mark, style = MARKS[each.status]
-            told = Text(printable(redact(each.told)))  # before a line is broken in the middle of it
-            if each.remedy and each.status != "ok":
-                told.append(f"\n→ {printable(each.remedy)}", style="italic")
-            table.add_row(Text(f"  {mark}", style=style), Text(each.check), told)
-        console.print(table)
-
-
 def _load(path: Path, endpoint: str | None) -> Suite:
-    """The suite at the endpoint to look at; its own `simulator` stands for no account."""
+    """The suite at the endpoint to check: aws where its own is the simulator, which has no account."""
     from harness.cli.running.overrides import Overrides, load_for_run
 
     loaded = load_for_run(path, Overrides(endpoint=endpoint))
@@ -139,8 +89,8 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     async with open_account(endpoint, region=named or USUAL_REGION) as account:
         found = [await diagnose_identity(account)]
         facts = await gather_facts(account, [])
-    told = facts.region if named else f"{facts.region}, since nothing names one (--region, AWS_REGION, AWS config)"
-    found.append(Diagnosis(check="region", status="ok", told=told))
+    where = facts.region if named else f"{facts.region}, since nothing names one (--region, AWS_REGION, AWS config)"
+    found.append(Diagnosis(check="region", status="ok", told=where))
     found.append(diagnose_logging(facts))
     models = callable_models(facts)
     unlisted = [each for each in (facts.models, facts.profiles) if isinstance(each, AccountError)]
@@ -151,13 +101,15 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
 def _print(found: Sequence[Diagnosis], models: Sequence[CallableModel] | None) -> None:
     from rich.console import Console
 
+    from harness.cli.running.preflight import print_diagnoses
+
     console = Console(highlight=False, markup=False)
     print_diagnoses(found, console)
     if models:
         _print_models(models, console)
     counts = {status: sum(each.status == status for each in found) for status in ("problem", "warning", "unknown")}
-    said = ", ".join(f"{count} {status}{'s' * (count > 1)}" for status, count in counts.items() if count)
-    console.print(f"\n{said or 'all good'}")
+    summary = ", ".join(f"{count} {status}{'s' * (count > 1)}" for status, count in counts.items() if count)
+    console.print(f"\n{summary or 'all good'}")
 
 
 def _print_models(models: Sequence[CallableModel], console: Console) -> None:
@@ -170,13 +122,6 @@ def _print_models(models: Sequence[CallableModel], console: Console) -> None:
         console.print(Text(f"  {printable(each.base_id)}{legacy}{bare}"), soft_wrap=True)
         for profile in each.profiles:
             console.print(Text(f"    {printable(profile)}"), soft_wrap=True)
-
-
-def _print_json(found: Sequence[Diagnosis], models: Sequence[CallableModel] | None) -> None:
-    import msgspec
-
-    said = {"diagnoses": found} if models is None else {"diagnoses": found, "models": models}
-    typer.echo(msgspec.json.format(msgspec.json.encode(said), indent=2).decode())
 
 
 def _exit_code(found: Sequence[Diagnosis]) -> int:

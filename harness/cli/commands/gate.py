@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import local_path
+from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArgument, TrustedEndpointOption
+from harness.cli.places import LATEST, local_path
 
 if TYPE_CHECKING:
     from harness.analysis.compare.comparison import CompareReport
@@ -18,78 +19,76 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def gate(
-    run: Annotated[
-        str | None,
-        typer.Argument(help="A run: its folder or id. Default: the latest under results/.", show_default=False),
-    ] = None,
+    run: RunArgument = LATEST,
     baseline: Annotated[
         str | None,
         typer.Option(
             metavar="RUN|TARGET",
-            help="A run, a target of this one, or a kept baseline's name. Default: the kept baseline, else the "
+            help="A run, a target of this run, or the name of a kept baseline. Default: the kept baseline, else the "
             "suite's baseline target.",
             show_default=False,
         ),
     ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TARGET", help="Only this target; may be given several times.", show_default=False),
-    ] = None,
+    candidate: CandidateOption = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Ask again before `worse` is reported. On aws that costs money.")
+        bool,
+        typer.Option(
+            "--confirm",
+            help="Send the targets that got worse again before reporting `worse`. With aws this costs money.",
+        ),
     ] = False,
     suite: Annotated[
         Path | None,
         typer.Option(
-            help="--confirm: the suite file, beside which its documents and check functions are.",
+            help="With --confirm: the suite file, if its prompts have documents or its checks are functions.",
             show_default=False,
             parser=local_path,
         ),
     ] = None,
-    endpoint: Annotated[
-        str | None,
+    endpoint: TrustedEndpointOption = None,
+    budget: Annotated[
+        float | None,
         typer.Option(
-            help="--confirm: where to ask. Needed where the run's own endpoint is neither aws nor on this machine.",
+            metavar="USD",
+            min=0.000001,
+            help="With --confirm: spend at most this. Overrides the suite's budget.",
             show_default=False,
         ),
     ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(metavar="USD", min=0.000001, help="--confirm: overrides the suite's.", show_default=False),
-    ] = None,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A copy of junit.xml.", show_default=False, parser=local_path)
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write junit.xml to this file.", show_default=False, parser=local_path),
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A copy of gate.md, the comment.", show_default=False, parser=local_path),
+        typer.Option(
+            metavar="FILE", help="Also write the comment, gate.md, to this file.", show_default=False, parser=local_path
+        ),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="--confirm: no progress, no summary of the second run.")
-    ] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Decide by the suite's `gate:` whether a run is as good as its baseline, and say so by the exit code.
+    """Decide by the suite's `gate:` whether a run is as good as its baseline, and exit with the verdict.
 
     \b
     harness gate
     harness gate RUN --baseline claude-haiku-4-5/global/converse
-    harness gate RUN --baseline LAST_RUN --confirm
+    harness gate latest --baseline LAST_RUN --confirm
     harness gate --junit junit.xml --markdown comment.md
 
-    Writes junit.xml, gate.md and all that `harness compare` writes into the run's folder; the comment also goes to
-    the file that GITHUB_STEP_SUMMARY names. --confirm writes them before it asks again, too: a rerun that cannot be
-    made or does not end leaves `worse`, with the words that it is not confirmed and why.
+    Writes junit.xml, gate.md and all files of `harness compare` into the run's folder, and appends the comment to the
+    file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent: if the second
+    run cannot be made or does not end, the verdict stays `worse`, marked as not confirmed and with the reason.
 
     Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
-    from harness.cli.running.comparing import compare_sides, print_comparison
-    from harness.cli.running.sides import choose, find_run
+    from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison
     from harness.errors import StoreError
+    from harness.store.opening import open_run
 
-    folder = find_run(run)
-    sides, against = choose(folder, baseline, candidate or [])
+    folder = open_run(run)
+    sides, against = choose_sides(folder, baseline, candidate or [])
     typer.echo(printable(f"baseline: {against}"), err=True)
     files = _Files(folder.path, against=against, junit=junit, markdown=markdown)
     if confirm:
@@ -111,7 +110,7 @@ def gate(
 
 
 class _Files:
-    """Everything that a gate writes; written again, it is replaced."""
+    """Everything that a gate writes; each write replaces the one before."""
 
     def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
         self._folder = folder
@@ -125,7 +124,7 @@ class _Files:
 
     def write(self, report: CompareReport) -> None:
         """StoreError: a file of the run's folder cannot be written. Copies elsewhere that cannot be are in `lost`."""
-        from harness.cli.running.comparing import write_files
+        from harness.cli.running.compare_runs import write_files
         from harness.report.compare.junit import render_junit
         from harness.report.compare.markdown import render_comment
         from harness.store.files import one_writer, write_atomically
@@ -160,7 +159,7 @@ class _StepSummary:
         self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
 
     def write(self, comment: bytes) -> None:
-        """A file that cannot be written is told, and changes no verdict."""
+        """A file that cannot be written is a warning, and changes no verdict."""
         if not self._path:
             return
         try:

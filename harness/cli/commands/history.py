@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.characters import printable
+from harness.cli.options import JsonOption, SinceOption
+from harness.cli.output import print_json
 from harness.cli.places import RESULTS, local_path
 
 
 def history(
-    results: Annotated[Path, typer.Argument(help="The folder with the runs.", parser=local_path)] = RESULTS,
-    suite: Annotated[str | None, typer.Option(help="Only runs of this suite.", show_default=False)] = None,
+    results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
+    suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.", show_default=False)] = None,
     target: Annotated[
-        list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
+        list[str] | None, typer.Option(help="Show only this target. Repeatable.", show_default=False)
     ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only this metric: pass_rate, ttft_p50, ttft_p95, e2e_p95, cost_per_request, error_rate;"
-            " may be given several times.",
+            help="Show only this metric: pass_rate, ttft_p50, ttft_p95, e2e_p95, cost_per_request, error_rate. "
+            "Repeatable.",
             show_default=False,
         ),
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help="Only runs since a date (2026-11-01, UTC) or of the last days (30d).",
-            show_default=False,
-        ),
-    ] = None,
+    since: SinceOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Write the page (.html), the figure (.png, .svg), or a folder of both.",
+            help="Write the page (.html), the figure (.png, .svg), or a folder with both.",
             show_default=False,
             parser=local_path,
         ),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the history as JSON.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Show each metric of each target over all runs of a suite, and the run at which its level changed.
 
@@ -52,9 +46,9 @@ def history(
     harness history --suite support-triage --since 90d --out history/
     harness history nightly/ --metric ttft_p95 --target claude-sonnet-4-6/us/converse
 
-    For each change it tells what differed in the manifests: model id, package versions, Region, endpoint, suite, host.
-    Changes are looked for from 15 runs on. They find slow drift; they do not decide an upgrade. Simulated and real runs
-    are apart, and so are runs that may not be believed. Only summaries are read.
+    For each change it lists what differs between the manifests before and after: model id, package versions, Region,
+    endpoint, suite, host. Finding changes needs 15 runs; they show slow drift and do not decide an upgrade. Simulated
+    and real runs are kept apart, and invalid runs are left out of the search. Only summaries are read.
     """
     import sys
 
@@ -65,7 +59,7 @@ def history(
         suite=suite,
         targets=tuple(target or ()),
         metrics=tuple(_known_metric(name) for name in metric or ()),
-        since=None if since is None else _read_since(since),
+        since=since,
     )
     found = load_history(results, wanted)
     for message in found.unreadable:
@@ -78,9 +72,7 @@ def history(
 
         written = write_history(found, out)
     if json_output:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return
     from rich.console import Console
 
@@ -94,23 +86,8 @@ def _known_metric(name: str) -> str:
     from harness.errors import HarnessError
 
     if name not in METRICS:
-        raise HarnessError(f"--metric {name!r}: not followed (known: {', '.join(METRICS)})")
+        raise HarnessError(f"--metric {name!r}: unknown (known: {', '.join(METRICS)})")
     return name
-
-
-def _read_since(text: str) -> datetime:
-    """A date, a date and time (UTC unless it says otherwise), or `30d` before now."""
-    from datetime import timedelta
-
-    from harness.clock import parse_utc, utc_now
-    from harness.errors import HarnessError
-
-    try:
-        if text.endswith("d"):
-            return utc_now() - timedelta(days=float(text[:-1]))
-        return parse_utc(text)
-    except (ValueError, OverflowError):
-        raise HarnessError(f"--since {text!r}: give a date, 2026-11-01, or days, 30d") from None
 
 
 def _nothing(results: Path) -> str:
@@ -119,4 +96,4 @@ def _nothing(results: Path) -> str:
     suites = dict.fromkeys(run.read_manifest().suite for run in list_runs(results))
     if not suites:
         return f"{results}: holds no runs that can be read; `harness run SUITE --out {results}` makes one"
-    return f"{results}: no run fits --suite and --since (suites there: {', '.join(suites)})"
+    return f"{results}: no run matches --suite and --since (suites there: {', '.join(suites)})"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
+from harness.cli.options import JsonOption, SinceOption, UntilOption
+from harness.cli.output import print_json
 from harness.cli.places import local_path
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Imported:
     stand_ins: int
     """Calls of the trace whose own prompt is not in the suite."""
     left_out: dict[str, int]
-    """Calls by the reason why their prompt cannot be asked again; they are in the trace."""
+    """Calls by the reason why their prompt cannot be sent again; they are in the trace."""
     failed: int
     """Calls that ended in an error: neither in the suite nor in the trace."""
     other_models: dict[str, int]
@@ -53,52 +55,42 @@ def import_log(
     log: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder.", show_default=False)],
     out: Annotated[
         Path,
-        typer.Option(help="The suite to write, suites/NAME.yaml.", show_default=False, parser=local_path),
+        typer.Option(help="Write the suite to this file, suites/NAME.yaml.", show_default=False, parser=local_path),
     ],
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="A model to compare with today's; may be given several times.", show_default=False),
+        typer.Option(help="Model to compare with the one in use. Repeatable.", show_default=False),
     ] = None,
     routing: Annotated[
-        str | None, typer.Option(help="The candidates' routing. Default: today's.", show_default=False)
+        str | None, typer.Option(help="Routing of the candidates. Default: the one in use.", show_default=False)
     ] = None,
-    sample: Annotated[int, typer.Option(min=1, help="Distinct prompts to keep.")] = 200,
-    seed: Annotated[int, typer.Option(help="Same log and seed: same sample.")] = 1,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help="From 2026-11-01, or 2026-11-01T09:00, on: UTC, unless it ends in an offset such as +02:00.",
-            show_default=False,
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="Before this time, written as for --since.", show_default=False),
-    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Keep this many distinct prompts.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the sample: the same log and seed give the same suite.")] = 1,
+    since: SinceOption = None,
+    until: UntilOption = None,
     redact: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Regular expression of what is to be taken out, beside the built-in ones; may be repeated.",
+            help="Also redact what this regular expression matches. Repeatable.",
             show_default=False,
         ),
     ] = None,
-    endpoint: Annotated[str, typer.Option(help="aws or a loopback URL, to be asked for the log.")] = "aws",
+    endpoint: Annotated[str, typer.Option(help="Where the log is read: aws or a loopback URL.")] = "aws",
     region: Annotated[
-        str | None, typer.Option(help="Of the bucket or log group. Default: AWS_REGION.", show_default=False)
+        str | None, typer.Option(help="Region of the bucket or log group. Default: AWS_REGION.", show_default=False)
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
-    """Make a suite of logged traffic: sampled, deduplicated, redacted, with today's model as the baseline.
+    """Make a suite out of logged traffic: sampled, deduplicated, redacted, with the model in use as the baseline.
 
     \b
     harness import s3://my-logs/bedrock --out suites/mine.yaml --candidate claude-sonnet-4-6 --since 2026-11-01
     harness run suites/mine.yaml --endpoint aws
 
     E-mail addresses, phone, card and account (IBAN) numbers, AWS and Anthropic keys and your own credentials are
-    taken out. Read the suite before you share it: names and addresses are not found. SUITE.trace.jsonl keeps when each
-    call came and how large it was; load: {arrival: trace, trace: SUITE.trace.jsonl} sends them as they came.
+    redacted; names and postal addresses are not, so read the suite before you share it. SUITE.trace.jsonl holds the
+    time and size of each call; load: {arrival: trace, trace: SUITE.trace.jsonl} sends the prompts at those times.
     """
     import asyncio
 
@@ -109,12 +101,11 @@ def import_log(
     trace = out.with_suffix(".trace.jsonl")
     _refuse_existing(out, trace)
     redactor, traffic = Redactor(redact or ()), Traffic(sample=sample, seed=seed)
-    window = _read_window(since, until)
-    gathered, opened = asyncio.run(_read(log, endpoint, region, window, redactor, traffic))
+    _check_window(since, until)
+    gathered, opened = asyncio.run(_read(log, endpoint, region, (since, until), redactor, traffic))
     candidates = Candidates(models=tuple(candidate or ()), routing=routing)
     drawn = draw_suite(out.stem, traffic, candidates, about=_about(log, traffic, out, trace))
-    stand_ins = _write(out, trace, drawn, traffic)
-    told = Imported(
+    imported = Imported(
         suite=str(out),
         trace=str(trace),
         calls=traffic.calls,
@@ -122,7 +113,7 @@ def import_log(
         prompts=len(traffic.prompts),
         first_call=traffic.span[0],
         last_call=traffic.span[1],
-        stand_ins=stand_ins,
+        stand_ins=_write(out, trace, drawn, traffic),
         left_out=dict(gathered.left_out.most_common()),
         failed=gathered.failed,
         other_models=dict(gathered.other_models.most_common()),
@@ -135,11 +126,9 @@ def import_log(
         next_command=f"harness run {out} --endpoint aws",
     )
     if json_output:
-        import msgspec
-
-        typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+        print_json(imported)
     else:
-        _print(told)
+        _print(imported)
 
 
 async def _read(
@@ -152,7 +141,7 @@ async def _read(
 ) -> tuple[Gathered, InvocationLog]:
     """Read the log into `traffic`."""
     from harness.catalog.regions import USUAL_REGION
-    from harness.cli.running.log_places import log_connection
+    from harness.cli.running.endpoint import log_connection
     from harness.endpoints.account.account import configured_region
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log.records import open_log
@@ -165,25 +154,12 @@ async def _read(
         return await gather(opened, traffic, redactor), opened
 
 
-def _read_window(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """Both bounds in UTC. HarnessError: one is no time, or nothing is between them."""
+def _check_window(since: datetime | None, until: datetime | None) -> None:
+    """HarnessError: there is no time between the two."""
     from harness.errors import HarnessError
 
-    window = (_moment("--since", since), _moment("--until", until))
-    if window[0] is not None and window[1] is not None and window[0] >= window[1]:
-        raise HarnessError(f"--since {since} is not before --until {until}: no call is between them; swap the two")
-    return window
-
-
-def _moment(option: str, written: str | None) -> datetime | None:
-    from harness.clock import parse_utc
-    from harness.errors import HarnessError
-
-    try:
-        return None if written is None else parse_utc(written)
-    except ValueError:
-        how = "write 2026-11-01, 2026-11-01T09:00 (UTC) or 2026-11-01T09:00+02:00"
-        raise HarnessError(f"{option} {written}: not a date or a time; {how}") from None
+    if since is not None and until is not None and since >= until:
+        raise HarnessError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap the two")
 
 
 def _refuse_existing(*paths: Path) -> None:
@@ -191,7 +167,7 @@ def _refuse_existing(*paths: Path) -> None:
 
     for path in paths:
         if path.exists():
-            raise HarnessError(f"{path} is there already; choose another name or remove it")
+            raise HarnessError(f"{path} already exists; choose another name or remove it")
     if paths[0].suffix not in (".yaml", ".yml"):
         raise HarnessError(f"--out {paths[0]}: a suite is a YAML file; write for example suites/mine.yaml")
 
@@ -204,10 +180,10 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
     return [
         f"Made by `harness import` of {traffic.calls:,} calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
         f"in {log}: {len(traffic.prompts):,} of {traffic.distinct:,} distinct prompts.",
-        f"When the calls came and how large they were: {trace.name}. To send them as they came, put this for `load`:",
-        f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes asks generated text of the same lengths",
+        f"The time and size of each call: {trace.name}. To send the prompts at those times, write this for `load`:",
+        f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes sends generated text of the same lengths",
         "",
-        "Nothing here grades an answer: what a model said yesterday is no truth. Latency, errors and cost are",
+        "Nothing here grades an answer: what a model said before is not a reference. Latency, errors and cost are",
         "compared; for quality, give prompts an `expect` or `checks`, and the gate a `pass_rate`.",
         "",
         f"harness run {out} --endpoint aws --dry-run    # what it would cost; sends nothing",
@@ -235,33 +211,32 @@ def _write(out: Path, trace: Path, drawn: ImportedSuite, traffic: Traffic) -> in
     return stand_ins
 
 
-def _print(told: Imported) -> None:
-
-    for line in _lines(told):
+def _print(done: Imported) -> None:
+    for line in _lines(done):
         typer.echo(printable(line))
-    for warning in told.warnings:
+    for warning in done.warnings:
         typer.echo(f"warning: {printable(warning)}", err=True)
     typer.echo(
-        f"\nNothing grades these prompts: a model's answer of yesterday is no truth, so latency, errors and cost are\n"
-        f"compared, and quality once you add `expect` or `checks`. Read {told.suite}, then:\n  {told.next_command}"
+        "\nNothing grades these prompts: the logged answers are no references. Latency, errors, cost are compared;\n"
+        f"for quality, add `expect` or `checks`. Read {done.suite}, then:\n  {done.next_command}"
     )
 
 
-def _lines(told: Imported) -> Iterator[str]:
+def _lines(done: Imported) -> Iterator[str]:
     yield (
-        f"{told.suite}: {told.prompts:,} of {told.distinct_prompts:,} distinct prompts in {told.calls:,} calls "
-        f"({told.first_call:%Y-%m-%d %H:%M} to {told.last_call:%Y-%m-%d %H:%M} UTC)"
+        f"{done.suite}: {done.prompts:,} of {done.distinct_prompts:,} distinct prompts in {done.calls:,} calls "
+        f"({done.first_call:%Y-%m-%d %H:%M} to {done.last_call:%Y-%m-%d %H:%M} UTC)"
     )
-    yield f"{told.trace}: when {told.calls:,} calls came; {told.stand_ins:,} are stood in for by a prompt of their size"
-    yield f"targets: {', '.join(told.targets)}; baseline: {told.baseline}"
+    yield f"{done.trace}: the times of {done.calls:,} calls; for {done.stand_ins:,} a prompt of similar size is sent"
+    yield f"targets: {', '.join(done.targets)}; baseline: {done.baseline}"
     counts = (
-        ("redacted", told.redacted),
-        ("left out of the prompts", told.left_out),
-        ("calls of other models, left out", told.other_models),
-        ("failed calls, left out", {"with an error code": told.failed} if told.failed else {}),
+        ("redacted", done.redacted),
+        ("left out of the prompts", done.left_out),
+        ("calls of other models, left out", done.other_models),
+        ("failed calls, left out", {"with an error code": done.failed} if done.failed else {}),
     )
     for what, found in counts:
         if found:
             yield f"{what}: {', '.join(f'{name} {count:,}' for name, count in found.items())}"
-    if told.broken:
-        yield f"lines that cannot be read: {told.broken:,}, the first: {told.broken_places[0]}"
+    if done.broken:
+        yield f"lines that cannot be read: {done.broken:,}, the first: {done.broken_places[0]}"

@@ -10,8 +10,8 @@ import typer
 FOLDER = Path("suites")
 
 
-def init(name: Annotated[str, typer.Argument(help="The suite's name.", show_default=False)]) -> None:
-    """Write suites/NAME.yaml: a small suite with comments that runs on the simulator as it is.
+def init(name: Annotated[str, typer.Argument(help="Name of the suite.", show_default=False)]) -> None:
+    """Write suites/NAME.yaml, a small commented suite that runs on the simulator as it is.
 
     \b
     harness init support-triage
@@ -22,7 +22,7 @@ def init(name: Annotated[str, typer.Argument(help="The suite's name.", show_defa
     text = starter_suite(name)
     path = FOLDER / f"{name}.yaml"
     _write_new(path, text)
-    typer.echo(f"{path} is written. Edit it, then:\n  harness validate {path}\n  harness run {path}")
+    typer.echo(f"Wrote {path}. Edit it, then:\n  harness validate {path}\n  harness run {path}")
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -34,6 +34,6 @@ def _write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise HarnessError(f"{error.filename} is there already; choose another name or remove it") from error
+        raise HarnessError(f"{error.filename} already exists; choose another name or remove it") from error
     except OSError as error:
         raise HarnessError(f"{path} cannot be written: {error.strerror}") from error

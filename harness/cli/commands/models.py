@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.options import JsonOption
+from harness.cli.output import print_json
 from harness.cli.places import local_path
 from harness.errors import CatalogError, EndpointError
 
@@ -21,21 +23,30 @@ if TYPE_CHECKING:
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="Only models with this in their name; a profile id or an ARN does, too.")
+        str | None,
+        typer.Argument(
+            help="Show only models with this in their name or id. Also a profile id or an ARN.", show_default=False
+        ),
     ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Ask the account, too: what it is offered in its Region.")
-    ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Also ask the account what its Region offers.")] = False,
     region: Annotated[
-        str | None, typer.Option(help="With --live: the Region to ask. [default: that of the AWS configuration]")
+        str | None,
+        typer.Option(help="With --live: Region to ask. Default: the one of the AWS configuration.", show_default=False),
     ] = None,
-    endpoint: Annotated[str, typer.Option(help="With --live: `aws`, or a URL, such as that of the simulator.")] = "aws",
+    endpoint: Annotated[
+        str, typer.Option(help="With --live: account to ask, aws or a URL such as the simulator's.")
+    ] = "aws",
     prices: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Your own prices (TOML), which win.", show_default=False, parser=local_path),
+        typer.Option(
+            metavar="FILE",
+            help="Your own prices (TOML), which replace the known ones.",
+            show_default=False,
+            parser=local_path,
+        ),
     ] = None,
-    sources: Annotated[bool, typer.Option("--sources", help="Every fact with its source and date.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Everything that is known, as JSON.")] = False,
+    sources: Annotated[bool, typer.Option("--sources", help="Show every fact with its source and date.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """List the Claude models: where each is offered, until when, and what it costs. Without --live nothing is sent.
 
@@ -57,7 +68,7 @@ def models(
     chosen = _choose(name, facts, profiles)
     own = [each for each in profiles.values() if each.base_id in {model.base_id for model in chosen}]
     if json_output:
-        typer.echo(_json(chosen, own, overrides))
+        print_json(_content(chosen, own, overrides))
         return
     from rich.console import Console
 
@@ -104,15 +115,16 @@ def _choose(
         return known
     text = profiles[name].base_id if name in profiles else read_reference(name).model
     if text is None:
-        told = "the account does not list it" if facts is not None else "add --live"
-        raise CatalogError(
-            f"'{name}' is an application inference profile, and only its account knows its model; {told}"
-        )
+        how = "the account does not list it" if facts is not None else "add --live"
+        raise CatalogError(f"'{name}' is an application inference profile, and only its account knows its model; {how}")
     found = [each for each in known if any(text in key for key in (each.base_id, *each.aliases))]
     return found or [find_model(text)]
 
 
-def _json(chosen: Sequence[Model], profiles: Sequence[ApplicationProfile], overrides: Sequence[PriceOverride]) -> str:
+def _content(
+    chosen: Sequence[Model], profiles: Sequence[ApplicationProfile], overrides: Sequence[PriceOverride]
+) -> dict[str, Any]:
+    """What `--json` prints."""
     import msgspec
 
     from harness.catalog.limits import burndown_fact
@@ -129,5 +141,4 @@ def _json(chosen: Sequence[Model], profiles: Sequence[ApplicationProfile], overr
         }
         for model in chosen
     ]
-    told = {"models": listed, "application_profiles": profiles}
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+    return {"models": listed, "application_profiles": profiles}

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from harness.characters import printable, visible
-from harness.cli.places import RESULTS, local_path
+from harness.cli.options import JsonOption, ResultsOption
+from harness.cli.output import escape_json
+from harness.cli.places import RESULTS, find_run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,16 +34,26 @@ def query(
     sql: Annotated[
         str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.", show_default=False)
     ],
-    results_dir: Annotated[
-        Path, typer.Option("--results", help="The folder with the runs.", parser=local_path)
-    ] = RESULTS,
-    json_output: Annotated[bool, typer.Option("--json", help="Rows as JSON objects.")] = False,
-    csv_output: Annotated[bool, typer.Option("--csv", help="Rows as CSV that no spreadsheet will run.")] = False,
+    results_dir: ResultsOption = RESULTS,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Read only this run: its folder, its id, the beginning of its id, or `latest`. Repeatable.",
+            show_default=False,
+            parser=find_run,
+        ),
+    ] = None,
+    json_output: JsonOption = False,
+    csv_output: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, with texts that a spreadsheet would run as formulas quoted.")
+    ] = False,
 ) -> None:
-    """Ask the runs in a folder a question in SQL (DuckDB's). Reads only these runs, writes nothing.
+    """Query runs with SQL (DuckDB's). Reads only the runs of one folder, and writes nothing.
 
     \b
     harness query "DESCRIBE requests"
+    harness query --run latest "SELECT target, count(*) AS failed FROM attempts WHERE NOT ok GROUP BY ALL"
     harness query "SELECT run_id, target, median(first_ns - due_ns) / 1e6 AS ttft_ms FROM requests
                    WHERE stream AND ok AND phase = 'measure' GROUP BY ALL ORDER BY ALL"
     harness query "SELECT run_id, target, avg(passed::int) AS pass_rate FROM requests
@@ -51,8 +63,8 @@ def query(
     from harness.store.query import connect, select
 
     if json_output and csv_output:
-        raise HarnessError("--json and --csv exclude each other; give one")
-    with closing(connect(_readable_runs(results_dir))) as connection:
+        raise HarnessError("--json and --csv cannot be used together; give one")
+    with closing(connect(_readable_runs(run, results_dir))) as connection:
         found = select(connection, sql)
         names = [column[0] for column in found.description or ()]
         if json_output:
@@ -63,20 +75,25 @@ def query(
             _print_table(names, found)
 
 
-def _readable_runs(results_dir: Path) -> list[RunFolder]:
-    """The runs that can be read; a warning for each other one. HarnessError when none is left."""
+def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFolder]:
+    """The runs that can be read, of those that are chosen or of all; a warning for each other one.
+
+    HarnessError: none is left.
+    """
     import sys
 
     from harness.errors import HarnessError
     from harness.store.query import split_readable
-    from harness.store.run_folder import list_runs, unreadable_runs, without_copies
+    from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
 
-    whole, broken_files = split_readable(list_runs(results_dir, sweeps=True))
+    runs = list_runs(results_dir, sweeps=True) if chosen is None else [RunFolder(path) for path in chosen]
+    whole, broken_files = split_readable(runs)
     readable, copies = without_copies(whole)
-    for message in [*unreadable_runs(results_dir), *broken_files, *copies]:
+    for message in [*([] if chosen else unreadable_runs(results_dir)), *broken_files, *copies]:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:
-        raise HarnessError(f"{results_dir}: holds no runs that can be read; name their folder with --results")
+        where = results_dir if chosen is None else ", ".join(map(str, chosen))
+        raise HarnessError(f"{where}: holds no runs that can be read; give the folder of the runs with --results")
     return readable
 
 
@@ -94,21 +111,14 @@ def _rows(found: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
 
 
 def _print_json(names: Sequence[str], found: DuckDBPyConnection) -> None:
-    import sys
-
     import msgspec
 
-    from harness.cli.output import defused_json
-
-    seen = sys.stdout.isatty()
     keys = _unique(names)
     encoder = msgspec.json.Encoder(enc_hook=str)
     separator = "["
     for row in _rows(found):
         line = encoder.encode(dict(zip(keys, row, strict=True))).decode()
-        if seen:
-            line = defused_json(line)
-        print(separator, line, sep="\n")
+        print(separator, escape_json(line), sep="\n")
         separator = ","
     print("[]" if separator == "[" else "]")
 
@@ -119,9 +129,9 @@ def _print_csv(names: Sequence[str], found: DuckDBPyConnection) -> None:
 
     def write(row: Sequence[Any]) -> None:
         cells = [_defused(cell) for cell in row]
-        writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells] if seen else cells)
+        writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells] if on_terminal else cells)
 
-    seen = sys.stdout.isatty()
+    on_terminal = sys.stdout.isatty()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     write(names)
     for row in _rows(found):

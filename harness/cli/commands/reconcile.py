@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.places import RESULTS, local_path
+from harness.cli.options import JsonOption, RunArgument
+from harness.cli.output import print_json
+from harness.cli.places import LATEST
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,52 +21,46 @@ if TYPE_CHECKING:
     from harness.store.run_folder import RunFolder
 
 REGIONS = 4
-"""Regions told for each target; reconcile.json has all."""
+"""Regions printed for each target; reconcile.json has all."""
 DETAILS = 10
 """Examples of each kind on the terminal; reconcile.json holds more."""
 
 
 def reconcile(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A run's folder. Default: the latest under results/.", show_default=False, parser=local_path
-        ),
-    ] = None,
+    run: RunArgument = LATEST,
     log: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder. Default: where the account logs.",
+            help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder. Default: where the account logs. Repeatable.",
             show_default=False,
         ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(help="aws or a URL, to be asked for the log. Default: the run's.", show_default=False)
+        str | None, typer.Option(help="Where the log is read: aws or a URL. Default: the run's.", show_default=False)
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print reconcile.json.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Match every attempt of a run with Bedrock's invocation log by request id, and write reconcile.json.
 
     \b
     harness reconcile
-    harness reconcile results/20261122T024500Z-quickstart-a1b2c3 --log s3://my-logs/bedrock
-    harness reconcile --log logs:/aws/bedrock/invocations --json
+    harness reconcile 20261122T024500Z-quickstart-a1b2c3 --log s3://my-logs/bedrock
+    harness reconcile latest --log logs:/aws/bedrock/invocations --json
 
-    Exit codes: 0 run and log agree · 2 no such run or log, no access · 4 they do not: an answered call is not in the
-    log, tokens, cost or outcome differ, or the run's caller made a call that the run does not know.
+    Exit codes: 0 run and log agree · 2 no such run or log, no access · 4 they differ: an answered call is missing from
+    the log, tokens, cost or outcome differ, or the log has a call by the run's caller that the run does not have.
     """
     import asyncio
 
     from harness.errors import RunInvalid
     from harness.store.opening import open_run
-    from harness.store.run_folder import latest_run
 
-    folder = open_run(run if run is not None else latest_run(RESULTS).path)
+    folder = open_run(run)
     found = asyncio.run(_match(folder, log or [], endpoint))
-    text = _write(folder, found)
+    _write(folder, found)
     if json_output:
-        typer.echo(text)
+        print_json(found)
     else:
         _print(found, folder)
     raise typer.Exit(0 if found.agrees else RunInvalid.exit_code)
@@ -77,8 +73,7 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.analysis.reconcile.logged import run_window, spool
     from harness.analysis.reconcile.reconcile import reconcile, time_span_ns
     from harness.analysis.reconcile.reconciliation import LogRead
-    from harness.cli.running.log_places import find_logs, log_connection
-    from harness.cli.running.sending import trusted_endpoint
+    from harness.cli.running.endpoint import find_logs, log_connection, trusted_endpoint
     from harness.clock import utc_now
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log.records import open_log
@@ -115,8 +110,8 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
         return reconcile(folder, Path(file.name), read, suite=suite, now=utc_now())
 
 
-def _write(folder: RunFolder, found: Reconciliation) -> str:
-    """Write reconcile.json; returns its text."""
+def _write(folder: RunFolder, found: Reconciliation) -> None:
+    """Write reconcile.json."""
     import msgspec
 
     from harness.secrets import redact
@@ -124,7 +119,6 @@ def _write(folder: RunFolder, found: Reconciliation) -> str:
 
     text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     write_atomically(folder.path / "reconcile.json", f"{text}\n".encode())
-    return text
 
 
 def _print(found: Reconciliation, folder: RunFolder) -> None:
@@ -184,13 +178,13 @@ def _scope(found: Reconciliation) -> Iterator[str]:
 def _reasons(found: Reconciliation) -> Iterator[str]:
     from harness.analysis.reconcile.reconciliation import DISAGREEING, REASONS
 
-    for reason, told in REASONS.items():
+    for reason, sentence in REASONS.items():
         count = sum(each.unlogged.get(reason, 0) for each in found.targets)
         if count:
-            yield f"{'!' if reason in DISAGREEING else '·'} {count:,} attempts {told}"
+            yield f"{'!' if reason in DISAGREEING else '·'} {count:,} attempts {sentence}"
     unseen = sum(each.unseen_cost_usd for each in found.targets)
     if unseen:
-        yield f"· calls whose reply the run did not get to the end of cost ${unseen:.4f} more, by the log"
+        yield f"· replies that the run did not receive to the end cost ${unseen:.4f} more, by the log"
 
 
 def _differences(found: Reconciliation) -> Iterator[str]:
@@ -202,7 +196,7 @@ def _records(found: Reconciliation) -> Iterator[str]:
     if found.other_traffic:
         yield f"· {found.other_traffic:,} records of the same models and time are other callers' traffic"
     if found.unanswered:
-        yield f"· {found.unanswered:,} records are accounted for by attempts to which no reply came"
+        yield f"· {found.unanswered:,} records belong to attempts that got no reply"
     if found.not_in_run:
         yield f"! {found.not_in_run:,} records of the run's own caller are not in the run, such as:"
         for each in found.foreign[:DETAILS]:

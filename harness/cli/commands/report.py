@@ -2,67 +2,53 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.characters import printable
-from harness.cli.places import RESULTS, local_path
+from harness.cli.options import JsonOption, RunArgument, RunContext, TrustedEndpointOption
+from harness.cli.places import LATEST, local_path
 
 
 def report(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A run's folder. Default: the latest under results/.", show_default=False, parser=local_path
-        ),
-    ] = None,
+    run: RunArgument = LATEST,
     judge: Annotated[
-        bool, typer.Option("--judge", help="Ask the suite's judges for what they have not said yet; it costs.")
+        bool,
+        typer.Option("--judge", help="Ask the suite's judges for the verdicts that are missing. This costs money."),
     ] = False,
     suite: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Your suite file: its check functions grade what they have not yet. A run's folder names no code.",
+            help="Your suite file, to grade with its check functions. A run's folder never names code to run.",
             show_default=False,
             parser=local_path,
         ),
     ] = None,
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            help="--judge: where to ask. Needed where the run's own endpoint is neither aws nor on this machine.",
-            show_default=False,
-        ),
-    ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    endpoint: TrustedEndpointOption = None,
+    json_output: JsonOption = False,
 ) -> None:
-    """Grade, summarise and draw a run again; a run that was killed is finished from its journal.
+    """Grade, summarise and draw a run again. A run that was killed is finished from its journal.
 
-    What judges and check functions have said of an answer is kept: no one is asked twice.
+    Verdicts of judges and results of check functions are kept: none is asked for twice.
 
     \b
     harness report
     harness report results/20261122T024500Z-quickstart-a1b2c3
-    harness report results/20261122T024500Z-judged-a1b2c3 --judge
-    harness report results/20261122T024500Z-judged-a1b2c3 --suite suites/judged.yaml
+    harness report 20261122T0245 --judge
+    harness report latest --suite suites/judged.yaml
     """
-    from harness.cli.running.finish import check_files_of, finish
+    from harness.cli.running.grade_and_report import check_files_of, grade_and_report
     from harness.store.files import one_writer, remove_leftovers
     from harness.store.opening import open_run
-    from harness.store.run_folder import RunFolder, latest_run, unreadable_runs
+    from harness.store.run_folder import RunFolder
 
-    if run is None:
-        for told in unreadable_runs(RESULTS):
-            print(f"warning: left out: {printable(told)}", file=sys.stderr)
-    path = run if run is not None else latest_run(RESULTS).path
-    check_files = () if suite is None else check_files_of(suite, RunFolder(path))
-    with one_writer(path):
-        remove_leftovers(path)
-        remove_leftovers(path / "plots")
-        folder = open_run(path, recover=True)
-        code = finish(folder, as_json=json_output, judge=judge, endpoint=endpoint, check_files=check_files)
+    check_files = () if suite is None else check_files_of(suite, RunFolder(run))
+    with one_writer(run):
+        remove_leftovers(run)
+        remove_leftovers(run / "plots")
+        folder = open_run(run, recover=True)
+        context = RunContext(as_json=json_output)
+        code = grade_and_report(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
     raise typer.Exit(code)

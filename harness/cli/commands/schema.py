@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import typer
+from harness.cli.output import print_json
 
 
 def schema() -> None:
-    """Print the JSON Schema of the suite file, so that an editor completes and checks it.
+    """Print the JSON Schema of the suite file, with which an editor completes and checks it.
 
     \b
     harness schema > suite.schema.json
     """
-    import msgspec
-
     from harness.scoring.checks import check_schemas
     from harness.suite.grammar.json_schema import suite_json_schema
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(suite_json_schema(check_schemas())), indent=2).decode())
+    print_json(suite_json_schema(check_schemas()))

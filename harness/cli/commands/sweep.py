@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.places import RESULTS, local_path
+from harness.cli.options import (
+    BudgetOption,
+    EndpointOption,
+    JsonOption,
+    NoPreflightOption,
+    OutOption,
+    QuietOption,
+    RunContext,
+    SeedOption,
+    SuiteArgument,
+    TargetOption,
+)
+from harness.cli.places import RESULTS
 
 
 def sweep(
-    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)],
+    suite: SuiteArgument,
     by: Annotated[
-        Literal["rate", "concurrency"], typer.Option(help="What climbs: requests per second, or concurrent streams.")
+        Literal["rate", "concurrency"], typer.Option(help="Raise requests per second, or concurrent streams.")
     ] = "rate",
-    first: Annotated[float, typer.Option("--from", help="The first level tried.", min=0.001, max=100_000)] = 4.0,
-    highest: Annotated[
-        float, typer.Option("--to", help="No level above this is tried.", min=0.001, max=100_000)
-    ] = 256.0,
+    first: Annotated[float, typer.Option("--from", help="Begin at this level.", min=0.001, max=100_000)] = 4.0,
+    highest: Annotated[float, typer.Option("--to", help="Try no higher level.", min=0.001, max=100_000)] = 256.0,
     percentile: Annotated[
-        float, typer.Option(help="This percentile of the requests must meet the SLOs.", min=50, max=99.9)
+        float, typer.Option(help="Percentile of the requests that must meet the SLOs.", min=50, max=99.9)
     ] = 95.0,
     requests: Annotated[
         int | None,
@@ -31,50 +40,48 @@ def sweep(
             show_default=False,
         ),
     ] = None,
-    step_time: Annotated[str, typer.Option(metavar="TIME", help="By rate: a step lasts this long at least.")] = "10s",
+    step_time: Annotated[str, typer.Option(metavar="TIME", help="Shortest time of a step, by rate.")] = "10s",
     resolution: Annotated[
-        float, typer.Option(metavar="PERCENT", help="How closely the knee is bracketed.", min=1, max=100)
+        float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this closely.", min=1, max=100)
     ] = 10.0,
     slo_ttft: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Overrides the suite's slo.ttft, e.g. 2s.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.", show_default=False
+        ),
     ] = None,
     slo_e2e: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Overrides the suite's slo.e2e, e.g. 6s.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Longest E2E latency, such as 6s. Overrides the suite's slo.e2e.", show_default=False
+        ),
     ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="simulator, aws or a URL; overrides the suite's.", show_default=False)
-    ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option(help="Only this target; may be given several times.", show_default=False)
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Where the sweep's folder goes.", parser=local_path)] = RESULTS,
-    seed: Annotated[int, typer.Option(help="Same suite and seed: same steps.", min=0, max=2**31)] = 1,
-    budget: Annotated[
-        float | None, typer.Option(metavar="USD", help="Overrides the suite's.", show_default=False)
-    ] = None,
-    no_preflight: Annotated[
-        bool, typer.Option("--no-preflight", help="aws: do not ask the account first whether the sweep can work.")
-    ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    endpoint: EndpointOption = None,
+    target: TargetOption = None,
+    out: OutOption = RESULTS,
+    seed: SeedOption = 1,
+    budget: BudgetOption = None,
+    no_preflight: NoPreflightOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find each target's knee: the highest load at which it still meets the SLOs.
 
-    Every target climbs by doubling until it misses, then the knee is bisected, all targets at once. A step that cannot
-    meet any more ends early. Retries are off: a throttled request is one that this load did not get answered.
+    The load on each target doubles until the target misses its SLOs, then the knee is bisected; all targets are swept
+    at once. A step that can no longer meet the SLOs ends early. Requests are not retried: a throttled request is load
+    that the target did not take.
 
-    Under the suite's quota.tokens_per_minute, every step waits up to a minute until the quota is unused.
+    If the suite sets quota.tokens_per_minute, every step first waits up to a minute until the quota is full again.
 
     \b
     harness sweep suites/quickstart.yaml
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10
     harness sweep suites/quickstart.yaml --by concurrency --percentile 99 --slo-ttft 1s
     """
-    from harness.cli.running.climb import SweepOptions, find_knees
     from harness.cli.running.overrides import Overrides, load_for_run
+    from harness.load.sweep.options import SweepOptions
 
-    overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget)
-    asked = SweepOptions(
+    options = SweepOptions(
         by=by,
         first=first,
         highest=highest,
@@ -85,10 +92,12 @@ def sweep(
         slo_ttft=slo_ttft,
         slo_e2e=slo_e2e,
     )
-    loaded = load_for_run(suite, overrides)
+    loaded = load_for_run(suite, Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget))
     if loaded.endpoint == "aws" and not no_preflight:
-        from harness.cli.commands.doctor import check_before_run
+        from harness.cli.running.preflight import check_before_run
 
         check_before_run(loaded)
-    code = find_knees(loaded, asked, out=out, seed=seed, as_json=json_output, quiet=quiet)
-    raise typer.Exit(code)
+    from harness.cli.running.run_sweep import run_sweep
+
+    context = RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
+    raise typer.Exit(run_sweep(loaded, options, context))

@@ -1,13 +1,13 @@
-"""`harness validate`: says what a suite would do, or every mistake in it."""
+"""`harness validate`: what a suite would do, or every mistake in it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.places import local_path
+from harness.cli.options import JsonOption, SuiteArgument
+from harness.cli.output import print_json
 
 if TYPE_CHECKING:
     from harness.catalog.prices import PriceOverride
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def validate(
-    suite: Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)],
-    json_output: Annotated[bool, typer.Option("--json", help="Print the outline, or the mistakes, as JSON.")] = False,
+    suite: SuiteArgument,
+    json_output: JsonOption = False,
 ) -> None:
-    """Check a suite and say what it would do. Sends nothing; exit code 2 with every mistake in a bad file.
+    """Check a suite and say what it would do. Sends nothing.
+
+    A suite with mistakes exits with 2, and every mistake is listed with its file and line.
 
     \b
     harness validate suites/quickstart.yaml
@@ -34,21 +36,15 @@ def validate(
     except SuiteError as error:
         if not json_output:
             raise
-        _print_json({"mistakes": error.mistakes})
+        print_json({"mistakes": error.mistakes})
         raise typer.Exit(error.exit_code) from None
     outline, requests = make_outline(loaded), count_requests(loaded, seed=1)
     if json_output:
         import msgspec
 
-        _print_json({**msgspec.structs.asdict(outline), "requests": requests})
+        print_json({**msgspec.structs.asdict(outline), "requests": requests})
     else:
         _print_outline(outline, requests)
-
-
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def _print_outline(outline: Outline, requests: dict[str, int] | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.analysis.counted import counted
+from harness.cli.output import print_json
 from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         content = {**msgspec.to_builtins(found), "power": find_detectable(suite)}
         if judging is not None:
             content["judging"] = msgspec.to_builtins(judging)
-        print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+        print_json(content)
         return
     from rich.console import Console
     from rich.table import Table

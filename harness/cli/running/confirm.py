@@ -14,10 +14,11 @@ import msgspec
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
 from harness.analysis.loader import load_run
-from harness.cli.running.comparing import compare_sides
-from harness.cli.running.sending import INTERRUPTED, trusted_endpoint
-from harness.cli.running.sides import Sides
-from harness.cli.running.work import perform
+from harness.cli.options import RunContext
+from harness.cli.running.compare_runs import Sides, compare_sides
+from harness.cli.running.endpoint import trusted_endpoint
+from harness.cli.running.run_suite import run_suite
+from harness.cli.running.send_load import INTERRUPTED_CODE
 from harness.endpoints.address import is_loopback
 from harness.errors import HarnessError, first_leaf
 from harness.load.forecast import forecast
@@ -120,8 +121,8 @@ def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> C
     make_subfolder(sides.run.path / FOLDER)
     _announce(suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
-        code = perform(suite, out=sides.run.path / FOLDER, seed=seed, workers=1, as_json=False, quiet=how.quiet)
-    if code == INTERRUPTED:
+        code = run_suite(suite, RunContext(out=sides.run.path / FOLDER, seed=seed, quiet=how.quiet))
+    if code == INTERRUPTED_CODE:
         raise KeyboardInterrupt
     again = Sides(
         run=latest_run(sides.run.path / FOLDER),

@@ -128,7 +128,7 @@ def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_termi
         (("--region", "us-east-1"), {}, "no AWS credentials were found"),
         (("--region", "us-east-1"), {"AWS_PROFILE": "wrok"}, "there is no AWS profile 'wrok'"),
         (("--region", "us-eest-1"), CANARIES, "unknown Region 'us-eest-1'"),
-        (("--endpoint", "simulator"), CANARIES, "there is no account to look at"),
+        (("--endpoint", "simulator"), CANARIES, "the simulator has no account to check"),
         (("--endpoint", "ftp://x"), CANARIES, "neither"),
         (("--region", "us-east-1"), {**CANARIES, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "cannot be asked"),
     ],

@@ -85,7 +85,7 @@ def test_a_kept_baseline_is_used_until_another_is_named(
     command: Any, upgrade: Any, again: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name)
-    assert "no baseline is kept" in command("baseline", "show").stdout
+    assert "results has no baseline" in command("baseline", "show").stdout
     done = command("baseline", "set", upgrade.run.name[:20])
     assert (0, "") == (done.returncode, done.stderr)
     assert {"upgrade": {"default": upgrade.run.name}} == json.loads(command("baseline", "show", "--json").stdout)
@@ -103,8 +103,8 @@ def test_a_kept_baseline_that_is_gone_is_told(command: Any, again: Path) -> None
     (again.parent / "baselines.json").write_text('{"upgrade": {"default": "lost"}}')
     done = command("gate", again.name)
     assert 2 == done.returncode
-    assert "is the kept baseline (default) and is not there" in done.stderr
-    assert "lost  (is not there)" in command("baseline", "show").stdout
+    assert "is the kept baseline (default), but is missing" in done.stderr
+    assert "lost  (missing)" in command("baseline", "show").stdout
 
 
 def test_an_incomplete_run_is_no_baseline(command: Any, upgrade: Any, tmp_path: Path) -> None:
@@ -176,13 +176,13 @@ def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: R
     evil = "https://bedrock.evil.example"
     change_suite(fallen, endpoint=evil, judges={"strict": {"model": "claude-opus-4-6"}})
     ask_somewhere_else(fallen, evil)
-    why = f"names the endpoint {evil}, and your credentials would go there; if that is right, say so: --endpoint {evil}"
+    why = f"{evil}, and your credentials would be sent there; if you trust it, say so: --endpoint {evil}"
     for arguments in (("report", fallen.path, "--judge"), ("reconcile", fallen.path)):
         done = command(*arguments)
         assert (2, True) == (done.returncode, why in done.stderr), done.stderr
     done = command("gate", fallen.path, *GATE)
     assert (1, True) == (done.returncode, why in done.stderr), done.stderr
-    assert_unconfirmed(fallen, "your credentials would go there")
+    assert_unconfirmed(fallen, "your credentials would be sent there")
     assert not (fallen.path / "confirm").exists()
 
 

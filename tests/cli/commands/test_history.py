@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.commands.history import history
+from harness.cli.options import parse_when
 from harness.errors import HarnessError
 from harness.store.run_folder import RunFolder
 
@@ -52,10 +53,9 @@ def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"metric": ["ttft"]}, "--metric 'ttft': not followed .known: pass_rate, ttft_p50,"),
-        ({"since": "yesterday"}, "--since 'yesterday': give a date"),
-        ({"suite": "daily"}, "no run fits --suite and --since .suites there: nightly."),
-        ({"since": "2099-01-01"}, "no run fits --suite and --since"),
+        ({"metric": ["ttft"]}, "--metric 'ttft': unknown .known: pass_rate, ttft_p50,"),
+        ({"suite": "daily"}, "no run matches --suite and --since .suites there: nightly."),
+        ({"since": parse_when("2099-01-01")}, "no run matches --suite and --since"),
     ],
 )
 def test_what_is_not_there_is_told(results: Path, options: dict[str, object], told: str) -> None:
@@ -69,6 +69,6 @@ def test_a_folder_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_the_last_days_are_counted_from_now(results: Path) -> None:
-    history(results, since="100000d")
-    with pytest.raises(HarnessError, match="no run fits"):
-        history(results, since="0d")
+    history(results, since=parse_when("10000d"))
+    with pytest.raises(HarnessError, match="no run matches"):
+        history(results, since=parse_when("0d"))

@@ -129,8 +129,11 @@ def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
     ("options", "told"),
     [
         (("--out", "mine.txt"), "a suite is a YAML file"),
-        (("--out", "log.jsonl"), "is there already"),
-        (("--out", "mine.yaml", "--since", "soon"), "--since soon: not a date"),
+        (("--out", "log.jsonl"), "already exists"),
+        (
+            ("--out", "mine.yaml", "--since", "soon"),
+            "Invalid value for '--since': 'soon' is not a date or a time; write 2026-11-01",
+        ),
         (("--out", "mine.yaml", "--candidate", "claude-5000"), "unknown model 'claude-5000'"),
     ],
 )
@@ -196,11 +199,14 @@ def test_a_window_means_the_same_hours_in_whatever_zone_it_is_written(
 @pytest.mark.parametrize(
     ("window", "told"),
     [
-        (("--since", "2026-11-03", "--until", "2026-11-02"), "--since 2026-11-03 is not before --until 2026-11-02"),
+        (
+            ("--since", "2026-11-03", "--until", "2026-11-02"),
+            "--since 2026-11-03T00:00 is not before --until 2026-11-02T00:00",
+        ),
         (("--since", "2026-11-02T09:00", "--until", "2026-11-02T14:00+05:00"), "is not before --until"),
-        (("--since", "0001-01-01T00:00+05:00"), "--since 0001-01-01T00:00+05:00: not a date"),
-        (("--until", "9999-12-31T23:59"), "--until 9999-12-31T23:59: not a date"),
-        (("--until", "yesterday"), "write 2026-11-01, 2026-11-01T09:00 (UTC) or 2026-11-01T09:00+02:00"),
+        (("--since", "0001-01-01T00:00+05:00"), "'--since': '0001-01-01T00:00+05:00' is not a date"),
+        (("--until", "9999-12-31T23:59"), "'--until': '9999-12-31T23:59' is not a date"),
+        (("--until", "yesterday"), "write 2026-11-01, 2026-11-01T09:00 (UTC), 2026-11-01T09:00+02:00, or 30d"),
     ],
 )
 def test_a_window_that_is_none_is_refused(

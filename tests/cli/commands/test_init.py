@@ -52,7 +52,7 @@ def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_pa
 def test_it_overwrites_nothing() -> None:
     Path("suites").mkdir()
     Path("suites/triage.yaml").write_text("mine", encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"suites/triage\.yaml is there already"):
+    with pytest.raises(HarnessError, match=r"suites/triage\.yaml already exists"):
         init("triage")
     assert Path("suites/triage.yaml").read_text(encoding="utf-8") == "mine"
 
@@ -86,5 +86,5 @@ def test_a_name_that_is_no_plain_file_name_is_refused(name: str, tmp_path: Path)
 
 def test_a_folder_that_cannot_be_made_is_one_message() -> None:
     Path("suites").write_text("a file", encoding="utf-8")
-    with pytest.raises(HarnessError, match="suites is there already"):
+    with pytest.raises(HarnessError, match="suites already exists"):
         init("triage")

@@ -182,5 +182,5 @@ def test_an_empty_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_json_and_csv_exclude_each_other(ask: Ask) -> None:
-    with pytest.raises(HarnessError, match="exclude each other"):
+    with pytest.raises(HarnessError, match="cannot be used together"):
         ask("SELECT 1", json_output=True, csv_output=True)

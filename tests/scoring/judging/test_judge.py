@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from harness.catalog.target import Options
-from harness.cli.running.embedded import write_answer_key
+from harness.cli.running.endpoint import write_answer_key
 from harness.cli.running.overrides import load_checked
 from harness.endpoints.reply import Reply
 from harness.errors import SuiteError

@@ -15,7 +15,7 @@ from harness.analysis.loader import load_run
 from harness.analysis.summary.judges import add_judging, summarise_judge, summarise_pairs
 from harness.analysis.summary.summarise import summarise
 from harness.catalog.target import Target
-from harness.cli.running.embedded import write_answer_key
+from harness.cli.running.endpoint import write_answer_key
 from harness.scoring.judgements import Judgement, Judgements, read_judgements
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.judging.calibration import calibrate

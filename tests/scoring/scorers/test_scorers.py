@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from harness.scoring.checks import make_scorer
 from harness.scoring.scorer import Outcome
 from harness.suite.suite import Check, Message, Prompt
+from tests.timing import assert_linear
 
 
 async def score(kind: str, answer: str, params: dict[str, Any], expect: str | None = None) -> Outcome:
@@ -228,15 +230,14 @@ async def test_json_schema_knows_equal_items(items: str, unique: bool) -> None:
 
 @pytest.mark.parametrize(
     "items",
-    [
-        ["a", *range(30_000)],
-        [n * (2**61 - 1) for n in range(8_000)],
-    ],
+    [["a", *range(5_000)], [n * (2**61 - 1) for n in range(4_000)]],
     ids=["mixed types", "numbers whose hashes collide"],
 )
-async def test_json_schema_compares_no_item_with_every_other(items: list[Any]) -> None:
-    outcome = await score("json_schema", json.dumps(items, separators=(",", ":")), {"schema": {"uniqueItems": True}})
-    assert outcome.passed is True
+def test_json_schema_compares_no_item_with_every_other(items: list[Any]) -> None:
+    def check(text: str) -> None:
+        assert asyncio.run(score("json_schema", text, {"schema": {"uniqueItems": True}})).passed
+
+    assert_linear(check, *(json.dumps(some, separators=(",", ":")) for some in (items[: len(items) // 10], items)))
 
 
 async def test_json_schema_patterns_work_as_the_standard_says() -> None:

@@ -5,6 +5,7 @@ import pytest
 from harness.errors import SuiteError
 from harness.secrets import remember
 from harness.suite.from_log.redact import Redactor, is_iban, passes_luhn
+from tests.timing import assert_linear
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,9 @@ def test_luhn_and_iban_hold_for_the_standards_own_examples() -> None:
     assert not is_iban("FR14 2004 1010 0505 0001 3M02 607")
 
 
-@pytest.mark.parametrize("junk", ["a." * 100_000, "+1 " * 50_000, "DE89 " * 20_000, "@a." * 50_000, "1 " * 100_000])
-def test_long_texts_take_time_in_proportion(junk: str) -> None:
-    Redactor().redact(junk)
+@pytest.mark.parametrize("junk", ["a." * 50_000, "+1 " * 25_000, "DE89 " * 10_000, "@a." * 25_000, "1 " * 50_000])
+def test_a_text_that_is_ten_times_as_long_takes_about_ten_times_as_long(junk: str) -> None:
+    assert_linear(Redactor().redact, junk[: len(junk) // 10], junk)
 
 
 @pytest.mark.parametrize(

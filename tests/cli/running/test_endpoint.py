@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from harness.cli.running.log_places import find_logs, log_connection
+from harness.cli.running.endpoint import find_logs, log_connection
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET
 from harness.errors import HarnessError
 

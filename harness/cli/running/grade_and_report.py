@@ -1,4 +1,4 @@
-"""What follows every load, and `harness report`: grade, summarise, draw, print."""
+"""What follows every run, and all that `harness report` does: grade, summarise, draw, print."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from harness.analysis.counted import counted
+from harness.cli.options import RunContext
+from harness.cli.output import print_json
+from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
-from harness.cli.running.sending import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.derive import count_scores, derive, score, spent_usd
@@ -24,39 +26,38 @@ from harness.suite.loader import load_frozen
 from harness.suite.suite import CheckFile, Suite
 
 QUICK = ("--speed", "20")
-"""A simulated judge answers this much quicker than a model: nobody measures how long it takes."""
+"""A simulated judge answers faster than a model would: its latency is not measured."""
 
 
-def finish(
+def grade_and_report(
     folder: RunFolder,
+    context: RunContext,
     *,
-    as_json: bool,
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
-    quiet: bool = False,
 ) -> int:
-    """Write every report of a run and print the summary; returns the exit code: 0, or 4 when it may not be believed.
+    """Write every report of a run and print the summary; returns the exit code: 0, or 4 when the run is invalid.
 
     `endpoint`, `check_files`: those that the user gave. The run's folder may be somebody else's: it names no code, and
     no other host than AWS and this machine (HarnessError).
-    `judge`: ask the suite's judges for what they have not said yet. Where they cannot be reached, that is told on
-    stderr, and what they should have graded stays unscored.
+    `judge`: ask the suite's judges for the verdicts that they have not given yet. Where they cannot be reached, a
+    warning on stderr says so, and what they should have graded stays unscored.
     """
     suite = load_frozen(folder.suite_path)
     try:
         judge = judge and bool(suite.graders.judges)
         if judge:
             suite = msgspec.structs.replace(suite, endpoint=trusted_endpoint(suite.endpoint, endpoint, folder.path))
-        asyncio.run(_score(folder, suite, judge=judge, check_files=check_files, quiet=quiet))
+        asyncio.run(_grade(folder, suite, context, judge=judge, check_files=check_files))
     except KeyboardInterrupt:
         print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
         raise
     if suite.graders.check_files and (count := count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
     summary, page = derive(folder, suite)
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+    if context.as_json:
+        print_json(summary)
     else:
         from rich.console import Console
 
@@ -68,19 +69,21 @@ def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
     """The check files of the suite file that the user names to grade a run with. HarnessError: it is another suite."""
     suite, ran = load_checked(path), run.read_manifest().suite
     if suite.name != ran:
-        raise HarnessError(f"--suite {path}: is the suite {suite.name!r}, not {ran!r}, which was run; name that one")
+        raise HarnessError(
+            f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; give the file of that suite"
+        )
     return suite.graders.check_files
 
 
-async def _score(
-    folder: RunFolder, suite: Suite, *, judge: bool, check_files: Sequence[CheckFile], quiet: bool
+async def _grade(
+    folder: RunFolder, suite: Suite, context: RunContext, *, judge: bool, check_files: Sequence[CheckFile]
 ) -> None:
     """Grade the stored answers; where judges are to be asked, at the run's own endpoint."""
     if not judge:
         await score(folder, suite, None, check_files)
         return
-    if not quiet:
-        print("asking the judges; what they have said is kept, whatever happens", file=sys.stderr)
+    if not context.quiet:
+        print("asking the judges; every verdict is kept as soon as it is given", file=sys.stderr)
     manifest = folder.read_manifest()
     if manifest.simulated:
         forget_aws()

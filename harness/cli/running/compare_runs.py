@@ -1,19 +1,22 @@
-"""What is compared with what: runs by folder or id, and the baseline that was meant."""
+"""What `harness compare` and `harness gate` share: the sides that are meant, their comparison, its files and print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
-from harness.cli.places import RESULTS, local_path
+from harness.analysis.compare.compare import compare_targets, load_side
+from harness.analysis.compare.comparison import CompareReport
+from harness.cli.output import print_json
+from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
 from harness.store.opening import open_run
-from harness.store.run_folder import RunFolder, latest_run, list_runs
+from harness.store.run_folder import RunFolder
 from harness.suite.loader import load_frozen
 
 
@@ -28,23 +31,6 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[str, ...] = ()
 
 
-def find_run(written: str | None) -> RunFolder:
-    """A run that has ended, by its folder, its id, or the beginning of one under results/; None: the latest there."""
-    if written is None:
-        return open_run(latest_run(RESULTS).path)
-    local_path(written)
-    if Path(written).is_dir() or "/" in written.rstrip("/"):
-        return open_run(Path(written))
-    runs = {run.path.name: run for run in list_runs(RESULTS)}
-    found = [run for name, run in runs.items() if name.startswith(written)]
-    if len(found) == 1:
-        return open_run(found[0].path)
-    if found:
-        names = ", ".join(run.path.name for run in found[:3])
-        raise StoreError(f"{written}: {len(found)} runs under {RESULTS} begin so ({names}, …); write more of the id")
-    raise StoreError(f"{written}: no such run; {_nearest(written, list(runs), f'{RESULTS} holds')}")
-
-
 def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | None, candidates: Sequence[str]) -> Sides:
     """The sides, their targets' names checked. CompareError: a run against itself, a name that the run has not."""
     if earlier is not None and earlier.path.resolve() == run.path.resolve():
@@ -55,7 +41,7 @@ def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | Non
     return Sides(run=run, earlier=earlier, baseline=baseline, candidates=tuple(candidates))
 
 
-def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[Sides, str]:
+def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[Sides, str]:
     """What a gate compares a run with, and in words which baseline that is.
 
     `baseline` is a target of the run, the name of a kept baseline, or another run. Without it: the kept baseline of
@@ -78,6 +64,38 @@ def choose(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> t
     return sides, "the suite's `baseline` target in the same run"
 
 
+def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:
+    """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
+    side = load_side(sides.run)
+    earlier = None if sides.earlier is None else load_side(sides.earlier)
+    return compare_targets(
+        earlier or side,
+        side if earlier else None,
+        baseline_target=sides.baseline,
+        candidate_targets=sides.candidates,
+        gate=gate,
+    )
+
+
+def write_files(report: CompareReport, folder: Path) -> Path:
+    """Write every file of a comparison; the path of its page."""
+    from harness.report.compare.write import write_comparison
+
+    return write_comparison(folder, report)[0]
+
+
+def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> None:
+    """Print a comparison as text or as JSON."""
+    if as_json:
+        print_json(report)
+        return
+    from rich.console import Console
+
+    from harness.report.compare.terminal import print_report
+
+    print_report(report, Console(highlight=False), page=page)
+
+
 def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Sides, str]:
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline in _targets(run):
@@ -89,7 +107,7 @@ def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Si
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
         return sides, f"run {names[baseline]}, kept as {baseline!r}"
     try:
-        earlier = find_run(baseline)
+        earlier = open_run(find_run(baseline))
     except StoreError as error:
         if Path(baseline).is_dir():
             raise
@@ -104,7 +122,7 @@ def _open_kept(results: Path, folder: str, name: str) -> RunFolder:
     path = results / folder
     if not path.is_dir():
         raise StoreError(
-            f"{path}: is the kept baseline ({name}) and is not there; restore it, or `harness baseline set RUN`"
+            f"{path}: is the kept baseline ({name}), but is missing; restore it, or `harness baseline set RUN`"
         )
     return open_run(path)
 

@@ -1,0 +1,99 @@
+"""Options and arguments that several commands share, each declared once, and what they say of a run, `RunContext`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.places import RESULTS, find_run, local_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """How a command runs what it runs: made once from its options, and passed down as it is."""
+
+    out: Path = RESULTS
+    """The folder that gets the run's folder."""
+    seed: int = 1
+    as_json: bool = False
+    """Print JSON on standard output instead of text."""
+    quiet: bool = False
+    """Show no progress and no notes."""
+
+
+def parse_when(written: str | datetime) -> datetime:
+    """A date, a time (UTC unless it names an offset), or `30d`: days before now. BadParameter: none of them."""
+    from datetime import timedelta
+
+    from harness.clock import parse_utc, utc_now
+
+    if isinstance(written, datetime):
+        return written
+    try:
+        return utc_now() - timedelta(days=float(written[:-1])) if written.endswith("d") else parse_utc(written)
+    except (ValueError, OverflowError):
+        how = "write 2026-11-01, 2026-11-01T09:00 (UTC), 2026-11-01T09:00+02:00, or 30d for the last 30 days"
+        raise typer.BadParameter(f"{written!r} is not a date or a time; {how}") from None
+
+
+SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TARGET", help="Use only this target. Repeatable.", show_default=False),
+]
+CandidateOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TARGET", help="Compare only this target. Repeatable.", show_default=False),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(help="simulator, aws or a URL. Overrides the suite's endpoint.", show_default=False),
+]
+TrustedEndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where to send requests. Required if the run used an endpoint other than aws or this machine.",
+        show_default=False,
+    ),
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="Stop once this much is spent. Overrides the suite's budget.", show_default=False),
+]
+OutOption = Annotated[Path, typer.Option(help="Create the run's folder in this folder.", parser=local_path)]
+ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that holds the runs.", parser=local_path)]
+SeedOption = Annotated[
+    int, typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=2**31)
+]
+NoPreflightOption = Annotated[
+    bool, typer.Option("--no-preflight", help="With aws: skip the check of the account before anything is sent.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Leave out what is earlier: a date or time (2026-11-01, 2026-11-01T09:00+02:00; UTC without an offset), "
+        "or days before now (30d).",
+        show_default=False,
+        parser=parse_when,
+    ),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Leave out what is at this time or later; written as for --since.",
+        show_default=False,
+        parser=parse_when,
+    ),
+]

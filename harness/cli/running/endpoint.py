@@ -1,0 +1,133 @@
+"""The endpoint that a command talks to: AWS, a URL, or the embedded Bedrock, and where its invocation log is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from harness.endpoints.address import is_loopback, make_connection
+from harness.endpoints.base import Connection
+from harness.errors import EndpointError, HarnessError
+from harness.suite.suite import Suite
+
+READY_WITHIN_S = 30.0
+VISUAL = "visual"
+SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
+"""For a simulator that a user runs; a run's own is sent made-up keys."""
+
+
+def is_simulated(suite: Suite) -> bool:
+    """Whether the endpoint only stands in for Bedrock: anything on loopback does."""
+    return suite.endpoint == "simulator" or is_loopback(suite.endpoint)
+
+
+def trusted_endpoint(stored: str, given: str | None, run: Path) -> str:
+    """Where requests about a run may go, whose folder, maybe somebody else's, names the endpoint `stored`.
+
+    Credentials go to AWS, to this machine, or where the user says (`given`). HarnessError: the folder says elsewhere.
+    """
+    if given is not None or stored in ("simulator", "aws") or is_loopback(stored):
+        return given or stored
+    raise HarnessError(
+        f"{run}: names the endpoint {stored}, and your credentials would be sent there; "
+        f"if you trust it, say so: --endpoint {stored}"
+    )
+
+
+@asynccontextmanager
+async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[str] = ()) -> AsyncIterator[str]:
+    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+    if suite.endpoint != "simulator":
+        yield suite.endpoint
+        return
+    async with embedded_bedrock(suite, seed=seed, options=simulator_options) as url:
+        yield url
+
+
+@asynccontextmanager
+async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = ()) -> AsyncIterator[str]:
+    """Start `harness simulate` with the suite's answer key and more `options`; gives its URL, ends it on leaving.
+
+    The child watches its standard input, so that it ends with this process whatever happens to it.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        key = Path(folder) / "answers.json"
+        write_answer_key(suite, key)
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"),
+            *("--seed", str(seed), "--answer-key", str(key), *options),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in SECRETS},
+            start_new_session=True,  # Ctrl-C is for the run, which lets its requests finish first
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            try:
+                async with asyncio.timeout(READY_WITHIN_S):
+                    line = await child.stdout.readline()
+            except TimeoutError:
+                line = b""
+            if not line:
+                raise EndpointError("the embedded Bedrock did not start; run `harness simulate` to see why")
+            yield json.loads(line)["url"]
+        finally:
+            child.stdin.close()
+            await child.wait()
+
+
+def write_answer_key(suite: Suite, path: Path) -> Path:
+    """Write what the simulator may know of the suite: digest of each prompt → reference answer.
+
+    A prompt tagged `visual` asks for what only a reader of the page's picture can know.
+    """
+    from harness.simulator.model.answers import prompt_digest
+
+    key = {
+        prompt_digest(prompt.messages[-1].content): {"answer": prompt.expect, "visual": VISUAL in prompt.tags}
+        for prompt in suite.prompts
+        if prompt.expect is not None
+    }
+    path.write_text(json.dumps(key), encoding="utf-8")
+    return path
+
+
+def log_connection(endpoint: str, region: str) -> Connection:
+    """The connection for a log; a run on the embedded Bedrock has its log in a file, or on AWS."""
+    from harness.endpoints.account.account import CONNECT_TIMEOUT_S  # it loads the AWS SDK, which few runs need
+
+    where = "aws" if endpoint == "simulator" else endpoint
+    return make_connection(where, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
+
+
+async def find_logs(endpoint: str, regions: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Each log that the account keeps of these Regions with a Region of it, and the Regions without any.
+
+    CloudWatch Logs before S3, since records are there sooner. HarnessError: the account cannot be asked.
+    """
+    from harness.endpoints.account.account import open_account
+
+    if endpoint == "simulator":
+        raise HarnessError(
+            "the run was made on the embedded Bedrock, which has ended; name its log with --log FILE "
+            "(`harness simulate --invocation-log FILE` writes one)"
+        )
+    found: list[tuple[str, str]] = []
+    without = []
+    for region in regions:
+        async with open_account(endpoint, region=region) as account:
+            config = await account.logging()
+        if config is not None and config.log_group is not None:
+            found.append((f"logs:{config.log_group}", region))
+        elif config is not None and config.bucket is not None:
+            found.append((f"s3://{config.bucket}/{config.prefix}".rstrip("/"), region))
+        else:
+            without.append(region)
+    return found, without

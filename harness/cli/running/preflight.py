@@ -1,0 +1,59 @@
+"""Looks at the account before a suite is sent, and prints what it finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.characters import printable
+from harness.endpoints.account.account import open_account
+from harness.endpoints.address import forget_aws, is_loopback
+from harness.errors import RunInvalid
+from harness.load.preflight.checks import examine
+from harness.load.preflight.facts import Diagnosis, is_fit
+from harness.secrets import redact
+from harness.suite.suite import Suite
+
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "cyan")}
+
+
+def diagnose(suite: Suite) -> list[Diagnosis]:
+    """What the account says of a suite that is to run at its endpoint (`aws` or a URL).
+
+    BadCredentials, AccountError: the account cannot be asked at all.
+    """
+    if is_loopback(suite.endpoint):
+        forget_aws()
+    return asyncio.run(examine(suite, lambda region: open_account(suite.endpoint, region=region)))
+
+
+def check_before_run(suite: Suite) -> None:
+    """Print warnings and problems of the account; RunInvalid when the run would be invalid or incomplete."""
+    found = diagnose(suite)
+    worth_telling = [each for each in found if each.status in ("warning", "problem")]
+    if worth_telling:
+        print_diagnoses(worth_telling, Console(stderr=True, highlight=False, markup=False))
+    if not is_fit(found):
+        raise RunInvalid("the account is not ready for this run; nothing was sent (--no-preflight skips this check)")
+
+
+def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
+    """A block for the account and one for each target: mark, check, what was found, and below it what to do."""
+    for target, group in groupby(diagnoses, key=lambda each: each.target):
+        console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
+        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, min_width=9)
+        table.add_column(overflow="fold")
+        for each in group:
+            mark, style = MARKS[each.status]
+            found = Text(printable(redact(each.told)))  # before a line is broken in the middle of it
+            if each.remedy and each.status != "ok":
+                found.append(f"\n→ {printable(each.remedy)}", style="italic")
+            table.add_row(Text(f"  {mark}", style=style), Text(each.check), found)
+        console.print(table)

@@ -1,0 +1,61 @@
+"""`harness run` once it has its suite: send the load, grade it, report it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+import msgspec
+
+from harness.cli.options import RunContext
+from harness.cli.running.grade_and_report import grade_and_report
+from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
+from harness.load.plan import Part, count_requests
+from harness.load.recorder import Progress
+from harness.load.sender import Channel
+from harness.load.session import Job, open_channels, send_part
+from harness.load.stop import Stop
+from harness.load.workers.pool import open_worker_pool
+from harness.store.client_health import ClientHealth
+from harness.store.files import one_writer
+from harness.store.run_folder import RunFolder
+from harness.suite.suite import Suite
+
+
+def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
+    """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
+    counts = count_requests(suite, seed=context.seed)
+    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
+    if sent is None:
+        return INTERRUPTED_CODE
+    with one_writer(sent.folder.path):
+        code = grade_and_report(
+            sent.folder,
+            context,
+            judge=not sent.interrupted,
+            endpoint=suite.endpoint,
+            check_files=suite.graders.check_files,
+        )
+    return INTERRUPTED_CODE if sent.interrupted else code
+
+
+class ThisProcess(msgspec.Struct, frozen=True):
+    """This process, sending the whole load itself."""
+
+    suite: Suite
+    channels: Mapping[str, Channel]
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
+        return [await send_part(job, Part(suite=self.suite), self.channels, folder.journal_path(), progress, stop)]
+
+
+@asynccontextmanager
+async def _open_sender(suite: Suite, workers: int, url: str, stop: Stop) -> AsyncIterator[Sender]:
+    """This process, or several others that share the load."""
+    if workers == 1:
+        async with open_channels(suite, url, stop) as channels:
+            yield ThisProcess(suite, channels)
+    else:
+        async with open_worker_pool(suite, url, workers=workers) as pool:
+            yield pool

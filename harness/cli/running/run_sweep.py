@@ -1,0 +1,106 @@
+"""`harness sweep` once it has its suite: send the load of every step, find the knees, report them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
+from harness.cli.options import RunContext
+from harness.cli.output import print_json
+from harness.cli.running.send_load import INTERRUPTED_CODE, SentLoad, send_load
+from harness.errors import RunInvalid
+from harness.load.plan import Part
+from harness.load.recorder import Progress
+from harness.load.session import Job, make_send, open_channels, watched
+from harness.load.stop import Stop
+from harness.load.sweep.options import SweepOptions, make_climb, swept_suite
+from harness.load.sweep.step import StepOutcome
+from harness.load.sweep.sweep import Climb, Sweep
+from harness.store.client_health import ClientHealth
+from harness.store.journal import Journal
+from harness.store.records import Attempt
+from harness.store.run_folder import RunFolder
+from harness.suite.suite import Suite
+
+CROWDED = ("--capacity", "16", "--capacity", "global=32")
+"""Options of the embedded Bedrock, whose capacity has no end by default: there would be no knee to find."""
+
+
+def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
+    """Sweep, report, and return the exit code: 4 where a knee is not known. HarnessError before anything is sent."""
+    climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
+    suite = swept_suite(suite, climb)
+    sender = _StepSender(suite, climb, context)
+    sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED)
+    if sent is None:
+        return INTERRUPTED_CODE
+    report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
+    return _report(sent, suite, report, context)
+
+
+class _StepSender:
+    """Sends the steps of every target's search, one after the other, all targets at once."""
+
+    sweep: Sweep
+    """Once it is open."""
+
+    def __init__(self, suite: Suite, climb: Climb, context: RunContext) -> None:
+        self._suite = suite
+        self._climb = climb
+        self._context = context
+
+    @asynccontextmanager
+    async def open(self, url: str, stop: Stop) -> AsyncIterator[Self]:
+        async with open_channels(self._suite, url, stop) as self._channels:
+            self.sweep = Sweep(self._suite, self._climb, channels=self._channels, seed=self._context.seed, stop=stop)
+            yield self
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
+        async with Journal(folder.journal_path()) as journal:
+
+            def record(attempt: Attempt) -> None:
+                journal.record(attempt)
+                self.sweep.record(attempt)
+
+            send = make_send(job, Part(suite=self._suite), self._channels, write=record, progress=progress, stop=stop)
+            async with watched(self._channels) as watch:
+                await self.sweep.run(send, self._print_step)
+        return [watch.result()]
+
+    def _print_step(self, step: StepOutcome) -> None:
+        """One line of progress for each step that is over."""
+        if not self._context.quiet:
+            unit = "req/s" if self._climb.by == "rate" else "streams"
+            print(f"{step.target} at {step.level:g} {unit}: {_outcome(step)}", file=sys.stderr)
+
+
+def _outcome(step: StepOutcome) -> str:
+    """`misses (30/36 good, most often ttft)`."""
+    if step.quota_per_s is not None:
+        return f"more than the suite's quota allows in the long run ({step.quota_per_s:.3g} req/s)"
+    verdict = "the client was late" if step.client_limited else "meets" if step.met else "misses"
+    most = next(iter(step.missed), None)
+    return f"{verdict} ({step.good}/{step.requests} good{f', most often {most}' if most else ''})"
+
+
+def _report(sent: SentLoad, suite: Suite, report: SweepReport, context: RunContext) -> int:
+    """Write and print the report; returns the exit code."""
+    from harness.report.sweep_files import write_sweep_report
+
+    write_sweep(sent.folder.path, report)
+    picture = write_sweep_report(sent.folder, suite, report)
+    if context.as_json:
+        print_json(report)
+    else:
+        from rich.console import Console
+
+        from harness.report.sweep import print_sweep
+
+        print_sweep(report, Console(), picture=str(picture))
+    if sent.interrupted:
+        return INTERRUPTED_CODE
+    return RunInvalid.exit_code if any(finding.invalidates for finding in report.findings) else 0

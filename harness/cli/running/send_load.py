@@ -1,0 +1,190 @@
+"""Sends a load from start to end: opens the endpoint, makes the run's folder, sends, stores every attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from typing import Literal, Protocol
+
+import msgspec
+import uvloop
+
+from harness.cli.options import RunContext
+from harness.cli.running.endpoint import is_simulated, open_endpoint
+from harness.endpoints.address import forget_aws
+from harness.errors import HarnessError, RunInvalid
+from harness.load.recorder import Progress
+from harness.load.session import Job, start_progress
+from harness.load.stop import INTERRUPTED, Stop
+from harness.report.live import show_progress
+from harness.store.client_health import ClientHealth
+from harness.store.files import one_writer
+from harness.store.finding import Finding
+from harness.store.manifest import State, new_manifest
+from harness.store.run_folder import RunFolder, create_run
+from harness.suite.frozen import freeze_suite
+from harness.suite.suite import Suite
+
+INTERRUPTED_CODE = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Sender(Protocol):
+    """Whose clients are open, ready to send a load and to journal every attempt in the run's folder."""
+
+    async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> Sequence[ClientHealth]: ...
+
+
+OpenSender = Callable[[str, Stop], AbstractAsyncContextManager[Sender]]
+"""Takes the endpoint's URL, or `aws`, and the stop to which the sender is to listen."""
+
+
+class SentLoad(msgspec.Struct, frozen=True):
+    """A load that is over, its attempts stored, and whether Ctrl-C or SIGTERM ended it."""
+
+    folder: RunFolder
+    interrupted: bool
+
+
+def send_load(
+    suite: Suite,
+    context: RunContext,
+    open_sender: OpenSender,
+    *,
+    kind: Literal["run", "sweep"] = "run",
+    counts: Mapping[str, int] | None = None,
+    simulator_options: Sequence[str] = (),
+) -> SentLoad | None:
+    """Send a suite's load through the sender and store it. None: stopped at once, with the journal as it is.
+
+    `counts`: requests of the plan by phase, where it knows them. HarnessError: before anything is sent; RunInvalid:
+    after that.
+    """
+    _prepare(suite, context)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_send(suite, context, open_sender, kind, counts, simulator_options))
+
+
+def _prepare(suite: Suite, context: RunContext) -> None:
+    """Make the environment fit for the endpoint, and print what the suite's loader has to say."""
+    if is_simulated(suite):
+        forget_aws()
+    for warning in suite.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not context.quiet:
+        for note in suite.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+
+async def _send(
+    suite: Suite,
+    context: RunContext,
+    open_sender: OpenSender,
+    kind: Literal["run", "sweep"],
+    counts: Mapping[str, int] | None,
+    simulator_options: Sequence[str],
+) -> SentLoad | None:
+    seed, stop = context.seed, Stop()
+    progress, interrupts = start_progress(suite, counts, seed=seed), Interrupts(stop)
+    endpoint = open_endpoint(suite, seed=seed, simulator_options=simulator_options)
+    async with endpoint as url, open_sender(url, stop) as sender:
+        planned = None if counts is None else sum(counts.values())
+        manifest = new_manifest(
+            suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=planned, kind=kind
+        )
+        folder = create_run(context.out, manifest, freeze_suite(suite))
+        job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
+        with _failures_reported(folder):
+            try:
+                with interrupts.watched():
+                    async with _progress_shown(progress, suite.load.duration_s, context):
+                        clients = await sender.send(job, folder, progress, stop)
+            except asyncio.CancelledError:
+                if interrupts.count < 2:
+                    raise
+                _write_state(folder, "interrupted")
+                print(f"stopped; {_what_is_left(folder)}", file=sys.stderr)
+                return None
+            _store(folder, stop, clients)
+    return SentLoad(folder, interrupts.count > 0)
+
+
+def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
+    """Turn the journals into Parquet, and say in the manifest how the load ended."""
+    findings = []
+    if stop.reason is not None:
+        findings.append(Finding(what=f"the run ended early: {stop.reason.what}", remedy=stop.reason.remedy))
+    with one_writer(folder.path):
+        folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
+
+
+class Interrupts:
+    """Ctrl-C and SIGTERM: the first lets the requests in flight finish, the second cancels the task that watches."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self.count = 0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While inside, the signals are taken here."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def take() -> None:
+            self.count += 1
+            if self.count == 1:
+                self._stop.ask(INTERRUPTED)
+                print("\ninterrupted: finishing what is in flight; once more stops at once", file=sys.stderr)
+            else:
+                task.cancel()
+
+        for each in SIGNALS:
+            loop.add_signal_handler(each, take)
+        try:
+            yield
+        finally:
+            for each in SIGNALS:
+                loop.remove_signal_handler(each)
+
+
+@asynccontextmanager
+async def _progress_shown(progress: Progress, duration_s: float | None, context: RunContext) -> AsyncIterator[None]:
+    """Progress on stderr while inside, unless quiet."""
+    if context.quiet:
+        yield
+        return
+    async with asyncio.TaskGroup() as tasks:
+        showing = tasks.create_task(show_progress(progress, duration_s=duration_s))
+        try:
+            yield
+        finally:
+            showing.cancel()
+
+
+@contextmanager
+def _failures_reported(folder: RunFolder) -> Iterator[None]:
+    """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
+    try:
+        yield
+    except Exception as error:
+        _write_state(folder, "failed")
+        if isinstance(error, HarnessError):
+            raise RunInvalid(f"{error}\nthe run failed; {_what_is_left(folder)}") from error
+        raise
+
+
+def _what_is_left(folder: RunFolder) -> str:
+    """Where to look for what an ended load has left."""
+    if folder.read_manifest().kind == "sweep":
+        return f"what was recorded is in {folder.path}"
+    return f"`harness report {folder.path}` reports on what there is"
+
+
+def _write_state(folder: RunFolder, state: State) -> None:
+    """Say in the manifest how the run ended."""
+    with suppress(HarnessError):  # a full disk must not hide what went wrong
+        folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))
