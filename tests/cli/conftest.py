@@ -19,6 +19,7 @@ from unittest.mock import patch
 import pytest
 
 from harness.cli import main
+from harness.report.figures import FIGURES
 
 Harness = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,12 +56,23 @@ def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess
     )
 
 
-def call_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """The same within this process, which has what it imports: for commands that send nothing."""
+def call_harness(
+    folder: Path, *arguments: str | Path, figures: bool = False, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """The same within this process, which has imported everything, and without a run's figures unless asked for.
+
+    Six figures take four times as long as the rest of a report, and few tests look at them.
+    """
     line = ["harness", *map(str, arguments)]
     out, err, code = StringIO(), StringIO(), 0
-    surroundings = (patch.object(sys, "argv", line), patch.dict(os.environ, environment(**more), clear=True))
-    with chdir(folder), redirect_stdout(out), redirect_stderr(err), surroundings[0], surroundings[1]:
+    with ExitStack() as stack:
+        stack.enter_context(chdir(folder))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        stack.enter_context(patch.object(sys, "argv", line))
+        stack.enter_context(patch.dict(os.environ, environment(**more), clear=True))
+        if not figures:
+            stack.enter_context(patch.dict(FIGURES, clear=True))
         try:
             main()
         except SystemExit as end:
@@ -69,14 +81,20 @@ def call_harness(folder: Path, *arguments: str | Path, **more: str) -> subproces
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Harness:
-    """`harness ARGUMENTS` in the test's own folder, within this process."""
+def harness(tmp_path: Path) -> Harness:
+    """`harness ARGUMENTS` in the test's own folder, within this process; its figures are drawn with `figures=True`."""
     return partial(call_harness, tmp_path)
 
 
+@pytest.fixture(name="command")
+def _command(harness: Harness) -> Harness:
+    """The same."""
+    return harness
+
+
 @pytest.fixture
-def harness(tmp_path: Path) -> Harness:
-    """Run `harness ARGUMENTS` in the test's own folder."""
+def process(tmp_path: Path) -> Harness:
+    """The same in a process of its own, for what depends on that."""
     return partial(run_harness, tmp_path)
 
 

@@ -171,7 +171,7 @@ def test_a_closed_port_is_every_requests_error_and_an_invalid_run(harness: Any, 
 
 
 def test_no_secret_is_sent_to_loopback_or_written_anywhere(
-    harness: Any, suite: Path, bedrock: Any, tmp_path: Path
+    process: Any, suite: Path, bedrock: Any, tmp_path: Path
 ) -> None:
     canaries = {
         "AWS_BEARER_TOKEN_BEDROCK": "canary-bearer-51b0",
@@ -180,7 +180,7 @@ def test_no_secret_is_sent_to_loopback_or_written_anywhere(
         "AWS_SESSION_TOKEN": "canary-session-51b2",
         "ANTHROPIC_API_KEY": "canary-anthropic-51b3",
     }
-    done = harness("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
+    done = process("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
     assert 0 == done.returncode, done.stderr
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     told = done.stdout.encode() + done.stderr.encode()
