@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +21,52 @@ from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest
 from harness.store.run_folder import RunFolder, create_run
 
+TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is marked `alone` waits until no other runs, in any process, and all others wait for it."""
+    kind = fcntl.LOCK_SH if item.get_closest_marker("alone") is None else fcntl.LOCK_EX
+    with _opened(TESTS) as queue, _opened(TESTS / "conftest.py") as running:
+        fcntl.flock(queue, fcntl.LOCK_EX)  # nobody passes one that waits to be alone
+        fcntl.flock(running, kind)
+        fcntl.flock(queue, fcntl.LOCK_UN)
+        return (yield)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        yield number
+    finally:
+        os.close(number)
+
 
 @pytest.fixture(autouse=True)
 def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """AWS_BEARER_TOKEN_BEDROCK beats keys given in code, so a real one would reach the simulator."""
     if request.node.get_closest_marker("live") is None:
         monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+
+
+@pytest.fixture
+def times_as_long() -> Callable[..., float]:
+    """`times_as_long(work, 10, 160)`: the CPU time of `work(160)` by that of `work(10)`, each the least of several.
+
+    Sixteen where time is in proportion, 256 where it grows with the square.
+    """
+
+    def least_s(work: Callable[[int], object], n: int) -> float:
+        taken = []
+        for _ in range(5):
+            begun = time.thread_time()
+            work(n)
+            taken.append(time.thread_time() - begun)
+        return min(taken)
+
+    return lambda work, few, many: least_s(work, many) / least_s(work, few)
 
 
 @pytest.fixture
