@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.errors import SuiteError
@@ -67,9 +69,9 @@ def test_luhn_and_iban_hold_for_the_standards_own_examples() -> None:
     assert not is_iban("FR14 2004 1010 0505 0001 3M02 607")
 
 
-@pytest.mark.parametrize("junk", ["a." * 100_000, "+1 " * 50_000, "DE89 " * 20_000, "@a." * 50_000, "1 " * 100_000])
-def test_long_texts_take_time_in_proportion(junk: str) -> None:
-    Redactor().redact(junk)
+@pytest.mark.parametrize("junk", ["a.", "+1 ", "DE89 ", "@a.", "1 "])
+def test_long_texts_take_time_in_proportion(junk: str, times_as_long: Callable[..., float]) -> None:
+    assert times_as_long(lambda n: Redactor().redact(junk * n), 500, 8_000) < 64
 
 
 @pytest.mark.parametrize(
