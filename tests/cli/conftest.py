@@ -191,7 +191,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Fini
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(SUITE)
     bedrock.truth()
-    done = run_harness(folder, "run", "tiny.yaml", "--endpoint", bedrock.url, "--seed", "3", "--quiet")
+    line = ("run", "tiny.yaml", "--endpoint", bedrock.url, "--seed", "3", "--quiet")
+    done = call_harness(folder, *line, figures=True)
     assert (0, "") == (done.returncode, done.stderr)
     (run,) = (folder / "results").iterdir()
     return Finished(run, done.stdout, done.stderr, {each["request_id"]: each for each in bedrock.truth()})
@@ -252,7 +253,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     (folder / "upgrade.yaml").write_text(upgrade_suite(40))
     (folder / "profiles.json").write_text(json.dumps(PROFILES))
     with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json", "--speed", "2") as running:
-        done = run_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
+        done = call_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
         assert 0 == done.returncode, done.stdout + done.stderr
         (run,) = (folder / "results").iterdir()
         yield Upgrade(folder, run, running.url)
