@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
 import pytest
+from botocore.loaders import create_loader
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, write_summary
@@ -49,6 +52,13 @@ def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
     """AWS_BEARER_TOKEN_BEDROCK beats keys given in code, so a real one would reach the simulator."""
     if request.node.get_closest_marker("live") is None:
         monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_are_read_once() -> Iterator[None]:
+    """All sessions of the SDKs share what they have read of AWS's service models: half of what a client costs."""
+    with patch("botocore.session.create_loader", cache(create_loader)):
+        yield
 
 
 @pytest.fixture
