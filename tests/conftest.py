@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
 import pytest
+from botocore.loaders import create_loader
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, write_summary
@@ -18,12 +23,41 @@ from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest
 from harness.store.run_folder import RunFolder, create_run
 
+TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is marked `alone` waits until no other runs, in any process, and all others wait for it."""
+    kind = fcntl.LOCK_SH if item.get_closest_marker("alone") is None else fcntl.LOCK_EX
+    with _opened(TESTS) as queue, _opened(TESTS / "conftest.py") as running:
+        fcntl.flock(queue, fcntl.LOCK_EX)  # nobody passes one that waits to be alone
+        fcntl.flock(running, kind)
+        fcntl.flock(queue, fcntl.LOCK_UN)
+        return (yield)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        yield number
+    finally:
+        os.close(number)
+
 
 @pytest.fixture(autouse=True)
 def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """AWS_BEARER_TOKEN_BEDROCK beats keys given in code, so a real one would reach the simulator."""
     if request.node.get_closest_marker("live") is None:
         monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_are_read_once() -> Iterator[None]:
+    """All sessions of the SDKs share what they have read of AWS's service models: half of what a client costs."""
+    with patch("botocore.session.create_loader", cache(create_loader)):
+        yield
 
 
 @pytest.fixture

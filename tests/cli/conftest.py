@@ -19,6 +19,7 @@ from unittest.mock import patch
 import pytest
 
 from harness.cli import main
+from harness.report.figures import FIGURES
 
 Harness = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,12 +56,23 @@ def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess
     )
 
 
-def call_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """The same within this process, which has what it imports: for commands that send nothing."""
+def call_harness(
+    folder: Path, *arguments: str | Path, figures: bool = False, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """The same within this process, which has imported everything, and without a run's figures unless asked for.
+
+    Six figures take four times as long as the rest of a report, and few tests look at them.
+    """
     line = ["harness", *map(str, arguments)]
     out, err, code = StringIO(), StringIO(), 0
-    surroundings = (patch.object(sys, "argv", line), patch.dict(os.environ, environment(**more), clear=True))
-    with chdir(folder), redirect_stdout(out), redirect_stderr(err), surroundings[0], surroundings[1]:
+    with ExitStack() as stack:
+        stack.enter_context(chdir(folder))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        stack.enter_context(patch.object(sys, "argv", line))
+        stack.enter_context(patch.dict(os.environ, environment(**more), clear=True))
+        if not figures:
+            stack.enter_context(patch.dict(FIGURES, clear=True))
         try:
             main()
         except SystemExit as end:
@@ -69,14 +81,20 @@ def call_harness(folder: Path, *arguments: str | Path, **more: str) -> subproces
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Harness:
-    """`harness ARGUMENTS` in the test's own folder, within this process."""
+def harness(tmp_path: Path) -> Harness:
+    """`harness ARGUMENTS` in the test's own folder, within this process; its figures are drawn with `figures=True`."""
     return partial(call_harness, tmp_path)
 
 
+@pytest.fixture(name="command")
+def _command(harness: Harness) -> Harness:
+    """The same."""
+    return harness
+
+
 @pytest.fixture
-def harness(tmp_path: Path) -> Harness:
-    """Run `harness ARGUMENTS` in the test's own folder."""
+def process(tmp_path: Path) -> Harness:
+    """The same in a process of its own, for what depends on that."""
     return partial(run_harness, tmp_path)
 
 
@@ -173,7 +191,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bedrock: Bedrock) -> Fini
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(SUITE)
     bedrock.truth()
-    done = run_harness(folder, "run", "tiny.yaml", "--endpoint", bedrock.url, "--seed", "3", "--quiet")
+    line = ("run", "tiny.yaml", "--endpoint", bedrock.url, "--seed", "3", "--quiet")
+    done = call_harness(folder, *line, figures=True)
     assert (0, "") == (done.returncode, done.stderr)
     (run,) = (folder / "results").iterdir()
     return Finished(run, done.stdout, done.stderr, {each["request_id"]: each for each in bedrock.truth()})
@@ -234,7 +253,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     (folder / "upgrade.yaml").write_text(upgrade_suite(40))
     (folder / "profiles.json").write_text(json.dumps(PROFILES))
     with start_bedrock(folder, "--suite", "upgrade.yaml", "--profiles", "profiles.json", "--speed", "2") as running:
-        done = run_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
+        done = call_harness(folder, "run", "upgrade.yaml", "--endpoint", running.url, "--quiet")
         assert 0 == done.returncode, done.stdout + done.stderr
         (run,) = (folder / "results").iterdir()
         yield Upgrade(folder, run, running.url)

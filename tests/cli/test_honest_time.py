@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.test_workers import only_run, wait_for
 
 STARVED = """\
@@ -24,6 +26,7 @@ prompts: [{id: a, prompt: Say a.}]
 """
 
 
+@pytest.mark.alone
 def test_a_starved_client_says_that_it_was_the_bottleneck(
     start_harness: Any, make_bedrock: Any, tmp_path: Path
 ) -> None:
@@ -40,6 +43,7 @@ def test_a_starved_client_says_that_it_was_the_bottleneck(
     assert "INVALID: this run may not be believed" in out
 
 
+@pytest.mark.alone
 def test_a_stall_of_two_seconds_shows_in_p99_from_due_and_not_from_sent(
     harness: Any, make_bedrock: Any, tmp_path: Path
 ) -> None:

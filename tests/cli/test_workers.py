@@ -27,7 +27,7 @@ def only_run(folder: Path) -> Path:
     return run
 
 
-def wait_for(what: Any, *, within_s: float = 30.0) -> Any:
+def wait_for(what: Any, *, within_s: float = 120.0) -> Any:
     """What `what` gives once it is true; fails after a while."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:

@@ -48,8 +48,6 @@ class Odd(msgspec.Struct, frozen=True):
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(scoring.SCORERS, "odd", f"{__name__}:Odd")
-    monkeypatch.setattr("harness.scoring.load_scorer", lambda name: Odd)
-    monkeypatch.setattr("harness.scoring.checks.load_scorer", lambda name: Odd)
 
 
 TARGET = Target(name="x", model="x", base_model="x", model_id="x", routing="x", api="converse", client="x", region="x")

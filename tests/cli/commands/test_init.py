@@ -37,8 +37,9 @@ def test_a_name_that_yaml_takes_for_something_else_is_a_name_all_the_same(name: 
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["suite"] == name
 
 
+@pytest.mark.alone
 def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_path: Path) -> None:
-    """Against a quick simulator, with other plans and other answers. Slow: it draws reports."""
+    """Against a quick simulator, with other plans and other answers."""
     init("demo")
     starter = tmp_path / "suites/demo.yaml"
     for seed in ("1", "2"):

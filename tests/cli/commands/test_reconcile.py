@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ def logged(tmp_path: Path, suite: Path, harness: Callable[..., Any], make_bedroc
     (run,) = (tmp_path / "results").iterdir()
     sent = len(bedrock.truth())
     while log.read_bytes().count(b"\n") < sent:  # the server writes within a second
-        pass
+        time.sleep(0.02)
     return Logged(run, log)
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -171,7 +172,7 @@ def test_a_closed_port_is_every_requests_error_and_an_invalid_run(harness: Any, 
 
 
 def test_no_secret_is_sent_to_loopback_or_written_anywhere(
-    harness: Any, suite: Path, bedrock: Any, tmp_path: Path
+    process: Any, suite: Path, bedrock: Any, tmp_path: Path
 ) -> None:
     canaries = {
         "AWS_BEARER_TOKEN_BEDROCK": "canary-bearer-51b0",
@@ -180,11 +181,14 @@ def test_no_secret_is_sent_to_loopback_or_written_anywhere(
         "AWS_SESSION_TOKEN": "canary-session-51b2",
         "ANTHROPIC_API_KEY": "canary-anthropic-51b3",
     }
-    done = harness("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
+    done = process("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
     assert 0 == done.returncode, done.stderr
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     told = done.stdout.encode() + done.stderr.encode()
     assert [] == [name for name, value in canaries.items() if value.encode() in written + told]
+
+
+LONG = ("--repeats", "200", "--quiet", "--target", "claude-haiku-4-5/global/converse")
 
 
 def test_ctrl_c_finishes_what_is_in_flight_and_reports(start_harness: Any, suite: Path, tmp_path: Path) -> None:
@@ -202,9 +206,9 @@ def test_ctrl_c_finishes_what_is_in_flight_and_reports(start_harness: Any, suite
 
 
 def test_ctrl_c_twice_stops_at_once_and_the_journal_can_be_reported_on(
-    start_harness: Any, harness: Any, suite: Path, tmp_path: Path
+    start_harness: Any, harness: Any, suite: Path, bedrock: Any, tmp_path: Path
 ) -> None:
-    child = start_harness("run", suite, "--repeats", "200", "--quiet")
+    child = start_harness("run", suite, *LONG, "--endpoint", bedrock.url)
     wait_for_attempts(tmp_path, child)
     child.send_signal(signal.SIGINT)
     assert child.stderr is not None
@@ -220,8 +224,10 @@ def test_ctrl_c_twice_stops_at_once_and_the_journal_can_be_reported_on(
     assert len(journaled) == len(select(run, "1"))
 
 
-def test_kill_9_loses_nothing_that_was_journaled(start_harness: Any, harness: Any, suite: Path, tmp_path: Path) -> None:
-    child = start_harness("run", suite, "--repeats", "200", "--quiet")
+def test_kill_9_loses_nothing_that_was_journaled(
+    start_harness: Any, harness: Any, suite: Path, bedrock: Any, tmp_path: Path
+) -> None:
+    child = start_harness("run", suite, *LONG, "--endpoint", bedrock.url)
     wait_for_attempts(tmp_path, child)
     child.kill()
     child.wait()
@@ -236,6 +242,7 @@ def wait_for_attempts(folder: Path, child: subprocess.Popen[str]) -> None:
     """Until the journal holds something."""
     while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
         assert child.poll() is None, child.communicate()
+        time.sleep(0.02)
 
 
 EVERY_API = """\

@@ -80,8 +80,11 @@ def test_a_narrow_terminal_keeps_metric_and_verdict_and_cuts_no_number(make_repo
 
 def test_colour_is_never_alone_and_no_color_is_respected(make_report, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b" not in printed(make_report())
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[1;31" not in printed(make_report(), force_terminal=True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for value in ("", "1"):  # where it is empty, it is not set
+        monkeypatch.setenv("NO_COLOR", value)
+        text = printed(make_report(), force_terminal=True)
+        assert bool(value) == (re.search(r"\x1b\[[0-9;]*3[0-7]", text) is None)
 
 
 def test_an_invalid_comparison_says_so_everywhere(make_report) -> None:

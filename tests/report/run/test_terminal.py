@@ -1,6 +1,7 @@
 """The final table on a terminal and off one."""
 
 import io
+import re
 from pathlib import Path
 
 import msgspec
@@ -50,9 +51,11 @@ def test_off_a_terminal_there_is_no_escape_sequence(make_run) -> None:
 
 
 def test_no_color_is_respected(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[31" not in printed(make_run(state="failed").summary, 80, force_terminal=True)
-    assert "\x1b[33" not in printed(make_run(state="failed").summary, 80, force_terminal=True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for value in ("", "1"):  # where it is empty, it is not set
+        monkeypatch.setenv("NO_COLOR", value)
+        text = printed(make_run(state="failed").summary, 80, force_terminal=True)
+        assert bool(value) == (re.search(r"\x1b\[[0-9;]*3[0-7]", text) is None)
 
 
 def test_markup_and_escape_sequences_in_names_are_shown_as_text(make_run) -> None:
