@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.analysis.counted import counted
-from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory, Trend
+from harness.analysis.history import METRICS, Point, Shift, SuiteHistory, Trend
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Unit

@@ -13,9 +13,7 @@ from harness.analysis.compare.costs import compare_cost, find_drift
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
-from harness.analysis.compare.pairs import Pairs, pair
-from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.sides import (
+from harness.analysis.compare.pairing import (
     Pairing,
     Shared,
     Side,
@@ -24,6 +22,8 @@ from harness.analysis.compare.sides import (
     shared_prompts,
     side_findings,
 )
+from harness.analysis.compare.pairs import Pairs, pair
+from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL

@@ -58,7 +58,7 @@ def history(
     """
     import sys
 
-    from harness.analysis.history.history import Wanted, load_history
+    from harness.analysis.history import Wanted, load_history
     from harness.errors import HarnessError
 
     wanted = Wanted(
@@ -90,7 +90,7 @@ def history(
 
 
 def _known_metric(name: str) -> str:
-    from harness.analysis.history.history import METRICS
+    from harness.analysis.history import METRICS
     from harness.errors import HarnessError
 
     if name not in METRICS:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.history.history import METRICS, History, SuiteHistory, Trend
+from harness.analysis.history import METRICS, History, SuiteHistory, Trend
 from harness.characters import printable
 from harness.report.changes import (
     CAUTION,

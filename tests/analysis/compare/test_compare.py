@@ -15,7 +15,7 @@ from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.gate import exit_code, gate_of, make_rules
-from harness.analysis.compare.sides import Side
+from harness.analysis.compare.pairing import Side
 from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest

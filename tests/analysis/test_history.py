@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.analysis.history.history import METRICS, SuiteHistory, Wanted, load_history
+from harness.analysis.history import METRICS, SuiteHistory, Wanted, load_history
 from harness.errors import StoreError
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
