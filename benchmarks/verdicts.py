@@ -26,7 +26,7 @@ from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.detectable import find_detectable
 from harness.analysis.compare.pairing import Side
-from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.power import (
     pairs_for_difference,

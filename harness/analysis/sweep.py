@@ -11,7 +11,7 @@ import msgspec
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import wilson
+from harness.analysis.stats.proportions import wilson
 from harness.analysis.summary.summarise import quantiles
 from harness.analysis.summary.summary import Quantiles
 from harness.load.sweep.step import By, Objective, StepOutcome

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.analysis.stats.effect import Effect
+from harness.analysis.stats.interval import Effect
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 2

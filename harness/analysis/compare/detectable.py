@@ -9,7 +9,6 @@ from scipy.stats import norm
 
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import parse_latency
-from harness.analysis.stats.intervals import samples_for_quantile
 from harness.analysis.stats.power import (
     ALPHA,
     DISCORDANCE,
@@ -22,7 +21,7 @@ from harness.analysis.stats.power import (
     quantile_ratio_error,
     samples_for_ratio,
 )
-from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded
+from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded, samples_for_quantile
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Suite
 

@@ -13,9 +13,16 @@ from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.compare.comparison import Measured, Scale
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.analysis.counted import counted
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.intervals import cluster_codes, quantile, samples_for_quantile
-from harness.analysis.stats.quantiles import clusters_for_quantile, independent_clusters, is_bounded, quantile_ratios
+from harness.analysis.stats.interval import Effect
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.quantiles import (
+    clusters_for_quantile,
+    independent_clusters,
+    is_bounded,
+    quantile,
+    quantile_ratios,
+    samples_for_quantile,
+)
 
 LATENCIES: Mapping[str, Callable[[Columns], Floats]] = {
     "ttft": metrics.ttft_s,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import Codes, Columns, Floats
-from harness.analysis.stats.intervals import cluster_codes
+from harness.analysis.stats.means import cluster_codes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,15 @@ from harness.analysis.columns import AttemptCounts, Codes, Floats
 from harness.analysis.compare.comparison import Measured
 from harness.analysis.compare.pairs import ArmColumns, Pairs
 from harness.analysis.counted import counted
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.intervals import rule_of_three
-from harness.analysis.stats.pass_at_k import pass_all_k, pass_at_k
-from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
+from harness.analysis.stats.interval import Effect
+from harness.analysis.stats.proportions import (
+    clustered_difference,
+    independent_difference,
+    paired_difference,
+    pass_all_k,
+    pass_at_k,
+    rule_of_three,
+)
 
 
 def compare_pass_rate(pairs: Pairs, *, metric: str, asked: npt.NDArray[np.bool_] | None = None) -> Measured:

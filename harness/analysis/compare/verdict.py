@@ -9,8 +9,7 @@ from scipy.stats import norm
 
 from harness.analysis.compare.comparison import Difference, Measured, Verdict
 from harness.analysis.compare.gate import Rule
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.multiplicity import benjamini_hochberg, holm
+from harness.analysis.stats.interval import Effect, benjamini_hochberg, holm
 from harness.analysis.stats.power import ALPHA, POWER, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
 

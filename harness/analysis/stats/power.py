@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scipy.stats import norm
 
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 
 ALPHA = 1 - LEVEL
 POWER = 0.80

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from harness.analysis.stats.agreement import cohen_kappa
-from harness.analysis.stats.intervals import cluster_codes, clustered_rate, wilson
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.proportions import clustered_rate, wilson
 from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary
 from harness.scoring.judgements import Judgement
 from harness.scoring.judging.calibration import Labelled

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.metrics import costs_known
-from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import cluster_codes, lies_below, ratio_interval
+from harness.analysis.stats.interval import Interval, lies_below
+from harness.analysis.stats.means import cluster_codes, ratio_interval
 from harness.analysis.summary.summary import Quantiles, TargetSummary, Unit, Winner
 from harness.analysis.validity import ERROR_SHARE
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import lies_below
+from harness.analysis.stats.interval import Interval, lies_below
 from harness.analysis.summary.summary import RoutingPair, TargetSummary
 from harness.catalog.prices import PriceOverride, price_for, terms_of
 from harness.catalog.target import Target

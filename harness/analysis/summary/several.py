@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import cluster_codes, clustered_rate
-from harness.analysis.stats.pass_at_k import pass_all_k, pass_at_k
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k
 from harness.analysis.summary.summary import Several
 from harness.suite.suite import Prompt
 

@@ -9,7 +9,9 @@ import numpy as np
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
 from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.stats.intervals import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.proportions import clustered_rate, rule_of_three, wilson
+from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners
 from harness.analysis.summary.routing import pair_routings
 from harness.analysis.summary.several import summarise_several

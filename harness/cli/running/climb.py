@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 
 from harness.analysis.loader import load_run
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import Searched, SweepReport, quota_findings, report_target, sweep_findings, write_sweep
 from harness.cli.running.interrupts import Interrupts
 from harness.cli.running.sending import (

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.analysis.counted import counted
-from harness.analysis.stats.intervals import rule_of_three
+from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary
 from harness.characters import printable
 from harness.report.drawing.frame import open_figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
 from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.drawing.scales import scale_x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
 

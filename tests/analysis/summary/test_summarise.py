@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import clustered_rate, wilson
+from harness.analysis.stats.proportions import clustered_rate, wilson
 from harness.analysis.summary.summarise import summarise, summarise_target
 from harness.analysis.summary.summary import RunSummary
 from harness.store.manifest import Manifest
