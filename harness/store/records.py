@@ -7,8 +7,8 @@ from zlib import crc32
 
 import msgspec
 
-SCHEMA_VERSION = 1
-"""Raised when a column or a metric's formula changes."""
+SCHEMA_VERSION = 2
+"""Raised when a column or a metric's formula changes. 2: a pass rate is the mean over prompts, not over requests."""
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

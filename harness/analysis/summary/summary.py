@@ -26,7 +26,7 @@ class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
     mean: float
 
 
-class Several(msgspec.Struct, frozen=True, kw_only=True):
+class RepeatedAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """Several answers to each prompt. `pass_at[1]` is the mean over prompts, and so is `pass_hat[1]`."""
 
     answers: int
@@ -99,7 +99,8 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
     passed: int
     pass_rate: Interval | None
-    """Requests that passed all their checks / scored; clustered Wilson interval. None: nothing was scored."""
+    """Mean over prompts of the share of a prompt's scored requests that passed all their checks; clustered Wilson
+    interval. None: nothing was scored."""
     pass_rate_by_tag: dict[str, Interval]
     ttft_s: Quantiles | None
     """First content chunk − due. None without streaming, as TTFT from sent, TPOT and the stream's rate are."""
@@ -141,7 +142,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Time between the attempts of a request, over those that were tried again; None: none was."""
     cost_per_correct_usd: float | None
     """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
-    several: Several | None = None
+    several: RepeatedAnswers | None = None
     """None: no prompt has two scored answers."""
     preference: Preference | None = None
     """None: nothing was compared with the baseline's answers."""

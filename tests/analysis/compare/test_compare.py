@@ -16,6 +16,7 @@ from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.gate import exit_code, gate_of, make_rules
 from harness.analysis.compare.pairing import Side
+from harness.analysis.summary.summarise import summarise_target
 from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
@@ -409,3 +410,25 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
         with pytest.raises(CompareError, match=told):
             call()
     assert 2 == CompareError.exit_code
+
+
+def test_a_pass_rate_is_the_same_number_in_a_summary_and_in_a_comparison(
+    side: MakeSide, count_attempts: Callable[[Columns], AttemptCounts]
+) -> None:
+    """Prompt p0 was answered four times, all right, and p1 once, wrong: half of the prompts' answers pass, not 80 %."""
+    ids = np.array(["p0"] * 4 + ["p1"], dtype=object)
+    both = side(
+        {name: noisy(5, seed=1, prompt_id=ids, group_id=ids, passed=np.array([1.0] * 4 + [0])) for name in "ab"}
+    )
+    level = rows(only(compare_targets(both)))["pass_rate"]
+    c = both.data.columns["a"]
+    summary = summarise_target(both.suite.targets[0], both.suite, c, count_attempts(c))
+    assert summary.pass_rate is not None
+    assert (
+        0.5
+        == level.baseline
+        == level.candidate
+        == summary.pass_rate.value
+        == summary.pass_rate_by_tag["even"].value / 2
+    )
+    assert (5, 4) == (summary.scored, summary.passed)
