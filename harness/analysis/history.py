@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from harness.analysis.metrics import METRICS, Metric, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS, find_shifts
-from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, Unit
+from harness.analysis.stats.interval import LEVEL
+from harness.analysis.summary.summary import RunSummary, figure_of
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
@@ -35,57 +36,7 @@ HOST_FACTS = {"system": "system", "machine": "machine", "cpus": "CPUs", "python"
 NONE = "none"
 
 
-class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """What is followed, and the least change of its median that is told: at least `relative` and at least `absolute`.
-
-    | metric | least change |
-    | --- | --- |
-    | pass rate, error rate | 3 points, 1 point |
-    | TTFT p50, TTFT p95, E2E p95 | 10 % and 20 ms, 15 % and 50 ms, 15 % and 100 ms |
-    | cost per request | 5 % |
-    """
-
-    label: str
-    unit: Unit
-    of: Callable[[TargetSummary], Interval | None]
-    relative: float = 0.0
-    absolute: float = 0.0
-    """In the metric's unit."""
-    up_is_worse: bool = True
-
-    def matters(self, before: float, after: float) -> bool:
-        """Whether a median that went from `before` to `after` changed by enough."""
-        change = abs(after - before)
-        return change > 0 and change >= self.absolute and change >= self.relative * abs(before)
-
-
-def _quantile(of: Quantiles | None, name: str) -> Interval | None:
-    return None if of is None else getattr(of, name)
-
-
-def _error_rate(t: TargetSummary) -> Interval:
-    rate = t.success_rate
-    low, high = (None if bound is None else 1 - bound for bound in (rate.high, rate.low))
-    return Interval(value=1 - rate.value, low=low, high=high)
-
-
-def _cost(t: TargetSummary) -> Interval | None:
-    """The mean alone: a summary holds no interval of it."""
-    return None if t.cost_per_request_usd is None else Interval(value=t.cost_per_request_usd)
-
-
-METRICS: Mapping[str, Metric] = {
-    "pass_rate": Metric(label="pass rate", unit="share", of=lambda t: t.pass_rate, absolute=0.03, up_is_worse=False),
-    "ttft_p50": Metric(
-        label="TTFT p50", unit="s", of=lambda t: _quantile(t.ttft_s, "p50"), relative=0.10, absolute=0.020
-    ),
-    "ttft_p95": Metric(
-        label="TTFT p95", unit="s", of=lambda t: _quantile(t.ttft_s, "p95"), relative=0.15, absolute=0.050
-    ),
-    "e2e_p95": Metric(label="E2E p95", unit="s", of=lambda t: _quantile(t.e2e_s, "p95"), relative=0.15, absolute=0.100),
-    "cost_per_request": Metric(label="cost per request", unit="usd", of=_cost, relative=0.05),
-    "error_rate": Metric(label="error rate", unit="share", of=_error_rate, absolute=0.01),
-}
+FOLLOWED = tuple(key for key, metric in METRICS.items() if metric.least_change is not None)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +81,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     metric: str
-    """A key of METRICS."""
+    """Of FOLLOWED."""
     unit: Unit
     points: list[Point]
     """In the order of time; of runs that count."""
@@ -260,7 +211,7 @@ def _suite_history(runs: Sequence[_Run], wanted: Wanted) -> SuiteHistory:
         for t in run.summary.targets if run.summary is not None else ():
             targets[t.target] = PastTarget(target=t.target, base_model=t.base_model, routing=t.routing)
     shown = [t for t in targets.values() if not wanted.targets or t.target in wanted.targets]
-    trends = (_trend(runs, target.target, name) for name in wanted.metrics or METRICS for target in shown)
+    trends = (_trend(runs, target.target, name) for name in wanted.metrics or FOLLOWED for target in shown)
     return SuiteHistory(
         suite=runs[0].manifest.suite,
         simulated=runs[0].manifest.simulated,
@@ -289,12 +240,12 @@ def _trend(runs: Sequence[_Run], target: str, name: str) -> Trend:
     apart: list[Point] = []
     for index, run in enumerate(runs):
         t = next((each for each in run.summary.targets if each.target == target), None) if run.summary else None
-        figure = None if t is None else metric.of(t)
+        figure = None if t is None else figure_of(t, metric)
         if figure is not None:
             point = Point(run=index, value=figure.value, low=figure.low, high=figure.high)
             (points if run.trouble is None else apart).append(point)
     values = [point.value for point in points]
-    starts = find_shifts(values, metric.matters, log=metric.unit != "share")
+    starts = find_shifts(values, metric.is_change, log=metric.unit != "share")
     measured = [runs[point.run].manifest for point in points]
     return Trend(
         target=target,

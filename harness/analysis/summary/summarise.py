@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,7 @@ from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.means import cluster_codes
 from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k, rule_of_three, wilson
 from harness.analysis.stats.quantiles import quantile_interval
-from harness.analysis.summary.leaders import find_winners
-from harness.analysis.summary.routing import pair_routings
+from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
@@ -61,6 +61,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     cost_per_request = metrics.cost_per_request_usd(c)
     pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
     arrival = suite.load.arrival
+    latencies: dict[str, Any] = {each.__name__: quantiles(each(c)) for each in metrics.PER_REQUEST}
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -76,15 +77,6 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         passed=passed,
         pass_rate=pass_rate,
         pass_rate_by_tag=pass_rate_by_tag,
-        ttft_s=quantiles(metrics.ttft_s(c)),
-        ttft_from_sent_s=quantiles(metrics.ttft_from_sent_s(c)),
-        e2e_s=quantiles(metrics.e2e_s(c)),
-        attempt_ttft_s=quantiles(metrics.attempt_ttft_s(c)),
-        attempt_e2e_s=quantiles(metrics.attempt_e2e_s(c)),
-        backoff_s=quantiles(metrics.backoff_s(c)),
-        tpot_s=quantiles(metrics.tpot_s(c)),
-        queue_delay_s=quantiles(metrics.queue_delay_s(c)),
-        stream_tokens_per_s=quantiles(metrics.stream_tokens_per_s(c)),
         output_tokens_per_s=metrics.output_tokens_per_s(c, arrival=arrival),
         achieved_per_s=metrics.achieved_per_s(c, arrival=arrival),
         offered_per_s=None if arrival == "closed" else metrics.offered_per_s(c),
@@ -101,6 +93,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         cost_per_1000_usd=None if cost_per_request is None else 1000 * cost_per_request,
         cost_per_correct_usd=metrics.cost_per_correct_usd(c),
         several=summarise_repeats(c, suite.prompts),
+        **latencies,
     )
 
 

@@ -90,11 +90,11 @@ def history(
 
 
 def _known_metric(name: str) -> str:
-    from harness.analysis.history import METRICS
+    from harness.analysis.history import FOLLOWED
     from harness.errors import HarnessError
 
-    if name not in METRICS:
-        raise HarnessError(f"--metric {name!r}: not followed (known: {', '.join(METRICS)})")
+    if name not in FOLLOWED:
+        raise HarnessError(f"--metric {name!r}: not followed (known: {', '.join(FOLLOWED)})")
     return name
 
 

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.counted import counted
-from harness.analysis.history import METRICS, Point, SuiteHistory, Trend
+from harness.analysis.history import Point, SuiteHistory, Trend
+from harness.analysis.metrics import METRICS
 from harness.characters import printable
 from harness.report.changes import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
