@@ -11,8 +11,8 @@ from scipy.stats import mannwhitneyu
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
-from harness.analysis.counted import counted
 from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.characters import counted
 from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest

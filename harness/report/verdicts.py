@@ -15,8 +15,7 @@ from harness.analysis.compare.comparison import (
     Outcomes,
     Verdict,
 )
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.wording import MISSING, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}

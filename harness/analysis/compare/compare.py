@@ -8,21 +8,22 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift, Measured
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.compare.costs import compare_cost, find_drift
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
 from harness.analysis.compare.pairing import (
     Pairing,
+    Pairs,
     Shared,
     Side,
     find_pairings,
     invalid_findings,
+    pair,
     shared_prompts,
     side_findings,
 )
-from harness.analysis.compare.pairs import Pairs, pair
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
@@ -92,8 +93,8 @@ def compare_targets(
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
     pairs: Pairs
-    gated: list[Measured]
-    exploratory: list[Measured]
+    gated: list[Difference]
+    exploratory: list[Difference]
 
 
 def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
@@ -120,14 +121,14 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules], seed=seed, resamples=resamples)
     tags = _tags(pairs, each.candidate.suite)
 
-    def one(rule: Rule) -> Measured:
+    def one(rule: Rule) -> Difference:
         tag = metric_tag(rule.metric)
         if tag is not None:
             asked = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
             return compare_pass_rate(pairs, metric=rule.metric, asked=asked)
         match rule.metric:
             case "pass_rate":
-                return compare_pass_rate(pairs, metric="pass_rate")
+                return compare_pass_rate(pairs)
             case "error_rate":
                 return compare_error_rate(pairs)
             case "throttle_rate":
@@ -144,7 +145,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
         if tag_metric(tag) not in gated
     ]
     equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
-    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.effect is not None]
+    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
     return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
 
 

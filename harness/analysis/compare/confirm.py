@@ -7,7 +7,7 @@ import math
 from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
-from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference, add_note
 from harness.analysis.validity import ERROR_SHARE
 from harness.store.finding import Finding
 
@@ -69,17 +69,13 @@ def _weigh(d: Difference, again: Difference | None) -> Difference:
     if again is None or again.estimate is None:
         return _doubt(d)
     if again.verdict == "worse":
-        return replace(d, note=_joined(d.note, f"confirmed by a rerun ({_describe(again)})"))
+        return add_note(d, f"confirmed by a rerun ({_describe(again)})")
     told = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
-    return replace(d, verdict="inconclusive", note=_joined(d.note, told))
+    return add_note(replace(d, verdict="inconclusive"), told)
 
 
 def _doubt(d: Difference) -> Difference:
-    return replace(d, note=_joined(d.note, UNCONFIRMED)) if d.verdict == "worse" and not d.exploratory else d
-
-
-def _joined(note: str, more: str) -> str:
-    return f"{note}; {more}" if note else more
+    return add_note(d, UNCONFIRMED) if d.verdict == "worse" and not d.exploratory else d
 
 
 def _describe(d: Difference) -> str:

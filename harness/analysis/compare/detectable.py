@@ -8,7 +8,7 @@ import msgspec
 from scipy.stats import norm
 
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
-from harness.analysis.compare.latencies import parse_latency
+from harness.analysis.metrics import metric_of
 from harness.analysis.stats.power import (
     ALPHA,
     DISCORDANCE,
@@ -48,7 +48,7 @@ class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     margin: str
-    sees: float | None
+    minimum_detectable: float | None = msgspec.field(name="sees")
     """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share,
     else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs.
     None: no difference is, or it cannot be said before a run."""
@@ -99,10 +99,10 @@ def _find_detectable(rule: Rule, suite: Suite, repeats: int, alpha: float) -> De
         asked = [prompt for prompt in asked if any(check.type != "pairwise" for check in prompt.checks)]
     n = len(asked)
     groups = len({prompt.group or prompt.id for prompt in asked})
-    latency = parse_latency(rule.metric)
-    if latency is not None:
-        return _latency(rule, latency[1], n, groups, repeats, alpha)
-    if rule.metric == "cost_per_request":
+    metric = metric_of(rule.metric)
+    if metric.quantile is not None:
+        return _latency(rule, metric.quantile, n, groups, repeats, alpha)
+    if metric.unit == "usd":
         return _cost(rule, n, _design(n, groups), repeats, alpha)
     return _rate(rule, n, _design(n, groups), repeats, alpha)
 
@@ -118,7 +118,7 @@ def _averaged(repeats: int) -> float:
 
 
 def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> DetectableDifference:
-    rare = rule.metric in ("error_rate", "throttle_rate")
+    rare = metric_of(rule.metric).up_is_worse  # errors and throttles; a pass rate is not
     factor = design if rare else design * _averaged(repeats)
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
@@ -127,7 +127,7 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
+        minimum_detectable=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
         prompts_for_equivalent=math.ceil(equivalent * factor),
@@ -144,7 +144,7 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
+        minimum_detectable=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
         prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
         prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
@@ -183,7 +183,9 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
+        minimum_detectable=math.expm1(max(z * error, rule.margin + BETA * error))
+        if bounded and groups >= enough
+        else None,
         prompts=n,
         prompts_for_worse=prompts[0],
         prompts_for_equivalent=prompts[1],
@@ -197,7 +199,7 @@ def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=None,
+        minimum_detectable=None,
         prompts=n,
         prompts_for_worse=None,
         prompts_for_equivalent=None,

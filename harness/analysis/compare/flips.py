@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from harness.analysis.compare.comparison import Flip, Outcomes
-from harness.analysis.compare.pairs import ArmColumns, Pairs
+from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.store.query import connect
 from harness.store.records import LAST_MEASURED, VERDICT
 from harness.store.run_folder import RunFolder

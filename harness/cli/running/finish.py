@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.analysis.counted import counted
+from harness.characters import counted
 from harness.cli.running.overrides import load_checked
 from harness.cli.running.sending import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
