@@ -44,7 +44,7 @@ def draw(view: RunView) -> Figure:
 
 
 def _title(view: RunView) -> str:
-    winner = view.winner("E2E p95")
+    winner = view.winner("e2e_p95")
     leading = view.leading(winner)
     if winner is None or leading is None:
         return TITLE
