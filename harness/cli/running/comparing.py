@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.analysis.compare.compare import compare_targets, load_side
+from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
 from harness.cli.output import defused_json
 from harness.cli.running.sides import Sides
@@ -14,8 +14,8 @@ from harness.cli.running.sides import Sides
 
 def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:
     """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
-    side = load_side(sides.run)
-    earlier = None if sides.earlier is None else load_side(sides.earlier)
+    side = load_finished_run(sides.run)
+    earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
     return compare_targets(
         earlier or side,
         side if earlier else None,
