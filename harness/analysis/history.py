@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from harness.analysis.metrics import METRICS, Metric, Unit
-from harness.analysis.stats.change_points import FEWEST_RUNS, find_shifts
+from harness.analysis.stats.change_points import FEWEST_RUNS, find_change_points
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.summary.summary import RunSummary, figure_of
 from harness.catalog.target import Target
@@ -86,7 +86,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     points: list[Point]
     """In the order of time; of runs that count."""
     apart: list[Point]
-    """Of runs that may not be believed: shown, never searched."""
+    """Of runs that are invalid or incomplete: shown, never searched."""
     shifts: list[Shift]
     missing: int
     """Runs that are still missing before changes are looked for; 0: they were."""
@@ -198,7 +198,7 @@ def _read(folder: RunFolder) -> _Run:
 
 
 def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
-    """Why a summarised run may not be believed."""
+    """Why a summarised run does not count."""
     invalid = next((finding.what for finding in summary.findings if finding.invalidates), None)
     if manifest.state != "complete":
         return f"its state is {manifest.state}"
@@ -245,7 +245,7 @@ def _trend(runs: Sequence[_Run], target: str, name: str) -> Trend:
             point = Point(run=index, value=figure.value, low=figure.low, high=figure.high)
             (points if run.trouble is None else apart).append(point)
     values = [point.value for point in points]
-    starts = find_shifts(values, metric.is_change, log=metric.unit != "share")
+    starts = find_change_points(values, metric.is_change, log=metric.unit != "share")
     measured = [runs[point.run].manifest for point in points]
     return Trend(
         target=target,
@@ -265,7 +265,7 @@ def _shifts(
     shifts = []
     for start, at, end in zip([0, *starts], starts, [*starts[1:], len(values)], strict=False):
         before, after = float(np.median(values[start:at])), float(np.median(values[at:end]))
-        differed = differences(runs[at - 1], runs[at], target)
+        differed = manifest_differences(runs[at - 1], runs[at], target)
         shifts.append(
             Shift(
                 run_id=runs[at].run_id,
@@ -284,15 +284,15 @@ def _shifts(
 
 
 def _nearby(runs: Sequence[Manifest], at: int, target: str) -> list[str]:
-    earlier = [f"one run earlier: {line}" for line in differences(runs[at - 2], runs[at - 1], target)]
-    later = [f"one run later: {line}" for line in differences(runs[at], runs[at + 1], target)]
+    earlier = [f"one run earlier: {line}" for line in manifest_differences(runs[at - 2], runs[at - 1], target)]
+    later = [f"one run later: {line}" for line in manifest_differences(runs[at], runs[at + 1], target)]
     return earlier + later
 
 
-def differences(before: Manifest, after: Manifest, target: str) -> list[str]:
+def manifest_differences(before: Manifest, after: Manifest, target: str) -> list[str]:
     """`aiobotocore 2.25.1 → 2.26.0`, one line a fact: what was asked of whom first, then with what, then where from.
 
-    Hostile where the manifests are: show it escaped only.
+    The manifests may be hostile: show it escaped only.
     """
     return [f"{what} {old} → {new}" for what, old, new in _facts(before, after, target) if old != new]
 

@@ -60,7 +60,7 @@ select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as i
 from measured group by target
 """
 
-# A proxy's error page is told without its tags.
+# Without the tags of a proxy's error page.
 _ERRORS = r"""
 select error_kind, sum(attempts)::bigint,
     first(message order by attempts desc, message) filter (message <> '') as message
@@ -76,7 +76,7 @@ group by error_kind order by 2 desc, 1
 def load_run(run: RunFolder) -> RunData:
     """The measured requests and attempts of a run that is over.
 
-    Without `scores.parquet` no answer is scored. Raises StoreError when the folder is no run's, or its files cannot
+    Without `scores.parquet` no answer is scored. Raises StoreError where the folder holds no run, or its files cannot
     be read.
     """
     targets = [target.name for target in run.read_manifest().targets]

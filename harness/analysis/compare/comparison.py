@@ -64,7 +64,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters_needed: int | None = None
     """Of a quantile: prompts or groups without which no number of repeats settles it. None: there are enough."""
     note: str = ""
-    """What a reader must know of this row: why there is no bound, that repeats are in it."""
+    """What a reader must know about this row: why there is no bound, that repeats are in it."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
     baseline_inflated: float | None = None
@@ -144,7 +144,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Arm
     verdict: Verdict
     """`worse` if any gate metric is, `inconclusive` if any gate metric is, else `better` if some is better, else
-    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins, which are told."""
+    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins; a finding says so."""
     differences: tuple[Difference, ...]
     """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
     prompts: int

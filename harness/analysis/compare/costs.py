@@ -17,8 +17,8 @@ from harness.analysis.stats.means import mean_difference
 from harness.catalog.prices import Price, cost_usd
 from harness.characters import counted
 
-TOLD_FROM = 0.02
-"""A ratio within 2 % of 1 moved nothing that is worth a word."""
+LEAST_MOVE = 0.02
+"""A ratio within 2 % of 1 is not worth mentioning."""
 
 
 def compare_cost(pairs: Pairs, scale: Scale) -> Difference:
@@ -155,7 +155,7 @@ def _times(ratio: float, kind: str) -> str:
 
 
 def _moved(ratio: float | None) -> bool:
-    return ratio is not None and abs(ratio - 1) > TOLD_FROM
+    return ratio is not None and abs(ratio - 1) > LEAST_MOVE
 
 
 def _percent(ratio: float) -> str:

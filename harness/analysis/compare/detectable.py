@@ -1,4 +1,4 @@
-"""What a suite can tell, before it is run: the differences it sees at its n and repeats, and the n its margins need."""
+"""Power analysis of a suite before it is run: the differences that it can detect, and the prompts its margins need."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Detectable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_detectable(suite: Suite) -> Detectable:
-    """What the suite's gate (or the default one) can tell at its prompts and repeats."""
+    """What the suite's gate (or the default one) can detect with its prompts and repeats."""
     repeats, candidates = suite.load.repeats or 1, max(1, len(suite.targets) - 1)
     clusters = len({prompt.group or prompt.id for prompt in suite.prompts})
     written, by_default = gate_of(suite, tail=is_bounded(0.95, len(suite.prompts) * repeats, clusters))
@@ -103,12 +103,12 @@ def _find_detectable(rule: Rule, suite: Suite, repeats: int, alpha: float) -> De
     if metric.quantile is not None:
         return _latency(rule, metric.quantile, n, groups, repeats, alpha)
     if metric.unit == "usd":
-        return _cost(rule, n, _design(n, groups), repeats, alpha)
-    return _rate(rule, n, _design(n, groups), repeats, alpha)
+        return _cost(rule, n, _design_effect(n, groups), repeats, alpha)
+    return _rate(rule, n, _design_effect(n, groups), repeats, alpha)
 
 
-def _design(n: int, groups: int) -> float:
-    """How many prompts do the work of one independent prompt: 1 + (m − 1)·ρ for groups of m on average."""
+def _design_effect(n: int, groups: int) -> float:
+    """The design effect of groups of m prompts on average: 1 + (m − 1)·ρ."""
     return 1.0 if not groups else 1 + (n / groups - 1) * GROUP_CORRELATION
 
 
@@ -161,7 +161,7 @@ def _for_t(root: float, factor: float, tail: float) -> int:
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
-    factor = _design(n, groups) * _averaged(repeats) * repeats
+    factor = _design_effect(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
     group = n / groups if groups else 1.0
     least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))

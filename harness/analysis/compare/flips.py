@@ -17,7 +17,7 @@ from harness.store.records import LAST_MEASURED, VERDICT
 from harness.store.run_folder import RunFolder
 
 MOST_ANSWERS = 50
-"""Prompts that changed whose answers are told."""
+"""Changed prompts that are listed with their answers."""
 MOST_CHARACTERS = 2000
 """Of an answer."""
 

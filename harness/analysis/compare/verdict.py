@@ -19,7 +19,7 @@ from harness.analysis.stats.quantiles import clusters_for_level
 EXPLORATORY_Q = 0.10
 """Share of false findings that Benjamini–Hochberg may let through among what is exploratory."""
 MOST_NEEDED = 1_000_000
-"""Above it an n is no advice: the difference lies on its margin."""
+"""A larger n is no advice: the difference lies on its margin."""
 ROUNDING = 1e-9
 """Of a margin: what floating point may take from a difference of exactly the margin. 85 % less 80 % is 5 points."""
 

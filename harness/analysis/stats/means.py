@@ -22,7 +22,7 @@ def cluster_codes(names: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def effective_clusters(sizes: Counts) -> float:
-    """How many equal clusters do the work of these: (Σ m)² / Σ m², which is their number where all are of one size.
+    """How many clusters of equal size give as much information as these: (Σ m)² / Σ m²; their number if all are equal.
 
     Where one group holds most of the prompts, the error is that group's, however many small ones stand beside it.
 

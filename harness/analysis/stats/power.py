@@ -1,4 +1,4 @@
-"""How many prompts a verdict takes, and what differences a suite can see, before anything is sent."""
+"""How many prompts a verdict takes, and what differences a suite can detect, before anything is sent."""
 
 from __future__ import annotations
 

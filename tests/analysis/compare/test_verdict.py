@@ -209,3 +209,14 @@ def test_a_quantile_without_bounds_asks_for_the_samples_that_give_it_some() -> N
 def test_an_equivalent_row_says_on_which_side_it_may_lie(estimate: float, half: float, note: str) -> None:
     (judged,) = judge_rows([[found(estimate, 0.5, half)]], [[]], make_rules({"error_rate": "2pp"}))[0]
     assert ("equivalent", note) == (judged.verdict, judged.note)
+
+
+def test_the_n_that_is_named_counts_the_whole_family() -> None:
+    row = found(0.04, 0.5, 0.1)
+    alone, among = (
+        judge_rows([[row] * size], [[]], make_rules(dict.fromkeys(keys, "2pp")))[0][0].n_needed
+        for size, keys in ((1, ["error_rate"]), (3, ["error_rate", "pass_rate", "throttle_rate"]))
+    )
+    assert alone is not None
+    assert among is not None
+    assert alone < among
