@@ -25,8 +25,8 @@ from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.detectable import find_detectable
-from harness.analysis.compare.sides import Side
-from harness.analysis.stats.effect import Effect
+from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.power import (
     pairs_for_difference,
@@ -165,7 +165,7 @@ def _holds(effect: Effect, truth: float) -> bool:
 
 def draw_side(
     rng: Rng, prompts: int, repeats: int, *, candidates: int, skill: float = 0.0, slower: float = 0.0
-) -> Side:
+) -> FinishedRun:
     """A run of a baseline and its candidates, which are the same but for `skill` (points) and `slower` (ln)."""
     names = ["baseline", *(f"candidate-{at}" for at in range(1, candidates + 1))]
     suite = Suite(
@@ -185,7 +185,7 @@ def draw_side(
     }
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=SEED, planned=None)
     counts = {name: _counts(c) for name, c in columns.items()}
-    return Side(
+    return FinishedRun(
         manifest=msgspec.structs.replace(manifest, state="complete"),
         suite=suite,
         data=RunData(columns=columns, counts=counts, recorded=prompts * repeats * len(names)),

@@ -1,4 +1,4 @@
-"""Characters that must not reach a terminal or a page as they are, whoever wrote the text that they stand in."""
+"""Text on its way to people: characters that must not reach a terminal or a page as they are, and counts with nouns."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def visible(text: str) -> str:
 def printable(text: str) -> str:
     """`text` on one line, its white space collapsed, dangerous characters replaced."""
     return visible(" ".join(text.split()))
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 request`, `1,024 requests`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -36,7 +36,7 @@ ORDER = {
     "load": "arrivals stop plan forecast reservation limits preflight watch sender recorder runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",
+    "analysis": "columns loader metrics stats validity summary compare sweep history reconcile",
     "report": "wording verdicts live markdown changes table drawing sweep run figures sweep_files write history "
     "compare derive",
     "simulator": "faults truth http aws model dialects token_count performance streams operations invocation_log "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.errors import StoreError
 from harness.store.query import connect
-from harness.store.records import VERDICT
+from harness.store.records import VERDICT, last_attempts
 from harness.store.run_folder import RunFolder
 
 MOST_MESSAGE_CHARACTERS = 200
@@ -34,47 +34,20 @@ _VERDICTS = (
     f"create temp table verdicts as select request_id, {VERDICT}::integer as passed from scores group by request_id"
 )
 
-# A request of several attempts has one that is not the first try.
-_RETRIED = "create temp table retried as select distinct request_id from measured where try_no > 1"
-
-_ONCE = """
-select request_id, prompt_id, repeat, 1 as attempts, due_ns, due_ns as last_due_ns, 0 as backoff_ns,
-    sent_ns as first_try_sent_ns, sent_ns,
-    if(stream, first_ns, null) as first_ns, if(stream, last_ns, null) as last_ns, done_ns, ok, error_kind,
-    input_tokens, output_tokens, cost_usd
-from measured anti join retried using (request_id) where target = $target
-"""
-
-# arg_max leaves out rows whose argument is NULL, and so would answer with an earlier attempt; arg_max_null does not.
-_AGAIN = """
-select request_id, any_value(prompt_id) as prompt_id, any_value(repeat) as repeat, count(*) as attempts,
-    min(due_ns) as due_ns, arg_max(due_ns, try_no) as last_due_ns,
-    -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
-    (sum(due_ns) - min(due_ns) - sum(ended_ns) + arg_max(ended_ns, try_no))::bigint as backoff_ns,
-    arg_min_null(sent_ns, try_no) as first_try_sent_ns, arg_max_null(sent_ns, try_no) as sent_ns,
-    arg_max_null(if(stream, first_ns, null), try_no) as first_ns,
-    arg_max_null(if(stream, last_ns, null), try_no) as last_ns, arg_max_null(done_ns, try_no) as done_ns,
-    arg_max(ok, try_no) as ok, arg_max_null(error_kind, try_no) as error_kind,
-    arg_max_null(input_tokens, try_no) as input_tokens, arg_max_null(output_tokens, try_no) as output_tokens,
-    sum(cost_usd) as cost_usd
-from (select *, coalesce(done_ns, sent_ns, due_ns) as ended_ns from measured where target = $target)
-semi join retried using (request_id) group by request_id
-"""
-
 _REQUESTS = f"""
-select request_id, repeat, attempts, due_ns / 1e9 as due_s, last_due_ns / 1e9 as last_due_s,
+select request_id, repeat, attempts, first_due_ns / 1e9 as due_s, due_ns / 1e9 as last_due_s,
     backoff_ns::double / 1e9 as backoff_s,
     coalesce(first_try_sent_ns / 1e9, 'nan'::double) as first_try_sent_s,
     coalesce(sent_ns / 1e9, 'nan'::double) as sent_s,
-    coalesce(first_ns / 1e9, 'nan'::double) as first_s,
-    coalesce(last_ns / 1e9, 'nan'::double) as last_s,
+    coalesce(if(stream, first_ns, null) / 1e9, 'nan'::double) as first_s,
+    coalesce(if(stream, last_ns, null) / 1e9, 'nan'::double) as last_s,
     coalesce(done_ns / 1e9, 'nan'::double) as done_s,
     ok, error_kind,
     coalesce(input_tokens::double, 'nan'::double) as input_tokens,
     coalesce(output_tokens::double, 'nan'::double) as output_tokens,
-    coalesce(cost_usd, 'nan'::double) as cost_usd,
+    coalesce(total_cost_usd, 'nan'::double) as cost_usd,
     code, coalesce(verdicts.passed, 'nan'::double) as passed
-from ({_ONCE} union all {_AGAIN})
+from ({last_attempts("(from measured where target = $target)")})
 join prompt_codes using (prompt_id) left join verdicts using (request_id)
 order by due_s, request_id
 """
@@ -87,7 +60,7 @@ select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as i
 from measured group by target
 """
 
-# A proxy's error page is told without its tags.
+# Without the tags of a proxy's error page.
 _ERRORS = r"""
 select error_kind, sum(attempts)::bigint,
     first(message order by attempts desc, message) filter (message <> '') as message
@@ -103,7 +76,7 @@ group by error_kind order by 2 desc, 1
 def load_run(run: RunFolder) -> RunData:
     """The measured requests and attempts of a run that is over.
 
-    Without `scores.parquet` no answer is scored. Raises StoreError when the folder is no run's, or its files cannot
+    Without `scores.parquet` no answer is scored. Raises StoreError where the folder holds no run, or its files cannot
     be read.
     """
     targets = [target.name for target in run.read_manifest().targets]
@@ -142,13 +115,11 @@ def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
 def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[str, Columns]:
     """One query a target: the arrays of one are handed over before the next are built.
 
-    A prompt is a code in SQL, so that a million requests share the strings of their few prompts. Requests
-    of one attempt are taken as they are, since grouping costs more than all the rest.
+    A prompt is a code in SQL, so that a million requests share the strings of their few prompts.
     """
     prompts = np.array(con.sql(_PROMPTS).fetchall(), dtype=object).reshape(-1, 2)
     con.execute(_PROMPT_CODES, {"ids": prompts[:, 0].tolist()})
     con.execute(_VERDICTS)
-    con.execute(_RETRIED)
     return {name: _columns(name, con.execute(_REQUESTS, {"target": name}).fetchnumpy(), prompts) for name in targets}
 
 

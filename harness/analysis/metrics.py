@@ -1,16 +1,24 @@
-"""The metrics, one function each; the docstring is the formula with its unit.
+"""The metrics: one function each, whose docstring is the formula with its unit, and METRICS, the table of them.
 
 Per-request metrics return one float a request, aligned with the columns, NaN where there is no value. Latencies are
 taken over successes only (failures are NaN and stand beside them as rates); queue delay is the harness's own and counts
-for all.
+for all. A new metric is a function and an entry of METRICS, and a field of `TargetSummary` where a summary stores it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+import msgspec
 import numpy as np
 
 from harness.analysis.columns import Columns, Floats
 from harness.suite.suite import Slo
+
+Unit = Literal["share", "s", "tokens/s", "usd"]
+"""Of a metric's value; a share is of 0 … 1."""
+PerRequest = Callable[[Columns], Floats]
 
 
 def ttft_s(c: Columns) -> Floats:
@@ -58,6 +66,21 @@ def tpot_s(c: Columns) -> Floats:
 def stream_tokens_per_s(c: Columns) -> Floats:
     """(Output tokens − 1) / (last chunk − first chunk), tokens per s: the inverse of TPOT, NaN where TPOT is."""
     return _of_successes(c, _tokens_after_first(c) / _streaming_s(c))
+
+
+def passed(c: Columns) -> Floats:
+    """1 all checks passed, 0 not, NaN unscored. A failed request has not passed."""
+    return c.passed
+
+
+def failed(c: Columns) -> Floats:
+    """1 the last attempt was not ok, else 0."""
+    return (~c.ok).astype(np.float64)
+
+
+def answer_cost_usd(c: Columns) -> Floats:
+    """Sum over the attempts of a request that was answered, USD; a failed request is no cheap answer."""
+    return _of_successes(c, c.cost_usd)
 
 
 def span_s(c: Columns) -> float | None:
@@ -165,3 +188,140 @@ def _streaming_s(c: Columns) -> Floats:
 def _tokens_after_first(c: Columns) -> Floats:
     """Output tokens − 1; NaN below two tokens."""
     return np.where(c.output_tokens >= 2, c.output_tokens - 1, np.nan)
+
+
+PER_REQUEST = (
+    ttft_s,
+    ttft_from_sent_s,
+    e2e_s,
+    attempt_ttft_s,
+    attempt_e2e_s,
+    backoff_s,
+    tpot_s,
+    queue_delay_s,
+    stream_tokens_per_s,
+)
+"""What a summary holds quantiles of, in a field of the function's name."""
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of METRICS: what summary, comparison, gate, history, tables and figures know a metric by."""
+
+    key: str
+    """Its name in a gate, in compare.json and in a history."""
+    label: str
+    short: str = ""
+    """For the heading of a narrow column."""
+    unit: Unit
+    up_is_worse: bool = True
+    values: PerRequest | None = None
+    """One value a request. None: it is counted otherwise."""
+    quantile: float | None = None
+    """Of the values. None: it is their mean, first by prompt and then over prompts."""
+    field: str = ""
+    """Of `TargetSummary`, as `figure_of` reads it. Empty: a summary does not hold it."""
+    margin: Literal["points", "latency", "cost"] | None = None
+    """How its margin is written in a gate. None: a gate cannot name it."""
+    leads: bool = False
+    """A summary says which target leads on it."""
+    least_change: float | None = None
+    """The least change of its median that a history reports, in its unit. None: a history does not follow it."""
+    least_relative_change: float = 0.0
+    """A change must reach both."""
+
+    def is_change(self, before: float, after: float) -> bool:
+        """Whether a median that went from `before` to `after` changed by enough."""
+        change = abs(after - before)
+        return change > 0 and change >= (self.least_change or 0) and change >= self.least_relative_change * abs(before)
+
+
+def _latency(
+    name: str, values: Callable[[Columns], Floats], changes: Mapping[int, tuple[float, float]]
+) -> Iterator[Metric]:
+    """Four quantiles. `changes`: of those that are followed and led on, the least change, s and relative."""
+    for percent in (50, 90, 95, 99):
+        least, relative = changes.get(percent, (None, 0.0))
+        yield Metric(
+            key=f"{name.lower()}_p{percent}",
+            label=f"{name} p{percent}",
+            unit="s",
+            values=values,
+            quantile=percent / 100,
+            field=values.__name__,
+            margin="latency",
+            leads=least is not None,
+            least_change=least,
+            least_relative_change=relative,
+        )
+
+
+_TABLE = (
+    Metric(
+        key="pass_rate",
+        label="pass rate",
+        unit="share",
+        up_is_worse=False,
+        values=passed,
+        field="pass_rate",
+        margin="points",
+        leads=True,
+        least_change=0.03,
+    ),
+    *_latency("TTFT", ttft_s, {50: (0.020, 0.10), 95: (0.050, 0.15)}),
+    *_latency("E2E", e2e_s, {95: (0.100, 0.15)}),
+    *_latency("TPOT", tpot_s, {}),
+    Metric(
+        key="stream_tokens_per_s",
+        label="output tokens/s per stream",
+        short="tok/s",
+        unit="tokens/s",
+        up_is_worse=False,
+        values=stream_tokens_per_s,
+        quantile=0.5,
+        field="stream_tokens_per_s",
+        leads=True,
+    ),
+    Metric(
+        key="cost_per_request",
+        label="cost per request",
+        unit="usd",
+        values=answer_cost_usd,
+        field="cost_per_request_usd",
+        margin="cost",
+        leads=True,
+        least_change=0.0,
+        least_relative_change=0.05,
+    ),
+    Metric(
+        key="cost_per_correct",
+        label="cost per correct answer",
+        short="$/correct",
+        unit="usd",
+        field="cost_per_correct_usd",
+        leads=True,
+    ),
+    Metric(
+        key="error_rate",
+        label="error rate",
+        unit="share",
+        values=failed,
+        field="error_rate",
+        margin="points",
+        least_change=0.01,
+    ),
+    Metric(key="throttle_rate", label="throttle rate", unit="share", margin="points"),
+    Metric(key="e2e_p50_equal_length", label="E2E p50 at equal length", unit="s", quantile=0.5),
+)
+METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _TABLE}
+
+
+def metric_of(key: str) -> Metric:
+    """The metric of a row of compare.json: of METRICS, or a relative of the pass rate: `pass_rate[tag]`, `pass@3`.
+
+    KeyError: there is none. A tag is the user's: its label is hostile where the suite is.
+    """
+    if key.startswith("pass_rate[") and key.endswith("]"):
+        return msgspec.structs.replace(METRICS["pass_rate"], key=key, label=key.replace("pass_rate[", "pass rate [", 1))
+    if key.startswith(("pass@", "pass^")):
+        return msgspec.structs.replace(METRICS["pass_rate"], key=key, label=key, margin=None)
+    return METRICS[key]

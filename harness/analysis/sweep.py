@@ -12,7 +12,7 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import wilson
+from harness.analysis.stats.proportions import wilson
 from harness.analysis.summary.summarise import quantiles
 from harness.analysis.summary.summary import Quantiles
 from harness.load.sweep.search import Search

@@ -1,4 +1,4 @@
-"""Whether a run may be believed, and what its figures rest on: findings as data, each with its remedy."""
+"""Whether a run is valid, and what its figures rest on: findings as data, each with its remedy."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy.stats import mannwhitneyu
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
-from harness.analysis.counted import counted
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.characters import counted
 from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
@@ -21,7 +21,7 @@ from harness.suite.suite import Load, Suite
 LATE_SHARE = 0.10
 """Share of the median TTFT (from sent) from which the client's own lateness is worth a finding."""
 LATE_SHARE_INVALID = 0.25
-"""… and from which the latencies tell of the client instead of the endpoint."""
+"""… and from which the latencies are those of the client, not of the endpoint."""
 SCHEDULE_LATE_S = 0.25
 """Open arrivals: the median request of every tenth of the run must be sent within this of when it was due."""
 TENTHS = 10
@@ -30,13 +30,13 @@ BUSY_CPU_SHARE = 0.90
 ERROR_SHARE = 0.05
 """Share of failed requests from which a target's latencies and pass rate need reading beside its errors."""
 FAILED_SHARE_INVALID = 0.5
-"""Share of failed requests above which a target's figures are of the exceptions, and the run compares nothing."""
+"""Share of failed requests above which a target's figures describe the exceptions, and the run is invalid."""
 COLD_RATIO = 1.25
 """The first tenth's median wait / that of the rest and of every later tenth but the next, from which the warm-up was
 too short, if `COLD_P` says so, too."""
 COLD_P = 1e-4
 COLD_SAMPLES = 10
-"""Fewer in the first tenth tell nothing."""
+"""Fewer in the first tenth show nothing."""
 STEADY_ARRIVALS = ("closed", *STEADY)
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""

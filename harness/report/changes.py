@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.counted import counted
-from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory, Trend
+from harness.analysis.history import Point, Shift, SuiteHistory, Trend
+from harness.analysis.metrics import METRICS, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.analysis.stats.interval import Interval
-from harness.analysis.summary.summary import Unit
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.wording import MISSING, date_of, rate_interval, seconds_interval, value_with_unit
 
 CAUTION = "Change points find slow drift; they do not decide an upgrade: harness compare and gate do."

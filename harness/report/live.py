@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.clock import now_ns
 from harness.load.recorder import Progress, Tally
 from harness.report.wording import shorten

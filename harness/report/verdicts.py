@@ -15,16 +15,12 @@ from harness.analysis.compare.comparison import (
     Outcomes,
     Verdict,
 )
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.analysis.metrics import metric_of
+from harness.characters import counted, printable
 from harness.report.wording import MISSING, significant, usd, value_with_unit
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
 MINUS = "−"
-HIGHER_IS_BETTER = ("pass",)
-"""What the metrics begin with of which more is better. A `Difference` is signed so that + is worse; readers want
-candidate − baseline."""
-ABBREVIATIONS = {"ttft": "TTFT", "e2e": "E2E", "tpot": "TPOT", "equal": "at equal"}
 MOST_NAMED = 3
 """Metrics named in a sentence."""
 
@@ -36,9 +32,7 @@ def mark(verdict: Verdict) -> str:
 
 def metric_name(metric: str) -> str:
     """`ttft_p95` → `TTFT p95`; `pass_rate[facts]` → `pass rate [facts]`."""
-    name, bracket, tag = metric.partition("[")
-    words = " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
-    return f"{words} [{printable(tag)}" if bracket else words
+    return printable(metric_of(metric).label)
 
 
 def level_of(d: Difference, value: float | None) -> str:
@@ -94,7 +88,7 @@ def settled_by(d: Difference, prompts: int) -> str:
 
 def is_quantile(d: Difference) -> bool:
     """Whether the metric is a quantile of a latency: it rests on answers, the others on prompts."""
-    return d.metric.partition("[")[0].rpartition("_p")[2].isdigit()
+    return metric_of(d.metric).quantile is not None
 
 
 def gated(c: Comparison) -> list[Difference]:
@@ -211,7 +205,8 @@ def _with_run(arm: Arm) -> str:
 
 
 def _turned(d: Difference) -> int:
-    return -1 if d.metric.startswith(HIGHER_IS_BETTER) else 1
+    """A `Difference` is signed so that + is worse; readers want candidate − baseline."""
+    return 1 if metric_of(d.metric).up_is_worse else -1
 
 
 def _bounds(d: Difference, between: str) -> str:

@@ -19,7 +19,7 @@ from harness.scoring.judging.pairs import score_pairs
 from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
 from harness.secrets import redact
 from harness.store.files import open_new, temporary_name
-from harness.store.records import PAIRWISE, Score, is_sampled
+from harness.store.records import LAST_MEASURED, PAIRWISE, Score, is_sampled
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Prompt, Suite
 
@@ -32,13 +32,10 @@ BATCH = 64
 """Answers scored at the same time, and held in memory."""
 LONGEST_REASON = 300
 
-# The last attempt decides. What the user cancelled is no answer; what was not stored (load.store_text) has no score.
-_ANSWERS = """
+# What the user cancelled is no answer; what was not stored (load.store_text) has no score.
+_ANSWERS = f"""
 SELECT request_id, prompt_id, ok, text, error_kind, citations, stop_reason
-FROM attempts
-JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
-USING (request_id, try_no)
-WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
+FROM ({LAST_MEASURED}) WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
 """
 
 

@@ -11,7 +11,7 @@ import duckdb
 from harness.clock import utc_from_ns
 from harness.errors import HarnessError, StoreError
 from harness.store.parquet import column_types, quote
-from harness.store.records import VERDICT, Attempt, Score
+from harness.store.records import VERDICT, Attempt, Score, last_attempts
 from harness.store.run_folder import RunFolder
 
 RUN_COLUMNS = {
@@ -31,21 +31,14 @@ RUN_COLUMNS = {
 
 _REQUESTS = f"""
 CREATE VIEW requests AS
-WITH whole AS (
-    SELECT run_id, request_id, max(try_no) AS try_no, arg_min(due_ns, try_no) AS due_ns, count(*) AS attempts,
-        sum(cost_usd) AS cost_usd
-    FROM attempts GROUP BY run_id, request_id
-), verdicts AS (
-    SELECT run_id, request_id,
-        {VERDICT} AS passed
-    FROM scores GROUP BY run_id, request_id
+WITH verdicts AS (
+    SELECT run_id, request_id, {VERDICT} AS passed FROM scores GROUP BY run_id, request_id
 )
 SELECT run_id, request_id, target, base_model, routing, api, client, stream, prompt_id, group_id, repeat, phase,
-    whole.due_ns, sent_ns, first_ns, last_ns, done_ns, ok, error_kind, error_message, text, input_tokens, output_tokens,
-    attempts, whole.cost_usd, passed
-FROM attempts JOIN whole USING (run_id, request_id, try_no) LEFT JOIN verdicts USING (run_id, request_id)
+    first_due_ns AS due_ns, sent_ns, first_ns, last_ns, done_ns, ok, error_kind, error_message, text, input_tokens,
+    output_tokens, attempts, total_cost_usd AS cost_usd, passed
+FROM ({last_attempts()}) LEFT JOIN verdicts USING (run_id, request_id)
 """
-"""The last attempt speaks for its request; it was due when the first one was, and all of them were paid for."""
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",  # else a large sort spills into .tmp where the user happens to be

@@ -7,8 +7,8 @@ from zlib import crc32
 
 import msgspec
 
-SCHEMA_VERSION = 1
-"""Raised when a column or a metric's formula changes."""
+SCHEMA_VERSION = 2
+"""Raised when a column or a metric's formula changes. 2: a pass rate is the mean over prompts, not over requests."""
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -84,6 +84,39 @@ VERDICT = (
     f" WHEN count(*) FILTER (scorer <> '{PAIRWISE}') = count(passed) AND count(passed) > 0 THEN true END"
 )
 """SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
+
+
+_AGAIN = """
+    SELECT run_id, request_id, max(try_no) AS try_no, count(*) AS attempts, min(due_ns) AS due_ns,
+        arg_min_null(sent_ns, try_no) AS sent_ns, sum(cost_usd) AS cost_usd,
+        -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
+        (sum(due_ns) - min(due_ns) - sum({end}) + arg_max({end}, try_no))::BIGINT AS backoff_ns
+    FROM {attempts} AS a SEMI JOIN (SELECT DISTINCT run_id, request_id FROM {attempts} AS b WHERE try_no > 1)
+    USING (run_id, request_id) GROUP BY run_id, request_id
+"""
+_LAST = """
+    SELECT a.*, coalesce(again.attempts, 1) AS attempts, coalesce(again.due_ns, a.due_ns) AS first_due_ns,
+        if(again.try_no IS NULL, a.sent_ns, again.sent_ns) AS first_try_sent_ns,
+        if(again.try_no IS NULL, a.cost_usd, again.cost_usd) AS total_cost_usd,
+        coalesce(again.backoff_ns, 0) AS backoff_ns
+    FROM {attempts} AS a LEFT JOIN ({again}) AS again USING (run_id, request_id)
+    WHERE again.try_no IS NULL OR again.try_no = a.try_no
+"""
+
+
+def last_attempts(attempts: str = "attempts") -> str:
+    """SQL for the requests in `attempts` (a view, or a query in brackets): the last attempt speaks for its request.
+
+    The columns of the last attempt, and of the request: `attempts` it took, when it was due and first sent
+    (`first_due_ns`, `first_try_sent_ns`), the time between its attempts (`backoff_ns`) and what all of them cost, as
+    far as that is known (`total_cost_usd`). Only requests that were tried again are grouped: that is slow.
+    """
+    end = "coalesce(done_ns, sent_ns, due_ns)"
+    return _LAST.format(attempts=attempts, again=_AGAIN.format(attempts=attempts, end=end))
+
+
+LAST_MEASURED = last_attempts("(FROM attempts WHERE phase = 'measure')")
+"""Of the requests that count. What the user cancelled is among them."""
 
 
 class Score(msgspec.Struct, kw_only=True, frozen=True):

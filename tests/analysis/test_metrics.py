@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns
+from harness.analysis.metrics import METRICS
+from harness.analysis.summary.summary import TargetSummary
+from harness.suite.grammar.gate import BY_TAG, GateEntry
+from harness.suite.grammar.units import COST_MARGIN, LATENCY_MARGIN, POINTS
 from harness.suite.suite import Slo
 
 MakeColumns = Callable[..., Columns]
@@ -148,3 +153,37 @@ def test_an_unknown_cost_is_never_nought(make_columns: MakeColumns) -> None:
     assert metrics.cost_per_correct_usd(unknown) is None
     assert metrics.cost_per_correct_usd(make_columns(2, cost_usd=np.array([0.01, NAN]))) is None
     assert metrics.cost_per_correct_usd(make_columns(2, passed=np.zeros(2))) is None
+
+
+def test_a_gate_of_a_suite_names_the_metrics_whose_margins_the_table_knows() -> None:
+    gates = {key: metric.margin for key, metric in METRICS.items() if metric.margin is not None}
+    fields = [name for name in GateEntry.__struct_fields__ if name != BY_TAG]
+    assert gates.keys() == set(fields)
+    patterns = {"points": POINTS, "latency": LATENCY_MARGIN, "cost": COST_MARGIN}
+    properties = msgspec.json.schema(GateEntry)["$defs"]["GateEntry"]["properties"]
+    assert {key: patterns[kind] for key, kind in gates.items()} == {
+        key: next(each["pattern"] for each in properties[key]["anyOf"] if "pattern" in each) for key in gates
+    }
+
+
+def test_what_a_summary_holds_of_a_metric_is_one_of_its_fields() -> None:
+    readable = {*TargetSummary.__struct_fields__, "error_rate"}
+    assert {metric.field for metric in METRICS.values() if metric.field} <= readable
+    assert {each.__name__ for each in metrics.PER_REQUEST} <= readable
+    assert all(metric.field for metric in METRICS.values() if metric.leads or metric.least_change is not None)
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "unit", "up_is_worse"),
+    [
+        ("ttft_p95", "TTFT p95", "s", True),
+        ("pass_rate", "pass rate", "share", False),
+        ("pass_rate[two_words]", "pass rate [two_words]", "share", False),
+        ("pass^3", "pass^3", "share", False),
+        ("e2e_p50_equal_length", "E2E p50 at equal length", "s", True),
+        ("cost_per_request", "cost per request", "usd", True),
+    ],
+)
+def test_every_row_of_a_comparison_finds_its_metric(key: str, label: str, unit: str, up_is_worse: bool) -> None:
+    found = metrics.metric_of(key)
+    assert (key, label, unit, up_is_worse) == (found.key, found.label, found.unit, found.up_is_worse)

@@ -8,22 +8,23 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift, Measured
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.compare.costs import compare_cost, find_drift
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
-from harness.analysis.compare.pairs import Pairs, pair
-from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.sides import (
+from harness.analysis.compare.pairing import (
+    FinishedRun,
     Pairing,
-    Shared,
-    Side,
+    Pairs,
+    Unshared,
+    difference_findings,
     find_pairings,
     invalid_findings,
-    shared_prompts,
-    side_findings,
+    pair,
+    unshared_prompts,
 )
+from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL
@@ -38,16 +39,16 @@ from harness.suite.suite import Suite
 SEED = 1
 
 
-def load_side(folder: RunFolder) -> Side:
+def load_finished_run(folder: RunFolder) -> FinishedRun:
     """A run that is over and was graded. StoreError, SuiteError: it cannot be read."""
-    return Side(
+    return FinishedRun(
         manifest=folder.read_manifest(), suite=load_frozen(folder.suite_path), data=load_run(folder), folder=folder
     )
 
 
 def compare_targets(
-    baseline: Side,
-    candidate: Side | None = None,
+    baseline: FinishedRun,
+    candidate: FinishedRun | None = None,
     *,
     baseline_target: str | None = None,
     candidate_targets: Sequence[str] = (),
@@ -65,7 +66,7 @@ def compare_targets(
     unknown targets, prompts that differ, a judge among the candidates, a margin that cannot be read.
     """
     other = candidate or baseline
-    shared = shared_prompts(baseline.suite, other.suite)
+    unshared = unshared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
     written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
@@ -73,7 +74,7 @@ def compare_targets(
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
-        _comparison(each, rows.pairs, shared, differences, valid=not invalid)
+        _comparison(each, rows.pairs, unshared, differences, valid=not invalid)
         for each, rows, differences in zip(pairings, measured, judged, strict=True)
     )
     return CompareReport(
@@ -84,7 +85,11 @@ def compare_targets(
         comparisons=comparisons,
         verdict=worst_of_comparisons(each.verdict for each in comparisons),
         family=_family(rules, pairings),
-        findings=(*invalid, *_gate_findings(written, by_default=by_default), *side_findings(baseline, other, pairings)),
+        findings=(
+            *invalid,
+            *_gate_findings(written, by_default=by_default),
+            *difference_findings(baseline, other, pairings),
+        ),
         valid=not invalid,
     )
 
@@ -92,8 +97,8 @@ def compare_targets(
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
     pairs: Pairs
-    gated: list[Measured]
-    exploratory: list[Measured]
+    gated: list[Difference]
+    exploratory: list[Difference]
 
 
 def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
@@ -102,10 +107,8 @@ def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
 
 def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
     """The candidates' suite with all targets that are compared, of either run."""
-    sides = [end for p in pairings for end in ((p.baseline, p.baseline_target), (p.candidate, p.candidate_target))]
-    return msgspec.structs.replace(
-        pairings[0].candidate.suite, targets=tuple(side.target(name) for side, name in sides)
-    )
+    arms = [arm for p in pairings for arm in ((p.baseline, p.baseline_target), (p.candidate, p.candidate_target))]
+    return msgspec.structs.replace(pairings[0].candidate.suite, targets=tuple(run.target(name) for run, name in arms))
 
 
 def _has_tail(pairings: Sequence[Pairing]) -> bool:
@@ -120,14 +123,14 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules], seed=seed, resamples=resamples)
     tags = _tags(pairs, each.candidate.suite)
 
-    def one(rule: Rule) -> Measured:
+    def one(rule: Rule) -> Difference:
         tag = metric_tag(rule.metric)
         if tag is not None:
             asked = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
             return compare_pass_rate(pairs, metric=rule.metric, asked=asked)
         match rule.metric:
             case "pass_rate":
-                return compare_pass_rate(pairs, metric="pass_rate")
+                return compare_pass_rate(pairs)
             case "error_rate":
                 return compare_error_rate(pairs)
             case "throttle_rate":
@@ -144,7 +147,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
         if tag_metric(tag) not in gated
     ]
     equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
-    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.effect is not None]
+    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
     return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
 
 
@@ -160,7 +163,12 @@ def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
 
 
 def _comparison(
-    each: Pairing, pairs: Pairs, shared: Shared, differences: tuple[Difference, ...], *, valid: bool
+    each: Pairing,
+    pairs: Pairs,
+    unshared: Unshared,
+    differences: tuple[Difference, ...],
+    *,
+    valid: bool,
 ) -> Comparison:
     tags = {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
     flips = find_flips(pairs, tags)
@@ -177,8 +185,8 @@ def _comparison(
         verdict=found if valid else "inconclusive",
         differences=differences,
         prompts=len(pairs.prompts),
-        only_baseline=shared.only_baseline,
-        only_candidate=shared.only_candidate,
+        only_baseline=unshared[0],
+        only_candidate=unshared[1],
         flips=tuple(shown),
         lost=lost,
         gained=len(flips) - lost,
@@ -198,10 +206,10 @@ def _drift(each: Pairing, pairs: Pairs) -> Drift:
     return find_drift(pairs, (old, new), each.baseline_counts, same_model=same)
 
 
-def _arm(side: Side, name: str) -> Arm:
-    target, columns = side.target(name), side.data.columns[name]
+def _arm(run: FinishedRun, name: str) -> Arm:
+    target, columns = run.target(name), run.data.columns[name]
     return Arm(
-        run_id=side.manifest.run_id,
+        run_id=run.manifest.run_id,
         target=name,
         model_id=target.model_id,
         routing=target.routing,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from harness.analysis.stats.effect import Effect
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 2
@@ -22,12 +22,16 @@ candidate − baseline in the metric's own unit."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric of a candidate against its baseline, signed so that + is worse."""
+    """One metric of a candidate against its baseline, signed so that + is worse: an `Effect` and what it is of.
+
+    As rates, costs and latencies measure it, it has no verdict, margin or adjusted p-value; `verdict.judge_rows` adds
+    them.
+    """
 
     metric: str
     """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
     `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers) and `e2e_p50_equal_length`.
-    Reports give it its words."""
+    `metrics.metric_of` has its label."""
     scale: Scale
     unit: str
     """Of `baseline` and `candidate`: `share`, `s` or `usd`."""
@@ -55,17 +59,25 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None
-    """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said."""
+    """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said.
+    Until the verdict: the samples without which there are no bounds."""
     clusters_needed: int | None = None
     """Of a quantile: prompts or groups without which no number of repeats settles it. None: there are enough."""
     note: str = ""
-    """What a reader must know of this row: why there is no bound, that repeats are in it."""
+    """What a reader must know about this row: why there is no bound, that repeats are in it."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
     baseline_inflated: float | None = None
     candidate_inflated: float | None = None
     """Of a latency where requests failed: the quantile with failures counted as ∞. None: ∞, or nothing failed;
-    `note` tells both."""
+    `note` has both."""
+    inflated_estimate: float | UnsetType = UNSET
+    """The difference of those two, which may be ±∞. Until the verdict only: compare.json does not hold it."""
+
+
+def add_note(d: Difference, *notes: str) -> Difference:
+    """The row with more to know about it."""
+    return msgspec.structs.replace(d, note="; ".join(filter(None, (d.note, *notes))))
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +144,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Arm
     verdict: Verdict
     """`worse` if any gate metric is, `inconclusive` if any gate metric is, else `better` if some is better, else
-    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins, which are told."""
+    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins; a finding says so."""
     differences: tuple[Difference, ...]
     """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
     prompts: int
@@ -167,28 +179,3 @@ class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     """Of the runs themselves: an invalid run cannot be compared (exit code 4)."""
     valid: bool = True
-
-
-class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric over the pairs. `effect` is signed so that + is worse; None: it cannot be said, `notes` say why."""
-
-    metric: str
-    scale: Scale
-    unit: Literal["share", "s", "usd"]
-    baseline: float | None = None
-    candidate: float | None = None
-    effect: Effect | None = None
-    n: int = 0
-    clusters: int = 0
-    none_at_all: bool = False
-    """Of a rate: it is 0 or 1 in both arms, the same."""
-    n_at_least: int | None = None
-    """Samples below which there are no bounds; None: there are."""
-    clusters_at_least: int | None = None
-    """Prompts or groups below which there are no bounds however many samples they give; None: they are enough."""
-    baseline_inflated: float | None = None
-    candidate_inflated: float | None = None
-    """Of a latency, where requests failed: the quantile with failures as ∞. None: ∞, or nothing failed."""
-    inflated_estimate: float | None = None
-    """Of a latency, where requests failed: the difference with failures as ∞, which may be ±∞ itself."""
-    notes: tuple[str, ...] = ()

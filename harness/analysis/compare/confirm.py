@@ -1,4 +1,4 @@
-"""A verdict seen twice: `worse` stands only where a second run says so too."""
+"""Confirmation by a rerun: `worse` stands only where a second run says so too."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import math
 from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
-from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference, add_note
 from harness.analysis.validity import ERROR_SHARE
 from harness.store.finding import Finding
 
 UNCONFIRMED = "not confirmed by a rerun"
 OUTAGES = ("credentials", "connection", "connect_timeout")
-"""Kinds of errors that are not the model's: of a rerun with them nothing can be said."""
+"""Kinds of errors that are not the model's: a rerun with them says nothing about it."""
 
 
-def fallen(report: CompareReport) -> list[str]:
+def worse_metrics(report: CompareReport) -> list[str]:
     """Metrics of the gate that are worse for some candidate."""
     rows = (d for c in report.comparisons for d in c.differences if d.verdict == "worse" and not d.exploratory)
     return list(dict.fromkeys(d.metric for d in rows))
 
 
 def unconfirmed(first: CompareReport, why: Finding) -> CompareReport:
-    """The first report as it is, with the words that no rerun has said the same, and why."""
+    """The first report as it is, with a note that no rerun has confirmed it, and why."""
     return replace(
         first,
         comparisons=tuple(replace(c, differences=tuple(map(_doubt, c.differences))) for c in first.comparisons),
@@ -32,9 +32,9 @@ def unconfirmed(first: CompareReport, why: Finding) -> CompareReport:
 
 
 def confirm(first: CompareReport, again: CompareReport) -> CompareReport:
-    """The first report; what is worse in it and not in the second one is `inconclusive`, and both are told.
+    """The first report; what is worse in it and not in the second one is `inconclusive`, and its note says both.
 
-    What the second one has no figure of stays worse, unconfirmed.
+    Without a figure in the second one, a row stays worse and unconfirmed.
     """
     seen = {c.candidate.target: c for c in again.comparisons}
     comparisons = tuple(_confirm(c, seen.get(c.candidate.target)) for c in first.comparisons)
@@ -43,7 +43,7 @@ def confirm(first: CompareReport, again: CompareReport) -> CompareReport:
 
 
 def outage(data: RunData) -> Finding | None:
-    """Why a rerun that is over tells of something else than the model: it lost its endpoint, or its credentials."""
+    """Why a finished rerun says nothing about the model: it lost its endpoint, or its credentials."""
     for name, c in data.columns.items():
         lost = [kind for kind in c.error_kind[~c.ok] if kind in OUTAGES]
         if len(lost) > ERROR_SHARE * len(c.ok):
@@ -69,17 +69,13 @@ def _weigh(d: Difference, again: Difference | None) -> Difference:
     if again is None or again.estimate is None:
         return _doubt(d)
     if again.verdict == "worse":
-        return replace(d, note=_joined(d.note, f"confirmed by a rerun ({_describe(again)})"))
+        return add_note(d, f"confirmed by a rerun ({_describe(again)})")
     told = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
-    return replace(d, verdict="inconclusive", note=_joined(d.note, told))
+    return add_note(replace(d, verdict="inconclusive"), told)
 
 
 def _doubt(d: Difference) -> Difference:
-    return replace(d, note=_joined(d.note, UNCONFIRMED)) if d.verdict == "worse" and not d.exploratory else d
-
-
-def _joined(note: str, more: str) -> str:
-    return f"{note}; {more}" if note else more
+    return add_note(d, UNCONFIRMED) if d.verdict == "worse" and not d.exploratory else d
 
 
 def _describe(d: Difference) -> str:

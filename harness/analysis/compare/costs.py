@@ -5,47 +5,49 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Floats
-from harness.analysis.compare.comparison import Drift, Measured, Scale
-from harness.analysis.compare.pairs import ArmColumns, Pairs
-from harness.analysis.counted import counted
+from harness.analysis.compare.comparison import Difference, Drift, Scale, add_note
+from harness.analysis.compare.pairing import ArmColumns, Pairs
+from harness.analysis.metrics import answer_cost_usd
 from harness.analysis.stats.means import mean_difference
 from harness.catalog.prices import Price, cost_usd
+from harness.characters import counted
 
-TOLD_FROM = 0.02
-"""A ratio within 2 % of 1 moved nothing that is worth a word."""
+LEAST_MOVE = 0.02
+"""A ratio within 2 % of 1 is not worth mentioning."""
 
 
-def compare_cost(pairs: Pairs, scale: Scale) -> Measured:
+def compare_cost(pairs: Pairs, scale: Scale) -> Difference:
     """Mean over prompts of ln(cost_candidate / cost_baseline), or of their difference in USD, with a t interval.
 
     A prompt's cost is the mean over its answered requests, each with all its attempts. A failed request is no cheap
     answer: it is left out, and stands in the error rate.
     """
-    before, after = (arm.means(_answered_costs(arm))[0] for arm in (pairs.baseline, pairs.candidate))
+    before, after = (arm.means(answer_cost_usd(arm.columns))[0] for arm in (pairs.baseline, pairs.candidate))
     kept = ~np.isnan(before) & ~np.isnan(after)
     if scale == "log_ratio":
         kept &= (before > 0) & (after > 0)
+    row = Difference(metric="cost_per_request", scale=scale, unit="usd", baseline=None, candidate=None)
     if not kept.any():
         above = " above 0" if scale == "log_ratio" else ""
-        told = f"no prompt has a known cost{above} on both sides; harness models shows which prices are known"
-        return Measured(metric="cost_per_request", scale=scale, unit="usd", notes=(told,))
+        return add_note(
+            row, f"no prompt has a known cost{above} on both sides; harness models shows which prices are known"
+        )
     left_out = len(kept) - int(kept.sum())
     differences = np.log(after[kept] / before[kept]) if scale == "log_ratio" else after[kept] - before[kept]
     clusters = pairs.clusters(kept)
-    return Measured(
-        metric="cost_per_request",
-        scale=scale,
-        unit="usd",
+    return msgspec.structs.replace(
+        row,
         baseline=float(before[kept].mean()),
         candidate=float(after[kept].mean()),
-        effect=mean_difference(differences, clusters),
         n=int(kept.sum()),
         clusters=int(clusters.max()) + 1,
-        notes=(f"{counted(left_out, 'prompt')} without a known cost on both sides left out",) if left_out else (),
+        note=f"{counted(left_out, 'prompt')} without a known cost on both sides left out" if left_out else "",
+        **msgspec.structs.asdict(mean_difference(differences, clusters)),
     )
 
 
@@ -58,7 +60,7 @@ def find_drift(
     tokens at both list prices; cached tokens are taken at the baseline's average a request.
     """
     arms = (pairs.baseline, pairs.candidate)
-    cost_ratio = _ratio(arms, _answered_costs)
+    cost_ratio = _ratio(arms, lambda arm: answer_cost_usd(arm.columns))
     tokens = [_ratio(arms, of) for of in (_input_tokens, _output_tokens)]
     price_ratio = _price_ratio(pairs.baseline, prices, baseline_counts)
     both = cost_ratio is not None and price_ratio is not None
@@ -75,10 +77,6 @@ def find_drift(
         candidate_total_usd=_total(pairs.candidate),
         told=_describe(cost_ratio, price_ratio, token_ratio, tokens[0], tokens[1], same_model=same_model),
     )
-
-
-def _answered_costs(arm: ArmColumns) -> Floats:
-    return np.where(arm.columns.ok, arm.columns.cost_usd, np.nan)
 
 
 def _input_tokens(arm: ArmColumns) -> Floats:
@@ -157,7 +155,7 @@ def _times(ratio: float, kind: str) -> str:
 
 
 def _moved(ratio: float | None) -> bool:
-    return ratio is not None and abs(ratio - 1) > TOLD_FROM
+    return ratio is not None and abs(ratio - 1) > LEAST_MOVE
 
 
 def _percent(ratio: float) -> str:

@@ -1,4 +1,4 @@
-"""What a suite can tell, before it is run: the differences it sees at its n and repeats, and the n its margins need."""
+"""Power analysis of a suite before it is run: the differences that it can detect, and the prompts its margins need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import msgspec
 from scipy.stats import norm
 
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
-from harness.analysis.compare.latencies import parse_latency
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.metrics import metric_of
 from harness.analysis.stats.power import (
     ALPHA,
     DISCORDANCE,
@@ -22,7 +21,7 @@ from harness.analysis.stats.power import (
     quantile_ratio_error,
     samples_for_ratio,
 )
-from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded
+from harness.analysis.stats.quantiles import clusters_for_level, clusters_for_quantile, is_bounded, samples_for_quantile
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Suite
 
@@ -49,7 +48,7 @@ class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     margin: str
-    sees: float | None
+    minimum_detectable: float | None = msgspec.field(name="sees")
     """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share,
     else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs.
     None: no difference is, or it cannot be said before a run."""
@@ -76,7 +75,7 @@ class Detectable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_detectable(suite: Suite) -> Detectable:
-    """What the suite's gate (or the default one) can tell at its prompts and repeats."""
+    """What the suite's gate (or the default one) can detect with its prompts and repeats."""
     repeats, candidates = suite.load.repeats or 1, max(1, len(suite.targets) - 1)
     clusters = len({prompt.group or prompt.id for prompt in suite.prompts})
     written, by_default = gate_of(suite, tail=is_bounded(0.95, len(suite.prompts) * repeats, clusters))
@@ -100,16 +99,16 @@ def _find_detectable(rule: Rule, suite: Suite, repeats: int, alpha: float) -> De
         asked = [prompt for prompt in asked if any(check.type != "pairwise" for check in prompt.checks)]
     n = len(asked)
     groups = len({prompt.group or prompt.id for prompt in asked})
-    latency = parse_latency(rule.metric)
-    if latency is not None:
-        return _latency(rule, latency[1], n, groups, repeats, alpha)
-    if rule.metric == "cost_per_request":
-        return _cost(rule, n, _design(n, groups), repeats, alpha)
-    return _rate(rule, n, _design(n, groups), repeats, alpha)
+    metric = metric_of(rule.metric)
+    if metric.quantile is not None:
+        return _latency(rule, metric.quantile, n, groups, repeats, alpha)
+    if metric.unit == "usd":
+        return _cost(rule, n, _design_effect(n, groups), repeats, alpha)
+    return _rate(rule, n, _design_effect(n, groups), repeats, alpha)
 
 
-def _design(n: int, groups: int) -> float:
-    """How many prompts do the work of one independent prompt: 1 + (m − 1)·ρ for groups of m on average."""
+def _design_effect(n: int, groups: int) -> float:
+    """The design effect of groups of m prompts on average: 1 + (m − 1)·ρ."""
     return 1.0 if not groups else 1 + (n / groups - 1) * GROUP_CORRELATION
 
 
@@ -119,7 +118,7 @@ def _averaged(repeats: int) -> float:
 
 
 def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> DetectableDifference:
-    rare = rule.metric in ("error_rate", "throttle_rate")
+    rare = metric_of(rule.metric).up_is_worse  # errors and throttles; a pass rate is not
     factor = design if rare else design * _averaged(repeats)
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
@@ -128,7 +127,7 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
+        minimum_detectable=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
         prompts_for_equivalent=math.ceil(equivalent * factor),
@@ -145,7 +144,7 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
+        minimum_detectable=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
         prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
         prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
@@ -162,7 +161,7 @@ def _for_t(root: float, factor: float, tail: float) -> int:
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
     """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
-    factor = _design(n, groups) * _averaged(repeats) * repeats
+    factor = _design_effect(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
     group = n / groups if groups else 1.0
     least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
@@ -184,7 +183,9 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=math.expm1(max(z * error, rule.margin + BETA * error)) if bounded and groups >= enough else None,
+        minimum_detectable=math.expm1(max(z * error, rule.margin + BETA * error))
+        if bounded and groups >= enough
+        else None,
         prompts=n,
         prompts_for_worse=prompts[0],
         prompts_for_equivalent=prompts[1],
@@ -198,7 +199,7 @@ def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
-        sees=None,
+        minimum_detectable=None,
         prompts=n,
         prompts_for_worse=None,
         prompts_for_equivalent=None,

@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 
 from harness.analysis.compare.comparison import Flip, Outcomes
-from harness.analysis.compare.pairs import ArmColumns, Pairs
+from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.store.query import connect
-from harness.store.records import VERDICT
+from harness.store.records import LAST_MEASURED, VERDICT
 from harness.store.run_folder import RunFolder
 
 MOST_ANSWERS = 50
-"""Prompts that changed whose answers are told."""
+"""Changed prompts that are listed with their answers."""
 MOST_CHARACTERS = 2000
 """Of an answer."""
 
@@ -26,12 +26,10 @@ with verdicts as (
     select request_id, {VERDICT} as passed,
         string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
     from scores group by request_id
-), last as (
-    select * from attempts where target = $target and phase = 'measure' and prompt_id in (select unnest($prompts))
-    qualify row_number() over (partition by request_id order by try_no desc) = 1
 )
-select prompt_id, passed, ok, left(text, $most), error_kind, reason from last left join verdicts using (request_id)
-order by request_id
+select prompt_id, passed, ok, left(text, $most), error_kind, reason
+from ({LAST_MEASURED}) left join verdicts using (request_id)
+where target = $target and prompt_id in (select unnest($prompts)) order by request_id
 """
 
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from harness.analysis.compare.comparison import CompareReport, Scale
-from harness.analysis.compare.latencies import parse_latency
+from harness.analysis.metrics import METRICS, metric_of
 from harness.errors import CompareError
 from harness.store.records import PAIRWISE
-from harness.suite.grammar.gate import metric_tag
 from harness.suite.grammar.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
 from harness.suite.suite import Suite
 
 DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
 """Where a suite has no gate. A report that rests on it says so."""
 
-RATES = ("pass_rate", "error_rate", "throttle_rate")
 EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
 INVALID = 4
 
@@ -41,9 +40,8 @@ def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
 def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
     """The suite's gate, or the default one; True: it is the default.
 
-    Of the default, TTFT goes where a target does not stream, and the pass rate where no prompt has a check that passes
-    or fails; without
-    `tail`, where the samples give a p95 no bounds, latencies are compared at their median.
+    The default leaves out TTFT where a target does not stream, and the pass rate where no prompt has a check that
+    passes or fails. Without `tail`, where the samples give a p95 no bounds, it compares latencies at their median.
     """
     if suite.gate:
         return dict(suite.gate), False
@@ -57,7 +55,7 @@ def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
 
 
 def exit_code(report: CompareReport) -> int:
-    """0 better or equivalent, 1 worse, 3 inconclusive, 4 a run that may not be believed."""
+    """0 better or equivalent, 1 worse, 3 inconclusive, 4 a run is invalid."""
     return EXIT_CODES[report.verdict] if report.valid else INVALID
 
 
@@ -71,18 +69,24 @@ def _rule(metric: str, written: str) -> Rule:
     return Rule(metric=metric, scale=scale, margin=value, written=written)
 
 
-def _parser(metric: str) -> Callable[[object], Margin]:
-    """What reads the margins of a metric. CompareError: there is no such metric."""
-    if metric in RATES or metric_tag(metric) is not None:
-        return parse_points
-    if metric == "cost_per_request":
-        return parse_cost_margin
-    if parse_latency(metric) is not None:
-        return parse_latency_margin
+def _parser(key: str) -> Callable[[object], Margin]:
+    """What reads the margins of a metric. CompareError: no gate can name it."""
+    with suppress(KeyError):
+        kind = metric_of(key).margin
+        if kind is not None:
+            return _PARSERS[kind]
+    rates = [metric.key for metric in METRICS.values() if metric.margin == "points"]
     raise CompareError(
-        f"gate.{metric}: no such metric (known: {', '.join(RATES)}, pass_rate[TAG], cost_per_request, and p50, p90, "
+        f"gate.{key}: no such metric (known: {', '.join(rates)}, pass_rate[TAG], cost_per_request, and p50, p90, "
         "p95 and p99 of ttft, e2e and tpot, as ttft_p95)"
     )
+
+
+_PARSERS: Mapping[str, Callable[[object], Margin]] = {
+    "points": parse_points,
+    "latency": parse_latency_margin,
+    "cost": parse_cost_margin,
+}
 
 
 def on_scale(margin: Margin) -> tuple[Scale, float]:

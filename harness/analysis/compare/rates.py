@@ -7,30 +7,36 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, Codes, Floats
-from harness.analysis.compare.comparison import Measured
-from harness.analysis.compare.pairs import ArmColumns, Pairs
-from harness.analysis.counted import counted
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.intervals import rule_of_three
-from harness.analysis.stats.pass_at_k import pass_all_k, pass_at_k
-from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
+from harness.analysis.compare.comparison import Difference, add_note
+from harness.analysis.compare.pairing import ArmColumns, Pairs
+from harness.analysis.metrics import metric_of
+from harness.analysis.stats.interval import Effect
+from harness.analysis.stats.proportions import (
+    clustered_difference,
+    independent_difference,
+    paired_difference,
+    pass_all_k,
+    pass_at_k,
+    rule_of_three,
+)
+from harness.characters import counted
 
 
-def compare_pass_rate(pairs: Pairs, *, metric: str, asked: npt.NDArray[np.bool_] | None = None) -> Measured:
+def compare_pass_rate(
+    pairs: Pairs, *, metric: str = "pass_rate", asked: npt.NDArray[np.bool_] | None = None
+) -> Difference:
     """Pass rate over the prompts that both answered and whose answers were scored; `asked`: one flag a prompt.
 
     A failed request was scored as not passed. An answer that no check could judge is left out, and counted.
     """
-    measured = _compare(pairs, metric, pairs.baseline.columns.passed, pairs.candidate.columns.passed, asked, sign=-1)
+    row = _compare(pairs, metric, asked)
     unscored = _unscored(pairs.baseline, asked) + _unscored(pairs.candidate, asked)
-    told = (f"{counted(unscored, 'answer')} unscored and left out",) if unscored and measured.n else ()
-    return msgspec.structs.replace(measured, notes=(*measured.notes, *told))
+    return add_note(row, f"{counted(unscored, 'answer')} unscored and left out") if unscored and row.n else row
 
 
-def compare_repeats(pairs: Pairs) -> list[Measured]:
+def compare_repeats(pairs: Pairs) -> list[Difference]:
     """`pass@k` and `pass^k`, k the fewest answers that a prompt has in either arm; none below 2."""
-    passed = [(arm, arm.columns.passed) for arm in (pairs.baseline, pairs.candidate)]
-    (before, before_n), (after, after_n) = (arm.means(values) for arm, values in passed)
+    (before, before_n), (after, after_n) = (arm.means(arm.columns.passed) for arm in (pairs.baseline, pairs.candidate))
     kept = (before_n > 0) & (after_n > 0)
     k = int(min(before_n[kept].min(), after_n[kept].min())) if kept.any() else 0
     if k < 2:
@@ -42,92 +48,73 @@ def compare_repeats(pairs: Pairs) -> list[Measured]:
     rows = []
     for name, chance in (("pass@", pass_at_k), ("pass^", pass_all_k)):
         old, new = (chance(answers, right, k) for answers, right in counts)
-        rows.append(
-            Measured(
-                metric=f"{name}{k}",
-                scale="points",
-                unit="share",
-                baseline=float(old.mean()),
-                candidate=float(new.mean()),
-                effect=clustered_difference(1 - new, 1 - old, clusters, answers=len(clusters)),
-                n=len(clusters),
-                clusters=int(clusters.max()) + 1,
-            )
-        )
+        effect = clustered_difference(1 - new, 1 - old, clusters, answers=len(clusters))
+        rows.append(_row(f"{name}{k}", old, new, effect, clusters))
     return rows
 
 
-def compare_error_rate(pairs: Pairs) -> Measured:
+def compare_error_rate(pairs: Pairs) -> Difference:
     """Requests that failed."""
-    baseline, candidate = ((~arm.columns.ok).astype(np.float64) for arm in (pairs.baseline, pairs.candidate))
-    measured = _compare(pairs, "error_rate", baseline, candidate, None, sign=1)
-    if measured.candidate == 0:
-        n = len(candidate)
-        bound = f"no failure in {n:,} requests: at most {rule_of_three(n):.2%} (3/n) fail"
-        return msgspec.structs.replace(measured, notes=(*measured.notes, bound))
-    return measured
+    row, n = _compare(pairs, "error_rate", None), len(pairs.candidate.columns.ok)
+    if row.candidate != 0:
+        return row
+    return add_note(row, f"no failure in {n:,} requests: at most {rule_of_three(n):.2%} (3/n) fail")
 
 
-def compare_throttle_rate(baseline: AttemptCounts, candidate: AttemptCounts) -> Measured:
+def compare_throttle_rate(baseline: AttemptCounts, candidate: AttemptCounts) -> Difference:
     """Attempts that were throttled; the arms count as independent, for attempts have no partner."""
-    hit = [counts.error_kinds.get("throttled", 0) for counts in (baseline, candidate)]
-    effect = independent_difference(hit[1], candidate.attempts, hit[0], baseline.attempts)
-    return Measured(
+    old, new = (counts.error_kinds.get("throttled", 0) for counts in (baseline, candidate))
+    effect = independent_difference(new, candidate.attempts, old, baseline.attempts)
+    fewer = min(baseline.attempts, candidate.attempts)
+    return Difference(
         metric="throttle_rate",
         scale="points",
         unit="share",
-        baseline=hit[0] / baseline.attempts,
-        candidate=hit[1] / candidate.attempts,
-        effect=effect,
-        n=min(baseline.attempts, candidate.attempts),
-        clusters=min(baseline.attempts, candidate.attempts),
-        none_at_all=not any(hit),
-        notes=("of attempts",),
+        baseline=old / baseline.attempts,
+        candidate=new / candidate.attempts,
+        n=fewer,
+        clusters=fewer,
+        note="of attempts",
+        **msgspec.structs.asdict(effect),
     )
 
 
-def _compare(
-    pairs: Pairs,
-    metric: str,
-    baseline: Floats,
-    candidate: Floats,
-    asked: npt.NDArray[np.bool_] | None,
-    *,
-    sign: int,
-) -> Measured:
-    """`baseline`, `candidate`: one 0/1 outcome a request, NaN where there is none. `sign`: −1 where more is better."""
-    before, before_n = pairs.baseline.means(baseline)
-    after, after_n = pairs.candidate.means(candidate)
+def _compare(pairs: Pairs, key: str, asked: npt.NDArray[np.bool_] | None) -> Difference:
+    """A metric whose values are one 0/1 outcome a request, NaN where there is none."""
+    metric = metric_of(key)
+    assert metric.values is not None
+    (before, before_n), (after, after_n) = (
+        arm.means(metric.values(arm.columns)) for arm in (pairs.baseline, pairs.candidate)
+    )
     kept = ~np.isnan(before) & ~np.isnan(after)
     if asked is not None:
         kept &= asked
     if not kept.any():
-        return Measured(metric=metric, scale="points", unit="share", notes=("no prompt has a score on both sides",))
-    clusters = pairs.clusters(kept)
+        note = "no prompt has a score on both sides"
+        return Difference(metric=key, scale="points", unit="share", baseline=None, candidate=None, note=note)
+    before, after, clusters = before[kept], after[kept], pairs.clusters(kept)
+    # Signed so that + is worse: where more is better, the difference of the shares that did not pass.
+    new, old = (after, before) if metric.up_is_worse else (1 - after, 1 - before)
     once = max(before_n[kept].max(), after_n[kept].max()) == 1
     answers = int(min(before_n[kept].sum(), after_n[kept].sum()))
-    # Signed so that + is worse: the difference of the shares that did not pass.
-    worse = [values[kept] if sign > 0 else 1 - values[kept] for values in (after, before)]
-    effect = _effect(worse[0], worse[1], clusters, once=bool(once), answers=answers)
-    notes = () if once else (f"{answers:,} answers to {counted(int(kept.sum()), 'prompt')}",)
-    return Measured(
-        metric=metric,
+    if once and int(clusters.max()) + 1 == len(clusters):
+        return _row(key, before, after, paired_difference(new, old), clusters)
+    row = _row(key, before, after, clustered_difference(new, old, clusters, answers=answers), clusters)
+    return row if once else add_note(row, f"{answers:,} answers to {counted(len(before), 'prompt')}")
+
+
+def _row(key: str, baseline: Floats, candidate: Floats, effect: Effect, clusters: Codes) -> Difference:
+    """`baseline`, `candidate`: one share a prompt."""
+    return Difference(
+        metric=key,
         scale="points",
         unit="share",
-        baseline=float(before[kept].mean()),
-        candidate=float(after[kept].mean()),
-        effect=effect,
-        n=int(kept.sum()),
+        baseline=float(baseline.mean()),
+        candidate=float(candidate.mean()),
+        n=len(clusters),
         clusters=int(clusters.max()) + 1,
-        none_at_all=not worse[0].any() and not worse[1].any(),
-        notes=notes,
+        **msgspec.structs.asdict(effect),
     )
-
-
-def _effect(candidate: Floats, baseline: Floats, clusters: Codes, *, once: bool, answers: int) -> Effect:
-    if once and int(clusters.max()) + 1 == len(clusters):
-        return paired_difference(candidate, baseline)
-    return clustered_difference(candidate, baseline, clusters, answers=answers)
 
 
 def _unscored(arm: ArmColumns, asked: npt.NDArray[np.bool_] | None) -> int:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from msgspec import UNSET
+from msgspec.structs import replace
 from scipy.stats import norm
 
-from harness.analysis.compare.comparison import Difference, Measured, Verdict
+from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
-from harness.analysis.stats.effect import Effect
-from harness.analysis.stats.multiplicity import benjamini_hochberg, holm
+from harness.analysis.metrics import metric_of
+from harness.analysis.stats.interval import benjamini_hochberg, holm
 from harness.analysis.stats.power import ALPHA, POWER, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
 
 EXPLORATORY_Q = 0.10
 """Share of false findings that Benjamini–Hochberg may let through among what is exploratory."""
 MOST_NEEDED = 1_000_000
-"""Above it an n is no advice: the difference lies on its margin."""
+"""A larger n is no advice: the difference lies on its margin."""
 ROUNDING = 1e-9
 """Of a margin: what floating point may take from a difference of exactly the margin. 85 % less 80 % is 5 points."""
 
@@ -93,7 +95,7 @@ def needed(*, n: int, estimate: float, low: float, high: float, margin: float, f
 
 
 def judge_rows(
-    gated: Sequence[Sequence[Measured]], exploratory: Sequence[Sequence[Measured]], rules: Sequence[Rule]
+    gated: Sequence[Sequence[Difference]], exploratory: Sequence[Sequence[Difference]], rules: Sequence[Rule]
 ) -> list[tuple[Difference, ...]]:
     """One list a candidate: Holm over all candidates' gated metrics, Benjamini–Hochberg over each one's exploratory.
 
@@ -110,49 +112,50 @@ def judge_rows(
     ]
 
 
-def _p_value(row: Measured) -> float:
-    return 1.0 if row.effect is None or row.effect.p_value is None else row.effect.p_value
+def _p_value(row: Difference) -> float:
+    return 1.0 if row.p_value is None else row.p_value
 
 
-def _decided(row: Measured, rule: Rule, p_adjusted: float, family: int) -> Difference:
-    effect = row.effect
-    if effect is None or row.scale != rule.scale:
-        return _difference(row, rule, p_adjusted=None, verdict="inconclusive", n_needed=None)
-    found = decide(
-        estimate=effect.estimate, low=effect.low, high=effect.high, p_adjusted=p_adjusted, margin=rule.margin
-    )
-    verdict, hidden = _with_failures(found, row, rule.margin)
-    n_needed, clusters_needed = row.n_at_least, row.clusters_at_least
-    if verdict == "inconclusive" and not hidden:
-        n_needed, clusters_needed = _settling(row, effect, rule.margin, family)
-    notes = [*hidden, *_equivalence_notes(verdict, effect.low, rule.margin)]
-    p = None if effect.p_value is None else p_adjusted
-    return _difference(
-        row, rule, p_adjusted=p, verdict=verdict, n_needed=n_needed, clusters_needed=clusters_needed, notes=notes
-    )
+def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Difference:
+    estimate, inflated = row.estimate, row.inflated_estimate
+    row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET)
+    if estimate is None or not math.isfinite(estimate):
+        return replace(row, estimate=None, n_needed=None, clusters_needed=None)
+    verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
+    notes = _equivalence_notes(verdict, row.low, rule.margin)
+    if verdict == "inconclusive":
+        n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
+        row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
+    elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
+        verdict, notes = "inconclusive", ["its failures may hide slow answers"]
+    return add_note(replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict), *notes)
 
 
-def _settling(row: Measured, effect: Effect, margin: float, family: int) -> tuple[int | None, int | None]:
+def _settling(row: Difference, estimate: float, margin: float, family: int) -> tuple[int | None, int | None]:
     """Of what is inconclusive: the n that would settle it, and of a quantile the prompts or groups that it takes."""
-    if effect.low is None or effect.high is None:
-        return row.n_at_least, row.clusters_at_least
-    if row.none_at_all:
+    if row.low is None or row.high is None:
+        return row.n_needed, row.clusters_needed
+    if _never_happened(row):
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
-    n = needed(n=row.n, estimate=effect.estimate, low=effect.low, high=effect.high, margin=margin, family=family)
+    n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
     least = clusters_for_level(ALPHA / family)
-    if effect.method != "bootstrap" or row.clusters >= least or not reaches(effect.estimate, margin):
+    if row.method != "bootstrap" or row.clusters >= least or not reaches(estimate, margin):
         return n, None
     return (None if n is None else max(n, math.ceil(least * row.n / row.clusters))), least
 
 
-def _with_failures(verdict: Verdict, row: Measured, margin: float) -> tuple[Verdict, list[str]]:
-    """A latency is as good as the baseline's only if failures do not hide the slow answers."""
-    estimate = row.inflated_estimate
-    if estimate is None or verdict not in ("better", "equivalent"):
-        return verdict, []
-    if reaches(estimate, margin) or (verdict == "better" and estimate > 0):
-        return "inconclusive", ["its failures may hide slow answers"]
-    return verdict, []
+def _never_happened(row: Difference) -> bool:
+    """Whether nothing failed (or was throttled, or did not pass) on either side."""
+    return row.scale == "points" and row.baseline == row.candidate == (
+        0.0 if metric_of(row.metric).up_is_worse else 1.0
+    )
+
+
+def _hides_slow_answers(verdict: Verdict, inflated: float, margin: float) -> bool:
+    """A latency is as good as the baseline's only if it is with failures as ∞, too."""
+    if verdict == "worse":
+        return False
+    return reaches(inflated, margin) or (verdict == "better" and inflated > 0)
 
 
 def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> list[str]:
@@ -160,59 +163,20 @@ def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> li
         return []
     if low > 0:
         return ["worse, but by less than the margin"]
-    return ["not worse than the margin; whether it is better cannot be told"] if reaches(-low, margin) else []
+    return ["not worse by the margin; the data cannot tell whether it is better"] if reaches(-low, margin) else []
 
 
-def _explored(rows: Sequence[Measured]) -> list[Difference]:
+def _explored(rows: Sequence[Difference]) -> list[Difference]:
     adjusted = benjamini_hochberg([_p_value(row) for row in rows])
     return [
-        _difference(
+        replace(
             row,
-            None,
             p_adjusted=p,
-            verdict=decide_direction(estimate=None if row.effect is None else row.effect.estimate, p_adjusted=p),
+            verdict=decide_direction(estimate=row.estimate, p_adjusted=p),
+            exploratory=True,
             n_needed=None,
+            clusters_needed=None,
+            inflated_estimate=UNSET,
         )
         for row, p in zip(rows, adjusted, strict=True)
     ]
-
-
-def _difference(
-    row: Measured,
-    rule: Rule | None,
-    *,
-    p_adjusted: float | None,
-    verdict: Verdict,
-    n_needed: int | None,
-    clusters_needed: int | None = None,
-    notes: Sequence[str] = (),
-) -> Difference:
-    effect = row.effect
-    return Difference(
-        metric=row.metric,
-        scale=row.scale,
-        unit=row.unit,
-        baseline=row.baseline,
-        candidate=row.candidate,
-        estimate=None if effect is None else _finite(effect.estimate),
-        low=None if effect is None else effect.low,
-        high=None if effect is None else effect.high,
-        margin=None if rule is None else rule.margin,
-        margin_written=None if rule is None else rule.written,
-        p_value=None if effect is None else effect.p_value,
-        p_adjusted=p_adjusted,
-        n=row.n,
-        clusters=row.clusters,
-        method="" if effect is None else effect.method,
-        verdict=verdict,
-        n_needed=n_needed,
-        clusters_needed=clusters_needed,
-        note="; ".join((*row.notes, *notes)),
-        exploratory=rule is None,
-        baseline_inflated=row.baseline_inflated,
-        candidate_inflated=row.candidate_inflated,
-    )
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

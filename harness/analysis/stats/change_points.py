@@ -20,22 +20,22 @@ PENALTY = 3.0
 """Of PELT, in variances of the noise × ln n: low, since what it proposes too much the test takes back."""
 SEED = 20261122
 
-Matters = Callable[[float, float], bool]
-"""Whether a change from one median to another is large enough to be told."""
+IsChange = Callable[[float, float], bool]
+"""Whether a change from one median to another is large enough to be reported."""
 
 
-def find_shifts(values: Sequence[float], matters: Matters, *, log: bool = False) -> list[int]:
+def find_change_points(values: Sequence[float], is_change: IsChange, *, log: bool = False) -> list[int]:
     """Indices at which a new level begins, ascending; empty below FEWEST_RUNS values.
 
     PELT with squared error cuts the series (after its logarithm, where `log` and all values are positive); the noise is
     half the mean square of neighbours' differences, which a change of level hardly moves. A cut then stays only when
-    the medians of the two stretches that it parts differ so that it `matters`, and when of 999 random orders of their
-    runs at most 1 % (shared by the cuts that are left) part as far by their best cut. The worst cut goes first, and its
-    neighbours are looked at again.
+    the medians of the two stretches that it parts differ by enough (`is_change`), and when of 999 random orders of
+    their runs at most 1 % (shared by the cuts that are left) part as far by their best cut. The worst cut goes first,
+    and its neighbours are looked at again.
 
     So a stationary series shows a change in about 1 % of cases, whatever the shape of its noise, and less often where
-    the noise is smaller than what matters. Runs count as exchangeable: a daily rhythm in them may be told as changes.
-    Slow drift comes out as one or more steps.
+    the noise is smaller than such a change. Runs count as exchangeable: a daily rhythm in them may be reported as
+    changes. Slow drift comes out as one or more steps.
 
     Source: Killick, Fearnhead & Eckley 2012, JASA 107:1590–1598 (PELT); Antoch & Hušková 2001, Statistics &
     Probability Letters 53:37–46 (permutation tests of change points).
@@ -46,7 +46,7 @@ def find_shifts(values: Sequence[float], matters: Matters, *, log: bool = False)
     series = np.log(raw) if log and raw.min() > 0 else raw
     cuts = [0, *_propose(series), len(series)]
     while len(cuts) > 2:
-        doubts = [(_doubt(raw, series, cuts[k - 1 : k + 2], matters), k) for k in range(1, len(cuts) - 1)]
+        doubts = [(_doubt(raw, series, cuts[k - 1 : k + 2], is_change), k) for k in range(1, len(cuts) - 1)]
         doubt, worst = max(doubts)
         if doubt <= ALPHA / len(doubts):
             break
@@ -65,10 +65,10 @@ def _propose(series: Floats) -> list[int]:
     return [int(end) for end in search.predict(pen=PENALTY * noise * math.log(len(series)))[:-1]]
 
 
-def _doubt(raw: Floats, series: Floats, cuts: Sequence[int], matters: Matters) -> float:
-    """p-value of the middle one of three cuts; 1 where the change does not matter."""
+def _doubt(raw: Floats, series: Floats, cuts: Sequence[int], is_change: IsChange) -> float:
+    """p-value of the middle one of three cuts; 1 where the change is too small."""
     start, cut, end = cuts
-    if not matters(float(np.median(raw[start:cut])), float(np.median(raw[cut:end]))):
+    if not is_change(float(np.median(raw[start:cut])), float(np.median(raw[cut:end]))):
         return 1.0
     both = series[start:end]
     orders = np.random.default_rng(SEED).permuted(np.tile(both, (PERMUTATIONS, 1)), axis=1)

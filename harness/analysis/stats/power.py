@@ -1,4 +1,4 @@
-"""How many prompts a verdict takes, and what differences a suite can see, before anything is sent."""
+"""How many prompts a verdict takes, and what differences a suite can detect, before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scipy.stats import norm
 
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 
 ALPHA = 1 - LEVEL
 POWER = 0.80

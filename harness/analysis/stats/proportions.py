@@ -1,22 +1,111 @@
-"""Differences of two proportions: paired, paired with repeats or groups, and independent. Candidate − baseline."""
+"""Proportions, and differences of two: paired, paired with repeats or groups, independent. Candidate − baseline."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 from scipy.stats import binom
 
 from harness.analysis.columns import Codes, Floats
-from harness.analysis.stats.effect import Effect, invert
-from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.intervals import effective_clusters, error_degrees
+from harness.analysis.stats.interval import LEVEL, Effect, Interval, invert
+from harness.analysis.stats.means import Counts, effective_clusters, error_degrees
 
 FEWEST_FOR_CORRELATION = 10
 """Clusters below which the correlation of two arms is taken one standard error lower: so few do not show it."""
 
 Bounds = tuple[float, float]
+
+
+def wilson(passed: int, n: int, level: float = LEVEL) -> Interval:
+    """A proportion with Wilson's score interval.
+
+    (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n) with p = passed / n and z the normal quantile at (1 + level) / 2.
+    It stays inside 0 … 1 and holds its level at small n, where p ± z·√(p(1−p)/n) does not.
+    Requests count as independent; where prompts were asked several times, see `clustered_rate`.
+
+    Source: Wilson 1927, JASA 22:209–212; Newcombe 1998, Statistics in Medicine 17:857–872, method 3.
+    Raises ValueError unless 0 ≤ passed ≤ n and n ≥ 1.
+    """
+    if not 0 <= passed <= n or n < 1:
+        raise ValueError(f"wilson needs 0 <= passed <= n and n >= 1, not {passed} of {n}")
+    low, high = wilson_bounds(passed / n, n, float(ndtri((1 + level) / 2)))
+    return Interval(value=passed / n, low=low, high=high)
+
+
+def wilson_bounds(p: float, n: float, z: float) -> Bounds:
+    """Wilson's score interval for a share p of n (which need not be whole) at normal or t quantile z."""
+    centre, scale = p + z * z / (2 * n), 1 + z * z / n
+    reach = z * math.sqrt(max(0.0, p * (1 - p)) / n + z * z / (4 * n * n))
+    return (0.0 if p <= 0 else (centre - reach) / scale), (1.0 if p >= 1 else (centre + reach) / scale)
+
+
+def clustered_rate(sums: Counts, sizes: Counts, *, answers: float | None = None, level: float = LEVEL) -> Interval:
+    """Σ sums / Σ sizes, a proportion of outcomes that are not independent: one entry a cluster.
+
+    `sums`: of a cluster's outcomes, each 0 … 1; `sizes`: how many those are (prompts of a group, or answers to a
+    prompt); `answers`: that they rest on, where an outcome is a mean of several. Default: one each.
+
+    Asking a prompt again says little about other prompts, so Wilson's interval over all answers is too narrow: with
+    repeats that always agree, 12 prompts asked 6 times cover 53 % instead of 95 %. `_clustered` says what this is
+    instead. With one answer a cluster it is Wilson's interval.
+
+    Raises ValueError unless every cluster has an outcome and there is one.
+    """
+    if len(sizes) == 0 or sizes.min() < 1:
+        raise ValueError("clustered_rate needs clusters with at least one answer each")
+    rate = _clustered(sums, sizes, answers=float(sizes.sum()) if answers is None else answers)
+    low, high = rate.bounds(level)
+    return Interval(value=rate.share, low=low, high=high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clustered:
+    """A proportion over clusters, and how many independent answers it is worth."""
+
+    share: float
+    residuals: Floats
+    """Σ (x − share) of each cluster."""
+    n_eff: float
+    degrees: float | None
+    """Of the error behind `n_eff`; None: no error was estimated."""
+
+    def bounds(self, level: float) -> Bounds:
+        tail = (1 + level) / 2
+        z = ndtri(tail) if self.degrees is None else stdtrit(self.degrees, tail)
+        return wilson_bounds(self.share, self.n_eff, float(z))
+
+
+def _clustered(sums: Counts, sizes: Counts, *, answers: float) -> _Clustered:
+    """Wilson's interval over n_eff = p(1−p) / SE² answers, with the t quantile of `error_degrees`.
+
+    SE² = C/(C−1) · Σ_c (Σ (x − p))² / n² over C clusters of n outcomes; n_eff is at least C and at most `answers`. C is
+    `effective_clusters`: their number, or less where some are larger. Where no error can be estimated (all or none
+    passed, or there is one cluster) and where there is nothing to estimate (one answer a cluster), each cluster counts
+    as one answer, as in Wilson's own interval with its normal quantile.
+
+    Source: Korn & Graubard 1998, Survey Methodology 24:193–201 (effective sample size); Miller 2024, arXiv 2411.00640.
+    """
+    clusters, n, least = len(sizes), float(sizes.sum()), effective_clusters(sizes)
+    p = float(sums.sum()) / n
+    residuals: Floats = (sums - p * sizes).astype(np.float64)
+    if clusters < 2 or p <= 0 or p >= 1 or answers <= clusters:
+        return _Clustered(share=p, residuals=residuals, n_eff=least, degrees=None)
+    variance = clusters / (clusters - 1) * float(residuals @ residuals) / n**2
+    n_eff = answers if variance == 0 else min(answers, max(least, p * (1 - p) / variance))
+    return _Clustered(share=p, residuals=residuals, n_eff=n_eff, degrees=error_degrees(sizes))
+
+
+def rule_of_three(n: int, level: float = LEVEL) -> float:
+    """Upper bound of a rate after no event in n: −ln(1 − level) / n, which is 3 / n at 95 %; at most 1, as for n = 0.
+
+    The exact bound, 1 − (1 − level)^(1/n), is a little lower, so this one errs on the safe side. It is one-sided.
+
+    Source: Hanley & Lippman-Hand 1983, JAMA 249:1743–1745.
+    """
+    return 1.0 if n == 0 else min(1.0, -math.log(1 - level) / n)
 
 
 def newcombe_paired(
@@ -81,12 +170,10 @@ def clustered_difference(
     `candidate`, `baseline`: a prompt's mean outcome in each arm, aligned; `clusters`: codes from 0 of what is
     independent (groups, else prompts); `answers`: of the arm that has fewer, all prompts together.
 
-    Newcombe's square-and-add with, for each arm, Wilson's interval over n_eff = p(1−p)/SE² answers (as
-    `stats.clustered_rate`: SE clustered, t quantile of C − 1 degrees of freedom, n_eff from C to `answers`, C where all
-    or none passed), and with φ the correlation of the two arms' cluster residuals Σ_c (x − p), below ten clusters less
-    its standard error (1 − φ²)/√(C − 1). C is `effective_clusters`, below their number where some are larger. With one
-    answer a prompt and no groups it is Newcombe's method 10 but for the continuity correction of φ and the t quantile.
-    The p-value is the interval's own, inverted.
+    Newcombe's square-and-add of each arm's own interval (that of `clustered_rate`), with φ the correlation of the two
+    arms' cluster residuals Σ_c (x − p), below ten clusters less its standard error (1 − φ²)/√(C − 1). With one answer a
+    prompt and no groups it is Newcombe's method 10 but for the continuity correction of φ. The p-value is the
+    interval's own, inverted.
 
     Why not a t interval of the mean difference: with prompts that one arm always passes its error is estimated from the
     few that it does not. At 20 prompts asked 10 times, 85 against 80 % pass, it covers 80 % (docs/statistics.md).
@@ -95,23 +182,21 @@ def clustered_difference(
     (square-and-add from any two intervals); Korn & Graubard 1998, Survey Methodology 24:193–201 (n_eff).
     Raises ValueError without a prompt.
     """
-    prompts, count = len(candidate), int(clusters.max()) + 1 if len(clusters) else 0
-    if not prompts:
+    if not len(candidate):
         raise ValueError("clustered_difference needs a prompt")
-    arms = [(float(outcome.mean()), _residuals(outcome, clusters)) for outcome in (candidate, baseline)]
-    members = np.bincount(clusters)
-    independent, degrees = effective_clusters(members), error_degrees(members)
-    sizes = [_effective(p, residuals, prompts, least=independent, most=max(answers, count)) for p, residuals in arms]
-    (first, r1), (second, r2) = arms
-    phi = _correlation(r1, r2, degrees=degrees)
+    sizes = np.bincount(clusters)
+    first, second = (
+        _clustered(np.bincount(clusters, weights=outcome), sizes, answers=answers) for outcome in (candidate, baseline)
+    )
+    phi = _correlation(first.residuals, second.residuals, degrees=error_degrees(sizes))
 
     def interval(at: float) -> Bounds:
-        z = float(stdtrit(degrees, (1 + at) / 2)) if count > 1 else float(ndtri((1 + at) / 2))
-        bounds = [wilson_bounds(p, n, z) for (p, _), n in zip(arms, sizes, strict=True)]
-        return _square_and_add(first, bounds[0], second, bounds[1], phi)
+        return _square_and_add(first.share, first.bounds(at), second.share, second.bounds(at), phi)
 
     low, high = interval(level)
-    return Effect(estimate=first - second, low=low, high=high, p_value=invert(interval), method="newcombe-clustered")
+    return Effect(
+        estimate=first.share - second.share, low=low, high=high, p_value=invert(interval), method="newcombe-clustered"
+    )
 
 
 def independent_difference(
@@ -137,13 +222,6 @@ def independent_difference(
     return Effect(estimate=first - second, low=low, high=high, p_value=invert(interval), method="newcombe-independent")
 
 
-def wilson_bounds(p: float, n: float, z: float) -> Bounds:
-    """Wilson's score interval for a share p of n (which need not be whole) at normal or t quantile z."""
-    centre, scale = p + z * z / (2 * n), 1 + z * z / n
-    reach = z * math.sqrt(max(0.0, p * (1 - p)) / n + z * z / (4 * n * n))
-    return (0.0 if p <= 0 else (centre - reach) / scale), (1.0 if p >= 1 else (centre + reach) / scale)
-
-
 def _square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: float) -> Bounds:
     (l1, u1), (l2, u2) = one, two
     down, up = (first - l1, u2 - second), (u1 - first, second - l2)
@@ -160,22 +238,6 @@ def _phi(a: int, b: int, c: int, d: int) -> float:
     return corrected / math.sqrt(spread)
 
 
-def _residuals(outcome: Floats, clusters: Codes) -> Floats:
-    """Σ_c (x − p) of each cluster."""
-    residuals: Floats = np.bincount(clusters, weights=outcome - outcome.mean()).astype(np.float64)
-    return residuals
-
-
-def _effective(p: float, residuals: Floats, prompts: int, *, least: float, most: int) -> float:
-    """n_eff = p(1−p)/SE², from `least` to `most`."""
-    count = len(residuals)
-    variance = count / (count - 1) * float(residuals @ residuals) / prompts**2 if count > 1 else 0.0
-    spread = p * (1 - p)
-    if spread <= 0 or count < 2:
-        return least
-    return most if variance == 0 else min(most, max(least, spread / variance))
-
-
 def _correlation(r1: Floats, r2: Floats, *, degrees: float) -> float:
     scale = math.sqrt(float(r1 @ r1) * float(r2 @ r2))
     if scale == 0:
@@ -184,3 +246,29 @@ def _correlation(r1: Floats, r2: Floats, *, degrees: float) -> float:
     if phi <= 0 or degrees + 1 >= FEWEST_FOR_CORRELATION:
         return phi
     return max(0.0, phi - (1 - phi * phi) / math.sqrt(degrees))
+
+
+def pass_at_k(answers: Codes, passed: Codes, k: int) -> Floats:
+    """By prompt: the chance that at least one of k answers passes, 1 − C(n−c, k)/C(n, k); NaN with fewer than k.
+
+    n answers of which c passed, one entry a prompt. Unbiased, which 1 − (1 − c/n)^k is not.
+
+    Source: Chen et al. 2021, Evaluating Large Language Models Trained on Code, arXiv 2107.03374.
+    """
+    return 1 - _all_of(answers, answers - passed, k)
+
+
+def pass_all_k(answers: Codes, passed: Codes, k: int) -> Floats:
+    """By prompt: the chance that all of k answers pass, pass^k = C(c, k)/C(n, k); NaN with fewer than k answers.
+
+    Source: Yao et al. 2024, τ-bench, arXiv 2406.12045.
+    """
+    return _all_of(answers, passed, k)
+
+
+def _all_of(answers: Codes, hits: Codes, k: int) -> Floats:
+    """C(hits, k)/C(answers, k) = Π_{i<k} (hits − i)/(answers − i)."""
+    share = np.where(answers >= k, 1.0, np.nan)
+    for i in range(k):
+        share = share * np.maximum(hits - i, 0) / np.maximum(answers - i, 1)
+    return share

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from harness.analysis.stats.agreement import cohen_kappa
-from harness.analysis.stats.intervals import cluster_codes, clustered_rate, wilson
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.proportions import clustered_rate, wilson
 from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary
 from harness.scoring.judgements import Judgement
 from harness.scoring.judging.calibration import Labelled
@@ -74,9 +75,11 @@ def summarise_pairs(pairs: Sequence[Compared], clusters: Sequence[str]) -> Prefe
     """One candidate's pairs; `clusters` has the group of each one's prompt. None: there are none."""
     if not pairs:
         return None
-    told = [(pair.value, cluster) for pair, cluster in zip(pairs, clusters, strict=True) if pair.value is not None]
-    values = np.array([value for value, _ in told], dtype=np.float64)
-    codes = cluster_codes(np.array([cluster for _, cluster in told], dtype=object))
+    with_verdict = [
+        (pair.value, cluster) for pair, cluster in zip(pairs, clusters, strict=True) if pair.value is not None
+    ]
+    values = np.array([value for value, _ in with_verdict], dtype=np.float64)
+    codes = cluster_codes(np.array([cluster for _, cluster in with_verdict], dtype=object))
     judged = [pair for pair in pairs if pair.judged and pair.value is not None]
     decided = [pair for pair in judged if pair.value != 0.5 and pair.longer != 0.5]
     return Preference(
@@ -84,8 +87,8 @@ def summarise_pairs(pairs: Sequence[Compared], clusters: Sequence[str]) -> Prefe
         wins=int((values == 1).sum()),
         ties=int((values == 0.5).sum()),
         losses=int((values == 0).sum()),
-        unjudged=len(pairs) - len(told),
-        win_rate=clustered_rate(np.bincount(codes, weights=values), np.bincount(codes)) if told else None,
+        unjudged=len(pairs) - len(with_verdict),
+        win_rate=clustered_rate(np.bincount(codes, weights=values), np.bincount(codes)) if with_verdict else None,
         flip_rate=wilson(sum(pair.flipped for pair in judged), len(judged)) if judged else None,
         longer_wins=wilson(sum(p.longer == p.value for p in decided), len(decided)) if decided else None,
     )

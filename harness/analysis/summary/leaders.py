@@ -1,39 +1,31 @@
-"""Who leads on what: the order of the targets on a few metrics, and which rivals are apart from the first."""
+"""How the targets of a run stand to each other: who leads on what, and what global and regional routing differ in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.analysis.columns import Columns, Floats
-from harness.analysis.metrics import costs_known
-from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import cluster_codes, lies_below, ratio_interval
-from harness.analysis.summary.summary import Quantiles, TargetSummary, Unit, Winner
+from harness.analysis.metrics import METRICS, Metric, costs_known
+from harness.analysis.stats.interval import Interval, lies_below
+from harness.analysis.stats.means import cluster_codes, ratio_interval
+from harness.analysis.summary.summary import RoutingPair, TargetSummary, Winner, figure_of
 from harness.analysis.validity import ERROR_SHARE
+from harness.catalog.prices import PriceOverride, price_for, terms_of
+from harness.catalog.target import Target
 
 ROUNDING = 1e-9
 """A log ratio of costs below this is what adding floats in another order makes."""
+GLOBAL = "global"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Entrant:
-    summary: TargetSummary
+    target: str
     columns: Columns
     estimate: Interval
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Contest:
-    metric: str
-    unit: Unit
-    admits: Callable[[TargetSummary], bool]
-    estimate: Callable[[TargetSummary, Columns], Interval | None]
-    apart: Callable[[_Entrant, _Entrant], bool]
-    """Whether the first, the leader, is better than the second beyond what chance explains."""
-    highest_wins: bool = False
 
 
 def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns]) -> list[Winner]:
@@ -43,36 +35,36 @@ def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns
     ERROR_SHARE of the requests failed, the pass rate by targets that answered at all.
     """
     winners = []
-    for contest in _CONTESTS:
-        entrants = _admit(contest, targets, columns)
-        if len(entrants) >= 2:
-            winners.append(_decide(contest, entrants))
+    for metric in METRICS.values():
+        if metric.leads:
+            share = 1.0 if metric.unit == "share" else ERROR_SHARE
+            contesting = [t for t in targets if t.succeeded and t.requests - t.succeeded <= share * t.requests]
+            found = [(t.target, columns[t.target], _estimate(metric, t, columns[t.target])) for t in contesting]
+            entrants = [_Entrant(target=name, columns=c, estimate=e) for name, c, e in found if e is not None]
+            if len(entrants) >= 2:
+                winners.append(_decide(metric, entrants))
     return winners
 
 
-def _admit(contest: _Contest, targets: Sequence[TargetSummary], columns: Mapping[str, Columns]) -> list[_Entrant]:
-    entrants = []
-    for target in filter(contest.admits, targets):
-        c = columns[target.target]
-        estimate = contest.estimate(target, c)
-        if estimate is not None:
-            entrants.append(_Entrant(summary=target, columns=c, estimate=estimate))
-    return entrants
+def _estimate(metric: Metric, t: TargetSummary, c: Columns) -> Interval | None:
+    """Cost per correct answer: its error is clustered by group; None where the cost of an answer is unknown."""
+    if metric.key != "cost_per_correct":
+        return figure_of(t, metric)
+    right = (c.passed == 1).astype(np.float64)
+    return ratio_interval(np.nan_to_num(c.cost_usd), right, c.group_id) if costs_known(c) else None
 
 
-def _decide(contest: _Contest, entrants: Sequence[_Entrant]) -> Winner:
-    leader = (max if contest.highest_wins else min)(entrants, key=lambda entrant: entrant.estimate.value)
+def _decide(metric: Metric, entrants: Sequence[_Entrant]) -> Winner:
+    leader = (min if metric.up_is_worse else max)(entrants, key=lambda entrant: entrant.estimate.value)
     rivals = [entrant for entrant in entrants if entrant is not leader]
     best = leader.estimate.value
-    tied = [rival.summary.target for rival in rivals if rival.estimate.value == best]
-    close = [
-        rival.summary.target for rival in rivals if rival.summary.target in tied or not contest.apart(leader, rival)
-    ]
+    tied = [rival.target for rival in rivals if rival.estimate.value == best]
+    close = [rival.target for rival in rivals if rival.target in tied or not _is_apart(metric, leader, rival)]
     return Winner(
-        metric=contest.metric,
-        target=leader.summary.target,
+        metric=metric.label,
+        target=leader.target,
         value=best,
-        unit=contest.unit,
+        unit=metric.unit,
         close=close,
         tied_with=tied,
         rivals=len(rivals),
@@ -80,20 +72,12 @@ def _decide(contest: _Contest, entrants: Sequence[_Entrant]) -> Winner:
     )
 
 
-def _answers_at_all(t: TargetSummary) -> bool:
-    return t.succeeded > 0
-
-
-def _seldom_fails(t: TargetSummary) -> bool:
-    return t.succeeded > 0 and t.requests - t.succeeded <= ERROR_SHARE * t.requests
-
-
-def _below(leader: _Entrant, rival: _Entrant) -> bool:
-    return lies_below(leader.estimate, rival.estimate)
-
-
-def _above(leader: _Entrant, rival: _Entrant) -> bool:
-    return _below(rival, leader)
+def _is_apart(metric: Metric, leader: _Entrant, rival: _Entrant) -> bool:
+    """Whether the leader is better than the rival beyond what chance explains."""
+    if metric.key == "cost_per_request":
+        return _cheaper(leader, rival)
+    one, other = (leader, rival) if metric.up_is_worse else (rival, leader)
+    return lies_below(one.estimate, other.estimate)
 
 
 def _cheaper(leader: _Entrant, rival: _Entrant) -> bool:
@@ -123,56 +107,52 @@ def _cost_by_prompt(c: Columns) -> tuple[dict[str, str], dict[str, float]]:
     return groups, dict(zip(dict.fromkeys(prompts), means.tolist(), strict=True))
 
 
-def _p50(quantiles: Quantiles | None) -> Interval | None:
-    return None if quantiles is None else quantiles.p50
+def pair_routings(
+    targets: Sequence[Target], summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride] = ()
+) -> list[RoutingPair]:
+    """Each regional target beside the global one that is otherwise its equal, in the suite's order.
+
+    `summaries` by target's name; a target without one is left out.
+    """
+    measured = [target for target in targets if target.name in summaries]
+    worldwide = {_but_for_routing(target): target for target in measured if target.routing == GLOBAL}
+    return [
+        _pair(worldwide[_but_for_routing(target)], target, summaries, prices)
+        for target in measured
+        if target.routing != GLOBAL and _but_for_routing(target) in worldwide
+    ]
 
 
-def _p95(quantiles: Quantiles | None) -> Interval | None:
-    return None if quantiles is None else quantiles.p95
+def _but_for_routing(target: Target) -> tuple[object, ...]:
+    """What must be equal for routing to be the only difference. The Region follows from the routing."""
+    return (target.base_model, target.api, target.client, target.stream, repr(target.options))
 
 
-def _cost_per_request(t: TargetSummary, _: Columns) -> Interval | None:
-    """The mean alone: who is cheaper is told by prompt."""
-    return None if t.cost_per_request_usd is None else Interval(value=t.cost_per_request_usd)
+def _pair(
+    worldwide: Target, regional: Target, summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride]
+) -> RoutingPair:
+    ours, theirs = summaries[regional.name], summaries[worldwide.name]
+    return RoutingPair(
+        model=regional.model,
+        routing=regional.routing,
+        worldwide=worldwide.name,
+        regional=regional.name,
+        price_premium=_premium(worldwide, regional, prices),
+        ttft_p50_apart=_apart(*(t.ttft_s.p50 if t.ttft_s else None for t in (ours, theirs))),
+        e2e_p95_apart=_apart(*(t.e2e_s.p95 if t.e2e_s else None for t in (ours, theirs))),
+        success_rate_apart=_apart(ours.success_rate, theirs.success_rate),
+    )
 
 
-def _cost_per_correct(_: TargetSummary, c: Columns) -> Interval | None:
-    """Cost / passed, its error clustered by group; None where the cost of an answered request is unknown."""
-    if not costs_known(c):
-        return None
-    return ratio_interval(np.nan_to_num(c.cost_usd), (c.passed == 1).astype(np.float64), c.group_id)
+def _premium(worldwide: Target, regional: Target, prices: Sequence[PriceOverride]) -> float | None:
+    """Regional list price of an input token / the global one − 1."""
+    dear, cheap = (
+        price_for(target.base_model, target.routing, prices, terms_of(target.options))
+        for target in (regional, worldwide)
+    )
+    return None if dear is None or cheap is None else round(dear.input / cheap.input - 1, 6)
 
 
-def _latency(metric: str, estimate: Callable[[TargetSummary], Interval | None]) -> _Contest:
-    return _Contest(metric=metric, unit="s", admits=_seldom_fails, estimate=lambda t, _: estimate(t), apart=_below)
-
-
-_CONTESTS = (
-    _Contest(
-        metric="pass rate",
-        unit="share",
-        admits=_answers_at_all,
-        estimate=lambda t, _: t.pass_rate,
-        apart=_above,
-        highest_wins=True,
-    ),
-    _latency("TTFT p50", lambda t: _p50(t.ttft_s)),
-    _latency("TTFT p95", lambda t: _p95(t.ttft_s)),
-    _latency("E2E p95", lambda t: _p95(t.e2e_s)),
-    _Contest(
-        metric="output tokens/s per stream",
-        unit="tokens/s",
-        admits=_seldom_fails,
-        estimate=lambda t, _: _p50(t.stream_tokens_per_s),
-        apart=_above,
-        highest_wins=True,
-    ),
-    _Contest(metric="cost per request", unit="usd", admits=_seldom_fails, estimate=_cost_per_request, apart=_cheaper),
-    _Contest(
-        metric="cost per correct answer",
-        unit="usd",
-        admits=_seldom_fails,
-        estimate=_cost_per_correct,
-        apart=_below,
-    ),
-)
+def _apart(one: Interval | None, other: Interval | None) -> bool:
+    """One of the intervals lies wholly below the other."""
+    return one is not None and other is not None and (lies_below(one, other) or lies_below(other, one))

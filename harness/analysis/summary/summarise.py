@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.analysis import metrics
-from harness.analysis.columns import AttemptCounts, Columns, Floats, RunData
+from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
 from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.stats.intervals import cluster_codes, clustered_rate, quantile_interval, rule_of_three, wilson
-from harness.analysis.summary.leaders import find_winners
-from harness.analysis.summary.routing import pair_routings
-from harness.analysis.summary.several import summarise_several
-from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k, rule_of_three, wilson
+from harness.analysis.stats.quantiles import quantile_interval
+from harness.analysis.summary.leaders import find_winners, pair_routings
+from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
@@ -59,6 +61,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     cost_per_request = metrics.cost_per_request_usd(c)
     pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
     arrival = suite.load.arrival
+    latencies: dict[str, Any] = {each.__name__: quantiles(each(c)) for each in metrics.PER_REQUEST}
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -74,15 +77,6 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         passed=passed,
         pass_rate=pass_rate,
         pass_rate_by_tag=pass_rate_by_tag,
-        ttft_s=quantiles(metrics.ttft_s(c)),
-        ttft_from_sent_s=quantiles(metrics.ttft_from_sent_s(c)),
-        e2e_s=quantiles(metrics.e2e_s(c)),
-        attempt_ttft_s=quantiles(metrics.attempt_ttft_s(c)),
-        attempt_e2e_s=quantiles(metrics.attempt_e2e_s(c)),
-        backoff_s=quantiles(metrics.backoff_s(c)),
-        tpot_s=quantiles(metrics.tpot_s(c)),
-        queue_delay_s=quantiles(metrics.queue_delay_s(c)),
-        stream_tokens_per_s=quantiles(metrics.stream_tokens_per_s(c)),
         output_tokens_per_s=metrics.output_tokens_per_s(c, arrival=arrival),
         achieved_per_s=metrics.achieved_per_s(c, arrival=arrival),
         offered_per_s=None if arrival == "closed" else metrics.offered_per_s(c),
@@ -98,7 +92,8 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         cost_per_request_usd=cost_per_request,
         cost_per_1000_usd=None if cost_per_request is None else 1000 * cost_per_request,
         cost_per_correct_usd=metrics.cost_per_correct_usd(c),
-        several=summarise_several(c, suite.prompts),
+        several=summarise_repeats(c, suite.prompts),
+        **latencies,
     )
 
 
@@ -118,9 +113,10 @@ def quantiles(values: Floats) -> Quantiles | None:
 
 
 def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None, dict[str, Interval]]:
-    """The pass rate over scored requests, and by tag in the suite's order; tags without a scored request are left out.
+    """The pass rate, and that of each tag in the suite's order; tags without a scored request are left out.
 
-    Answers are clustered by group, or by prompt where it has none.
+    It is the mean over prompts of the share of a prompt's scored answers that passed, as in a comparison: a prompt that
+    was asked more often than others counts no more than they do. Prompts are clustered by group where they have one.
     """
     code = {prompt.id: index for index, prompt in enumerate(prompts)}
     codes = np.fromiter(map(code.__getitem__, c.prompt_id), np.int64, len(c.prompt_id))
@@ -129,9 +125,12 @@ def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None,
     groups = cluster_codes(np.array([prompt.group or prompt.id for prompt in prompts], dtype=object))
 
     def rate(of: Sequence[int]) -> Interval | None:
-        right, answers = (np.bincount(groups[of], weights=count[of]) for count in (passed, scored))
-        asked = answers > 0
-        return clustered_rate(right[asked], answers[asked]) if asked.any() else None
+        asked = np.array(of, dtype=np.int64)[scored[of] > 0]
+        if not len(asked):
+            return None
+        clusters = cluster_codes(groups[asked])
+        sums = np.bincount(clusters, weights=passed[asked] / scored[asked])
+        return clustered_rate(sums, np.bincount(clusters), answers=int(scored[asked].sum()))
 
     members: dict[str, list[int]] = {}
     for prompt in prompts:
@@ -139,6 +138,45 @@ def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None,
             members.setdefault(tag, []).append(code[prompt.id])
     by_tag = {tag: rate(of) for tag, of in members.items()}
     return rate(range(len(prompts))), {tag: interval for tag, interval in by_tag.items() if interval is not None}
+
+
+def summarise_repeats(c: Columns, prompts: Sequence[Prompt]) -> RepeatedAnswers | None:
+    """pass@k and pass^k of one target, averaged over prompts; None where no prompt has two scored answers.
+
+    Of the prompts, those count that have at least half as many scored answers as the one with most; k goes up to the
+    fewest among them. Intervals are `clustered_rate`'s over the groups of prompts: as wide as if each prompt's share
+    were a single answer, so too wide rather than too narrow.
+    """
+    groups = {prompt.id: prompt.group or prompt.id for prompt in prompts}
+    scored = c.prompt_id[~np.isnan(c.passed)]
+    answers, passed = Counter(scored.tolist()), Counter(c.prompt_id[c.passed == 1].tolist())
+    most = max(answers.values(), default=0)
+    kept = [prompt_id for prompt_id, count in answers.items() if 2 * count >= most]
+    fewest = min((answers[prompt_id] for prompt_id in kept), default=0)
+    if fewest < 2:
+        return None
+    clusters = cluster_codes(np.array([groups[prompt_id] for prompt_id in kept], dtype=object))
+    size = np.bincount(clusters)
+
+    asked, right = (np.array([count[prompt_id] for prompt_id in kept]) for count in (answers, passed))
+
+    def mean(estimate: Callable[[Codes, Codes, int], Floats], k: int) -> Interval:
+        return clustered_rate(np.bincount(clusters, weights=estimate(asked, right, k)), size)
+
+    ks = ks_of(fewest)
+    return RepeatedAnswers(
+        answers=fewest,
+        prompts=len(kept),
+        left_out=len(answers) - len(kept),
+        pass_at={k: mean(pass_at_k, k) for k in ks},
+        pass_hat={k: mean(pass_all_k, k) for k in ks},
+    )
+
+
+def ks_of(answers: int) -> list[int]:
+    """The k that are reported of so many answers: powers of two, and all of them."""
+    powers = [2**i for i in range(answers.bit_length()) if 2**i < answers]
+    return [*powers, answers]
 
 
 def _duration_s(columns: Sequence[Columns]) -> float:

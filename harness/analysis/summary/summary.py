@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from harness.analysis.metrics import Metric, Unit
 from harness.analysis.stats.interval import Interval
 from harness.store.files import write_atomically
 from harness.store.finding import Finding
@@ -26,7 +26,7 @@ class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
     mean: float
 
 
-class Several(msgspec.Struct, frozen=True, kw_only=True):
+class RepeatedAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """Several answers to each prompt. `pass_at[1]` is the mean over prompts, and so is `pass_hat[1]`."""
 
     answers: int
@@ -99,7 +99,8 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
     passed: int
     pass_rate: Interval | None
-    """Requests that passed all their checks / scored; clustered Wilson interval. None: nothing was scored."""
+    """Mean over prompts of the share of a prompt's scored requests that passed all their checks; clustered Wilson
+    interval. None: nothing was scored."""
     pass_rate_by_tag: dict[str, Interval]
     ttft_s: Quantiles | None
     """First content chunk − due. None without streaming, as TTFT from sent, TPOT and the stream's rate are."""
@@ -141,21 +142,32 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Time between the attempts of a request, over those that were tried again; None: none was."""
     cost_per_correct_usd: float | None
     """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
-    several: Several | None = None
+    several: RepeatedAnswers | None = None
     """None: no prompt has two scored answers."""
     preference: Preference | None = None
     """None: nothing was compared with the baseline's answers."""
 
+    @property
+    def error_rate(self) -> Interval:
+        """Requests whose last attempt was not ok / requests."""
+        rate = self.success_rate
+        low, high = (None if bound is None else 1 - bound for bound in (rate.high, rate.low))
+        return Interval(value=1 - rate.value, low=low, high=high)
 
-Unit = Literal["share", "s", "tokens/s", "usd"]
-"""Of a winner's value; a share is of 0 … 1."""
+
+def figure_of(t: TargetSummary, metric: Metric) -> Interval | None:
+    """What a target's summary holds of a metric; None where it has nothing to say."""
+    stored = getattr(t, metric.field)
+    if isinstance(stored, Quantiles):
+        return getattr(stored, f"p{round(100 * (metric.quantile or 0))}")  # type: ignore[no-any-return]
+    return Interval(value=stored) if isinstance(stored, float) else stored  # a mean alone has no interval
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
     """Which target leads on one metric. It describes this run; it is not a verdict."""
 
     metric: str
-    """`pass rate`, `TTFT p50`, `E2E p95`, `cost per correct answer`, …"""
+    """The metric's label: `pass rate`, `TTFT p50`, …"""
     target: str
     """The best; of several equally good ones, the first in the suite."""
     value: float

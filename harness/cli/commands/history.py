@@ -52,7 +52,7 @@ def history(
     """
     import sys
 
-    from harness.analysis.history.history import Wanted, load_history
+    from harness.analysis.history import Wanted, load_history
     from harness.errors import HarnessError
 
     wanted = Wanted(
@@ -82,11 +82,11 @@ def history(
 
 
 def _known_metric(name: str) -> str:
-    from harness.analysis.history.history import METRICS
+    from harness.analysis.history import FOLLOWED
     from harness.errors import HarnessError
 
-    if name not in METRICS:
-        raise HarnessError(f"--metric {name!r}: unknown (known: {', '.join(METRICS)})")
+    if name not in FOLLOWED:
+        raise HarnessError(f"--metric {name!r}: unknown (known: {', '.join(FOLLOWED)})")
     return name
 
 

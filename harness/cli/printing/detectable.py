@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.compare.detectable import Detectable, DetectableDifference
-from harness.analysis.counted import counted
+from harness.characters import counted
 
 
 def print_detectable(found: Detectable) -> None:
@@ -18,7 +18,7 @@ def print_detectable(found: Detectable) -> None:
         table.add_row(
             each.metric,
             each.margin,
-            _sees(each),
+            _minimum_detectable(each),
             _prompts(each.prompts_for_worse),
             _prompts(each.prompts_for_equivalent),
         )
@@ -36,10 +36,10 @@ def print_detectable(found: Detectable) -> None:
     print(found.assumptions)
 
 
-def _sees(each: DetectableDifference) -> str:
-    if each.sees is None:
+def _minimum_detectable(each: DetectableDifference) -> str:
+    if each.minimum_detectable is None:
         return "-"
-    return f"{100 * each.sees:.0f} pp" if each.margin.endswith("pp") else f"{100 * each.sees:.0f} %"
+    return f"{100 * each.minimum_detectable:.0f} {'pp' if each.margin.endswith('pp') else '%'}"
 
 
 def _prompts(count: int | None) -> str:

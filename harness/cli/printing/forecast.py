@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.analysis.counted import counted
+from harness.characters import counted
 from harness.cli.output import print_json
 from harness.suite.suite import Suite
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.analysis.compare.compare import compare_targets, load_side
+from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
 from harness.cli.output import print_json
 from harness.cli.places import find_run
@@ -66,8 +66,8 @@ def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]
 
 def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:
     """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
-    side = load_side(sides.run)
-    earlier = None if sides.earlier is None else load_side(sides.earlier)
+    side = load_finished_run(sides.run)
+    earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
     return compare_targets(
         earlier or side,
         side if earlier else None,

@@ -12,7 +12,7 @@ from typing import TextIO, cast
 import msgspec
 
 from harness.analysis.compare.comparison import CompareReport
-from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
+from harness.analysis.compare.confirm import confirm, outage, unconfirmed, worse_metrics
 from harness.analysis.loader import load_run
 from harness.cli.options import RunContext
 from harness.cli.running.compare_runs import Sides, compare_sides
@@ -114,7 +114,7 @@ def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> C
     fell = [c for c in first.comparisons if c.verdict == "worse"]
     candidates = tuple(c.candidate.target for c in fell)
     baselines = {c.baseline.target for c in fell}
-    metrics = fallen(first)
+    metrics = worse_metrics(first)
     seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
     suite = keep_targets(plan, {*candidates, *(baselines if sides.earlier is None else ())})
     check_storable(suite)

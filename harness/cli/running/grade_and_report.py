@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.analysis.counted import counted
+from harness.characters import counted
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint

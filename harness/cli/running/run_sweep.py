@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
 from harness.cli.options import RunContext
 from harness.cli.output import print_json

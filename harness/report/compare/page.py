@@ -10,8 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.analysis.compare.comparison import CompareReport, Comparison
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.compare import rows as compare_rows
 from harness.report.compare.methods import methods
 from harness.report.drawing.render import Picture

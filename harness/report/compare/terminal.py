@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Verdict
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.compare.rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
 from harness.report.verdicts import (
     candidate_of,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.analysis.columns import Columns
+from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.report.drawing.looks import Look, assign_looks
 
@@ -28,8 +29,8 @@ class RunView:
         return self.looks[target.target]
 
     def winner(self, metric: str) -> Winner | None:
-        """Who leads on `metric`; None where the summary names nobody."""
-        return next((w for w in self.summary.winners if w.metric == metric), None)
+        """Who leads on `metric`, a key of METRICS; None where the summary names nobody."""
+        return next((w for w in self.summary.winners if w.metric == METRICS[metric].label), None)
 
     def leading(self, winner: Winner | None) -> str | None:
         """Who leads, as a title says it: the leader and whom it is too close to; None where that is everybody."""

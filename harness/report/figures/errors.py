@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.analysis.counted import counted
-from harness.analysis.stats.intervals import rule_of_three
+from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.drawing.frame import open_figure
 from harness.report.drawing.rows import label_rows, rows_in
 from harness.report.drawing.scales import scale_from_zero

@@ -14,9 +14,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num, nu
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from harness.analysis.counted import counted
-from harness.analysis.history.history import METRICS, Point, SuiteHistory, Trend
-from harness.characters import printable
+from harness.analysis.history import Point, SuiteHistory, Trend
+from harness.analysis.metrics import METRICS
+from harness.characters import counted, printable
 from harness.report.changes import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.looks import FAILURE, Look, assign_looks

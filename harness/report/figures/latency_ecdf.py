@@ -58,7 +58,7 @@ def ecdf(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _title(view: RunView) -> str:
-    winner = view.winner("TTFT p50")
+    winner = view.winner("ttft_p50")
     leading = view.leading(winner)
     if winner is None or leading is None:
         return TITLE

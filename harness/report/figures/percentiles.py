@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
 from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
 from harness.report.drawing.scales import scale_x
@@ -44,7 +44,7 @@ def draw(view: RunView) -> Figure:
 
 
 def _title(view: RunView) -> str:
-    winner = view.winner("E2E p95")
+    winner = view.winner("e2e_p95")
     leading = view.leading(winner)
     if winner is None or leading is None:
         return TITLE

@@ -59,12 +59,12 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 
 
 def _title(view: RunView) -> str:
-    best = view.winner("pass rate")
+    best = view.winner("pass_rate")
     if best is None:
         return TITLE
     if best.clear:
         return f"Most answers right: {view.looks[best.target].label}, {value_of(best)}"
-    leading, cheapest = view.leading(best), view.leading(view.winner("cost per request"))
+    leading, cheapest = view.leading(best), view.leading(view.winner("cost_per_request"))
     if leading is not None:
         return f"{leading} pass most"
     return f"Quality too close to call; cheapest: {cheapest}" if cheapest else "Quality too close to call"

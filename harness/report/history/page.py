@@ -8,7 +8,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from harness.analysis.history.history import METRICS, History, SuiteHistory
+from harness.analysis.history import History, SuiteHistory
+from harness.analysis.metrics import METRICS
 from harness.errors import StoreError
 from harness.report import changes
 from harness.report.drawing.render import Picture, render_figure, save_pictures

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.history.history import METRICS, History, SuiteHistory, Trend
+from harness.analysis.history import History, SuiteHistory, Trend
+from harness.analysis.metrics import METRICS
 from harness.characters import printable
 from harness.report.changes import (
     CAUTION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.stats.intervals import samples_for_quantile
+from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
 
@@ -18,10 +18,10 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
         ),
         (
             "pass rate",
-            f"requests that passed all their checks / requests scored, with a {level} Wilson interval. Several answers "
-            "of one prompt, or of one group of prompts, are not independent: the interval counts them as the effective "
-            "number of answers that their spread between prompts gives. A failed request counts as not passed; an "
-            "answer whose scorer broke is left out.",
+            "the share of a prompt's scored requests that passed all their checks, averaged over prompts, with a "
+            f"{level} Wilson interval. Several answers of one prompt, or of one group of prompts, are not independent: "
+            "the interval counts them as the effective number of answers that their spread between prompts gives. A "
+            "failed request counts as not passed; an answer whose scorer broke is left out.",
         ),
         ("TTFT", "first non-empty content chunk − due, over successful requests; none without streaming."),
         (

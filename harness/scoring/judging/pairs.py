@@ -14,20 +14,17 @@ from harness.scoring.judgements import Judgement, digest_of
 from harness.scoring.judging.aids import KeepingAids
 from harness.scoring.scorer import Unscored
 from harness.scoring.scorers.pairwise import Pairwise, Preferred
-from harness.store.records import PAIRWISE, Score, is_sampled
+from harness.store.records import LAST_MEASURED, PAIRWISE, Score, is_sampled
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Prompt, Suite
 
 BATCH = 64
 """Pairs compared at the same time, and held in memory."""
 
-_PAIRS = """
+_PAIRS = f"""
 WITH ended AS (
-    SELECT request_id, target, prompt_id, repeat, ok, coalesce(text, '') AS text, error_kind
-    FROM attempts
-    JOIN (SELECT request_id, max(try_no) AS try_no FROM attempts WHERE phase = 'measure' GROUP BY request_id)
-    USING (request_id, try_no)
-    WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
+    SELECT request_id, target, prompt_id, repeat, ok, coalesce(text, '') AS text
+    FROM ({LAST_MEASURED}) WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
         AND prompt_id IN (SELECT unnest($prompts))
 )
 SELECT c.request_id, c.target, c.prompt_id, c.ok, c.text, b.ok, b.text, b.request_id

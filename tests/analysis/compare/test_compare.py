@@ -15,7 +15,8 @@ from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.gate import exit_code, gate_of, make_rules
-from harness.analysis.compare.sides import Side
+from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.summary.summarise import summarise_target
 from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
@@ -23,7 +24,7 @@ from harness.suite.suite import Check, Graders, Judge, Load, Message, Suite
 
 MakeSuite = Callable[..., Suite]
 MakeColumns = Callable[..., Columns]
-MakeSide = Callable[..., Side]
+MakeSide = Callable[..., FinishedRun]
 N = 400
 GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p50": "10%", "e2e_p95": "20%", "cost_per_request": "10%"}
 
@@ -63,14 +64,14 @@ def side(
     make_run_manifest: Callable[..., Manifest],
     count_attempts: Callable[[Columns], AttemptCounts],
 ) -> MakeSide:
-    def build(targets: dict[str, dict[str, Any]], n: int = N, **changes: Any) -> Side:
+    def build(targets: dict[str, dict[str, Any]], n: int = N, **changes: Any) -> FinishedRun:
         suite = make_suite(tuple(targets), prompts=n, **{"baseline": next(iter(targets)), "gate": GATE, **changes})
         columns = {
             name: make_columns(len(arrays["prompt_id"]), target=name, **arrays) for name, arrays in targets.items()
         }
         counts = {name: count_attempts(c) for name, c in columns.items()}
         recorded = sum(len(c.ok) for c in columns.values())
-        return Side(
+        return FinishedRun(
             manifest=make_run_manifest(suite),
             suite=suite,
             data=RunData(columns=columns, counts=counts, recorded=recorded),
@@ -152,7 +153,7 @@ def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) 
         msgspec.structs.replace(t, base_model=model) for t, model in zip(pair.suite.targets, models, strict=True)
     )
     suite = msgspec.structs.replace(pair.suite, targets=targets)
-    drift = only(compare_targets(Side(manifest=pair.manifest, suite=suite, data=pair.data))).drift
+    drift = only(compare_targets(FinishedRun(manifest=pair.manifest, suite=suite, data=pair.data))).drift
     assert (3, 3, 1) == pytest.approx((drift.cost_ratio, drift.price_ratio, drift.token_ratio))
     assert "price +200 % (price drift), as many tokens" in drift.told
 
@@ -338,7 +339,7 @@ def test_two_runs_compare_each_target_with_itself_and_tell_what_else_differs(sid
 
 def test_an_invalid_run_exits_4_and_is_inconclusive(side: MakeSide, make_run_manifest: Callable[..., Manifest]) -> None:
     pair = side({"a": noisy(seed=1), "b": noisy(seed=2)})
-    cut = Side(manifest=make_run_manifest(pair.suite, state="interrupted"), suite=pair.suite, data=pair.data)
+    cut = FinishedRun(manifest=make_run_manifest(pair.suite, state="interrupted"), suite=pair.suite, data=pair.data)
     report = compare_targets(cut)
     assert (False, "inconclusive", 4) == (report.valid, report.verdict, exit_code(report))
     assert "interrupted" in report.findings[0].what
@@ -374,13 +375,13 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
     prompts[3] = msgspec.structs.replace(
         prompts[3], messages=(Message(role="user", content="Now?"),), checks=(Check(type="regex"),)
     )
-    changed = Side(
+    changed = FinishedRun(
         manifest=changed.manifest,
         suite=msgspec.structs.replace(changed.suite, prompts=tuple(prompts)),
         data=changed.data,
     )
 
-    def judged(model: str) -> Side:
+    def judged(model: str) -> FinishedRun:
         made = side({"a": noisy(seed=1), "b": noisy(seed=2)}, digest=model)
         prompts = tuple(msgspec.structs.replace(p, checks=(Check(type="judge"),)) for p in made.suite.prompts)
         judge = Judge(name="strict", target=make_target(model))
@@ -409,3 +410,25 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
         with pytest.raises(CompareError, match=told):
             call()
     assert 2 == CompareError.exit_code
+
+
+def test_a_pass_rate_is_the_same_number_in_a_summary_and_in_a_comparison(
+    side: MakeSide, count_attempts: Callable[[Columns], AttemptCounts]
+) -> None:
+    """Prompt p0 was answered four times, all right, and p1 once, wrong: half of the prompts' answers pass, not 80 %."""
+    ids = np.array(["p0"] * 4 + ["p1"], dtype=object)
+    both = side(
+        {name: noisy(5, seed=1, prompt_id=ids, group_id=ids, passed=np.array([1.0] * 4 + [0])) for name in "ab"}
+    )
+    level = rows(only(compare_targets(both)))["pass_rate"]
+    c = both.data.columns["a"]
+    summary = summarise_target(both.suite.targets[0], both.suite, c, count_attempts(c))
+    assert summary.pass_rate is not None
+    assert (
+        0.5
+        == level.baseline
+        == level.candidate
+        == summary.pass_rate.value
+        == summary.pass_rate_by_tag["even"].value / 2
+    )
+    assert (5, 4) == (summary.scored, summary.passed)

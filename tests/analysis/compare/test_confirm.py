@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Verdict
-from harness.analysis.compare.confirm import confirm, fallen, outage, unconfirmed
+from harness.analysis.compare.confirm import confirm, outage, unconfirmed, worse_metrics
 from harness.store.finding import Finding
 
 
@@ -41,7 +41,7 @@ FIRST = report(
 
 
 def test_only_what_decides_has_fallen() -> None:
-    assert ["ttft_p95"] == fallen(FIRST)
+    assert ["ttft_p95"] == worse_metrics(FIRST)
 
 
 def test_a_fall_that_is_seen_again_stays_and_says_so() -> None:

@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.compare.flips import MOST_ANSWERS, MOST_CHARACTERS, find_flips, with_answers
-from harness.analysis.compare.pairs import pair
+from harness.analysis.compare.pairing import pair
 from harness.analysis.loader import load_run
 from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder

@@ -100,8 +100,8 @@ def test_a_dry_run_tells_what_each_margin_takes(make_suite: MakeSuite) -> None:
     assert list(gate) == list(rows)
     assert 628 == rows["pass_rate"].prompts_for_equivalent
     assert pairs_for_difference(0.10, 0.30, alpha=0.05 / 10) == rows["pass_rate"].prompts_for_worse
-    assert (rows["pass_rate"].sees or 0) > 0.20
-    assert rows["ttft_p99"].sees is None
+    assert (rows["pass_rate"].minimum_detectable or 0) > 0.20
+    assert rows["ttft_p99"].minimum_detectable is None
     assert "368 samples" in rows["ttft_p99"].note
     assert "known after a run" in rows["e2e_p50"].note
     assert none_in(0.01) == rows["error_rate"].prompts_for_equivalent
@@ -127,7 +127,7 @@ def test_the_prompts_that_are_named_find_a_dearer_model_in_four_runs_of_five(mak
 def test_few_prompts_are_told_that_no_repeats_show_a_latency_worse(make_suite: MakeSuite) -> None:
     gate = {"ttft_p50": "20%", "e2e_p95": "20%"}
     few = find_detectable(make_suite(("a", "b", "c", "d", "e"), prompts=6, gate=gate, load=Load(repeats=50))).metrics[0]
-    assert few.sees is None
+    assert few.minimum_detectable is None
     assert "takes 9 prompts or groups" in few.note
     wide = {"ttft_p50": "900%", "e2e_p95": "900%"}
     suite = make_suite(("a", "b"), prompts=40, gate=wide, load=Load(repeats=50))
@@ -143,7 +143,9 @@ def test_repeats_help_and_groups_do_not(make_suite: MakeSuite) -> None:
         plain,
         prompts=tuple(msgspec.structs.replace(p, group=f"g{i // 5}") for i, p in enumerate(plain.prompts)),
     )
-    once, often, alike = (find_detectable(suite).metrics[0].sees for suite in (plain, asked_often, grouped))
+    once, often, alike = (
+        find_detectable(suite).metrics[0].minimum_detectable for suite in (plain, asked_often, grouped)
+    )
     assert once is not None
     assert often is not None
     assert alike is not None
@@ -169,4 +171,4 @@ def test_a_pass_rate_rests_on_the_prompts_that_are_graded(make_suite: MakeSuite)
     assert [10, 40] == [each.prompts for each in found.metrics]
     none = tuple(msgspec.structs.replace(p, checks=()) for p in mixed.prompts)
     blind = find_detectable(msgspec.structs.replace(mixed, prompts=none)).metrics[0]
-    assert (None, 0) == (blind.sees, blind.prompts)
+    assert (None, 0) == (blind.minimum_detectable, blind.prompts)

@@ -1,21 +1,31 @@
-"""Differences of proportions: published tables, statsmodels, and the promise of the clustered interval."""
+"""Proportions, their differences, pass@k: published tables, scipy and statsmodels, and the coverage they promise."""
 
 from __future__ import annotations
+
+import math
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.special import betaincinv
+from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from harness.analysis.stats.proportions import (
     clustered_difference,
+    clustered_rate,
     independent_difference,
     mcnemar_mid_p,
     newcombe_paired,
     paired_difference,
+    pass_all_k,
+    pass_at_k,
+    rule_of_three,
+    wilson,
 )
 
 COUNTS = st.integers(0, 60)
@@ -111,7 +121,25 @@ def test_asking_again_without_news_does_not_narrow_the_interval() -> None:
     codes = np.arange(40)
     once = clustered_difference(moved, outcome, codes, answers=40)
     often = clustered_difference(moved, outcome, codes, answers=400)
-    assert (once.low, once.high) == (often.low, often.high)
+    assert once.low is not None
+    assert once.high is not None
+    assert often.low is not None
+    assert often.high is not None
+    assert often.low <= once.low
+    assert once.high <= often.high
+    assert (once.low, once.high) == pytest.approx((often.low, often.high), abs=5e-3)  # the t quantile alone
+
+
+def test_where_all_pass_a_prompt_is_one_answer_however_often_it_was_asked() -> None:
+    """No error can be estimated then: Newcombe's interval of the prompts, 1.96²/(20 + 1.96²), and not a wider one."""
+    everyone, most = np.ones(20), np.array([1.0] * 16 + [0.0] * 4)
+    again = clustered_difference(everyone, everyone, np.arange(20), answers=60)
+    assert (-0.1611, 0.1611) == pytest.approx((again.low, again.high), abs=5e-5)
+    assert newcombe_paired(20, 0, 0, 0)[1:] == pytest.approx((again.low, again.high))
+    assert clustered_rate(everyone, np.ones(20), answers=60) == wilson(20, 20)
+    apart = clustered_difference(everyone, most, np.arange(20), answers=20)
+    expected = confint_proportions_2indep(20, 20, 16, 20, method="newcomb", compare="diff")
+    assert expected == pytest.approx((apart.low, apart.high), abs=1e-9)
 
 
 def test_without_groups_and_repeats_it_is_nearly_newcombes_interval() -> None:
@@ -158,3 +186,118 @@ def test_a_few_large_groups_among_small_ones_are_as_few_as_they_are(sizes: list[
         assert effect.high is not None
         covered += effect.low <= 0 <= effect.high
     assert 0.95 <= covered / rounds
+
+
+@pytest.mark.parametrize(
+    ("passed", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_gives_the_values_of_newcombes_table(passed: int, n: int, low: float, high: float) -> None:
+    interval = wilson(passed, n)
+    assert (low, high) == pytest.approx((interval.low, interval.high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("passed", "n", "level"), [(0, 1, 0.95), (1, 1, 0.95), (7, 9, 0.8), (39, 40, 0.99), (500, 999, 0.95)]
+)
+def test_wilson_agrees_with_scipy(passed: int, n: int, level: float) -> None:
+    expected = binomtest(passed, n).proportion_ci(level, method="wilson")
+    interval = wilson(passed, n, level)
+    assert expected == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert passed / n == interval.value
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_stays_inside_nought_and_one_and_around_its_estimate(case: tuple[int, int]) -> None:
+    interval = wilson(*case)
+    assert interval.low is not None
+    assert interval.high is not None
+    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+
+
+@pytest.mark.parametrize(("passed", "n"), [(0, 0), (-1, 5), (6, 5)])
+def test_wilson_refuses_counts_that_cannot_be(passed: int, n: int) -> None:
+    with pytest.raises(ValueError, match="wilson needs"):
+        wilson(passed, n)
+
+
+def test_one_answer_a_cluster_is_wilsons_interval() -> None:
+    assert wilson(8, 10) == clustered_rate(np.array([1] * 8 + [0] * 2), np.ones(10))
+
+
+def test_answers_that_agree_within_their_clusters_count_once() -> None:
+    repeated = clustered_rate(np.array([6] * 8 + [0] * 2), np.full(10, 6))
+    once = wilson(8, 10)
+    assert once.value == repeated.value
+    assert repeated.low is not None
+    assert once.low is not None
+    assert repeated.low < once.low
+    assert wilson(10, 10) == clustered_rate(np.full(10, 6), np.full(10, 6))
+    assert wilson(0, 10) == clustered_rate(np.zeros(10), np.full(10, 6))
+    assert wilson(1, 1).value == clustered_rate(np.array([6]), np.array([6])).value
+
+
+def test_answers_that_differ_within_their_clusters_count_nearly_each() -> None:
+    spread, plain = clustered_rate(np.full(40, 4), np.full(40, 5)), wilson(160, 200)
+    assert pytest.approx((plain.low, plain.high), abs=0.01) == (spread.low, spread.high)
+
+
+@pytest.mark.parametrize("answers", [[], [1, 0]])
+def test_a_rate_of_no_answer_is_refused(answers: list[int]) -> None:
+    with pytest.raises(ValueError, match="at least one answer"):
+        clustered_rate(np.zeros(len(answers)), np.array(answers))
+
+
+@pytest.mark.parametrize(("clusters", "repeats", "rate"), [(12, 6, 0.8), (40, 5, 0.85)])
+@pytest.mark.parametrize("agreeing", [True, False])
+def test_a_clustered_rate_covers_the_truth_whether_or_not_repeats_agree(
+    clusters: int, repeats: int, rate: float, agreeing: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    shape = (1000, clusters)
+    passed = repeats * rng.binomial(1, rate, shape) if agreeing else rng.binomial(repeats, rate, shape)
+    answers = np.full(clusters, repeats)
+    intervals = [clustered_rate(row, answers) for row in passed]
+    covered = [i.low <= rate <= i.high for i in intervals if i.low is not None and i.high is not None]
+    assert 0.94 <= np.mean(covered) <= 0.99
+
+
+def test_the_rule_of_three_is_three_over_n_and_just_above_the_exact_bound() -> None:
+    for n in (10, 40, 1000):
+        exact = brentq(lambda rate, n=n: (1 - rate) ** n - 0.05, 0, 1)
+        assert rule_of_three(n) == pytest.approx(3 / n, rel=2e-3)
+        assert exact <= rule_of_three(n) <= 1.2 * exact
+    assert rule_of_three(1) == 1.0
+
+
+def test_wilson_covers_the_truth_where_the_normal_approximation_does_not() -> None:
+    n, p = 20, 0.97
+    covered = 0.0
+    for passed in range(n + 1):
+        interval = wilson(passed, n)
+        assert interval.low is not None
+        assert interval.high is not None
+        if interval.low <= p <= interval.high:
+            covered += math.comb(n, passed) * p**passed * (1 - p) ** (n - passed)
+    assert covered >= 0.95
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_every_choice_of_k_answers_counts_once(k: int) -> None:
+    answers, passed = np.full(6, 5), np.arange(6)
+    for at, right in enumerate(passed):
+        choices = list(combinations([1] * right + [0] * (5 - right), k))
+        assert np.mean([any(choice) for choice in choices]) == pytest.approx(pass_at_k(answers, passed, k)[at])
+        assert np.mean([all(choice) for choice in choices]) == pytest.approx(pass_all_k(answers, passed, k)[at])
+
+
+def test_with_fewer_answers_than_k_there_is_none() -> None:
+    assert np.isnan(pass_at_k(np.array([2]), np.array([2]), 3)).all()
+    assert np.isnan(pass_all_k(np.array([2]), np.array([2]), 3)).all()
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(200, 3, 1), (200, 3, 10), (200, 60, 100), (1000, 1, 999)])
+def test_pass_at_k_is_the_product_of_the_paper_that_proposed_it(n: int, c: int, k: int) -> None:
+    """Chen et al. 2021, figure 3: 1 − Π (1 − k/i) for i from n − c + 1 to n."""
+    expected = 1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1))
+    assert pass_at_k(np.array([n]), np.array([c]), k)[0] == pytest.approx(float(expected))

@@ -12,8 +12,8 @@ import pytest
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.intervals import clustered_rate, wilson
-from harness.analysis.summary.summarise import summarise, summarise_target
+from harness.analysis.stats.proportions import clustered_rate, wilson
+from harness.analysis.summary.summarise import ks_of, summarise, summarise_repeats, summarise_target
 from harness.analysis.summary.summary import RunSummary
 from harness.store.manifest import Manifest
 from harness.store.records import Attempt, Score
@@ -213,3 +213,39 @@ def test_a_stored_run_is_summed_up(
     assert (run.path.name, 10, 10) == (summary.run_id, target.requests, target.passed)
     assert target.e2e_s is not None
     assert Interval(value=1.6, low=1.6, high=1.6) == msgspec.structs.replace(target.e2e_s.p50, value=1.6)
+
+
+@pytest.mark.parametrize(
+    ("answers", "ks"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8]), (5, [1, 2, 4, 5])]
+)
+def test_powers_of_two_and_all_answers_are_told(answers: int, ks: list[int]) -> None:
+    assert ks_of(answers) == ks
+
+
+def repeats_of(make_columns: Any, make_suite: Any, passed: dict[str, list[float]], **groups: str) -> Any:
+    prompts = [name for name, values in passed.items() for _ in values]
+    values = np.array([value for each in passed.values() for value in each])
+    columns = make_columns(len(values), prompt_id=np.array(prompts, dtype=object), passed=values)
+    return summarise_repeats(columns, make_suite(prompts=len(passed)).prompts)
+
+
+def test_each_prompt_counts_once_however_often_it_was_asked(make_columns: Any, make_suite: Any) -> None:
+    several = repeats_of(make_columns, make_suite, {"p0": [1, 1, 0, 0], "p1": [1, 1, 1, 1], "p2": [0, 0, 0]})
+    assert (several.answers, several.prompts, several.left_out) == (3, 3, 0)
+    assert several.pass_at[1].value == several.pass_hat[1].value == pytest.approx((0.5 + 1 + 0) / 3)
+    assert several.pass_at[2].value == pytest.approx((5 / 6 + 1 + 0) / 3)
+    assert several.pass_hat[2].value == pytest.approx((1 / 6 + 1 + 0) / 3)
+    assert several.pass_hat[3].value == pytest.approx((0 + 1 + 0) / 3)
+    for interval in (*several.pass_at.values(), *several.pass_hat.values()):
+        assert 0 <= interval.low < interval.value < interval.high <= 1
+
+
+def test_unscored_answers_are_left_out_and_prompts_with_too_few_are_told(make_columns: Any, make_suite: Any) -> None:
+    several = repeats_of(make_columns, make_suite, {"p0": [1, 1, 1, 0], "p1": [1, np.nan, np.nan, np.nan]})
+    assert (several.answers, several.prompts, several.left_out) == (4, 1, 1)
+    assert several.pass_at[1].value == pytest.approx(0.75)
+
+
+def test_one_answer_a_prompt_says_nothing_of_several(make_columns: Any, make_suite: Any) -> None:
+    assert repeats_of(make_columns, make_suite, {"p0": [1], "p1": [0]}) is None
+    assert repeats_of(make_columns, make_suite, {"p0": [np.nan, np.nan]}) is None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.analysis.history.history import History, Wanted, load_history
+from harness.analysis.history import History, Wanted, load_history
 from harness.errors import StoreError
 from harness.report.drawing.style import house_style
 from harness.report.figures import history as figure

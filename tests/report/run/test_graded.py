@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.stats.interval import Interval
-from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary, Several
+from harness.analysis.summary.summary import JudgeSummary, Preference, RepeatedAnswers, RunSummary
 from harness.report.run.graded import judging_line, sections
 from harness.report.run.markdown import render_markdown
 from harness.report.run.page import render_html
 from harness.report.run.terminal import print_summary
 
 HALF = Interval(value=0.5, low=0.25, high=0.75)
-SEVERAL = Several(
+SEVERAL = RepeatedAnswers(
     answers=5, prompts=8, pass_at={1: HALF, 2: HALF, 4: HALF, 5: HALF}, pass_hat={1: HALF, 2: HALF, 4: HALF, 5: HALF}
 )
 PREFERENCE = Preference(pairs=9, wins=4, ties=2, losses=2, unjudged=1, win_rate=HALF, flip_rate=HALF, longer_wins=None)

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.analysis.history.history import METRICS, SuiteHistory, Wanted, load_history
+from harness.analysis.history import SuiteHistory, Wanted, load_history
+from harness.analysis.metrics import METRICS
 from harness.errors import StoreError
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
@@ -147,7 +148,7 @@ def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: P
     ],
 )
 def test_what_matters_has_a_floor_for_each_metric(metric: str, before: float, after: float, told: bool) -> None:
-    assert told == METRICS[metric].matters(before, after)
+    assert told == METRICS[metric].is_change(before, after)
 
 
 def test_a_copy_of_a_run_is_counted_once_and_told(tmp_path: Path, past_runs: PastRuns) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from harness.analysis.history.manifest_diff import differences
-from harness.analysis.stats.change_points import FEWEST_RUNS, find_shifts
-from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, Unit
+from harness.analysis.metrics import METRICS, Metric, Unit
+from harness.analysis.stats.change_points import FEWEST_RUNS, find_change_points
+from harness.analysis.stats.interval import LEVEL
+from harness.analysis.summary.summary import RunSummary, figure_of
+from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
 from harness.store.files import read_bounded
@@ -22,58 +23,20 @@ from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, with
 
 MAX_SUMMARY_BYTES = 100_000_000
 
-
-class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """What is followed, and the least change of its median that is told: at least `relative` and at least `absolute`.
-
-    | metric | least change |
-    | --- | --- |
-    | pass rate, error rate | 3 points, 1 point |
-    | TTFT p50, TTFT p95, E2E p95 | 10 % and 20 ms, 15 % and 50 ms, 15 % and 100 ms |
-    | cost per request | 5 % |
-    """
-
-    label: str
-    unit: Unit
-    of: Callable[[TargetSummary], Interval | None]
-    relative: float = 0.0
-    absolute: float = 0.0
-    """In the metric's unit."""
-    up_is_worse: bool = True
-
-    def matters(self, before: float, after: float) -> bool:
-        """Whether a median that went from `before` to `after` changed by enough."""
-        change = abs(after - before)
-        return change > 0 and change >= self.absolute and change >= self.relative * abs(before)
-
-
-def _quantile(of: Quantiles | None, name: str) -> Interval | None:
-    return None if of is None else getattr(of, name)
-
-
-def _error_rate(t: TargetSummary) -> Interval:
-    rate = t.success_rate
-    low, high = (None if bound is None else 1 - bound for bound in (rate.high, rate.low))
-    return Interval(value=1 - rate.value, low=low, high=high)
-
-
-def _cost(t: TargetSummary) -> Interval | None:
-    """The mean alone: a summary holds no interval of it."""
-    return None if t.cost_per_request_usd is None else Interval(value=t.cost_per_request_usd)
-
-
-METRICS: Mapping[str, Metric] = {
-    "pass_rate": Metric(label="pass rate", unit="share", of=lambda t: t.pass_rate, absolute=0.03, up_is_worse=False),
-    "ttft_p50": Metric(
-        label="TTFT p50", unit="s", of=lambda t: _quantile(t.ttft_s, "p50"), relative=0.10, absolute=0.020
-    ),
-    "ttft_p95": Metric(
-        label="TTFT p95", unit="s", of=lambda t: _quantile(t.ttft_s, "p95"), relative=0.15, absolute=0.050
-    ),
-    "e2e_p95": Metric(label="E2E p95", unit="s", of=lambda t: _quantile(t.e2e_s, "p95"), relative=0.15, absolute=0.100),
-    "cost_per_request": Metric(label="cost per request", unit="usd", of=_cost, relative=0.05),
-    "error_rate": Metric(label="error rate", unit="share", of=_error_rate, absolute=0.01),
+TARGET_FACTS = {
+    "model_id": "model id",
+    "base_model": "base model",
+    "routing": "routing",
+    "api": "api",
+    "client": "client",
+    "region": "Region",
+    "stream": "stream",
 }
+HOST_FACTS = {"system": "system", "machine": "machine", "cpus": "CPUs", "python": "Python"}
+NONE = "none"
+
+
+FOLLOWED = tuple(key for key, metric in METRICS.items() if metric.least_change is not None)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,12 +81,12 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     metric: str
-    """A key of METRICS."""
+    """Of FOLLOWED."""
     unit: Unit
     points: list[Point]
     """In the order of time; of runs that count."""
     apart: list[Point]
-    """Of runs that may not be believed: shown, never searched."""
+    """Of runs that are invalid or incomplete: shown, never searched."""
     shifts: list[Shift]
     missing: int
     """Runs that are still missing before changes are looked for; 0: they were."""
@@ -235,7 +198,7 @@ def _read(folder: RunFolder) -> _Run:
 
 
 def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
-    """Why a summarised run may not be believed."""
+    """Why a summarised run does not count."""
     invalid = next((finding.what for finding in summary.findings if finding.invalidates), None)
     if manifest.state != "complete":
         return f"its state is {manifest.state}"
@@ -248,7 +211,7 @@ def _suite_history(runs: Sequence[_Run], wanted: Wanted) -> SuiteHistory:
         for t in run.summary.targets if run.summary is not None else ():
             targets[t.target] = PastTarget(target=t.target, base_model=t.base_model, routing=t.routing)
     shown = [t for t in targets.values() if not wanted.targets or t.target in wanted.targets]
-    trends = (_trend(runs, target.target, name) for name in wanted.metrics or METRICS for target in shown)
+    trends = (_trend(runs, target.target, name) for name in wanted.metrics or FOLLOWED for target in shown)
     return SuiteHistory(
         suite=runs[0].manifest.suite,
         simulated=runs[0].manifest.simulated,
@@ -277,12 +240,12 @@ def _trend(runs: Sequence[_Run], target: str, name: str) -> Trend:
     apart: list[Point] = []
     for index, run in enumerate(runs):
         t = next((each for each in run.summary.targets if each.target == target), None) if run.summary else None
-        figure = None if t is None else metric.of(t)
+        figure = None if t is None else figure_of(t, metric)
         if figure is not None:
             point = Point(run=index, value=figure.value, low=figure.low, high=figure.high)
             (points if run.trouble is None else apart).append(point)
     values = [point.value for point in points]
-    starts = find_shifts(values, metric.matters, log=metric.unit != "share")
+    starts = find_change_points(values, metric.is_change, log=metric.unit != "share")
     measured = [runs[point.run].manifest for point in points]
     return Trend(
         target=target,
@@ -302,7 +265,7 @@ def _shifts(
     shifts = []
     for start, at, end in zip([0, *starts], starts, [*starts[1:], len(values)], strict=False):
         before, after = float(np.median(values[start:at])), float(np.median(values[at:end]))
-        differed = differences(runs[at - 1], runs[at], target)
+        differed = manifest_differences(runs[at - 1], runs[at], target)
         shifts.append(
             Shift(
                 run_id=runs[at].run_id,
@@ -321,6 +284,44 @@ def _shifts(
 
 
 def _nearby(runs: Sequence[Manifest], at: int, target: str) -> list[str]:
-    earlier = [f"one run earlier: {line}" for line in differences(runs[at - 2], runs[at - 1], target)]
-    later = [f"one run later: {line}" for line in differences(runs[at], runs[at + 1], target)]
+    earlier = [f"one run earlier: {line}" for line in manifest_differences(runs[at - 2], runs[at - 1], target)]
+    later = [f"one run later: {line}" for line in manifest_differences(runs[at], runs[at + 1], target)]
     return earlier + later
+
+
+def manifest_differences(before: Manifest, after: Manifest, target: str) -> list[str]:
+    """`aiobotocore 2.25.1 → 2.26.0`, one line a fact: what was asked of whom first, then with what, then where from.
+
+    The manifests may be hostile: show it escaped only.
+    """
+    return [f"{what} {old} → {new}" for what, old, new in _facts(before, after, target) if old != new]
+
+
+def _facts(before: Manifest, after: Manifest, target: str) -> Iterator[tuple[str, str, str]]:
+    yield "suite digest", before.suite_digest, after.suite_digest
+    yield "schema of the metrics", str(before.schema_version), str(after.schema_version)
+    yield "endpoint", before.endpoint, after.endpoint
+    yield "seed", str(before.seed), str(after.seed)
+    yield from _target_facts(_find(before, target), _find(after, target))
+    for package in sorted({*before.versions, *after.versions} - {"python"}):
+        yield package, before.versions.get(package, NONE), after.versions.get(package, NONE)
+    for field, what in HOST_FACTS.items():
+        yield what, str(getattr(before.host, field)), str(getattr(after.host, field))
+
+
+def _target_facts(before: Target | None, after: Target | None) -> Iterator[tuple[str, str, str]]:
+    if before is None or after is None:
+        return
+    for field, what in TARGET_FACTS.items():
+        yield what, str(getattr(before, field)), str(getattr(after, field))
+    old, new = (msgspec.to_builtins(target.options) for target in (before, after))
+    for option in sorted(name for name in {*old, *new} if old.get(name) != new.get(name)):
+        yield option, _describe(old.get(option)), _describe(new.get(option))
+
+
+def _find(manifest: Manifest, target: str) -> Target | None:
+    return next((each for each in manifest.targets if each.name == target), None)
+
+
+def _describe(value: object) -> str:
+    return NONE if value is None else msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""Which targets of which runs are compared, and whether those runs may be believed."""
+"""What is compared with what: targets of finished runs, whether those runs are valid, and their prompts, paired."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
+from harness.analysis.stats.means import cluster_codes
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
 from harness.errors import CompareError
@@ -20,7 +23,7 @@ from harness.suite.suite import Prompt, Suite
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class FinishedRun:
     """A run that is over: how it ended, what it asked, and what came of it. Without a folder there are no answers."""
 
     manifest: Manifest
@@ -41,9 +44,9 @@ class Side:
 class Pairing:
     """One candidate and its baseline."""
 
-    baseline: Side
+    baseline: FinishedRun
     baseline_target: str
-    candidate: Side
+    candidate: FinishedRun
     candidate_target: str
 
     @property
@@ -64,14 +67,14 @@ class Pairing:
 
 
 def find_pairings(
-    baseline: Side, candidate: Side | None, baseline_target: str | None, candidate_targets: Sequence[str]
+    baseline: FinishedRun, candidate: FinishedRun | None, baseline_target: str | None, candidate_targets: Sequence[str]
 ) -> list[Pairing]:
     """What is compared with what; see `compare.compare_targets`. CompareError: nothing is, or a name is unknown."""
     other = candidate or baseline
     if candidate is not None and candidate.manifest.run_id == baseline.manifest.run_id:
         raise CompareError(f"both sides are run {baseline.manifest.run_id}, one of them a copy; name another run")
-    _known(baseline, [baseline_target] if baseline_target is not None else [])
-    _known(other, candidate_targets)
+    _check_names(baseline, [baseline_target] if baseline_target is not None else [])
+    _check_names(other, candidate_targets)
     if candidate is None:
         against = baseline_target or baseline.suite.baseline
         if against is None:
@@ -88,12 +91,12 @@ def find_pairings(
         Pairing(baseline=baseline, baseline_target=old, candidate=other, candidate_target=new) for old, new in names
     ]
     _refuse_judges(pairings)
-    _refuse_silent(pairings)
+    _refuse_unmeasured(pairings)
     return pairings
 
 
 def _between(
-    baseline: Side, candidate: Side, baseline_target: str | None, candidate_targets: Sequence[str]
+    baseline: FinishedRun, candidate: FinishedRun, baseline_target: str | None, candidate_targets: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Two runs: namesakes, unless a baseline is named or no name is in both."""
     wanted = candidate_targets or candidate.names
@@ -119,7 +122,7 @@ def _between(
     return [(against, name) for name in wanted]
 
 
-def _known(side: Side, names: Sequence[str]) -> None:
+def _check_names(side: FinishedRun, names: Sequence[str]) -> None:
     for name in names:
         if name not in side.names:
             raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_describe(side)})")
@@ -129,7 +132,7 @@ def _refuse_judges(pairings: Sequence[Pairing]) -> None:
     """A judge favours what is like itself: it may grade, or be graded, here or in the other run."""
     for each in pairings:
         judges = {j.target.base_model: j.name for s in (each.baseline, each.candidate) for j in s.suite.graders.judges}
-        for side, name in _ends(each):
+        for side, name in _arms(each):
             judge = judges.get(side.target(name).base_model)
             if judge is not None:
                 raise CompareError(
@@ -138,22 +141,22 @@ def _refuse_judges(pairings: Sequence[Pairing]) -> None:
                 )
 
 
-def _refuse_silent(pairings: Sequence[Pairing]) -> None:
-    for side, name in {(id(s), n): (s, n) for each in pairings for s, n in _ends(each)}.values():
+def _refuse_unmeasured(pairings: Sequence[Pairing]) -> None:
+    for side, name in {(id(s), n): (s, n) for each in pairings for s, n in _arms(each)}.values():
         if name not in side.data.columns:
             raise CompareError(
                 f"{side.manifest.run_id}: no measured request of {name}; run the suite again, longer than its warm-up"
             )
 
 
-def _ends(each: Pairing) -> tuple[tuple[Side, str], tuple[Side, str]]:
+def _arms(each: Pairing) -> tuple[tuple[FinishedRun, str], tuple[FinishedRun, str]]:
     return (each.baseline, each.baseline_target), (each.candidate, each.candidate_target)
 
 
 def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
-    """Why a compared run may not be believed, as far as the compared targets are concerned."""
-    by_side: dict[int, tuple[Side, list[str]]] = {}
-    for side, name in (end for each in pairings for end in _ends(each)):
+    """Why a compared run is invalid, as far as the compared targets are concerned."""
+    by_side: dict[int, tuple[FinishedRun, list[str]]] = {}
+    for side, name in (arm for each in pairings for arm in _arms(each)):
         names = by_side.setdefault(id(side), (side, []))[1]
         if name not in names:
             names.append(name)
@@ -167,7 +170,7 @@ def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def side_findings(baseline: Side, candidate: Side, pairings: Sequence[Pairing]) -> list[Finding]:
+def difference_findings(baseline: FinishedRun, candidate: FinishedRun, pairings: Sequence[Pairing]) -> list[Finding]:
     """What differs between two runs beyond the targets and is in every difference, and what was not compared at all."""
     if baseline is candidate:
         return []
@@ -183,7 +186,8 @@ def side_findings(baseline: Side, candidate: Side, pairings: Sequence[Pairing]) 
     ]
     found = [
         Finding(
-            what=f"the runs differ in {', '.join(differing)} as well; latency, errors and throttling are of both",
+            what=f"the runs also differ in {', '.join(differing)}; that is part of each difference in latency, errors "
+            "and throttling",
             remedy="run baseline and candidate in one suite, at the same moment",
         )
     ] if differing else []  # fmt: skip
@@ -198,14 +202,14 @@ def side_findings(baseline: Side, candidate: Side, pairings: Sequence[Pairing]) 
     if alone:
         found.append(
             Finding(
-                what=f"not compared: {', '.join(alone)}, which {baseline.manifest.run_id} has not",
+                what=f"not compared: {', '.join(alone)}, which {baseline.manifest.run_id} does not have",
                 remedy="name what to set it against: harness compare RUN LATER --baseline TARGET --candidate TARGET",
             )
         )
     return found
 
 
-def _of_run(finding: Finding, side: Side) -> Finding:
+def _of_run(finding: Finding, side: FinishedRun) -> Finding:
     return msgspec.structs.replace(finding, what=f"{side.manifest.run_id}: {finding.what}")
 
 
@@ -221,26 +225,25 @@ def _only_data(data: RunData, names: Sequence[str]) -> RunData:
     )
 
 
-def _describe(side: Side) -> str:
+def _describe(side: FinishedRun) -> str:
     return ", ".join(side.names)
 
 
-NOT_ASKED = ("tags", "group")
-"""What of a prompt changes neither the question nor its check."""
-MOST_TOLD = 5
+LABELS = ("tags", "group")
+"""Keys of a prompt that change neither the question nor its check."""
+MOST_NAMED = 5
 JUDGED = {"judge", "pairwise"}
 """Checks that ask a judge."""
 
 
-class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """Ids of prompts, in the suites' order."""
-
-    only_baseline: tuple[str, ...] = ()
-    only_candidate: tuple[str, ...] = ()
+Unshared = tuple[tuple[str, ...], tuple[str, ...]]
+"""Ids of prompts that only the baseline's suite has, and only the candidate's."""
 
 
-def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
-    """The prompts that both suites have. Targets, load and endpoint may differ; that is what is compared, or told.
+def unshared_prompts(baseline: Suite, candidate: Suite) -> Unshared:
+    """The prompts that only one of the suites has; the others are compared.
+
+    Targets, load and endpoint may differ: they are what is compared, or a finding says so.
 
     CompareError: a prompt is not the same in both, other judges or check files graded it, or they have none in common.
     """
@@ -254,20 +257,20 @@ def shared_prompts(baseline: Suite, candidate: Suite) -> Shared:
         _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
         _refuse_other_graders(baseline, candidate, [asked[id_] for id_ in both])
     ours = set(both)
-    return Shared(
-        only_baseline=tuple(prompt.id for prompt in baseline.prompts if prompt.id not in ours),
-        only_candidate=tuple(prompt.id for prompt in candidate.prompts if prompt.id not in ours),
+    only_baseline, only_candidate = (
+        tuple(prompt.id for prompt in suite.prompts if prompt.id not in ours) for suite in (baseline, candidate)
     )
+    return only_baseline, only_candidate
 
 
 def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], both: tuple[str, ...]) -> None:
     changed = {id_: _changed_keys(baseline[id_], candidate[id_]) for id_ in both}
-    told = [f"{id_} ({', '.join(keys)})" for id_, keys in changed.items() if keys]
-    if told:
-        more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+    named = [f"{id_} ({', '.join(keys)})" for id_, keys in changed.items() if keys]
+    if named:
+        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
         raise CompareError(
-            f"the suites differ: {len(told)} of {len(both)} prompts were asked or checked differently: "
-            f"{', '.join(told[:MOST_TOLD])}{more}; run the baseline again with the suite of today"
+            f"the suites differ: {len(named)} of {len(both)} prompts were asked or checked differently: "
+            f"{', '.join(named[:MOST_NAMED])}{more}; run the baseline again with the suite of today"
         )
 
 
@@ -297,4 +300,53 @@ def _changed_keys(one: Prompt, other: Prompt) -> list[str]:
 
 
 def _asked(prompt: Prompt) -> dict[str, Any]:
-    return {key: value for key, value in prompt_content(prompt).items() if key not in NOT_ASKED}
+    return {key: value for key, value in prompt_content(prompt).items() if key not in LABELS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmColumns:
+    """One arm's requests of the prompts that both were asked, and each request's prompt as a code."""
+
+    columns: Columns
+    codes: Codes
+    prompts: int
+
+    def means(self, values: Floats) -> tuple[Floats, Codes]:
+        """By prompt: the mean of its values (NaN: it has none), and how many there are. `values`: one a request."""
+        there = ~np.isnan(values)
+        counts = np.bincount(self.codes[there], minlength=self.prompts)
+        sums = np.bincount(self.codes[there], weights=values[there], minlength=self.prompts)
+        return np.divide(sums, counts, out=np.full(self.prompts, np.nan), where=counts > 0), counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Both arms over the same prompts. `groups`: one entry a prompt, its group's name, or its own id without one."""
+
+    prompts: npt.NDArray[Any]
+    groups: npt.NDArray[Any]
+    baseline: ArmColumns
+    candidate: ArmColumns
+
+    def clusters(self, kept: npt.NDArray[np.bool_]) -> Codes:
+        """Codes from 0 of what is independent among the prompts that are kept."""
+        return cluster_codes(self.groups[kept])
+
+
+def pair(baseline: Columns, candidate: Columns) -> Pairs:
+    """Line up two targets' columns. Requests of prompts that only one side has are left out."""
+    asked = set(candidate.prompt_id)
+    group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in asked}
+    code = {prompt: index for index, prompt in enumerate(sorted(group_of))}
+    return Pairs(
+        prompts=np.array(list(code), dtype=object),
+        groups=np.array([group_of[prompt] for prompt in code], dtype=object),
+        baseline=_arm(baseline, code),
+        candidate=_arm(candidate, code),
+    )
+
+
+def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
+    codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
+    kept = codes >= 0
+    return ArmColumns(columns=columns.select(kept), codes=codes[kept], prompts=len(code))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
-from harness.analysis.stats.multiplicity import benjamini_hochberg, holm
+from harness.analysis.stats.interval import benjamini_hochberg, holm
 
 P_VALUES = st.lists(st.floats(1e-9, 1), min_size=1, max_size=30)
 

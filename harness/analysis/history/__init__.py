@@ -1,1 +1,0 @@
-"""All runs of a suite over time."""
