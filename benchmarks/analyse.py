@@ -116,8 +116,8 @@ def time_report(run: RunFolder) -> Steps:
         from harness.report.derive import score
         from harness.report.drawing.render import save_pictures
         from harness.report.drawing.view import make_view
+        from harness.report.page import render_html
         from harness.report.run.markdown import render_markdown
-        from harness.report.run.page import render_html
         from harness.report.write import draw_pictures
 
     suite = load_frozen(run.suite_path)

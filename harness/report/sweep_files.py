@@ -10,8 +10,8 @@ from harness.analysis.sweep import SweepReport
 from harness.report.drawing.render import render_figure, save_pictures
 from harness.report.drawing.style import house_style
 from harness.report.drawing.view import make_view
-from harness.report.figures import sweep as figure
-from harness.report.sweep import render_sweep_markdown
+from harness.report.sweep import figure
+from harness.report.sweep.sections import render_sweep_markdown
 from harness.store.files import write_atomically
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite

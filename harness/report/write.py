@@ -12,8 +12,8 @@ from harness.report.drawing.render import Picture, render_figure, save_pictures
 from harness.report.drawing.style import house_style
 from harness.report.drawing.view import RunView, make_view
 from harness.report.figures import FIGURES
+from harness.report.page import render_html
 from harness.report.run.markdown import render_markdown
-from harness.report.run.page import render_html
 from harness.store.files import write_atomically
 
 

@@ -16,7 +16,7 @@ from harness.analysis.summary.samples import Answer
 from harness.report.compare.page import render_html as render_comparison
 from harness.report.compare.write import draw_comparison
 from harness.report.figures import FIGURES
-from harness.report.run.page import render_html
+from harness.report.page import render_html
 from harness.report.write import draw_pictures
 
 HOSTILE = (

@@ -90,7 +90,7 @@ def find_knees(suite: Suite, asked: SweepOptions, *, out: Path, seed: int, as_js
     else:
         from rich.console import Console
 
-        from harness.report.sweep import print_sweep
+        from harness.report.sweep.sections import print_sweep
 
         print_sweep(report, Console(), picture=str(picture))
     if swept.interrupted:

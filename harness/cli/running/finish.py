@@ -16,7 +16,7 @@ from harness.cli.running.sending import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.report.derive import count_scores, derive, score, spent_usd
-from harness.report.run.terminal import print_summary
+from harness.report.terminal import print_summary
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.store.run_folder import RunFolder

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.characters import printable
-from harness.report.verdicts import (
+from harness.report.compare.verdicts import (
     candidate_of,
     change_in_words,
     gated,

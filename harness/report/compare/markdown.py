@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference
 from harness.report.compare.methods import methods
-from harness.report.compare.rows import COLUMNS, one_sided, remarks
-from harness.report.drawing.render import Picture
-from harness.report.markdown import escape, pipe_table
-from harness.report.verdicts import (
+from harness.report.compare.sections import COLUMNS, one_sided, remarks
+from harness.report.compare.verdicts import (
     candidate_of,
     describe_correct_cost,
     describe_flips,
@@ -23,6 +21,8 @@ from harness.report.verdicts import (
     metric_name,
     worst_first,
 )
+from harness.report.drawing.render import Picture
+from harness.report.markdown import escape, pipe_table
 from harness.report.wording import SIMULATED, sentence
 
 BRIEF = ("difference", "margin", "verdict")

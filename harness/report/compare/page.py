@@ -12,12 +12,9 @@ from markupsafe import Markup
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.counted import counted
 from harness.characters import printable
-from harness.report.compare import rows as compare_rows
+from harness.report.compare import sections as compare_rows
 from harness.report.compare.methods import methods
-from harness.report.drawing.render import Picture
-from harness.report.run.answers import cut
-from harness.report.run.page import content_policy, data_uri, make_environment
-from harness.report.verdicts import (
+from harness.report.compare.verdicts import (
     candidate_of,
     describe_correct_cost,
     describe_flips,
@@ -30,9 +27,12 @@ from harness.report.verdicts import (
     metric_name,
     worst_first,
 )
+from harness.report.drawing.render import Picture
+from harness.report.page import content_policy, data_uri, make_environment
+from harness.report.run.answers import cut
 from harness.report.wording import MISSING, SIMULATED
 
-SHEETS = ("report.css", "compare.css")
+SHEETS = ("page.css", "compare.css")
 MOST_CHARACTERS = 2000
 """Of an answer."""
 MOST_IDS = 50

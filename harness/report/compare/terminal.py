@@ -12,8 +12,8 @@ from rich.text import Text
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Verdict
 from harness.analysis.counted import counted
 from harness.characters import printable
-from harness.report.compare.rows import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
-from harness.report.verdicts import (
+from harness.report.compare.sections import COLUMNS, DIFFERENCE, DIFFERENCE_ALONE, DifferenceColumn, one_sided, remarks
+from harness.report.compare.verdicts import (
     candidate_of,
     describe_correct_cost,
     describe_flips,

@@ -8,11 +8,11 @@ import msgspec
 
 from harness.analysis.compare.comparison import CompareReport
 from harness.errors import StoreError
+from harness.report.compare import forest
 from harness.report.compare import markdown as compare_markdown
 from harness.report.compare import page as compare_html
 from harness.report.drawing.render import Picture, render_figure, save_pictures
 from harness.report.drawing.style import house_style
-from harness.report.figures import forest
 from harness.store.files import one_writer, write_atomically
 
 

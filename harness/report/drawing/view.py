@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis.columns import Columns
 from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
-from harness.report.drawing.looks import Look, assign_looks
+from harness.report.drawing.targets import Look, assign_looks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from harness.report.drawing.frame import legend_entry, open_figure, say_instead,
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
 from harness.report.drawing.view import RunView
-from harness.report.table import is_graded
+from harness.report.run.sections import is_graded
 from harness.report.wording import percent, usd, value_of
 
 TITLE = "Which target passes most for its price?"

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import legend_entry, open_figure, say_instead
-from harness.report.drawing.looks import FAILURE
 from harness.report.drawing.scales import scale_y
 from harness.report.drawing.style import GREY, INK
+from harness.report.drawing.targets import FAILURE
 from harness.report.drawing.view import RunView
 
 TITLE = "Did latency drift or stall during the run?"

@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from harness.analysis.history.history import METRICS, History, SuiteHistory
 from harness.errors import StoreError
-from harness.report import changes
 from harness.report.drawing.render import Picture, render_figure, save_pictures
 from harness.report.drawing.style import house_style
-from harness.report.figures import history as figure
-from harness.report.run.page import content_policy, data_uri, make_environment
+from harness.report.history import figure
+from harness.report.history import sections as changes
+from harness.report.page import content_policy, data_uri, make_environment
 from harness.report.wording import SIMULATED
 from harness.store.files import write_atomically
 
@@ -32,7 +32,7 @@ def draw_history(history: History) -> list[Picture]:
 
 def render_page(history: History, pictures: Sequence[Picture]) -> str:
     """The page, figures embedded. Everything from the runs is escaped; styles are allowed by their hash alone."""
-    css = files("harness.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
     drawn = iter(pictures)
     return (
         make_environment()

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.analysis.history.history import METRICS, History, SuiteHistory, Trend
 from harness.characters import printable
-from harness.report.changes import (
+from harness.report.history.sections import (
     CAUTION,
     change_sentence,
     changes_cell,
@@ -23,7 +23,7 @@ from harness.report.changes import (
     search_sentence,
     sparkline,
 )
-from harness.report.run.terminal import fold
+from harness.report.terminal import fold
 
 GAP = 2
 

@@ -9,7 +9,7 @@ from harness.report.drawing.render import Picture
 from harness.report.markdown import escape, pipe_table
 from harness.report.run.graded import sections
 from harness.report.run.methods import methods
-from harness.report.table import (
+from harness.report.run.sections import (
     Column,
     columns,
     errors,

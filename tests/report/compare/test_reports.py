@@ -18,8 +18,8 @@ from harness.report.compare.junit import render_junit
 from harness.report.compare.markdown import render_comment, render_markdown
 from harness.report.compare.page import render_html
 from harness.report.compare.terminal import print_report
+from harness.report.compare.verdicts import describe_flips
 from harness.report.compare.write import write_comparison
-from harness.report.verdicts import describe_flips
 from harness.store.finding import Finding
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>|`[x](javascript:y)\x1b[2J\x00\u202e]]>"

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from harness.analysis.compare.comparison import Difference
-from harness.report import verdicts
-from harness.report.compare.rows import remarks
+from harness.report.compare import verdicts
+from harness.report.compare.sections import remarks
 
 RATE = {"scale": "points", "unit": "share"}
 RATIO = {"scale": "log_ratio", "unit": "s"}

@@ -17,7 +17,7 @@ from rich.console import Console
 from harness.analysis.history.history import History, Wanted, load_history
 from harness.errors import StoreError
 from harness.report.drawing.style import house_style
-from harness.report.figures import history as figure
+from harness.report.history import figure
 from harness.report.history.page import draw_history, render_page, write_history
 from harness.report.history.terminal import print_history
 from harness.store.finding import Finding

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary, Several
+from harness.report.page import render_html
 from harness.report.run.graded import judging_line, sections
 from harness.report.run.markdown import render_markdown
-from harness.report.run.page import render_html
-from harness.report.run.terminal import print_summary
+from harness.report.terminal import print_summary
 
 HALF = Interval(value=0.5, low=0.25, high=0.75)
 SEVERAL = Several(

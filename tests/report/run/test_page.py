@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Winner
 from harness.report.drawing.render import Picture
-from harness.report.run.page import render_html
+from harness.report.page import render_html
 
 PICTURES = [Picture(name="errors", title='4 of "160" failed', png=b"png", svg=b"<svg/>")]
 HOSTILE = '</pre><script>alert(1)</script><img src=x onerror=alert(2)><style>*{}</style><a href="javascript:alert(3)">'

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.analysis.summary.summary import RunSummary, Winner
 from harness.report.run.markdown import render_markdown
-from harness.report.run.terminal import print_summary
+from harness.report.terminal import print_summary
 from harness.store.finding import Finding
 
 

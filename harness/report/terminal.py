@@ -12,7 +12,14 @@ from rich.text import Text
 from harness.analysis.summary.summary import RunSummary
 from harness.characters import printable
 from harness.report.run.graded import judging_line
-from harness.report.table import BriefColumn, brief_columns, is_believable, leaders, retry_sentence, routing_sentence
+from harness.report.run.sections import (
+    BriefColumn,
+    brief_columns,
+    is_believable,
+    leaders,
+    retry_sentence,
+    routing_sentence,
+)
 from harness.report.wording import counts, interval_note, rate_interval, sentence, shorten, usd, value_of, verdict_of
 
 TARGET_WIDTH = 34

@@ -10,7 +10,16 @@ from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.stats.power import ALPHA
 from harness.characters import printable
-from harness.report.verdicts import change, change_alone, level_of, margin, mark, metric_name, samples, settled_by
+from harness.report.compare.verdicts import (
+    change,
+    change_alone,
+    level_of,
+    margin,
+    mark,
+    metric_name,
+    samples,
+    settled_by,
+)
 
 
 class DifferenceColumn(msgspec.Struct, frozen=True, kw_only=True):

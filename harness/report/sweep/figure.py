@@ -13,7 +13,7 @@ from harness.report.drawing.frame import legend_entry, open_figure, target_handl
 from harness.report.drawing.scales import scale_x, scale_y
 from harness.report.drawing.style import GREY
 from harness.report.drawing.view import RunView
-from harness.report.sweep import headline, objective_of
+from harness.report.sweep.sections import headline, objective_of
 
 LOWEST_TOP = 5.0
 """An axis reaches up to this at least: a share of 0.1 % must not fill the picture."""

@@ -14,8 +14,8 @@ from markupsafe import Markup
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import RunSummary
 from harness.characters import printable
-from harness.report import table
 from harness.report.drawing.render import Picture
+from harness.report.run import sections as table
 from harness.report.run.answers import bound
 from harness.report.run.graded import sections
 from harness.report.run.methods import methods
@@ -24,8 +24,8 @@ from harness.report.wording import SIMULATED, date_of, sentence, usd, value_of, 
 
 def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
     """The page, figures embedded. Everything from the run is escaped; styles are allowed by their hash alone."""
-    css = files("harness.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    page = _environment().get_template("report.html.j2")
+    css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    page = _environment().get_template("page.html.j2")
     return page.render(
         summary=summary,
         policy=content_policy(css),

@@ -17,11 +17,11 @@ from matplotlib.ticker import PercentFormatter
 from harness.analysis.counted import counted
 from harness.analysis.history.history import METRICS, Point, SuiteHistory, Trend
 from harness.characters import printable
-from harness.report.changes import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
-from harness.report.drawing.looks import FAILURE, Look, assign_looks
 from harness.report.drawing.scales import scale_y
 from harness.report.drawing.style import GREY, drawable
+from harness.report.drawing.targets import FAILURE, Look, assign_looks
+from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.wording import SIMULATED, date_of, interval_note, shorten
 
 PANEL_IN = 1.55

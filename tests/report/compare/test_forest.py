@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from harness.report.compare import forest
 from harness.report.drawing.style import house_style
-from harness.report.figures import forest
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "forest.png"
 GOLDEN_DPI = 36

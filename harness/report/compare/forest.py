@@ -15,9 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
 from harness.characters import printable
-from harness.report.drawing.frame import Provenance, legend_entry, open_frame
-from harness.report.drawing.style import GREY, INK, drawable
-from harness.report.verdicts import (
+from harness.report.compare.verdicts import (
     candidate_of,
     change_alone,
     gated,
@@ -26,6 +24,8 @@ from harness.report.verdicts import (
     short_headline,
     worst_first,
 )
+from harness.report.drawing.frame import Provenance, legend_entry, open_frame
+from harness.report.drawing.style import GREY, INK, drawable
 from harness.report.wording import SIMULATED, interval_note, shorten, significant
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
