@@ -1,42 +1,31 @@
-"""report.html: one self-contained page without scripts, under a policy that lets nothing else in."""
+"""A report as one self-contained page without scripts, under a policy that lets nothing else in."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.analysis.summary.samples import Answer
-from harness.analysis.summary.summary import RunSummary
-from harness.characters import printable
-from harness.report.drawing.render import Picture
-from harness.report.run import sections as table
-from harness.report.run.answers import bound
-from harness.report.run.graded import sections
-from harness.report.run.methods import methods
-from harness.report.wording import SIMULATED, date_of, sentence, usd, value_of, verdict_of
+from harness.characters import printable, visible
+from harness.report.section import Cell, Mark, Name, Number, Picture, Report
+from harness.report.wording import SIMULATED, SIMULATED_NOTE, simulated_title, write_cell, write_interval, write_value
 
 
-def render_html(summary: RunSummary, pictures: Sequence[Picture], answers: Iterable[Answer] = ()) -> str:
-    """The page, figures embedded. Everything from the run is escaped; styles are allowed by their hash alone."""
+def render_page(report: Report) -> str:
+    """The page, figures embedded. Everything in the report is escaped; styles are allowed by their hash alone."""
     css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
     page = _environment().get_template("page.html.j2")
     return page.render(
-        summary=summary,
+        report=report,
+        title=simulated_title(report.title, report.simulated),
         policy=content_policy(css),
         css=Markup(css),
-        pictures=[(picture, data_uri(picture)) for picture in pictures],
-        samples=bound(answers),
-        simulated=SIMULATED,
-        methods=methods(summary),
-        tags=table.tags(summary),
-        graded=sections(summary),
-        table=table,
+        simulated=SIMULATED_NOTE.removeprefix(f"{SIMULATED}: "),
+        mark=SIMULATED,
     )
 
 
@@ -51,21 +40,34 @@ def data_uri(picture: Picture) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
 
 
-def mark_breaks(name: str) -> Markup:
-    """A target's name, escaped, its model and the rest kept together where a line has room."""
+def cell_html(cell: Cell) -> Markup:
+    """A value, escaped: an interval is set apart, and a target's name breaks after the model where it must."""
+    match cell:
+        case Number() if interval := write_interval(cell):
+            return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
+        case Name():
+            return break_name(cell.text)
+    return Markup("{}").format(write_cell(cell))
+
+
+def break_name(name: str) -> Markup:
+    """A name, escaped, its model and the rest kept together where a line has room."""
     head, slash, tail = printable(name).partition("/")
     return Markup('<span class="part">{}</span><span class="part">{}</span>').format(head + slash, tail)
 
 
-def mark_interval(cell: str) -> Markup:
-    """A cell, escaped, with its `[low, high]` set apart."""
-    value, bracket, rest = cell.partition(" [")
-    if not bracket:
-        return Markup("{}").format(cell)
-    return Markup('{} <span class="interval">[{}</span>').format(value, rest)
+def cell_class(cell: Cell) -> str:
+    """The class of a table's cell, or of a card's line."""
+    match cell:
+        case Mark():
+            return f"mark {cell.tone}"
+        case Name():
+            return "name"
+    return "text" if isinstance(cell, str) else "number"
 
 
-def make_environment() -> Environment:
+@cache
+def _environment() -> Environment:
     """Templates with autoescape on, and the filters that every page needs."""
     environment = Environment(
         loader=PackageLoader("harness.report"),
@@ -76,18 +78,6 @@ def make_environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        printable=printable,
-        name=mark_breaks,
-        cell=mark_interval,
-        usd=usd,
-        date=date_of,
-        sentence=sentence,
-        value=value_of,
-        verdict=verdict_of,
+        printable=printable, visible=visible, cell=cell_html, kind=cell_class, address=data_uri, name=break_name
     )
     return environment
-
-
-@cache
-def _environment() -> Environment:
-    return make_environment()

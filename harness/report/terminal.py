@@ -1,134 +1,152 @@
-"""The final table on a terminal, then who leads, what to mind, and where the report is."""
+"""A report on a terminal: the console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
-from harness.analysis.summary.summary import RunSummary
 from harness.characters import printable
-from harness.report.run.graded import judging_line
-from harness.report.run.sections import (
-    BriefColumn,
-    brief_columns,
-    is_believable,
-    leaders,
-    retry_sentence,
-    routing_sentence,
-)
-from harness.report.wording import counts, interval_note, rate_interval, sentence, shorten, usd, value_of, verdict_of
+from harness.report.section import Cell, Mark, Name, Note, Report, Section, Table, Tone
+from harness.report.wording import SIMULATED_NOTE, shorten, write_cell
 
-TARGET_WIDTH = 34
-NARROW_TARGET_WIDTH = 20
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
 GAP = 2
+NAME_WIDTH = 24
+"""Names get this much before any column is left out."""
+SHORTEST_NAME = 6
 
 
-def print_summary(summary: RunSummary, console: Console, *, report: Path | None = None) -> None:
-    """Print a run's result. The console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
-    console.print(_table(summary, console.width))
-    findings = [*_judging(summary), *_findings(summary)]
-    for line in [_scope(summary), *_retries(summary), *_leads(summary), *_routings(summary), *findings]:
+def print_report(report: Report, console: Console, *, written: Path | None = None) -> None:
+    """Print a report, and last where its page is."""
+    for line in report_lines(report, console.width):
         console.print(line, soft_wrap=True)
-    if report is not None:
-        console.print(Text(f"Report: {printable(str(report))}", style="bold"), soft_wrap=True)
+    if written is not None:
+        console.print(Text(f"Report: {printable(str(written))}", style="bold"), soft_wrap=True)
 
 
-def _table(summary: RunSummary, width: int) -> Table:
-    columns, target_width = fit_columns(summary, width)
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", title_justify="left")
-    table.add_column("target", no_wrap=True)
-    for column in columns:
-        table.add_column(column.heading, justify="right", no_wrap=True)
-    for t in summary.targets:
-        table.add_row(
-            Text(fold(printable(t.target), target_width)),
-            *(Text(column.cell(t)) for column in columns),
-        )
-    return table
+def report_lines(report: Report, width: int) -> Iterator[Text]:
+    """A report's lines; only its tables are made to fit."""
+    if report.simulated:
+        yield Text(SIMULATED_NOTE, style="bold yellow")
+    if report.invalid:
+        yield Text(f"INVALID: {printable(report.invalid)}", style="bold red")
+    yield from (Text(printable(fact)) for fact in report.facts)
+    for i, section in enumerate(report.sections):
+        if i or report.facts:
+            yield Text()
+        yield from _section_lines(section, width)
 
 
-def fold(name: str, width: int) -> str:
-    """The name in `width` characters: in two lines, after the model, where it does not fit in one."""
-    head, slash, tail = name.partition("/")
-    if len(name) <= width or not slash:
-        return shorten(name, width)
-    return f"{shorten(head + slash, width)}\n  {shorten(tail, width - 2)}"
+def _section_lines(section: Section, width: int) -> Iterator[Text]:
+    if section.title:
+        yield Text(printable(section.title), style="bold")
+    if section.text:
+        yield Text(printable(section.text))
+    if section.table is not None:
+        yield from _card_lines(section.table) if section.layout == "cards" else table_lines(section.table, width)
+    for note in section.notes:
+        yield from _note_lines(note)
 
 
-def fit_columns(summary: RunSummary, width: int) -> tuple[list[BriefColumn], int]:
-    """The columns that fit beside the targets' names in `width` characters, and the room for those names."""
-    columns = brief_columns(summary)
-    longest = max((len(printable(t.target)) for t in summary.targets), default=6)
-    for limit in (TARGET_WIDTH, NARROW_TARGET_WIDTH):
-        names = min(longest, max(limit, width - _width(columns, summary)))
-        if names + _width(columns, summary) <= width:
-            return columns, names
-    names = min(longest, NARROW_TARGET_WIDTH)
-    while len(columns) > 1 and names + _width(columns, summary) > width:
-        columns.remove(min(columns, key=lambda column: column.weight))
-    return columns, min(longest, max(names, width - _width(columns, summary)))
+def _note_lines(note: Note) -> Iterator[Text]:
+    head = f"{printable(note.label)}: " if note.label else "! " if note.tone else ""
+    yield Text.assemble((head, STYLES[note.tone]), printable(note.text))
+    yield from (Text(f"    {printable(line)}") for line in note.details)
 
 
-def _width(columns: Sequence[BriefColumn], summary: RunSummary) -> int:
-    """Characters that `columns` take, each with the gap before it."""
-    return sum(GAP + max(len(c.heading), *(len(c.cell(t)) for t in summary.targets), 0) for c in columns)
+def _card_lines(table: Table) -> Iterator[Text]:
+    """A line for each row, however long."""
+    width = max((cell_len(write_cell(row[0])) for row in table.rows), default=0)
+    for row in table.rows:
+        first, *rest = row
+        line = Text("  ").append(_pad(write_cell(first), width, left=True), style="bold")
+        for cell in rest:
+            line.append("  ").append(write_cell(cell, short=True), style=_style(cell))
+        yield line
 
 
-def _scope(summary: RunSummary) -> Text:
-    n = counts([t.requests for t in summary.targets])
-    cost = f", {usd(summary.total_cost_usd)} in total" if summary.total_cost_usd is not None else ""
-    line = Text("SIMULATED, not Amazon Bedrock: " if summary.simulated else "", style="bold yellow")
-    about = f"n = {n} per target, {interval_note(summary.level)}, latencies in seconds from due{cost}"
-    return line.append(about, style="not bold default")
-
-
-def _retries(summary: RunSummary) -> list[Text]:
-    """What the request's latencies hold beside those of its last attempt, one line a target that tried again."""
-    return [Text(f"  {printable(t.target)}: {retried}") for t in summary.targets if (retried := retry_sentence(t))]
-
-
-def _leads(summary: RunSummary) -> list[Text]:
-    """One line a metric; a lead that is too close to call is said to be none."""
-    width = max((len(w.metric) for w in summary.winners), default=0)
-    lines = []
-    for w in summary.winners:
-        line = Text("  ").append(f"{w.metric:<{width}}  ", style="bold")
-        line.append(f"{printable(leaders(w))}  {value_of(w)}")
-        lines.append(line if w.clear else line.append(f"  ({printable(verdict_of(w))})", style="yellow"))
-    return [Text("\nWho leads", style="bold"), *lines, Text()] if lines else [Text()]
-
-
-def _routings(summary: RunSummary) -> list[Text]:
-    """Global against regional, one sentence a pair."""
-    if not summary.routings:
-        return []
-    lines = [Text(f"  {printable(routing_sentence(pair, summary))}") for pair in summary.routings]
-    return [Text("Global or regional", style="bold"), *lines, Text()]
-
-
-def _judging(summary: RunSummary) -> list[Text]:
-    """Whom the judges prefer, and what they cost."""
-    lines = [
-        Text(f"  {printable(t.target)}  win rate {rate_interval(t.preference.win_rate)}")
-        for t in summary.targets
-        if t.preference is not None
-    ]
-    told = judging_line(summary)
-    return [
-        *([Text("Preferred to the baseline", style="bold"), *lines, Text()] if lines else []),
-        *([Text(told, style="not bold default"), Text()] if told is not None else []),
-    ]
-
-
-def _findings(summary: RunSummary) -> list[Text]:
-    lines = []
-    if not is_believable(summary):
-        lines.append(Text(f"INVALID: this run may not be believed (state: {summary.state}).", style="bold red"))
-    for f in summary.findings:
-        line = Text("! ", style="bold red" if f.invalidates else "yellow")
-        lines.append(line.append(sentence(f), style="not bold default"))
+def table_lines(table: Table, width: int) -> list[Text]:
+    """The heading and the rows in at most `width` characters, where that can be: the lightest columns go first."""
+    shown, room = _fit(table, width)
+    names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
+    name_width = max([cell_len(table.columns[0].heading), *(cell_len(each) for lines in names for each in lines)])
+    name_width = min(name_width, room)
+    widths = {i: _width(table, i, intervals) for i, intervals in shown.items()}
+    lines = [Text(_pad(table.columns[0].heading, name_width, left=True), style="bold")]
+    for i in shown:
+        lines[0].append(" " * GAP).append(_pad(table.columns[i].heading, widths[i], left=table.columns[i].is_text))
+    for row, (name, *more) in zip(table.rows, names, strict=True):
+        line = Text(_pad(name, name_width, left=True), style="" if len(row) > 1 else "bold")
+        for i, intervals in shown.items() if len(row) > 1 else ():
+            text = _pad(write_cell(row[i], intervals=intervals, short=True), widths[i], left=table.columns[i].is_text)
+            line.append(" " * GAP).append(text, style=_style(row[i]))
+        lines += [line, *map(Text, more)]
+    for line in lines:
+        line.rstrip()
     return lines
+
+
+def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
+    """Which columns are shown beside the names, whether with their intervals, and the room for the names."""
+    rows = [row for row in table.rows if len(row) > 1]
+    heading = table.columns[0].heading
+    shown = {i: _has_intervals(table, i) for i, column in enumerate(table.columns) if i and column.weight}
+
+    def names(broken_from: int) -> int:
+        lines = (line for row in rows for line in _name_lines(row[0], broken_from, _indent(table, row)))
+        return max(map(cell_len, (heading, *lines)))
+
+    def room() -> int:
+        return width - sum(GAP + _width(table, i, intervals) for i, intervals in shown.items())
+
+    least = names(NAME_WIDTH)
+    while room() < least:
+        columns = [(table.columns[i].weight, True, -i) for i in shown if len(shown) > 1]
+        intervals = [(table.columns[i].interval_weight, False, -i) for i in shown if shown[i]]
+        if not columns and not intervals:
+            break
+        _, whole, i = min(columns + intervals)
+        if whole:
+            del shown[-i]
+        else:
+            shown[-i] = False
+    return shown, max(SHORTEST_NAME, room())
+
+
+def _has_intervals(table: Table, i: int) -> bool:
+    return table.columns[i].interval_weight > 0 and _width(table, i, True) > _width(table, i, False)
+
+
+def _width(table: Table, i: int, intervals: bool) -> int:
+    """Characters of the column at `i`, with or without its intervals."""
+    cells = (write_cell(row[i], intervals=intervals, short=True) for row in table.rows if len(row) > 1)
+    return max(cell_len(table.columns[i].heading), *map(cell_len, cells), 0)
+
+
+def _indent(table: Table, row: Sequence[Cell]) -> str:
+    return "  " if len(row) > 1 and any(len(each) == 1 for each in table.rows) else ""
+
+
+def _name_lines(cell: Cell, width: int, indent: str) -> Sequence[str]:
+    """A row's name in `width` characters; a target's in two lines, after the model, where it does not fit in one."""
+    text = indent + write_cell(cell)
+    head, slash, tail = text.partition("/")
+    if len(text) <= width or not slash or not isinstance(cell, Name):
+        return [shorten(text, width)]
+    return [shorten(head + slash, width), f"  {shorten(tail, width - 2)}"]
+
+
+def _pad(text: str, width: int, *, left: bool = False) -> str:
+    space = " " * (width - cell_len(text))
+    return text + space if left else space + text
+
+
+def _style(cell: Cell) -> str:
+    return STYLES[cell.tone] if isinstance(cell, Mark) and cell.tone else ""

@@ -52,9 +52,9 @@ def history(
     harness history --suite support-triage --since 90d --out history/
     harness history nightly/ --metric ttft_p95 --target claude-sonnet-4-6/us/converse
 
-    For each change it tells what differed in the manifests: model id, package versions, Region, endpoint, suite, host.
-    Changes are looked for from 15 runs on. They find slow drift; they do not decide an upgrade. Simulated and real runs
-    are apart, and so are runs that may not be believed. Only summaries are read.
+    Each change is shown with what differed in the manifests: model id, package versions, Region, endpoint, suite, host.
+    The search needs 15 valid runs. It finds slow drift; it does not decide an upgrade. Simulated and real runs
+    are apart, and so are runs that are not valid. Only summaries are read.
     """
     import sys
 
@@ -74,7 +74,7 @@ def history(
         raise HarnessError(_nothing(results))
     written = []
     if out is not None:
-        from harness.report.history.page import write_history
+        from harness.report.write import write_history
 
         written = write_history(found, out)
     if json_output:
@@ -84,9 +84,11 @@ def history(
         return
     from rich.console import Console
 
-    from harness.report.history.terminal import print_history
+    from harness.report.history.sections import history_report
+    from harness.report.terminal import print_report
 
-    print_history(found, Console(highlight=False), written=written)
+    page = written[0] if written else None
+    print_report(history_report(found), Console(highlight=False), written=page)
 
 
 def _known_metric(name: str) -> str:

@@ -82,17 +82,18 @@ def find_knees(suite: Suite, asked: SweepOptions, *, out: Path, seed: int, as_js
         return INTERRUPTED
     report = _report(suite, climb, swept)
     write_sweep(swept.folder.path, report)
-    from harness.report.sweep_files import write_sweep_report
+    from harness.report.write import write_sweep_report
 
-    picture = write_sweep_report(swept.folder, suite, report)
+    page = write_sweep_report(swept.folder, suite, report)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
         from rich.console import Console
 
-        from harness.report.sweep.sections import print_sweep
+        from harness.report.sweep.sections import sweep_report
+        from harness.report.terminal import print_report
 
-        print_sweep(report, Console(), picture=str(picture))
+        print_report(sweep_report(report), Console(highlight=False), written=page)
     if swept.interrupted:
         return INTERRUPTED
     return RunInvalid.exit_code if any(finding.invalidates for finding in report.findings) else 0

@@ -32,7 +32,7 @@ def print_and_write(report: CompareReport, folder: Path, *, as_json: bool) -> No
 
 def write_files(report: CompareReport, folder: Path) -> Path:
     """Write every file of a comparison; the path of its page."""
-    from harness.report.compare.write import write_comparison
+    from harness.report.write import write_comparison
 
     return write_comparison(folder, report)[0]
 
@@ -40,13 +40,14 @@ def write_files(report: CompareReport, folder: Path) -> Path:
 def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> None:
     """Print a comparison as text or as JSON."""
     if as_json:
-        from harness.report.compare.write import to_json
+        from harness.report.write import comparison_json
 
-        text = to_json(report)
+        text = comparison_json(report)
         print(defused_json(text) if sys.stdout.isatty() else text, end="")
         return
     from rich.console import Console
 
-    from harness.report.compare.terminal import print_report
+    from harness.report.compare.sections import compare_brief
+    from harness.report.terminal import print_report
 
-    print_report(report, Console(highlight=False), page=page)
+    print_report(compare_brief(report), Console(highlight=False), written=page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,14 @@ from harness.cli.running.overrides import load_checked
 from harness.cli.running.sending import open_endpoint, trusted_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
-from harness.report.derive import count_scores, derive, score, spent_usd
-from harness.report.terminal import print_summary
+from harness.report.run.sections import run_brief
+from harness.report.terminal import print_report
+from harness.report.write import report_run
+from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
+from harness.scoring.score import score_run
+from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.loader import load_frozen
 from harness.suite.suite import CheckFile, Suite
@@ -36,7 +40,7 @@ def finish(
     check_files: Sequence[CheckFile] = (),
     quiet: bool = False,
 ) -> int:
-    """Write every report of a run and print the summary; returns the exit code: 0, or 4 when it may not be believed.
+    """Write every report of a run and print the summary; returns the exit code: 0, or 4 when the run is not valid.
 
     `endpoint`, `check_files`: those that the user gave. The run's folder may be somebody else's: it names no code, and
     no other host than AWS and this machine (HarnessError).
@@ -52,15 +56,15 @@ def finish(
     except KeyboardInterrupt:
         print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
         raise
-    if suite.graders.check_files and (count := count_scores(folder, reason=NOT_RUN)):
+    if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    summary, page = derive(folder, suite)
+    summary, page = report_run(folder, suite)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
     else:
         from rich.console import Console
 
-        print_summary(summary, Console(), report=page)
+        print_report(run_brief(summary), Console(highlight=False), written=page)
     return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
 
 
@@ -77,7 +81,7 @@ async def _score(
 ) -> None:
     """Grade the stored answers; where judges are to be asked, at the run's own endpoint."""
     if not judge:
-        await score(folder, suite, None, check_files)
+        await score_run(folder, suite, None, check_files)
         return
     if not quiet:
         print("asking the judges; what they have said is kept, whatever happens", file=sys.stderr)
@@ -88,8 +92,23 @@ async def _score(
         judges = None
         try:
             url = await stack.enter_async_context(open_endpoint(suite, seed=manifest.seed, simulator_options=QUICK))
-            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=spent_usd(folder)))
+            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=_spent_usd(folder)))
         except EndpointError as error:
             later = f"`harness report {folder.path} --judge` asks them later"
             print(f"warning: the judges cannot be asked: {error}; {later}", file=sys.stderr)
-        await score(folder, suite, judges, check_files)
+        await score_run(folder, suite, judges, check_files)
+
+
+def _spent_usd(folder: RunFolder) -> float:
+    """What the run's attempts and judgements have cost so far, as far as that is known."""
+    judged = sum(each.cost_usd or 0.0 for each in read_judgements(folder.judgements_path))
+    with closing(connect([folder])) as connection:
+        ((answered,),) = connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts").fetchall()
+    return float(answered) + judged
+
+
+def _count_scores(folder: RunFolder, *, reason: str) -> int:
+    """The checks of answers that were scored with this reason."""
+    with closing(connect([folder])) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM scores WHERE reason = ?", [reason]).fetchall()
+    return int(count)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from harness.analysis.compare.comparison import CompareReport
+from harness.report.section import Note
 
 
-def methods(report: CompareReport) -> list[tuple[str, str]]:
-    """(term, definition) in the order of the tables."""
+def methods(report: CompareReport) -> list[Note]:
+    """Terms and their definitions, in the order of the tables."""
     level = f"{100 * report.level:g}%"
-    return [
+    terms = [
         (
             "difference",
             f"candidate − baseline with its {level} interval: percentage points (pp) of a rate, percent of a latency "
@@ -55,3 +56,4 @@ def methods(report: CompareReport) -> list[tuple[str, str]]:
             "another tokenizer, price drift is another price.",
         ),
     ]
+    return [Note(label=term, text=text) for term, text in terms]

@@ -14,11 +14,9 @@ from harness.analysis.counted import counted
 from harness.analysis.stats.intervals import rule_of_three
 from harness.analysis.summary.summary import TargetSummary
 from harness.characters import printable
-from harness.report.drawing.frame import open_figure
-from harness.report.drawing.rows import label_rows, rows_in
+from harness.report.drawing.frame import RunView, label_rows, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import INK, drawable
-from harness.report.drawing.view import RunView
 from harness.report.wording import failed_requests, percent
 
 FILLS = (

@@ -12,10 +12,9 @@ from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import open_figure, say_instead, target_handle
+from harness.report.drawing.frame import RunView, open_figure, say_instead, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
 from harness.report.wording import value_of
 
 TITLE = "How soon do answers begin and end?"

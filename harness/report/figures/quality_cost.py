@@ -11,10 +11,9 @@ from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
+from harness.report.drawing.frame import RunView, legend_entry, open_figure, say_instead, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
 from harness.report.run.sections import is_graded
 from harness.report.wording import percent, usd, value_of
 

@@ -11,11 +11,10 @@ from matplotlib.ticker import FuncFormatter
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import open_figure
-from harness.report.drawing.rows import rows_in
+from harness.report.drawing.frame import RunView, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
-from harness.report.drawing.view import RunView
-from harness.report.wording import percent, quantile, seconds, usd
+from harness.report.section import quantile
+from harness.report.wording import percent, seconds, usd
 
 TITLE = "What does a regional endpoint cost, and what does it give?"
 

@@ -9,11 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure
-from harness.report.drawing.rows import label_rows, rows_in
+from harness.report.drawing.frame import RunView, label_rows, legend_entry, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import GREY, INK
-from harness.report.drawing.view import RunView
 from harness.report.wording import significant
 
 Value = Callable[[TargetSummary], float | None]

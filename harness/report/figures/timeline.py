@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure, say_instead
+from harness.report.drawing.frame import RunView, legend_entry, open_figure, say_instead
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import GREY, INK
-from harness.report.drawing.targets import FAILURE
-from harness.report.drawing.view import RunView
+from harness.report.drawing.style import FAILURE, GREY, INK
 
 TITLE = "Did latency drift or stall during the run?"
 PANEL_IN = 1.05

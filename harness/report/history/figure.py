@@ -19,10 +19,9 @@ from harness.analysis.history.history import METRICS, Point, SuiteHistory, Trend
 from harness.characters import printable
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import GREY, drawable
-from harness.report.drawing.targets import FAILURE, Look, assign_looks
+from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks, drawable
 from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
-from harness.report.wording import SIMULATED, date_of, interval_note, shorten
+from harness.report.wording import date_of, interval_note, shorten
 
 PANEL_IN = 1.55
 COLUMNS = 2
@@ -67,8 +66,6 @@ def _footer(history: SuiteHistory) -> tuple[str, str]:
     runs = history.runs
     when = " to ".join(dict.fromkeys(date_of(run.started_utc) for run in (runs[0], runs[-1])))
     facts = [count_sentence(history), f"{interval_note(history.level)} of each run's own data"]
-    if history.simulated:
-        facts.insert(0, f"SIMULATED: {SIMULATED}")
     suite = drawable(shorten(printable(history.suite), NAME_CHARACTERS))
     return f"suite {suite}  ·  digest {drawable(printable(runs[-1].suite_digest))} (latest)  ·  {when}", "  ·  ".join(
         [*facts, search_sentence(history).rstrip(".")]

@@ -1,29 +1,93 @@
-"""A history in words: what changed, when, and what differed then. The same on the terminal, in figures and on pages."""
+"""The sections of a history's report: what changed, when, and what differed then; a table of every metric."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.analysis.counted import counted
-from harness.analysis.history.history import METRICS, Point, Shift, SuiteHistory, Trend
+from harness.analysis.history.history import METRICS, History, Point, Shift, SuiteHistory, Trend
 from harness.analysis.stats.change_points import FEWEST_RUNS
-from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Unit
-from harness.characters import printable
-from harness.report.wording import MISSING, date_of, rate_interval, seconds_interval, value_with_unit
+from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
+from harness.report.wording import date_of, simulated_title, value_with_unit
 
 CAUTION = "Change points find slow drift; they do not decide an upgrade: harness compare and gate do."
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
 NOTHING_DIFFERED = "nothing in the manifests: the service, its load, or what a manifest does not record"
+COLUMNS: tuple[tuple[Column, Callable[[Trend], Cell]], ...] = (
+    (Column(heading="target, metric"), lambda trend: METRICS[trend.metric].label),
+    (Column(heading="runs", weight=6), lambda trend: len(trend.points)),
+    (Column(heading="first", weight=4), lambda trend: _figure(trend, 0)),
+    (Column(heading="latest", weight=8, interval_weight=5), lambda trend: _figure(trend, -1)),
+    (Column(heading="trend", weight=3, is_text=True), lambda trend: sparkline(trend)),
+    (Column(heading="changes", weight=7), lambda trend: _changes(trend)),
+)
 
 
-def interval_of(point: Point, unit: Unit) -> str:
-    """`0.42 s [0.40, 0.47]`; without bounds the value alone."""
-    if point.low is None and point.high is None:
-        return value_with_unit(point.value, unit)
-    interval = Interval(value=point.value, low=point.low, high=point.high)
-    return rate_interval(interval) if unit == "share" else seconds_interval(interval)
+def history_report(history: History, pictures: Mapping[str, Picture] | None = None) -> Report:
+    """The whole report. `pictures`: of each suite's key."""
+    simulated = all(suite.simulated for suite in history.suites)
+    names = [suite.suite if simulated else key_of(suite) for suite in history.suites]
+    sections = [
+        section
+        for suite, name in zip(history.suites, names, strict=True)
+        for section in _suite(suite, name, (pictures or {}).get(key_of(suite)))
+    ]
+    unreadable = [Note(text=line) for line in history.unreadable]
+    return Report(
+        title=f"History: {', '.join(names)}",
+        heading="History",
+        simulated=simulated,
+        sections=filled([*sections, Section(title="Folders that could not be read", notes=unreadable)]),
+    )
+
+
+def key_of(suite: SuiteHistory) -> str:
+    """Simulated and real runs of one suite are histories of their own."""
+    return simulated_title(suite.suite, suite.simulated)
+
+
+def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator[Section]:
+    text = f"{scope_sentence(suite)}. {search_sentence(suite)}"
+    changes = [
+        Note(
+            label="Worse" if shift.worse else "Better",
+            tone="bad" if shift.worse else "good",
+            text=change_sentence(trend, shift),
+            details=[f"what differed: {line}" for line in _differences(shift)],
+        )
+        for trend, shift in suite.shifts
+    ]
+    left_out = [
+        Note(label="Not counted", tone="warn", text=f"{run.run_id}: {run.trouble}") for run in suite.runs if run.trouble
+    ]
+    caution = [] if suite.missing else [Note(text=CAUTION)]
+    yield Section(title=title, text=text, pictures=[picture] if picture else [], table=_table(suite))
+    yield Section(notes=[*changes, *left_out, *caution])
+
+
+def _table(suite: SuiteHistory) -> Table | None:
+    """The metrics of each target under its name."""
+    rows: list[Sequence[Cell]] = []
+    for target in suite.targets:
+        rows.append([Name(target.target)])
+        rows += [[cell(trend) for _, cell in COLUMNS] for trend in suite.trends if trend.target == target.target]
+    return Table(columns=[column for column, _ in COLUMNS], rows=rows) if suite.trends else None
+
+
+def _figure(trend: Trend, at: int) -> Number | None:
+    """The first or the latest figure that counts; with its interval, where the run's summary has one."""
+    if not trend.points:
+        return None
+    point: Point = trend.points[at]
+    bounded = point.low is not None or point.high is not None
+    return Number(point.value, trend.unit, point.low, point.high, bounded=bounded)
+
+
+def _changes(trend: Trend) -> Cell:
+    """How many there are, or how many runs are missing before any can be found: `12 to go`."""
+    return f"{trend.missing} to go" if trend.missing else len(trend.shifts)
 
 
 def size_of(shift: Shift, unit: Unit) -> str:
@@ -37,8 +101,8 @@ def size_of(shift: Shift, unit: Unit) -> str:
 
 
 def change_sentence(trend: Trend, shift: Shift) -> str:
-    """What changed, from when on, from what to what; one line, printable."""
-    return printable(
+    """What changed, from when on, from what to what."""
+    return (
         f"{METRICS[trend.metric].label} of {trend.target} {size_of(shift, trend.unit)} at {date_of(shift.started_utc)}:"
         f" median {value_with_unit(shift.before, trend.unit)} in the {counted(shift.runs_before, 'run')} before,"
         f" {value_with_unit(shift.after, trend.unit)} in the {counted(shift.runs_since, 'run')} since"
@@ -46,27 +110,22 @@ def change_sentence(trend: Trend, shift: Shift) -> str:
     )
 
 
-def difference_lines(shift: Shift) -> list[str]:
-    """What differed between the run before and the run at the change; never empty, printable."""
-    if shift.differed:
-        return [printable(line) for line in shift.differed]
-    return [NOTHING_DIFFERED, *(printable(line) for line in shift.nearby)]
+def _differences(shift: Shift) -> list[str]:
+    """What differed between the run before and the run at the change; never empty."""
+    return shift.differed or [NOTHING_DIFFERED, *shift.nearby]
 
 
 def search_sentence(history: SuiteHistory) -> str:
-    """Whether changes were looked for, and what was found."""
+    """Whether changes were looked for, and how many were found."""
     if not history.trends:
-        return "No run has a figure to follow."
+        return "No run has a metric to follow."
     if history.missing:
-        return (
-            f"Changes are looked for from {FEWEST_RUNS} runs that count on:"
-            f" {counted(history.missing, 'more run')} to go."
-        )
+        return f"The search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go."
     short = sum(trend.missing > 0 for trend in history.trends)
-    looked = len(history.trends) - short
+    searched = len(history.trends) - short
     found = counted(len(history.shifts), "change")
     rest = f"; {counted(short, 'trend')} with fewer than {FEWEST_RUNS} runs not searched" if short else ""
-    return f"{found} in {counted(looked, 'trend')}{rest}."
+    return f"{found} in {counted(searched, 'trend')}{rest}."
 
 
 def digest_changes(history: SuiteHistory) -> list[int]:
@@ -89,23 +148,6 @@ def count_sentence(history: SuiteHistory) -> str:
     apart = sum(run.trouble is not None for run in history.runs)
     runs = counted(len(history.runs), "run")
     return f"{runs}, {apart} of which {'does' if apart == 1 else 'do'} not count" if apart else runs
-
-
-def left_out(history: SuiteHistory) -> Sequence[str]:
-    """The runs that do not count, and why; printable."""
-    return [printable(f"{run.run_id}: {run.trouble}") for run in history.runs if run.trouble is not None]
-
-
-def ends(trend: Trend) -> tuple[str, str]:
-    """The first and the latest figure that count, with their intervals."""
-    if not trend.points:
-        return MISSING, MISSING
-    return interval_of(trend.points[0], trend.unit), interval_of(trend.points[-1], trend.unit)
-
-
-def changes_cell(trend: Trend) -> str:
-    """`2`, or how many runs are missing before any can be found: `12 to go`."""
-    return f"{trend.missing} to go" if trend.missing else str(len(trend.shifts))
 
 
 def sparkline(trend: Trend) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from harness.analysis.stats.intervals import samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
+from harness.report.section import Note
 
 
-def methods(summary: RunSummary) -> list[tuple[str, str]]:
-    """(term, definition) in the order of the tables."""
+def methods(summary: RunSummary) -> list[Note]:
+    """Terms and their definitions, in the order of the tables."""
     level = f"{100 * summary.level:g}%"
     p95, p99 = (samples_for_quantile(q, summary.level) for q in (0.95, 0.99))
-    return [
+    terms = [
         (
             "n",
             "measured requests; warm-up is stored but not counted. A request has one attempt or, with retries, more.",
@@ -65,3 +66,4 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
             f"{100 * ERROR_SHARE:g}% of the requests failed.",
         ),
     ]
+    return [Note(label=term, text=text) for term, text in terms]

@@ -1,181 +1,197 @@
-"""The summary as a table: one list of columns, from which the terminal, Markdown and HTML each take theirs."""
+"""The sections of a run's report: each is built once, for terminal, Markdown and page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
-
-from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
-from harness.report.wording import (
-    MISSING,
-    failed_requests,
-    milliseconds_interval,
-    percent,
+from harness.analysis.summary.samples import Answer
+from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary
+from harness.report.run.methods import methods
+from harness.report.section import (
+    Cell,
+    Column,
+    Mark,
+    Name,
+    Note,
+    Number,
+    Picture,
+    Report,
+    Sample,
+    Section,
+    Table,
+    filled,
+    number,
     quantile,
-    rate_interval,
+    tabulate,
+)
+from harness.report.wording import (
+    counts,
+    cut,
+    date_of,
+    failed_requests,
+    findings_section,
+    interval_note,
     seconds,
-    seconds_interval,
-    significant,
     usd,
+    verdict_of,
 )
 
-Cell = Callable[[TargetSummary], str]
+TargetColumn = tuple[Column, Callable[[TargetSummary], Cell]]
+MOST_CHARACTERS = 600
+"""Of an answer, and of the reason why it failed."""
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One column: its heading and what stands in it."""
-
-    heading: str
-    cell: Cell
-
-
-class BriefColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """A column for a terminal. On a narrow one, those of least weight go first."""
-
-    heading: str
-    cell: Cell
-    weight: int
-
-
-def _latency(field: str, name: str) -> Cell:
-    return lambda t: seconds_interval(quantile(getattr(t, field), name))
-
-
-def _short_latency(field: str, name: str) -> Cell:
-    return lambda t: milliseconds_interval(quantile(getattr(t, field), name))
-
-
-def _brief_latency(field: str, name: str) -> Cell:
-    def cell(t: TargetSummary) -> str:
-        interval = quantile(getattr(t, field), name)
-        return significant(interval.value if interval else None)
-
-    return cell
+def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: Iterable[Answer] = ()) -> Report:
+    """The whole report, for a page or Markdown."""
+    return _report(
+        summary,
+        heading=summary.suite,
+        facts=(
+            f"{date_of(summary.started_utc)} · {summary.duration_s:.1f} s · {summary.arrival} arrivals at "
+            f"{summary.endpoint} · {interval_note(summary.level)} · total cost {usd(summary.total_cost_usd)}",
+            f"run {summary.run_id} · suite digest {summary.suite_digest}",
+        ),
+        sections=(
+            _leads(summary),
+            _routings(summary),
+            _targets(summary),
+            findings_section(summary.findings),
+            Section(title="Figures", pictures=pictures),
+            _load(summary),
+            _errors(summary),
+            _tags(summary),
+            _repeated(summary),
+            _preferences(summary),
+            _judges(summary),
+            _samples(answers),
+            Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
+        ),
+    )
 
 
-def _stream_rate(t: TargetSummary) -> str:
-    interval = quantile(t.stream_tokens_per_s, "p50")
-    return significant(interval.value if interval else None)
+def run_brief(summary: RunSummary) -> Report:
+    """What a terminal shows of a run."""
+    cost = f", {usd(summary.total_cost_usd)} in total" if summary.total_cost_usd is not None else ""
+    n = counts([t.requests for t in summary.targets])
+    return _report(
+        summary,
+        facts=(f"n = {n} per target, {interval_note(summary.level)}, latencies from due{cost}",),
+        sections=(
+            Section(table=_targets(summary).table, notes=_retries(summary)),
+            _leads(summary),
+            _routings(summary),
+            Section(title="Preferred to the baseline", table=_preferences(summary).table),
+            Section(text=judging_sentence(summary)),
+            findings_section(summary.findings),
+        ),
+    )
 
 
-def _errors(t: TargetSummary) -> str:
-    return f"{failed_requests(t):,} ({percent(1 - t.success_rate.value)})"
+def _report(summary: RunSummary, *, heading: str = "", facts: Sequence[str], sections: Sequence[Section]) -> Report:
+    return Report(
+        title=f"{summary.suite} {date_of(summary.started_utc)}",
+        heading=heading,
+        simulated=summary.simulated,
+        invalid="" if is_valid(summary) else f"This run is not valid (state: {summary.state}). See the findings.",
+        facts=facts,
+        sections=filled(sections),
+    )
 
 
-def _brief_pass_rate(t: TargetSummary) -> str:
-    i = t.pass_rate
-    if i is None or i.low is None or i.high is None:
-        return percent(i.value if i else None)
-    return f"{percent(i.value)} [{100 * i.low:.0f}, {100 * i.high:.0f}]"
+def is_valid(summary: RunSummary) -> bool:
+    """The run is complete and no finding invalidates it."""
+    return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
 
 
-COLUMNS = (
-    Column(heading="n", cell=lambda t: f"{t.requests:,}"),
-    Column(heading="pass rate", cell=lambda t: rate_interval(t.pass_rate)),
-    Column(heading="TTFT p50", cell=_latency("ttft_s", "p50")),
-    Column(heading="TTFT p95", cell=_latency("ttft_s", "p95")),
-    Column(heading="E2E p50", cell=_latency("e2e_s", "p50")),
-    Column(heading="E2E p95", cell=_latency("e2e_s", "p95")),
-    Column(heading="tok/s", cell=_stream_rate),
-    Column(heading="errors", cell=_errors),
-    Column(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd)),
-    Column(heading="$/correct", cell=lambda t: usd(t.cost_per_correct_usd)),
+def is_graded(summary: RunSummary) -> bool:
+    """Whether any request was scored; in a load test none is."""
+    return any(t.scored for t in summary.targets)
+
+
+def _of(field: str, unit: str) -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(getattr(t, field), unit)
+
+
+def _quantile(field: str, name: str, unit: str = "s") -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(quantile(getattr(t, field), name), unit)
+
+
+def _stream_rate(t: TargetSummary) -> Cell:
+    median = quantile(t.stream_tokens_per_s, "p50")
+    return number(median.value if median else None)
+
+
+TARGET: TargetColumn = (Column(heading="target"), lambda t: Name(t.target))
+COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="n", weight=7), lambda t: t.requests),
+    (Column(heading="pass rate", weight=9, interval_weight=9), _of("pass_rate", "share")),
+    (Column(heading="TTFT p50", weight=8), _quantile("ttft_s", "p50")),
+    (Column(heading="TTFT p95", weight=3), _quantile("ttft_s", "p95")),
+    (Column(heading="E2E p50", weight=0), _quantile("e2e_s", "p50")),
+    (Column(heading="E2E p95", weight=4), _quantile("e2e_s", "p95")),
+    (Column(heading="tok/s", weight=2), _stream_rate),
+    (Column(heading="errors", weight=6), failed_requests),
+    (Column(heading="error rate", weight=0), lambda t: Number(1 - t.success_rate.value, "share")),
+    (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
+    (Column(heading="$/correct", weight=0), _of("cost_per_correct_usd", "usd")),
 )
-
 GRADED = ("pass rate", "$/correct")
-
-BRIEF_COLUMNS = (
-    BriefColumn(heading="n", cell=lambda t: f"{t.requests:,}", weight=7),
-    BriefColumn(heading="pass rate", cell=_brief_pass_rate, weight=9),
-    BriefColumn(heading="TTFT p50", cell=_brief_latency("ttft_s", "p50"), weight=8),
-    BriefColumn(heading="TTFT p95", cell=_brief_latency("ttft_s", "p95"), weight=3),
-    BriefColumn(heading="E2E p95", cell=_brief_latency("e2e_s", "p95"), weight=4),
-    BriefColumn(heading="tok/s", cell=_stream_rate, weight=2),
-    BriefColumn(heading="errors", cell=lambda t: f"{failed_requests(t):,}", weight=6),
-    BriefColumn(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd), weight=5),
+LOAD_COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="attempts"), lambda t: t.attempts),
+    (Column(heading="throttled"), lambda t: t.throttled_attempts),
+    (Column(heading="offered /s"), _of("offered_per_s", "")),
+    (Column(heading="achieved /s"), _of("achieved_per_s", "")),
+    (Column(heading="goodput /s"), _of("goodput_per_s", "")),
+    (Column(heading="output tok/s"), _of("output_tokens_per_s", "")),
+    (Column(heading="TPOT p50"), _quantile("tpot_s", "p50", "ms")),
+    (Column(heading="queue delay p99"), _quantile("queue_delay_s", "p99", "ms")),
+    (Column(heading="input tokens"), lambda t: t.input_tokens),
+    (Column(heading="output tokens"), lambda t: t.output_tokens),
+    (Column(heading="cost"), _of("cost_usd", "usd")),
 )
-
-LOAD_COLUMNS = (
-    Column(heading="attempts", cell=lambda t: f"{t.attempts:,}"),
-    Column(heading="throttled", cell=lambda t: f"{t.throttled_attempts:,}"),
-    Column(heading="offered /s", cell=lambda t: significant(t.offered_per_s)),
-    Column(heading="achieved /s", cell=lambda t: significant(t.achieved_per_s)),
-    Column(heading="goodput /s", cell=lambda t: significant(t.goodput_per_s)),
-    Column(heading="output tok/s", cell=lambda t: significant(t.output_tokens_per_s)),
-    Column(heading="TPOT p50", cell=_short_latency("tpot_s", "p50")),
-    Column(heading="queue delay p99", cell=_short_latency("queue_delay_s", "p99")),
-    Column(heading="input tokens", cell=lambda t: f"{t.input_tokens:,}"),
-    Column(heading="output tokens", cell=lambda t: f"{t.output_tokens:,}"),
-    Column(heading="cost", cell=lambda t: usd(t.cost_usd)),
-)
-
-
-RETRY_COLUMNS = (
-    Column(heading="backoff p50", cell=_latency("backoff_s", "p50")),
-    Column(heading="TTFT p95 of the attempt", cell=_latency("attempt_ttft_s", "p95")),
-    Column(heading="E2E p95 of the attempt", cell=_latency("attempt_e2e_s", "p95")),
+RETRY_COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="backoff p50"), _quantile("backoff_s", "p50")),
+    (Column(heading="TTFT p95 of the attempt"), _quantile("attempt_ttft_s", "p95")),
+    (Column(heading="E2E p95 of the attempt"), _quantile("attempt_e2e_s", "p95")),
 )
 """Beside the request's own figures, which hold all of its attempts and the waits between them."""
 
 
-def load_columns(summary: RunSummary) -> list[Column]:
-    """The columns of the load; those of retries only where something was tried again."""
+def _targets(summary: RunSummary) -> Section:
+    """The columns of the quality only where something was graded."""
+    columns = [each for each in COLUMNS if is_graded(summary) or each[0].heading not in GRADED]
+    return Section(title="Targets", table=tabulate(summary.targets, [TARGET, *columns]))
+
+
+def _load(summary: RunSummary) -> Section:
+    """The columns of retries only where something was tried again."""
     retried = any(t.backoff_s is not None for t in summary.targets)
-    return [*LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+    columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+    return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
 
 
-def retry_sentence(t: TargetSummary) -> str | None:
-    """How many requests were tried again, and what that did to their latency; None: none was."""
-    if t.backoff_s is None:
-        return None
-    ours, theirs = (quantile(each, "p95") for each in (t.attempt_e2e_s, t.e2e_s))
-    return (
-        f"{t.backoff_s.n:,} of {t.requests:,} requests were tried again, after a median backoff of "
-        f"{seconds(t.backoff_s.p50.value)}; E2E p95 {seconds(theirs.value if theirs else None)} of the request, "
-        f"{seconds(ours.value if ours else None)} of its last attempt"
-    )
-
-
-def is_graded(summary: RunSummary) -> bool:
-    """Whether any request has a verdict; a load test has none."""
-    return any(t.scored for t in summary.targets)
-
-
-def columns(summary: RunSummary) -> list[Column]:
-    """The main table's columns; those of the quality only where something was graded."""
-    return [column for column in COLUMNS if is_graded(summary) or column.heading not in GRADED]
-
-
-def brief_columns(summary: RunSummary) -> list[BriefColumn]:
-    """As `columns`, for a terminal."""
-    return [column for column in BRIEF_COLUMNS if is_graded(summary) or column.heading not in GRADED]
-
-
-def tags(summary: RunSummary) -> list[str]:
-    """Every tag that any target has a pass rate for, sorted."""
-    return sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
-
-
-def tag_cell(t: TargetSummary, tag: str) -> str:
-    return rate_interval(t.pass_rate_by_tag.get(tag))
-
-
-def errors(summary: RunSummary) -> list[tuple[str, str, str, str]]:
-    """(Target, error kind, attempts, most frequent message); hostile: escape them."""
-    return [
-        (t.target, kind, f"{count:,}", t.error_messages.get(kind, MISSING))
-        for t in summary.targets
-        for kind, count in t.error_kinds.items()
+def _leads(summary: RunSummary) -> Section:
+    columns = [
+        Column(heading=heading, is_text=heading != "value") for heading in ("metric", "target", "value", "verdict")
     ]
+    rows = [
+        (
+            w.metric,
+            Name(" = ".join([w.target, *w.tied_with])),
+            Number(w.value, w.unit),
+            Mark(verdict_of(w), "warn" if w.close else "good"),
+        )
+        for w in summary.winners
+    ]
+    return Section(title="Who leads", table=Table(columns=columns, rows=rows), layout="cards")
 
 
-def leaders(winner: Winner) -> str:
-    """The leader, and who has the same value."""
-    return " = ".join([winner.target, *winner.tied_with])
+def _routings(summary: RunSummary) -> Section:
+    notes = [Note(text=_routing_sentence(pair, summary)) for pair in summary.routings]
+    return Section(title="Global or regional", notes=notes)
 
 
-def routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
+def _routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
     """What choosing a regional endpoint over the global one means for price, latency and availability."""
     by_name = {t.target: t for t in summary.targets}
     ours, theirs = by_name[pair.regional], by_name[pair.worldwide]
@@ -197,10 +213,147 @@ def _premium(pair: RoutingPair) -> str:
 
 
 def _against(ours: Quantiles | None, theirs: Quantiles | None, name: str, apart: bool) -> str:
-    values = [interval.value if interval else None for interval in (quantile(ours, name), quantile(theirs, name))]
-    return f"{seconds(values[0])} against {seconds(values[1])}{'' if apart else ' (too close to call)'}"
+    return f"{_seconds(ours, name)} against {_seconds(theirs, name)}{'' if apart else ' (too close to call)'}"
 
 
-def is_believable(summary: RunSummary) -> bool:
-    """The run is complete and no finding invalidates it."""
-    return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
+def _seconds(quantiles: Quantiles | None, name: str) -> str:
+    interval = quantile(quantiles, name)
+    return seconds(interval.value if interval else None)
+
+
+def _retries(summary: RunSummary) -> list[Note]:
+    """How many requests were tried again, and what that did to their latency."""
+    return [
+        Note(
+            label=t.target,
+            text=f"{t.backoff_s.n:,} of {t.requests:,} requests were tried again, after a median backoff of "
+            f"{seconds(t.backoff_s.p50.value)}; E2E p95 {_seconds(t.e2e_s, 'p95')} of the request, "
+            f"{_seconds(t.attempt_e2e_s, 'p95')} of its last attempt",
+        )
+        for t in summary.targets
+        if t.backoff_s is not None
+    ]
+
+
+def _errors(summary: RunSummary) -> Section:
+    columns = [
+        Column(heading="target"),
+        Column(heading="kind", is_text=True),
+        Column(heading="failed attempts"),
+        Column(heading="most frequent message", is_text=True),
+    ]
+    rows = [
+        (Name(t.target), kind, count, t.error_messages.get(kind))
+        for t in summary.targets
+        for kind, count in t.error_kinds.items()
+    ]
+    return Section(title="Errors", text="" if rows else "No attempt failed.", table=Table(columns=columns, rows=rows))
+
+
+def _tags(summary: RunSummary) -> Section:
+    names = sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
+    columns = [Column(heading=heading) for heading in ("tag", *(t.target for t in summary.targets))]
+    rows = [(tag, *(number(t.pass_rate_by_tag.get(tag), "share") for t in summary.targets)) for tag in names]
+    return Section(title="Pass rate by tag", table=Table(columns=columns, rows=rows))
+
+
+def _repeated(summary: RunSummary) -> Section:
+    """Of prompts with several answers: the mean over prompts, pass@k and pass^k at the least and the greatest k."""
+    several = [(t.target, t.several) for t in summary.targets if t.several is not None]
+    ks = sorted({k for _, each in several for k in each.pass_at if k > 1})
+    shown = sorted({*ks[:1], *ks[-1:]})
+    headings = ("target", "prompts", "mean", *(f"pass@{k}" for k in shown), *(f"pass^{k}" for k in shown))
+    rows = [
+        (
+            Name(name),
+            each.prompts,
+            number(each.pass_at[1], "share"),
+            *(number(each.pass_at.get(k), "share") for k in shown),
+            *(number(each.pass_hat.get(k), "share") for k in shown),
+        )
+        for name, each in several
+    ]
+    return _graded(
+        "Several answers to a prompt",
+        "mean: over prompts. pass@k: at least one of k answers passes. pass^k: all k pass.",
+        headings,
+        rows,
+    )
+
+
+def _preferences(summary: RunSummary) -> Section:
+    return _graded(
+        "Preferred to the baseline",
+        "Each pair is shown to the judge in both orders; where the order decides, it is a tie and counts as "
+        "flipped. Longer wins: of the pairs with a winner, those where the longer answer is it; 50% is no bias.",
+        ("target", "win rate", "wins", "ties", "losses", "unjudged", "flipped", "longer wins"),
+        [
+            (
+                Name(t.target),
+                number(each.win_rate, "share"),
+                each.wins,
+                each.ties,
+                each.losses,
+                each.unjudged,
+                number(each.flip_rate, "share"),
+                number(each.longer_wins, "share"),
+            )
+            for t in summary.targets
+            if (each := t.preference) is not None
+        ],
+    )
+
+
+def _judges(summary: RunSummary) -> Section:
+    return _graded(
+        "Judges",
+        "Their cost comes on top of the targets'. Agreement and Cohen's kappa are with the people who labelled "
+        "answers; kappa is agreement beyond chance.",
+        ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
+        [
+            (
+                judge.judge,
+                judge.model_id,
+                judge.asked,
+                judge.failed,
+                number(judge.cost_usd, "usd"),
+                judge.labels,
+                number(judge.agreement, "share"),
+                number(judge.kappa, "kappa"),
+            )
+            for judge in summary.judges
+        ],
+    )
+
+
+def _graded(title: str, text: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Section:
+    if not rows:
+        return Section()
+    columns = [Column(heading=heading, interval_weight=1, is_text=heading == "model") for heading in headings]
+    return Section(title=title, text=text, table=Table(columns=columns, rows=rows))
+
+
+def judging_sentence(summary: RunSummary) -> str:
+    """What judging cost; empty where nobody judged."""
+    if not summary.judges:
+        return ""
+    asked, failed = sum(judge.asked for judge in summary.judges), sum(judge.failed for judge in summary.judges)
+    failures = f", {failed:,} without a verdict" if failed else ""
+    return f"Judging cost {usd(summary.judging_cost_usd)} on top: {asked:,} questions{failures}"
+
+
+def _samples(answers: Iterable[Answer]) -> Section:
+    """Failed ones first. The answers are cut to length, for a model wrote them."""
+    marks = {True: Mark("passed", "good"), False: Mark("failed", "bad"), None: Mark("unscored", "warn")}
+    samples = [
+        Sample(
+            mark=marks[each.passed],
+            prompt_id=each.prompt_id,
+            about=each.target,
+            reason=each.reason[:MOST_CHARACTERS],
+            answers=[("", cut(each.answer, MOST_CHARACTERS))],
+        )
+        for each in answers
+    ]
+    text = "Failed ones first. A model wrote these: they are shown as text, cut to length." if samples else ""
+    return Section(title="Sample answers", text=text, samples=samples)

@@ -1,30 +1,55 @@
-"""A sweep in words, for the terminal and for Markdown: the sentence of each knee, and the table of its steps."""
+"""The sections of a sweep's report: the sentence of each knee, and a table of each target's steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from harness.analysis.summary.summary import Quantiles
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
-from harness.characters import printable
-from harness.report.markdown import escape
-from harness.report.wording import SIMULATED, percent, sentence, significant
+from harness.report.section import Cell, Column, Note, Picture, Report, Section, filled, number, quantile, tabulate
+from harness.report.wording import findings_section, significant
 
 EARLY = "*"
-EARLY_NOTE = "* more requests had missed than may, so the rest of the step was not sent"
-HEADINGS = ("offered", "met", "good", "TTFT p50", "TTFT p95", "E2E p95", "throttled", "failed", "n")
+EARLY_NOTE = f"{EARLY} ended early: so many requests had missed that the step could not meet the objective"
+COLUMNS: tuple[tuple[Column, Callable[[SweepStep], Cell]], ...] = (
+    (Column(heading="met", weight=9), lambda step: _met(step)),
+    (Column(heading="good", weight=8, interval_weight=1), lambda step: number(step.good_share, "share")),
+    (Column(heading="TTFT p50", weight=3), lambda step: number(quantile(step.ttft_s, "p50"), "s")),
+    (Column(heading="TTFT p95", weight=7), lambda step: number(quantile(step.ttft_s, "p95"), "s")),
+    (Column(heading="E2E p95", weight=6), lambda step: number(quantile(step.e2e_s, "p95"), "s")),
+    (Column(heading="throttled", weight=4), lambda step: step.outcome.throttled),
+    (Column(heading="failed", weight=5), lambda step: step.outcome.failed),
+    (Column(heading="n", weight=2), lambda step: step.outcome.requests),
+)
+
+
+def sweep_report(report: SweepReport, picture: Picture | None = None) -> Report:
+    """The sentences first, then every step, then what to mind."""
+    offered = (Column(heading="offered"), lambda step: level_of(report, step.outcome.level))
+    early = any(step.outcome.ended_early for each in report.targets for step in each.steps)
+    return Report(
+        title=f"Sweep of {report.suite}",
+        simulated=report.simulated,
+        facts=[f"Objective: {objective_of(report)}."],
+        sections=filled(
+            [
+                Section(notes=[Note(text=each) for each in sentences(report)]),
+                Section(pictures=[picture] if picture else []),
+                *(
+                    Section(title=each.target, table=tabulate(each.steps, [offered, *COLUMNS]))
+                    for each in report.targets
+                ),
+                Section(text=EARLY_NOTE if early else ""),
+                findings_section(report.findings),
+            ]
+        ),
+    )
 
 
 def objective_of(report: SweepReport) -> str:
     """`95 % of requests with TTFT ≤ 2 s and E2E ≤ 6 s`."""
-    slo = report.objective.slo
-    limits = [("TTFT", slo.ttft_s), ("E2E", slo.e2e_s)]
-    told = " and ".join(f"{name} ≤ {limit:g} s" for name, limit in limits if limit is not None)
-    return f"{100 * report.objective.share:g}% of requests with {told}"
+    limits = [("TTFT", report.objective.slo.ttft_s), ("E2E", report.objective.slo.e2e_s)]
+    slo = " and ".join(f"{name} ≤ {limit:g} s" for name, limit in limits if limit is not None)
+    return f"{100 * report.objective.share:g}% of requests with {slo}"
 
 
 def level_of(report: SweepReport, level: float) -> str:
@@ -82,67 +107,8 @@ def _why(each: TargetSweep) -> str:
 _MISSES = {"ttft": "TTFT too long", "e2e": "E2E too long"}
 
 
-def cells(report: SweepReport, step: SweepStep) -> Sequence[str]:
-    """A row of a target's table, under HEADINGS."""
+def _met(step: SweepStep) -> str:
+    """`yes`, `no`, or what came first: the suite's `quota`, this `client`."""
     outcome = step.outcome
-    return (
-        level_of(report, outcome.level),
-        "yes"
-        if outcome.met
-        else "quota"
-        if outcome.quota_per_s is not None
-        else "client"
-        if outcome.client_limited
-        else "no",
-        f"{percent(step.good_share.value)}{EARLY if outcome.ended_early else ''}",
-        _quantile(step.ttft_s, "p50"),
-        _quantile(step.ttft_s, "p95"),
-        _quantile(step.e2e_s, "p95"),
-        str(outcome.throttled),
-        str(outcome.failed),
-        str(outcome.requests),
-    )
-
-
-def _quantile(quantiles: Quantiles | None, name: str) -> str:
-    return "–" if quantiles is None else significant(getattr(quantiles, name).value)
-
-
-def print_sweep(report: SweepReport, console: Console, *, picture: str) -> None:
-    """The sentences first, then every step, then what to mind."""
-    mark = "SIMULATED, not Amazon Bedrock: " if report.simulated else ""
-    console.print(
-        Text(mark, style="bold yellow").append(objective_of(report), style="not bold default"), soft_wrap=True
-    )
-    for told in sentences(report):
-        console.print(Text(f"  {printable(told)}", style="bold"), soft_wrap=True)
-    console.print()
-    for each in report.targets:
-        console.print(Text(printable(each.target), style="bold"), soft_wrap=True)
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        for heading in HEADINGS:
-            table.add_column(heading, justify="right", overflow="fold")
-        for step in each.steps:
-            table.add_row(*map(Text, cells(report, step)))
-        console.print(table)
-        console.print()
-    if any(step.outcome.ended_early for each in report.targets for step in each.steps):
-        console.print(EARLY_NOTE, soft_wrap=True)
-    for finding in report.findings:
-        console.print(Text("! ", style="bold red").append(sentence(finding), style="not bold default"), soft_wrap=True)
-    console.print(Text(f"Picture: {printable(picture)}", style="bold"), soft_wrap=True)
-
-
-def render_sweep_markdown(report: SweepReport) -> str:
-    """`sweep.md`."""
-    lines = [f"# Sweep of {escape(report.suite)}", ""]
-    if report.simulated:
-        lines += [f"> **SIMULATED** {SIMULATED}", ""]
-    lines += [f"Objective: {objective_of(report)}.", "", *(f"- {escape(told)}" for told in sentences(report)), ""]
-    lines += ["![Latency, goodput and errors against the load](plots/sweep.png)", ""]
-    for each in report.targets:
-        lines += [f"## {escape(each.target)}", "", f"| {' | '.join(HEADINGS)} |", f"|{' --: |' * len(HEADINGS)}"]
-        lines += [f"| {' | '.join(map(escape, cells(report, step)))} |" for step in each.steps]
-        lines.append("")
-    lines += [f"\\{EARLY_NOTE}", ""] + [f"- {escape(sentence(finding))}" for finding in report.findings]
-    return "\n".join(lines).rstrip() + "\n"
+    word = "quota" if outcome.quota_per_s is not None else "client" if outcome.client_limited else "no"
+    return ("yes" if outcome.met else word) + (EARLY if outcome.ended_early else "")

@@ -10,7 +10,7 @@ from harness.analysis.columns import Columns
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Winner
 from harness.report.drawing.style import house_style
-from harness.report.drawing.view import make_view
+from harness.report.drawing.frame import make_view
 from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
 from harness.report.write import draw_pictures
 
