@@ -53,6 +53,8 @@ def cell_html(cell: Cell) -> Markup:
 def break_name(name: str) -> Markup:
     """A name, escaped, its model and the rest kept together where a line has room."""
     head, slash, tail = printable(name).partition("/")
+    if not slash:
+        return Markup("{}").format(head)
     return Markup('<span class="part">{}</span><span class="part">{}</span>').format(head + slash, tail)
 
 

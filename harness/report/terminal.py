@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
 GAP = 2
-NAME_WIDTH = 24
+NAME_WIDTH = 23
 """Names get this much before any column is left out."""
 SHORTEST_NAME = 6
 
