@@ -124,12 +124,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def filled(sections: Iterable[Section]) -> list[Section]:
-    """Those that hold something."""
-    return [
-        each
-        for each in sections
-        if each.text or each.pictures or (each.table and each.table.rows) or each.notes or each.samples
-    ]
+    """Those that hold something, without tables that have no row."""
+    kept = (each if each.table and each.table.rows else msgspec.structs.replace(each, table=None) for each in sections)
+    return [each for each in kept if each.text or each.pictures or each.table or each.notes or each.samples]
 
 
 def tabulate(items: Iterable[T], columns: Sequence[tuple[Column, Callable[[T], Cell]]]) -> Table:

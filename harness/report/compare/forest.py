@@ -25,8 +25,9 @@ from harness.report.compare.verdicts import (
     worst_first,
 )
 from harness.report.drawing.frame import Provenance, legend_entry, open_frame
+from harness.report.drawing.scales import write_tick
 from harness.report.drawing.style import GREY, INK, drawable
-from harness.report.wording import interval_note, shorten, significant
+from harness.report.wording import interval_note, shorten
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
 MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "equivalent": "s", "inconclusive": "o"}
@@ -189,7 +190,7 @@ def _scale(axes: Axes, scale: Scale, reach: float) -> None:
         return
     axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
     factor = 100 if scale == "points" else 1
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain_tick(factor * abs(value))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write_tick(factor * abs(value))))
 
 
 def _ratio_ticks(reach: float) -> list[float]:
@@ -210,11 +211,6 @@ def _ratio_ticks(reach: float) -> list[float]:
 def _percent_tick(value: float) -> str:
     percent = 100 * math.expm1(value)
     return "0" if abs(percent) < 1e-9 else f"{'+' if percent > 0 else '−'}{float(f'{abs(percent):.3g}'):g}%"
-
-
-def _plain_tick(value: float) -> str:
-    text = significant(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _provenance(report: CompareReport) -> Provenance:

@@ -8,7 +8,6 @@ from harness.analysis.compare.comparison import CompareReport, Comparison, Diffe
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.counted import counted
 from harness.analysis.stats.power import ALPHA
-from harness.report.compare.methods import methods
 from harness.report.compare.verdicts import (
     TONES,
     candidate_of,
@@ -78,7 +77,7 @@ def compare_report(report: CompareReport, pictures: Sequence[Picture] = ()) -> R
             findings_section(report.findings),
             Section(title="All differences", pictures=pictures),
             *(section for c in worst_first(report) for section in _comparison(c)),
-            Section(title="How to read it", notes=methods(report), layout="terms"),
+            Section(title="How to read it", notes=_methods(report), layout="terms"),
         ],
     )
 
@@ -199,11 +198,7 @@ def _exploratory_brief(c: Comparison) -> Section:
     if not rows:
         return Section()
     text = f"{len(clear):,} of {counted(len(rows), 'row')} by tag and metric {'is' if len(clear) == 1 else 'are'} clear"
-    return Section(text=f"Exploratory, decides nothing: {text}", table=_shown(clear))
-
-
-def _shown(rows: Sequence[Difference]) -> Table | None:
-    return tabulate(rows[:MOST_EXPLORATORY], COLUMNS) if rows else None
+    return Section(text=f"Exploratory, decides nothing: {text}", table=tabulate(clear[:MOST_EXPLORATORY], COLUMNS))
 
 
 def _flips_sentence(c: Comparison) -> str:
@@ -241,3 +236,56 @@ def _listed(ids: Sequence[str], most: int) -> str:
     """`a, b and 3 more`."""
     shown = ", ".join(ids[:most])
     return shown if len(ids) <= most else f"{shown} and {len(ids) - most:,} more"
+
+
+def _methods(report: CompareReport) -> list[Note]:
+    """How a comparison is to be read: terms and their definitions, in the order of the tables."""
+    level = f"{100 * report.level:g}%"
+    terms = [
+        (
+            "difference",
+            f"candidate − baseline with its {level} interval: percentage points (pp) of a rate, percent of a latency "
+            "or cost. ∞: the data gives no bound on that side.",
+        ),
+        ("margin", "how much worse is still good enough, as the suite's gate says it."),
+        (
+            "worse",
+            "the interval lies on the worse side of zero, the p-value is significant after Holm's correction, and the "
+            "difference is the margin or more.",
+        ),
+        ("better", "the same on the other side."),
+        (
+            "equivalent",
+            "the interval ends below the margin: not worse by as much. A high p-value would not do, for it may only "
+            "mean few data.",
+        ),
+        ("inconclusive", "none of these. It is no pass: the remarks say how many prompts or answers would settle it."),
+        (
+            "family",
+            f"the gate's metrics × candidates, {report.family} here: Holm's correction keeps the chance of any false "
+            "worse among them at the level of one. By tag the rows are exploratory (Benjamini–Hochberg, q = 0.10): "
+            "they show where to look and decide nothing.",
+        ),
+        (
+            "pairing",
+            "both sides answered the same prompts, and differences are taken prompt by prompt; prompts of one group "
+            "are not independent, and the interval allows for it. n is pairs of prompts; for a quantile, answers of "
+            "the smaller side. 118 in 40: 118 of them, in 40 independent prompts or groups.",
+        ),
+        (
+            "changed",
+            "a prompt of whose scored answers another share passed: 2/2 → 1/2 is passed of scored, the baseline's "
+            "before the candidate's. Where repeats vary, some prompts change by chance; the pass rate decides.",
+        ),
+        (
+            "failures",
+            "a failed request is a failed answer and shows in the error rate; latencies are of successes, so that it "
+            "never makes one better.",
+        ),
+        (
+            "cost",
+            "cost ratio = price ratio at the baseline's tokens × token ratio. Token drift is a longer answer or "
+            "another tokenizer, price drift is another price.",
+        ),
+    ]
+    return [Note(label=term, text=text) for term, text in terms]

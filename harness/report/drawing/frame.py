@@ -134,7 +134,7 @@ def target_handle(view: RunView, target: TargetSummary, note: str = "", *, line:
     )
 
 
-def say_instead(view: RunView, *, title: str, message: str) -> Figure:
+def draw_message(view: RunView, *, title: str, message: str) -> Figure:
     """A low figure with `message` where its axes would be: there is nothing to draw, and this is why."""
     figure = open_figure(view, title=title, question="", body_in=1.2)
     axes = figure.subplots()
@@ -149,9 +149,11 @@ def rows_in(targets: int) -> float:
     return 1.0 + ROW_IN * max(targets, 1.6)
 
 
-def label_rows(axes: Axes, view: RunView, *, named: bool = True) -> None:
-    """Rows from the top in the view's order, with each target's name in two lines, or without (`named`)."""
-    names = [view.look(t).two_lines for t in view.targets]
+def label_rows(
+    axes: Axes, view: RunView, targets: Sequence[TargetSummary] | None = None, *, named: bool = True
+) -> None:
+    """Rows from the top, of all targets or some, with each target's name in two lines, or without (`named`)."""
+    names = [view.look(t).two_lines for t in targets or view.targets]
     axes.set_yticks(range(len(names)), names if named else [""] * len(names), fontsize=8.5)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0, pad=9)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import RunView, legend_entry, open_figure, say_instead
+from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure
 from harness.report.drawing.scales import scale_y
 from harness.report.drawing.style import FAILURE, GREY, INK
 
@@ -39,7 +39,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 def draw(view: RunView) -> Figure:
     """A panel a target on shared axes: E2E latency by when the request was due, failures on the upper edge."""
     if not any(len(c.due_s) for c in view.columns.values()):
-        return say_instead(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
+        return draw_message(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
     figure = open_figure(
         view,
         title=TITLE,
