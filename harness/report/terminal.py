@@ -76,12 +76,12 @@ def table_lines(table: Table, width: int) -> list[Text]:
     """The heading and the rows in at most `width` characters, where that can be: the lightest columns go first."""
     shown, room = _fit(table, width)
     names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
-    name_width = max([cell_len(table.columns[0].heading), *(cell_len(each) for lines in names for each in lines)])
+    name_width = max([cell_len(_heading(table, 0)), *(cell_len(each) for lines in names for each in lines)])
     name_width = min(name_width, room)
     widths = {i: _width(table, i, intervals) for i, intervals in shown.items()}
-    lines = [Text(_pad(table.columns[0].heading, name_width, left=True), style="bold")]
+    lines = [Text(_pad(shorten(_heading(table, 0), name_width), name_width, left=True), style="bold")]
     for i in shown:
-        lines[0].append(" " * GAP).append(_pad(table.columns[i].heading, widths[i], left=table.columns[i].is_text))
+        lines[0].append(" " * GAP).append(_pad(_heading(table, i), widths[i], left=table.columns[i].is_text))
     for row, (name, *more) in zip(table.rows, names, strict=True):
         line = Text(_pad(name, name_width, left=True), style="" if len(row) > 1 else "bold")
         for i, intervals in shown.items() if len(row) > 1 else ():
@@ -96,7 +96,7 @@ def table_lines(table: Table, width: int) -> list[Text]:
 def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
     """Which columns are shown beside the names, whether with their intervals, and the room for the names."""
     rows = [row for row in table.rows if len(row) > 1]
-    heading = table.columns[0].heading
+    heading = _heading(table, 0)
     shown = {i: _has_intervals(table, i) for i, column in enumerate(table.columns) if i and column.weight}
 
     def names(broken_from: int) -> int:
@@ -127,7 +127,11 @@ def _has_intervals(table: Table, i: int) -> bool:
 def _width(table: Table, i: int, intervals: bool) -> int:
     """Characters of the column at `i`, with or without its intervals."""
     cells = (write_cell(row[i], intervals=intervals, short=True) for row in table.rows if len(row) > 1)
-    return max(cell_len(table.columns[i].heading), *map(cell_len, cells), 0)
+    return max(cell_len(_heading(table, i)), *map(cell_len, cells), 0)
+
+
+def _heading(table: Table, i: int) -> str:
+    return printable(table.columns[i].heading)
 
 
 def _indent(table: Table, row: Sequence[Cell]) -> str:

@@ -47,7 +47,7 @@ def draw(view: RunView) -> Figure:
 
 def _question(view: RunView) -> str:
     if view.summary.arrival == "closed":
-        return "Closed arrivals: a slot waits for its answer, so the achieved load follows from latency, not from capacity."
+        return "Closed arrivals: a slot waits for its answer, so the achieved load follows latency, not capacity."
     return (
         "Open arrivals, counted from first to last answer: a bar short of the offered load means that requests failed, "
         "or that the target or its quota could not keep up."
