@@ -247,7 +247,7 @@ def _methods(report: CompareReport) -> list[Note]:
             f"candidate − baseline with its {level} interval: percentage points (pp) of a rate, percent of a latency "
             "or cost. ∞: the data gives no bound on that side.",
         ),
-        ("margin", "how much worse is still good enough, as the suite's gate says it."),
+        ("margin", "how much worse is still acceptable, from the suite's gate."),
         (
             "worse",
             "the interval lies on the worse side of zero, the p-value is significant after Holm's correction, and the "
@@ -256,10 +256,13 @@ def _methods(report: CompareReport) -> list[Note]:
         ("better", "the same on the other side."),
         (
             "equivalent",
-            "the interval ends below the margin: not worse by as much. A high p-value would not do, for it may only "
-            "mean few data.",
+            "the interval ends below the margin: not worse by as much. A high p-value is not enough, since it may "
+            "only mean too little data.",
         ),
-        ("inconclusive", "none of these. It is no pass: the remarks say how many prompts or answers would settle it."),
+        (
+            "inconclusive",
+            "none of these. It does not pass: the remarks say how many prompts or answers would settle it.",
+        ),
         (
             "family",
             f"the gate's metrics × candidates, {report.family} here: Holm's correction keeps the chance of any false "
@@ -279,8 +282,8 @@ def _methods(report: CompareReport) -> list[Note]:
         ),
         (
             "failures",
-            "a failed request is a failed answer and shows in the error rate; latencies are of successes, so that it "
-            "never makes one better.",
+            "a failed request is a failed answer and shows in the error rate; latencies are those of successes, so "
+            "a failure never improves one.",
         ),
         (
             "cost",

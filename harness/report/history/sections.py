@@ -11,7 +11,7 @@ from harness.analysis.summary.summary import Unit
 from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
 from harness.report.wording import date_of, simulated_title, value_with_unit
 
-CAUTION = "Change points find slow drift; they do not decide an upgrade: harness compare and gate do."
+CAUTION = "Change points find slow drift; they do not decide an upgrade: `harness compare` and `harness gate` do."
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
 NOTHING_DIFFERED = "nothing in the manifests: the service, its load, or what a manifest does not record"

@@ -32,8 +32,8 @@ def methods(summary: RunSummary) -> list[Note]:
         ),
         (
             "p50 … p99",
-            f"quantiles with {level} distribution-free intervals from order statistics, which take requests for "
-            "independent: slow ones that share a cause make them too narrow. ∞: the data gives no upper bound; a p95 "
+            f"quantiles with {level} distribution-free intervals from order statistics, which assume "
+            "independent requests: slow ones that share a cause make them too narrow. ∞: the data gives no upper bound; a p95 "
             f"needs n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
@@ -44,12 +44,12 @@ def methods(summary: RunSummary) -> list[Note]:
             "(that for TTFT is not applied without streaming), and output tokens of all requests per second. Closed "
             "arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from first "
             "to last answer, as long as from first to last due, or longer by the slope of done on due where "
-            "a queue grows; so latency does not read as load that was not achieved.",
+            "a queue grows; so latency does not look like missing load.",
         ),
         ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
         (
             "backoff, of the attempt",
-            "backoff: the time between the attempts of a request, over those that were tried again. Latencies of the "
+            "backoff: the time between the attempts of a request, over those that were retried. Latencies of the "
             "attempt count from when its last attempt was due; a request's own count from its first.",
         ),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
@@ -61,9 +61,9 @@ def methods(summary: RunSummary) -> list[Note]:
         (
             "lead",
             "a rival is apart from the leader where their intervals do not touch; for cost per request, where the "
-            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. From the rivals that it "
-            "is too close to call with, read no difference. Latency and cost are contested by targets of which at most "
-            f"{100 * ERROR_SHARE:g}% of the requests failed.",
+            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. Do not "
+            "read a difference into rivals that are too close to call. On latency and cost only those targets compete "
+            f"of whose requests at most {100 * ERROR_SHARE:g}% failed.",
         ),
     ]
     return [Note(label=term, text=text) for term, text in terms]

@@ -164,7 +164,7 @@ def _targets(summary: RunSummary) -> Section:
 
 
 def _load(summary: RunSummary) -> Section:
-    """The columns of retries only where something was tried again."""
+    """The columns of retries only where something was retried."""
     retried = any(t.backoff_s is not None for t in summary.targets)
     columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
     return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
@@ -196,7 +196,7 @@ def _routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
     by_name = {t.target: t for t in summary.targets}
     ours, theirs = by_name[pair.regional], by_name[pair.worldwide]
     return (
-        f"{pair.model}: {pair.routing} {_premium(pair)} than global"
+        f"{pair.model}: {pair.routing} {_premium(pair)}"
         f" ({usd(ours.cost_per_1000_usd)} against {usd(theirs.cost_per_1000_usd)} per 1,000 requests);"
         f" TTFT p50 {_against(ours.ttft_s, theirs.ttft_s, 'p50', pair.ttft_p50_apart)};"
         f" E2E p95 {_against(ours.e2e_s, theirs.e2e_s, 'p95', pair.e2e_p95_apart)};"
@@ -206,10 +206,10 @@ def _routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
 
 def _premium(pair: RoutingPair) -> str:
     if pair.price_premium is None:
-        return "is priced otherwise (a price is unknown)"
+        return "against global, at an unknown price difference"
     if pair.price_premium == 0:
-        return "costs no more"
-    return f"costs {100 * abs(pair.price_premium):g}% {'more' if pair.price_premium > 0 else 'less'}"
+        return "costs no more than global"
+    return f"costs {100 * abs(pair.price_premium):g}% {'more' if pair.price_premium > 0 else 'less'} than global"
 
 
 def _against(ours: Quantiles | None, theirs: Quantiles | None, name: str, apart: bool) -> str:
@@ -222,11 +222,11 @@ def _seconds(quantiles: Quantiles | None, name: str) -> str:
 
 
 def _retries(summary: RunSummary) -> list[Note]:
-    """How many requests were tried again, and what that did to their latency."""
+    """How many requests were retried, and what that did to their latency."""
     return [
         Note(
             label=t.target,
-            text=f"{t.backoff_s.n:,} of {t.requests:,} requests were tried again, after a median backoff of "
+            text=f"{t.backoff_s.n:,} of {t.requests:,} requests were retried, after a median backoff of "
             f"{seconds(t.backoff_s.p50.value)}; E2E p95 {_seconds(t.e2e_s, 'p95')} of the request, "
             f"{_seconds(t.attempt_e2e_s, 'p95')} of its last attempt",
         )

@@ -69,7 +69,7 @@ def headline(report: SweepReport) -> str:
     if not known:
         return "No target is known to meet the SLO at any level of this sweep"
     knees = [f"{each.target} up to {level_of(report, each.met or 0.0)}" for each in known]
-    others = "" if len(report.targets) <= 2 else f"; {len(report.targets) - 2} others less"
+    others = "" if len(report.targets) <= 2 else f"; {len(report.targets) - 2} others at less"
     return f"Within the SLO: {', '.join(knees[:2])}{others}"
 
 
@@ -97,7 +97,7 @@ def _why(each: TargetSweep) -> str:
     """What most of the misses at the knee's other side were."""
     step = next((step for step in each.steps if step.outcome.level == each.missed), None)
     if step is not None and step.outcome.quota_per_s is not None:
-        return f" (the suite's quota lets {significant(step.outcome.quota_per_s)} req/s through for long)"
+        return f" (the suite's quota sustains {significant(step.outcome.quota_per_s)} req/s)"
     if step is None or not step.outcome.missed:
         return ""
     name = next(iter(step.outcome.missed))

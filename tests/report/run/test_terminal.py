@@ -111,11 +111,11 @@ def test_only_a_simulated_run_says_simulated(make_run) -> None:
 def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(make_run) -> None:
     summary = make_run().summary
     first, *others = summary.targets
-    assert "tried again" not in printed(summary, 120)
+    assert "retried" not in printed(summary, 120)
     assert "p95 of the attempt" not in render_markdown(run_report(summary, []))
     waited = msgspec.structs.replace(first.e2e_s, n=7)
     retried = msgspec.structs.replace(first, backoff_s=waited, attempt_e2e_s=first.ttft_s)
     again = msgspec.structs.replace(summary, targets=[retried, *others])
-    [line] = [line for line in printed(again, 400).splitlines() if "tried again" in line]
-    assert line.startswith(f"{first.target}: 7 of {first.requests} requests were tried again, after a")
+    [line] = [line for line in printed(again, 400).splitlines() if "retried" in line]
+    assert line.startswith(f"{first.target}: 7 of {first.requests} requests were retried, after a")
     assert "| E2E p95 of the attempt |" in render_markdown(run_report(again, []))
