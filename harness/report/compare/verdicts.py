@@ -43,7 +43,7 @@ def metric_name(metric: str) -> str:
 
 
 def difference(d: Difference) -> Number | None:
-    """Candidate − baseline with its interval; None where it cannot be said."""
+    """Candidate − baseline with its interval; None where it is unknown."""
     if d.estimate is None:
         return None
     sign = -1 if d.metric.startswith(HIGHER_IS_BETTER) else 1
@@ -80,7 +80,7 @@ def samples(d: Difference) -> str:
 
 
 def settled_by(d: Difference, prompts: int) -> str:
-    """What would settle an inconclusive row; empty where nothing is to be settled or it cannot be said."""
+    """What would settle an inconclusive row; empty where nothing is open, or where that is unknown."""
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
@@ -142,7 +142,7 @@ def headline(c: Comparison, level: float) -> str:
 def short_headline(c: Comparison) -> str:
     """The verdict for a figure's title."""
     candidate, baseline = c.candidate.target, c.baseline.target
-    other = baseline if baseline != candidate else "in the earlier run"
+    other = baseline if baseline != candidate else "itself in the earlier run"
     rows = [d for d in gated(c) if d.verdict == c.verdict]
     first = f": {metric_name(rows[0].metric)} {change_alone(rows[0])}" if rows else ""
     match c.verdict:
@@ -187,7 +187,7 @@ def flips_left_out(c: Comparison, most: int) -> str:
 
 
 def describe_correct_cost(c: Comparison) -> str:
-    """What a correct answer costs on both sides; empty where it cannot be said."""
+    """What a correct answer costs on both sides; empty where it is unknown."""
     before, after = c.drift.baseline_cost_per_correct_usd, c.drift.candidate_cost_per_correct_usd
     if before is None or after is None:
         return ""
