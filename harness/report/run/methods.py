@@ -33,7 +33,7 @@ def methods(summary: RunSummary) -> list[Note]:
         (
             "p50 … p99",
             f"quantiles with {level} distribution-free intervals from order statistics, which assume independent "
-            "requests: slow ones that share a cause make them too narrow. ∞: the data gives no upper bound; a p95 needs "
+            "requests: slow ones that share a cause make them too narrow. ∞: no upper bound; a p95 needs "
             f"n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
