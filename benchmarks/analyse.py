@@ -113,22 +113,23 @@ def time_report(run: RunFolder) -> Steps:
         from harness.analysis.loader import load_run
         from harness.analysis.summary.samples import load_samples
         from harness.analysis.summary.summarise import summarise
-        from harness.report.derive import score
+        from harness.report.drawing.frame import make_view
         from harness.report.drawing.render import save_pictures
-        from harness.report.drawing.view import make_view
-        from harness.report.run.markdown import render_markdown
-        from harness.report.run.page import render_html
-        from harness.report.write import draw_pictures
+        from harness.report.markdown import render_markdown
+        from harness.report.page import render_page
+        from harness.report.run.sections import run_report
+        from harness.report.write import draw_run
+        from harness.scoring.score import score_run
 
     suite = load_frozen(run.suite_path)
-    steps.run("score", lambda: asyncio.run(score(run, suite)))
+    steps.run("score", lambda: asyncio.run(score_run(run, suite, None)))
     data = steps.run("load", lambda: load_run(run))
     summary = steps.run("summarise", lambda: summarise(run.read_manifest(), suite, data))
     answers = steps.run("samples", lambda: load_samples(run))
-    pictures = steps.run("figures", lambda: draw_pictures(make_view(summary, data.columns)))
+    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns)))
     with steps.timed("pages"):
-        (run.path / "report.html").write_text(render_html(summary, pictures, answers), encoding="utf-8")
-        (run.path / "report.md").write_text(render_markdown(summary, pictures), encoding="utf-8")
+        (run.path / "report.html").write_text(render_page(run_report(summary, pictures, answers)), encoding="utf-8")
+        (run.path / "report.md").write_text(render_markdown(run_report(summary, pictures)), encoding="utf-8")
         save_pictures(pictures, run.path / "plots")
     return steps
 

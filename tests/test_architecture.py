@@ -37,8 +37,7 @@ ORDER = {
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns loader metrics stats validity summary compare sweep history reconcile",
-    "report": "wording verdicts live markdown changes table drawing sweep run figures sweep_files write history "
-    "compare derive",
+    "report": "section wording terminal markdown page live drawing run figures compare history sweep reconcile write",
     "simulator": "faults truth http aws model dialects token_count performance streams operations invocation_log "
     "service server",
     "cli": "places options output printing running commands",

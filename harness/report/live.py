@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
 from typing import TextIO
 
-from harness.characters import counted, printable
+from harness.characters import counted
 from harness.clock import now_ns
 from harness.load.recorder import Progress, Tally
-from harness.report.wording import shorten
+from harness.report.section import Column, Table
+from harness.report.terminal import table_lines
 
 REFRESH_S = 0.5
 PLAIN_EVERY_S = 5.0
-HEADINGS = ["target", "done", "in flight", "errors", "tokens/s", "cost"]
-DROPPED_FIRST = ("in flight", "tokens/s")
-"""Columns that a narrow terminal does without, in this order."""
-NAME_WIDTH = 20
-"""Names get this much before any column is left out."""
-SHORTEST_NAME = 6
+COLUMNS = tuple(
+    Column(heading=heading, weight=weight)
+    for heading, weight in (("target", 9), ("done", 5), ("in flight", 1), ("errors", 4), ("tokens/s", 2), ("cost", 3))
+)
 
 
 async def show_progress(
@@ -28,7 +26,7 @@ async def show_progress(
 ) -> None:
     """Draw on stderr until cancelled; off a terminal, a line every `every_s`.
 
-    Frames are plain text, so that drawing them is not seen in the latencies. A stderr that is closed or gone ends the
+    Frames are plain text, so that drawing them does not show in the latencies. A stderr that is closed or gone ends the
     drawing, and nothing else.
     """
     out = out or sys.stderr
@@ -82,8 +80,7 @@ async def _print_lines(
 def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, width: int = 80) -> list[str]:
     """A line for each target, their total, and the time; at most `width` characters where that can be.
 
-    `elapsed_s` is since the load began. Names are shortened, and where there is no room for them, columns are left out:
-    requests in flight, then tokens/s.
+    `elapsed_s` is since the load began.
     """
     tallies = progress.tallies
     total = Tally(
@@ -95,39 +92,18 @@ def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, w
         unpriced=sum(tally.unpriced for tally in tallies.values()),
     )
     whole = None if progress.planned is None else progress.planned * len(tallies)
-    rows = [
-        HEADINGS,
-        *([printable(name), *_cells(tally, progress.planned, elapsed_s)] for name, tally in tallies.items()),
-        ["total", *_cells(total, whole, elapsed_s)],
-    ]
-    return [*_align(rows, width), f"{elapsed_s:.0f} s, {_left(progress, elapsed_s, duration_s)}"]
+    rows = [(name, *_cells(tally, progress.planned, elapsed_s)) for name, tally in tallies.items()]
+    rows.append(("total", *_cells(total, whole, elapsed_s)))
+    lines = [line.plain for line in table_lines(Table(columns=COLUMNS, rows=rows), width)]
+    return [*lines, f"{elapsed_s:.0f} s, {_left(progress, elapsed_s, duration_s)}"]
 
 
-def _cells(tally: Tally, planned: int | None, elapsed_s: float) -> list[str]:
-    """What stands under HEADINGS, the name left out."""
+def _cells(tally: Tally, planned: int | None, elapsed_s: float) -> tuple[str, ...]:
+    """What stands under COLUMNS, the name left out."""
     done = f"{tally.done}/{planned}" if planned is not None else f"{tally.done}"
     speed = tally.output_tokens / elapsed_s if elapsed_s > 0 else 0.0
     cost = "unknown" if tally.unpriced and not tally.cost_usd else f"${tally.cost_usd:.4f}"
-    return [done, f"{tally.in_flight}", f"{tally.failed}", f"{speed:.0f}", cost]
-
-
-def _align(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The rows as lines: names to the left in what is left of `width`, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    shown = list(range(1, len(widths)))
-    for dropped in DROPPED_FIRST:
-        if width - _room(widths, shown) >= min(widths[0], NAME_WIDTH):
-            break
-        shown.remove(HEADINGS.index(dropped))
-    name_width = min(widths[0], max(SHORTEST_NAME, width - _room(widths, shown)))
-    return [
-        "  ".join([f"{shorten(row[0], name_width):<{name_width}}", *(f"{row[i]:>{widths[i]}}" for i in shown)])
-        for row in rows
-    ]
-
-
-def _room(widths: Sequence[int], shown: Sequence[int]) -> int:
-    return sum(widths[i] + 2 for i in shown)
+    return done, f"{tally.in_flight}", f"{tally.failed}", f"{speed:.0f}", cost
 
 
 def _share(progress: Progress) -> str:

@@ -1,17 +1,32 @@
-"""Markdown that shows hostile text as it is."""
+"""A report as Markdown, for a pull request or a wiki; hostile text is shown as it is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.characters import printable
+from harness.report.section import Note, Report, Section, Table
+from harness.report.wording import SIMULATED_NOTE, write_cell
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)
 """What makes a link of bare text, or calls a person of that name (`@name`), where no markup does."""
 JOINER = "\u2060"
 """A word joiner: nothing to be seen, and no link."""
+
+
+def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> str:
+    """The report; pictures are referred to as `<folder>/<name>.png`. `top`: the level of its title."""
+    parts = [f"{'#' * top} {escape(report.heading or report.title)}"]
+    if report.simulated:
+        parts.append(f"> **{SIMULATED_NOTE}.**")
+    if report.invalid:
+        parts.append(f"> **INVALID: {escape(report.invalid)}**")
+    parts += map(escape, report.facts)
+    for section in report.sections:
+        parts += _parts(section, folder, top)
+    return "\n\n".join(parts) + "\n"
 
 
 def escape(text: str) -> str:
@@ -21,9 +36,33 @@ def escape(text: str) -> str:
     return SPECIAL.sub(r"\\\1", entities)
 
 
-def pipe_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table, the first column to the left; every cell is escaped."""
-    lines = [headings, *rows]
-    text = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines]
-    text.insert(1, "| --- |" + " --- |" * (len(headings) - 1))
-    return "\n".join(text)
+def _parts(section: Section, folder: str, top: int) -> Iterator[str]:
+    if section.title:
+        yield f"{'#' * (section.level + top - 1)} {escape(section.title)}"
+    if section.text:
+        yield escape(section.text)
+    yield from (f"![{escape(picture.title)}]({folder}/{picture.name}.png)" for picture in section.pictures)
+    if section.table is not None:
+        yield _pipe_table(section.table)
+    lines = [line for note in section.notes for line in _bullets(note)]
+    lines += [
+        line
+        for each in section.samples
+        for line in _bullets(Note(label=f"{each.mark.text} {each.prompt_id}", text=each.about, details=[each.reason]))
+    ]
+    if lines:
+        yield "\n".join(lines)
+
+
+def _bullets(note: Note) -> Iterator[str]:
+    yield f"- **{escape(note.label)}**: {escape(note.text)}" if note.label else f"- {escape(note.text)}"
+    yield from (f"  - {escape(line)}" for line in note.details if line)
+
+
+def _pipe_table(table: Table) -> str:
+    """Every cell is escaped; a row with a single value is filled up with empty cells."""
+    width = len(table.columns)
+    lines: list[Sequence[str]] = [[escape(column.heading) for column in table.columns], ["---"] * width]
+    text = [[escape(write_cell(cell)) for cell in row] for row in table.rows]
+    lines += [[*row, *[""] * (width - len(row))] for row in text]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

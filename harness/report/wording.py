@@ -1,21 +1,25 @@
-"""How numbers, intervals and dates are written, the same in figures, pages and on the terminal."""
+"""How values are written, the same in figures, pages and on the terminal; and how every report says SIMULATED."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from harness.analysis.stats.interval import Interval
-from harness.analysis.summary.summary import Quantiles, TargetSummary, Winner
-from harness.characters import printable
+from harness.analysis.summary.summary import TargetSummary, Winner
+from harness.characters import printable, visible
+from harness.report.section import Cell, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
 """What stands where the data cannot say."""
+MINUS = "−"
+SIMULATED = "SIMULATED"
+SIMULATED_NOTE = f"{SIMULATED}: answered by a stand-in on this machine, not by Amazon Bedrock"
 
 
-SIMULATED = "answered by a stand-in on this machine, not by Amazon Bedrock"
-"""What SIMULATED means, on every figure and page."""
+def simulated_title(title: str, simulated: bool) -> str:
+    """The title, marked where what it is about was simulated."""
+    return f"{SIMULATED}: {title}" if simulated else title
 
 
 def shorten(text: str, width: int) -> str:
@@ -24,6 +28,11 @@ def shorten(text: str, width: int) -> str:
         return text
     tail = width // 2
     return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
+
+
+def cut(text: str, most: int) -> str:
+    """The text's first `most` characters, and how many it has where there are more; invisible ones made visible."""
+    return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
 def significant(value: float | None) -> str:
@@ -40,7 +49,7 @@ def significant(value: float | None) -> str:
 
 def seconds(value: float | None) -> str:
     """Seconds with their unit."""
-    return MISSING if value is None or math.isnan(value) else f"{significant(value)} s"
+    return value_with_unit(value, "s")
 
 
 def usd(value: float | None) -> str:
@@ -57,15 +66,79 @@ def percent(rate: float | None) -> str:
 
 def value_with_unit(value: float | None, unit: str) -> str:
     """A figure as its unit is written: `97.5%`, `0.420 s`, `$0.0012`, `205 tokens/s`."""
+    if value is None or math.isnan(value):
+        return MISSING
     match unit:
         case "share":
             return percent(value)
-        case "s":
-            return seconds(value)
         case "usd":
             return usd(value)
+        case "ms":
+            return f"{significant(1000 * value)} ms"
+        case "kappa":
+            return f"{value:.2f}"
+        case "%" | "pp":
+            return f"{_one_decimal(abs(value))}{'' if unit == '%' else ' '}{unit}"
         case _:
-            return MISSING if value is None else f"{significant(value)} {printable(unit)}".rstrip()
+            return f"{significant(value)} {printable(unit)}".rstrip()
+
+
+def write_value(n: Number) -> str:
+    """A number without its interval: `97.5%`, `+24.0%`."""
+    if not n.signed:
+        return value_with_unit(n.value, n.unit)
+    return _sign(n.value, n.unit) + value_with_unit(abs(n.value), n.unit)
+
+
+def write_interval(n: Number, *, between: str = ", ", short: bool = False) -> str:
+    """The interval as it follows a number, without a unit: `87.1, 99.6`; empty where there is none.
+
+    `short`: percentages from 10 on without decimals.
+    """
+    if not n.bounded or (n.low is None and n.high is None and n.signed):
+        return ""
+    if n.unit in ("share", "kappa") and (n.low is None or n.high is None):
+        return ""
+    low = (f"{MINUS}∞" if n.signed else "0") if n.low is None else _bound(n, n.low, short)
+    high = ("+∞" if n.signed else "∞") if n.high is None else _bound(n, n.high, short)
+    return f"{low}{between}{high}"
+
+
+def _bound(n: Number, value: float, short: bool) -> str:
+    match n.unit:
+        case "share":
+            return f"{100 * value:.{0 if short and value >= 0.1 else 1}f}"
+        case "ms":
+            return significant(1000 * value)
+        case "kappa":
+            return f"{value:.2f}"
+    size = _one_decimal(abs(value)) if n.unit in ("%", "pp") else significant(abs(value))
+    return (_sign(value, n.unit) if n.signed else MINUS if value < 0 else "") + size
+
+
+def _sign(value: float, unit: str) -> str:
+    rounded = round(value, 1) if unit in ("%", "pp") else value
+    return "+" if rounded > 0 else MINUS if rounded < 0 else ""
+
+
+def _one_decimal(value: float) -> str:
+    """`3.2`; no decimal from a hundred on."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
+
+
+def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> str:
+    """A value of a table as text: `97.5% [87.1, 99.6]`, `1,024`, `–`."""
+    match cell:
+        case None:
+            return MISSING
+        case int():
+            return f"{cell:,}"
+        case Name() | Mark():
+            return printable(cell.text)
+        case Number():
+            interval = write_interval(cell, short=short) if intervals else ""
+            return f"{write_value(cell)} [{interval}]" if interval else write_value(cell)
+    return printable(cell)
 
 
 def value_of(winner: Winner) -> str:
@@ -74,45 +147,13 @@ def value_of(winner: Winner) -> str:
 
 
 def verdict_of(winner: Winner) -> str:
-    """What keeps a lead from being read as a difference; empty where nothing does."""
+    """Whether a lead may be read as a difference: `clear`, or whom the leader is too close to."""
     if not winner.close:
-        return ""
+        return "clear"
     if len(winner.close) == winner.rivals:
         return "too close to call"
     behind = [target for target in winner.close if target not in winner.tied_with]
     return f"too close to call with {', '.join(behind)}; clear of the others" if behind else "clear of the others"
-
-
-def rate_interval(interval: Interval | None) -> str:
-    """`97.5% [87.1, 99.6]`."""
-    if interval is None:
-        return MISSING
-    if interval.low is None or interval.high is None:
-        return percent(interval.value)
-    return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-
-
-def seconds_interval(interval: Interval | None) -> str:
-    """`0.42 s [0.40, 0.47]`; `∞` where the data gives no upper bound, `0` where it gives no lower one."""
-    return _with_bounds(interval, 1, "s")
-
-
-def milliseconds_interval(interval: Interval | None) -> str:
-    """As `seconds_interval`, for an interval in seconds that is better read in milliseconds."""
-    return _with_bounds(interval, 1000, "ms")
-
-
-def _with_bounds(interval: Interval | None, scale: float, unit: str) -> str:
-    if interval is None:
-        return MISSING
-    low = "0" if interval.low is None else significant(scale * interval.low)
-    high = "∞" if interval.high is None else significant(scale * interval.high)
-    return f"{significant(scale * interval.value)} {unit} [{low}, {high}]"
-
-
-def quantile(quantiles: Quantiles | None, name: str) -> Interval | None:
-    """The named quantile (`p50` … `p99`), None where nothing was measured."""
-    return None if quantiles is None else getattr(quantiles, name)
 
 
 def failed_requests(target: TargetSummary) -> int:
@@ -129,6 +170,15 @@ def counts(values: Sequence[int]) -> str:
 def sentence(finding: Finding) -> str:
     """What is wrong and how to mend it, on one line."""
     return f"{printable(finding.what).rstrip('.;: ')}; {printable(finding.remedy)}"
+
+
+def findings_section(findings: Sequence[Finding]) -> Section:
+    """What is wrong with the data and how to mend it."""
+    notes = [
+        Note(text=sentence(f), label="Invalid" if f.invalidates else "", tone="bad" if f.invalidates else "warn")
+        for f in findings
+    ]
+    return Section(title="Findings", notes=notes)
 
 
 def interval_note(level: float) -> str:

@@ -1,37 +1,158 @@
-"""Everything that people look at, written into a run's folder."""
+"""Reports as files: of a run, a comparison, a history, a sweep. Every function that writes raises StoreError."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from harness.analysis.columns import Columns
-from harness.analysis.summary.samples import Answer
-from harness.analysis.summary.summary import RunSummary
-from harness.report.drawing.render import Picture, render_figure, save_pictures
+from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.history import History, SuiteHistory
+from harness.analysis.loader import load_run
+from harness.analysis.summary.judges import add_judging
+from harness.analysis.summary.samples import Answer, load_samples
+from harness.analysis.summary.summarise import summarise
+from harness.analysis.summary.summary import RunSummary, write_summary
+from harness.analysis.sweep import SweepReport
+from harness.errors import StoreError
+from harness.report.compare import forest
+from harness.report.compare.sections import compare_report
+from harness.report.drawing.frame import RunView, make_view
+from harness.report.drawing.render import render_figure, save_pictures
 from harness.report.drawing.style import house_style
-from harness.report.drawing.view import RunView, make_view
 from harness.report.figures import FIGURES
-from harness.report.run.markdown import render_markdown
-from harness.report.run.page import render_html
-from harness.store.files import write_atomically
+from harness.report.history import figure as history_figure
+from harness.report.history.sections import history_report, key_of
+from harness.report.markdown import render_markdown
+from harness.report.page import render_page
+from harness.report.run.sections import run_report
+from harness.report.section import Picture
+from harness.report.sweep import figure as sweep_figure
+from harness.report.sweep.sections import sweep_report
+from harness.scoring.judgements import read_judgements
+from harness.store.files import one_writer, write_atomically
+from harness.store.run_folder import RunFolder
+from harness.suite.suite import Suite
 
 
-def write_reports(
+def report_run(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
+    """Summarise a run's scored attempts and write its reports; the summary, and the page to open."""
+    data = load_run(folder)
+    summary = summarise(folder.read_manifest(), suite, data)
+    summary = add_judging(summary, suite, read_judgements(folder.judgements_path))
+    write_summary(folder.summary_path, summary)
+    page, *_ = write_run(folder.path, summary, data.columns, load_samples(folder))
+    return summary, page
+
+
+def write_run(
     folder: Path, summary: RunSummary, columns: Mapping[str, Columns], answers: Iterable[Answer] = ()
 ) -> list[Path]:
-    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first. StoreError."""
-    pictures = draw_pictures(make_view(summary, columns))
+    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first."""
+    pictures = draw_run(make_view(summary, columns))
     page, text = folder / "report.html", folder / "report.md"
-    write_atomically(page, render_html(summary, pictures, answers).encode())
-    write_atomically(text, render_markdown(summary, pictures).encode())
+    write_atomically(page, render_page(run_report(summary, pictures, answers)).encode())
+    write_atomically(text, render_markdown(run_report(summary, pictures)).encode())
     return [page, text, *save_pictures(pictures, folder / "plots")]
 
 
-def draw_pictures(view: RunView) -> list[Picture]:
+def draw_run(view: RunView) -> list[Picture]:
     """Every figure that the run has data for, in reading order; none without a measured request."""
     if not view.targets:
         return []
     with house_style():
         drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
         return [render_figure(name, figure) for name, figure in drawn if figure is not None]
+
+
+def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
+    """Write compare.html, compare.md, compare.json and plots/forest.png|svg; their paths, the page first.
+
+    Of two comparisons that are written at once into one folder, the second waits.
+    """
+    pictures = draw_comparison(report)
+    content = compare_report(report, pictures)
+    texts = {
+        "compare.html": render_page(content),
+        "compare.md": render_markdown(content),
+        "compare.json": comparison_json(report),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}; choose another folder with --out") from error
+    with one_writer(folder):
+        for name, text in texts.items():
+            write_atomically(folder / name, text.encode())
+        return [*(folder / name for name in texts), *save_pictures(pictures, folder / "plots")]
+
+
+def draw_comparison(report: CompareReport) -> list[Picture]:
+    """The forest plot; nothing where there is nothing to compare."""
+    if not report.comparisons:
+        return []
+    with house_style():
+        return [render_figure("forest", forest.draw(report))]
+
+
+def comparison_json(report: CompareReport) -> str:
+    """The comparison itself, indented."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:
+    """Write sweep.md and plots/sweep.png|svg; the path of sweep.md."""
+    data = load_run(folder)
+    view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
+    with house_style():
+        picture = render_figure("sweep", sweep_figure.draw(view, report))
+    save_pictures([picture], folder.path / "plots")
+    write_atomically(folder.path / "sweep.md", render_markdown(sweep_report(report, picture)).encode())
+    return folder.path / "sweep.md"
+
+
+def write_history(history: History, out: Path) -> list[Path]:
+    """Write to `out`: a page (`.html`), one figure (`.png`, `.svg`), or a folder of both; the paths, the page first."""
+    pictures = draw_history(history)
+    try:
+        if out.suffix in (".png", ".svg"):
+            return [_write_figure(list(pictures.values()), out)]
+        page = out if out.suffix == ".html" else out / "history.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(page, render_page(history_report(history, pictures)).encode())
+        return [page] if page == out else [page, *save_pictures(list(pictures.values()), out)]
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error.strerror}; choose another place with --out") from error
+
+
+def draw_history(history: History) -> dict[str, Picture]:
+    """One figure a suite, simulated and real apart, by `key_of`; of suites without any figure none."""
+    with house_style():
+        return {
+            key_of(suite): render_figure(_name(suite, history.suites), history_figure.draw(suite))
+            for suite in history.suites
+            if suite.trends
+        }
+
+
+def _write_figure(pictures: Sequence[Picture], out: Path) -> Path:
+    if len(pictures) != 1:
+        why = f"there are {len(pictures)} of them ({', '.join(picture.name for picture in pictures)})"
+        raise StoreError(f"{out}: holds one figure, and {why}; name a suite with --suite, or a folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, pictures[0].png if out.suffix == ".png" else pictures[0].svg)
+    return out
+
+
+def _name(suite: SuiteHistory, suites: Sequence[SuiteHistory]) -> str:
+    """`history-quickstart`, `history-quickstart-simulated`: safe as a file's name, and its own."""
+    names = [_slug(each) for each in suites]
+    slug = _slug(suite)
+    return slug if names.count(slug) == 1 else f"{slug}-{suites.index(suite) + 1}"
+
+
+def _slug(suite: SuiteHistory) -> str:
+    safe = "".join(c if c.isascii() and c.isalnum() else "-" for c in suite.suite.lower())[:40].strip("-")
+    return f"history-{safe or 'suite'}" + ("-simulated" if suite.simulated else "")

@@ -1,4 +1,4 @@
-"""A run that may not be believed says so: a client that was starved, and a server that stalled."""
+"""A run that is not valid says so: a client that was starved, and a server that stalled."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_starved_client_says_that_it_was_the_bottleneck(
     out, _ = child.communicate(timeout=60)
     assert 4 == child.returncode
     assert "the client was a bottleneck" in out
-    assert "INVALID: this run may not be believed" in out
+    assert "INVALID: This run is not valid" in out
 
 
 @pytest.mark.alone

@@ -13,7 +13,7 @@ from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift, Flip, Outcomes
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
-from harness.report.drawing.view import RunView, make_view
+from harness.report.drawing.frame import RunView, make_view
 from harness.store.finding import Finding
 
 NAMES = (

@@ -13,11 +13,11 @@ from playwright.async_api import Browser, async_playwright
 
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.summary.samples import Answer
-from harness.report.compare.page import render_html as render_comparison
-from harness.report.compare.write import draw_comparison
+from harness.report.compare.sections import compare_report
 from harness.report.figures import FIGURES
-from harness.report.run.page import render_html
-from harness.report.write import draw_pictures
+from harness.report.page import render_page
+from harness.report.run.sections import run_report
+from harness.report.write import draw_comparison, draw_run
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
@@ -55,7 +55,7 @@ def page_url(make_run: Any, tmp_path: Path) -> str:
     answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
                for each in view.summary.targets]  # fmt: skip
     path = tmp_path / "report.html"
-    path.write_text(render_html(view.summary, draw_pictures(view), answers), encoding="utf-8")
+    path.write_text(render_page(run_report(view.summary, draw_run(view), answers)), encoding="utf-8")
     return path.as_uri()
 
 
@@ -67,7 +67,7 @@ async def test_a_comparison_is_closed_to_what_a_model_wrote_and_fits_the_screen(
                 baseline_answer=HOSTILE, candidate_answer="x" * 5000, reason=HOSTILE)  # fmt: skip
     report = make_report(comparisons=(make_comparison(flips=(flip,)),))
     path = tmp_path / "compare.html"
-    path.write_text(render_comparison(report, draw_comparison(report)), encoding="utf-8")
+    path.write_text(render_page(compare_report(report, draw_comparison(report))), encoding="utf-8")
     for width in (400, 1200):
         page = await browser.new_page(viewport={"width": width, "height": 900})
         complaints: list[str] = []

@@ -7,20 +7,19 @@ import pytest
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Winner
+from harness.report.section import number
 from harness.report.wording import (
     MISSING,
     counts,
     date_of,
-    milliseconds_interval,
     percent,
-    rate_interval,
-    seconds_interval,
     sentence,
     shorten,
     significant,
     usd,
     value_of,
     verdict_of,
+    write_cell,
 )
 from harness.store.finding import Finding
 
@@ -59,25 +58,28 @@ def test_dollars_are_cents_from_a_dollar_on(value: float | None, expected: str) 
 )
 def test_a_leaders_figure_has_its_unit(unit: Literal["share", "s", "tokens/s", "usd"], value: float, expected) -> None:
     winner = Winner(metric="m", target="a", value=value, unit=unit, rivals=1, clear=True)
-    assert (value_of(winner), verdict_of(winner)) == (expected, "")
+    assert (value_of(winner), verdict_of(winner)) == (expected, "clear")
 
 
 def test_an_unknown_rate_is_a_dash_and_never_a_zero() -> None:
     assert percent(None) == MISSING
-    assert rate_interval(None) == MISSING
+    assert write_cell(number(None, "share")) == MISSING
 
 
 def test_a_rate_stands_with_its_interval() -> None:
-    assert rate_interval(Interval(value=0.975, low=0.871, high=0.9956)) == "97.5% [87.1, 99.6]"
+    rate = number(Interval(value=0.975, low=0.871, high=0.9956), "share")
+    assert write_cell(rate) == "97.5% [87.1, 99.6]"
+    assert write_cell(rate, short=True) == "97.5% [87, 100]"
+    assert write_cell(rate, intervals=False) == "97.5%"
 
 
 def test_a_bound_that_the_data_cannot_give_is_written_as_infinity() -> None:
-    assert seconds_interval(Interval(value=1.06, low=0.852)) == "1.06 s [0.852, ∞]"
-    assert seconds_interval(Interval(value=1.06)) == "1.06 s [0, ∞]"
+    assert write_cell(number(Interval(value=1.06, low=0.852), "s")) == "1.06 s [0.852, ∞]"
+    assert write_cell(number(Interval(value=1.06), "s")) == "1.06 s [0, ∞]"
 
 
 def test_short_times_are_written_in_milliseconds() -> None:
-    assert milliseconds_interval(Interval(value=0.0075, low=0.007, high=0.0081)) == "7.50 ms [7.00, 8.10]"
+    assert write_cell(number(Interval(value=0.0075, low=0.007, high=0.0081), "ms")) == "7.50 ms [7.00, 8.10]"
 
 
 def test_shortened_names_keep_both_ends_and_the_length_asked_for() -> None:

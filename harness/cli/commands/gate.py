@@ -126,10 +126,12 @@ class _Files:
         """StoreError: a file of the run's folder cannot be written. Copies elsewhere that cannot be are in `lost`."""
         from harness.cli.running.compare_runs import write_files
         from harness.report.compare.junit import render_junit
-        from harness.report.compare.markdown import render_comment
+        from harness.report.compare.sections import gate_comment
+        from harness.report.markdown import render_markdown
         from harness.store.files import one_writer, write_atomically
 
-        junit, comment = render_junit(report, self._against), render_comment(report, self._against).encode()
+        junit = render_junit(report, self._against)
+        comment = render_markdown(gate_comment(report, self._against), top=3).encode()
         with one_writer(self._folder):
             write_atomically(self._folder / "junit.xml", junit)
             write_atomically(self._folder / "gate.md", comment)

@@ -68,7 +68,7 @@ def history(
         raise HarnessError(_nothing(results))
     written = []
     if out is not None:
-        from harness.report.history.page import write_history
+        from harness.report.write import write_history
 
         written = write_history(found, out)
     if json_output:
@@ -76,9 +76,11 @@ def history(
         return
     from rich.console import Console
 
-    from harness.report.history.terminal import print_history
+    from harness.report.history.sections import history_report
+    from harness.report.terminal import print_report
 
-    print_history(found, Console(highlight=False), written=written)
+    page = written[0] if written else None
+    print_report(history_report(found), Console(highlight=False), written=page)
 
 
 def _known_metric(name: str) -> str:

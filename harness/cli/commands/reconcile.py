@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.characters import printable
 from harness.cli.options import JsonOption, RunArgument
 from harness.cli.output import print_json
 from harness.cli.places import LATEST
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from harness.analysis.reconcile.reconciliation import Reconciliation
     from harness.endpoints.invocation_log.sources import Broken
     from harness.store.run_folder import RunFolder
-
-REGIONS = 4
-"""Regions printed for each target; reconcile.json has all."""
-DETAILS = 10
-"""Examples of each kind on the terminal; reconcile.json holds more."""
 
 
 def reconcile(
@@ -62,7 +54,12 @@ def reconcile(
     if json_output:
         print_json(found)
     else:
-        _print(found, folder)
+        from rich.console import Console
+
+        from harness.report.reconcile import reconcile_report
+        from harness.report.terminal import print_report
+
+        print_report(reconcile_report(found), Console(highlight=False), written=folder.path / "reconcile.json")
     raise typer.Exit(0 if found.agrees else RunInvalid.exit_code)
 
 
@@ -119,85 +116,3 @@ def _write(folder: RunFolder, found: Reconciliation) -> None:
 
     text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     write_atomically(folder.path / "reconcile.json", f"{text}\n".encode())
-
-
-def _print(found: Reconciliation, folder: RunFolder) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    console.print(_table(found))
-    for line in [*_served(found), *_scope(found), *_reasons(found), *_differences(found), *_records(found)]:
-        console.print(printable(line), soft_wrap=True)
-    console.print("run and log agree" if found.agrees else "run and log do NOT agree", style="bold")
-    console.print(printable(f"Details: {folder.path / 'reconcile.json'}"), soft_wrap=True)
-
-
-def _table(found: Reconciliation) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.report.wording import usd
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("target", overflow="fold", ratio=1)
-    for heading in ("attempts", "logged", "not", "differ", "cost, run", "cost, log"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in found.targets:
-        table.add_row(
-            Text(printable(each.target)),
-            *(f"{count:,}" for count in (each.attempts, each.logged, each.attempts - each.logged, each.differing)),
-            *("–" if cost is None else usd(cost) for cost in (each.cost_usd, each.logged_cost_usd)),
-        )
-    return table
-
-
-def _served(found: Reconciliation) -> Iterator[str]:
-    """Where the calls were answered: the Regions that answered most of a target's."""
-    for each in found.targets:
-        regions = sorted(each.served_in.items(), key=lambda item: -item[1])
-        if regions:
-            shown = ", ".join(f"{region} {count:,}" for region, count in regions[:REGIONS])
-            more = f" and {len(regions) - REGIONS} more Regions" if len(regions) > REGIONS else ""
-            yield f"  {each.target} was served in {shown}{more}"
-
-
-def _scope(found: Reconciliation) -> Iterator[str]:
-    if found.simulated:
-        yield "SIMULATED, not Amazon Bedrock"
-    if found.sources:
-        where = ", ".join(found.sources)
-        span = f"from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
-        yield f"log: {where}: {found.records:,} records {span}"
-    if found.without_log:
-        yield f"! invocation logging is off in {', '.join(found.without_log)}; `harness doctor` says how to turn it on"
-    if found.broken:
-        yield f"! {found.broken:,} lines of the log cannot be read, the first: {found.broken_places[0]}"
-
-
-def _reasons(found: Reconciliation) -> Iterator[str]:
-    from harness.analysis.reconcile.reconciliation import DISAGREEING, REASONS
-
-    for reason, sentence in REASONS.items():
-        count = sum(each.unlogged.get(reason, 0) for each in found.targets)
-        if count:
-            yield f"{'!' if reason in DISAGREEING else '·'} {count:,} attempts {sentence}"
-    unseen = sum(each.unseen_cost_usd for each in found.targets)
-    if unseen:
-        yield f"· replies that the run did not receive to the end cost ${unseen:.4f} more, by the log"
-
-
-def _differences(found: Reconciliation) -> Iterator[str]:
-    for each in found.differences[:DETAILS]:
-        yield f"! {each.aws_request_id} ({each.target}): {each.what} is {each.run} in the run, {each.log} in the log"
-
-
-def _records(found: Reconciliation) -> Iterator[str]:
-    if found.other_traffic:
-        yield f"· {found.other_traffic:,} records of the same models and time are other callers' traffic"
-    if found.unanswered:
-        yield f"· {found.unanswered:,} records belong to attempts that got no reply"
-    if found.not_in_run:
-        yield f"! {found.not_in_run:,} records of the run's own caller are not in the run, such as:"
-        for each in found.foreign[:DETAILS]:
-            yield f"  {each.aws_request_id} at {each.at}, {each.model_id} in {each.region}"

@@ -1,4 +1,4 @@
-"""`harness run --dry-run`: says what a run would do and cost."""
+"""`harness run --dry-run`: what a run would do and cost, and which differences it would detect."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from harness.cli.output import print_json
 from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
-    from harness.load.forecast import Offered
+    from harness.analysis.compare.detectable import Detectable, DetectableDifference
+    from harness.load.forecast import Forecast, Offered
+    from harness.report.section import Section
 
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite; nothing is sent."""
     from harness.analysis.compare.detectable import find_detectable
-    from harness.cli.printing.detectable import print_detectable
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
 
@@ -30,34 +31,44 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
         print_json(content)
         return
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("target", "requests", "input tokens", "output tokens", "cost"):
-        table.add_column(heading, justify="left" if heading == "target" else "right", overflow="fold")
-    for each in found.targets:
-        table.add_row(
-            Text(each.target),
-            f"{each.requests:,}",
+    from harness.report.section import Note, Report, Section
+    from harness.report.terminal import print_report
+
+    notes = [Note(text=line) for line in _offered_lines(found.offered, len(found.targets))]
+    notes.append(Note(text=_summary(suite, found)))
+    if judging is not None:
+        cost = _at_most(judging.cost_usd_at_most)
+        notes.append(Note(text=f"judging: up to {judging.questions:,} questions, {cost} on top"))
+    sections = [_targets(found), Section(notes=notes), _detectable(find_detectable(suite))]
+    print_report(Report(title=suite.name, simulated=False, sections=sections), Console(highlight=False))
+
+
+def _targets(found: Forecast) -> Section:
+    from harness.report.section import Column, Name, Section, Table
+
+    headings = (("target", 1), ("requests", 3), ("input tokens", 1), ("output tokens", 2), ("cost", 4))
+    rows = [
+        (
+            Name(each.target),
+            each.requests,
             f"~{each.input_tokens:,}",
             f"≤{each.output_tokens_at_most:,}",
             _at_most(each.cost_usd_at_most),
         )
-    Console().print(table)
-    for line in _offered_lines(found.offered, len(found.targets)):
-        print(line)
+        for each in found.targets
+    ]
+    columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
+    return Section(table=Table(columns=columns, rows=rows))
+
+
+def _summary(suite: Suite, found: Forecast) -> str:
     budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
-    about = "about " if found.guessed else ""
-    print(
-        f"{suite.name}: {about}{counted(found.requests, 'request')} to {counted(len(found.targets), 'target')} "
-        f"at {suite.endpoint}, "
+    requests = f"{'about ' if found.guessed else ''}{counted(found.requests, 'request')}"
+    return (
+        f"{suite.name}: {requests} to {counted(len(found.targets), 'target')} at {suite.endpoint}, "
         f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
     )
-    if judging is not None:
-        print(f"judging: up to {judging.questions:,} questions, {_at_most(judging.cost_usd_at_most)} on top")
-
-    print_detectable(find_detectable(suite))
 
 
 def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
@@ -74,7 +85,7 @@ def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
     if cost_usd is None:
-        return f"the budget of ${budget_usd:g} cannot hold what has no known price"
+        return f"the budget of ${budget_usd:g} cannot be kept: a price is unknown"
     if cost_usd > budget_usd:
         return f"may end early: the budget is ${budget_usd:g}"
     return f"budget ${budget_usd:g}"
@@ -82,3 +93,46 @@ def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
 
 def _at_most(cost_usd: float | None) -> str:
     return "unknown" if cost_usd is None else f"up to about ${cost_usd:.4f}"
+
+
+def _detectable(found: Detectable) -> Section:
+    """The power of a suite: the differences that it detects, and the prompts that its margins need."""
+    from harness.report.section import Column, Note, Section, Table
+
+    asked = "once" if found.repeats == 1 else f"{found.repeats} times"
+    groups = f" in {found.clusters} groups" if found.clusters < found.prompts else ""
+    gate = "default gate" if found.default_gate else "gate"
+    headings = (("metric", 1), ("margin", 3), ("detectable", 4), ("to detect", 1), ("to rule out", 2))
+    columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
+    rows = [
+        (each.metric, each.margin, _smallest(each), each.prompts_for_worse, each.prompts_for_equivalent)
+        for each in found.metrics
+    ]
+    notes = [
+        Note(text=f"rests on {counted(each.prompts, 'prompt')}", label=each.metric)
+        for each in found.metrics
+        if each.prompts < found.prompts
+    ]
+    notes += [
+        Note(text=note, label=metric)
+        for metric, note in dict.fromkeys((each.metric, each.note) for each in found.metrics if each.note)
+    ]
+    return Section(
+        title=f"What {counted(found.prompts, 'prompt')}{groups}, asked {asked}, can detect "
+        f"({gate}, family of {counted(found.family, 'test')})",
+        text="detectable: the smallest difference that most runs find. to detect: prompts that find twice the margin. "
+        "to rule out: prompts that rule the margin out.",
+        table=Table(columns=columns, rows=rows),
+        notes=[*notes, Note(text=found.assumptions)],
+    )
+
+
+def _smallest(each: DetectableDifference) -> str | None:
+    """The smallest difference that is detected in most runs."""
+    if each.minimum_detectable is None:
+        return None
+    return (
+        f"{100 * each.minimum_detectable:.0f} pp"
+        if each.margin.endswith("pp")
+        else f"{100 * each.minimum_detectable:.0f}%"
+    )

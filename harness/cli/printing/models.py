@@ -73,8 +73,8 @@ def _offered(model: Model, asked: str | None) -> str:
         return _routings(model, model.routings)
     here = [routing for routing, fact in model.routings.items() if asked in fact.value and model.asked_region]
     elsewhere = [routing for routing in model.routings if routing not in here]
-    told = [f"{asked}: {' '.join(here) or 'none'}"]
-    return "\n".join([*told, f"others: {_routings(model, elsewhere)}"] if elsewhere else told)
+    lines = [f"{asked}: {' '.join(here) or 'none'}"]
+    return "\n".join([*lines, f"others: {_routings(model, elsewhere)}"] if elsewhere else lines)
 
 
 def _routings(model: Model, routings: Sequence[str] | dict[str, Fact[tuple[str, ...]]]) -> str:
@@ -124,10 +124,10 @@ def _routings_cell(
     model: Model, routings: Sequence[str], price: Price | None, overrides: Sequence[PriceOverride]
 ) -> str:
     extra = premium(price, price_for(model.base_id, "global", overrides)) if "global" in model.routings else None
-    told = " ".join(routings)
+    text = " ".join(routings)
     if price and price.source == USERS_PRICES:
-        told += " (yours)"
-    return told if extra is None or list(routings) == ["global"] else f"{told} {extra:+.0%}"
+        text += " (yours)"
+    return text if extra is None or list(routings) == ["global"] else f"{text} {extra:+.0%}"
 
 
 def _rate_cells(rates: Rates | None) -> list[str]:
@@ -158,8 +158,8 @@ def _all_rates(price: Price) -> str:
 
 
 def _listed(rates: Rates) -> str:
-    known = {told: getattr(rates, kind) for kind, told in _KINDS.items()}
-    return ", ".join(f"{told} {rate:g}" for told, rate in known.items() if rate is not None)
+    known = {name: getattr(rates, kind) for kind, name in _KINDS.items()}
+    return ", ".join(f"{name} {rate:g}" for name, rate in known.items() if rate is not None)
 
 
 def _print_profiles(console: Console, chosen: Sequence[Model], profiles: Sequence[ApplicationProfile]) -> None:

@@ -79,7 +79,7 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
 
 def write_files(report: CompareReport, folder: Path) -> Path:
     """Write every file of a comparison; the path of its page."""
-    from harness.report.compare.write import write_comparison
+    from harness.report.write import write_comparison
 
     return write_comparison(folder, report)[0]
 
@@ -91,9 +91,10 @@ def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> Non
         return
     from rich.console import Console
 
-    from harness.report.compare.terminal import print_report
+    from harness.report.compare.sections import compare_brief
+    from harness.report.terminal import print_report
 
-    print_report(report, Console(highlight=False), page=page)
+    print_report(compare_brief(report), Console(highlight=False), written=page)
 
 
 def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Sides, str]:

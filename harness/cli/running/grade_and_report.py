@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,14 @@ from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
-from harness.report.derive import count_scores, derive, score, spent_usd
-from harness.report.run.terminal import print_summary
+from harness.report.run.sections import run_brief
+from harness.report.terminal import print_report
+from harness.report.write import report_run
+from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
+from harness.scoring.score import score_run
+from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.loader import load_frozen
 from harness.suite.suite import CheckFile, Suite
@@ -53,15 +57,15 @@ def grade_and_report(
     except KeyboardInterrupt:
         print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
         raise
-    if suite.graders.check_files and (count := count_scores(folder, reason=NOT_RUN)):
+    if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    summary, page = derive(folder, suite)
+    summary, page = report_run(folder, suite)
     if context.as_json:
         print_json(summary)
     else:
         from rich.console import Console
 
-        print_summary(summary, Console(), report=page)
+        print_report(run_brief(summary), Console(highlight=False), written=page)
     return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
 
 
@@ -80,7 +84,7 @@ async def _grade(
 ) -> None:
     """Grade the stored answers; where judges are to be asked, at the run's own endpoint."""
     if not judge:
-        await score(folder, suite, None, check_files)
+        await score_run(folder, suite, None, check_files)
         return
     if not context.quiet:
         print("asking the judges; every verdict is kept as soon as it is given", file=sys.stderr)
@@ -91,8 +95,23 @@ async def _grade(
         judges = None
         try:
             url = await stack.enter_async_context(open_endpoint(suite, seed=manifest.seed, simulator_options=QUICK))
-            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=spent_usd(folder)))
+            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=_spent_usd(folder)))
         except EndpointError as error:
             later = f"`harness report {folder.path} --judge` asks them later"
             print(f"warning: the judges cannot be asked: {error}; {later}", file=sys.stderr)
-        await score(folder, suite, judges, check_files)
+        await score_run(folder, suite, judges, check_files)
+
+
+def _spent_usd(folder: RunFolder) -> float:
+    """What the run's attempts and judgements have cost so far, as far as that is known."""
+    judged = sum(each.cost_usd or 0.0 for each in read_judgements(folder.judgements_path))
+    with closing(connect([folder])) as connection:
+        ((answered,),) = connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts").fetchall()
+    return float(answered) + judged
+
+
+def _count_scores(folder: RunFolder, *, reason: str) -> int:
+    """The checks of answers that were scored with this reason."""
+    with closing(connect([folder])) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM scores WHERE reason = ?", [reason]).fetchall()
+    return int(count)

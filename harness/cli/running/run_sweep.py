@@ -89,18 +89,19 @@ def _outcome(step: StepOutcome) -> str:
 
 def _report(sent: SentLoad, suite: Suite, report: SweepReport, context: RunContext) -> int:
     """Write and print the report; returns the exit code."""
-    from harness.report.sweep_files import write_sweep_report
+    from harness.report.write import write_sweep_report
 
     write_sweep(sent.folder.path, report)
-    picture = write_sweep_report(sent.folder, suite, report)
+    page = write_sweep_report(sent.folder, suite, report)
     if context.as_json:
         print_json(report)
     else:
         from rich.console import Console
 
-        from harness.report.sweep import print_sweep
+        from harness.report.sweep.sections import sweep_report
+        from harness.report.terminal import print_report
 
-        print_sweep(report, Console(), picture=str(picture))
+        print_report(sweep_report(report), Console(highlight=False), written=page)
     if sent.interrupted:
         return INTERRUPTED_CODE
     return RunInvalid.exit_code if any(finding.invalidates for finding in report.findings) else 0

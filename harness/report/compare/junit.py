@@ -1,6 +1,6 @@
 """junit.xml: a gate as a test report, a suite for each candidate, a case for each metric that decides.
 
-`worse` is a failure. `inconclusive` is an error: the test could not be made. Both are red in a CI system, as the exit
+`worse` is a failure. `inconclusive` is an error: the data does not decide. Both are red in a CI system, as the exit
 codes 1 and 3 are; as `skipped` it would be green. The elements and attributes are those of Jenkins' junit-10.xsd,
 which GitHub's and GitLab's readers take as well.
 """
@@ -13,18 +13,17 @@ from xml.etree.ElementTree import Element, SubElement
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.characters import printable
-from harness.report.verdicts import (
+from harness.report.compare.verdicts import (
     candidate_of,
     change_in_words,
     gated,
     headline,
-    level_of,
     metric_name,
     names,
     samples,
     settled_by,
 )
-from harness.report.wording import SIMULATED, sentence
+from harness.report.wording import SIMULATED, SIMULATED_NOTE, sentence, value_with_unit
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, escaped or not."""
@@ -78,7 +77,7 @@ def _properties(suite: Element, c: Comparison, report: CompareReport, against: s
         "baseline": _arm(c.baseline),
         "candidate": _arm(c.candidate),
         "against": against,
-        **({"SIMULATED": SIMULATED} if report.simulated else {}),
+        **({SIMULATED: SIMULATED_NOTE} if report.simulated else {}),
     }
     properties = SubElement(suite, "properties")
     for name, value in facts.items():
@@ -91,28 +90,28 @@ def _arm(arm: Arm) -> str:
 
 def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -> None:
     case = SubElement(suite, "testcase", classname=_class_name(report), name=_clean(metric_name(d.metric)), time="0")
-    told = f"{metric_name(d.metric)}: {change_in_words(d, report.level)}"
+    change = f"{metric_name(d.metric)}: {change_in_words(d, report.level)}"
     if d.verdict == "worse":
-        SubElement(case, "failure", type="worse", message=_clean(told)).text = _clean(_figures(c, d))
+        SubElement(case, "failure", type="worse", message=_clean(change)).text = _clean(_figures(c, d))
     elif d.verdict == "inconclusive":
         settled = settled_by(d, c.prompts)
-        message = f"cannot tell: {told}" + (f"; would be settled by {settled}" if settled else "")
+        message = f"inconclusive: {change}" + (f"; would be settled by {settled}" if settled else "")
         SubElement(case, "error", type="inconclusive", message=_clean(message)).text = _clean(_figures(c, d))
-    SubElement(case, "system-out").text = _clean(f"{d.verdict}: {told}\n{_figures(c, d)}")
+    SubElement(case, "system-out").text = _clean(f"{d.verdict}: {change}\n{_figures(c, d)}")
 
 
 def _validity_case(suite: Element, report: CompareReport) -> None:
     case = SubElement(suite, "testcase", classname=_class_name(report), name=VALIDITY, time="0")
     reasons = "\n".join(sentence(f) for f in report.findings if f.invalidates) or "nothing could be compared"
-    message = "a run may not be believed, so neither may this comparison"
+    message = "one of the runs is not valid, so neither is this comparison"
     SubElement(case, "error", type="invalid", message=message).text = _clean(reasons)
 
 
 def _figures(c: Comparison, d: Difference) -> str:
     candidate, baseline = names(c)
     lines = [
-        f"candidate {candidate}: {level_of(d, d.candidate)}",
-        f"baseline {baseline}: {level_of(d, d.baseline)}",
+        f"candidate {candidate}: {value_with_unit(d.candidate, d.unit)}",
+        f"baseline {baseline}: {value_with_unit(d.baseline, d.unit)}",
         f"n {samples(d)}, {d.method or 'no interval'}",
         *([f"p {d.p_value:.4g}, with Holm's correction {d.p_adjusted:.4g}"] if _has_p(d) else []),
         *([d.note] if d.note else []),

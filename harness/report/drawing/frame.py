@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -16,11 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from harness.analysis.summary.summary import TargetSummary
+from harness.analysis.columns import Columns
+from harness.analysis.metrics import METRICS
+from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.characters import printable
-from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, drawable
-from harness.report.drawing.view import RunView
-from harness.report.wording import SIMULATED, counts, date_of, interval_note, shorten
+from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, Look, assign_looks, drawable
+from harness.report.wording import SIMULATED, SIMULATED_NOTE, counts, date_of, interval_note, shorten, simulated_title
 
 WIDTH_IN = 10.0
 MARGIN_IN = 0.16
@@ -33,10 +36,46 @@ LEGEND_CHARACTERS = 72
 TITLE_CHARACTERS = 82
 QUESTION_CHARACTERS = 150
 NAME_CHARACTERS = 60
+ROW_IN = 0.46
+"""Height of a target's row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """One run, ready to be drawn. `columns` may lack a target that has no measured request."""
+
+    summary: RunSummary
+    columns: Mapping[str, Columns]
+    looks: Mapping[str, Look]
+
+    @property
+    def targets(self) -> list[TargetSummary]:
+        """Targets of one model next to each other; else the suite's order."""
+        models = [t.base_model for t in self.summary.targets]
+        return sorted(self.summary.targets, key=lambda t: models.index(t.base_model))
+
+    def look(self, target: TargetSummary) -> Look:
+        return self.looks[target.target]
+
+    def winner(self, metric: str) -> Winner | None:
+        """Who leads on `metric`, a key of METRICS; None where the summary names nobody."""
+        return next((w for w in self.summary.winners if w.metric == METRICS[metric].label), None)
+
+    def leading(self, winner: Winner | None) -> str | None:
+        """Who leads, as a title says it: the leader and whom it is too close to; None where that is everybody."""
+        if winner is None or len(winner.close) == winner.rivals:
+            return None
+        names = [self.looks[name].label for name in (winner.target, *winner.close)]
+        return " and ".join(names if len(names) < 3 else [names[0], f"{len(names) - 1} others"])
+
+
+def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
+    """The view of a run, with a look for each target."""
+    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets))
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a figure's data comes from: the two lines of its footer."""
+    """Where a figure's data comes from: the two lines of its footer, the second without SIMULATED."""
 
     simulated: bool
     lines: tuple[str, str]
@@ -65,7 +104,7 @@ def open_frame(
     height_in = header_in + body_in + legend_in + FOOTER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     FigureCanvasAgg(figure)
-    figure.set_label(f"SIMULATED: {title}" if about.simulated else title)
+    figure.set_label(simulated_title(title, about.simulated))
     _draw_header(figure, titles, questions)
     _draw_footer(figure, about)
     if about.simulated:
@@ -96,7 +135,7 @@ def target_handle(view: RunView, target: TargetSummary, note: str = "", *, line:
     )
 
 
-def say_instead(view: RunView, *, title: str, message: str) -> Figure:
+def draw_message(view: RunView, *, title: str, message: str) -> Figure:
     """A low figure with `message` where its axes would be: there is nothing to draw, and this is why."""
     figure = open_figure(view, title=title, question="", body_in=1.2)
     axes = figure.subplots()
@@ -104,6 +143,22 @@ def say_instead(view: RunView, *, title: str, message: str) -> Figure:
     text = "\n".join(textwrap.wrap(drawable(message), 80))
     axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, transform=axes.transAxes)
     return figure
+
+
+def rows_in(targets: int) -> float:
+    """Height in inches of axes that give each of `targets` a row."""
+    return 1.0 + ROW_IN * max(targets, 1.6)
+
+
+def label_rows(
+    axes: Axes, view: RunView, targets: Sequence[TargetSummary] | None = None, *, named: bool = True
+) -> None:
+    """Rows from the top, of all targets or some, with each target's name in two lines, or without (`named`)."""
+    names = [view.look(t).two_lines for t in targets or view.targets]
+    axes.set_yticks(range(len(names)), names if named else [""] * len(names), fontsize=8.5)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, pad=9)
+    axes.grid(False, axis="y")
 
 
 def _draw_header(figure: Figure, titles: Sequence[str], questions: Sequence[str]) -> None:
@@ -121,7 +176,8 @@ def _draw_footer(figure: Figure, about: Provenance) -> None:
     height = FOOTER_IN / figure.get_figheight()
     band = SIMULATED_BAND if about.simulated else BAND
     figure.add_artist(Rectangle((0, 0), 1, height, transform=figure.transFigure, color=band, linewidth=0, zorder=-1))
-    for i, line in enumerate(about.lines):
+    first, second = about.lines
+    for i, line in enumerate((first, f"{SIMULATED_NOTE}  ·  {second}" if about.simulated else second)):
         text = figure.text(MARGIN_IN / WIDTH_IN, height * (0.7 - 0.42 * i), line, fontsize=7.5, color=GREY, va="center")
         _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 
@@ -133,8 +189,6 @@ def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
     n = f"n per target: {counts(requests)} request{'' if set(requests) == {1} else 's'}"
     facts = [n, f"{interval_note(s.level)} ({intervals})"] if intervals else [n]
     facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
-    if s.simulated:
-        facts.insert(0, f"SIMULATED: {SIMULATED}")
     return f"suite {suite}  ·  digest {s.suite_digest}  ·  {date_of(s.started_utc)}  ·  run {run_id}", "  ·  ".join(
         facts
     )
@@ -163,7 +217,7 @@ def _draw_badge(figure: Figure) -> None:
     figure.text(
         1 - MARGIN_IN / WIDTH_IN,
         1 - MARGIN_IN / figure.get_figheight(),
-        "SIMULATED",
+        SIMULATED,
         fontsize=9.5,
         fontweight="bold",
         color="white",

@@ -5,24 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from harness.report.section import Picture
 from harness.store.files import make_subfolder, write_atomically
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure, rendered."""
-
-    name: str
-    title: str
-    """What it says, for whoever cannot see it."""
-    png: bytes
-    svg: bytes
 
 
 def save_pictures(pictures: list[Picture], folder: Path) -> list[Path]:

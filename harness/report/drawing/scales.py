@@ -26,7 +26,7 @@ def scale_x(axes: Axes, values: Iterable[float], label: str, *, room: float = 1.
     else:
         axes.set_xlim(0, high * room)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.xaxis.set_major_formatter(FuncFormatter(write_tick))
         axes.set_xlabel(label)
 
 
@@ -40,7 +40,7 @@ def scale_y(axes: Axes, values: Iterable[float], *, room: float = 1.15) -> bool:
         return True
     axes.set_ylim(0, high * room)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.yaxis.set_major_formatter(FuncFormatter(write_tick))
     return False
 
 
@@ -48,7 +48,7 @@ def scale_from_zero(axes: Axes, high: float, label: str) -> None:
     """Scale the x axis for bars: always linear, always from zero, with room for a number behind the longest."""
     axes.set_xlim(0, (high or 1.0) * 1.28)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.xaxis.set_major_formatter(FuncFormatter(write_tick))
     axes.set_xlabel(label)
 
 
@@ -62,10 +62,10 @@ def _mark_log(axes: Axes, which: Literal["x", "y"], *, decades: float) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(_tick))
+    axis.set_major_formatter(FuncFormatter(write_tick))
 
 
-def _tick(value: float, _position: int | None = None) -> str:
+def write_tick(value: float, _position: int | None = None) -> str:
     """A tick's number without trailing zeros."""
     text = significant(value)
     return text.rstrip("0").rstrip(".") if "." in text else text

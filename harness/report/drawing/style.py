@@ -1,13 +1,30 @@
-"""The look that all figures share: matplotlib settings, independent of the user's own."""
+"""The look that all figures share: settings independent of the user's own, and how each target looks in all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Literal, Protocol, TypeVar
 
 import matplotlib.style
+import msgspec
 from matplotlib.font_manager import FontProperties, findfont, get_font
+
+from harness.characters import printable
+from harness.report.wording import shorten
+
+Line = Literal["-", "--", "-.", ":"] | tuple[int, tuple[float, ...]]
+
+HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#8C6D00")
+"""Okabe and Ito's colour-blind-safe colours; their vermillion is kept for failures, their yellow darkened for white."""
+FAILURE = "#D55E00"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2.5)), (0, (9, 3)), (0, (4, 1, 1, 4)))
+LABEL_WIDTH = 42
+LINE_WIDTH = 26
+
+K = TypeVar("K", bound=Hashable)
 
 INK = "#1F2328"
 GREY = "#59636E"
@@ -66,3 +83,83 @@ def _has_glyph(character: str) -> bool:
 def drawable(text: str) -> str:
     """`text` with a box for every character that the figures' font does not have."""
     return "".join(c if c == "\n" or _has_glyph(c) else "□" for c in text)
+
+
+class Named(Protocol):
+    """What a target's look depends on."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def base_model(self) -> str: ...
+    @property
+    def routing(self) -> str: ...
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A target's appearance in every figure."""
+
+    label: str
+    """Its name on one line, shortened, safe to print."""
+    two_lines: str
+    """Its name for an axis."""
+    colour: str
+    line: Line
+    marker: str
+
+
+def assign_looks(targets: Sequence[Named]) -> dict[str, Look]:
+    """Looks by target name. Targets of one model and routing (other api, client, …) differ in tone and marker."""
+    models = _ranks(t.base_model for t in targets)
+    twins = _twin_numbers(targets)
+    variants = _ranks((t.routing, twin) for t, twin in zip(targets, twins, strict=True))
+    labels = _distinct([drawable(shorten(printable(t.target), LABEL_WIDTH)) for t in targets])
+    return {
+        t.target: Look(
+            label=label,
+            two_lines=_two_lines(label),
+            colour=_tone(HUES[models[t.base_model] % len(HUES)], twin),
+            line=LINES[variants[t.routing, twin] % len(LINES)],
+            marker=MARKERS[variants[t.routing, twin] % len(MARKERS)],
+        )
+        for t, twin, label in zip(targets, twins, labels, strict=True)
+    }
+
+
+def _ranks(keys: Iterable[K]) -> dict[K, int]:
+    ranks: dict[K, int] = {}
+    for key in keys:
+        ranks.setdefault(key, len(ranks))
+    return ranks
+
+
+def _twin_numbers(targets: Sequence[Named]) -> list[int]:
+    """For each target, how many before it share its model and routing."""
+    seen: dict[tuple[str, str], int] = {}
+    numbers = []
+    for t in targets:
+        key = (t.base_model, t.routing)
+        numbers.append(seen.get(key, 0))
+        seen[key] = numbers[-1] + 1
+    return numbers
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Labels that came out the same get a number."""
+    return [label if labels.count(label) == 1 else f"{label} #{i + 1}" for i, label in enumerate(labels)]
+
+
+def _two_lines(label: str) -> str:
+    head, slash, tail = label.partition("/")
+    if not slash:
+        return shorten(label, LINE_WIDTH)
+    return f"{shorten(head, LINE_WIDTH)}\n{shorten(tail, LINE_WIDTH)}"
+
+
+def _tone(colour: str, twin: int) -> str:
+    """The colour itself, then half-way to white, then half-way to black."""
+    if twin % 3 == 0:
+        return colour
+    towards = 255 if twin % 3 == 1 else 0
+    channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{(c + towards) // 2:02X}" for c in channels)

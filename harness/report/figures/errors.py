@@ -1,4 +1,4 @@
-"""Errors: the share of requests that failed in the end, and what the attempts failed of."""
+"""Errors: the share of requests that failed in the end, and why attempts failed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary
 from harness.characters import counted, printable
-from harness.report.drawing.frame import open_figure
-from harness.report.drawing.rows import label_rows, rows_in
+from harness.report.drawing.frame import RunView, label_rows, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import INK, drawable
-from harness.report.drawing.view import RunView
 from harness.report.wording import failed_requests, percent
 
 FILLS = (
@@ -80,7 +78,7 @@ def _question(view: RunView) -> str:
     smallest = min((t.requests for t in view.targets), default=0)
     bound = rule_of_three(smallest, view.summary.level)
     return (
-        f"None seen is not none: with {counted(smallest, 'request')} and no failure, a target's true error rate "
+        f"No failure seen does not mean none: after {counted(smallest, 'request')} without one, a target's error rate "
         f"may still be up to {percent(bound)} (rule of three)."
     )
 
@@ -124,7 +122,7 @@ def _draw_kinds(axes: Axes, view: RunView, kinds: Sequence[str]) -> None:
         axes.annotate(text, (start, y), (5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
     scale_from_zero(axes, most * 1.2, "failed attempts")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_title("What attempts failed of")
+    axes.set_title("Why attempts failed")
     label_rows(axes, view, named=False)
 
 

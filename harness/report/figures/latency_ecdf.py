@@ -12,10 +12,9 @@ from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import open_figure, say_instead, target_handle
+from harness.report.drawing.frame import RunView, draw_message, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
 from harness.report.wording import value_of
 
 TITLE = "How soon do answers begin and end?"
@@ -27,7 +26,7 @@ def draw(view: RunView) -> Figure:
     """One panel for TTFT (where any target streams), one for E2E latency; curves top out at the share answered."""
     panels = [(name, of) for name, of in (("TTFT", ttft), ("E2E latency", e2e)) if _any_value(view, of)]
     if not panels:
-        return say_instead(view, title=TITLE, message="No request succeeded, so there is no latency to show.")
+        return draw_message(view, title=TITLE, message="No request succeeded, so there is no latency to show.")
     legend = [_handle(view, t) for t in view.targets]
     figure = open_figure(view, title=_title(view), question=_question(view), body_in=3.9, legend=legend)
     for axes, (name, of) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels, strict=True):

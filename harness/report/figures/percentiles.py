@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
+from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
-from harness.report.wording import quantile, seconds, value_of
+from harness.report.section import quantile
+from harness.report.wording import seconds, value_of
 
 TITLE = "How slow is the slowest one in two, ten, twenty, a hundred?"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -28,7 +28,7 @@ def draw(view: RunView) -> Figure:
     """One panel a metric; in it a row for each percentile and target, the estimate written at the right."""
     panels = {name: field for name, field in METRICS.items() if any(getattr(t, field) for t in view.targets)}
     if not panels:
-        return say_instead(view, title=TITLE, message="No request succeeded, so there are no percentiles to show.")
+        return draw_message(view, title=TITLE, message="No request succeeded, so there are no percentiles to show.")
     rows = (len(view.targets) + 1) * len(QUANTILES)
     figure = open_figure(
         view,

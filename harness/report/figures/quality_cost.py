@@ -11,11 +11,10 @@ from matplotlib.ticker import PercentFormatter
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure, say_instead, target_handle
+from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
-from harness.report.table import is_graded
+from harness.report.run.sections import is_graded
 from harness.report.wording import percent, usd, value_of
 
 TITLE = "Which target passes most for its price?"
@@ -33,7 +32,7 @@ def draw(view: RunView) -> Figure | None:
         (t, t.cost_per_1000_usd, t.pass_rate) for t in view.targets if t.cost_per_1000_usd is not None and t.pass_rate
     ]
     if not points:
-        return say_instead(view, title=TITLE, message="No target has both a pass rate and a known cost.")
+        return draw_message(view, title=TITLE, message="No target has both a pass rate and a known cost.")
     figure = open_figure(
         view,
         title=_title(view),

@@ -11,11 +11,10 @@ from matplotlib.ticker import FuncFormatter
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import open_figure
-from harness.report.drawing.rows import rows_in
+from harness.report.drawing.frame import RunView, label_rows, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
-from harness.report.drawing.view import RunView
-from harness.report.wording import percent, quantile, seconds, usd
+from harness.report.section import quantile
+from harness.report.wording import percent, seconds, usd
 
 TITLE = "What does a regional endpoint cost, and what does it give?"
 
@@ -41,7 +40,7 @@ def draw(view: RunView) -> Figure | None:
     _draw_latency(e2e, view, targets, "E2E p95", lambda t: quantile(t.e2e_s, "p95"))
     _draw_answered(answered, view, targets)
     for axes in (cost, ttft, e2e, answered):
-        _label(axes, view, targets, named=axes is cost)
+        label_rows(axes, view, targets, named=axes is cost)
     return figure
 
 
@@ -102,11 +101,3 @@ def _note(axes: Axes, y: float, x: float, text: str) -> None:
 
 def _above(axes: Axes, y: float, x: float, text: str, side: Literal["center", "right"]) -> None:
     axes.annotate(text, (x, y), (0, 7), textcoords="offset points", ha=side, fontsize=8)
-
-
-def _label(axes: Axes, view: RunView, targets: Sequence[TargetSummary], *, named: bool) -> None:
-    names = [view.look(t).two_lines if named else "" for t in targets]
-    axes.set_yticks(range(len(targets)), names, fontsize=8.5)
-    axes.set_ylim(len(targets) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0, pad=9)
-    axes.grid(False, axis="y")

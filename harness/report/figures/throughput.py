@@ -9,11 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure
-from harness.report.drawing.rows import label_rows, rows_in
+from harness.report.drawing.frame import RunView, label_rows, legend_entry, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import GREY, INK
-from harness.report.drawing.view import RunView
 from harness.report.wording import significant
 
 Value = Callable[[TargetSummary], float | None]
@@ -49,7 +47,7 @@ def draw(view: RunView) -> Figure:
 
 def _question(view: RunView) -> str:
     if view.summary.arrival == "closed":
-        return "Closed arrivals: a slot waits for its answer, so the achieved load follows latency; it is no capacity."
+        return "Closed arrivals: a slot waits for its answer, so the achieved load follows latency, not capacity."
     return (
         "Open arrivals, counted from first to last answer: a bar short of the offered load means that requests failed, "
         "or that the target or its quota could not keep up."

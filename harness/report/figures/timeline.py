@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
-from harness.report.drawing.frame import legend_entry, open_figure, say_instead
-from harness.report.drawing.looks import FAILURE
+from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import GREY, INK
-from harness.report.drawing.view import RunView
+from harness.report.drawing.style import FAILURE, GREY, INK
 
 TITLE = "Did latency drift or stall during the run?"
 PANEL_IN = 1.05
@@ -41,7 +39,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 def draw(view: RunView) -> Figure:
     """A panel a target on shared axes: E2E latency by when the request was due, failures on the upper edge."""
     if not any(len(c.due_s) for c in view.columns.values()):
-        return say_instead(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
+        return draw_message(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
     figure = open_figure(
         view,
         title=TITLE,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
+from harness.report.section import Note
 
 
-def methods(summary: RunSummary) -> list[tuple[str, str]]:
-    """(term, definition) in the order of the tables."""
+def methods(summary: RunSummary) -> list[Note]:
+    """Terms and their definitions, in the order of the tables."""
     level = f"{100 * summary.level:g}%"
     p95, p99 = (samples_for_quantile(q, summary.level) for q in (0.95, 0.99))
-    return [
+    terms = [
         (
             "n",
             "measured requests; warm-up is stored but not counted. A request has one attempt or, with retries, more.",
@@ -31,9 +32,9 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
         ),
         (
             "p50 … p99",
-            f"quantiles with {level} distribution-free intervals from order statistics, which take requests for "
-            "independent: slow ones that share a cause make them too narrow. ∞: the data gives no upper bound; a p95 "
-            f"needs n ≥ {p95}, a p99 n ≥ {p99}.",
+            f"quantiles with {level} distribution-free intervals from order statistics, which assume independent "
+            "requests: slow ones that share a cause make them too narrow. ∞: no upper bound; a p95 needs "
+            f"n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
         ("tok/s", "output tokens after the first / (last chunk − first chunk) in one stream, median."),
@@ -43,12 +44,12 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
             "(that for TTFT is not applied without streaming), and output tokens of all requests per second. Closed "
             "arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from first "
             "to last answer, as long as from first to last due, or longer by the slope of done on due where "
-            "a queue grows; so latency does not read as load that was not achieved.",
+            "a queue grows; so latency does not look like missing load.",
         ),
         ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
         (
             "backoff, of the attempt",
-            "backoff: the time between the attempts of a request, over those that were tried again. Latencies of the "
+            "backoff: the time between the attempts of a request, over those that were retried. Latencies of the "
             "attempt count from when its last attempt was due; a request's own count from its first.",
         ),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
@@ -60,8 +61,9 @@ def methods(summary: RunSummary) -> list[tuple[str, str]]:
         (
             "lead",
             "a rival is apart from the leader where their intervals do not touch; for cost per request, where the "
-            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. From the rivals that it "
-            "is too close to call with, read no difference. Latency and cost are contested by targets of which at most "
-            f"{100 * ERROR_SHARE:g}% of the requests failed.",
+            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. Do not "
+            "read a difference into rivals that are too close to call. On latency and cost only those targets compete "
+            f"of whose requests at most {100 * ERROR_SHARE:g}% failed.",
         ),
     ]
+    return [Note(label=term, text=text) for term, text in terms]

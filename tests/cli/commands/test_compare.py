@@ -62,7 +62,7 @@ def test_the_flips_hold_both_answers(compared: Any) -> None:
 
 def test_the_terminal_and_every_file_say_it(compared: Any) -> None:
     first, *rest = compared.stdout.splitlines()
-    assert "SIMULATED, not Amazon Bedrock" == first
+    assert "SIMULATED: answered by a stand-in on this machine, not by Amazon Bedrock" == first
     assert any(line.startswith("✗ worse: dull is worse than old on pass rate: −") for line in rest)
     assert rest[-1].endswith("compare.html")
     for name in ("compare.html", "compare.md", "compare.json", "plots/forest.png", "plots/forest.svg"):

@@ -46,7 +46,7 @@ def test_a_broken_folder_is_a_warning(results: Path, capsys: pytest.CaptureFixtu
 
 def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history(results, out=results / "h.html")
-    assert f"History: {results / 'h.html'}" in capsys.readouterr().out.replace("\n", "")
+    assert f"Report: {results / 'h.html'}" in capsys.readouterr().out.replace("\n", "")
     assert (results / "h.html").exists()
 
 

@@ -139,7 +139,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_cost(harness: Any, suite
     forecast = json.loads(harness("run", suite, "--endpoint", bedrock.url, "--dry-run", "--json").stdout)
     assert [7, 7, 7] == [target["requests"] for target in forecast["targets"]]
     assert 0 < forecast["cost_usd_at_most"]
-    assert "to rule the margin" in done.stdout
+    assert "prompts that rule the margin out" in done.stdout
     power = {each["metric"]: each for each in forecast["power"]["metrics"]}
     assert all(each["prompts_for_equivalent"] > 5 for each in power.values())
     assert [] == bedrock.truth()

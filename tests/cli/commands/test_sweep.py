@@ -105,7 +105,7 @@ def test_the_suites_own_quota_is_named_as_the_bound(harness: Any, make_bedrock: 
     options = ("--from", "64", "--to", "64", "--resolution", "100", "--step-time", "1s", *QUICK[6:])
     done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
     assert (0, "") == (done.returncode, done.stderr)
-    assert "at 64 req/s it does not (the suite's quota lets 50.0 req/s through for long)" in done.stdout
+    assert "at 64 req/s it does not (the suite's quota sustains 50.0 req/s)" in done.stdout
     assert "it is the bound, and the endpoint may take more; raise the quota" in done.stdout
     assert "were over within a minute" not in done.stdout
 

@@ -15,11 +15,12 @@ from rich.console import Console
 from harness.analysis.compare.comparison import CompareReport, Flip, Outcomes
 from harness.errors import StoreError
 from harness.report.compare.junit import render_junit
-from harness.report.compare.markdown import render_comment, render_markdown
-from harness.report.compare.page import render_html
-from harness.report.compare.terminal import print_report
-from harness.report.compare.write import write_comparison
-from harness.report.verdicts import describe_flips
+from harness.report.compare.sections import compare_brief, compare_report, gate_comment
+from harness.report.compare.verdicts import describe_flips
+from harness.report.markdown import render_markdown
+from harness.report.page import render_page
+from harness.report.terminal import print_report
+from harness.report.write import write_comparison
 from harness.store.finding import Finding
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>|`[x](javascript:y)\x1b[2J\x00\u202e]]>"
@@ -28,8 +29,20 @@ INVALID = Finding(what="the client was the bottleneck", remedy="lower the rate",
 
 def printed(report: CompareReport, width: int = 120, **console: object) -> str:
     out = io.StringIO()
-    print_report(report, Console(file=out, width=width, **console), page=Path("r/compare.html"))  # type: ignore[arg-type]
+    print_report(compare_brief(report), Console(file=out, width=width, **console), written=Path("r/compare.html"))  # type: ignore[arg-type]
     return out.getvalue()
+
+
+def page_of(report: CompareReport) -> str:
+    return render_page(compare_report(report))
+
+
+def markdown_of(report: CompareReport) -> str:
+    return render_markdown(compare_report(report))
+
+
+def comment_of(report: CompareReport, against: str = "x") -> str:
+    return render_markdown(gate_comment(report, against), top=3)
 
 
 def hostile(report: CompareReport) -> CompareReport:
@@ -50,7 +63,7 @@ def hostile(report: CompareReport) -> CompareReport:
 
 def test_the_verdict_is_the_first_line_in_words(make_report) -> None:
     simulated, verdict, *_ = printed(make_report()).splitlines()
-    assert "SIMULATED, not Amazon Bedrock" == simulated
+    assert "SIMULATED: answered by a stand-in on this machine, not by Amazon Bedrock" == simulated
     assert verdict.startswith("✗ worse: claude-haiku-4-5/global/converse is worse than claude-sonnet-4-5/global/conv")
     assert printed(make_report(simulated=False)).startswith("✗ worse: ")
 
@@ -90,27 +103,27 @@ def test_colour_is_never_alone_and_no_color_is_respected(make_report, monkeypatc
 def test_an_invalid_comparison_says_so_everywhere(make_report) -> None:
     report = make_report(findings=(INVALID,), valid=False)
     assert "INVALID" in printed(report)
-    for text in (printed(report), render_markdown(report, []), render_comment(report, "x"), render_html(report, [])):
+    for text in (printed(report), markdown_of(report), comment_of(report), page_of(report)):
         assert "the client was the bottleneck; lower the rate" in text
     assert '<error type="invalid"' in render_junit(report, "x").decode()
 
 
 def test_the_comment_begins_with_the_verdict_and_ends_with_the_baseline(make_report) -> None:
-    text = render_comment(make_report(), "the kept baseline run r1")
+    text = comment_of(make_report(), "the kept baseline run r1")
     assert text.startswith("### ✗ worse: quickstart\n")
-    assert text.rstrip().endswith("Holm over 5.</sub>")
+    assert text.rstrip().endswith("Holm over 5.")
     assert "| TTFT p95 | +24.0% \\[+18.0, +31.0\\] | 15% | ✗ worse |" in text
     assert "the kept baseline run r1" in text
     assert "248 prompts" in text
 
 
 def test_markdown_is_whole_and_hostile_text_is_only_text(make_report) -> None:
-    text = render_markdown(hostile(make_report()), []) + render_comment(hostile(make_report()), HOSTILE)
+    text = markdown_of(hostile(make_report())) + comment_of(hostile(make_report()), HOSTILE)
     assert "<script" not in text
     assert "<img" not in text
     assert re.search(r"(?<!\\)\]\(javascript", text) is None
     assert "\x1b" not in text
-    assert "> **SIMULATED.**" in text
+    assert "> **SIMULATED: answered by" in text
 
 
 class Page(HTMLParser):
@@ -132,7 +145,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_well_formed_and_closed_to_what_a_model_wrote(make_report) -> None:
-    text = render_html(hostile(make_report()), [])
+    text = page_of(hostile(make_report()))
     page = Page(text)
     assert [] == page.open
     assert "script" not in page.tags
@@ -143,8 +156,8 @@ def test_the_page_is_well_formed_and_closed_to_what_a_model_wrote(make_report) -
 
 
 def test_both_answers_of_a_flip_stand_side_by_side_and_folded(make_report) -> None:
-    text = render_html(make_report(), [])
-    assert "<details>\n<summary>" in text
+    text = page_of(make_report())
+    assert '<details class="sample">\n<summary>' in text
     assert "<h4>baseline</h4><pre>Paris</pre>" in text
     assert "<h4>candidate</h4><pre>Lyon</pre>" in text
 
@@ -157,10 +170,10 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
     )  # fmt: skip
     report = make_report(comparisons=(make_comparison(flips=flips, lost=60, gained=0, prompts=80, unscored=5),))
     told = "60 of 75 prompts changed: 60 worse, 0 better (5 more not scored on both sides)"
-    page, whole, comment = render_html(report, []), render_markdown(report, []), render_comment(report, "x")
+    page, whole, comment = page_of(report), markdown_of(report), comment_of(report)
     for text in (printed(report), page, whole, comment):
         assert told in text
-    for text, shares in ((page, "2/2 → 1/2 passed"), (whole, "2/2 → 1/2 |")):
+    for text, shares in ((page, "2/2 → 1/2 passed"), (whole, "2/2 → 1/2 passed")):
         assert 60 == text.count(shares)
     for text in (printed(report), comment):
         assert 50 == text.count("2/2 → 1/2")

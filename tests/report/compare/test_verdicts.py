@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from harness.analysis.compare.comparison import Difference
-from harness.report import verdicts
-from harness.report.compare.rows import remarks
+from harness.report.compare import verdicts
+from harness.report.compare.sections import remarks
+from harness.report.section import Note
+from harness.report.wording import write_cell
 
 RATE = {"scale": "points", "unit": "share"}
 RATIO = {"scale": "log_ratio", "unit": "s"}
@@ -51,7 +53,7 @@ def test_a_metric_is_written_in_the_words_of_the_field(metric: str, words: str) 
     ],
 )
 def test_a_difference_is_candidate_minus_baseline_with_its_interval(facts: dict[str, object], written: str) -> None:
-    assert written == verdicts.change(difference(**facts))
+    assert written == write_cell(verdicts.difference(difference(**facts)))
 
 
 def test_the_margin_is_written_as_the_suite_has_it_or_worked_out() -> None:
@@ -60,7 +62,7 @@ def test_the_margin_is_written_as_the_suite_has_it_or_worked_out() -> None:
     assert "–" == verdicts.margin(difference())
 
 
-def test_a_worse_candidate_is_told_in_one_sentence(make_comparison) -> None:
+def test_a_worse_candidate_is_one_sentence(make_comparison) -> None:
     assert (
         "claude-haiku-4-5/global/converse is worse than claude-sonnet-4-5/global/converse on TTFT p95: +24.0% "
         "(95% interval +18.0 to +31.0%, margin 15%)"
@@ -72,10 +74,13 @@ def test_a_worse_candidate_is_told_in_one_sentence(make_comparison) -> None:
     [
         (
             "equivalent",
-            "is equivalent to claude-sonnet-4-5/global/converse: worse by less than the margin, if at all, on pass",
+            "is equivalent to claude-sonnet-4-5/global/converse: within the margin on pass",
         ),
         ("better", "is better than claude-sonnet-4-5/global/converse on cost per request: −25.0%"),
-        ("inconclusive", "this cannot tell whether claude-haiku-4-5/global/converse is as good as"),
+        (
+            "inconclusive",
+            "haiku-4-5/global/converse may be worse than claude-sonnet-4-5/global/converse on pass rate: −5.0 pp",
+        ),
     ],
 )
 def test_every_verdict_has_its_sentence(make_comparison, verdict: str, told: str) -> None:
@@ -86,7 +91,7 @@ def test_an_invalid_comparison_whose_rows_are_all_decided_says_what_stops_it(mak
     rows = tuple(d for d in make_comparison().differences if d.verdict != "inconclusive")
     decided = make_comparison(verdict="worse", differences=rows)
     told = verdicts.headline(msgspec.structs.replace(decided, verdict="inconclusive"), 0.95)
-    assert told.endswith("a run of these may not be believed")
+    assert told.endswith("one of the runs is not valid")
     none = msgspec.structs.replace(decided, verdict="inconclusive", differences=())
     assert verdicts.headline(none, 0.95).endswith("nothing could be compared")
 
@@ -94,15 +99,13 @@ def test_an_invalid_comparison_whose_rows_are_all_decided_says_what_stops_it(mak
 def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> None:
     rate = difference(metric="pass_rate", **RATE, estimate=0.23, low=0.08, high=0.38, margin=0.1, p_value=0.006,
                       p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip
-    assert [
-        "pass rate: clear on its own, but not among so many tests (p 0.006, 0.096 by Holm); would be settled by "
-        "100 prompts (now 60)"
-    ] == remarks(make_comparison(), [rate])
-    assert ["pass rate: would be settled by 100 prompts (now 60)"] == remarks(
-        make_comparison(), [msgspec.structs.replace(rate, low=-0.01)]
-    )
+    settled = "would be settled by 100 prompts (now 60)"
+    held_back = f"significant on its own, but not after Holm's correction (p 0.006, corrected 0.096); {settled}"
+    assert [Note(label="pass rate", text=held_back)] == remarks(make_comparison(), [rate])
+    unclear = msgspec.structs.replace(rate, low=-0.01)
+    assert [Note(label="pass rate", text=settled)] == remarks(make_comparison(), [unclear])
     refuted = msgspec.structs.replace(rate, p_adjusted=0.01, n_needed=None, note="a rerun could not tell")
-    assert ["pass rate: a rerun could not tell"] == remarks(make_comparison(), [refuted])
+    assert [Note(label="pass rate", text="a rerun could not tell")] == remarks(make_comparison(), [refuted])
 
 
 def test_two_runs_of_one_target_are_told_apart_by_their_run(make_comparison) -> None:

@@ -9,10 +9,10 @@ import pytest
 from harness.analysis.columns import Columns
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Winner
+from harness.report.drawing.frame import make_view
 from harness.report.drawing.style import house_style
-from harness.report.drawing.view import make_view
 from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
-from harness.report.write import draw_pictures
+from harness.report.write import draw_run
 
 
 def texts(figure) -> str:
@@ -155,7 +155,7 @@ def test_one_request_is_told_in_the_singular(make_run) -> None:
 
 
 def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
-    assert draw_pictures(make_run(names=[])) == []
+    assert draw_run(make_run(names=[])) == []
 
 
 def test_a_load_test_has_no_picture_of_quality(make_run) -> None:
@@ -163,7 +163,7 @@ def test_a_load_test_has_no_picture_of_quality(make_run) -> None:
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
     ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
     assert quality_cost.draw(ungraded) is None
-    assert "quality_cost" not in [picture.name for picture in draw_pictures(ungraded)]
+    assert "quality_cost" not in [picture.name for picture in draw_run(ungraded)]
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -12,7 +12,7 @@ import pytest
 from harness.report.drawing.render import render_figure
 from harness.report.drawing.style import house_style
 from harness.report.figures import FIGURES
-from harness.report.write import draw_pictures
+from harness.report.write import draw_run
 
 WITHOUT_INTERVALS = {"latency_ecdf", "timeline"}
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -23,12 +23,12 @@ TOLERANCE = 1.5
 
 @pytest.fixture(scope="module")
 def pictures(make_run):
-    return {picture.name: picture for picture in draw_pictures(make_run())}
+    return {picture.name: picture for picture in draw_run(make_run())}
 
 
 @pytest.fixture(scope="module")
 def real_pictures(make_run):
-    return {picture.name: picture for picture in draw_pictures(make_run(simulated=False, endpoint="aws"))}
+    return {picture.name: picture for picture in draw_run(make_run(simulated=False, endpoint="aws"))}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -77,7 +77,7 @@ def test_a_figure_carries_n_level_suite_digest_date_and_run(pictures, name: str)
 def test_the_same_run_gives_the_same_bytes_whatever_the_users_matplotlib_settings(make_run, pictures) -> None:
     with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 30, "savefig.dpi": 10, "text.usetex": True}):
         before = dict(matplotlib.rcParams)
-        drawn = {picture.name: picture for picture in draw_pictures(make_run())}
+        drawn = {picture.name: picture for picture in draw_run(make_run())}
         assert dict(matplotlib.rcParams) == before
     assert drawn == pictures
 

@@ -17,9 +17,11 @@ from rich.console import Console
 from harness.analysis.history import History, Wanted, load_history
 from harness.errors import StoreError
 from harness.report.drawing.style import house_style
-from harness.report.figures import history as figure
-from harness.report.history.page import draw_history, render_page, write_history
-from harness.report.history.terminal import print_history
+from harness.report.history import figure
+from harness.report.history.sections import history_report
+from harness.report.page import render_page
+from harness.report.terminal import print_report
+from harness.report.write import draw_history, write_history
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 
@@ -43,7 +45,7 @@ def month(tmp_path: Path, past_runs: PastRuns) -> History:
 
 def printed(history: History, width: int) -> str:
     out = io.StringIO()
-    print_history(history, Console(file=out, width=width, highlight=False))
+    print_report(history_report(history), Console(file=out, width=width, highlight=False))
     return out.getvalue()
 
 
@@ -78,7 +80,7 @@ def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs:
         drawn = figure.draw(load_history(tmp_path, Wanted()).suites[0])
         drawn.draw_without_rendering()
     text = texts(drawn)
-    assert f"{15 - n} more runs to go" in text
+    assert f"{15 - n} to go" in text
     assert "2026-10-03 02:00" in text
     assert "SIMULATED" in text
 
@@ -94,7 +96,7 @@ def test_many_runs_have_bands_instead_of_bars(tmp_path: Path, past_runs: PastRun
 def test_hostile_names_stay_text_on_the_page_and_the_figure(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path / "runs", 16, slower_from=8, targets=(HOSTILE,), changes=lambda _: {"suite": HOSTILE})
     history = load_history(tmp_path / "runs", Wanted())
-    page = render_page(history, draw_history(history))
+    page = render_page(history_report(history, draw_history(history)))
     assert "<script" not in page
     assert "\x1b" not in page
     assert "default-src 'none'; img-src data:; style-src 'sha256-" in html.unescape(page)
@@ -102,11 +104,11 @@ def test_hostile_names_stay_text_on_the_page_and_the_figure(tmp_path: Path, past
 
 
 def test_the_page_tells_changes_and_what_differed(month: History) -> None:
-    page = render_page(month, draw_history(month))
+    page = render_page(history_report(month, draw_history(month)))
     for part in (
         "SIMULATED",
         "TTFT p95 of claude-sonnet-4-6/us/converse rose by",
-        "What differed: aiobotocore 2.25.1 → 2.26.0",
+        "what differed: aiobotocore 2.25.1 → 2.26.0",
         "it is invalid: starved",
         "do not decide an upgrade",
         "data:image/svg+xml;base64,",
@@ -116,7 +118,7 @@ def test_the_page_tells_changes_and_what_differed(month: History) -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 def test_a_narrow_terminal_drops_columns_and_cuts_no_number(month: History, width: int) -> None:
-    table = printed(month, width).partition("! ")[0].splitlines()[2:]
+    table = printed(month, width).split("\n\n")[0].splitlines()[3:]
     assert all(len(line.rstrip()) <= width for line in table)
     assert "…" not in "".join(table)
     columns = {40: "latest", 60: "changes", 80: "first", 100: "first", 160: "trend"}
@@ -128,7 +130,7 @@ def test_the_terminal_tells_the_change_in_one_line_and_what_differed_below(month
     assert "at 2026-10-23 02:00:00 UTC: median " in text
     assert "    what differed: aiobotocore 2.25.1 → 2.26.0\n" in text
     assert "30 runs, 2 of which do not count" in text
-    assert "not counted: 0005-nightly: it is invalid: starved" in text
+    assert "Not counted: 0005-nightly: it is invalid: starved" in text
 
 
 def test_nothing_that_differed_is_said_so(tmp_path: Path, past_runs: PastRuns) -> None:

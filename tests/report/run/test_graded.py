@@ -11,10 +11,11 @@ from rich.console import Console
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import JudgeSummary, Preference, RepeatedAnswers, RunSummary
-from harness.report.run.graded import judging_line, sections
-from harness.report.run.markdown import render_markdown
-from harness.report.run.page import render_html
-from harness.report.run.terminal import print_summary
+from harness.report.markdown import render_markdown
+from harness.report.page import render_page
+from harness.report.run.sections import judging_sentence, run_brief, run_report
+from harness.report.terminal import print_report
+from harness.report.wording import write_cell
 
 HALF = Interval(value=0.5, low=0.25, high=0.75)
 SEVERAL = RepeatedAnswers(
@@ -31,6 +32,7 @@ JUDGE = JudgeSummary(
     agreement=HALF,
     kappa=Interval(value=0.4, low=0.15, high=0.6),
 )
+TITLES = ("Several answers to a prompt", "Preferred to the baseline", "Judges")
 
 
 @pytest.fixture
@@ -47,27 +49,27 @@ def judged(make_run: Any) -> RunSummary:
 
 def test_a_run_without_graders_has_none_of_it(make_run: Any) -> None:
     summary = make_run(requests=5).summary
-    assert sections(summary) == []
-    assert judging_line(summary) is None
+    assert not {*TITLES} & {each.title for each in (*run_report(summary).sections, *run_brief(summary).sections)}
+    assert judging_sentence(summary) == ""
 
 
 def test_each_section_has_a_row_for_whom_it_concerns_and_a_cell_for_each_heading(judged: RunSummary) -> None:
-    found = sections(judged)
-    assert [(each.title, len(each.rows)) for each in found] == [
-        ("Several answers to a prompt", 2),
-        ("Preferred to the baseline", 1),
-        ("Judges", 1),
+    several, preference, judges = tables = [
+        each.table for each in run_report(judged).sections if each.table is not None and each.title in TITLES
     ]
-    assert all(len(row) == len(each.headings) for each in found for row in each.rows)
-    several, preference, judges = found
-    assert several.headings == ("target", "prompts", "mean", "pass@2", "pass@5", "pass^2", "pass^5")
-    assert preference.rows[0][1:] == ("50.0% [25.0, 75.0]", "4", "2", "2", "1", "50.0% [25.0, 75.0]", "–")
-    assert judges.rows[0][2:] == ("1,234", "2", "$1.50", "50", "50.0% [25.0, 75.0]", "0.40 [0.15, 0.60]")
+    assert [2, 1, 1] == [len(each.rows) for each in tables]
+    assert all(len(row) == len(each.columns) for each in tables for row in each.rows)
+    headings = [column.heading for column in several.columns]
+    assert headings == ["target", "prompts", "mean", "pass@2", "pass@5", "pass^2", "pass^5"]
+    half = "50.0% [25.0, 75.0]"
+    assert [half, "4", "2", "2", "1", half, "–"] == [write_cell(cell) for cell in preference.rows[0][1:]]
+    written = [write_cell(cell) for cell in judges.rows[0][2:]]
+    assert written == ["1,234", "2", "$1.50", "50", half, "0.40 [0.15, 0.60]"]
 
 
 def test_markdown_and_html_show_them_with_hostile_names_escaped(judged: RunSummary) -> None:
-    markdown, page = render_markdown(judged, []), render_html(judged, [])
-    for title in ("Several answers to a prompt", "Preferred to the baseline", "Judges"):
+    markdown, page = render_markdown(run_report(judged, [])), render_page(run_report(judged, []))
+    for title in TITLES:
         assert f"## {title}" in markdown
         assert f"<h2>{title}</h2>" in page
     for text in (markdown, page):
@@ -79,6 +81,6 @@ def test_markdown_and_html_show_them_with_hostile_names_escaped(judged: RunSumma
 
 def test_the_terminal_says_who_is_preferred_and_what_judging_cost(judged: RunSummary) -> None:
     out = io.StringIO()
-    print_summary(judged, Console(file=out, width=100))
-    assert "win rate 50.0% [25.0, 75.0]" in out.getvalue()
+    print_report(run_brief(judged), Console(file=out, width=100))
+    assert "50.0% [25, 75]" in out.getvalue()
     assert "Judging cost $1.50 on top: 1,234 questions, 2 without a verdict" in out.getvalue()

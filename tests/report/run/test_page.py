@@ -8,8 +8,9 @@ import pytest
 
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Winner
-from harness.report.drawing.render import Picture
-from harness.report.run.page import render_html
+from harness.report.page import render_page
+from harness.report.run.sections import run_report
+from harness.report.section import Picture
 
 PICTURES = [Picture(name="errors", title='4 of "160" failed', png=b"png", svg=b"<svg/>")]
 HOSTILE = '</pre><script>alert(1)</script><img src=x onerror=alert(2)><style>*{}</style><a href="javascript:alert(3)">'
@@ -46,17 +47,17 @@ class Page(HTMLParser):
 def hostile_page(make_run) -> str:
     answers = [Answer(target=HOSTILE, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)]
     summary = make_run(names=[HOSTILE, "b\u202e\x1b"], suite=HOSTILE, run_id=HOSTILE, requests=5).summary
-    return render_html(summary, PICTURES, answers)
+    return render_page(run_report(summary, PICTURES, answers))
 
 
 def test_the_page_is_well_formed(make_run) -> None:
-    page = Page(render_html(make_run().summary, PICTURES))
+    page = Page(render_page(run_report(make_run().summary, PICTURES)))
     assert page.open == []
     assert len(page.attributes("main")) == 1
 
 
 def test_the_policy_allows_its_own_style_sheet_and_images_within_the_page_only(make_run) -> None:
-    page = Page(render_html(make_run(requests=5).summary, PICTURES))
+    page = Page(render_page(run_report(make_run(requests=5).summary, PICTURES)))
     (policy,) = [meta["content"] for meta in page.attributes("meta") if "http-equiv" in meta]
     digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
     assert policy == (
@@ -79,44 +80,44 @@ def test_hostile_text_is_shown_and_invisible_characters_are_made_visible(hostile
 
 
 def test_figures_are_embedded_with_a_text_for_whoever_cannot_see_them(make_run) -> None:
-    (image,) = Page(render_html(make_run(requests=5).summary, PICTURES)).attributes("img")
+    (image,) = Page(render_page(run_report(make_run(requests=5).summary, PICTURES))).attributes("img")
     assert image == {"src": "data:image/svg+xml;base64,PHN2Zy8+", "alt": '4 of "160" failed'}
 
 
 def test_only_a_simulated_page_says_simulated(make_run) -> None:
-    simulated = render_html(make_run(requests=5).summary, [])
+    simulated = render_page(run_report(make_run(requests=5).summary, []))
     assert "<title>SIMULATED: quickstart" in simulated
     assert '<p class="simulated">' in simulated
-    assert "SIMULATED" not in render_html(make_run(requests=5, simulated=False).summary, [])
+    assert "SIMULATED" not in render_page(run_report(make_run(requests=5, simulated=False).summary, []))
 
 
 def test_a_page_without_answers_has_no_section_for_them(make_run) -> None:
-    assert "Sample answers" not in render_html(make_run(requests=5).summary, [])
+    assert "Sample answers" not in render_page(run_report(make_run(requests=5).summary, []))
 
 
 def test_a_run_without_leaders_findings_tags_or_success_has_a_page_too(make_run) -> None:
     summary = make_run(failure_rate=1.0, winners=[], findings=[], total_cost_usd=None).summary
-    assert "total cost –" in render_html(summary, [])
+    assert "total cost –" in render_page(run_report(summary, []))
 
 
-def test_an_interrupted_run_may_not_be_believed(make_run) -> None:
-    assert "This run may not be believed" in render_html(make_run(state="interrupted").summary, [])
-    assert "This run may not be believed" not in render_html(make_run(requests=5).summary, [])
+def test_an_interrupted_run_is_not_valid(make_run) -> None:
+    assert "This run is not valid" in render_page(run_report(make_run(state="interrupted").summary, []))
+    assert "This run is not valid" not in render_page(run_report(make_run(requests=5).summary, []))
 
 
 def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:
-    page = render_html(make_run(failure_rate=0.5).summary, [])
+    page = render_page(run_report(make_run(failure_rate=0.5).summary, []))
     assert "&lt;b&gt;throttled&lt;/b&gt; | slow down" in page
     assert "<b>throttled" not in page
 
 
-def test_a_clear_lead_needs_no_words_and_another_says_whom_it_is_close_to(make_run) -> None:
+def test_a_lead_is_clear_or_says_whom_it_is_close_to(make_run) -> None:
     facts = {"metric": "TTFT p50", "target": "a/b", "value": 0.5, "unit": "s", "rivals": 2}
     winners = [Winner(**facts, clear=True), Winner(**facts, close=["<c>"], clear=False)]
-    page = render_html(make_run(requests=5, winners=winners).summary, [])
-    assert page.count('class="verdict"') == 1
+    page = render_page(run_report(make_run(requests=5, winners=winners).summary, []))
+    assert '<span class="mark good">clear</span>' in page
     assert "too close to call with &lt;c&gt;; clear of the others" in page
 
 
 def test_a_run_without_a_measured_request_has_a_page_without_figures(make_run) -> None:
-    assert "<h2>Figures</h2>" not in render_html(make_run(names=[]).summary, [])
+    assert "<h2>Figures</h2>" not in render_page(run_report(make_run(names=[]).summary, []))

@@ -9,19 +9,20 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.summary.summary import RunSummary, Winner
-from harness.report.run.markdown import render_markdown
-from harness.report.run.terminal import print_summary
+from harness.report.markdown import render_markdown
+from harness.report.run.sections import run_brief, run_report
+from harness.report.terminal import print_report
 from harness.store.finding import Finding
 
 
 def printed(summary: RunSummary, width: int, **console: object) -> str:
     out = io.StringIO()
-    print_summary(summary, Console(file=out, width=width, **console), report=Path("results/r/report.html"))  # type: ignore[arg-type]
+    print_report(run_brief(summary), Console(file=out, width=width, **console), written=Path("results/r/report.html"))  # type: ignore[arg-type]
     return out.getvalue()
 
 
 def table_of(text: str) -> list[str]:
-    return text.split("SIMULATED")[0].splitlines()
+    return text.split("\n\n")[1].splitlines()
 
 
 def test_a_wide_terminal_shows_every_column_and_whole_names(make_run) -> None:
@@ -74,9 +75,9 @@ def test_a_lead_within_the_noise_is_too_close_to_call(make_run) -> None:
         Winner(metric="E2E p95", target="b", value=1.5, unit="s", rivals=2, close=["a\x1b"], clear=False),
     ]
     lines = printed(make_run(requests=5, winners=winners).summary, 80).splitlines()
-    assert "  pass rate  a = b  90.0%  (too close to call)" in lines
-    assert "  TTFT p50   b  0.500 s" in lines
-    assert "  E2E p95    b  1.50 s  (too close to call with a�; clear of the others)" in lines
+    assert "  pass rate  a = b  90.0%  too close to call" in lines
+    assert "  TTFT p50   b  0.500 s  clear" in lines
+    assert "  E2E p95    b  1.50 s  too close to call with a�; clear of the others" in lines
 
 
 def test_sixty_characters_keep_n_and_errors(make_run) -> None:
@@ -89,30 +90,35 @@ def test_a_load_test_has_no_pass_rate(make_run) -> None:
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in summary.targets]
     ungraded = msgspec.structs.replace(summary, targets=targets)
     assert "pass rate" not in table_of(printed(ungraded, 130))[0]
-    assert "pass rate" not in render_markdown(ungraded, []).split("## What")[0].split("## Targets")[1].split("##")[0]
+    assert (
+        "pass rate"
+        not in render_markdown(run_report(ungraded, [])).split("## What")[0].split("## Targets")[1].split("##")[0]
+    )
 
 
 def test_findings_come_with_their_remedy_and_the_report_comes_last(make_run) -> None:
     findings = [Finding(what="the client was the bottleneck", remedy="lower the rate", invalidates=True)]
-    *_, invalid, finding, report = printed(make_run(requests=5, findings=findings).summary, 80).splitlines()
-    assert invalid == "INVALID: this run may not be believed (state: complete)."
-    assert finding == "! the client was the bottleneck; lower the rate"
+    _, invalid, *_, finding, report = printed(make_run(requests=5, findings=findings).summary, 80).splitlines()
+    assert invalid == "INVALID: This run is not valid (state: complete). See the findings."
+    assert finding == "Invalid: the client was the bottleneck; lower the rate"
     assert report == "Report: results/r/report.html"
 
 
 def test_only_a_simulated_run_says_simulated(make_run) -> None:
-    assert "SIMULATED, not Amazon Bedrock" in printed(make_run(requests=5).summary, 80)
+    assert "SIMULATED: answered by a stand-in on this machine, not by Amazon Bedrock" in printed(
+        make_run(requests=5).summary, 80
+    )
     assert "SIMULATED" not in printed(make_run(requests=5, simulated=False).summary, 80)
 
 
 def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(make_run) -> None:
     summary = make_run().summary
     first, *others = summary.targets
-    assert "tried again" not in printed(summary, 120)
-    assert "p95 of the attempt" not in render_markdown(summary, [])
+    assert "retried" not in printed(summary, 120)
+    assert "p95 of the attempt" not in render_markdown(run_report(summary, []))
     waited = msgspec.structs.replace(first.e2e_s, n=7)
     retried = msgspec.structs.replace(first, backoff_s=waited, attempt_e2e_s=first.ttft_s)
     again = msgspec.structs.replace(summary, targets=[retried, *others])
-    [line] = [line for line in printed(again, 400).splitlines() if "tried again" in line]
-    assert line.startswith(f"  {first.target}: 7 of {first.requests} requests were tried again, after a")
-    assert "| E2E p95 of the attempt |" in render_markdown(again, [])
+    [line] = [line for line in printed(again, 400).splitlines() if "retried" in line]
+    assert line.startswith(f"{first.target}: 7 of {first.requests} requests were retried, after a")
+    assert "| E2E p95 of the attempt |" in render_markdown(run_report(again, []))

@@ -1,6 +1,6 @@
 """Colours, lines and names of targets."""
 
-from harness.report.drawing.looks import LABEL_WIDTH, LINE_WIDTH, Look
+from harness.report.drawing.style import LABEL_WIDTH, LINE_WIDTH, Look
 
 EIGHT = [f"model-{m}/{r}/{a}" for m in "ab" for r in ("global", "us") for a in ("invoke", "converse")]
 

@@ -15,9 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
 from harness.characters import printable
-from harness.report.drawing.frame import Provenance, legend_entry, open_frame
-from harness.report.drawing.style import GREY, INK, drawable
-from harness.report.verdicts import (
+from harness.report.compare.verdicts import (
     candidate_of,
     change_alone,
     gated,
@@ -26,13 +24,16 @@ from harness.report.verdicts import (
     short_headline,
     worst_first,
 )
-from harness.report.wording import SIMULATED, interval_note, shorten, significant
+from harness.report.drawing.frame import Provenance, legend_entry, open_frame
+from harness.report.drawing.scales import write_tick
+from harness.report.drawing.style import GREY, INK, drawable
+from harness.report.wording import interval_note, shorten
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
 MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "equivalent": "s", "inconclusive": "o"}
 TITLES: dict[Verdict, str] = {
     "worse": "worse than the baseline",
-    "inconclusive": "cannot tell yet",
+    "inconclusive": "may be worse than the baseline",
     "equivalent": "equivalent to the baseline",
     "better": "better than the baseline",
 }
@@ -169,7 +170,7 @@ def _draw_row(axes: Axes, y: int, d: Difference, reach: float) -> None:
     text = f"{change_alone(d)}  {mark(d.verdict)}"
     axes.text(1.018, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=COLOURS[d.verdict])
     if d.estimate is None:
-        axes.text(0, y, " cannot be said ", va="center", ha="left", fontsize=7.5, color=GREY)
+        axes.text(0, y, " unknown ", va="center", ha="left", fontsize=7.5, color=GREY)
         return
     for bound, end in ((d.low, -reach), (d.high, reach)):
         if bound is not None:
@@ -189,7 +190,7 @@ def _scale(axes: Axes, scale: Scale, reach: float) -> None:
         return
     axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
     factor = 100 if scale == "points" else 1
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain_tick(factor * abs(value))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write_tick(factor * abs(value))))
 
 
 def _ratio_ticks(reach: float) -> list[float]:
@@ -212,21 +213,14 @@ def _percent_tick(value: float) -> str:
     return "0" if abs(percent) < 1e-9 else f"{'+' if percent > 0 else '−'}{float(f'{abs(percent):.3g}'):g}%"
 
 
-def _plain_tick(value: float) -> str:
-    text = significant(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def _provenance(report: CompareReport) -> Provenance:
     runs = list(dict.fromkeys(arm.run_id for c in report.comparisons for arm in (c.baseline, c.candidate)))
-    told = drawable(" against ".join(shorten(printable(run), 44) for run in reversed(runs[:2])))
+    compared = drawable(" against ".join(shorten(printable(run), 44) for run in reversed(runs[:2])))
     suite = drawable(shorten(printable(report.suite), 40))
     facts = [f"{interval_note(report.level)}, Holm over {report.family} test{'' if report.family == 1 else 's'}"]
     prompts = sorted({c.prompts for c in report.comparisons})
     facts.append("paired by prompt, " + " to ".join(f"{n:,}" for n in prompts[:1] + prompts[1:][-1:]) + " prompts")
-    if report.simulated:
-        facts.insert(0, f"SIMULATED: {SIMULATED}")
     return Provenance(
         simulated=report.simulated,
-        lines=(f"suite {suite}  ·  digest {printable(report.suite_digest)}  ·  run {told}", "  ·  ".join(facts)),
+        lines=(f"suite {suite}  ·  digest {printable(report.suite_digest)}  ·  run {compared}", "  ·  ".join(facts)),
     )

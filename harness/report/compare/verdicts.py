@@ -1,9 +1,9 @@
-"""How a comparison is written: metrics, differences and verdicts in the words that every report shares."""
+"""A comparison in words: its metrics, differences and verdicts, the same in every report."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from harness.analysis.compare.comparison import (
     ORDER,
@@ -17,10 +17,11 @@ from harness.analysis.compare.comparison import (
 )
 from harness.analysis.metrics import metric_of
 from harness.characters import counted, printable
-from harness.report.wording import MISSING, significant, usd, value_with_unit
+from harness.report.section import Number, Tone
+from harness.report.wording import MISSING, usd, value_with_unit, write_interval, write_value
 
 SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
-MINUS = "−"
+TONES: dict[Verdict, Tone] = {"better": "good", "equivalent": "good", "worse": "bad", "inconclusive": "warn"}
 MOST_NAMED = 3
 """Metrics named in a sentence."""
 
@@ -35,38 +36,36 @@ def metric_name(metric: str) -> str:
     return printable(metric_of(metric).label)
 
 
-def level_of(d: Difference, value: float | None) -> str:
-    """The metric itself with its unit: `97.5%`, `0.420 s`, `$0.0012`."""
-    return value_with_unit(value, d.unit)
-
-
-def change(d: Difference) -> str:
-    """Candidate against baseline as one reads it, `+24.0% [+18.0, +31.0]` or `−10.0 pp [−15.0, −5.0]`; ∞: no bound."""
-    estimate = change_alone(d)
-    if d.estimate is None or (d.low is None and d.high is None):
-        return estimate
-    return f"{estimate} [{_bounds(d, ', ')}]"
+def difference(d: Difference) -> Number | None:
+    """Candidate − baseline with its interval; None where it is unknown."""
+    if d.estimate is None:
+        return None
+    sign = _sign(d)
+    value, unit = _on_scale(d, sign * d.estimate)
+    low, high = (None if bound is None else _on_scale(d, sign * bound)[0] for bound in (d.low, d.high)[::sign])
+    return Number(value, unit, low, high, bounded=True, signed=True)
 
 
 def change_alone(d: Difference) -> str:
-    """The difference without its interval."""
-    return MISSING if d.estimate is None else _written(d)(_turned(d) * d.estimate) + _unit(d)
+    """`+24.0%`: the difference without its interval."""
+    change = difference(d)
+    return MISSING if change is None else write_value(change)
 
 
 def change_in_words(d: Difference, level: float) -> str:
     """`+24.0% (95% interval +18.0 to +31.0%, margin 15%)`."""
-    about = (
-        [f"{100 * level:g}% interval {_bounds(d, ' to ')}{_unit(d)}"] if d.low is not None or d.high is not None else []
-    )
+    change = difference(d)
+    interval = "" if change is None else write_interval(change, between=" to ")
+    about = [f"{100 * level:g}% interval {interval}{_suffix(d)}"] if interval else []
     about += [f"margin {margin(d)}"] if d.margin is not None else []
     return change_alone(d) + (f" ({', '.join(about)})" if about else "")
 
 
 def margin(d: Difference) -> str:
-    """As the suite says it."""
+    """As the suite has it."""
     if d.margin is None:
         return MISSING
-    return printable(d.margin_written) if d.margin_written else (_written(d)(d.margin) + _unit(d)).lstrip("+")
+    return printable(d.margin_written) if d.margin_written else value_with_unit(*_on_scale(d, d.margin))
 
 
 def samples(d: Difference) -> str:
@@ -75,7 +74,7 @@ def samples(d: Difference) -> str:
 
 
 def settled_by(d: Difference, prompts: int) -> str:
-    """What would settle an inconclusive row; empty where nothing is to be settled or it cannot be said."""
+    """What would settle an inconclusive row; empty where nothing is open, or where that is unknown."""
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
@@ -120,30 +119,29 @@ def candidate_of(c: Comparison) -> str:
 def headline(c: Comparison, level: float) -> str:
     """The verdict as a sentence for whoever decides, with the rows that made it."""
     candidate, baseline = map(printable, names(c))
-    rows = {verdict: [d for d in gated(c) if d.verdict == verdict] for verdict in ORDER}
+    rows = [d for d in gated(c) if d.verdict == c.verdict]
     match c.verdict:
         case "worse":
-            return f"{candidate} is worse than {baseline} on {_told(rows['worse'], level)}"
+            return f"{candidate} is worse than {baseline} on {_described(rows, level)}"
         case "better":
-            return f"{candidate} is better than {baseline} on {_told(rows['better'], level)}, and worse on nothing"
+            return f"{candidate} is better than {baseline} on {_described(rows, level)}, and worse on no metric"
         case "equivalent":
-            metrics = _listed(gated(c))
-            return f"{candidate} is equivalent to {baseline}: worse by less than the margin, if at all, on {metrics}"
-        case "inconclusive":
-            nothing = "a run of these may not be believed" if gated(c) else "nothing could be compared"
-            why = _told(rows["inconclusive"], level) if rows["inconclusive"] else nothing
-            return f"this cannot tell whether {candidate} is as good as {baseline}: {why}"
+            return f"{candidate} is equivalent to {baseline}: within the margin on {_listed(gated(c))}"
+    if rows:
+        return f"{candidate} may be worse than {baseline} on {_described(rows, level)}"
+    why = "one of the runs is not valid" if gated(c) else "nothing could be compared"
+    return f"{candidate} may be worse than {baseline}: {why}"
 
 
 def short_headline(c: Comparison) -> str:
     """The verdict for a figure's title."""
     candidate, baseline = c.candidate.target, c.baseline.target
-    other = baseline if baseline != candidate else "itself before"
+    other = baseline if baseline != candidate else "itself in the earlier run"
     rows = [d for d in gated(c) if d.verdict == c.verdict]
     first = f": {metric_name(rows[0].metric)} {change_alone(rows[0])}" if rows else ""
     match c.verdict:
         case "inconclusive":
-            return f"{candidate} against {other}: cannot tell yet"
+            return f"{candidate} may be worse than {other}"
         case "equivalent":
             return f"{candidate} is equivalent to {other}"
         case _:
@@ -156,10 +154,10 @@ def describe_flips(c: Comparison) -> str:
     if not scored:
         return "no prompt has a scored answer on both sides"
     changed = c.lost + c.gained
-    told = f"{changed:,} of {counted(scored, 'prompt')} changed: {c.lost:,} worse, {c.gained:,} better"
+    text = f"{changed:,} of {counted(scored, 'prompt')} changed: {c.lost:,} worse, {c.gained:,} better"
     if not changed:
-        told = f"none of {counted(scored, 'prompt')} changed"
-    return f"{told} ({c.unscored:,} more not scored on both sides)" if c.unscored else told
+        text = f"none of {counted(scored, 'prompt')} changed"
+    return f"{text} ({c.unscored:,} more not scored on both sides)" if c.unscored else text
 
 
 def describe_shares(flip: Flip) -> str:
@@ -173,8 +171,8 @@ def _describe_outcomes(side: Outcomes) -> str:
 
 def flips_listed(c: Comparison, most: int) -> str:
     """`sum 2/2 → 1/2, capital 3/3 → 2/3 and 7 more`, the worst first; empty where nothing changed."""
-    told = [f"{printable(flip.prompt_id)} {describe_shares(flip)}" for flip in c.flips[:most]]
-    return ", ".join(told) + flips_left_out(c, most)
+    flips = [f"{printable(flip.prompt_id)} {describe_shares(flip)}" for flip in c.flips[:most]]
+    return ", ".join(flips) + flips_left_out(c, most)
 
 
 def flips_left_out(c: Comparison, most: int) -> str:
@@ -183,16 +181,16 @@ def flips_left_out(c: Comparison, most: int) -> str:
 
 
 def describe_correct_cost(c: Comparison) -> str:
-    """What a correct answer costs on both sides; empty where it cannot be said."""
+    """What a correct answer costs on both sides; empty where it is unknown."""
     before, after = c.drift.baseline_cost_per_correct_usd, c.drift.candidate_cost_per_correct_usd
     if before is None or after is None:
         return ""
     return f"a correct answer costs {usd(after)}, with the baseline {usd(before)}"
 
 
-def _told(rows: list[Difference], level: float) -> str:
-    told = [f"{metric_name(d.metric)}: {change_in_words(d, level)}" for d in rows[:MOST_NAMED]]
-    return "; ".join(told) + (f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else "")
+def _described(rows: Sequence[Difference], level: float) -> str:
+    changes = [f"{metric_name(d.metric)}: {change_in_words(d, level)}" for d in rows[:MOST_NAMED]]
+    return "; ".join(changes) + (f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else "")
 
 
 def _listed(rows: list[Difference]) -> str:
@@ -204,44 +202,22 @@ def _with_run(arm: Arm) -> str:
     return f"{arm.target} (run {arm.run_id})"
 
 
-def _turned(d: Difference) -> int:
+def _sign(d: Difference) -> int:
     """A `Difference` is signed so that + is worse; readers want candidate − baseline."""
     return 1 if metric_of(d.metric).up_is_worse else -1
 
 
-def _bounds(d: Difference, between: str) -> str:
-    """Both bounds as candidate − baseline; where more is better, the low one is the high one's."""
-    low, high = (d.low, d.high) if _turned(d) > 0 else (_negated(d.high), _negated(d.low))
-    write = _written(d)
-    return f"{f'{MINUS}∞' if low is None else write(low)}{between}{'+∞' if high is None else write(high)}"
-
-
-def _negated(value: float | None) -> float | None:
-    return None if value is None else -value
-
-
-def _written(d: Difference) -> Callable[[float], str]:
-    """A signed number on the scale of the difference, without its unit."""
+def _on_scale(d: Difference, value: float) -> tuple[float, str]:
+    """A number on the scale of the difference, and the unit that it is written with."""
     match d.scale:
         case "points":
-            return lambda value: signed(100 * value)
+            return 100 * value, "pp"
         case "log_ratio":
-            return lambda value: signed(100 * math.expm1(min(value, 50.0)))
+            return 100 * math.expm1(min(value, 50.0)), "%"
         case "absolute":
-            return lambda value: f"{'+' if value > 0 else MINUS if value < 0 else ''}{significant(abs(value))}"
+            return value, d.unit
 
 
-def signed(value: float) -> str:
-    """`+3.2`, `−0.4`, `0.0`: one decimal, none from a hundred on."""
-    text = f"{abs(value):,.0f}" if abs(value) >= 99.95 else f"{abs(value):.1f}"
-    return text if float(text.replace(",", "")) == 0 else f"{'+' if value > 0 else MINUS}{text}"
-
-
-def _unit(d: Difference) -> str:
-    match d.scale:
-        case "points":
-            return " pp"
-        case "log_ratio":
-            return "%"
-        case "absolute":
-            return f" {printable(d.unit)}"
+def _suffix(d: Difference) -> str:
+    unit = _on_scale(d, 0.0)[1]
+    return unit if unit == "%" else f" {printable(unit)}"

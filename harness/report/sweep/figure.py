@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 
 from harness.analysis.summary.summary import Quantiles, TargetSummary
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
-from harness.report.drawing.frame import legend_entry, open_figure, target_handle
+from harness.report.drawing.frame import RunView, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x, scale_y
 from harness.report.drawing.style import GREY
-from harness.report.drawing.view import RunView
-from harness.report.sweep import headline, objective_of
+from harness.report.sweep.sections import headline, objective_of
 
 LOWEST_TOP = 5.0
 """An axis reaches up to this at least: a share of 0.1 % must not fill the picture."""
@@ -32,7 +31,7 @@ def draw(view: RunView, report: SweepReport) -> Figure:
     figure = open_figure(
         view,
         title=headline(report),
-        question=f"Every step is judged by: {objective_of(report)}. Dotted vertical lines mark each target's knee.",
+        question=f"Objective of every step: {objective_of(report)}. Dotted vertical lines mark each target's knee.",
         body_in=1.9 * (len(latencies) + 2),
         legend=[
             *(target_handle(view, t, _knee(report, t)) for t in view.targets),

@@ -17,12 +17,11 @@ from matplotlib.ticker import PercentFormatter
 from harness.analysis.history import Point, SuiteHistory, Trend
 from harness.analysis.metrics import METRICS
 from harness.characters import counted, printable
-from harness.report.changes import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
-from harness.report.drawing.looks import FAILURE, Look, assign_looks
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import GREY, drawable
-from harness.report.wording import SIMULATED, date_of, interval_note, shorten
+from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks, drawable
+from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
+from harness.report.wording import date_of, interval_note, shorten
 
 PANEL_IN = 1.55
 COLUMNS = 2
@@ -67,8 +66,6 @@ def _footer(history: SuiteHistory) -> tuple[str, str]:
     runs = history.runs
     when = " to ".join(dict.fromkeys(date_of(run.started_utc) for run in (runs[0], runs[-1])))
     facts = [count_sentence(history), f"{interval_note(history.level)} of each run's own data"]
-    if history.simulated:
-        facts.insert(0, f"SIMULATED: {SIMULATED}")
     suite = drawable(shorten(printable(history.suite), NAME_CHARACTERS))
     return f"suite {suite}  ·  digest {drawable(printable(runs[-1].suite_digest))} (latest)  ·  {when}", "  ·  ".join(
         [*facts, search_sentence(history).rstrip(".")]
@@ -87,9 +84,7 @@ def _legend(history: SuiteHistory, looks: Mapping[str, Look]) -> list[Artist]:
     if digest_changes(history):
         handles.append(legend_entry("the suite's digest changed", color=GREY, linestyle=(0, (2, 2)), linewidth=1))
     if any(trend.apart for trend in history.trends):
-        handles.append(
-            legend_entry("a run that may not be believed (not searched)", color=GREY, marker="x", markersize=5)
-        )
+        handles.append(legend_entry("a run that is not valid (not searched)", color=GREY, marker="x", markersize=5))
     return handles
 
 

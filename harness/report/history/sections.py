@@ -1,0 +1,159 @@
+"""The sections of a history's report: what changed, when, and what differed then; a table of every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from harness.analysis.history import History, Point, Shift, SuiteHistory, Trend
+from harness.analysis.metrics import METRICS, Unit
+from harness.analysis.stats.change_points import FEWEST_RUNS
+from harness.characters import counted
+from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
+from harness.report.wording import date_of, simulated_title, value_with_unit
+
+CAUTION = "Change points find slow drift; they do not decide an upgrade: `harness compare` and `harness gate` do."
+BARS = "▁▂▃▄▅▆▇█"
+SPARKS = 20
+NOTHING_DIFFERED = "nothing in the manifests: the service, its load, or what a manifest does not record"
+COLUMNS: tuple[tuple[Column, Callable[[Trend], Cell]], ...] = (
+    (Column(heading="target, metric"), lambda trend: METRICS[trend.metric].label),
+    (Column(heading="runs", weight=6), lambda trend: len(trend.points)),
+    (Column(heading="first", weight=4), lambda trend: _figure(trend, 0)),
+    (Column(heading="latest", weight=8, interval_weight=5), lambda trend: _figure(trend, -1)),
+    (Column(heading="trend", weight=3, is_text=True), lambda trend: sparkline(trend)),
+    (Column(heading="changes", weight=7), lambda trend: _changes(trend)),
+)
+
+
+def history_report(history: History, pictures: Mapping[str, Picture] | None = None) -> Report:
+    """The whole report. `pictures`: of each suite's key."""
+    simulated = all(suite.simulated for suite in history.suites)
+    names = [suite.suite if simulated else key_of(suite) for suite in history.suites]
+    sections = [
+        section
+        for suite, name in zip(history.suites, names, strict=True)
+        for section in _suite(suite, name, (pictures or {}).get(key_of(suite)))
+    ]
+    unreadable = [Note(text=line) for line in history.unreadable]
+    return Report(
+        title=f"History: {', '.join(names)}",
+        heading="History",
+        simulated=simulated,
+        sections=filled([*sections, Section(title="Folders that could not be read", notes=unreadable)]),
+    )
+
+
+def key_of(suite: SuiteHistory) -> str:
+    """Simulated and real runs of one suite are histories of their own."""
+    return simulated_title(suite.suite, suite.simulated)
+
+
+def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator[Section]:
+    text = f"{scope_sentence(suite)}. {search_sentence(suite)}"
+    changes = [
+        Note(
+            label="Worse" if shift.worse else "Better",
+            tone="bad" if shift.worse else "good",
+            text=change_sentence(trend, shift),
+            details=[f"what differed: {line}" for line in _differences(shift)],
+        )
+        for trend, shift in suite.shifts
+    ]
+    left_out = [
+        Note(label="Not counted", tone="warn", text=f"{run.run_id}: {run.trouble}") for run in suite.runs if run.trouble
+    ]
+    caution = [] if suite.missing else [Note(text=CAUTION)]
+    yield Section(title=title, text=text, pictures=[picture] if picture else [], table=_table(suite))
+    yield Section(notes=[*changes, *left_out, *caution])
+
+
+def _table(suite: SuiteHistory) -> Table | None:
+    """The metrics of each target under its name."""
+    rows: list[Sequence[Cell]] = []
+    for target in suite.targets:
+        rows.append([Name(target.target)])
+        rows += [[cell(trend) for _, cell in COLUMNS] for trend in suite.trends if trend.target == target.target]
+    return Table(columns=[column for column, _ in COLUMNS], rows=rows) if suite.trends else None
+
+
+def _figure(trend: Trend, at: int) -> Number | None:
+    """The first or the latest figure that counts; with its interval, where the run's summary has one."""
+    if not trend.points:
+        return None
+    point: Point = trend.points[at]
+    bounded = point.low is not None or point.high is not None
+    return Number(point.value, trend.unit, point.low, point.high, bounded=bounded)
+
+
+def _changes(trend: Trend) -> Cell:
+    """How many there are, or how many runs are missing before any can be found: `12 to go`."""
+    return f"{trend.missing} to go" if trend.missing else len(trend.shifts)
+
+
+def size_of(shift: Shift, unit: Unit) -> str:
+    """`rose by 31%`, `fell by 4.2 points`."""
+    verb = "rose" if shift.after > shift.before else "fell"
+    if unit == "share" or shift.before == 0:
+        size = f"{100 * abs(shift.after - shift.before):.1f} points"
+    else:
+        size = f"{100 * abs(shift.after / shift.before - 1):.0f}%"
+    return f"{verb} by {size}"
+
+
+def change_sentence(trend: Trend, shift: Shift) -> str:
+    """What changed, from when on, from what to what."""
+    return (
+        f"{METRICS[trend.metric].label} of {trend.target} {size_of(shift, trend.unit)} at {date_of(shift.started_utc)}:"
+        f" median {value_with_unit(shift.before, trend.unit)} in the {counted(shift.runs_before, 'run')} before,"
+        f" {value_with_unit(shift.after, trend.unit)} in the {counted(shift.runs_since, 'run')} since"
+        f" (run {shift.run_id})"
+    )
+
+
+def _differences(shift: Shift) -> list[str]:
+    """What differed between the run before and the run at the change; never empty."""
+    return shift.differed or [NOTHING_DIFFERED, *shift.nearby]
+
+
+def search_sentence(history: SuiteHistory) -> str:
+    """Whether changes were looked for, and how many were found."""
+    if not history.trends:
+        return "No run has a metric to follow."
+    if history.missing:
+        return f"The search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go."
+    short = sum(trend.missing > 0 for trend in history.trends)
+    searched = len(history.trends) - short
+    found = counted(len(history.shifts), "change")
+    rest = f"; {counted(short, 'trend')} with fewer than {FEWEST_RUNS} runs not searched" if short else ""
+    return f"{found} in {counted(searched, 'trend')}{rest}."
+
+
+def digest_changes(history: SuiteHistory) -> list[int]:
+    """Indices of the runs whose suite digest is not that of the run before."""
+    digests = [run.suite_digest for run in history.runs]
+    return [i for i in range(1, len(digests)) if digests[i] != digests[i - 1]]
+
+
+def scope_sentence(history: SuiteHistory) -> str:
+    """How many runs, since when, of which digests."""
+    first, last = date_of(history.runs[0].started_utc), date_of(history.runs[-1].started_utc)
+    when = first if len(history.runs) == 1 else f"{first} to {last}"
+    digests = len({run.suite_digest for run in history.runs})
+    several = f", {digests} suite digests (what differs in prompts or targets is not comparable)" if digests > 1 else ""
+    return f"{count_sentence(history)}, {when}{several}"
+
+
+def count_sentence(history: SuiteHistory) -> str:
+    """`30 runs`, or `30 runs, 2 of which do not count`."""
+    apart = sum(run.trouble is not None for run in history.runs)
+    runs = counted(len(history.runs), "run")
+    return f"{runs}, {apart} of which {'does' if apart == 1 else 'do'} not count" if apart else runs
+
+
+def sparkline(trend: Trend) -> str:
+    """The latest SPARKS runs as bars between the least and the greatest of them; level in the middle."""
+    values = [point.value for point in trend.points][-SPARKS:]
+    low, high = (min(values), max(values)) if values else (0.0, 0.0)
+    if high <= low:
+        return BARS[len(BARS) // 2] * len(values)
+    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1))] for value in values)

@@ -1,0 +1,85 @@
+"""A report as one self-contained page without scripts, under a policy that lets nothing else in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.characters import printable, visible
+from harness.report.section import Cell, Mark, Name, Number, Picture, Report
+from harness.report.wording import SIMULATED, SIMULATED_NOTE, simulated_title, write_cell, write_interval, write_value
+
+
+def render_page(report: Report) -> str:
+    """The page, figures embedded. Everything in the report is escaped; styles are allowed by their hash alone."""
+    css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        report=report,
+        title=simulated_title(report.title, report.simulated),
+        policy=content_policy(css),
+        css=Markup(css),
+        simulated=SIMULATED_NOTE.removeprefix(f"{SIMULATED}: "),
+        mark=SIMULATED,
+    )
+
+
+def content_policy(css: str) -> str:
+    """A Content-Security-Policy for exactly this style sheet and for images inside the page."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def data_uri(picture: Picture) -> str:
+    """The figure's SVG as a `data:` address: as an image it can neither run nor fetch anything."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
+
+
+def cell_html(cell: Cell) -> Markup:
+    """A value, escaped: an interval is set apart, and a target's name breaks after the model where it must."""
+    match cell:
+        case Number() if interval := write_interval(cell):
+            return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
+        case Name():
+            return break_name(cell.text)
+    return Markup("{}").format(write_cell(cell))
+
+
+def break_name(name: str) -> Markup:
+    """A name, escaped, its model and the rest kept together where a line has room."""
+    head, slash, tail = printable(name).partition("/")
+    if not slash:
+        return Markup("{}").format(head)
+    return Markup('<span class="part">{}</span><span class="part">{}</span>').format(head + slash, tail)
+
+
+def cell_class(cell: Cell) -> str:
+    """The class of a table's cell, or of a card's line."""
+    match cell:
+        case Mark():
+            return f"mark {cell.tone}"
+        case Name():
+            return "name"
+    return "text" if isinstance(cell, str) else "number"
+
+
+@cache
+def _environment() -> Environment:
+    """Templates with autoescape on, and the filters that every page needs."""
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        printable=printable, visible=visible, cell=cell_html, kind=cell_class, address=data_uri, name=break_name
+    )
+    return environment

@@ -1,0 +1,359 @@
+"""The sections of a run's report: each is built once, for terminal, Markdown and page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from harness.analysis.summary.samples import Answer
+from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary
+from harness.report.run.methods import methods
+from harness.report.section import (
+    Cell,
+    Column,
+    Mark,
+    Name,
+    Note,
+    Number,
+    Picture,
+    Report,
+    Sample,
+    Section,
+    Table,
+    filled,
+    number,
+    quantile,
+    tabulate,
+)
+from harness.report.wording import (
+    counts,
+    cut,
+    date_of,
+    failed_requests,
+    findings_section,
+    interval_note,
+    seconds,
+    usd,
+    verdict_of,
+)
+
+TargetColumn = tuple[Column, Callable[[TargetSummary], Cell]]
+MOST_CHARACTERS = 600
+"""Of an answer, and of the reason why it failed."""
+
+
+def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: Iterable[Answer] = ()) -> Report:
+    """The whole report, for a page or Markdown."""
+    return _report(
+        summary,
+        heading=summary.suite,
+        facts=(
+            f"{date_of(summary.started_utc)} · {summary.duration_s:.1f} s · {summary.arrival} arrivals at "
+            f"{summary.endpoint} · {interval_note(summary.level)} · total cost {usd(summary.total_cost_usd)}",
+            f"run {summary.run_id} · suite digest {summary.suite_digest}",
+        ),
+        sections=(
+            _leads(summary),
+            _routings(summary),
+            _targets(summary),
+            findings_section(summary.findings),
+            Section(title="Figures", pictures=pictures),
+            _load(summary),
+            _errors(summary),
+            _tags(summary),
+            _repeated(summary),
+            _preferences(summary),
+            _judges(summary),
+            _samples(answers),
+            Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
+        ),
+    )
+
+
+def run_brief(summary: RunSummary) -> Report:
+    """What a terminal shows of a run."""
+    cost = f", {usd(summary.total_cost_usd)} in total" if summary.total_cost_usd is not None else ""
+    n = counts([t.requests for t in summary.targets])
+    return _report(
+        summary,
+        facts=(f"n = {n} per target, {interval_note(summary.level)}, latencies from due{cost}",),
+        sections=(
+            Section(table=_targets(summary).table, notes=_retries(summary)),
+            _leads(summary),
+            _routings(summary),
+            Section(title="Preferred to the baseline", table=_preferences(summary).table),
+            Section(text=judging_sentence(summary)),
+            findings_section(summary.findings),
+        ),
+    )
+
+
+def _report(summary: RunSummary, *, heading: str = "", facts: Sequence[str], sections: Sequence[Section]) -> Report:
+    return Report(
+        title=f"{summary.suite} {date_of(summary.started_utc)}",
+        heading=heading,
+        simulated=summary.simulated,
+        invalid="" if is_valid(summary) else f"This run is not valid (state: {summary.state}). See the findings.",
+        facts=facts,
+        sections=filled(sections),
+    )
+
+
+def is_valid(summary: RunSummary) -> bool:
+    """The run is complete and no finding invalidates it."""
+    return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
+
+
+def is_graded(summary: RunSummary) -> bool:
+    """Whether any request was scored; in a load test none is."""
+    return any(t.scored for t in summary.targets)
+
+
+def _of(field: str, unit: str) -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(getattr(t, field), unit)
+
+
+def _quantile(field: str, name: str, unit: str = "s") -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(quantile(getattr(t, field), name), unit)
+
+
+def _stream_rate(t: TargetSummary) -> Cell:
+    median = quantile(t.stream_tokens_per_s, "p50")
+    return number(median.value if median else None)
+
+
+TARGET: TargetColumn = (Column(heading="target"), lambda t: Name(t.target))
+COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="n", weight=7), lambda t: t.requests),
+    (Column(heading="pass rate", weight=9, interval_weight=9), _of("pass_rate", "share")),
+    (Column(heading="TTFT p50", weight=8), _quantile("ttft_s", "p50")),
+    (Column(heading="TTFT p95", weight=3), _quantile("ttft_s", "p95")),
+    (Column(heading="E2E p50", weight=0), _quantile("e2e_s", "p50")),
+    (Column(heading="E2E p95", weight=4), _quantile("e2e_s", "p95")),
+    (Column(heading="tok/s", weight=2), _stream_rate),
+    (Column(heading="errors", weight=6), failed_requests),
+    (Column(heading="error rate", weight=0), lambda t: Number(1 - t.success_rate.value, "share")),
+    (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
+    (Column(heading="$/correct", weight=0), _of("cost_per_correct_usd", "usd")),
+)
+GRADED = ("pass rate", "$/correct")
+LOAD_COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="attempts"), lambda t: t.attempts),
+    (Column(heading="throttled"), lambda t: t.throttled_attempts),
+    (Column(heading="offered /s"), _of("offered_per_s", "")),
+    (Column(heading="achieved /s"), _of("achieved_per_s", "")),
+    (Column(heading="goodput /s"), _of("goodput_per_s", "")),
+    (Column(heading="output tok/s"), _of("output_tokens_per_s", "")),
+    (Column(heading="TPOT p50"), _quantile("tpot_s", "p50", "ms")),
+    (Column(heading="queue delay p99"), _quantile("queue_delay_s", "p99", "ms")),
+    (Column(heading="input tokens"), lambda t: t.input_tokens),
+    (Column(heading="output tokens"), lambda t: t.output_tokens),
+    (Column(heading="cost"), _of("cost_usd", "usd")),
+)
+RETRY_COLUMNS: tuple[TargetColumn, ...] = (
+    (Column(heading="backoff p50"), _quantile("backoff_s", "p50")),
+    (Column(heading="TTFT p95 of the attempt"), _quantile("attempt_ttft_s", "p95")),
+    (Column(heading="E2E p95 of the attempt"), _quantile("attempt_e2e_s", "p95")),
+)
+"""Beside the request's own figures, which hold all of its attempts and the waits between them."""
+
+
+def _targets(summary: RunSummary) -> Section:
+    """The columns of the quality only where something was graded."""
+    columns = [each for each in COLUMNS if is_graded(summary) or each[0].heading not in GRADED]
+    return Section(title="Targets", table=tabulate(summary.targets, [TARGET, *columns]))
+
+
+def _load(summary: RunSummary) -> Section:
+    """The columns of retries only where something was retried."""
+    retried = any(t.backoff_s is not None for t in summary.targets)
+    columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+    return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
+
+
+def _leads(summary: RunSummary) -> Section:
+    columns = [
+        Column(heading=heading, is_text=heading != "value") for heading in ("metric", "target", "value", "verdict")
+    ]
+    rows = [
+        (
+            w.metric,
+            Name(" = ".join([w.target, *w.tied_with])),
+            Number(w.value, w.unit),
+            Mark(verdict_of(w), "warn" if w.close else "good"),
+        )
+        for w in summary.winners
+    ]
+    return Section(title="Who leads", table=Table(columns=columns, rows=rows), layout="cards")
+
+
+def _routings(summary: RunSummary) -> Section:
+    notes = [Note(text=_routing_sentence(pair, summary)) for pair in summary.routings]
+    return Section(title="Global or regional", notes=notes)
+
+
+def _routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
+    """What choosing a regional endpoint over the global one means for price, latency and availability."""
+    by_name = {t.target: t for t in summary.targets}
+    ours, theirs = by_name[pair.regional], by_name[pair.worldwide]
+    return (
+        f"{pair.model}: {pair.routing} {_premium(pair)}"
+        f" ({usd(ours.cost_per_1000_usd)} against {usd(theirs.cost_per_1000_usd)} per 1,000 requests);"
+        f" TTFT p50 {_against(ours.ttft_s, theirs.ttft_s, 'p50', pair.ttft_p50_apart)};"
+        f" E2E p95 {_against(ours.e2e_s, theirs.e2e_s, 'p95', pair.e2e_p95_apart)};"
+        f" answered {ours.succeeded:,} of {ours.requests:,} against {theirs.succeeded:,} of {theirs.requests:,}"
+    )
+
+
+def _premium(pair: RoutingPair) -> str:
+    if pair.price_premium is None:
+        return "against global, at an unknown price difference"
+    if pair.price_premium == 0:
+        return "costs no more than global"
+    return f"costs {100 * abs(pair.price_premium):g}% {'more' if pair.price_premium > 0 else 'less'} than global"
+
+
+def _against(ours: Quantiles | None, theirs: Quantiles | None, name: str, apart: bool) -> str:
+    return f"{_seconds(ours, name)} against {_seconds(theirs, name)}{'' if apart else ' (too close to call)'}"
+
+
+def _seconds(quantiles: Quantiles | None, name: str) -> str:
+    interval = quantile(quantiles, name)
+    return seconds(interval.value if interval else None)
+
+
+def _retries(summary: RunSummary) -> list[Note]:
+    """How many requests were retried, and what that did to their latency."""
+    return [
+        Note(
+            label=t.target,
+            text=f"{t.backoff_s.n:,} of {t.requests:,} requests were retried, after a median backoff of "
+            f"{seconds(t.backoff_s.p50.value)}; E2E p95 {_seconds(t.e2e_s, 'p95')} of the request, "
+            f"{_seconds(t.attempt_e2e_s, 'p95')} of its last attempt",
+        )
+        for t in summary.targets
+        if t.backoff_s is not None
+    ]
+
+
+def _errors(summary: RunSummary) -> Section:
+    columns = [
+        Column(heading="target"),
+        Column(heading="kind", is_text=True),
+        Column(heading="failed attempts"),
+        Column(heading="most frequent message", is_text=True),
+    ]
+    rows = [
+        (Name(t.target), kind, count, t.error_messages.get(kind))
+        for t in summary.targets
+        for kind, count in t.error_kinds.items()
+    ]
+    return Section(title="Errors", text="" if rows else "No attempt failed.", table=Table(columns=columns, rows=rows))
+
+
+def _tags(summary: RunSummary) -> Section:
+    names = sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
+    columns = [Column(heading=heading) for heading in ("tag", *(t.target for t in summary.targets))]
+    rows = [(tag, *(number(t.pass_rate_by_tag.get(tag), "share") for t in summary.targets)) for tag in names]
+    return Section(title="Pass rate by tag", table=Table(columns=columns, rows=rows))
+
+
+def _repeated(summary: RunSummary) -> Section:
+    """Of prompts with several answers: the mean over prompts, pass@k and pass^k at the least and the greatest k."""
+    several = [(t.target, t.several) for t in summary.targets if t.several is not None]
+    ks = sorted({k for _, each in several for k in each.pass_at if k > 1})
+    shown = sorted({*ks[:1], *ks[-1:]})
+    headings = ("target", "prompts", "mean", *(f"pass@{k}" for k in shown), *(f"pass^{k}" for k in shown))
+    rows = [
+        (
+            Name(name),
+            each.prompts,
+            number(each.pass_at[1], "share"),
+            *(number(each.pass_at.get(k), "share") for k in shown),
+            *(number(each.pass_hat.get(k), "share") for k in shown),
+        )
+        for name, each in several
+    ]
+    return _graded(
+        "Several answers to a prompt",
+        "mean: over prompts. pass@k: at least one of k answers passes. pass^k: all k pass.",
+        headings,
+        rows,
+    )
+
+
+def _preferences(summary: RunSummary) -> Section:
+    return _graded(
+        "Preferred to the baseline",
+        "Each pair is shown to the judge in both orders; where the order decides, it is a tie and counts as "
+        "flipped. Longer wins: of the pairs with a winner, those where the longer answer is it; 50% is no bias.",
+        ("target", "win rate", "wins", "ties", "losses", "unjudged", "flipped", "longer wins"),
+        [
+            (
+                Name(t.target),
+                number(each.win_rate, "share"),
+                each.wins,
+                each.ties,
+                each.losses,
+                each.unjudged,
+                number(each.flip_rate, "share"),
+                number(each.longer_wins, "share"),
+            )
+            for t in summary.targets
+            if (each := t.preference) is not None
+        ],
+    )
+
+
+def _judges(summary: RunSummary) -> Section:
+    return _graded(
+        "Judges",
+        "Their cost comes on top of the targets'. Agreement and Cohen's kappa are with the people who labelled "
+        "answers; kappa is agreement beyond chance.",
+        ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
+        [
+            (
+                judge.judge,
+                judge.model_id,
+                judge.asked,
+                judge.failed,
+                number(judge.cost_usd, "usd"),
+                judge.labels,
+                number(judge.agreement, "share"),
+                number(judge.kappa, "kappa"),
+            )
+            for judge in summary.judges
+        ],
+    )
+
+
+def _graded(title: str, text: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Section:
+    if not rows:
+        return Section()
+    columns = [Column(heading=heading, interval_weight=1, is_text=heading == "model") for heading in headings]
+    return Section(title=title, text=text, table=Table(columns=columns, rows=rows))
+
+
+def judging_sentence(summary: RunSummary) -> str:
+    """What judging cost; empty where nobody judged."""
+    if not summary.judges:
+        return ""
+    asked, failed = sum(judge.asked for judge in summary.judges), sum(judge.failed for judge in summary.judges)
+    failures = f", {failed:,} without a verdict" if failed else ""
+    return f"Judging cost {usd(summary.judging_cost_usd)} on top: {asked:,} questions{failures}"
+
+
+def _samples(answers: Iterable[Answer]) -> Section:
+    """Failed ones first. The answers are cut to length, for a model wrote them."""
+    marks = {True: Mark("passed", "good"), False: Mark("failed", "bad"), None: Mark("unscored", "warn")}
+    samples = [
+        Sample(
+            mark=marks[each.passed],
+            prompt_id=each.prompt_id,
+            about=each.target,
+            reason=each.reason[:MOST_CHARACTERS],
+            answers=[("", cut(each.answer, MOST_CHARACTERS))],
+        )
+        for each in answers
+    ]
+    text = "Failed ones first. A model wrote these: they are shown as text, cut to length." if samples else ""
+    return Section(title="Sample answers", text=text, samples=samples)

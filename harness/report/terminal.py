@@ -1,0 +1,156 @@
+"""A report on a terminal: the console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from harness.characters import printable
+from harness.report.section import Cell, Mark, Name, Note, Report, Section, Table, Tone
+from harness.report.wording import SIMULATED_NOTE, shorten, write_cell
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
+GAP = 2
+NAME_WIDTH = 23
+"""Names get this much before any column is left out."""
+SHORTEST_NAME = 6
+
+
+def print_report(report: Report, console: Console, *, written: Path | None = None) -> None:
+    """Print a report, and last where its page is."""
+    for line in report_lines(report, console.width):
+        console.print(line, soft_wrap=True)
+    if written is not None:
+        console.print(Text(f"Report: {printable(str(written))}", style="bold"), soft_wrap=True)
+
+
+def report_lines(report: Report, width: int) -> Iterator[Text]:
+    """A report's lines; only its tables are made to fit."""
+    if report.simulated:
+        yield Text(SIMULATED_NOTE, style="bold yellow")
+    if report.invalid:
+        yield Text(f"INVALID: {printable(report.invalid)}", style="bold red")
+    yield from (Text(printable(fact)) for fact in report.facts)
+    for i, section in enumerate(report.sections):
+        if i or report.facts:
+            yield Text()
+        yield from _section_lines(section, width)
+
+
+def _section_lines(section: Section, width: int) -> Iterator[Text]:
+    if section.title:
+        yield Text(printable(section.title), style="bold")
+    if section.text:
+        yield Text(printable(section.text))
+    if section.table is not None:
+        yield from _card_lines(section.table) if section.layout == "cards" else table_lines(section.table, width)
+    for note in section.notes:
+        yield from _note_lines(note)
+
+
+def _note_lines(note: Note) -> Iterator[Text]:
+    head = f"{printable(note.label)}: " if note.label else "! " if note.tone else ""
+    yield Text.assemble((head, STYLES[note.tone]), printable(note.text))
+    yield from (Text(f"    {printable(line)}") for line in note.details)
+
+
+def _card_lines(table: Table) -> Iterator[Text]:
+    """A line for each row, however long."""
+    width = max((cell_len(write_cell(row[0])) for row in table.rows), default=0)
+    for row in table.rows:
+        first, *rest = row
+        line = Text("  ").append(_pad(write_cell(first), width, left=True), style="bold")
+        for cell in rest:
+            line.append("  ").append(write_cell(cell, short=True), style=_style(cell))
+        yield line
+
+
+def table_lines(table: Table, width: int) -> list[Text]:
+    """The heading and the rows in at most `width` characters, where that can be: the lightest columns go first."""
+    shown, room = _fit(table, width)
+    names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
+    name_width = max([cell_len(_heading(table, 0)), *(cell_len(each) for lines in names for each in lines)])
+    name_width = min(name_width, room)
+    widths = {i: _width(table, i, intervals) for i, intervals in shown.items()}
+    lines = [Text(_pad(shorten(_heading(table, 0), name_width), name_width, left=True), style="bold")]
+    for i in shown:
+        lines[0].append(" " * GAP).append(_pad(_heading(table, i), widths[i], left=table.columns[i].is_text))
+    for row, (name, *more) in zip(table.rows, names, strict=True):
+        line = Text(_pad(name, name_width, left=True), style="" if len(row) > 1 else "bold")
+        for i, intervals in shown.items() if len(row) > 1 else ():
+            text = _pad(write_cell(row[i], intervals=intervals, short=True), widths[i], left=table.columns[i].is_text)
+            line.append(" " * GAP).append(text, style=_style(row[i]))
+        lines += [line, *map(Text, more)]
+    for line in lines:
+        line.rstrip()
+    return lines
+
+
+def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
+    """Which columns are shown beside the names, whether with their intervals, and the room for the names."""
+    rows = [row for row in table.rows if len(row) > 1]
+    heading = _heading(table, 0)
+    shown = {i: _has_intervals(table, i) for i, column in enumerate(table.columns) if i and column.weight}
+
+    def names(broken_from: int) -> int:
+        lines = (line for row in rows for line in _name_lines(row[0], broken_from, _indent(table, row)))
+        return max(map(cell_len, (heading, *lines)))
+
+    def room() -> int:
+        return width - sum(GAP + _width(table, i, intervals) for i, intervals in shown.items())
+
+    least = names(NAME_WIDTH)
+    while room() < least:
+        columns = [(table.columns[i].weight, True, -i) for i in shown if len(shown) > 1]
+        intervals = [(table.columns[i].interval_weight, False, -i) for i in shown if shown[i]]
+        if not columns and not intervals:
+            break
+        _, whole, i = min(columns + intervals)
+        if whole:
+            del shown[-i]
+        else:
+            shown[-i] = False
+    return shown, max(SHORTEST_NAME, room())
+
+
+def _has_intervals(table: Table, i: int) -> bool:
+    return table.columns[i].interval_weight > 0 and _width(table, i, True) > _width(table, i, False)
+
+
+def _width(table: Table, i: int, intervals: bool) -> int:
+    """Characters of the column at `i`, with or without its intervals."""
+    cells = (write_cell(row[i], intervals=intervals, short=True) for row in table.rows if len(row) > 1)
+    return max(cell_len(_heading(table, i)), *map(cell_len, cells), 0)
+
+
+def _heading(table: Table, i: int) -> str:
+    return printable(table.columns[i].heading)
+
+
+def _indent(table: Table, row: Sequence[Cell]) -> str:
+    return "  " if len(row) > 1 and any(len(each) == 1 for each in table.rows) else ""
+
+
+def _name_lines(cell: Cell, width: int, indent: str) -> Sequence[str]:
+    """A row's name in `width` characters; a target's in two lines, after the model, where it does not fit in one."""
+    text = indent + write_cell(cell)
+    head, slash, tail = text.partition("/")
+    if len(text) <= width or not slash or not isinstance(cell, Name):
+        return [shorten(text, width)]
+    return [shorten(head + slash, width), f"  {shorten(tail, width - 2)}"]
+
+
+def _pad(text: str, width: int, *, left: bool = False) -> str:
+    space = " " * (width - cell_len(text))
+    return text + space if left else space + text
+
+
+def _style(cell: Cell) -> str:
+    return STYLES[cell.tone] if isinstance(cell, Mark) and cell.tone else ""
