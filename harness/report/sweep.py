@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import Quantiles
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.characters import printable
@@ -16,7 +17,8 @@ from harness.report.wording import SIMULATED, percent, sentence, significant
 
 EARLY = "*"
 EARLY_NOTE = "* more requests had missed than may, so the rest of the step was not sent"
-HEADINGS = ("offered", "met", "good", "TTFT p50", "TTFT p95", "E2E p95", "throttled", "failed", "n")
+LATENCIES = tuple(METRICS[key].label for key in ("ttft_p50", "ttft_p95", "e2e_p95"))
+HEADINGS = ("offered", "met", "good", *LATENCIES, "throttled", "failed", "n")
 
 
 def objective_of(report: SweepReport) -> str:

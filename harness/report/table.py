@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.wording import (
     MISSING,
@@ -36,6 +37,11 @@ class BriefColumn(msgspec.Struct, frozen=True, kw_only=True):
     heading: str
     cell: Cell
     weight: int
+
+
+def heading_of(key: str) -> str:
+    """What a metric's column is called."""
+    return METRICS[key].short or METRICS[key].label
 
 
 def _latency(field: str, name: str) -> Cell:
@@ -72,26 +78,26 @@ def _brief_pass_rate(t: TargetSummary) -> str:
 
 COLUMNS = (
     Column(heading="n", cell=lambda t: f"{t.requests:,}"),
-    Column(heading="pass rate", cell=lambda t: rate_interval(t.pass_rate)),
-    Column(heading="TTFT p50", cell=_latency("ttft_s", "p50")),
-    Column(heading="TTFT p95", cell=_latency("ttft_s", "p95")),
-    Column(heading="E2E p50", cell=_latency("e2e_s", "p50")),
-    Column(heading="E2E p95", cell=_latency("e2e_s", "p95")),
-    Column(heading="tok/s", cell=_stream_rate),
+    Column(heading=heading_of("pass_rate"), cell=lambda t: rate_interval(t.pass_rate)),
+    Column(heading=heading_of("ttft_p50"), cell=_latency("ttft_s", "p50")),
+    Column(heading=heading_of("ttft_p95"), cell=_latency("ttft_s", "p95")),
+    Column(heading=heading_of("e2e_p50"), cell=_latency("e2e_s", "p50")),
+    Column(heading=heading_of("e2e_p95"), cell=_latency("e2e_s", "p95")),
+    Column(heading=heading_of("stream_tokens_per_s"), cell=_stream_rate),
     Column(heading="errors", cell=_errors),
     Column(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd)),
-    Column(heading="$/correct", cell=lambda t: usd(t.cost_per_correct_usd)),
+    Column(heading=heading_of("cost_per_correct"), cell=lambda t: usd(t.cost_per_correct_usd)),
 )
 
-GRADED = ("pass rate", "$/correct")
+GRADED = (heading_of("pass_rate"), heading_of("cost_per_correct"))
 
 BRIEF_COLUMNS = (
     BriefColumn(heading="n", cell=lambda t: f"{t.requests:,}", weight=7),
-    BriefColumn(heading="pass rate", cell=_brief_pass_rate, weight=9),
-    BriefColumn(heading="TTFT p50", cell=_brief_latency("ttft_s", "p50"), weight=8),
-    BriefColumn(heading="TTFT p95", cell=_brief_latency("ttft_s", "p95"), weight=3),
-    BriefColumn(heading="E2E p95", cell=_brief_latency("e2e_s", "p95"), weight=4),
-    BriefColumn(heading="tok/s", cell=_stream_rate, weight=2),
+    BriefColumn(heading=heading_of("pass_rate"), cell=_brief_pass_rate, weight=9),
+    BriefColumn(heading=heading_of("ttft_p50"), cell=_brief_latency("ttft_s", "p50"), weight=8),
+    BriefColumn(heading=heading_of("ttft_p95"), cell=_brief_latency("ttft_s", "p95"), weight=3),
+    BriefColumn(heading=heading_of("e2e_p95"), cell=_brief_latency("e2e_s", "p95"), weight=4),
+    BriefColumn(heading=heading_of("stream_tokens_per_s"), cell=_stream_rate, weight=2),
     BriefColumn(heading="errors", cell=lambda t: f"{failed_requests(t):,}", weight=6),
     BriefColumn(heading="$/1k", cell=lambda t: usd(t.cost_per_1000_usd), weight=5),
 )
@@ -103,7 +109,7 @@ LOAD_COLUMNS = (
     Column(heading="achieved /s", cell=lambda t: significant(t.achieved_per_s)),
     Column(heading="goodput /s", cell=lambda t: significant(t.goodput_per_s)),
     Column(heading="output tok/s", cell=lambda t: significant(t.output_tokens_per_s)),
-    Column(heading="TPOT p50", cell=_short_latency("tpot_s", "p50")),
+    Column(heading=heading_of("tpot_p50"), cell=_short_latency("tpot_s", "p50")),
     Column(heading="queue delay p99", cell=_short_latency("queue_delay_s", "p99")),
     Column(heading="input tokens", cell=lambda t: f"{t.input_tokens:,}"),
     Column(heading="output tokens", cell=lambda t: f"{t.output_tokens:,}"),
