@@ -114,12 +114,12 @@ def _failures(data: RunData) -> Iterator[Finding]:
             kind = failures.most_common(1)[0][0]
             message = f": {counts.error_messages[kind]}" if kind in counts.error_messages else ""
             if requests == 1:
-                told = f"the only request failed of {kind}{message}"
+                what = f"the only request failed with {kind}{message}"
             else:
                 many = f"all {failed}" if failed == requests else f"{failed} of {requests}"
-                told = f"{many} requests failed, most often {kind}{message}"
+                what = f"{many} requests failed, most often {kind}{message}"
             yield Finding(
-                what=f"{name}: {told}; latencies are of successes only",
+                what=f"{name}: {what}; latencies are of successes only",
                 remedy=_REMEDIES.get(kind, _ANY_REMEDY),
                 invalidates=failed > FAILED_SHARE_INVALID * requests,
             )

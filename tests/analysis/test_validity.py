@@ -120,7 +120,7 @@ def test_a_target_of_which_everything_failed_makes_the_run_invalid(make_columns:
 
 def test_one_failed_request_is_told_in_the_singular(make_columns: MakeColumns, check: Check) -> None:
     whats = [finding.what for finding in check(fail(make_columns, 1, 1, "connection"))]
-    assert "a: the only request failed of connection; latencies are of successes only" in whats
+    assert "a: the only request failed with connection; latencies are of successes only" in whats
 
 
 def test_half_of_the_requests_may_fail_before_a_run_is_invalid(make_columns: MakeColumns, check: Check) -> None:

@@ -48,7 +48,7 @@ def outage(data: RunData) -> Finding | None:
         lost = [kind for kind in c.error_kind[~c.ok] if kind in OUTAGES]
         if len(lost) > ERROR_SHARE * len(c.ok):
             return Finding(
-                what=f"{len(lost)} of {len(c.ok)} requests of {name} failed of {lost[0]}",
+                what=f"{len(lost)} of {len(c.ok)} requests of {name} failed with {lost[0]}",
                 remedy="see to the endpoint and the credentials, and gate the run again",
             )
     return None
@@ -70,8 +70,8 @@ def _weigh(d: Difference, again: Difference | None) -> Difference:
         return _doubt(d)
     if again.verdict == "worse":
         return add_note(d, f"confirmed by a rerun ({_describe(again)})")
-    told = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
-    return add_note(replace(d, verdict="inconclusive"), told)
+    note = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
+    return add_note(replace(d, verdict="inconclusive"), note)
 
 
 def _doubt(d: Difference) -> Difference:

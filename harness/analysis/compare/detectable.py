@@ -195,7 +195,7 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
 
 def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
     """An absolute margin: how large it is against the metric is known after a run."""
-    told = "; ".join(filter(None, (note, "an absolute margin: known after a run, see harness compare")))
+    absolute = "an absolute margin: known after a run, see harness compare"
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
@@ -203,5 +203,5 @@ def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
         prompts=n,
         prompts_for_worse=None,
         prompts_for_equivalent=None,
-        note=told,
+        note=f"{note}; {absolute}" if note else absolute,
     )

@@ -88,8 +88,8 @@ def test_without_a_rerun_the_verdict_stands_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("kinds", "told"),
     [
-        (["credentials"] * 3 + [None] * 7, "3 of 10 requests of a failed of credentials"),
-        (["connection"] * 10, "10 of 10 requests of a failed of connection"),
+        (["credentials"] * 3 + [None] * 7, "3 of 10 requests of a failed with credentials"),
+        (["connection"] * 10, "10 of 10 requests of a failed with connection"),
         (["throttled"] * 4 + [None] * 6, None),
         ([None] * 10, None),
     ],

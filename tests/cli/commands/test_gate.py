@@ -201,7 +201,7 @@ def test_an_endpoint_that_is_away_leaves_the_verdict(harness: Any, fallen: RunFo
     ask_somewhere_else(fallen, endpoint)
     done = harness("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
-    assert_unconfirmed(fallen, "requests of old failed of connection")
+    assert_unconfirmed(fallen, "requests of old failed with connection")
 
 
 def test_a_budget_that_is_spent_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
