@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.characters import printable, visible
 from harness.report.section import Cell, Mark, Name, Number, Picture, Report
-from harness.report.wording import SIMULATED, SIMULATED_NOTE, simulated_title, write_cell, write_interval, write_value
+from harness.report.wording import SIMULATED, STAND_IN, simulated_title, write_cell, write_interval, write_value
 
 
 def render_page(report: Report) -> str:
@@ -24,8 +24,8 @@ def render_page(report: Report) -> str:
         title=simulated_title(report.title, report.simulated),
         policy=content_policy(css),
         css=Markup(css),
-        simulated=SIMULATED_NOTE.removeprefix(f"{SIMULATED}: "),
-        mark=SIMULATED,
+        simulated=SIMULATED,
+        stand_in=STAND_IN,
     )
 
 

@@ -14,7 +14,8 @@ MISSING = "–"
 """What stands where the data cannot say."""
 MINUS = "−"
 SIMULATED = "SIMULATED"
-SIMULATED_NOTE = f"{SIMULATED}: answered by a stand-in on this machine, not by Amazon Bedrock"
+STAND_IN = "answered by a stand-in on this machine, not by Amazon Bedrock"
+SIMULATED_NOTE = f"{SIMULATED}: {STAND_IN}"
 
 
 def simulated_title(title: str, simulated: bool) -> str:

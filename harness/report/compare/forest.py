@@ -14,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
+from harness.analysis.counted import counted
 from harness.characters import printable
 from harness.report.compare.verdicts import (
     candidate_of,
@@ -27,7 +28,7 @@ from harness.report.compare.verdicts import (
 from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import write_tick
 from harness.report.drawing.style import GREY, INK, drawable
-from harness.report.wording import interval_note, shorten
+from harness.report.wording import counts, interval_note, shorten
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
 MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "equivalent": "s", "inconclusive": "o"}
@@ -215,12 +216,14 @@ def _percent_tick(value: float) -> str:
 
 def _provenance(report: CompareReport) -> Provenance:
     runs = list(dict.fromkeys(arm.run_id for c in report.comparisons for arm in (c.baseline, c.candidate)))
-    compared = drawable(" against ".join(shorten(printable(run), 44) for run in reversed(runs[:2])))
-    suite = drawable(shorten(printable(report.suite), 40))
-    facts = [f"{interval_note(report.level)}, Holm over {report.family} test{'' if report.family == 1 else 's'}"]
-    prompts = sorted({c.prompts for c in report.comparisons})
-    facts.append("paired by prompt, " + " to ".join(f"{n:,}" for n in prompts[:1] + prompts[1:][-1:]) + " prompts")
+    compared = " against ".join(shorten(printable(run), 44) for run in reversed(runs[:2]))
+    prompts = counts([c.prompts for c in report.comparisons])
+    suite = shorten(printable(report.suite), 40)
     return Provenance(
         simulated=report.simulated,
-        lines=(f"suite {suite}  ·  digest {printable(report.suite_digest)}  ·  run {compared}", "  ·  ".join(facts)),
+        source=[f"suite {suite}", f"digest {report.suite_digest}", f"run {compared}"],
+        facts=[
+            f"{interval_note(report.level)}, Holm over {counted(report.family, 'test')}",
+            f"paired by prompt, {prompts} prompts",
+        ],
     )

@@ -23,7 +23,7 @@ from harness.report.compare.verdicts import (
     samples,
     settled_by,
 )
-from harness.report.wording import SIMULATED, SIMULATED_NOTE, sentence, value_with_unit
+from harness.report.wording import SIMULATED, STAND_IN, sentence, value_with_unit
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, escaped or not."""
@@ -77,7 +77,7 @@ def _properties(suite: Element, c: Comparison, report: CompareReport, against: s
         "baseline": _arm(c.baseline),
         "candidate": _arm(c.candidate),
         "against": against,
-        **({SIMULATED: SIMULATED_NOTE} if report.simulated else {}),
+        **({SIMULATED: STAND_IN} if report.simulated else {}),
     }
     properties = SubElement(suite, "properties")
     for name, value in facts.items():

@@ -75,18 +75,18 @@ def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a figure's data comes from: the two lines of its footer, the second without SIMULATED."""
+    """Where a figure's data comes from, and what to know of it: the two lines of its footer."""
 
     simulated: bool
-    lines: tuple[str, str]
+    source: Sequence[str]
+    facts: Sequence[str]
 
 
 def open_figure(
     view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
 ) -> Figure:
     """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars, if there are any."""
-    about = Provenance(simulated=view.summary.simulated, lines=_footer_lines(view, intervals))
-    return open_frame(about, title=title, question=question, body_in=body_in, legend=legend)
+    return open_frame(_provenance(view, intervals), title=title, question=question, body_in=body_in, legend=legend)
 
 
 def open_frame(
@@ -176,22 +176,21 @@ def _draw_footer(figure: Figure, about: Provenance) -> None:
     height = FOOTER_IN / figure.get_figheight()
     band = SIMULATED_BAND if about.simulated else BAND
     figure.add_artist(Rectangle((0, 0), 1, height, transform=figure.transFigure, color=band, linewidth=0, zorder=-1))
-    first, second = about.lines
-    for i, line in enumerate((first, f"{SIMULATED_NOTE}  ·  {second}" if about.simulated else second)):
+    for i, parts in enumerate((about.source, [SIMULATED_NOTE] * about.simulated + [*about.facts])):
+        line = drawable("  ·  ".join(map(printable, parts)))
         text = figure.text(MARGIN_IN / WIDTH_IN, height * (0.7 - 0.42 * i), line, fontsize=7.5, color=GREY, va="center")
         _fit_width(figure, text, WIDTH_IN - 2 * MARGIN_IN)
 
 
-def _footer_lines(view: RunView, intervals: str) -> tuple[str, str]:
+def _provenance(view: RunView, intervals: str) -> Provenance:
     s = view.summary
-    suite, run_id = (drawable(shorten(printable(name), NAME_CHARACTERS)) for name in (s.suite, s.run_id))
+    suite, run_id = (shorten(printable(name), NAME_CHARACTERS) for name in (s.suite, s.run_id))
     requests = [t.requests for t in s.targets]
     n = f"n per target: {counts(requests)} request{'' if set(requests) == {1} else 's'}"
     facts = [n, f"{interval_note(s.level)} ({intervals})"] if intervals else [n]
-    facts.append(drawable(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}"))
-    return f"suite {suite}  ·  digest {s.suite_digest}  ·  {date_of(s.started_utc)}  ·  run {run_id}", "  ·  ".join(
-        facts
-    )
+    facts.append(f"{shorten(printable(s.arrival), 20)} arrivals at {shorten(printable(s.endpoint), 40)}")
+    source = [f"suite {suite}", f"digest {s.suite_digest}", date_of(s.started_utc), f"run {run_id}"]
+    return Provenance(simulated=s.simulated, source=source, facts=facts)
 
 
 def _legend_columns(legend: Sequence[Artist]) -> int:

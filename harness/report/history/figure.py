@@ -19,7 +19,7 @@ from harness.analysis.metrics import METRICS
 from harness.characters import counted, printable
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks, drawable
+from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks
 from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.wording import date_of, interval_note, shorten
 
@@ -35,7 +35,7 @@ def draw(history: SuiteHistory) -> Figure:
     looks = assign_looks(history.targets)
     rows = max(1, math.ceil(len(metrics) / COLUMNS))
     figure = open_frame(
-        Provenance(simulated=history.simulated, lines=_footer(history)),
+        _provenance(history),
         title=_title(history),
         question="Each point is a run. A line is broken where the suite changed: other prompts are not comparable.",
         body_in=0.45 + PANEL_IN * rows,
@@ -62,13 +62,18 @@ def _title(history: SuiteHistory) -> str:
     return f"{suite}: {counted(len(history.runs), 'run')}" + ("" if history.missing else ", no change of level found")
 
 
-def _footer(history: SuiteHistory) -> tuple[str, str]:
+def _provenance(history: SuiteHistory) -> Provenance:
     runs = history.runs
     when = " to ".join(dict.fromkeys(date_of(run.started_utc) for run in (runs[0], runs[-1])))
-    facts = [count_sentence(history), f"{interval_note(history.level)} of each run's own data"]
-    suite = drawable(shorten(printable(history.suite), NAME_CHARACTERS))
-    return f"suite {suite}  ·  digest {drawable(printable(runs[-1].suite_digest))} (latest)  ·  {when}", "  ·  ".join(
-        [*facts, search_sentence(history).rstrip(".")]
+    suite = shorten(printable(history.suite), NAME_CHARACTERS)
+    return Provenance(
+        simulated=history.simulated,
+        source=[f"suite {suite}", f"digest {runs[-1].suite_digest} (latest)", when],
+        facts=[
+            count_sentence(history),
+            f"{interval_note(history.level)} of each run's own data",
+            search_sentence(history).rstrip("."),
+        ],
     )
 
 
