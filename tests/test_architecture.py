@@ -41,8 +41,7 @@ ORDER = {
     "analysis": "columns counted loader metrics stats validity summary compare sweep history reconcile",
     "report": "wording verdicts live markdown changes table drawing sweep run figures sweep_files write history "
     "compare derive",
-    "simulator": "faults truth http aws model dialects token_count performance streams operations invocation_log "
-    "service server",
+    "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output printing running commands",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""

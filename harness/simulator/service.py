@@ -31,10 +31,16 @@ from harness.simulator.invocation_log import Call, InvocationLog
 from harness.simulator.model.capacity import Capacity, Limits, TokenQuota
 from harness.simulator.model.profiles import ModelName, Profile, find_profile, read_model_id
 from harness.simulator.model.prompt_cache import PromptCache
-from harness.simulator.operations import MESSAGES_PATH, OPENAI_PATHS, count_path, find_operation
+from harness.simulator.operations import (
+    MESSAGES_PATH,
+    OPENAI_PATHS,
+    count_bedrock,
+    count_messages,
+    count_path,
+    find_operation,
+)
 from harness.simulator.performance import Operation, Performer, delayed
 from harness.simulator.streams import lay_out
-from harness.simulator.token_count import count_bedrock, count_messages
 from harness.simulator.truth import Served, Truth
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.scorers.json_schema import TOO_DEEP, differences
-from harness.scoring.text.json_validator import check_schema, first_mistake
+from harness.scoring.text.json_values import check_schema, first_mistake
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 

@@ -11,8 +11,16 @@ import msgspec
 from harness.catalog.models import Model
 from harness.catalog.names import IN_REGION
 from harness.clock import utc_now
-from harness.simulator.aws.account import ACCOUNT, APPLICATION_PROFILES, ApplicationProfile
-from harness.simulator.aws.offers import Offer, destinations, offers_in, profile_ids, title
+from harness.simulator.aws.account import (
+    ACCOUNT,
+    APPLICATION_PROFILES,
+    ApplicationProfile,
+    Offer,
+    destinations,
+    offers_in,
+    profile_ids,
+    title,
+)
 from harness.simulator.faults import Fault, Refused, validation
 
 _CREATED = "2025-01-01T00:00:00Z"

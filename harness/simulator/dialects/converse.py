@@ -17,7 +17,7 @@ from harness.simulator.dialects.base import (
     padding,
 )
 from harness.simulator.dialects.converse_prompt import read_question
-from harness.simulator.dialects.messages_answer import SIGNATURE, tool_input
+from harness.simulator.dialects.messages import SIGNATURE, tool_input
 from harness.simulator.model.answers import Citation, ContentBlock
 
 
