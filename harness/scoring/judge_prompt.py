@@ -88,8 +88,8 @@ def _text(parts: dict[str, str], task: str) -> str:
 
 
 def _digest(parts: dict[str, str]) -> str:
-    told = "\0".join(f"{name}\0{text}" for name, text in parts.items())
-    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    joined = "\0".join(f"{name}\0{text}" for name, text in parts.items())
+    return sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _shorten(text: str) -> str:

@@ -73,7 +73,7 @@ class Performer:
         self._asked: Counter[tuple[Operation, str]] = Counter()
         self._fixed = None if behaviour.fixed is None else _fixed_performance(behaviour.fixed)
 
-    def perform(
+    def draw(
         self, operation: Operation, question: Question, *, model: ModelName, profile: Profile, uncached_tokens: int
     ) -> Performance:
         """What this request gets. Raises Refused when a fault is drawn."""

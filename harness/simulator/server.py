@@ -10,7 +10,7 @@
 | POST /anthropic/v1/messages, …/count_tokens | the Messages API; a stream is server-sent events |
 | POST /openai/v1/chat/completions, /v1/chat/completions | chat completions |
 | GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
-| POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see neighbours.py) |
+| POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see aws/services.py) |
 | GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
 | GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies being given |
 | anything else | 404 UnknownOperationException |

@@ -127,8 +127,8 @@ def _check_references(schema: dict[str, Any]) -> None:
             try:
                 inner.append(resolver.lookup(reference).contents)
             except (Unresolvable, LookupError, ValueError):
-                told = f"$ref {reference!r} is not in the schema; put what it names into $defs"
-                raise ValueError(told) from None
+                message = f"$ref {reference!r} is not in the schema; put what it names into $defs"
+                raise ValueError(message) from None
         applied[id(part)] = [id(each) for value in inner for each in (value if isinstance(value, list) else [value])]
     try:
         TopologicalSorter(applied).prepare()

@@ -113,12 +113,12 @@ def _json(target: str, body: bytes, region: str, fault: Fault | None) -> Page:
     try:
         if fault is not None:
             raise Refused(fault)
-        told = _ask(target, body, region)
+        content = _ask(target, body, region)
     except Refused as refused:
-        told = {"__type": refused.fault.code, "message": refused.fault.message}
+        content = {"__type": refused.fault.code, "message": refused.fault.message}
         status = refused.fault.status
-        return Page(status=status, content_type=JSON_1_1, body=msgspec.json.encode(told))
-    return Page(content_type=JSON_1_1, body=msgspec.json.encode(told))
+        return Page(status=status, content_type=JSON_1_1, body=msgspec.json.encode(content))
+    return Page(content_type=JSON_1_1, body=msgspec.json.encode(content))
 
 
 def _ask(target: str, body: bytes, region: str) -> dict[str, Any]:

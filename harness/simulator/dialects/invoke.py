@@ -53,8 +53,8 @@ def _headers(reply: Reply) -> dict[str, str]:
         "X-Amzn-Bedrock-PerformanceConfig-Latency": reply.question.latency,
         "X-Amzn-Bedrock-Service-Tier": reply.question.service_tier,
     }
-    told = {name: value for name, value in echoed.items() if value in _ECHOED}
-    return {name: str(value) for name, value in {**counted, **told}.items()}
+    echoes = {name: value for name, value in echoed.items() if value in _ECHOED}
+    return {name: str(value) for name, value in {**counted, **echoes}.items()}
 
 
 _ECHOED = ("standard", "optimized", "priority", "default", "flex", "reserved")

@@ -89,7 +89,7 @@ def _stop(reply: Reply) -> dict[str, str | None]:
 def _usage(reply: Reply, output_tokens: int) -> dict[str, Any]:
     usage = reply.usage
     written = {"ephemeral_5m_input_tokens": usage.write_5m, "ephemeral_1h_input_tokens": usage.write_1h}
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "input_tokens": usage.uncached,
         "cache_creation_input_tokens": usage.write,
         "cache_read_input_tokens": usage.read,
@@ -97,8 +97,8 @@ def _usage(reply: Reply, output_tokens: int) -> dict[str, Any]:
         "output_tokens": output_tokens,
     }
     if reply.question.service_tier is not None:
-        told["service_tier"] = "priority" if reply.question.service_tier == "priority" else "standard"
-    return told
+        content["service_tier"] = "priority" if reply.question.service_tier == "priority" else "standard"
+    return content
 
 
 def _is_said(passage: ContentBlock) -> bool:

@@ -79,11 +79,11 @@ _DECODER = msgspec.json.Decoder(_Body)
 def read_body(body: bytes) -> tuple[MessagesBody, bool]:
     """What is asked, and whether a stream is to end with its usage. Raises Refused."""
     asked: _Body = decode_body(_DECODER, body)
-    told = [message for message in asked.messages if message.role in ("system", "developer")]
+    system = [message for message in asked.messages if message.role in ("system", "developer")]
     limit = asked.max_completion_tokens or asked.max_tokens
     given = {
-        "system": [block for message in told for block in _blocks(message)],
-        "messages": [_turn(message) for message in asked.messages if message not in told],
+        "system": [block for message in system for block in _blocks(message)],
+        "messages": [_turn(message) for message in asked.messages if message not in system],
         "max_tokens": DEFAULT_MAX_TOKENS if limit is None else limit,
         "temperature": asked.temperature,
         "top_p": asked.top_p,

@@ -103,8 +103,8 @@ def draw_verdict(prompt: str, toolbox: Toolbox, book: AnswerBook, *, skill: floa
         holds = _holds(parts["answer"], right, rng)
         taken = holds is not errs
         score = round(rng.uniform(*(_GOOD if taken else _BAD)), 2)
-        told = "it agrees with the answer key" if taken else "it does not agree with the answer key"
-        return _call({"reason": f"SIMULATED: {told}.", "score": score})
+        verdict = "it agrees with the answer key" if taken else "it does not agree with the answer key"
+        return _call({"reason": f"SIMULATED: {verdict}.", "score": score})
     if {"answer-a", "answer-b"} <= parts.keys():
         first, second = (_holds(parts[name], right, rng) for name in ("answer-a", "answer-b"))
         better = "A" if errs or first > second else "B" if second > first else "tie"
