@@ -40,33 +40,21 @@ def parse_when(written: str | datetime) -> datetime:
         raise typer.BadParameter(f"{written!r} is not a date or a time; {how}") from None
 
 
-SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", show_default=False, parser=local_path)]
+SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", parser=local_path)]
 RunArgument = Annotated[
-    Path,
-    typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run),
+    Path, typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run)
 ]
-TargetOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TARGET", help="Use only this target. Repeatable.", show_default=False),
-]
+TargetOption = Annotated[list[str] | None, typer.Option(metavar="TARGET", help="Use only this target. Repeatable.")]
 CandidateOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TARGET", help="Compare only this target. Repeatable.", show_default=False),
+    list[str] | None, typer.Option(metavar="TARGET", help="Compare only this target. Repeatable.")
 ]
-EndpointOption = Annotated[
-    str | None,
-    typer.Option(help="simulator, aws or a URL. Overrides the suite's endpoint.", show_default=False),
-]
+EndpointOption = Annotated[str | None, typer.Option(help="simulator, aws or a URL. Overrides the suite's endpoint.")]
 TrustedEndpointOption = Annotated[
     str | None,
-    typer.Option(
-        help="Where to send requests. Required if the run used an endpoint other than aws or this machine.",
-        show_default=False,
-    ),
+    typer.Option(help="Where to send requests. Required if the run used an endpoint other than aws or this machine."),
 ]
 BudgetOption = Annotated[
-    float | None,
-    typer.Option(metavar="USD", help="Stop once this much is spent. Overrides the suite's budget.", show_default=False),
+    float | None, typer.Option(metavar="USD", help="Stop once this much is spent. Overrides the suite's budget.")
 ]
 OutOption = Annotated[Path, typer.Option(help="Create the run's folder in this folder.", parser=local_path)]
 ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that holds the runs.", parser=local_path)]
@@ -84,16 +72,12 @@ SinceOption = Annotated[
         metavar="WHEN",
         help="Leave out what is earlier: a date or time (2026-11-01, 2026-11-01T09:00+02:00; UTC without an offset), "
         "or days before now (30d).",
-        show_default=False,
         parser=parse_when,
     ),
 ]
 UntilOption = Annotated[
     datetime | None,
     typer.Option(
-        metavar="WHEN",
-        help="Leave out what is at this time or later; written as for --since.",
-        show_default=False,
-        parser=parse_when,
+        metavar="WHEN", help="Leave out what is at this time or later; written as for --since.", parser=parse_when
     ),
 ]

@@ -1,4 +1,4 @@
-"""From a suite's checks to scorers: every mistake in a check is told before anything is sent."""
+"""From a suite's checks to scorers: every mistake in a check is found before anything is sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
-    """The scorer, or what is wrong with the check; paths are told from the check."""
+    """The scorer, or what is wrong with the check; paths begin at the check."""
     names = scorer_names()
     if check.type not in names:
         return [Mistake(("type",), unknown_word(check.type, names))]
@@ -68,7 +68,7 @@ def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
 
 def _misfits(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[Mistake]:
     """What a good check lacks in this prompt or suite."""
-    return [Mistake((), told) for told in scorer.misfits(suite, prompt)] if isinstance(scorer, Fitted) else []
+    return [Mistake((), mistake) for mistake in scorer.misfits(suite, prompt)] if isinstance(scorer, Fitted) else []
 
 
 def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
@@ -90,10 +90,10 @@ def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str
 
 def _describe(message: str) -> Mistake:
     """msgspec's ``Expected `str`, got `int` - at `$.expect` `` as a mistake with its path."""
-    told, _, place = message.partition(" - at ")
+    mistake, _, place = message.partition(" - at ")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)
     path = tuple(int(index) if index else name for name, index in steps)
-    told = told.replace("`str`", "text").replace("`", "")
-    if re.fullmatch("Expected text, got (int|float|bool)", told):
-        told += "; put it in quotes"
-    return Mistake(path, told[:1].lower() + told[1:])
+    mistake = mistake.replace("`str`", "text").replace("`", "")
+    if re.fullmatch("Expected text, got (int|float|bool)", mistake):
+        mistake += "; put it in quotes"
+    return Mistake(path, mistake[:1].lower() + mistake[1:])

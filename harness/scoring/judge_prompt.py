@@ -1,7 +1,7 @@
 """What judges are asked: the rubric, and the answers as data between marks that no answer can close.
 
 A mark ends in a digest of all that stands between marks, so that an answer cannot hold its own. The simulator reads
-these questions too (`simulator/verdicts.py`): it finds the parts by their marks.
+these questions too (`simulator/model/tool_calls.py`): it finds the parts by their marks.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def _text(parts: dict[str, str], task: str) -> str:
 
 
 def _digest(parts: dict[str, str]) -> str:
-    told = "\0".join(f"{name}\0{text}" for name, text in parts.items())
-    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    joined = "\0".join(f"{name}\0{text}" for name, text in parts.items())
+    return sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _shorten(text: str) -> str:

@@ -113,7 +113,7 @@ NO_AIDS = NoAids()
 
 
 class Scorer(Protocol):
-    """One check with its parameters. Whatever `score` raises leaves the answer unscored and is told as the reason.
+    """One check with its parameters. Whatever `score` raises leaves the answer unscored and becomes the reason.
 
     The answer is hostile input: time and memory must be bounded whatever it holds.
     """

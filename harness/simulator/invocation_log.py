@@ -113,16 +113,16 @@ class InvocationLog:
 
     def _body(self, call: Call, side: str, body: bytes) -> dict[str, Any]:
         """`inputBodyJson`, or where the body is kept. One that is no JSON is left out."""
-        told: dict[str, Any] = {f"{side}ContentType": "application/json"}
+        logged: dict[str, Any] = {f"{side}ContentType": "application/json"}
         if len(body) > MAX_BODY:
             name = f"data/{call.served.request_id}_{side}.json"
             (self._folder / "data").mkdir(exist_ok=True)
             (self._folder / name).write_bytes(body)
-            return {**told, f"{side}BodyS3Path": f"s3://simulated/{name}"}
+            return {**logged, f"{side}BodyS3Path": f"s3://simulated/{name}"}
         try:
-            return {**told, f"{side}BodyJson": msgspec.json.decode(body)}
+            return {**logged, f"{side}BodyJson": msgspec.json.decode(body)}
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return told
+            return logged
 
     def _draw_region(self, model_id: str, region: str) -> str | None:
         """The Region that served through a profile. None: the one that was called."""

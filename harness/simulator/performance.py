@@ -22,10 +22,8 @@ from harness.simulator.model.answers import (
     lengthen,
     prompt_digest,
 )
-from harness.simulator.model.own_profiles import OwnProfile, adapt
-from harness.simulator.model.profiles import ModelName, Profile, Timing, draw_timing
-from harness.simulator.model.tool_calls import draw_call
-from harness.simulator.model.verdicts import draw_verdict
+from harness.simulator.model.profiles import ModelName, OwnProfile, Profile, Timing, adapt, draw_timing
+from harness.simulator.model.tool_calls import draw_call, draw_verdict
 
 _FIXED_TEXT = "tic "
 _THINKING_TOKENS = (16, 48)
@@ -75,7 +73,7 @@ class Performer:
         self._asked: Counter[tuple[Operation, str]] = Counter()
         self._fixed = None if behaviour.fixed is None else _fixed_performance(behaviour.fixed)
 
-    def perform(
+    def draw(
         self, operation: Operation, question: Question, *, model: ModelName, profile: Profile, uncached_tokens: int
     ) -> Performance:
         """What this request gets. Raises Refused when a fault is drawn."""

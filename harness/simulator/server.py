@@ -10,7 +10,7 @@
 | POST /anthropic/v1/messages, …/count_tokens | the Messages API; a stream is server-sent events |
 | POST /openai/v1/chat/completions, /v1/chat/completions | chat completions |
 | GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
-| POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see neighbours.py) |
+| POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see aws/services.py) |
 | GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
 | GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies being given |
 | anything else | 404 UnknownOperationException |
@@ -39,8 +39,7 @@ from harness.simulator.http.pump import Pump
 from harness.simulator.invocation_log import InvocationLog
 from harness.simulator.model.answers import AnswerBook, load_answer_key
 from harness.simulator.model.capacity import Limits
-from harness.simulator.model.own_profiles import load_own_profiles
-from harness.simulator.model.profiles import fixed_timing
+from harness.simulator.model.profiles import fixed_timing, load_own_profiles
 from harness.simulator.performance import Behaviour, Performer
 from harness.simulator.service import Service
 from harness.simulator.truth import Truth
@@ -67,7 +66,7 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     fixed: tuple[float, float, int] | None = None
     """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks; `speed` has no part in it."""
     profiles: Path | None = None
-    """Models that behave otherwise, as in own_profiles.py."""
+    """Models that behave otherwise, as in model/profiles.py."""
     secret: str | None = None
     """The secret access key with which requests must be signed. None: any signature is taken, unread."""
     key_id: str | None = None

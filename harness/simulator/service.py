@@ -9,8 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from harness.catalog.limits import burndown
-from harness.simulator.aws import control_plane
-from harness.simulator.aws import services as neighbours
+from harness.simulator.aws import control_plane, services
 from harness.simulator.aws.signature import Keys, Scope, check_signature, read_scope
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply, bedrock_refusal
@@ -31,10 +30,16 @@ from harness.simulator.invocation_log import Call, InvocationLog
 from harness.simulator.model.capacity import Capacity, Limits, TokenQuota
 from harness.simulator.model.profiles import ModelName, Profile, find_profile, read_model_id
 from harness.simulator.model.prompt_cache import PromptCache
-from harness.simulator.operations import MESSAGES_PATH, OPENAI_PATHS, count_path, find_operation
+from harness.simulator.operations import (
+    MESSAGES_PATH,
+    OPENAI_PATHS,
+    count_bedrock,
+    count_messages,
+    count_path,
+    find_operation,
+)
 from harness.simulator.performance import Operation, Performer, delayed
 from harness.simulator.streams import lay_out
-from harness.simulator.token_count import count_bedrock, count_messages
 from harness.simulator.truth import Served, Truth
 
 
@@ -71,9 +76,9 @@ class Service:
         if page is not None:
             return _reply_now(request, 200, page, {})
         scope = read_scope(request)
-        if neighbours.is_asked(request):
-            told = neighbours.answer(request, scope.region, self._signature_fault(request, scope))
-            return _reply_now(request, told.status, told.body, {"Content-Type": told.content_type})
+        if services.is_asked(request):
+            answer = services.answer(request, scope.region, self._signature_fault(request, scope))
+            return _reply_now(request, answer.status, answer.body, {"Content-Type": answer.content_type})
         return self._free(request, scope) or self._call_model(request, scope)
 
     def _own_page(self, request: HttpRequest) -> bytes | None:
@@ -93,12 +98,12 @@ class Service:
     def _free(self, request: HttpRequest, scope: Scope) -> Script | None:
         """The reply to what calls no model: the control plane, and the counting of tokens."""
         try:
-            told = self._control_plane(request, scope) or self._count(request, scope)
+            answer = self._control_plane(request, scope) or self._count(request, scope)
         except Refused as refused:
             request_id = str(uuid4())
             body, headers = _dialect_refusal(request)(refused.fault, request_id)
             return _reply_now(request, refused.fault.status, body, headers, request_id=request_id)
-        return None if told is None else _reply_now(request, 200, told, {})
+        return None if answer is None else _reply_now(request, 200, answer, {})
 
     def _control_plane(self, request: HttpRequest, scope: Scope) -> bytes | None:
         path, _, query = request.target.partition(b"?")
@@ -153,13 +158,13 @@ class Service:
 
     def _answer(self, request: HttpRequest, call: Call) -> Script:
         try:
-            return self._perform(request, call)
+            return self._make_reply(request, call)
         except Refused as refused:
             if self._log is not None:
                 self._log.add_fault(call, refused.fault)
             raise
 
-    def _perform(self, request: HttpRequest, call: Call) -> Script:
+    def _make_reply(self, request: HttpRequest, call: Call) -> Script:
         operation, served = call.operation, call.served
         if self._first_request_ns is None:
             self._first_request_ns = request.received_ns
@@ -174,7 +179,7 @@ class Service:
         routing = operation.model_id.partition(".anthropic.")[0] if ".anthropic." in operation.model_id else "in-region"
         if not self._quota.admit(place, routing, request.received_ns, reserved):
             raise Refused(THROTTLED)
-        performance = self._performer.perform(
+        performance = self._performer.draw(
             operation, question, model=model, profile=profile, uncached_tokens=usage.total - usage.read
         )
         service_ns = performance.timing.end_ns

@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.stats.power import pairs_for_difference
 from harness.catalog.prices import price_for
-from harness.simulator.model.own_profiles import load_own_profiles
+from harness.simulator.model.profiles import load_own_profiles
 from harness.suite.loader import load_suite
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

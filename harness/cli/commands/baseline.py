@@ -21,9 +21,7 @@ baseline = typer.Typer(
 def keep(
     run: Annotated[
         Path,
-        typer.Argument(
-            help="A run: its folder, its id, the beginning of its id, or `latest`.", show_default=False, parser=find_run
-        ),
+        typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run),
     ],
     name: Annotated[str, typer.Option(help="Name of the baseline, for `harness gate --baseline NAME`.")] = "default",
 ) -> None:

@@ -16,27 +16,20 @@ def compare(
     later: Annotated[
         Path | None,
         typer.Argument(
-            help="A second run, written like the first, which is then the baseline.",
-            show_default=False,
-            parser=find_run,
+            help="A second run, given like the first, which is then the baseline of the two.", parser=find_run
         ),
     ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
-            metavar="TARGET",
-            help="Baseline target. Default: the suite's; with two runs, each target is its own.",
-            show_default=False,
+            metavar="TARGET", help="Baseline target. Default: the suite's; with two runs, each target is its own."
         ),
     ] = None,
     candidate: CandidateOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
-            help="Write the files into this folder. Default: the candidate run's.",
-            show_default=False,
-            parser=local_path,
+            metavar="DIR", help="Write the files into this folder. Default: the candidate run's.", parser=local_path
         ),
     ] = None,
     json_output: JsonOption = False,

@@ -23,18 +23,12 @@ if TYPE_CHECKING:
 
 def doctor(
     suite: Annotated[
-        Path | None,
-        typer.Argument(help="Check what this suite needs, target by target.", show_default=False, parser=local_path),
+        Path | None, typer.Argument(help="Check what this suite needs, target by target.", parser=local_path)
     ] = None,
     endpoint: Annotated[
-        str | None,
-        typer.Option(
-            help="aws or a URL. Default: the suite's endpoint if it is one of them, else aws.", show_default=False
-        ),
+        str | None, typer.Option(help="aws or a URL. Default: the suite's endpoint if it is one of them, else aws.")
     ] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Region to check; only without a suite.", show_default=False)
-    ] = None,
+    region: Annotated[str | None, typer.Option(help="Region to check; only without a suite.")] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Check credentials, model access, quotas and invocation logging. Sends no prompt, costs nothing.

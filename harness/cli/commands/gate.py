@@ -26,7 +26,6 @@ def gate(
             metavar="RUN|TARGET",
             help="A run, a target of this run, or the name of a kept baseline. Default: the kept baseline, else the "
             "suite's baseline target.",
-            show_default=False,
         ),
     ] = None,
     candidate: CandidateOption = None,
@@ -41,7 +40,6 @@ def gate(
         Path | None,
         typer.Option(
             help="With --confirm: the suite file, if its prompts have documents or its checks are functions.",
-            show_default=False,
             parser=local_path,
         ),
     ] = None,
@@ -49,21 +47,15 @@ def gate(
     budget: Annotated[
         float | None,
         typer.Option(
-            metavar="USD",
-            min=0.000001,
-            help="With --confirm: spend at most this. Overrides the suite's budget.",
-            show_default=False,
+            metavar="USD", min=0.000001, help="With --confirm: spend at most this. Overrides the suite's budget."
         ),
     ] = None,
     junit: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write junit.xml to this file.", show_default=False, parser=local_path),
+        Path | None, typer.Option(metavar="FILE", help="Also write junit.xml to this file.", parser=local_path)
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Also write the comment, gate.md, to this file.", show_default=False, parser=local_path
-        ),
+        typer.Option(metavar="FILE", help="Also write the comment, gate.md, to this file.", parser=local_path),
     ] = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,

@@ -15,16 +15,13 @@ from harness.cli.places import RESULTS, local_path
 
 def history(
     results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
-    suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.", show_default=False)] = None,
-    target: Annotated[
-        list[str] | None, typer.Option(help="Show only this target. Repeatable.", show_default=False)
-    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Show only this target. Repeatable.")] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
             help="Show only this metric: pass_rate, ttft_p50, ttft_p95, e2e_p95, cost_per_request, error_rate. "
-            "Repeatable.",
-            show_default=False,
+            "Repeatable."
         ),
     ] = None,
     since: SinceOption = None,
@@ -33,7 +30,6 @@ def history(
         typer.Option(
             metavar="FILE|DIR",
             help="Write the page (.html), the figure (.png, .svg), or a folder with both.",
-            show_default=False,
             parser=local_path,
         ),
     ] = None,

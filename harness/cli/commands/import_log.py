@@ -52,34 +52,25 @@ class Imported:
 
 
 def import_log(
-    log: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder.", show_default=False)],
+    log: Annotated[str, typer.Argument(help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder.")],
     out: Annotated[
         Path,
-        typer.Option(help="Write the suite to this file, suites/NAME.yaml.", show_default=False, parser=local_path),
+        typer.Option(help="Write the suite to this file, suites/NAME.yaml.", parser=local_path),
     ],
     candidate: Annotated[
-        list[str] | None,
-        typer.Option(help="Model to compare with the one in use. Repeatable.", show_default=False),
+        list[str] | None, typer.Option(help="Model to compare with the one in use. Repeatable.")
     ] = None,
-    routing: Annotated[
-        str | None, typer.Option(help="Routing of the candidates. Default: the one in use.", show_default=False)
-    ] = None,
+    routing: Annotated[str | None, typer.Option(help="Routing of the candidates. Default: the one in use.")] = None,
     sample: Annotated[int, typer.Option(min=1, help="Keep this many distinct prompts.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the sample: the same log and seed give the same suite.")] = 1,
     since: SinceOption = None,
     until: UntilOption = None,
     redact: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Also redact what this regular expression matches. Repeatable.",
-            show_default=False,
-        ),
+        typer.Option(metavar="PATTERN", help="Also redact what this regular expression matches. Repeatable."),
     ] = None,
     endpoint: Annotated[str, typer.Option(help="Where the log is read: aws or a loopback URL.")] = "aws",
-    region: Annotated[
-        str | None, typer.Option(help="Region of the bucket or log group. Default: AWS_REGION.", show_default=False)
-    ] = None,
+    region: Annotated[str | None, typer.Option(help="Region of the bucket or log group. Default: AWS_REGION.")] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make a suite out of logged traffic: sampled, deduplicated, redacted, with the model in use as the baseline.

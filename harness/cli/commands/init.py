@@ -10,7 +10,7 @@ import typer
 FOLDER = Path("suites")
 
 
-def init(name: Annotated[str, typer.Argument(help="Name of the suite.", show_default=False)]) -> None:
+def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> None:
     """Write suites/NAME.yaml, a small commented suite that runs on the simulator as it is.
 
     \b

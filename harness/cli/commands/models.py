@@ -23,27 +23,18 @@ if TYPE_CHECKING:
 
 def models(
     name: Annotated[
-        str | None,
-        typer.Argument(
-            help="Show only models with this in their name or id. Also a profile id or an ARN.", show_default=False
-        ),
+        str | None, typer.Argument(help="Show only models with this in their name or id. Also a profile id or an ARN.")
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Also ask the account what its Region offers.")] = False,
     region: Annotated[
-        str | None,
-        typer.Option(help="With --live: Region to ask. Default: the one of the AWS configuration.", show_default=False),
+        str | None, typer.Option(help="With --live: Region to ask. Default: the one of the AWS configuration.")
     ] = None,
     endpoint: Annotated[
         str, typer.Option(help="With --live: account to ask, aws or a URL such as the simulator's.")
     ] = "aws",
     prices: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Your own prices (TOML), which replace the known ones.",
-            show_default=False,
-            parser=local_path,
-        ),
+        typer.Option(metavar="FILE", help="Your own prices (TOML), which replace the known ones.", parser=local_path),
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Show every fact with its source and date.")] = False,
     json_output: JsonOption = False,

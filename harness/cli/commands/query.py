@@ -31,16 +31,13 @@ BETWEEN, EDGES = 3, 2
 
 
 def query(
-    sql: Annotated[
-        str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.", show_default=False)
-    ],
+    sql: Annotated[str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.")],
     results_dir: ResultsOption = RESULTS,
     run: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="RUN",
             help="Read only this run: its folder, its id, the beginning of its id, or `latest`. Repeatable.",
-            show_default=False,
             parser=find_run,
         ),
     ] = None,

@@ -25,11 +25,10 @@ def reconcile(
         typer.Option(
             metavar="SOURCE",
             help="s3://BUCKET/PREFIX, logs:GROUP, a file or a folder. Default: where the account logs. Repeatable.",
-            show_default=False,
         ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(help="Where the log is read: aws or a URL. Default: the run's.", show_default=False)
+        str | None, typer.Option(help="Where the log is read: aws or a URL. Default: the run's.")
     ] = None,
     json_output: JsonOption = False,
 ) -> None:

@@ -22,7 +22,6 @@ def report(
         typer.Option(
             metavar="FILE",
             help="Your suite file, to grade with its check functions. A run's folder never names code to run.",
-            show_default=False,
             parser=local_path,
         ),
     ] = None,

@@ -6,44 +6,28 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import (
-    BudgetOption,
-    EndpointOption,
-    JsonOption,
-    NoPreflightOption,
-    OutOption,
-    QuietOption,
-    RunContext,
-    SeedOption,
-    SuiteArgument,
-    TargetOption,
-)
+from harness.cli import options
 from harness.cli.places import RESULTS
 
 
 def run(
-    suite: SuiteArgument,
-    endpoint: EndpointOption = None,
-    target: TargetOption = None,
-    out: OutOption = RESULTS,
-    seed: SeedOption = 1,
+    suite: options.SuiteArgument,
+    endpoint: options.EndpointOption = None,
+    target: options.TargetOption = None,
+    out: options.OutOption = RESULTS,
+    seed: options.SeedOption = 1,
     repeats: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            max=10_000_000,
-            help="Ask every prompt this often. Overrides the suite's repeats.",
-            show_default=False,
-        ),
+        typer.Option(min=1, max=10_000_000, help="Ask every prompt this often. Overrides the suite's repeats."),
     ] = None,
-    budget: BudgetOption = None,
+    budget: options.BudgetOption = None,
     workers: Annotated[int, typer.Option(help="Processes that share the load, each on one core.", min=1, max=256)] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would do and cost, and send nothing.")
     ] = False,
-    no_preflight: NoPreflightOption = False,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
+    no_preflight: options.NoPreflightOption = False,
+    json_output: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Send a suite's prompts to all its targets, grade the answers, and write the report.
 
@@ -68,5 +52,5 @@ def run(
         check_before_run(loaded)
     from harness.cli.running.run_suite import run_suite
 
-    context = RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
+    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
     raise typer.Exit(run_suite(loaded, context, workers=workers))

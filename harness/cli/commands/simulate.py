@@ -51,10 +51,7 @@ def _parts(written: str, wanted: int) -> list[str]:
 def simulate(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.", min=0, max=65535)] = 9000,
     suite: Annotated[
-        Path | None,
-        typer.Option(
-            help="Answer this suite's prompts from its `expect` values.", show_default=False, parser=local_path
-        ),
+        Path | None, typer.Option(help="Answer this suite's prompts from its `expect` values.", parser=local_path)
     ] = None,
     answer_key: Annotated[Path | None, typer.Option(hidden=True, parser=local_path)] = None,
     profiles: Annotated[
@@ -63,7 +60,6 @@ def simulate(
             metavar="FILE",
             help="How models behave, as JSON: "
             '{"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, "tokens_per_s": 90, "verbosity": 2}}.',
-            show_default=False,
             parser=local_path,
         ),
     ] = None,
@@ -77,9 +73,7 @@ def simulate(
     fixed: Annotated[
         str | None,
         typer.Option(
-            metavar="TTFT,GAP,CHUNKS",
-            help="Give every stream the same timing, for benchmarks, such as 200ms,15ms,100.",
-            show_default=False,
+            metavar="TTFT,GAP,CHUNKS", help="Give every stream the same timing, for benchmarks, such as 200ms,15ms,100."
         ),
     ] = None,
     stall: Annotated[
@@ -87,7 +81,6 @@ def simulate(
         typer.Option(
             metavar="AFTER,FOR",
             help="Answer nothing for a time, starting so long after the first request, such as 10s,2s.",
-            show_default=False,
         ),
     ] = None,
     capacity: Annotated[
@@ -95,26 +88,20 @@ def simulate(
         typer.Option(
             metavar="[ROUTING=]N",
             help="Streams that a model serves at once; others queue. For one routing: global=80. Repeatable.",
-            show_default=False,
         ),
     ] = None,
     tokens_per_minute: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[ROUTING=]N",
-            help="Quota of a model, counted as Bedrock does; more is answered 429. Repeatable.",
-            show_default=False,
+            metavar="[ROUTING=]N", help="Quota of a model, counted as Bedrock does; more is answered 429. Repeatable."
         ),
     ] = None,
     deny: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="Refuse access to this model. Repeatable.", show_default=False),
+        list[str] | None, typer.Option(metavar="MODEL", help="Refuse access to this model. Repeatable.")
     ] = None,
     invocation_log: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Append Bedrock's invocation log to this file.", show_default=False, parser=local_path
-        ),
+        typer.Option(metavar="FILE", help="Append Bedrock's invocation log to this file.", parser=local_path),
     ] = None,
     logging: Annotated[
         str,

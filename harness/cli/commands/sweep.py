@@ -6,23 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.options import (
-    BudgetOption,
-    EndpointOption,
-    JsonOption,
-    NoPreflightOption,
-    OutOption,
-    QuietOption,
-    RunContext,
-    SeedOption,
-    SuiteArgument,
-    TargetOption,
-)
+from harness.cli import options
 from harness.cli.places import RESULTS
 
 
 def sweep(
-    suite: SuiteArgument,
+    suite: options.SuiteArgument,
     by: Annotated[
         Literal["rate", "concurrency"], typer.Option(help="Raise requests per second, or concurrent streams.")
     ] = "rate",
@@ -34,10 +23,7 @@ def sweep(
     requests: Annotated[
         int | None,
         typer.Option(
-            min=20,
-            max=1_000_000,
-            help="Measured requests of a step. Default: twice what the percentile needs.",
-            show_default=False,
+            min=20, max=1_000_000, help="Measured requests of a step. Default: twice what the percentile needs."
         ),
     ] = None,
     step_time: Annotated[str, typer.Option(metavar="TIME", help="Shortest time of a step, by rate.")] = "10s",
@@ -45,25 +31,19 @@ def sweep(
         float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this closely.", min=1, max=100)
     ] = 10.0,
     slo_ttft: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.", show_default=False
-        ),
+        str | None, typer.Option(metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.")
     ] = None,
     slo_e2e: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Longest E2E latency, such as 6s. Overrides the suite's slo.e2e.", show_default=False
-        ),
+        str | None, typer.Option(metavar="TIME", help="Longest E2E latency, such as 6s. Overrides the suite's slo.e2e.")
     ] = None,
-    endpoint: EndpointOption = None,
-    target: TargetOption = None,
-    out: OutOption = RESULTS,
-    seed: SeedOption = 1,
-    budget: BudgetOption = None,
-    no_preflight: NoPreflightOption = False,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
+    endpoint: options.EndpointOption = None,
+    target: options.TargetOption = None,
+    out: options.OutOption = RESULTS,
+    seed: options.SeedOption = 1,
+    budget: options.BudgetOption = None,
+    no_preflight: options.NoPreflightOption = False,
+    json_output: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Find each target's knee: the highest load at which it still meets the SLOs.
 
@@ -81,7 +61,7 @@ def sweep(
     from harness.cli.running.overrides import Overrides, load_for_run
     from harness.load.sweep.options import SweepOptions
 
-    options = SweepOptions(
+    asked = SweepOptions(
         by=by,
         first=first,
         highest=highest,
@@ -99,5 +79,5 @@ def sweep(
         check_before_run(loaded)
     from harness.cli.running.run_sweep import run_sweep
 
-    context = RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
-    raise typer.Exit(run_sweep(loaded, options, context))
+    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
+    raise typer.Exit(run_sweep(loaded, asked, context))

@@ -1,4 +1,4 @@
-"""`harness gate --confirm`: asks the two targets again before a fall is reported."""
+"""`harness gate --confirm`: runs the two targets again before `worse` is reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STOPPED = Finding(what="the rerun was interrupted", remedy="gate the run again")
 
 
 class Rerun(msgspec.Struct, frozen=True, kw_only=True):
-    """How to ask again."""
+    """How to make the rerun."""
 
     suite_file: Path | None = None
     """The suite's own file, beside which documents and check files are; a stored suite has their digests alone."""
@@ -50,7 +50,7 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unconfirmable(Exception):
-    """What stands in the way of a rerun, or of believing it."""
+    """Why there can be no rerun, or why it does not count."""
 
     def __init__(self, why: Finding) -> None:
         super().__init__(why.what)
@@ -58,7 +58,7 @@ class Unconfirmable(Exception):
 
 
 def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
-    """What would be run again, of all targets; or why nothing can be, which is told on stderr. Sends nothing."""
+    """The suite that a rerun would send, with all targets; or why there can be none, which goes to stderr, too."""
     try:
         suite = _stored_suite(sides, how)
         check_storable(keep_targets(suite, {*(sides.candidates or _names(suite)), *_baseline(sides, suite)}))
@@ -75,7 +75,7 @@ def confirm_by_rerun(
     """What the gate reports of a run that is worse, after a rerun; True: the rerun was interrupted.
 
     `keep` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that nothing
-    that goes wrong in a rerun loses it; what goes wrong is told in the report.
+    that goes wrong in a rerun loses it; the report says what went wrong.
     """
     if isinstance(plan, Finding):
         return _kept(unconfirmed(first, plan), keep), False

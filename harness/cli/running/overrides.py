@@ -32,7 +32,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_checked(path: Path) -> Suite:
-    """The suite, every mistake told that any room would find in it (SuiteError)."""
+    """The suite. SuiteError: every mistake that any room finds in it."""
     from harness.load.limits import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
@@ -50,11 +50,13 @@ def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
             yield Mistake(("targets", at, "client"), f"unknown client {target.client!r} (known: {', '.join(known)})")
             continue
         refusals = [unsupported(target, merge_options(target.options, prompt.options)) for prompt in suite.prompts]
-        yield from (Mistake(("targets", at, "api"), told) for told in dict.fromkeys(refusals) if told is not None)
+        yield from (
+            Mistake(("targets", at, "api"), mistake) for mistake in dict.fromkeys(refusals) if mistake is not None
+        )
     for judge in suite.graders.judges:
         if judge.target.client not in known:
-            told = f"unknown client {judge.target.client!r} (known: {', '.join(known)})"
-            yield Mistake(("judges", judge.name, "client"), told)
+            mistake = f"unknown client {judge.target.client!r} (known: {', '.join(known)})"
+            yield Mistake(("judges", judge.name, "client"), mistake)
         elif (refused := unsupported(judge.target, judge.target.options)) is not None:
             yield Mistake(("judges", judge.name, "api"), refused)
 

@@ -22,7 +22,7 @@ from harness.load.stop import Stop
 from harness.scoring.judge_prompt import TOOL
 from harness.scoring.scorer import Answer, Question, Unscored, Verdict
 from harness.scoring.scorers.tool_call import read_calls
-from harness.scoring.text.json_in_text import find_json
+from harness.scoring.text.json_values import find_json
 from harness.suite.suite import Message, Prompt, Suite
 
 DEFAULT_CONCURRENCY = 8

@@ -52,7 +52,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return fail(f"expected {self._describe()}, cites {_describe(answer.citations)}")
 
     def _sent_name(self, prompt: Prompt) -> str | None:
-        """The document's name as the model was told it."""
+        """The document's name as the model was given it."""
         names = zip(prompt.documents, name_documents(prompt.documents), strict=True)
         return next((name for document, name in names if document.name == self.document), self.document)
 

@@ -9,8 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.scoring.text.json_in_text import find_json, parse_json
-from harness.scoring.text.json_validator import check_schema, first_mistake
+from harness.scoring.text.json_values import check_schema, find_json, first_mistake, parse_json
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt
 

@@ -63,16 +63,16 @@ class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         costs = [ballot.cost_usd for ballot in ballots if ballot.cost_usd is not None]
         cost_usd = sum(costs) if costs else None
         scores = [ballot.graded.score for ballot in ballots if ballot.graded is not None]
-        told = "; ".join(ballot.reason for ballot in ballots)
+        reason = "; ".join(ballot.reason for ballot in ballots)
         if 2 * len(scores) <= len(ballots):
-            raise Unscored(told, cost_usd=cost_usd)
+            raise Unscored(reason, cost_usd=cost_usd)
         if self.panel == "median":
             value = median(scores)
             passed = value >= self.pass_at
         else:
             value = sum(score >= self.pass_at for score in scores) / len(scores)
             passed = value > 0.5
-        return Outcome(value=value, passed=passed, reason=told, cost_usd=cost_usd)
+        return Outcome(value=value, passed=passed, reason=reason, cost_usd=cost_usd)
 
 
 def unknown_judges(names: list[str], suite: Suite) -> Iterator[str]:
@@ -104,8 +104,8 @@ async def ask_panel(check: RubricJudge, prompt: Prompt, answer: Answer, aids: Ai
                 graded = msgspec.convert(verdict.given, Graded, strict=False)
             except msgspec.ValidationError as wrong:
                 error = f"no verdict that can be read: {wrong}"
-        told = f"judge {judge} failed: {error}" if graded is None else f"{judge} {graded.score:g}: {graded.reason}"
-        return Ballot(judge=judge, graded=graded, reason=told, cost_usd=verdict.cost_usd)
+        reason = f"judge {judge} failed: {error}" if graded is None else f"{judge} {graded.score:g}: {graded.reason}"
+        return Ballot(judge=judge, graded=graded, reason=reason, cost_usd=verdict.cost_usd)
 
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(ask(judge)) for judge in check.judges]

@@ -37,7 +37,7 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         file = next((each for each in suite.graders.check_files if each.name == self.file), None)
         if file is None:
-            return  # told already, of the file
+            return  # reported already, for the file
         if not file.functions:
             yield f"{self.file!r} has no function at its top level"
         elif self.function not in file.functions:
@@ -58,7 +58,7 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def describe_case(prompt: Prompt, answer: Answer) -> dict[str, Any]:
-    """What a function is told."""
+    """What a function is given."""
     return {
         "prompt": prompt.id,
         "messages": msgspec.to_builtins(prompt.messages),

@@ -51,5 +51,5 @@ class Similarity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         )
         value = getattr(fuzz, RATIOS[self.ratio])(given, wanted) / 100
         passed = bool(value >= self.threshold)
-        told = f"{self.ratio} {value:.2f} is below {self.threshold:g}: {describe(answer.strip())}"
-        return Outcome(value=value, passed=passed, reason="" if passed else told)
+        reason = f"{self.ratio} {value:.2f} is below {self.threshold:g}: {describe(answer.strip())}"
+        return Outcome(value=value, passed=passed, reason="" if passed else reason)

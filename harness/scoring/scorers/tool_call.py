@@ -11,7 +11,7 @@ from msgspec import Meta
 from harness.catalog.target import merge_options
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.scorers.json_schema import TOO_DEEP, differences
-from harness.scoring.text.json_validator import check_schema, first_mistake
+from harness.scoring.text.json_values import check_schema, first_mistake
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 
@@ -96,13 +96,13 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not isinstance(call.input, dict):
             return f"the input of {call.tool!r} is no whole JSON: {describe(call.input)}"
         try:
-            told = None if self.schema is None else first_mistake(self.schema, call.input)
-            told = told or next(differences(wanted.input, call.input), None)
-            if told is None and self.match == "equal" and any(differences(call.input, wanted.input)):
-                told = "has keys that were not expected"
+            mistake = None if self.schema is None else first_mistake(self.schema, call.input)
+            mistake = mistake or next(differences(wanted.input, call.input), None)
+            if mistake is None and self.match == "equal" and any(differences(call.input, wanted.input)):
+                mistake = "has keys that were not expected"
         except RecursionError:
-            told = TOO_DEEP
-        return None if told is None else f"{call.tool}: {told}"
+            mistake = TOO_DEEP
+        return None if mistake is None else f"{call.tool}: {mistake}"
 
 
 def read_calls(answer: Answer) -> list[Call]:

@@ -1,10 +1,15 @@
-"""The made-up AWS account: who calls, its application inference profiles, where its log goes."""
+"""The made-up AWS account: who calls, its own profiles, where its log goes, and what each Region offers it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+
+from harness.catalog.models import Model, known_models
+from harness.catalog.names import IN_REGION, model_id
 
 ACCOUNT = "123456789012"
 CALLER_ARN = f"arn:aws:iam::{ACCOUNT}:user/simulated"
@@ -53,3 +58,67 @@ def read_logging(written: str) -> dict[str, Any] | None:
         raise ValueError(f"{written!r} is none of s3://BUCKET/PREFIX, logs:GROUP, none")
     place = {"bucketName": bucket, "keyPrefix": prefix.rstrip("/")} if prefix.rstrip("/") else {"bucketName": bucket}
     return {"s3Config": place, **delivered}
+
+
+_GEOGRAPHIES = {
+    "us": "us-",
+    "us-gov": "us-gov-",
+    "eu": "eu-",
+    "jp": "ap-northeast-",
+    "apac": "ap-",
+    "au": "ap-southeast-",
+}
+"""Routing → the start of its Regions' names, for what only the oldest source knows, without naming a Region."""
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in one Region."""
+
+    model: Model
+    routings: tuple[str, ...]
+    """The ones that this Region carries."""
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The geographies and `global`: what has an inference profile."""
+        return tuple(routing for routing in self.routings if routing != IN_REGION)
+
+
+@lru_cache(maxsize=64)
+def offers_in(region: str) -> tuple[Offer, ...]:
+    """Every model that can be called from the Region."""
+    found = ((model, tuple(_carried(model, region))) for model in known_models())
+    return tuple(Offer(model=model, routings=routings) for model, routings in found if routings)
+
+
+def destinations(model: Model, routing: str, region: str) -> tuple[str, ...]:
+    """The Regions to which a profile may send a request; at least the one that it is called in."""
+    carrying = model.routings[routing].value
+    return carrying if region in carrying else (region, *carrying)
+
+
+def profile_ids(region: str) -> dict[str, tuple[Model, str]]:
+    """Profile id → model and routing, of all that the Region carries."""
+    return {
+        model_id(offer.model.base_id, routing): (offer.model, routing)
+        for offer in offers_in(region)
+        for routing in offer.profiles
+    }
+
+
+def title(model: Model) -> str:
+    """The model's name as AWS writes it: `Claude Sonnet 4.5`, `Claude 3 Haiku`."""
+    words: list[str] = []
+    for part in model.name.removeprefix("claude-").split("-"):
+        if part.isdecimal() and words and words[-1].isdecimal() and len(part) < 3:
+            words[-1] += f".{part}"
+        elif len(part) < 8:
+            words.append(part.capitalize())
+    return " ".join(["Claude", *words])
+
+
+def _carried(model: Model, region: str) -> Iterator[str]:
+    for routing, fact in model.routings.items():
+        start = _GEOGRAPHIES.get(routing, "")
+        if region in fact.value or (not fact.value and region.startswith(start)):
+            yield routing

@@ -11,8 +11,16 @@ import msgspec
 from harness.catalog.models import Model
 from harness.catalog.names import IN_REGION
 from harness.clock import utc_now
-from harness.simulator.aws.account import ACCOUNT, APPLICATION_PROFILES, ApplicationProfile
-from harness.simulator.aws.offers import Offer, destinations, offers_in, profile_ids, title
+from harness.simulator.aws.account import (
+    ACCOUNT,
+    APPLICATION_PROFILES,
+    ApplicationProfile,
+    Offer,
+    destinations,
+    offers_in,
+    profile_ids,
+    title,
+)
 from harness.simulator.faults import Fault, Refused, validation
 
 _CREATED = "2025-01-01T00:00:00Z"
@@ -160,10 +168,10 @@ def _lifecycle(model: Model) -> dict[str, Any]:
         "publicExtendedAccessTime": model.extended_access,
         "endOfLifeTime": model.end_of_life,
     }
-    told = {name: f"{fact.value.isoformat()}T00:00:00Z" for name, fact in dates.items() if fact is not None}
+    stamps = {name: f"{fact.value.isoformat()}T00:00:00Z" for name, fact in dates.items() if fact is not None}
     started = any(fact is not None and fact.value <= today for fact in dates.values())
     legacy = started or (model.status is not None and model.status.value != "active")
-    return {"status": "LEGACY" if legacy else "ACTIVE", **told}
+    return {"status": "LEGACY" if legacy else "ACTIVE", **stamps}
 
 
 def _profiles(region: str) -> list[dict[str, Any]]:

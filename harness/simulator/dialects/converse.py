@@ -17,24 +17,24 @@ from harness.simulator.dialects.base import (
     padding,
 )
 from harness.simulator.dialects.converse_prompt import read_question
-from harness.simulator.dialects.messages_answer import SIGNATURE, tool_input
+from harness.simulator.dialects.messages import SIGNATURE, tool_input
 from harness.simulator.model.answers import Citation, ContentBlock
 
 
 def _metadata(reply: Reply) -> dict[str, Any]:
-    told = reply.usage
+    charged = reply.usage
     usage: dict[str, Any] = {
-        "inputTokens": told.uncached,
+        "inputTokens": charged.uncached,
         "outputTokens": reply.answer.output_tokens,
-        "totalTokens": told.total + reply.answer.output_tokens,
-        "cacheReadInputTokens": told.read,
-        "cacheReadInputTokenCount": told.read,
-        "cacheWriteInputTokens": told.write,
-        "cacheWriteInputTokenCount": told.write,
+        "totalTokens": charged.total + reply.answer.output_tokens,
+        "cacheReadInputTokens": charged.read,
+        "cacheReadInputTokenCount": charged.read,
+        "cacheWriteInputTokens": charged.write,
+        "cacheWriteInputTokenCount": charged.write,
         "serverToolUsage": {},
     }
-    if told.write:
-        written = (("5m", told.write_5m), ("1h", told.write_1h))
+    if charged.write:
+        written = (("5m", charged.write_5m), ("1h", charged.write_1h))
         usage["cacheDetails"] = [{"ttl": ttl, "inputTokens": tokens} for ttl, tokens in written if tokens]
     metadata: dict[str, Any] = {"usage": usage, "metrics": {"latencyMs": reply.latency_ms}}
     if reply.question.latency is not None:

@@ -198,8 +198,8 @@ def read_input(asked: ConverseBody) -> tuple[tuple[Segment, ...], _Seen]:
     for tool in asked.tool_config.tools:
         if tool.tool_spec is not None:
             spec = tool.tool_spec
-            told = spec.name + spec.description + msgspec.json.encode(spec.input_schema.json).decode()
-            segments.append(Segment(tokens=count_tokens(told), content=spec))
+            text = spec.name + spec.description + msgspec.json.encode(spec.input_schema.json).decode()
+            segments.append(Segment(tokens=count_tokens(text), content=spec))
         _mark(segments, tool.cache_point)
     for where, turn in _turns(asked):
         for at, block in enumerate(turn.content):

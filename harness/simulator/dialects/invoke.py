@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.simulator.dialects import messages_answer as answers
+from harness.simulator.dialects import messages
 from harness.simulator.dialects.base import (
     EVENT_STREAM,
     Dialect,
@@ -38,7 +38,7 @@ def _read(body: bytes, headers: Mapping[bytes, bytes], model: ModelName) -> Ques
 
 
 def _body(reply: Reply) -> bytes:
-    return msgspec.json.encode(answers.whole_message(reply))
+    return msgspec.json.encode(messages.whole_message(reply))
 
 
 def _headers(reply: Reply) -> dict[str, str]:
@@ -53,15 +53,15 @@ def _headers(reply: Reply) -> dict[str, str]:
         "X-Amzn-Bedrock-PerformanceConfig-Latency": reply.question.latency,
         "X-Amzn-Bedrock-Service-Tier": reply.question.service_tier,
     }
-    told = {name: value for name, value in echoed.items() if value in _ECHOED}
-    return {name: str(value) for name, value in {**counted, **told}.items()}
+    echoes = {name: value for name, value in echoed.items() if value in _ECHOED}
+    return {name: str(value) for name, value in {**counted, **echoes}.items()}
 
 
 _ECHOED = ("standard", "optimized", "priority", "default", "flex", "reserved")
 
 
 def _opening(reply: Reply) -> tuple[Event, ...]:
-    return (answers.message_start(reply),)
+    return (messages.message_start(reply),)
 
 
 def _ending(reply: Reply) -> tuple[Event, ...]:
@@ -74,7 +74,7 @@ def _ending(reply: Reply) -> tuple[Event, ...]:
         "cacheWriteInputTokenCount": reply.usage.write,
     }
     stop = msgspec.json.encode({"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics})
-    return answers.message_delta(reply), Event("message_stop", stop)
+    return messages.message_delta(reply), Event("message_stop", stop)
 
 
 def _frame(event: Event) -> bytes:
@@ -87,9 +87,9 @@ INVOKE = Dialect(
     body=_body,
     headers=_headers,
     opening=_opening,
-    start=answers.block_start,
-    delta=answers.block_delta,
-    stop=answers.block_stop,
+    start=messages.block_start,
+    delta=messages.block_delta,
+    stop=messages.block_stop,
     ending=_ending,
     frame=_frame,
     interruption=bedrock_interruption,

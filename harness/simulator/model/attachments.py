@@ -63,5 +63,5 @@ def read_document(content: bytes, *, pdf: bool, title: str | None, cited: bool, 
 
 def count_pages(pdf: bytes) -> int:
     """Pages of a PDF, at least 1: its page objects, or what its page tree says where those are compressed."""
-    told = max((int(count) for count in _COUNT.findall(pdf)), default=0)
-    return len(_PAGE.findall(pdf)) or told or 1
+    counted = max((int(count) for count in _COUNT.findall(pdf)), default=0)
+    return len(_PAGE.findall(pdf)) or counted or 1

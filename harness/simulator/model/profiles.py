@@ -8,18 +8,26 @@ per second for Haiku / Sonnet / Opus of generation 4.5). Two effects lie on top 
 - routing: `global` has a median TTFT 8 % above a geography's (the serving Region may be far away) and a lighter tail
   (sigma 0.33 instead of 0.45, since free capacity is found somewhere); a bare id, served in one Region only, has a
   median 5 % below and a heavier tail (0.55). Tokens per second and skill do not depend on routing.
+
+A user may change profiles, so that a comparison can be rehearsed: a known difference must be found. They are JSON:
+`{"claude-sonnet-4-6": {"ttft_s": 1.6, "verbosity": 2}, "us.anthropic.claude-opus-4-6": {"skill": 0.8}}`.
+A key is an alias or a base id, for every way to call that model, or a profile id, which wins over it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from harness.catalog.models import find_model
+from harness.errors import EndpointError
 from harness.simulator.aws.account import find_application_profile
 
 Routing = Literal["global", "geography", "in-region"]
@@ -167,3 +175,40 @@ def fixed_timing(ttft_s: float, gap_s: float, chunks: int) -> Timing:
     """The same timing for every answer, for benchmarks: one token a chunk, the end together with the last chunk."""
     times = tuple(round((ttft_s + at * gap_s) * 1e9) for at in range(chunks))
     return Timing(chunks_ns=times, sizes=((1,) * chunks,), end_ns=times[-1] if times else round(ttft_s * 1e9))
+
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class OwnProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What differs from the model's own profile. None: nothing."""
+
+    skill: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Probability of a right answer."""
+    ttft_s: Positive | None = None
+    """Median."""
+    tokens_per_s: Positive | None = None
+    verbosity: Annotated[float, Meta(ge=1)] | None = None
+    """Tokens of an answer over what they would be: words without a meaning are put behind it."""
+
+
+def load_own_profiles(path: Path) -> dict[str, OwnProfile]:
+    """Base id or profile id → what differs. Raises EndpointError, and CatalogError for a model that does not exist."""
+    try:
+        written = msgspec.json.decode(path.read_bytes(), type=dict[str, OwnProfile])
+    except OSError as error:
+        raise EndpointError(f"{path}: the profiles cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EndpointError(f'{path}: no profiles ({error}); write {{"claude-haiku-4-5": {{"skill": 0.8}}}}') from error
+    return {(name if read_model_id(name) else find_model(name).base_id): own for name, own in written.items()}
+
+
+def adapt(profile: Profile, own: Mapping[str, OwnProfile], *, model_id: str, model: ModelName) -> Profile:
+    """The profile as the user has it."""
+    found = own.get(model_id) or own.get(model.base_id)
+    if found is None:
+        return profile
+    given = {name: value for name, value in msgspec.structs.asdict(found).items() if value is not None}
+    if "ttft_s" in given:
+        given["ttft_median_s"] = given.pop("ttft_s")
+    return msgspec.structs.replace(profile, **given)

@@ -194,7 +194,7 @@ async def test_json_schema_takes_the_prompts_expectation_when_it_is_a_json_objec
 
 
 async def test_json_schema_bounds_a_schemas_own_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.scoring.text.json_validator.PATTERN_LIMIT_S", 0.02)
+    monkeypatch.setattr("harness.scoring.text.json_values.PATTERN_LIMIT_S", 0.02)
     hostile = "a" * 5_000 + "b"
     for schema in (
         {"additionalProperties": {"pattern": "^(a|aa)+$"}},
@@ -206,7 +206,7 @@ async def test_json_schema_bounds_a_schemas_own_patterns(monkeypatch: pytest.Mon
 
 
 async def test_json_schema_bounds_the_time_of_all_patterns_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.scoring.text.json_validator.PATTERN_LIMIT_S", 0.0)
+    monkeypatch.setattr("harness.scoring.text.json_values.PATTERN_LIMIT_S", 0.0)
     with pytest.raises(TimeoutError, match="make them backtrack less"):
         await score("json_schema", '{"a": 1}', {"schema": {"patternProperties": {"a": {}}}})
 

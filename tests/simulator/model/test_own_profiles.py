@@ -10,8 +10,7 @@ import pytest
 
 from harness.errors import CatalogError, EndpointError
 from harness.simulator.model.answers import count_tokens, lengthen
-from harness.simulator.model.own_profiles import OwnProfile, adapt, load_own_profiles
-from harness.simulator.model.profiles import find_profile, read_model_id
+from harness.simulator.model.profiles import OwnProfile, adapt, find_profile, load_own_profiles, read_model_id
 
 GLOBAL = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
 BASE = "anthropic.claude-haiku-4-5-20251001-v1:0"

@@ -11,8 +11,7 @@ import pytest
 from harness.scoring.judge_prompt import ask_for_preference, ask_for_score
 from harness.scoring.scorer import Question
 from harness.simulator.model.answers import AnswerBook, KeyEntry, prompt_digest
-from harness.simulator.model.tool_calls import Tool, Toolbox
-from harness.simulator.model.verdicts import draw_verdict
+from harness.simulator.model.tool_calls import Tool, Toolbox, draw_verdict
 from harness.suite.suite import Message, Prompt
 
 ASKED = "Capital of France?"

@@ -1,13 +1,17 @@
-"""JSON Schema over hostile values: nothing is fetched, and no keyword can run without end."""
+"""JSON out of a model's prose, and JSON Schema over such values: nothing is fetched, nothing runs without end.
+
+JSON is the whole text, a fenced block, or the first {…} or […] in it.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema
 import msgspec
@@ -20,6 +24,54 @@ from referencing.jsonschema import DRAFT202012
 
 from harness.clock import now_ns
 from harness.suite.grammar.patterns import compile_pattern
+
+LONGEST = 200_000
+"""Characters; a longer text is not looked at, which bounds the work whatever a model writes."""
+STARTS = 20
+"""Brackets from which a value is tried to be read."""
+
+
+def find_json(text: str) -> Any:
+    """The JSON value in a text. ValueError: there is none. RecursionError: it is nested too deeply."""
+    if len(text) > LONGEST:
+        raise ValueError(f"the answer has more than {LONGEST:,} characters")
+    for candidate in (text, *_fenced(text)):
+        try:
+            return parse_json(candidate)
+        except ValueError:
+            continue
+    return _first_value(text)
+
+
+def parse_json(text: str) -> Any:
+    """Strict JSON: no NaN, no Infinity."""
+    return _DECODER.decode(text.strip())
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands between lines of three backticks, without the language's name."""
+    for block in text.split("```")[1::2]:
+        _, _, body = block.partition("\n")
+        yield body
+
+
+def _first_value(text: str) -> Any:
+    for number, bracket in enumerate(re.finditer(r"[{\[]", text)):
+        if number == STARTS:
+            break
+        try:
+            return _DECODER.raw_decode(text, bracket.start())[0]
+        except ValueError:
+            continue
+    raise ValueError("the answer holds no JSON")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
 
 PATTERN_LIMIT_S = 1.0
 """For all the patterns of one check of one answer together."""
@@ -75,8 +127,8 @@ def _check_references(schema: dict[str, Any]) -> None:
             try:
                 inner.append(resolver.lookup(reference).contents)
             except (Unresolvable, LookupError, ValueError):
-                told = f"$ref {reference!r} is not in the schema; put what it names into $defs"
-                raise ValueError(told) from None
+                message = f"$ref {reference!r} is not in the schema; put what it names into $defs"
+                raise ValueError(message) from None
         applied[id(part)] = [id(each) for value in inner for each in (value if isinstance(value, list) else [value])]
     try:
         TopologicalSorter(applied).prepare()
