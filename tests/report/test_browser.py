@@ -15,9 +15,9 @@ from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.summary.samples import Answer
 from harness.report.compare.page import render_html as render_comparison
 from harness.report.compare.write import draw_comparison
+from harness.report.drawing.render import Picture
 from harness.report.figures import FIGURES
 from harness.report.run.page import render_html
-from harness.report.write import draw_pictures
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
@@ -49,13 +49,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def page_url(make_run: Any, tmp_path: Path) -> str:
+def page_url(make_run: Any, pictures: dict[str, Picture], tmp_path: Path) -> str:
     """A report whose every answer is an attack."""
     view = make_run()
     answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
                for each in view.summary.targets]  # fmt: skip
     path = tmp_path / "report.html"
-    path.write_text(render_html(view.summary, draw_pictures(view), answers), encoding="utf-8")
+    path.write_text(render_html(view.summary, list(pictures.values()), answers), encoding="utf-8")
     return path.as_uri()
 
 
