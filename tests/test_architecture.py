@@ -38,8 +38,7 @@ ORDER = {
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns loader metrics stats validity summary compare sweep history reconcile",
     "report": "section wording terminal markdown page live drawing run figures compare history sweep reconcile write",
-    "simulator": "faults truth http aws model dialects performance streams operations invocation_log "
-    "service server",
+    "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output printing running commands",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""

@@ -14,6 +14,8 @@ from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.drawing.frame import RunView, make_view
+from harness.report.section import Picture
+from harness.report.write import draw_run
 from harness.store.finding import Finding
 
 NAMES = (
@@ -229,6 +231,12 @@ def make_run() -> MakeRun:
         return make_view(RunSummary(**{**facts, **changes}), columns)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pictures(make_run: MakeRun) -> dict[str, Picture]:
+    """Every figure of that run, by name."""
+    return {picture.name: picture for picture in draw_run(make_run())}
 
 
 def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **changes: object) -> Arm:

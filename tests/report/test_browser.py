@@ -17,7 +17,8 @@ from harness.report.compare.sections import compare_report
 from harness.report.figures import FIGURES
 from harness.report.page import render_page
 from harness.report.run.sections import run_report
-from harness.report.write import draw_comparison, draw_run
+from harness.report.section import Picture
+from harness.report.write import draw_comparison
 
 HOSTILE = (
     "</pre><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
@@ -49,13 +50,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def page_url(make_run: Any, tmp_path: Path) -> str:
+def page_url(make_run: Any, pictures: dict[str, Picture], tmp_path: Path) -> str:
     """A report whose every answer is an attack."""
     view = make_run()
     answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
                for each in view.summary.targets]  # fmt: skip
     path = tmp_path / "report.html"
-    path.write_text(render_page(run_report(view.summary, draw_run(view), answers)), encoding="utf-8")
+    path.write_text(render_page(run_report(view.summary, list(pictures.values()), answers)), encoding="utf-8")
     return path.as_uri()
 
 

@@ -14,8 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
-from harness.analysis.counted import counted
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.compare.verdicts import (
     candidate_of,
     change_alone,

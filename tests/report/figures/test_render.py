@@ -22,11 +22,6 @@ TOLERANCE = 1.5
 
 
 @pytest.fixture(scope="module")
-def pictures(make_run):
-    return {picture.name: picture for picture in draw_run(make_run())}
-
-
-@pytest.fixture(scope="module")
 def real_pictures(make_run):
     return {picture.name: picture for picture in draw_run(make_run(simulated=False, endpoint="aws"))}
 
