@@ -17,7 +17,7 @@ import harness
 from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
-GROUND = ("errors", "clock", "characters", "secrets")
+GROUND = ("errors", "clock", "characters", "secrets", "files")
 ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",

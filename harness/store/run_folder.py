@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
+from harness.files import read_bounded
 from harness.store.client_health import ClientHealth
 from harness.store.conversion import Belonging, Converted, convert_journals, put_away
-from harness.store.files import read_bounded, write_atomically
+from harness.store.files import write_atomically
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest, State
 from harness.store.records import SCHEMA_VERSION

@@ -15,7 +15,7 @@ from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, Unit
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
-from harness.store.files import read_bounded
+from harness.files import read_bounded
 from harness.store.manifest import Manifest
 from harness.store.records import SCHEMA_VERSION
 from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies

@@ -13,7 +13,7 @@ from harness.catalog.target import Target
 from harness.errors import CatalogError
 from harness.suite.grammar.file import PriceEntry
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.read.text_file import FileMistake, check_file, find_beside
+from harness.suite.read.text_file import FileMistake, find_beside, read_bytes
 from harness.suite.suite import Prompt
 
 MAX_PRICE_BYTES = 1_000_000
@@ -32,7 +32,7 @@ def read_prices(
         return prices, [Mistake(path, told) for path, told in found]
     try:
         path = find_beside(folder, written)
-        check_file(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
+        read_bytes(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
         return read_price_file(path), []
     except FileMistake as error:
         return (), [Mistake(("prices",), f"{written!r}: {error.message}")]

@@ -6,13 +6,13 @@ import csv
 import errno
 import io
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from harness.files import read_bounded
 from harness.suite.read.yaml_lines import MAX_DEPTH
 
 MAX_SUITE_BYTES = 10_000_000
@@ -46,49 +46,22 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         raise FileMistake(f"is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8", line=line) from error
 
 
-def read_bytes(path: Path, *, max_bytes: int, remedy: str) -> bytes:
+def read_bytes(path: Path | str, *, max_bytes: int, remedy: str, follow: bool = True) -> bytes:
     """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
-    check_file(path, max_bytes=max_bytes, remedy=remedy)
     try:
-        with open_regular(path) as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise _unreadable(error) from error
-    if len(content) > max_bytes:
-        raise _too_large(max_bytes, remedy)
-    return content
-
-
-def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file to read it. OSError for any other: a pipe would never end, a device may do anything.
-
-    `follow=False`: a symbolic link in the path's last part is an error, too.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
-
-
-def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
-    """Raise FileMistake unless this is a regular file (a pipe would never end) of at most this size."""
-    try:
-        if not path.is_file():
-            raise FileMistake("is not a file" if path.exists() else "there is no such file", line=None)
-        size = path.stat().st_size
+        return read_bounded(path, max_bytes=max_bytes, follow=follow)
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    if size > max_bytes:
-        raise _too_large(max_bytes, remedy)
+        raise _mistake(error, max_bytes, remedy) from error
 
 
-def _too_large(max_bytes: int, remedy: str) -> FileMistake:
-    return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
-
-
-def _unreadable(error: Exception) -> FileMistake:
+def _mistake(error: OSError | ValueError, max_bytes: int, remedy: str) -> FileMistake:
+    match getattr(error, "errno", None):
+        case errno.EFBIG:
+            return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
+        case errno.ENOENT | errno.ENOTDIR:
+            return FileMistake("there is no such file", line=None)
+        case errno.EINVAL | errno.EISDIR | errno.ENXIO:
+            return FileMistake("is not a file", line=None)
     return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
 
 
@@ -105,13 +78,7 @@ def find_beside(folder: Path | None, name: str) -> Path:
 
 def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> bytes:
     """The content of the file `name` in `folder` or below it, which holds when it is opened. Raises FileMistake."""
-    real = _real_path(folder, name)
-    check_file(folder / name, max_bytes=max_bytes, remedy=remedy)
-    try:
-        with open_regular(real, follow=False) as file:
-            return file.read(max_bytes)
-    except OSError as error:
-        raise _unreadable(error) from error
+    return read_bytes(_real_path(folder, name), max_bytes=max_bytes, remedy=remedy, follow=False)
 
 
 def _real_path(folder: Path, name: str) -> str:
