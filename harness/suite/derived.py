@@ -12,12 +12,12 @@ import msgspec
 from harness.catalog.prices import terms_of
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen
 from harness.suite.read.documents import read_document, read_image
 from harness.suite.read.graders import read_check_file
 from harness.suite.read.text_file import FileMistake
 from harness.suite.suite import Attachment, CheckFile, Suite
+from harness.suite.write import freeze_suite
 
 File = TypeVar("File", Attachment, CheckFile)
 

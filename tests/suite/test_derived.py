@@ -10,9 +10,9 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.suite import Suite
+from harness.suite.write import freeze_suite
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 EVERYTHING = """\

@@ -15,7 +15,6 @@ from harness.catalog.prices import PriceOverride, Tier
 from harness.catalog.target import Options, Target, Tool
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
-from harness.suite.frozen import freeze_suite
 from harness.suite.generate import SEPARATOR, make_filler
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.text_file import MAX_SUITE_BYTES
@@ -35,6 +34,7 @@ from harness.suite.suite import (
     Timeouts,
     TracedCall,
 )
+from harness.suite.write import freeze_suite
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 

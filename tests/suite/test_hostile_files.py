@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 from harness.suite.loader import load_frozen, load_suite
+from harness.suite.write import freeze_suite
 
 TARGETS = "suite: demo\ntargets: [{model: claude-haiku-4-5, routing: global}]\n"
 ASKED = TARGETS + "prompts:\n  - {id: a, prompt: Hi, CHECKS}\n"

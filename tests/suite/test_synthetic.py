@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.generate import draw_length, sized_prompt
 from harness.suite.grammar.load import LengthEntry
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.suite import Suite
+from harness.suite.write import freeze_suite
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5}]\n"
 SPREAD = "{prompts: 40, input_tokens: {mean: 300, sigma: 0.6, min: 5, max: 900}, output_tokens: {mean: 80, sigma: 0.3}}"

@@ -36,7 +36,6 @@ from harness.store.manifest import new_manifest
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
-from harness.suite.frozen import freeze_suite
 from harness.suite.grammar.fields import MOST_REQUESTS
 from harness.suite.grammar.units import UnitError, parse_duration
 from harness.suite.settings import MOST_PER_S
@@ -176,7 +175,7 @@ async def _send(suite: Suite, climb: Climb, *, out: Path, seed: int, quiet: bool
         manifest = new_manifest(
             suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=None, kind="sweep"
         )
-        folder = create_run(out, manifest, freeze_suite(suite))
+        folder = create_run(out, manifest, suite)
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
         budgets = {name: lane.budget for name, lane in lanes.items()}
         sweep = Sweep(suite, climb, budgets=budgets, seed=seed, clock=MonotonicClock(), stop=stop)

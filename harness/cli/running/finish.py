@@ -20,7 +20,6 @@ from harness.report.run.terminal import print_summary
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.store.run_folder import RunFolder
-from harness.suite.loader import load_frozen
 from harness.suite.suite import CheckFile, Suite
 
 QUICK = ("--speed", "20")
@@ -43,7 +42,7 @@ def finish(
     `judge`: ask the suite's judges for what they have not said yet. Where they cannot be reached, that is told on
     stderr, and what they should have graded stays unscored.
     """
-    suite = load_frozen(folder.suite_path)
+    suite = folder.read_suite()
     try:
         judge = judge and bool(suite.graders.judges)
         if judge:

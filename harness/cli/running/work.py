@@ -32,7 +32,6 @@ from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
 from harness.store.manifest import Manifest, new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.frozen import freeze_suite
 from harness.suite.suite import Suite
 
 
@@ -69,7 +68,7 @@ async def _send(suite: Suite, *, out: Path, seed: int, workers: int, quiet: bool
     interrupts = Interrupts(stop)
     async with open_endpoint(suite, seed=seed) as url, _sender(suite, url, stop, workers) as sender:
         manifest = _manifest(suite, counts, seed=seed)
-        folder = create_run(out, manifest, freeze_suite(suite))
+        folder = create_run(out, manifest, suite)
         job = Job(run_id=manifest.run_id, suite=suite, seed=seed, origin_ns=manifest.origin_monotonic_ns)
 
         async def load() -> list[ClientHealth]:

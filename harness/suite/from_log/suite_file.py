@@ -16,13 +16,13 @@ from harness.catalog.target import Api, Options, Target, resolve_target
 from harness.errors import CatalogError, SuiteError
 from harness.suite.from_log.alike import Unfit, fit_all
 from harness.suite.from_log.traffic import SampledPrompt, Traffic
-from harness.suite.frozen import SuiteDumper
 from harness.suite.grammar.fields import SUITE_NAME
 from harness.suite.grammar.file import TargetEntry
 from harness.suite.grammar.structure import prompt_entry_mistakes
 from harness.suite.read.text_file import MAX_SUITE_BYTES
 from harness.suite.suite import Prompt
 from harness.suite.targets import expand_targets
+from harness.suite.write import SuiteDumper
 
 GATE = {"error_rate": "1pp", "e2e_p95": "15%", "cost_per_request": "10%"}
 """Margins of an imported suite; nothing grades its answers, so there is none for the pass rate."""

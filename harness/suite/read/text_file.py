@@ -22,7 +22,7 @@ MAX_FROZEN_BYTES = 2_000_000_000
 
 
 MAX_JSON_DEPTH = MAX_DEPTH - 10
-"""Of a value out of another file: within the frozen suite it lies deeper."""
+"""Of a value out of another file: within a suite file it lies deeper."""
 csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
 T = TypeVar("T")
 
@@ -131,10 +131,10 @@ def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
     return value
 
 
-def is_too_deep(value: object) -> bool:
-    """Whether lists and mappings lie in each other deeper than a suite can hold."""
+def is_too_deep(value: object, limit: int = MAX_JSON_DEPTH) -> bool:
+    """Whether lists and mappings lie in each other deeper than that."""
     level = [value]
-    for _ in range(MAX_JSON_DEPTH):
+    for _ in range(limit):
         inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict))
         level = [each for values in inside for each in values if isinstance(each, list | dict)]
         if not level:

@@ -26,10 +26,10 @@ from harness.scoring.score import score_run
 from harness.scoring.scorer import Call, FunctionResult, Unscored
 from harness.store.records import Score
 from harness.store.run_folder import RunFolder
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.graders import read_check_file
 from harness.suite.suite import Check, CheckFile, Graders, Suite
+from harness.suite.write import freeze_suite
 
 SOURCE = """
 import os, sys, time

@@ -8,9 +8,9 @@ import pytest
 
 from harness.catalog.prices import PriceOverride
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.suite import Suite
+from harness.suite.write import freeze_suite
 
 SUITE = """\
 suite: demo

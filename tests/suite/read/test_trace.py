@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_frozen, load_suite
 from harness.suite.read.text_file import FileMistake
 from harness.suite.read.trace import MOST_MISTAKES, format_calls, parse_calls, read_trace
 from harness.suite.suite import Suite, TracedCall
+from harness.suite.write import freeze_suite
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5}]\n"
 PROMPTS = "prompts: [{id: a, prompt: Hi}, {id: b, prompt: Ho}]\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -9,7 +11,9 @@ import yaml
 
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
+from harness.errors import SuiteError
 from harness.suite.generate import SEPARATOR, make_filler
+from harness.suite.grammar.fields import SUITE_NAME
 from harness.suite.grammar.gate import unflatten_gate
 from harness.suite.grammar.units import format_duration, format_rate
 from harness.suite.prompts import only_default_check
@@ -172,3 +176,13 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
 def _set(mapping: dict[str, Any]) -> dict[str, Any]:
     """What is set: without None, empty lists and empty mappings."""
     return {key: value for key, value in mapping.items() if value is not None and value != [] and value != {}}
+
+
+def starter_suite(name: str) -> str:
+    """The YAML of a small, commented suite of that name. SuiteError: the name cannot be a suite's."""
+    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
+        raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
+    text = files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8")
+    named = yaml.dump({"suite": name}, Dumper=SuiteDumper)  # in quotes where YAML would read a number or a date
+    before, _, after = text.partition("suite: NAME\n")
+    return before.replace("NAME", name) + named + after.replace("NAME", name)
