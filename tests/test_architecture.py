@@ -29,8 +29,8 @@ MOST_FILES = 13
 """In a folder, its `__init__` among them; of commands, which are listed in a table, there may be more."""
 ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
-    "suite": "suite grammar targets settings digest check outline generate prompts read write gather from_log "
-    "loader stored derived",
+    "suite": "fields suite grammar targets digest check outline generate read prompts loader stored write derived "
+    "from_log",
     "endpoints": "base dialects failures aiohttp_session credentials address request reply sdk wire invocation_log "
     "account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "

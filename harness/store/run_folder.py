@@ -80,11 +80,11 @@ class RunFolder(msgspec.Struct, frozen=True):
 
     def write_suite(self, suite: Suite) -> None:
         """`suite.json`, which is read back, and `suite.yaml` for people."""
-        from harness.suite.stored import FILE, encode_suite
-        from harness.suite.write import freeze_suite
+        from harness.suite.stored import FILE, YAML_FILE, encode_suite
+        from harness.suite.write import suite_yaml
 
         write_atomically(self.path / FILE, encode_suite(suite))
-        write_atomically(self.path / "suite.yaml", freeze_suite(suite).encode())
+        write_atomically(self.path / YAML_FILE, suite_yaml(suite).encode())
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest in one step: readers see the old one or the new one."""

@@ -1,4 +1,4 @@
-"""The frozen suite: one YAML file that says everything a run was made from, datasets and catalog look-ups included."""
+"""Suites written as YAML: that of a run for people to read, and the starter that `harness init` writes."""
 
 from __future__ import annotations
 
@@ -9,49 +9,64 @@ from typing import Any
 import msgspec
 import yaml
 
-from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Target
 from harness.errors import SuiteError
-from harness.suite.generate import SEPARATOR, make_filler
-from harness.suite.grammar.fields import SUITE_NAME
+from harness.suite.check.load import TAKEN_BY
+from harness.suite.fields import SUITE_NAME, format_duration, format_rate
+from harness.suite.generate import without_filler
 from harness.suite.grammar.gate import unflatten_gate
-from harness.suite.grammar.units import format_duration, format_rate
+from harness.suite.grammar.yaml_lines import BOOLEAN, FLOAT, INTEGER, NULL
 from harness.suite.prompts import only_default_check
-from harness.suite.read.trace import format_calls
-from harness.suite.read.yaml_lines import BOOLEAN, FLOAT, INTEGER, NULL
-from harness.suite.suite import Attachment, CheckFile, Judge, Prompt, Suite
+from harness.suite.suite import Judge, Load, Prompt, Suite
 
 
-def freeze_suite(suite: Suite) -> str:
-    """YAML in the suite file's own grammar; `load_frozen` makes an equal suite of it, with the same digest.
+def suite_yaml(suite: Suite) -> str:
+    """The suite in the suite file's own grammar, its dataset written out; files stand there by their names.
 
-    Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents, images and
-    check files, which stand there by their digest.
+    For people: what is read back is `suite.json`.
     """
     content = {
         "suite": suite.name,
         "endpoint": suite.endpoint,
-        "targets": [_target(target) for target in suite.targets],
+        "targets": [{"label": target.name, **_target(target)} for target in suite.targets],
         "baseline": suite.baseline,
-        "load": _load(suite),
-        "retries": _retries(suite),
-        "quota": _set(msgspec.to_builtins(suite.quota)),
-        "timeouts": _durations(suite.timeouts),
-        "slo": _durations(suite.slo),
+        "load": _load(suite.load),
+        "retries": _section(suite.retries),
+        "quota": _section(suite.quota),
+        "timeouts": _section(suite.timeouts),
+        "slo": _section(suite.slo),
         "gate": unflatten_gate(suite.gate),
         "budget_usd": suite.budget_usd,
-        "prices": [_price(price) for price in suite.prices],
+        "prices": [without_unset(msgspec.to_builtins(price)) for price in suite.prices],
         "judges": {judge.name: _judge(judge) for judge in suite.graders.judges},
-        "check_files": [_check_file(file) for file in suite.graders.check_files],
         "prompts": [_prompt(prompt) for prompt in suite.prompts],
     }
-    return yaml.dump(_set(content), Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)
+    return dump_yaml(without_unset(content))
+
+
+def dump_yaml(content: Any) -> str:
+    """YAML that the suite's own reader reads as the same values, in the order given."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def check_name(name: str) -> None:
+    """SuiteError: the name cannot be a suite's."""
+    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
+        raise SuiteError([f"{name!r} cannot be a suite's name; use letters, digits, '.', '_' and '-', at most 64"])
+
+
+def starter_suite(name: str) -> str:
+    """The YAML of a small, commented suite of that name. SuiteError: the name cannot be a suite's."""
+    check_name(name)
+    text = files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8")
+    before, _, after = text.partition("suite: NAME\n")
+    return before.replace("NAME", name) + dump_yaml({"suite": name}) + after.replace("NAME", name)
 
 
 ODD_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 
 
-class SuiteDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Quotes every text that a reader of YAML 1.1 or the suite's own reader would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -59,7 +74,7 @@ class SuiteDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignor
 
 
 for _pattern, _tag in ((NULL, "null"), (BOOLEAN, "bool"), (INTEGER, "int"), (FLOAT, "float")):
-    SuiteDumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -68,87 +83,62 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-SuiteDumper.add_representer(str, _represent_text)
+_Dumper.add_representer(str, _represent_text)
 
 
 def _target(target: Target) -> dict[str, Any]:
     return {
-        "label": target.name,
         "model": target.model,
-        "routing": target.routing,
+        "routing": target.model_id if target.model_id.startswith("arn:") else target.routing,
         "api": target.api,
         "client": target.client,
         "region": target.region,
         "stream": target.stream,
-        "resolved": {"base_model": target.base_model, "model_id": target.model_id},
-        **_set(msgspec.to_builtins(target.options)),
+        **without_unset(msgspec.to_builtins(target.options)),
     }
 
 
 def _judge(judge: Judge) -> dict[str, Any]:
-    target = _target(judge.target)
-    written = {key: value for key, value in target.items() if key not in ("label", "stream")}
-    return _set({**written, "calibration": msgspec.to_builtins(list(judge.labels))})
+    written = {key: value for key, value in _target(judge.target).items() if key != "stream"}
+    return without_unset({**written, "calibration": msgspec.to_builtins(list(judge.labels))})
 
 
-def _check_file(file: CheckFile) -> dict[str, Any]:
-    return {"name": file.name, "digest": file.digest, "functions": list(file.functions)}
+def _load(load: Load) -> dict[str, Any]:
+    """Without the keys of other arrival processes; a trace stands there by its file's name."""
+    written = _section(msgspec.structs.replace(load, calls=None))
+    return {key: value for key, value in written.items() if load.arrival in TAKEN_BY.get(key, (load.arrival,))}
 
 
-def _load(suite: Suite) -> dict[str, Any]:
-    load = suite.load
-    closed = {"concurrency": load.concurrency, "paired": load.paired} if load.arrival == "closed" else {}
-    return _set(
-        {
-            "arrival": load.arrival,
-            **closed,
-            "rate": None if load.rate_per_s is None else format_rate(load.rate_per_s),
-            "rates": {name: format_rate(rate) for name, rate in (load.rates_per_s or {}).items()},
-            "to": None if load.to_per_s is None else format_rate(load.to_per_s),
-            "burstiness": load.burstiness,
-            "burst": load.burst,
-            "steps": [
-                {"rate": format_rate(step.rate_per_s), "duration": format_duration(step.duration_s)}
-                for step in load.steps or ()
-            ],
-            "calls": None if load.calls is None else format_calls(load.calls),
-            "speed": load.speed,
-            "requests": load.requests,
-            "repeats": load.repeats,
-            "warmup": load.warmup,
-            "duration": None if load.duration_s is None else format_duration(load.duration_s),
-            "max_in_flight": load.max_in_flight,
-            "store_text": load.store_text,
-        }
-    )
+def _section(section: msgspec.Struct) -> dict[str, Any]:
+    """Its keys, quantities with their unit: `first_token_s` → `first_token: 30s`."""
+    names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
+    return without_unset({key: _value(name, getattr(section, name)) for key, name in names})
 
 
-def _retries(suite: Suite) -> dict[str, Any]:
-    retries = suite.retries
-    return {
-        "max_attempts": retries.max_attempts,
-        "on": list(retries.on),
-        "base": format_duration(retries.base_s),
-        "cap": format_duration(retries.cap_s),
-    }
-
-
-def _durations(section: msgspec.Struct) -> dict[str, str]:
-    """`first_token_s` → `first_token`, with its unit."""
-    seconds = _set(msgspec.structs.asdict(section))
-    return {name.removesuffix("_s"): format_duration(value) for name, value in seconds.items()}
+def _value(name: str, value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _value(name, each) for key, each in value.items()}
+        case tuple():
+            return [_section(each) if isinstance(each, msgspec.Struct) else each for each in value]
+        case float() | int() if name.endswith("_per_s"):
+            return format_rate(value)
+        case float() | int() if name.endswith("_s"):
+            return format_duration(value)
+    return value
 
 
 def _prompt(prompt: Prompt) -> dict[str, Any]:
+    question = without_filler(prompt.messages[0], prompt.filler).content
     one_turn = len(prompt.messages) == 1
-    return _set(
+    return without_unset(
         {
             "id": prompt.id,
-            "prompt": _question(prompt) if one_turn else None,
+            "prompt": question if one_turn else None,
             "messages": None if one_turn else msgspec.to_builtins(prompt.messages),
-            "filler": None if prompt.filler is None else _set(msgspec.to_builtins(prompt.filler)),
-            "documents": [_attachment(document) for document in prompt.documents],
-            "images": [_attachment(image) for image in prompt.images],
+            "filler": None if prompt.filler is None else _section(prompt.filler),
+            "documents": [document.name for document in prompt.documents],
+            "images": [image.name for image in prompt.images],
             "expect": prompt.expect,
             "checks": None if only_default_check(prompt) else [{"type": c.type, **c.params} for c in prompt.checks],
             "tags": list(prompt.tags),
@@ -158,31 +148,6 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
     )
 
 
-def _question(prompt: Prompt) -> str:
-    """What is asked, without the text that was generated before it."""
-    content = prompt.messages[0].content
-    return content if prompt.filler is None else content.removeprefix(make_filler(prompt.filler) + SEPARATOR)
-
-
-def _price(price: PriceOverride) -> dict[str, Any]:
-    given = msgspec.to_builtins(price)
-    return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
-
-
-def _attachment(attachment: Attachment) -> dict[str, Any]:
-    return _set(msgspec.to_builtins(msgspec.structs.replace(attachment, path=None)))
-
-
-def _set(mapping: dict[str, Any]) -> dict[str, Any]:
-    """What is set: without None, empty lists and empty mappings."""
-    return {key: value for key, value in mapping.items() if value is not None and value != [] and value != {}}
-
-
-def starter_suite(name: str) -> str:
-    """The YAML of a small, commented suite of that name. SuiteError: the name cannot be a suite's."""
-    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
-        raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
-    text = files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8")
-    named = yaml.dump({"suite": name}, Dumper=SuiteDumper)  # in quotes where YAML would read a number or a date
-    before, _, after = text.partition("suite: NAME\n")
-    return before.replace("NAME", name) + named + after.replace("NAME", name)
+def without_unset(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Without None, empty lists and empty mappings."""
+    return {key: value for key, value in mapping.items() if value is not None and value not in ([], (), {})}

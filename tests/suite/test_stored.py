@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,10 +14,13 @@ from hypothesis import given, settings
 
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
+from harness.suite.grammar.yaml_lines import MAX_VALUES
 from harness.suite.loader import load_suite
+from harness.suite.read.text_file import MAX_SUITE_BYTES
 from harness.suite.stored import MAX_BYTES, encode_suite, read_suite
-from harness.suite.suite import Suite
-from tests.suite.test_freeze import SHIPPED, suites, without_paths
+from harness.suite.suite import Check, Message, Suite
+from harness.suite.write import suite_yaml
+from tests.suite.test_digest import PLAIN, SHIPPED, loaded, suites, without_paths
 
 OLD = Path(__file__).parent / "data" / "old_layout.yaml"
 SUITE = "suite: demo\ntargets: [{model: claude-haiku-4-5}]\n"
@@ -50,6 +54,30 @@ def test_a_suite_that_nests_as_deep_as_suites_and_datasets_may_is_stored(tmp_pat
     (tmp_path / "s.yaml").write_text(f"{SUITE}dataset: d.jsonl\ndefaults: {{tools: [{json.dumps(tool)}]}}\n")
     suite = load_suite(tmp_path / "s.yaml")
     assert suite == back(suite)
+
+
+def test_a_suite_of_more_than_a_suite_file_may_hold_is_read(tmp_path: Path) -> None:
+    suite = loaded(PLAIN)
+    one, other = suite.prompts
+    prompts = (
+        msgspec.structs.replace(one, messages=(Message(role="user", content="long " * (MAX_SUITE_BYTES // 4)),)),
+        msgspec.structs.replace(other, checks=(Check(type="exact", params={"odd": [1] * (MAX_VALUES + 1)}),)),
+    )
+    assert prompts == back(msgspec.structs.replace(suite, prompts=prompts)).prompts
+
+
+def test_a_stored_suite_asks_the_catalog_nothing() -> None:
+    suite = load_suite(SHIPPED[0].with_name("quickstart.yaml"))
+    gone = msgspec.structs.replace(suite.targets[0], model="claude-gone", base_model="x.gone", model_id="us.x.gone")
+    assert (gone,) == back(msgspec.structs.replace(suite, targets=(gone,), baseline=None)).targets
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_yaml_for_people_is_a_suite_file_of_the_same_content(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "suites"
+    shutil.copytree(path.parent, folder)
+    (folder / "again.yaml").write_text(suite_yaml(load_suite(path)), encoding="utf-8")
+    assert load_suite(path).digest == load_suite(folder / "again.yaml").digest
 
 
 def test_generated_text_is_stored_as_its_recipe(tmp_path: Path) -> None:
@@ -148,5 +176,5 @@ def test_a_suite_that_is_too_large_is_told_unread(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_suite_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match=r"suite\.yaml: there is no such file"):
+    with pytest.raises(SuiteError, match=r"holds no suite\.json"):
         read_suite(tmp_path)

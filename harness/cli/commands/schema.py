@@ -14,6 +14,6 @@ def schema() -> None:
     import msgspec
 
     from harness.scoring.checks import check_schemas
-    from harness.suite.grammar.json_schema import suite_json_schema
+    from harness.suite.grammar.structure import suite_json_schema
 
     typer.echo(msgspec.json.format(msgspec.json.encode(suite_json_schema(check_schemas())), indent=2).decode())

@@ -36,9 +36,7 @@ from harness.store.manifest import new_manifest
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.digest import digest_suite
-from harness.suite.grammar.fields import MOST_REQUESTS
-from harness.suite.grammar.units import UnitError, parse_duration
-from harness.suite.settings import MOST_PER_S
+from harness.suite.fields import MOST_PER_S, MOST_REQUESTS, UnitError, parse_duration
 from harness.suite.suite import Load, Retries, Slo, Suite
 
 CROWDED = ("--capacity", "16", "--capacity", "global=32")
@@ -162,7 +160,7 @@ def _duration(option: str, written: str | None, default_s: float | None) -> floa
 def _swept_suite(suite: Suite, climb: Climb) -> Suite:
     """The suite as a sweep sends it: no retries, the SLOs that it is judged by, a load as wide as the ladder."""
     widest: Load = climb.load_at(climb.ladder.highest)
-    suite = msgspec.structs.replace(suite, load=widest, retries=Retries(), slo=climb.objective.slo)
+    suite = msgspec.structs.replace(suite, load=widest, retries=Retries(max_attempts=1), slo=climb.objective.slo)
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 

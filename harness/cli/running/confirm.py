@@ -25,7 +25,8 @@ from harness.report.wording import sentence
 from harness.store.files import make_subfolder
 from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
-from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
+from harness.suite.derived import find_files, keep_targets, lost_files
+from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
 
 FOLDER = "confirm"

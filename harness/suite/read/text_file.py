@@ -13,14 +13,11 @@ from typing import TypeVar
 import msgspec
 
 from harness.files import read_bounded
-from harness.suite.read.yaml_lines import MAX_DEPTH
+from harness.suite.grammar.mistakes import KeyPath, Line, Mistake, Mistakes, Source
+from harness.suite.grammar.yaml_lines import MAX_DEPTH
 
 MAX_SUITE_BYTES = 10_000_000
 MAX_DATASET_BYTES = 200_000_000
-MAX_FROZEN_BYTES = 2_000_000_000
-"""A frozen suite holds its dataset: it is what the limits of users' files let in, written out."""
-
-
 MAX_JSON_DEPTH = MAX_DEPTH - 10
 """Of a value out of another file: within a suite file it lies deeper."""
 csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
@@ -34,6 +31,13 @@ class FileMistake(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
+
+    def add_to(self, mistakes: Mistakes, path: Path, source: Source, key: KeyPath) -> None:
+        """Add it at its line in the file at `path`, or else at the `key` in `source` that names the file."""
+        if self.line is not None:
+            mistakes.add(Line(str(path), self.line), [Mistake((), self.message)])
+        else:
+            mistakes.add(source, [Mistake(key, f"{path.name}: {self.message}")])
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
@@ -65,13 +69,8 @@ def _mistake(error: OSError | ValueError, max_bytes: int, remedy: str) -> FileMi
     return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
 
 
-def find_beside(folder: Path | None, name: str) -> Path:
-    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside.
-
-    `folder` None: the suite is that of a run, which names no files.
-    """
-    if folder is None:
-        raise FileMistake(f"names the file {name!r}, but the suite of a run holds everything itself; restore it")
+def find_beside(folder: Path, name: str) -> Path:
+    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside."""
     _real_path(folder, name)
     return folder / name
 
@@ -83,11 +82,11 @@ def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> byte
 
 def _real_path(folder: Path, name: str) -> str:
     if "\0" in name:
-        raise FileMistake("a file's name holds no NUL character")
+        raise FileMistake("a file's name holds no NUL character", line=None)
     home = os.path.realpath(folder)
     real = os.path.realpath(folder / name)
     if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
-        raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
+        raise FileMistake("lies outside the suite's folder; copy the file beside the suite", line=None)
     return real
 
 
