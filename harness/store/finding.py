@@ -6,7 +6,7 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a run and how to mend it. `invalidates`: the run may not be believed (exit code 4)."""
+    """What is wrong with a run and how to mend it. `invalidates`: the run is invalid (exit code 4)."""
 
     what: str
     remedy: str

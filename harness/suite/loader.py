@@ -150,7 +150,7 @@ def _warnings(suite: Suite, graders: Graders, gathered: GatheredPrompts, *, inli
     found += fit_warnings(list(enumerate(suite.targets)), suite.prompts)
     ungraded = [each.prompt.id for each in gathered.prompts if not (each.prompt.checks or each.generated)]
     if ungraded:
-        found.append(f"not graded, for want of `expect` or `checks`: {_counted(ungraded)}")
+        found.append(f"not graded, without `expect` and `checks`: {_counted(ungraded)}")
     if gathered.comma_tags:
         found.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
     if suite.load.store_text is not None and any(prompt.checks for prompt in suite.prompts):

@@ -30,7 +30,7 @@ class WrittenPrompt(msgspec.Struct, frozen=True, kw_only=True):
     one_check: bool = False
     """Written as `check`, not in a list."""
     generated: bool = False
-    """For a load test: nobody means to grade it."""
+    """For a load test: nothing grades it."""
 
 
 class GatheredPrompts(msgspec.Struct, kw_only=True):

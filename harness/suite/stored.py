@@ -28,7 +28,7 @@ from harness.suite.suite import Attachment, Load, Prompt, Suite
 
 FILE = "suite.json"
 YAML_FILE = "suite.yaml"
-"""For people. In folders of before 0.11 it is all there is, and the one that is read."""
+"""For people. In folders of earlier versions it is all there is, and is read."""
 MAX_BYTES = 1_000_000_000
 """It holds the suite's dataset: what the limits of users' files let in, written out."""
 

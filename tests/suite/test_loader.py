@@ -96,7 +96,7 @@ def test_expect_alone_gets_the_default_check_and_the_suite_says_so(tmp_path: Pat
 
 def test_a_prompt_that_nothing_grades_is_a_warning(tmp_path: Path) -> None:
     suite = load(tmp_path, GOOD + "  - {id: b, prompt: Hi}\n")
-    assert suite.warnings == ("not graded, for want of `expect` or `checks`: 1 prompt (b)",)
+    assert suite.warnings == ("not graded, without `expect` and `checks`: 1 prompt (b)",)
 
 
 def test_a_conversation_keeps_its_turns(tmp_path: Path) -> None:
