@@ -26,8 +26,7 @@ from harness.store.manifest import new_manifest
 from harness.store.parquet import ROW_GROUP_BYTES, column_types, quote
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.frozen import freeze_suite
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.loader import load_suite
 
 GOAL_S = 5.0
 PROMPTS = 40
@@ -83,7 +82,7 @@ def make_run(results: Path, *, rows: int, chunks: int, graded: bool) -> RunFolde
     path.write_text(SUITE + "".join(prompts))
     suite = load_suite(path)
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=rows)
-    run = create_run(results, msgspec.structs.replace(manifest, state="complete", attempts=rows), freeze_suite(suite))
+    run = create_run(results, msgspec.structs.replace(manifest, state="complete", attempts=rows), suite)
     with duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute(
@@ -121,7 +120,7 @@ def time_report(run: RunFolder) -> Steps:
         from harness.report.write import draw_run
         from harness.scoring.score import score_run
 
-    suite = load_frozen(run.suite_path)
+    suite = run.read_suite()
     steps.run("score", lambda: asyncio.run(score_run(run, suite, None)))
     data = steps.run("load", lambda: load_run(run))
     summary = steps.run("summarise", lambda: summarise(run.read_manifest(), suite, data))

@@ -136,7 +136,7 @@ def main() -> None:
         suite = Suite(name="million", digest="0123456789ab", endpoint="simulator", targets=(TARGET,), prompts=())
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=options.rows)
         manifest = msgspec.structs.replace(manifest, run_id=RUN_ID)
-        run = create_run(Path(folder), manifest, "suite: million\n")
+        run = create_run(Path(folder), manifest, suite)
         write_journal(run.journal_path(), options.rows, options.chunks)
         size = run.journal_path().stat().st_size / 1e6
         print(f"\n{options.rows:,} lines, {size:,.0f} MB of journal")

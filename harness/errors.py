@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class HarnessError(Exception):
@@ -12,11 +13,31 @@ class HarnessError(Exception):
 
 
 class CatalogError(HarnessError):
-    """An unknown model, a routing that is not offered, a combination that does not exist."""
+    """An unknown model, a routing that is not offered, a combination that does not exist.
+
+    `key`: which part of a target is to blame, `routing`; None where nothing tells.
+    """
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class SuiteMistake(str):
+    """One thing that is wrong with a suite, as it is told, and where: `file:line: path: what is wrong`."""
+
+    file: str
+    line: int | None
+    path: tuple[str | int, ...]
+
+    def __new__(cls, told: str, *, file: str, line: int | None, path: tuple[str | int, ...]) -> Self:
+        made = super().__new__(cls, told)
+        made.file, made.line, made.path = file, line, path
+        return made
 
 
 class SuiteError(HarnessError):
-    """A suite that cannot be used. `mistakes` holds every one of them, each as `file:line: path: what is wrong`."""
+    """A suite that cannot be used. `mistakes` holds every one; a file's are `SuiteMistake`s, with their place."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -32,7 +53,7 @@ class EndpointError(HarnessError):
 
 
 class RunInvalid(HarnessError):
-    """A run that may not be believed: incomplete, or the client was the bottleneck."""
+    """A run that is invalid: it is incomplete, or the client was the bottleneck."""
 
     exit_code = 4
 

@@ -15,7 +15,7 @@ import harness
 from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
-GROUND = ("errors", "clock", "characters", "secrets")
+GROUND = ("errors", "clock", "characters", "secrets", "files")
 ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",
@@ -27,8 +27,8 @@ MOST_FILES = 13
 """In a folder, its `__init__` among them; of commands, which are listed in a table, there may be more."""
 ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
-    "suite": "suite grammar targets settings digest check outline generate prompts read frozen gather starter from_log "
-    "loader derived",
+    "suite": "fields suite grammar targets digest check outline generate read prompts loader stored write derived "
+    "from_log",
     "endpoints": "base reply dialects failures aiohttp_session credentials aws address request read_tape sdk wire "
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "

@@ -16,7 +16,7 @@ from harness.analysis.summary.summary import RunSummary, figure_of
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
-from harness.store.files import read_bounded
+from harness.files import read_bounded
 from harness.store.manifest import Manifest
 from harness.store.records import SCHEMA_VERSION
 from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies

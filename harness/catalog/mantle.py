@@ -17,7 +17,8 @@ def mantle_id(model: Model) -> str:
 def check_mantle_routing(routing: str | None) -> None:
     """CatalogError for anything but the model's own id."""
     if routing not in (None, IN_REGION):
-        raise CatalogError(f"'{routing}' is not for api 'mantle', which takes a model's own id; leave routing out")
+        told = f"'{routing}' is not for api 'mantle', which takes a model's own id; leave routing out"
+        raise CatalogError(told, key="routing")
 
 
 def choose_mantle_region(model: Model, region: str | None, home_region: str | None) -> str:
@@ -29,9 +30,8 @@ def choose_mantle_region(model: Model, region: str | None, home_region: str | No
     if fact is None:
         return region or home_region or USUAL_REGION
     if region is not None and region not in fact.value:
-        raise CatalogError(
-            f"Region '{region}' has no {model.name} on bedrock-mantle (offered in: {', '.join(fact.value)})"
-        )
+        told = f"Region '{region}' has no {model.name} on bedrock-mantle (offered in: {', '.join(fact.value)})"
+        raise CatalogError(told, key="region")
     return region or next(each for each in (home_region, USUAL_REGION, fact.value[0]) if each in fact.value)
 
 

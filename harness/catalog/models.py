@@ -110,7 +110,7 @@ def find_model(name: str) -> Model:
         return model
     near = dict.fromkeys(_index()[key].name for key in get_close_matches(name, _index(), n=3, cutoff=0.6))
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise CatalogError(f"unknown model '{name}'; {hint}`harness models` lists what is known")
+    raise CatalogError(f"unknown model '{name}'; {hint}`harness models` lists what is known", key="model")
 
 
 @cache

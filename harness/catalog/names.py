@@ -31,19 +31,19 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """The ARN as given; it goes on the wire in place of an id."""
 
 
-def read_reference(text: str) -> Reference:
+def read_reference(text: str, *, key: str = "model") -> Reference:
     """Take a short name, base id, profile id, or the ARN of a foundation model or a profile apart.
 
-    Raises CatalogError at an ARN of any other kind; whether the model exists is not looked at.
+    Raises CatalogError at an ARN of any other kind, with `key`; whether the model exists is not looked at.
     """
     if text.startswith("arn:"):
-        return _read_arn(text)
+        return _read_arn(text, key)
     if profile := _PROFILE_ID.fullmatch(text):
         return Reference(model=profile["base_id"], routing=profile["routing"])
     return Reference(model=text)
 
 
-def _read_arn(arn: str) -> Reference:
+def _read_arn(arn: str, key: str) -> Reference:
     parts = _ARN.fullmatch(arn)
     kind = parts["kind"] if parts else None
     if parts and kind == "foundation-model":
@@ -54,7 +54,8 @@ def _read_arn(arn: str) -> Reference:
         return Reference(model=None, routing=APPLICATION, region=parts["region"], arn=arn)
     raise CatalogError(
         f"'{arn}' is not the ARN of a Claude model on Bedrock; expected "
-        "arn:aws:bedrock:REGION:ACCOUNT:inference-profile/PROFILE_ID or arn:aws:bedrock:REGION::foundation-model/ID"
+        "arn:aws:bedrock:REGION:ACCOUNT:inference-profile/PROFILE_ID or arn:aws:bedrock:REGION::foundation-model/ID",
+        key=key,
     )
 
 

@@ -21,6 +21,14 @@ _KEYS = {"prices": ("model", *_USUAL, *_RATES, "tiers"), "tiers": ("above_input_
 _TIERS, _LATENCIES = get_args(ServiceTier), get_args(Latency)
 
 
+class PriceFileError(CatalogError):
+    """A price file that cannot be used; `mistakes` holds every one."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
 def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
     """The prices of a TOML file, USD per million tokens:
 
@@ -37,17 +45,17 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         input = 5.4
         output = 20.25
 
-    Raises CatalogError with every mistake, one a line, each with the file and the key.
+    Raises PriceFileError with every mistake, each with the file and the key.
     """
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
+        raise PriceFileError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
-        raise CatalogError(f"{path}: is not TOML: {error}") from None
+        raise PriceFileError([f"{path}: is not TOML: {error}"]) from None
     mistakes = list(_mistakes(written))
     if mistakes:
-        raise CatalogError("\n".join(f"{path}: {_dotted(key)}: {told}" for key, told in mistakes))
+        raise PriceFileError([f"{path}: {_dotted(key)}: {told}" for key, told in mistakes])
     return tuple(_override(entry) for entry in written["prices"])
 
 

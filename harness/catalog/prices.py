@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from harness.catalog import names
 from harness.catalog.models import find_model
 from harness.catalog.sources import Fact, read_geographies
-from harness.catalog.target import CacheTtl, Latency, Options, ServiceTier
+from harness.catalog.target import CacheTtl, Latency, Options, ServiceTier, Text
 from harness.clock import utc_now
 from harness.errors import CatalogError
 
@@ -49,34 +50,33 @@ def terms_of(options: Options) -> Terms:
     return Terms(options.service_tier or STANDARD.service_tier, options.latency or STANDARD.latency)
 
 
-class Rates(msgspec.Struct, frozen=True, kw_only=True):
+Rate = Annotated[float, Meta(ge=0)]
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """USD per million tokens. None: the source has no price of its own for that."""
 
-    input: float
-    output: float
-    cache_write_5m: float | None = None
-    cache_write_1h: float | None = None
-    cache_read: float | None = None
+    input: Rate
+    output: Rate
+    cache_write_5m: Rate | None = None
+    cache_write_1h: Rate | None = None
+    cache_read: Rate | None = None
 
 
 class Tier(Rates, frozen=True, kw_only=True):
     """The rates for all tokens of a request whose input, cached or not, is longer than `above_input_tokens`."""
 
-    above_input_tokens: int
+    above_input_tokens: Annotated[int, Meta(ge=0)]
 
 
 class PriceOverride(Rates, frozen=True, kw_only=True):
     """A price that the user gives: a discount, a new model. It wins over the catalog's. USD per million tokens."""
 
-    model: str
-    """Short name or base id."""
-    routing: str | None = None
-    """None: every routing for which no other override is given."""
-    service_tier: ServiceTier | None = None
-    latency: Latency | None = None
-    """Of these terms alone; None: of the default tier, of standard latency."""
-    tiers: tuple[Tier, ...] = ()
-    """Long-context rates, in ascending order."""
+    model: Annotated[Text, Meta(description="Short name or base id.")]
+    routing: Annotated[Text | None, Meta(description="Default: every routing that has no price of its own.")] = None
+    service_tier: Annotated[ServiceTier | None, Meta(description="Of this tier alone. Default: `default`.")] = None
+    latency: Annotated[Latency | None, Meta(description="Of this latency alone. Default: `standard`.")] = None
+    tiers: Annotated[tuple[Tier, ...], Meta(description="Long-context rates, in ascending order.")] = ()
 
     @property
     def terms(self) -> Terms:

@@ -53,11 +53,11 @@ def regions_of(model: Model, routing: str) -> tuple[str, ...]:
 def _check_region(model: Model, routing: str, region: str, carrying: Sequence[str]) -> None:
     if region not in all_regions():
         near = get_close_matches(region, sorted(all_regions()), n=3)
-        raise CatalogError(f"unknown Region '{region}'" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise CatalogError(f"unknown Region '{region}'{hint}", key="region")
     if carrying and region not in carrying:
-        raise CatalogError(
-            f"Region '{region}' does not carry '{routing}' for {model.name} (offered in: {_first_few(carrying)})"
-        )
+        told = f"Region '{region}' does not carry '{routing}' for {model.name} (offered in: {_first_few(carrying)})"
+        raise CatalogError(told, key="region")
 
 
 def _first_few(regions: Sequence[str], limit: int = 8) -> str:

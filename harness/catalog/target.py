@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import structs
+from msgspec import Meta, structs
 
 from harness.catalog.limits import long_context_warning
 from harness.catalog.live import ApplicationProfile
@@ -26,37 +26,64 @@ Latency = Literal["standard", "optimized"]
 CacheTtl = Literal["5m", "1h"]
 
 
-class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tool that the model may call. Its answers are never run."""
+END = r"$(?!\n)"
+"""The end of the text, in Python too, where `$` alone also matches before a last line break."""
+Text = Annotated[str, Meta(min_length=1)]
+Texts = Annotated[list[Text], Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+BetaName = Annotated[str, Meta(pattern=rf"^[!-~]+{END}")]
+"""Some apis take it in a header."""
+InputSchema = Annotated[
+    dict[str, Any],
+    Meta(extra_json_schema={"properties": {"type": {"const": "object"}}, "required": ["type"]}),
+]
 
-    name: str
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool that the model may call. Calls are recorded with the answer and never run."""
+
+    name: Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_-]{{1,64}}{END}", examples=["get_weather"])]
     description: str = ""
-    input_schema: dict[str, Any]
+    input_schema: Annotated[InputSchema, Meta(description="JSON Schema of the tool's input, of type object.")]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is sent along with a prompt. None: the key is not sent. A prompt's own value wins over a target's."""
+    """What is sent along with a prompt. A prompt's own value wins over a target's, a target's over the defaults.
 
-    max_tokens: int | None = None
-    system: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    stop_sequences: list[str] | None = None
-    thinking: int | Literal["adaptive"] | None = None
-    """Extended thinking: a budget in tokens, or as the model sees fit."""
-    tools: list[Tool] | None = None
-    tool_choice: str | None = None
-    """`auto`, `any`, `none` or a tool's name."""
-    cache: CacheTtl | None = None
-    """Prompt caching: a cache point after the system prompt, the tools and the documents, kept this long."""
-    citations: bool | None = None
-    """Whether answers cite the prompt's documents; what Converse reads of a PDF depends on it."""
-    beta: list[str] | None = None
-    """Values of `anthropic_beta`, in the place where each api wants them."""
-    service_tier: ServiceTier | None = None
-    latency: Latency | None = None
-    """Latency-optimised inference, where the model has it."""
+    None: the key is not sent.
+    """
+
+    max_tokens: Annotated[Count | None, Meta(description="Most tokens an answer may have.")] = None
+    system: Annotated[Text | None, Meta(description="The system prompt.")] = None
+    temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
+    top_p: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
+    top_k: Annotated[Count | None, Meta(description="Newer models refuse it.")] = None
+    stop_sequences: Annotated[Texts | None, Meta(description="Texts that end an answer.")] = None
+    thinking: Annotated[
+        Annotated[int, Meta(ge=1024)] | Literal["adaptive"] | None,
+        Meta(description="Extended thinking: a budget in tokens, less than max_tokens, or `adaptive`."),
+    ] = None
+    tools: Annotated[
+        Annotated[list[Tool], Meta(min_length=1)] | None, Meta(description="Tools that the model may call.")
+    ] = None
+    tool_choice: Annotated[Text | None, Meta(description="`auto`, `any`, `none` or the name of a tool.")] = None
+    cache: Annotated[
+        CacheTtl | None,
+        Meta(description="Prompt caching: how long tools, system prompt and documents are kept."),
+    ] = None
+    citations: Annotated[
+        bool | None,
+        Meta(description="Answers cite the documents. Without, Converse reads only the text of a PDF."),
+    ] = None
+    beta: Annotated[
+        Annotated[list[BetaName], Meta(min_length=1)] | None,
+        Meta(description="Values of `anthropic_beta`.", examples=[["context-1m-2025-08-07"]]),
+    ] = None
+    service_tier: Annotated[ServiceTier | None, Meta(description="Where the model has it.")] = None
+    latency: Annotated[
+        Latency | None, Meta(description="`optimized`: latency-optimised inference, where the model has it.")
+    ] = None
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +148,8 @@ def resolve_target(
     if reference.model is None:
         raise CatalogError(
             f"'{reference.arn}' is an application inference profile, and only the account knows its model; write the "
-            "model's name as model and this ARN as routing (`harness models ARN --live` shows what it stands for)"
+            "model's name as model and this ARN as routing (`harness models ARN --live` shows what it stands for)",
+            key="model",
         )
     found = find_model(reference.model)
     if api == "mantle":
@@ -155,9 +183,10 @@ def _reference(model: str, routing: str | None, profiles: Mapping[str, Applicati
     named = _with_origin(read_reference(model), profiles)
     if routing is None or not routing.startswith("arn:"):
         return named
-    profile = _with_origin(read_reference(routing), profiles)
+    profile = _with_origin(read_reference(routing, key="routing"), profiles)
     if named.arn and named.arn != profile.arn:
-        raise CatalogError(f"model and routing '{routing}' are two ARNs; drop one of them")
+        told = f"model and routing '{routing}' are two ARNs; drop one of them"
+        raise CatalogError(told, key="routing")
     return _joined(named, profile)
 
 
@@ -173,14 +202,16 @@ def _joined(named: Reference, profile: Reference) -> Reference:
     else:
         found = find_model(named.model)
         if find_model(profile.model) != found:
-            raise CatalogError(f"routing '{profile.arn}' is a profile of another model than {found.name}")
+            told = f"routing '{profile.arn}' is a profile of another model than {found.name}"
+            raise CatalogError(told, key="routing")
         model = profile.model
     if profile.routing == APPLICATION:
         return structs.replace(profile, model=model, routing=named.routing or APPLICATION)
     if named.routing not in (None, profile.routing):
         raise CatalogError(
             f"the model's id says '{named.routing}' but routing '{profile.arn}' is a profile for '{profile.routing}'; "
-            "drop one of them"
+            "drop one of them",
+            key="routing",
         )
     return structs.replace(profile, model=model)
 
@@ -188,20 +219,24 @@ def _joined(named: Reference, profile: Reference) -> Reference:
 def _choose_routing(model: Model, reference: Reference, routing: str | None) -> str:
     said = None if routing and reference.routing == APPLICATION else reference.routing
     if said and routing and said != routing:
-        raise CatalogError(f"the model's id says '{said}' but routing says '{routing}'; drop one of them")
+        told = f"the model's id says '{said}' but routing says '{routing}'; drop one of them"
+        raise CatalogError(told, key="routing")
     chosen = said or routing or next(iter(model.routings))
     if chosen == APPLICATION and reference.arn:
         return chosen
     if chosen == APPLICATION:
-        raise CatalogError(f"routing '{APPLICATION}' is that of a profile of your account; write its ARN as routing")
+        told = f"routing '{APPLICATION}' is that of a profile of your account; write its ARN as routing"
+        raise CatalogError(told, key="routing")
     if chosen not in model.routings:
-        raise CatalogError(f"'{chosen}' is not offered for {model.name} (offered: {', '.join(model.routings)})")
+        told = f"'{chosen}' is not offered for {model.name} (offered: {', '.join(model.routings)})"
+        raise CatalogError(told, key="routing")
     return chosen
 
 
 def _one_region(reference: Reference, region: str | None) -> str | None:
     if reference.region and region and reference.region != region:
-        raise CatalogError(f"the ARN says '{reference.region}' but region says '{region}'; drop the latter")
+        told = f"the ARN says '{reference.region}' but region says '{region}'; drop the latter"
+        raise CatalogError(told, key="region")
     return reference.region or region
 
 

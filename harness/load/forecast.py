@@ -13,8 +13,8 @@ from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
 from harness.catalog.target import Target
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.load.plan import Round, due_times, make_plan, make_schedules, measured_rounds
+from harness.suite.check.load import rounds_at_most
 from harness.suite.check.size import prompt_tokens
-from harness.suite.settings import rounds_at_most
 from harness.suite.suite import Prompt, Suite
 
 PLANNED_AT_MOST = 100_000

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from hashlib import sha256
 from os import SEEK_END
@@ -14,7 +12,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.files import read_lines, reason
+from harness.files import open_descriptor, read_lines, reason
 
 Kind = Literal["python", "judge", "pair", "label"]
 
@@ -67,11 +65,7 @@ class Judgements:
 
 def _open_to_add(path: Path) -> IO[bytes]:
     """The file, its last line ended where a killed run left half of one. OSError: it is not a file of its folder."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
-    file = os.fdopen(descriptor, "a+b", buffering=0)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file")
+    file = os.fdopen(open_descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, follow=False), "a+b", buffering=0)
     if file.seek(0, SEEK_END):
         file.seek(-1, SEEK_END)
         if file.read(1) != b"\n":

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.files import one_writer, read_bounded, write_atomically
+from harness.files import read_bounded
+from harness.store.files import one_writer, write_atomically
 from harness.store.run_folder import RunFolder
 
 DEFAULT_NAME = "default"

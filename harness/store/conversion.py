@@ -12,7 +12,8 @@ from typing import get_type_hints
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.files import LONGEST_LINE, open_new, read_lines, temporary_name
+from harness.files import LONGEST_LINE, read_lines
+from harness.store.files import open_new, temporary_name
 from harness.store.finding import Finding
 from harness.store.journal import cut_torn_line, measure_journal
 from harness.store.records import PHASES, Attempt

@@ -1,8 +1,7 @@
-"""How files of results are read and written: regular ones alone, whole or not at all, by one process at a time."""
+"""How files of results are written: whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -14,43 +13,10 @@ from typing import BinaryIO
 
 from harness.clock import utc_now
 from harness.errors import StoreError
-from harness.suite.read.text_file import open_regular
 
-LONGEST_LINE = 64_000_000
-"""Bytes of a line of JSON that is still read: more than any answer takes."""
 LEFTOVER_S = 3600.0
 """A temporary file this old belongs to a process that was killed."""
 _PARTIAL = ".partial"
-_CHUNK = 1 << 20
-
-
-def read_bounded(path: Path, *, max_bytes: int) -> bytes:
-    """A regular file's content. OSError: there is none, it is a pipe or a device, or larger than that."""
-    with open_regular(path) as file:
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise OSError(errno.EFBIG, f"larger than {max_bytes / 1e6:g} MB", str(path))
-    return content
-
-
-def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
-    """The lines of a regular file with their ends; None for each that is longer than `LONGEST_LINE`. OSError.
-
-    The memory used does not depend on the file. `follow=False`: the file may not be a symbolic link.
-    """
-    with open_regular(path, follow=follow) as file:
-        while line := file.readline(LONGEST_LINE):
-            if len(line) < LONGEST_LINE or line.endswith(b"\n"):
-                yield line
-                continue
-            while (rest := file.readline(_CHUNK)) and not rest.endswith(b"\n"):
-                pass
-            yield None
-
-
-def reason(error: OSError) -> str:
-    """Why a file that may not be a symbolic link cannot be opened."""
-    return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +11,7 @@ from typing import Self
 import msgspec
 
 from harness.errors import StoreError, first_leaf
-from harness.store.files import read_lines, reason
+from harness.files import open_descriptor, read_lines, reason
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
@@ -152,11 +151,9 @@ def is_locked(path: Path) -> bool:
     StoreError: it is not a regular file of its folder.
     """
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise StoreError(f"{path}: the journal is not a regular file; remove it")
-        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fd = open_descriptor(path, os.O_RDWR, follow=False)
     except OSError as error:
-        raise StoreError(f"{path}: the journal cannot be opened: {error.strerror}") from error
+        raise StoreError(f"{path}: the journal cannot be opened: {reason(error)}; remove it") from error
     try:
         return not _lock(fd)
     finally:

@@ -47,9 +47,7 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
 
 def _prompt_ids(run: RunFolder) -> list[str] | None:
     """Of the run's suite. None: it cannot be read, which is told when it is needed."""
-    from harness.suite.loader import load_frozen
-
     try:
-        return [prompt.id for prompt in load_frozen(run.suite_path).prompts]
+        return [prompt.id for prompt in run.read_suite().prompts]
     except SuiteError:
         return None

@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
+from harness.files import read_bounded
 from harness.store.client_health import ClientHealth
 from harness.store.conversion import Belonging, Converted, convert_journals, put_away
-from harness.store.files import read_bounded, write_atomically
+from harness.store.files import write_atomically
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest, State
 from harness.store.records import SCHEMA_VERSION
+from harness.suite.suite import Suite
 
 MAX_MANIFEST_BYTES = 100_000_000
 
@@ -27,11 +29,6 @@ class RunFolder(msgspec.Struct, frozen=True):
     @property
     def manifest_path(self) -> Path:
         return self.path / "manifest.json"
-
-    @property
-    def suite_path(self) -> Path:
-        """The frozen suite."""
-        return self.path / "suite.yaml"
 
     @property
     def attempts_path(self) -> Path:
@@ -74,6 +71,20 @@ class RunFolder(msgspec.Struct, frozen=True):
         if manifest.schema_version > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: was made by a newer harness ({manifest.versions.get('harness')}); upgrade")
         return manifest
+
+    def read_suite(self) -> Suite:
+        """The suite that was run. SuiteError: it cannot be read."""
+        from harness.suite.stored import read_suite
+
+        return read_suite(self.path)
+
+    def write_suite(self, suite: Suite) -> None:
+        """`suite.json`, which is read back, and `suite.yaml` for people."""
+        from harness.suite.stored import FILE, YAML_FILE, encode_suite
+        from harness.suite.write import suite_yaml
+
+        write_atomically(self.path / FILE, encode_suite(suite))
+        write_atomically(self.path / YAML_FILE, suite_yaml(suite).encode())
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest in one step: readers see the old one or the new one."""
@@ -125,15 +136,15 @@ class RunFolder(msgspec.Struct, frozen=True):
         return convert_journals(journals, self.attempts_path, belonging)
 
 
-def create_run(results: Path, manifest: Manifest, suite_text: str) -> RunFolder:
-    """Make the folder of a run that starts now, with its manifest and frozen suite. StoreError: cannot be made."""
+def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
+    """Make the folder of a run that starts now, with its manifest and suite. StoreError: cannot be made."""
     run = RunFolder(results / manifest.run_id)
     try:
         results.mkdir(parents=True, exist_ok=True)
         run.path.mkdir()
     except OSError as error:
         raise StoreError(f"{run.path}: cannot be made: {error.strerror}; choose another folder with --out") from error
-    write_atomically(run.suite_path, suite_text.encode())
+    run.write_suite(suite)
     run.write_manifest(manifest)
     return run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import msgspec
@@ -13,8 +12,6 @@ from harness.catalog.prices import terms_of
 from harness.catalog.target import merge_options
 from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
-from harness.suite.frozen import freeze_suite
-from harness.suite.loader import load_frozen
 from harness.suite.read.documents import read_document, read_image
 from harness.suite.read.graders import read_check_file
 from harness.suite.read.text_file import FileMistake
@@ -92,13 +89,3 @@ def _read_checks(folder: Path, name: str) -> CheckFile:
     if isinstance(file, FileMistake):
         raise file
     return file
-
-
-def check_storable(suite: Suite) -> None:
-    """Store the suite as a run would and load it again. SuiteError: it does not come back as it was."""
-    with TemporaryDirectory(prefix="harness-") as folder:
-        path = Path(folder) / "suite.yaml"
-        path.write_bytes(freeze_suite(suite).encode())
-        again = load_frozen(path)
-    if again.digest != suite.digest:
-        raise SuiteError([f"the suite {suite.name!r} does not come back from its file as it was; report this as a bug"])

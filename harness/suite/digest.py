@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from harness.catalog.prices import PriceOverride
-from harness.suite.grammar.units import parse_margin
-from harness.suite.suite import Attachment, Judge, Prompt, Suite
+from harness.catalog.target import Target
+from harness.suite.fields import parse_margin
+from harness.suite.suite import Attachment, Judge, Load, Prompt, Suite
 
 HEX_DIGITS = 12
 
@@ -18,20 +19,20 @@ def digest_suite(suite: Suite) -> str:
     """First 12 hex digits of SHA-256 over what the suite asks, of whom, how, and judged how.
 
     Datasets count by their prompts, documents and images by name and bytes, generated text by what it says. Left out:
-    the endpoint (where a suite runs, not what it is), warnings and notes.
+    the endpoint and AWS_REGION (where a suite runs, not what it is), warnings and notes.
     The order of targets and prompts counts, since plans follow it; that of keys, tags and `retries.on` does not.
     What is not set is left out, so that a key that the grammar gains later changes no older suite's digest.
     """
     content = {
         "name": suite.name,
-        "targets": [_set(msgspec.to_builtins(target)) for target in suite.targets],
+        "targets": [_target(target, suite.usual_regions.get(target.name)) for target in suite.targets],
         "prompts": [prompt_content(prompt) for prompt in suite.prompts],
         "baseline": suite.baseline,
-        "load": _set(msgspec.to_builtins(suite.load)),
-        "retries": _set(msgspec.to_builtins(suite.retries)) | {"on": sorted(suite.retries.on)},
-        "quota": _set(msgspec.to_builtins(suite.quota)),
-        "timeouts": _set(msgspec.to_builtins(suite.timeouts)),
-        "slo": _set(msgspec.to_builtins(suite.slo)),
+        "load": _load(suite.load),
+        "retries": _fields(suite.retries) | {"on": sorted(set(suite.retries.on))},
+        "quota": _fields(suite.quota),
+        "timeouts": _fields(suite.timeouts),
+        "slo": _fields(suite.slo),
         "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
@@ -64,8 +65,24 @@ def _price(price: PriceOverride) -> dict[str, Any]:
 
 
 def _judge(judge: Judge) -> dict[str, Any]:
-    target = _set(msgspec.to_builtins(judge.target))
+    target = _target(judge.target, judge.usual_region)
     return _set({"name": judge.name, "target": target, "labels": msgspec.to_builtins(judge.labels)})
+
+
+def _target(target: Target, usual_region: str | None) -> dict[str, Any]:
+    """With the Region that the suite gives it: where it is called otherwise, AWS_REGION says so, not the suite."""
+    return _set({**msgspec.to_builtins(target), "region": usual_region or target.region})
+
+
+def _load(load: Load) -> dict[str, Any]:
+    """What is sent when; a trace by its calls, not by its name."""
+    content = {**_fields(load), "steps": [_fields(step) for step in load.steps or ()]}
+    return _set({key: value for key, value in content.items() if key not in ("trace", "replay")})
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    """By the fields' names, which say their unit: `first_token_s`."""
+    return _set({name: msgspec.to_builtins(getattr(struct, name)) for name in struct.__struct_fields__})
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from random import Random
 
 from harness.catalog.target import Options
 from harness.suite.check.size import CHARS_PER_TOKEN
-from harness.suite.grammar.load import Length, LengthEntry, SyntheticEntry
-from harness.suite.grammar.mistakes import Mistake
+from harness.suite.grammar.file import Length, LengthEntry, SyntheticEntry
+from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.suite import Filler, Message, Prompt
 
 SEPARATOR = "\n\n"
@@ -100,6 +100,20 @@ def make_filler(filler: Filler) -> str:
     return SEPARATOR.join(" ".join(sentences[at : at + _PARAGRAPH]) for at in range(0, len(sentences), _PARAGRAPH))
 
 
+def with_filler(message: Message, filler: Filler | None) -> Message:
+    """The message with the generated text before its question."""
+    if filler is None:
+        return message
+    return Message(role=message.role, content=make_filler(filler) + SEPARATOR + message.content)
+
+
+def without_filler(message: Message, filler: Filler | None) -> Message:
+    """Its question alone."""
+    if filler is None:
+        return message
+    return Message(role=message.role, content=message.content.removeprefix(make_filler(filler) + SEPARATOR))
+
+
 def _sentence(random: Random) -> str:
     when, who, did, how, what, why = (_pick(random, words) for words in (_WHEN, _WHO, _DID, _HOW, _WHAT, _WHY))
     return f"{when}, {who} {did} the {how} {what}, {why}."
@@ -144,11 +158,11 @@ def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
     yield from too_much_text(entry.prompts * mean, ("synthetic", "prompts"))
 
 
-def too_much_text(tokens: float, path: tuple[str, ...]) -> Iterator[Mistake]:
+def too_much_text(tokens: float, path: KeyPath) -> Iterator[Mistake]:
     """Whether so many tokens of generated text are more than can be held."""
     if tokens * CHARS_PER_TOKEN > MOST_CHARS:
         told = f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
-        yield Mistake(path, f"{told} the most; ask for fewer or shorter prompts, they are asked in turn")
+        yield Mistake(path, f"{told} the most; ask for fewer or shorter prompts, which are asked again and again")
 
 
 def draw_length(length: Length, rng: Random) -> int:

@@ -81,7 +81,7 @@ def _attachments(suite: Suite) -> tuple[Attachment, ...]:
 
 def describe_load(load: Load) -> str:
     """`closed, 5 slots, paired, each prompt 1 ×, warm-up of 2`."""
-    parts = [load.arrival]
+    parts: list[str] = [load.arrival]
     if load.arrival == "closed":
         parts += [f"{load.concurrency} slots", "paired" if load.paired else "slots for each target"]
     parts += _open_parts(load)

@@ -1,16 +1,162 @@
-"""Prompts as loaded, from entries in the suite and from rows of its dataset."""
+"""All prompts of a suite: written in the file itself, in its dataset, generated, or of the sizes in its trace."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.suite.generate import SEPARATOR, make_filler
-from harness.suite.grammar.file import FillerEntry, MessageEntry, PromptEntry
-from harness.suite.grammar.mistakes import Mistake
-from harness.suite.suite import Attachment, Check, Filler, Message, Prompt
+from harness.suite.generate import synthetic_mistakes, synthetic_prompts, with_filler
+from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.file import PromptEntry, SuiteFile
+from harness.suite.grammar.mistakes import KeyPath, Line, Mistake, Mistakes, Source
+from harness.suite.read.dataset import read_dataset
+from harness.suite.read.documents import read_document, read_image
+from harness.suite.read.text_file import FileMistake, find_beside
+from harness.suite.read.trace import replay_trace
+from harness.suite.suite import Attachment, Check, Message, Prompt, TracedCall
 from harness.suite.targets import merged_options
+
+
+class WrittenPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt and where it was written."""
+
+    prompt: Prompt
+    source: Source
+    path: KeyPath = ()
+    one_check: bool = False
+    """Written as `check`, not in a list."""
+    generated: bool = False
+    """For a load test: nothing grades it."""
+
+
+class GatheredPrompts(msgspec.Struct, kw_only=True):
+    """Every prompt that is asked, and when, where a trace says so."""
+
+    prompts: list[WrittenPrompt] = []
+    calls: tuple[TracedCall, ...] | None = None
+    comma_tags: list[str] = []
+    """Ids of those whose tags are one, with a comma in it."""
+    ids: list[tuple[str, Source, KeyPath]] = []
+    """All that are written, also those of prompts that are wrong."""
+    sound: bool = True
+    """Nothing is wrong with any of them."""
+
+
+def gather_prompts(folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> GatheredPrompts:
+    """All prompts of the suite, whose files lie in `folder` or below it; what is wrong with them is added."""
+    before = len(mistakes)
+    gathered = GatheredPrompts()
+    _add_inline(gathered, folder, suite, mistakes)
+    _add_dataset(gathered, folder, suite, mistakes)
+    _add_synthetic(gathered, suite, mistakes)
+    _refuse_same_ids(gathered, mistakes)
+    _add_traced(gathered, folder, suite, mistakes)
+    if not gathered.prompts and len(mistakes) == before and _none_are_meant(suite):
+        told = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
+        mistakes.add(suite.document, [Mistake((), told)])
+    gathered.sound = len(mistakes) == before
+    return gathered
+
+
+def _add_inline(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
+    """Prompts written in the suite itself; a file that several of them name is read once."""
+    readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
+    document = suite.document
+    for index, entry in suite.prompts:
+        path: KeyPath = ("prompts", index)
+        wrong = prompt_mistakes(entry)
+        attached = {key: _attachments(key, getattr(entry, key) or (), read, wrong) for key, read in readers.items()}
+        mistakes.add(document, [Mistake((*path, *each.path), each.message) for each in wrong])
+        expect = None if entry.expect is None else document.written((*path, "expect"))
+        gathered.prompts.append(
+            WrittenPrompt(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path)
+        )
+    written = document.root.value.get("prompts")
+    for at, each in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(each, dict) and isinstance(each.get("id"), str):
+            gathered.ids.append((each["id"], document, ("prompts", at)))
+
+
+def _attachments(
+    key: str, names: Sequence[str], read: Callable[[str], Attachment], wrong: list[Mistake]
+) -> tuple[Attachment, ...]:
+    """The files that a prompt names under `key`; what is wrong with them is added."""
+    attached: list[Attachment] = []
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            wrong.append(Mistake((key, at), "is given twice; drop one"))
+            continue
+        try:
+            attached.append(read(name))
+        except FileMistake as error:
+            wrong.append(Mistake((key, at), error.message))
+    return tuple(attached)
+
+
+def _add_dataset(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
+    name = suite.file.dataset
+    if name is None:
+        return
+    path = folder / name
+    try:
+        rows = read_dataset(find_beside(folder, name))
+    except FileMistake as error:
+        error.add_to(mistakes, path, suite.document, ("dataset",))
+        return
+    for row in rows:
+        source = Line(str(path), row.line)
+        mistakes.add(source, row.mistakes)
+        if row.id:
+            gathered.ids.append((row.id, source, ()))
+        if row.id and row.comma_tag:
+            gathered.comma_tags.append(row.id)
+        if row.entry is not None:
+            mistakes.add(source, prompt_mistakes(row.entry))
+            gathered.prompts.append(
+                WrittenPrompt(prompt=make_prompt(row.entry), source=source, one_check=row.one_check)
+            )
+
+
+def _add_synthetic(gathered: GatheredPrompts, suite: WrittenSuite, mistakes: Mistakes) -> None:
+    path: KeyPath = ("synthetic",)
+    wrong = list(synthetic_mistakes(suite.file.synthetic))
+    mistakes.add(suite.document, wrong)
+    for prompt in () if wrong else synthetic_prompts(suite.file.synthetic):
+        gathered.prompts.append(WrittenPrompt(prompt=prompt, source=suite.document, path=path, generated=True))
+        gathered.ids.append((prompt.id, suite.document, path))
+
+
+def _add_traced(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
+    """When the trace asks each of them, and prompts of its sizes."""
+    known = {each.prompt.id for each in gathered.prompts}
+    replayed = replay_trace(folder, suite.document, suite.file.load, known, mistakes)
+    gathered.calls = replayed.calls
+    gathered.prompts += [
+        WrittenPrompt(prompt=prompt, source=source, generated=True) for prompt, source in replayed.prompts.values()
+    ]
+
+
+def _refuse_same_ids(gathered: GatheredPrompts, mistakes: Mistakes) -> None:
+    """Ids that an earlier prompt has."""
+    first: dict[str, tuple[str, Source, KeyPath]] = {}
+    for each in gathered.ids:
+        name, source, path = each
+        earlier = first.setdefault(name, each)
+        if earlier is not each:
+            where = f"{earlier[1].name}:{earlier[1].line_of((*earlier[2], 'id'))}"
+            told = f"prompt {name!r} appears twice (first: {where}); rename one"
+            mistakes.add(source, [Mistake((*path, "id"), told)])
+
+
+def _none_are_meant(suite: WrittenSuite) -> bool:
+    """Whether no key that is wrong may stand for prompts."""
+    keys = {path[0] for path in suite.broken if path}
+    return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset", "synthetic"}
+
 
 DEFAULT_CHECK = Check(type="exact")
 """What grades a prompt that says what it expects and not how to check it."""
@@ -24,15 +170,14 @@ def make_prompt(
     images: tuple[Attachment, ...] = (),
 ) -> Prompt:
     """The loaded prompt. `expect`: the reference answer as written, where that is no text in `entry`."""
-    filler = None if entry.filler is None else _make_filler(entry.filler)
     expected = expect if expect is not None else _as_text(entry.expect)
     checks = tuple(_make_check(written) for written in entry.checks or ())
     if not checks and expected is not None:
         checks = (DEFAULT_CHECK,)
     return Prompt(
         id=entry.id,
-        messages=tuple(_make_messages(entry, filler)),
-        filler=filler,
+        messages=_make_messages(entry),
+        filler=entry.filler,
         documents=documents,
         images=images,
         expect=expected,
@@ -64,7 +209,7 @@ def only_default_check(prompt: Prompt) -> bool:
     return prompt.expect is not None and prompt.checks == (DEFAULT_CHECK,)
 
 
-def _turn_mistakes(messages: list[MessageEntry]) -> list[Mistake]:
+def _turn_mistakes(messages: list[Message]) -> list[Mistake]:
     mistakes = []
     for index, message in enumerate(messages):
         due = "user" if index % 2 == 0 else "assistant"
@@ -78,16 +223,10 @@ def _turn_mistakes(messages: list[MessageEntry]) -> list[Mistake]:
     return mistakes
 
 
-def _make_messages(entry: PromptEntry, filler: Filler | None) -> list[Message]:
+def _make_messages(entry: PromptEntry) -> tuple[Message, ...]:
     if entry.messages is not None:
-        return [Message(role=message.role, content=message.content) for message in entry.messages]
-    question = entry.prompt or ""
-    return [Message(role="user", content=make_filler(filler) + SEPARATOR + question if filler else question)]
-
-
-def _make_filler(entry: FillerEntry) -> Filler:
-    given = {name: value for name, value in msgspec.structs.asdict(entry).items() if value is not None}
-    return Filler(**given)
+        return tuple(entry.messages)
+    return (with_filler(Message(role="user", content=entry.prompt or ""), entry.filler),)
 
 
 def _make_check(written: dict[str, Any]) -> Check:

@@ -1,4 +1,4 @@
-"""The target matrix: lists multiply, and every target gets a name of its own."""
+"""The target matrix: lists multiply, every target gets a name of its own, and the baseline is one of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import msgspec
 
 from harness.catalog.target import Options, Target, distinguish, resolve_target
 from harness.errors import CatalogError
+from harness.suite.grammar.decode import WrittenSuite
 from harness.suite.grammar.file import TargetEntry
 from harness.suite.grammar.mistakes import KeyPath, Mistake
-from harness.suite.grammar.options import OptionsEntry
+from harness.suite.grammar.structure import unknown_word
 
 AXES = ("model", "routing", "api", "client", "region", "stream")
 """What multiplies, and the order in which targets come out: the last one varies fastest."""
@@ -20,21 +21,21 @@ DEFAULTS: dict[str, Any] = {"api": "converse", "client": "wire", "stream": True}
 """What an entry means that does not say; the catalog finds routing and Region itself."""
 
 
-class PlacedTarget(msgspec.Struct, frozen=True, kw_only=True):
+class WrittenTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A target and the entry of the file that it came from."""
 
     target: Target
     path: KeyPath
     labelled: bool
-    resolved: bool
-    """Its ids were written in the file; the catalog may not know them."""
+    usual_region: str | None = None
+    """As of `Suite.usual_regions`."""
 
 
 def expand_targets(
-    entries: Sequence[tuple[int, TargetEntry]], defaults: OptionsEntry | None, *, home_region: str | None
-) -> tuple[list[PlacedTarget], list[Mistake]]:
+    entries: Sequence[tuple[int, TargetEntry]], defaults: Options | None, *, home_region: str | None
+) -> tuple[list[WrittenTarget], list[Mistake]]:
     """All targets of the entries (with their indices in the file), named, and what is wrong with them."""
-    placed: list[PlacedTarget] = []
+    written: list[WrittenTarget] = []
     mistakes: list[Mistake] = []
     for index, entry in entries:
         path: KeyPath = ("targets", index)
@@ -43,32 +44,24 @@ def expand_targets(
             told = f"one label cannot name {len(points)} targets; drop it, or write one entry for each"
             mistakes.append(Mistake((*path, "label"), told))
         for point in points:
+            given = {axis: value for axis, (value, _) in point.items() if value is not None}
             try:
-                said = {axis: value for axis, (value, _) in point.items()}
-                target = _resolve(entry, said, merged_options(defaults, entry), home_region)
+                written.append(_resolve(entry, path, given, defaults, home_region))
             except CatalogError as error:
-                mistakes.append(Mistake((*path, *_blamed(point, error)), str(error)))
-            except _Incomplete as error:
-                mistakes.append(Mistake((*path, "resolved"), str(error)))
-            else:
-                labelled, resolved = entry.label is not None, entry.resolved is not None
-                placed.append(PlacedTarget(target=target, path=path, labelled=labelled, resolved=resolved))
-    return _named(placed), mistakes
+                where = point[error.key][1] if error.key in point else ()
+                mistakes.append(Mistake((*path, *where), str(error)))
+    return _named(written), mistakes
 
 
-def merged_options(*layers: OptionsEntry | Options | None) -> Options:
+def merged_options(*layers: Options | None) -> Options:
     """Options of several layers, the last one that sets a key wins."""
     merged: dict[str, Any] = {}
     for layer in layers:
-        for name in Options.__struct_fields__:
-            value = getattr(layer, name, None)
+        for name in Options.__struct_fields__ if layer is not None else ():
+            value = getattr(layer, name)
             if value is not None:
                 merged[name] = value
-    return msgspec.convert(merged, Options, from_attributes=True)
-
-
-class _Incomplete(Exception):
-    """A resolved entry that does not say everything."""
+    return Options(**merged)
 
 
 def _points(entry: TargetEntry) -> Iterator[dict[str, tuple[Any, KeyPath]]]:
@@ -84,25 +77,67 @@ def _values(axis: str, written: Any) -> list[tuple[Any, KeyPath]]:
     return [(written, (axis,) if written is not None else ())]
 
 
-def _resolve(entry: TargetEntry, said: dict[str, Any], options: Options, home_region: str | None) -> Target:
-    filled = DEFAULTS | {axis: value for axis, value in said.items() if value is not None}
-    if entry.resolved is None:
-        return resolve_target(**filled, options=options, label=entry.label, home_region=home_region)
-    if entry.label is None or not {"routing", "region"} <= filled.keys():
-        raise _Incomplete("needs label, routing and region beside it; leave `resolved` out to have them looked up")
-    ids = msgspec.structs.asdict(entry.resolved)
-    return Target(name=entry.label, options=options, **ids, **filled)
+def _resolve(
+    entry: TargetEntry, path: KeyPath, given: dict[str, Any], defaults: Options | None, home_region: str | None
+) -> WrittenTarget:
+    """One target. CatalogError: it is not offered."""
+    said = {**DEFAULTS, **given, "options": merged_options(defaults, entry), "label": entry.label}
+    target = resolve_target(**said, home_region=home_region)
+    usual = target.region if home_region is None else resolve_target(**said).region
+    return WrittenTarget(
+        target=target,
+        path=path,
+        labelled=entry.label is not None,
+        usual_region=usual if usual != target.region else None,
+    )
 
 
-def _blamed(point: dict[str, tuple[Any, KeyPath]], error: CatalogError) -> KeyPath:
-    """The key that the catalog's message names first; the whole entry when it names none."""
-    told = str(error)
-    places = {axis: told.find(f"'{value}'") for axis, (value, _) in point.items() if isinstance(value, str)}
-    named = [axis for axis, place in places.items() if place >= 0]
-    return point[min(named, key=lambda axis: places[axis])][1] if named else ()
-
-
-def _named(placed: Sequence[PlacedTarget]) -> list[PlacedTarget]:
+def _named(written: Sequence[WrittenTarget]) -> list[WrittenTarget]:
     """The targets under names that tell them apart, labels left as they are."""
-    named = iter(distinguish([each.target for each in placed if not each.labelled]))
-    return [each if each.labelled else msgspec.structs.replace(each, target=next(named)) for each in placed]
+    named = iter(distinguish([each.target for each in written if not each.labelled]))
+    return [each if each.labelled else msgspec.structs.replace(each, target=next(named)) for each in written]
+
+
+def name_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], wrong: Sequence[Mistake]) -> list[Mistake]:
+    """What is wrong with names. Of targets that cannot be read, only what holds however they are mended.
+
+    `wrong`: what was found when `targets` were made of the entries.
+    """
+    ambiguous = {path[:2] for path in suite.broken if _decides_name(path)}
+    ambiguous |= {mistake.path[:2] for mistake in wrong if mistake.path[2:] == ("label",)}
+    sure = [each for each in targets if each.path not in ambiguous]
+    return _same_names(sure) + _baseline_mistakes(suite, sure, ambiguous | {mistake.path[:2] for mistake in wrong})
+
+
+def _decides_name(path: KeyPath) -> bool:
+    """Whether the name of a target may depend on what should stand there: on every key but options."""
+    return path[:1] == ("targets",) and (len(path) < 3 or path[2] not in Options.__struct_fields__)
+
+
+def _same_names(targets: Sequence[WrittenTarget]) -> list[Mistake]:
+    """Targets that nothing in their names tells apart."""
+    first: dict[str, WrittenTarget] = {}
+    return [
+        Mistake(each.path, f"two targets are named {each.target.name!r}; give one a label or drop it")
+        for each in targets
+        if first.setdefault(each.target.name, each) is not each
+    ]
+
+
+def _baseline_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], unread: set[KeyPath]) -> list[Mistake]:
+    names = [each.target.name for each in targets]
+    baseline = suite.file.baseline
+    if baseline is None or baseline in names or not names:
+        return []
+    if any(_may_be_named(baseline, suite, path) for path in unread):
+        return []
+    return [Mistake(("baseline",), unknown_word(baseline, names))]
+
+
+def _may_be_named(name: str, suite: WrittenSuite, path: KeyPath) -> bool:
+    """Whether the entry at `path` may stand for a target of this name once it is mended."""
+    entry = next((entry for at, entry in suite.targets if ("targets", at) == path), None)
+    unsure = {each[2] for each in suite.broken if each[:2] == path and len(each) > 2}
+    if entry is None or not unsure <= set(entry.__struct_fields__) - {"label"}:
+        return True
+    return entry.label == name if entry.label is not None else name.count("/") >= 2

@@ -162,7 +162,7 @@ def write_run(tmp_path: Path, make_run_manifest: Callable[..., Manifest]) -> Cal
     """A finished run on disk: journal, then Parquet, by the store's own hand."""
 
     def build(suite: Suite, attempts: Sequence[Attempt], scores: Sequence[Score] | None = None) -> RunFolder:
-        run = create_run(tmp_path, make_run_manifest(suite, state="running"), "suite: trial\n")
+        run = create_run(tmp_path, make_run_manifest(suite, state="running"), suite)
         own = [msgspec.structs.replace(attempt, run_id=run.path.name) for attempt in attempts]
         run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(own))
         run.finalise("complete")

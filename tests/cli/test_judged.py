@@ -64,7 +64,7 @@ def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged:
     assert scores(judged.run) == first
     assert [] == judged.bedrock.truth()
 
-    checks, frozen = judged.home / "judged" / "checks.py", judged.run / "suite.yaml"
+    checks, frozen = judged.home / "judged" / "checks.py", judged.run / "suite.json"
     (judged.run / "judgements.jsonl").unlink()
     ungraded = harness("report", judged.run, "--json")
     assert "checks not graded anew: check functions are never run from a run's folder; " in ungraded.stderr
@@ -77,7 +77,7 @@ def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged:
     checks.write_text(own + "\n# changed\n")
     (judged.run / "judgements.jsonl").unlink()
     suite = frozen.read_text()
-    frozen.write_text(suite.replace(f"endpoint: {judged.bedrock.url}", "endpoint: aws"))
+    frozen.write_text(suite.replace(f'"endpoint":"{judged.bedrock.url}"', '"endpoint":"aws"'))
     unreached = harness("report", judged.run, "--judge", "--suite", "judged.yaml", "--json")
     assert unreached.returncode in BELIEVED_OR_NOT
     assert "warning: the judges cannot be asked: " in unreached.stderr

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.load.arrivals import ARRIVALS, make_arrival
 from harness.load.plan import MEASURE, WARMUP, count_requests, make_plan
-from harness.suite.grammar.load import ArrivalName
-from harness.suite.suite import Load, Step, TracedCall
+from harness.suite.suite import ArrivalName, Load, Step, TracedCall
 
 RATE = st.floats(0.01, 1000)
 CALLS = st.lists(st.floats(0, 1e5), min_size=1, max_size=50).map(

@@ -72,7 +72,7 @@ def write_run(tmp_path: Path) -> WriteRun:
 
     def build(suite: Suite, *answers: tuple[str, str | None]) -> RunFolder:
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
-        run = create_run(tmp_path, manifest, "suite: s\n")
+        run = create_run(tmp_path, manifest, suite)
         asked: dict[str, int] = {}
         rows = []
         for at, (target, text) in enumerate(answers):

@@ -61,7 +61,7 @@ def stored_run(tmp_path: Path) -> StoredRun:
         prompt = Prompt(id="p", messages=(Message(role="user", content="?"),), expect="Paris", checks=tuple(checks))
         suite = Suite(name="s", digest="d", endpoint="simulator", targets=(TARGET,), prompts=(prompt,))
         run = create_run(
-            tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
+            tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), suite
         )
         rows = [make_attempt(**{"run_id": run.path.name, **each}) for each in attempts]
         run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(rows))
@@ -188,7 +188,7 @@ async def test_scoring_again_gives_the_same_scores(stored_run: StoredRun) -> Non
     assert await score_run(run, suite) == 400
     assert read(run) == first
     assert {path.name for path in run.path.iterdir()} == {
-        "manifest.json", "suite.yaml", "attempts.parquet", "scores.parquet"
+        "manifest.json", "suite.json", "suite.yaml", "attempts.parquet", "scores.parquet"
     }  # fmt: skip
 
 

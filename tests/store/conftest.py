@@ -63,7 +63,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
     def make(name: str = "quickstart", results: Path = tmp_path) -> RunFolder:
         suite = Suite(name=name, digest="0123456789ab", endpoint="simulator", targets=(TARGET,), prompts=())
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=2)
-        return create_run(results, manifest, f"suite: {name}\n")
+        return create_run(results, manifest, suite)
 
     return make
 

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from harness.errors import StoreError
-from harness.store.files import LONGEST_LINE
+from harness.files import LONGEST_LINE
 from harness.store.opening import open_run
 from harness.store.query import connect
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder
+from harness.suite.suite import Message, Prompt, Suite
 
 Make = Callable[..., Attempt]
 MakeRun = Callable[..., RunFolder]
@@ -69,7 +70,7 @@ def test_a_damaged_line_is_left_out_told_and_kept_and_every_other_one_is_taken(
     assert finding.remedy == "the journal is kept as attempts.jsonl.damaged; run the suite again"
     assert finding.invalidates
     assert (run.path / "attempts.jsonl.damaged").read_bytes() == first + damaged + third
-    names = {"manifest.json", "suite.yaml", "attempts.parquet", "attempts.jsonl.damaged"}
+    names = {"manifest.json", "suite.json", "suite.yaml", "attempts.parquet", "attempts.jsonl.damaged"}
     assert {path.name for path in run.path.iterdir()} == names
     assert open_run(run.path).read_manifest() == manifest
 
@@ -117,12 +118,11 @@ def test_nothing_is_changed_where_the_stored_attempts_are_damaged(make_run: Make
     assert {path: path.read_bytes() for path in run.path.iterdir()} == before
 
 
-SUITE = "suite: s\ntargets: [{model: claude-haiku-4-5}]\nprompts: [{id: p, prompt: x}]\n"
-
-
 def test_an_attempt_at_a_prompt_that_the_suite_has_not_is_left_out(make_run: MakeRun, make_attempt: Make) -> None:
     run = make_run()
-    run.suite_path.write_text(SUITE)
+    prompt = Prompt(id="p", messages=(Message(role="user", content="x"),))
+    targets = run.read_manifest().targets
+    run.write_suite(Suite(name="s", digest="d", endpoint="simulator", targets=targets, prompts=(prompt,)))
     run.journal_path().write_bytes(encode(make_attempt(0), run) + encode(make_attempt(1, prompt_id="q"), run))
     [finding] = open_run(run.path, recover=True).read_manifest().findings
     assert finding.what.endswith("the first at attempts.jsonl:2: the suite has no such prompt")
@@ -143,7 +143,7 @@ def test_a_journal_that_is_no_file_of_its_folder_is_told_and_never_waited_for(
         "device": lambda: journal.symlink_to("/dev/zero"),
     }
     make[kind]()
-    with pytest.raises(StoreError, match=r"attempts\.jsonl: the journal is not a regular file; remove it"):
+    with pytest.raises(StoreError, match=r"attempts\.jsonl: the journal cannot be opened: .*; remove it"):
         open_run(run.path, recover=True)
     with pytest.raises(StoreError, match=r"attempts\.jsonl: the journal cannot be read: "):
         run.finalise("complete")

@@ -57,6 +57,9 @@ def read(run: RunFolder) -> list[Attempt]:
         return [Attempt(**{**dict(zip(names, row, strict=True)), "run_id": "r"}) for row in found.fetchall()]
 
 
+NO_PROMPTS = Suite(name="s", digest="d", endpoint="simulator", targets=(), prompts=())
+
+
 def types(run: RunFolder) -> dict[str, str]:
     with duckdb.connect() as connection:
         rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{run.attempts_path}')").fetchall()
@@ -72,7 +75,7 @@ def test_a_new_run_has_its_manifest_and_its_frozen_suite(make_run: MakeRun) -> N
     assert (manifest.state, manifest.simulated, manifest.seed, manifest.planned) == ("running", True, 1, 2)
     assert manifest.versions["harness"]
     assert manifest.versions["duckdb"] == duckdb.__version__
-    assert run.suite_path.read_text() == "suite: My Suite/../x\n"
+    assert {"manifest.json", "suite.json", "suite.yaml"} == {path.name for path in run.path.iterdir()}
 
 
 @pytest.mark.parametrize("empty", [True, False], ids=["no attempts", "attempts with nothing but what is needed"])
@@ -99,7 +102,12 @@ def test_attempts_come_out_as_they_went_in(make_run: MakeRun, make_attempt: Make
     assert manifest == run.read_manifest()
     assert manifest.findings == (Finding(what="w", remedy="r"),)
     assert manifest.clients == (HEALTH,)
-    assert {path.name for path in run.path.iterdir()} == {"manifest.json", "suite.yaml", "attempts.parquet"}
+    assert {path.name for path in run.path.iterdir()} == {
+        "manifest.json",
+        "suite.json",
+        "suite.yaml",
+        "attempts.parquet",
+    }
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
@@ -229,7 +237,7 @@ def test_a_folder_that_cannot_be_made_is_told(make_run: MakeRun, tmp_path: Path)
     manifest = make_run().read_manifest()
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made: Not a directory; choose another folder"):
-        create_run(tmp_path / "file" / "results", manifest, "")
+        create_run(tmp_path / "file" / "results", manifest, NO_PROMPTS)
 
 
 def test_the_latest_run_is_the_one_that_started_last(make_run: MakeRun, tmp_path: Path) -> None:
@@ -237,7 +245,7 @@ def test_the_latest_run_is_the_one_that_started_last(make_run: MakeRun, tmp_path
         latest_run(tmp_path)
     run = make_run()
     for run_id in ("20200101T000000Z-old-000000", "20990101T000000Z-new-000000"):
-        create_run(tmp_path, msgspec.structs.replace(run.read_manifest(), run_id=run_id), "")
+        create_run(tmp_path, msgspec.structs.replace(run.read_manifest(), run_id=run_id), NO_PROMPTS)
     (tmp_path / "README.md").write_text("")
     assert latest_run(tmp_path).path.name == "20990101T000000Z-new-000000"
     assert len(list_runs(tmp_path)) == 3

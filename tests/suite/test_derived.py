@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SuiteError
-from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
-from harness.suite.frozen import freeze_suite
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.derived import find_files, keep_targets, lost_files
+from harness.suite.loader import load_suite
+from harness.suite.stored import check_storable, encode_suite, read_suite
 from harness.suite.suite import Suite
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
@@ -97,9 +97,9 @@ def test_a_suite_that_does_not_come_back_is_told(folder: Path) -> None:
 
 def test_a_stored_suite_finds_its_files_beside_the_suites_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     suite = load(folder)
-    (folder / "stored.yaml").write_text(freeze_suite(suite))
+    (folder / "suite.json").write_bytes(encode_suite(suite))
     monkeypatch.chdir(folder.parent)
-    stored = load_frozen(folder / "stored.yaml")
+    stored = read_suite(folder)
     assert (["note.txt"], []) == (lost_files(stored)[:1], lost_files(suite)[1:])
     found = find_files(stored, folder)
     assert [] == lost_files(found)

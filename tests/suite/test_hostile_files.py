@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.grammar.patterns import PatternError, compile_pattern
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.loader import load_suite
+from harness.suite.stored import encode_suite, read_suite
 
 TARGETS = "suite: demo\ntargets: [{model: claude-haiku-4-5, routing: global}]\n"
 ASKED = TARGETS + "prompts:\n  - {id: a, prompt: Hi, CHECKS}\n"
@@ -76,8 +76,8 @@ def test_what_a_dataset_may_hold_a_frozen_suite_may_hold_too(tmp_path: Path) -> 
     )
     (tmp_path / "x.yaml").write_text(TARGETS + "dataset: d.jsonl\n", encoding="utf-8")
     suite = load_suite(tmp_path / "x.yaml")
-    (tmp_path / "frozen.yaml").write_text(freeze_suite(suite), encoding="utf-8")
-    assert suite.prompts == load_frozen(tmp_path / "frozen.yaml").prompts
+    (tmp_path / "suite.json").write_bytes(encode_suite(suite))
+    assert suite.prompts == read_suite(tmp_path).prompts
 
 
 @pytest.mark.parametrize(

@@ -14,21 +14,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.catalog.target import Options
 from harness.errors import SuiteError
 from harness.suite.grammar.file import (
     GateEntry,
-    LoadEntry,
     PromptEntry,
-    QuotaEntry,
-    RetriesEntry,
-    SloEntry,
     TargetEntry,
-    TimeoutsEntry,
 )
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.grammar.options import OptionsEntry
 from harness.suite.loader import load_suite
-from harness.suite.suite import Check, Load, Message, Retries, Slo, Suite, Timeouts
+from harness.suite.suite import Check, Load, Message, Quota, Retries, Slo, Suite, Timeouts
 
 GOOD = """\
 suite: demo
@@ -101,7 +96,7 @@ def test_expect_alone_gets_the_default_check_and_the_suite_says_so(tmp_path: Pat
 
 def test_a_prompt_that_nothing_grades_is_a_warning(tmp_path: Path) -> None:
     suite = load(tmp_path, GOOD + "  - {id: b, prompt: Hi}\n")
-    assert suite.warnings == ("not graded, for want of `expect` or `checks`: 1 prompt (b)",)
+    assert suite.warnings == ("not graded, without `expect` and `checks`: 1 prompt (b)",)
 
 
 def test_a_conversation_keeps_its_turns(tmp_path: Path) -> None:
@@ -571,18 +566,18 @@ VALUES = st.sampled_from(
     ]
 )
 SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "defaults": OptionsEntry,
-    "load": LoadEntry,
-    "retries": RetriesEntry,
-    "quota": QuotaEntry,
-    "timeouts": TimeoutsEntry,
-    "slo": SloEntry,
+    "defaults": Options,
+    "load": Load,
+    "retries": Retries,
+    "quota": Quota,
+    "timeouts": Timeouts,
+    "slo": Slo,
     "gate": GateEntry,
 }
 
 
 def entries(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, object]]:
-    return st.dictionaries(st.sampled_from([*kind.__struct_fields__, "odd"]), VALUES, max_size=4)
+    return st.dictionaries(st.sampled_from([*kind.__struct_encode_fields__, "odd"]), VALUES, max_size=4)
 
 
 FILES = st.fixed_dictionaries(

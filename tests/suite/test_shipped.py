@@ -13,8 +13,8 @@ from harness.endpoints import APIS
 from harness.scoring.checks import check_mistakes, make_scorer
 from harness.suite.check.size import prompt_tokens
 from harness.suite.loader import load_suite
-from harness.suite.starter import starter_suite
 from harness.suite.suite import Suite
+from harness.suite.write import starter_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
 from harness.suite.generate import draw_length, sized_prompt
-from harness.suite.grammar.load import LengthEntry
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.grammar.file import LengthEntry
+from harness.suite.loader import load_suite
+from harness.suite.stored import encode_suite, read_suite
 from harness.suite.suite import Suite
 
 HEAD = "suite: x\ntargets: [{model: claude-haiku-4-5}]\n"
@@ -52,8 +52,8 @@ def test_a_suite_of_generated_prompts_is_frozen_and_never_called_ungraded(tmp_pa
     suite = load(tmp_path, SPREAD)
     assert 40 == len({prompt.messages for prompt in suite.prompts})
     assert not any("not graded" in warning for warning in suite.warnings)
-    (tmp_path / "frozen.yaml").write_text(freeze_suite(suite), encoding="utf-8")
-    frozen = load_frozen(tmp_path / "frozen.yaml")
+    (tmp_path / "suite.json").write_bytes(encode_suite(suite))
+    frozen = read_suite(tmp_path)
     assert (suite.digest, suite.prompts) == (frozen.digest, frozen.prompts)
 
 

@@ -33,7 +33,6 @@ from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 from harness.suite.grammar.gate import metric_tag, tag_metric
-from harness.suite.loader import load_frozen
 from harness.suite.suite import Suite
 
 SEED = 1
@@ -41,9 +40,7 @@ SEED = 1
 
 def load_finished_run(folder: RunFolder) -> FinishedRun:
     """A run that is over and was graded. StoreError, SuiteError: it cannot be read."""
-    return FinishedRun(
-        manifest=folder.read_manifest(), suite=load_frozen(folder.suite_path), data=load_run(folder), folder=folder
-    )
+    return FinishedRun(manifest=folder.read_manifest(), suite=folder.read_suite(), data=load_run(folder), folder=folder)
 
 
 def compare_targets(

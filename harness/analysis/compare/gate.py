@@ -12,7 +12,7 @@ from harness.analysis.compare.comparison import CompareReport, Scale
 from harness.analysis.metrics import METRICS, metric_of
 from harness.errors import CompareError
 from harness.store.records import PAIRWISE
-from harness.suite.grammar.units import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
+from harness.suite.fields import Margin, UnitError, parse_cost_margin, parse_latency_margin, parse_points
 from harness.suite.suite import Suite
 
 DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}

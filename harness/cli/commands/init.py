@@ -17,7 +17,7 @@ def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> Non
     harness init support-triage
     harness run suites/support-triage.yaml
     """
-    from harness.suite.starter import starter_suite
+    from harness.suite.write import starter_suite
 
     text = starter_suite(name)
     path = FOLDER / f"{name}.yaml"

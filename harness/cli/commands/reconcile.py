@@ -73,13 +73,12 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.clock import utc_now
     from harness.endpoints.address import forget_aws, is_loopback
     from harness.endpoints.invocation_log.records import open_log
-    from harness.suite.loader import load_frozen
 
     manifest = folder.read_manifest()
     asked = trusted_endpoint(manifest.endpoint, endpoint, folder.path)
     if is_loopback(asked):
         forget_aws()
-    suite = load_frozen(folder.suite_path)
+    suite = folder.read_suite()
     since, until = run_window(manifest, *time_span_ns(folder))
     regions = list(dict.fromkeys(target.region for target in manifest.targets))
     places = [(source, regions[0]) for source in sources]

@@ -12,6 +12,6 @@ def schema() -> None:
     harness schema > suite.schema.json
     """
     from harness.scoring.checks import check_schemas
-    from harness.suite.grammar.json_schema import suite_json_schema
+    from harness.suite.grammar.structure import suite_json_schema
 
     print_json(suite_json_schema(check_schemas()))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def read_fixed(written: str) -> tuple[float, float, int]:
     """`200ms,15ms,100` → TTFT and gap in seconds, number of chunks. HarnessError: anything else."""
-    from harness.suite.grammar.units import UnitError, parse_duration
+    from harness.suite.fields import UnitError, parse_duration
 
     try:
         ttft, gap, chunks = _parts(written, 3)
@@ -31,7 +31,7 @@ def read_fixed(written: str) -> tuple[float, float, int]:
 def read_stall(written: str) -> Stall:
     """`10s,2s` → when it begins and how long it lasts. HarnessError: anything else."""
     from harness.simulator.faults import Stall
-    from harness.suite.grammar.units import UnitError, parse_duration
+    from harness.suite.fields import UnitError, parse_duration
 
     try:
         after, lasts = _parts(written, 2)

@@ -17,7 +17,6 @@ from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
 from harness.store.opening import open_run
 from harness.store.run_folder import RunFolder
-from harness.suite.loader import load_frozen
 
 
 class Sides(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +54,7 @@ def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]
         earlier = _open_kept(results, kept, DEFAULT_NAME)
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
         return sides, f"run {kept}, kept by `harness baseline set`"
-    if load_frozen(run.suite_path).baseline is None:
+    if run.read_suite().baseline is None:
         raise CompareError(
             f"{run.path}: no baseline: name a target or a run with --baseline, keep a run with `harness baseline set`, "
             f"or write `baseline:` into the suite (targets: {shorten(', '.join(_targets(run)), 300)})"

@@ -26,8 +26,8 @@ from harness.report.wording import sentence
 from harness.store.files import make_subfolder
 from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
-from harness.suite.derived import check_storable, find_files, keep_targets, lost_files
-from harness.suite.loader import load_frozen
+from harness.suite.derived import find_files, keep_targets, lost_files
+from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
 
 FOLDER = "confirm"
@@ -156,7 +156,7 @@ def _margins(report: CompareReport) -> dict[str, str]:
 
 def _stored_suite(sides: Sides, how: Rerun) -> Suite:
     """What was run, where it was run, with its files."""
-    suite = load_frozen(sides.run.suite_path)
+    suite = sides.run.read_suite()
     if how.suite_file is not None:
         suite = find_files(suite, how.suite_file.parent)
     elif lost := lost_files(suite):

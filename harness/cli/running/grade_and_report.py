@@ -26,7 +26,6 @@ from harness.scoring.python.processes import NOT_RUN
 from harness.scoring.score import score_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
-from harness.suite.loader import load_frozen
 from harness.suite.suite import CheckFile, Suite
 
 QUICK = ("--speed", "20")
@@ -48,7 +47,7 @@ def grade_and_report(
     `judge`: ask the suite's judges for the verdicts that they have not given yet. Where they cannot be reached, a
     warning on stderr says so, and what they should have graded stays unscored.
     """
-    suite = load_frozen(folder.suite_path)
+    suite = folder.read_suite()
     try:
         judge = judge and bool(suite.graders.judges)
         if judge:

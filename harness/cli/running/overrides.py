@@ -14,11 +14,11 @@ from harness.catalog.target import merge_options
 from harness.endpoints import client_names, unsupported
 from harness.endpoints.address import make_connection
 from harness.errors import HarnessError
+from harness.suite.check.load import plan_mistakes
 from harness.suite.derived import keep_targets
 from harness.suite.digest import digest_suite
 from harness.suite.grammar.mistakes import Mistake
 from harness.suite.loader import load_suite
-from harness.suite.settings import plan_mistakes
 from harness.suite.suite import Load, Suite
 
 

@@ -25,7 +25,6 @@ from harness.store.files import one_writer
 from harness.store.finding import Finding
 from harness.store.manifest import State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.frozen import freeze_suite
 from harness.suite.suite import Suite
 
 INTERRUPTED_CODE = 130
@@ -95,7 +94,7 @@ async def _send(
         manifest = new_manifest(
             suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=planned, kind=kind
         )
-        folder = create_run(context.out, manifest, freeze_suite(suite))
+        folder = create_run(context.out, manifest, suite)
         job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
         with _failures_reported(folder):
             try:

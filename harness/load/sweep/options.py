@@ -10,9 +10,7 @@ from harness.load.sweep.search import Ladder
 from harness.load.sweep.step import By, Objective
 from harness.load.sweep.sweep import Climb
 from harness.suite.digest import digest_suite
-from harness.suite.grammar.fields import MOST_REQUESTS
-from harness.suite.grammar.units import UnitError, parse_duration
-from harness.suite.settings import MOST_PER_S
+from harness.suite.fields import MOST_PER_S, MOST_REQUESTS, UnitError, parse_duration
 from harness.suite.suite import Retries, Slo, Suite
 
 LOWEST_SHARE = 1 / 64
@@ -61,7 +59,7 @@ def make_climb(suite: Suite, options: SweepOptions, *, needed: int) -> Climb:
 def swept_suite(suite: Suite, climb: Climb) -> Suite:
     """The suite as a sweep sends it: no retries, the SLOs of the objective, a load as wide as the ladder."""
     widest = climb.load_at(climb.ladder.highest)
-    suite = msgspec.structs.replace(suite, load=widest, retries=Retries(), slo=climb.objective.slo)
+    suite = msgspec.structs.replace(suite, load=widest, retries=Retries(max_attempts=1), slo=climb.objective.slo)
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 

@@ -16,7 +16,7 @@ from harness.load.stop import Reason, Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome, Trial
 from harness.store.records import Attempt
-from harness.suite.suite import Load, Suite
+from harness.suite.suite import ArrivalName, Load, Suite
 
 WARMUP_SHARE = 0.2
 """Of the measured requests, so many go before them in every step: the endpoint has settled when counting starts."""
@@ -29,7 +29,7 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
     by: By
     ladder: Ladder
     objective: Objective
-    arrival: str = "poisson"
+    arrival: ArrivalName = "poisson"
     """By rate: the open arrival process of every step."""
     burstiness: float | None = None
     """Of arrival `gamma`."""

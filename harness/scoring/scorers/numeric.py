@@ -18,7 +18,7 @@ Margin = Annotated[float, Meta(ge=0)]
 
 
 class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """|number − expect| ≤ max(tolerance, relative · |expect|), exactly. `numbers.py` says what a number looks like."""
+    """|number − expect| ≤ max(tolerance, relative · |expect|), exactly, for the last number of the answer."""
 
     expect: Annotated[
         int | float | str, Meta(description="The right number. Default: the prompt's `expect`.", examples=[118.4])

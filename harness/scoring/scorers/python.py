@@ -9,9 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.scorer import Aids, Answer, Call, Outcome, Unscored
-from harness.suite.grammar.fields import Duration
+from harness.suite.fields import DurationText, UnitError, parse_duration
 from harness.suite.grammar.structure import unknown_word
-from harness.suite.grammar.units import UnitError, parse_duration
 from harness.suite.suite import Prompt, Suite
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -26,7 +25,7 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file: Annotated[Text, Meta(description="A .py file beside the suite.", examples=["checks.py"])]
     function: Annotated[Text, Meta(description="One at the top level of the file.")] = "grade"
     pass_at: Annotated[float, Meta(ge=0, le=1, description="The least number that passes.")] = 0.5
-    timeout: Annotated[Duration, Meta(description="For one answer; then the process is ended.")] = "5s"
+    timeout: Annotated[DurationText, Meta(description="For one answer; then the process is ended.")] = "5s"
 
     def __post_init__(self) -> None:
         try:

@@ -8,8 +8,7 @@ from harness.catalog.limits import LONG_CONTEXT_BETA, context_window
 from harness.catalog.models import Model, find_model
 from harness.catalog.refusals import refusals
 from harness.catalog.target import NO_OPTIONS, Options, Target, merge_options
-from harness.suite.check.api_limits import limit_mistakes, page_mistakes
-from harness.suite.check.size import prompt_tokens, sees_pages
+from harness.suite.check.size import limit_mistakes, page_mistakes, prompt_tokens, sees_pages
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.suite import Prompt
 

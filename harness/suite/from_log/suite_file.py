@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import yaml
 
 from harness.catalog.models import find_model
 from harness.catalog.names import IN_REGION, read_reference
 from harness.catalog.target import Api, Options, Target, resolve_target
 from harness.errors import CatalogError, SuiteError
-from harness.suite.from_log.alike import Unfit, fit_all
+from harness.suite.check.fit import fit_mistakes
 from harness.suite.from_log.traffic import SampledPrompt, Traffic
-from harness.suite.frozen import SuiteDumper
-from harness.suite.grammar.fields import SUITE_NAME
 from harness.suite.grammar.file import TargetEntry
 from harness.suite.grammar.structure import prompt_entry_mistakes
 from harness.suite.read.text_file import MAX_SUITE_BYTES
 from harness.suite.suite import Prompt
 from harness.suite.targets import expand_targets
+from harness.suite.write import check_name, dump_yaml, without_unset
 
 GATE = {"error_rate": "1pp", "e2e_p95": "15%", "cost_per_request": "10%"}
 """Margins of an imported suite; nothing grades its answers, so there is none for the pass rate."""
@@ -52,8 +49,7 @@ def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Se
     SuiteError: the name cannot be a suite's, there is nothing to ask or nobody to ask it of, or it would be too long.
     CatalogError: a candidate is unknown or not offered so.
     """
-    if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
-        raise SuiteError([f"{name!r} cannot be a suite's name; letters, digits, '.', '_' and '-' can, at most 64"])
+    check_name(name)
     if not traffic.prompts:
         raise SuiteError(["the log holds no prompt that can be asked again; a wider --since and --until may"])
     today, warnings = _todays_targets(traffic.ways)
@@ -147,12 +143,12 @@ def _settings(name: str, entries: Sequence[TargetEntry], baseline: str) -> str:
     content = {
         "suite": name,
         "endpoint": "simulator",
-        "targets": [_said(entry) for entry in entries],
+        "targets": [without_unset(msgspec.to_builtins(entry)) for entry in entries],
         "baseline": baseline,
         "load": {"arrival": "closed", "concurrency": 8, "repeats": 1},
         "gate": {**GATE, **({"ttft_p95": "15%"} if entries[0].stream else {})},
     }
-    return _dump(content)
+    return dump_yaml(content)
 
 
 def _prompts(traffic: Traffic, targets: Sequence[Target]) -> tuple[str, list[tuple[str, int]]]:
@@ -171,10 +167,37 @@ def _prompts(traffic: Traffic, targets: Sequence[Target]) -> tuple[str, list[tup
             traffic.drop(kept)
             continue
         comment = f"# asked {kept.times:,} ×, {kept.input_tokens / kept.times:,.0f} input tokens on average\n"
-        pieces.append(comment + _dump([entry]))
+        pieces.append(comment + dump_yaml([entry]))
     if not pieces:
         raise SuiteError(["no prompt of the log fits every target:", *changed])
     return "prompts:\n" + "".join(pieces), changed.most_common()
+
+
+class Unfit(Exception):
+    """A prompt that a target cannot be asked whatever is left out; the text says why."""
+
+
+def fit_all(prompt: Prompt, targets: Sequence[Target]) -> tuple[Options, dict[str, str]]:
+    """The prompt's options without those that a target refuses, and why each of them was changed, by name.
+
+    `max_tokens` is lowered to what every model can write. Raises Unfit.
+    """
+    changed: dict[str, str] = {}
+    while found := fit_mistakes(list(enumerate(targets)), [prompt]):
+        mistake = found[0]
+        name = str(mistake.path[-1])
+        if mistake.path[:1] != ("prompts",) or getattr(prompt.options, name, None) is None:
+            raise Unfit(mistake.message)
+        least = _longest(targets) if name == "max_tokens" and name not in changed else None
+        changed[name] = mistake.message
+        prompt = msgspec.structs.replace(prompt, options=msgspec.structs.replace(prompt.options, **{name: least}))
+    return prompt.options, changed
+
+
+def _longest(targets: Sequence[Target]) -> int | None:
+    """The longest answer that every model can write. None: nothing is known."""
+    models = [find_model(target.base_model) for target in targets]
+    return min((model.max_output.value for model in models if model.max_output), default=None)
 
 
 def _fitting_entry(
@@ -203,7 +226,7 @@ def _prompt(kept: SampledPrompt, options: Options, *, several: bool) -> dict[str
     turns = [msgspec.to_builtins(turn) for turn in kept.messages]
     asked = {"prompt": turns[0]["content"]} if one_turn else {"messages": turns}
     tags = {"tags": sorted({_tag(model) for model in kept.models})} if several else {}
-    return {"id": kept.prompt_id, **tags, **_said(options), **asked}
+    return {"id": kept.prompt_id, **tags, **without_unset(msgspec.to_builtins(options)), **asked}
 
 
 def _tag(model_id: str) -> str:
@@ -212,11 +235,3 @@ def _tag(model_id: str) -> str:
         return find_model(read_reference(model_id).model or model_id).name
     except CatalogError:
         return model_id.rpartition("/")[2][:200]
-
-
-def _said(entry: msgspec.Struct) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.to_builtins(entry).items() if value is not None}
-
-
-def _dump(content: Any) -> str:
-    return yaml.dump(content, Dumper=SuiteDumper, sort_keys=False, allow_unicode=True, width=110)

@@ -1,4 +1,7 @@
-"""The suite file as it is written. The JSON Schema that `harness schema` prints is made from these types."""
+"""The suite file as it is written. The JSON Schema that `harness schema` prints is made from these types.
+
+Parts that mean the same in the program stand in `suite`; here is what loading turns into something else.
+"""
 
 from __future__ import annotations
 
@@ -6,51 +9,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from harness.catalog.target import Api, Latency, ServiceTier
-from harness.suite.grammar.fields import (
-    CheckEntry,
-    Count,
-    Duration,
-    Entry,
-    Name,
-    NotNegative,
-    Positive,
-    Region,
-    Share,
-    SuiteName,
-    Text,
-    Texts,
-    Whole,
-)
+from harness.catalog.prices import PriceOverride
+from harness.catalog.target import Api, Count, Options, Share, Text, Texts
+from harness.suite.fields import CheckEntry, Entry, Name, Positive, Region, SuiteName, Whole
 from harness.suite.grammar.gate import GateEntry
-from harness.suite.grammar.graders import CheckFileEntry, Judges
-from harness.suite.grammar.load import LoadEntry, QuotaEntry, SyntheticEntry
-from harness.suite.grammar.options import OptionsEntry
-from harness.suite.grammar.units import END
-
-RetryableKind = Literal[
-    "throttled",
-    "unavailable",
-    "server_error",
-    "model_timeout",
-    "model_error",
-    "connect_timeout",
-    "first_token_timeout",
-    "connection",
-    "stream_error",
-    "stream_truncated",
-]
-"""Error kinds for which another attempt can help."""
+from harness.suite.suite import Endpoint, Filler, Label, Load, Message, Quota, Retries, Slo, Timeouts
 
 
-class ResolvedEntry(Entry, frozen=True, kw_only=True):
-    """Ids as the catalog gave them. Written by a run into its frozen suite; the catalog is not asked again."""
-
-    base_model: Text
-    model_id: Text
-
-
-class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
+class TargetEntry(Options, frozen=True, kw_only=True):
     """What is compared. Lists multiply into a matrix: two models × two routings are four targets."""
 
     model: Annotated[
@@ -93,48 +59,21 @@ class TargetEntry(OptionsEntry, frozen=True, kw_only=True):
     label: Annotated[
         Name | None, Meta(description="A name of your own, in place of model/routing/api. For a single target.")
     ] = None
-    resolved: Annotated[ResolvedEntry | None, Meta(description="Written by a run; leave it out.")] = None
 
 
-class MessageEntry(Entry, frozen=True, kw_only=True):
-    """One turn of a conversation."""
-
-    role: Literal["user", "assistant"]
-    content: Text
+Files = Annotated[list[Name], Meta(min_length=1)]
 
 
-class AttachmentEntry(Entry, frozen=True, kw_only=True):
-    """A document or image by digest. Written by a run into its frozen suite, which does not hold the bytes."""
-
-    name: Name
-    media_type: Text
-    digest: Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
-    size: Whole
-    pages: Count | None = None
-
-
-class FillerEntry(Entry, frozen=True, kw_only=True):
-    """Readable text of a given length before the question, with a sentence hidden in it. Same seed, same text."""
-
-    tokens: Annotated[int, Meta(ge=1, le=1_000_000, description="Its length, about: four characters a token.")]
-    seed: Annotated[Whole | None, Meta(description="Default: 1.")] = None
-    needle: Annotated[Text | None, Meta(description="A sentence that is hidden in the text.")] = None
-    depth: Annotated[Share | None, Meta(description="Where: 0 is the beginning, 1 the end. Default: 0.5.")] = None
-
-
-Files = Annotated[list[Name | AttachmentEntry], Meta(min_length=1)]
-
-
-class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
+class PromptEntry(Options, frozen=True, kw_only=True):
     """One case: what is asked, the right answer, and how an answer is checked."""
 
     id: Annotated[Name, Meta(description="Unique in the suite.")]
     prompt: Annotated[Text | None, Meta(description="What the user says; or give `messages`.")] = None
     messages: Annotated[
-        Annotated[list[MessageEntry], Meta(min_length=1)] | None,
+        Annotated[list[Message], Meta(min_length=1)] | None,
         Meta(description="A conversation: user and assistant in turn, the last one from the user."),
     ] = None
-    filler: Annotated[FillerEntry | None, Meta(description="Text before the question, for long prompts.")] = None
+    filler: Annotated[Filler | None, Meta(description="Text before the question, for long prompts.")] = None
     documents: Annotated[
         Files | None,
         Meta(
@@ -163,80 +102,78 @@ class PromptEntry(OptionsEntry, frozen=True, kw_only=True):
     ] = None
 
 
-class RetriesEntry(Entry, frozen=True, kw_only=True):
-    """Attempts per request, with full-jitter exponential backoff between them. Default: one attempt."""
+class JudgeEntry(Entry, frozen=True, kw_only=True):
+    """A model that grades answers by a rubric. It may not be one of the models that are compared."""
 
-    max_attempts: Annotated[int, Meta(ge=1, le=20, description="1: no retry.")]
-    on: Annotated[
-        Annotated[list[RetryableKind], Meta(min_length=1)] | None, Meta(description="Error kinds that are tried again.")
+    model: Annotated[Text, Meta(description="As of a target.", examples=["claude-opus-4-5"])]
+    routing: Annotated[Text | None, Meta(description="As of a target.")] = None
+    api: Annotated[Api | None, Meta(description="As of a target.")] = None
+    client: Annotated[Text | None, Meta(description="As of a target.")] = None
+    region: Annotated[Region | None, Meta(description="As of a target.")] = None
+    max_tokens: Annotated[Count | None, Meta(description="Most tokens a judgement may have. Default: 1024.")] = None
+    temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
+    thinking: Annotated[
+        Annotated[int, Meta(ge=1024)] | Literal["adaptive"] | None, Meta(description="As of a target.")
     ] = None
-    base: Annotated[Duration | None, Meta(description="Backoff before the second attempt, at most.")] = None
-    cap: Annotated[Duration | None, Meta(description="Longest backoff.")] = None
-
-
-class TimeoutsEntry(Entry, frozen=True, kw_only=True):
-    """Deadlines of one attempt, from when it enters the client: waiting for a connection counts, and connecting."""
-
-    connect: Annotated[Duration | None, Meta(description="Of opening one connection. Default: 5s.")] = None
-    first_token: Annotated[
-        Duration | None, Meta(description="Met by the first byte of the answer's body. Default: 120s.")
+    calibration: Annotated[
+        Text | tuple[Label, ...] | None,
+        Meta(
+            description="Answers that people have graded, a .csv beside the suite: prompt_id, answer, passed. The "
+            "judge grades them too, and Cohen's kappa tells how well it agrees.",
+            examples=["labels.csv"],
+        ),
     ] = None
-    total: Annotated[Duration | None, Meta(description="Of the whole answer. Default: 600s.")] = None
 
 
-class SloEntry(Entry, frozen=True, kw_only=True):
-    """A request that meets all of these counts towards goodput. From due."""
-
-    ttft: Annotated[Duration | None, Meta(description="Time to the first token.")] = None
-    e2e: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
-
-
-class RatesEntry(Entry, frozen=True, kw_only=True):
-    """USD per million tokens."""
-
-    input: NotNegative
-    output: NotNegative
-    cache_write_5m: NotNegative | None = None
-    cache_write_1h: NotNegative | None = None
-    cache_read: NotNegative | None = None
+Judges = Annotated[
+    dict[Name, JudgeEntry],
+    Meta(description="Models that grade, by a name of your own: the checks `judge` and `pairwise` ask them."),
+]
 
 
-class TierEntry(RatesEntry, frozen=True, kw_only=True):
-    """The rates of requests with more input tokens than this."""
-
-    above_input_tokens: Whole
+Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
-class PriceEntry(RatesEntry, frozen=True, kw_only=True):
-    """A price that wins over the catalog's. USD per million tokens."""
+class LengthEntry(Entry, frozen=True, kw_only=True):
+    """A number of tokens, log-normally distributed."""
 
-    model: Annotated[Text, Meta(description="Short name or base id.")]
-    routing: Annotated[Text | None, Meta(description="Default: every routing.")] = None
-    service_tier: Annotated[ServiceTier | None, Meta(description="Of this tier alone. Default: `default`.")] = None
-    latency: Annotated[Latency | None, Meta(description="Of this latency alone. Default: `standard`.")] = None
-    tiers: Annotated[tuple[TierEntry, ...], Meta(description="Long-context rates, in ascending order.")] = ()
+    mean: Annotated[float, Meta(ge=1, le=1_000_000, description="Before `min` and `max` cut it.")]
+    sigma: Annotated[
+        Annotated[float, Meta(ge=0, le=5)] | None,
+        Meta(description="Of its logarithm: 0.5 is a moderate spread. Default: 0, all alike."),
+    ] = None
+    min: Tokens | None = None
+    max: Tokens | None = None
+
+
+Length = Tokens | LengthEntry
+
+
+class SyntheticEntry(Entry, frozen=True, kw_only=True):
+    """Generated prompts for a load test: readable text, nothing to grade. Same seed, same prompts."""
+
+    prompts: Annotated[int, Meta(ge=1, le=100_000, description="How many.")]
+    input_tokens: Annotated[Length, Meta(description="Their length, at four characters a token.", examples=[500])]
+    output_tokens: Annotated[
+        Length | None,
+        Meta(description="max_tokens of each; the prompt asks for a text that is longer.", examples=[{"mean": 150}]),
+    ] = None
+    seed: Annotated[Whole | None, Meta(description="Default: 1.")] = None
 
 
 class SuiteFile(Entry, frozen=True, kw_only=True):
     """A suite of the Bedrock harness: prompts, checks, targets, load, gate."""
 
     suite: Annotated[SuiteName, Meta(description="The suite's name; runs and their folders carry it.")]
-    endpoint: Annotated[
-        str,
-        Meta(
-            title="endpoint",
-            pattern=rf"^(simulator|aws|https?://[^\s/]+\S*){END}",
-            description="`simulator` (embedded, free), `aws`, or a URL. `--endpoint` overrides it.",
-        ),
-    ] = "simulator"
-    defaults: Annotated[OptionsEntry | None, Meta(description="Options of every target that sets none itself.")] = None
+    endpoint: Endpoint = "simulator"
+    defaults: Annotated[Options | None, Meta(description="Options of every target that sets none itself.")] = None
     targets: Annotated[list[TargetEntry], Meta(description="What is compared.", extra_json_schema={"minItems": 1})]
     baseline: Annotated[Text | None, Meta(description="The name of the target that others are compared with.")] = None
-    load: LoadEntry | None = None
-    retries: RetriesEntry | None = None
-    quota: QuotaEntry | None = None
-    timeouts: TimeoutsEntry | None = None
-    slo: SloEntry | None = None
+    load: Load | None = None
+    retries: Retries | None = None
+    quota: Quota | None = None
+    timeouts: Timeouts | None = None
+    slo: Slo | None = None
     gate: GateEntry | None = None
     budget_usd: Annotated[
         Positive | None,
@@ -246,14 +183,13 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     prices: Annotated[
-        Text | Annotated[list[PriceEntry], Meta(min_length=1)] | None,
+        Text | Annotated[list[PriceOverride], Meta(min_length=1)] | None,
         Meta(
             description="Your own prices: a .toml file beside the suite, or the prices themselves.",
             examples=["my-prices.toml"],
         ),
     ] = None
     judges: Judges | None = None
-    check_files: Annotated[list[CheckFileEntry] | None, Meta(description="Written by a run; leave it out.")] = None
     prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
     synthetic: Annotated[
         SyntheticEntry | None, Meta(description="Generated prompts of given lengths, for a load test.")

@@ -7,14 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from harness.suite.grammar.fields import Entry, Name
-from harness.suite.grammar.units import COST_MARGIN, LATENCY_MARGIN, POINTS
+from harness.suite.fields import CostMargin, Entry, LatencyMargin, Name, Points
 
 BY_TAG = "pass_rate_by_tag"
-
-Points = Annotated[str, Meta(title="points", pattern=POINTS, examples=["3pp"])]
-LatencyMargin = Annotated[str, Meta(title="latency margin", pattern=LATENCY_MARGIN, examples=["15%", "200ms"])]
-CostMargin = Annotated[str, Meta(title="cost margin", pattern=COST_MARGIN, examples=["10%", "$0.002"])]
 
 
 class GateEntry(Entry, frozen=True, kw_only=True):

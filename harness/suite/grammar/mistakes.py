@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
 from harness.characters import visible
-from harness.errors import SuiteError
-from harness.suite.suite import Suite
+from harness.errors import SuiteError, SuiteMistake
 
 LONGEST = 2000
 """Characters of one mistake: what it quotes may be of any length."""
@@ -24,12 +23,8 @@ class Mistake(msgspec.Struct, frozen=True):
     message: str
 
 
-Validator = Callable[[Suite], Iterable[Mistake]]
-"""What a room below knows of a suite: which checks' parameters hold, which client speaks which api."""
-
-
 class Source(Protocol):
-    """A file's part in which a path can be found again."""
+    """A file, or a part of one, in which a path can be found again."""
 
     @property
     def name(self) -> str: ...
@@ -47,23 +42,33 @@ class Line(msgspec.Struct, frozen=True):
         return self.line
 
 
-class Located(msgspec.Struct, frozen=True, kw_only=True):
-    """A mistake with its place."""
+class Mistakes:
+    """All that is found wrong with a suite, while it is loaded."""
 
-    source: Source
-    mistake: Mistake
+    def __init__(self) -> None:
+        self._found: list[SuiteMistake] = []
 
-    def __str__(self) -> str:
-        path = self.mistake.path
-        where = f"{self.source.name}:{self.source.line_of(path)}"
-        told = f"{where}: {dotted(path)}: {self.mistake.message}" if path else f"{where}: {self.mistake.message}"
-        told = visible(" ".join(told.splitlines()))
-        return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    def add(self, source: Source, mistakes: Iterable[Mistake]) -> None:
+        """Mistakes in one source."""
+        self._found += [describe_mistake(m.message, source.name, source.line_of(m.path), m.path) for m in mistakes]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def error(self) -> SuiteError:
+        """All as one: in the order of the lines, a suite's own before its dataset's, none told twice."""
+        files = list(dict.fromkeys(each.file for each in self._found))
+        ordered = sorted(self._found, key=lambda each: (files.index(each.file), each.line or 0))
+        return SuiteError(list(dict.fromkeys(ordered)))
 
 
-def locate(source: Source, mistakes: Iterable[Mistake]) -> list[Located]:
-    """The mistakes as found in one source."""
-    return [Located(source=source, mistake=mistake) for mistake in mistakes]
+def describe_mistake(message: str, file: str, line: int | None = None, path: KeyPath = ()) -> SuiteMistake:
+    """The mistake on one line, with its place before it and as its attributes."""
+    where = file if line is None else f"{file}:{line}"
+    told = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
+    told = visible(" ".join(told.splitlines()))
+    shown = told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    return SuiteMistake(shown, file=file, line=line, path=path)
 
 
 def dotted(path: KeyPath) -> str:
@@ -72,10 +77,3 @@ def dotted(path: KeyPath) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
-
-
-def suite_error(located: Sequence[Located]) -> SuiteError:
-    """All mistakes as one error: in the order of the lines, a suite's own before its dataset's, none told twice."""
-    files = list(dict.fromkeys(each.source.name for each in located))
-    ordered = sorted(located, key=lambda each: (files.index(each.source.name), each.source.line_of(each.mistake.path)))
-    return SuiteError(list(dict.fromkeys(str(each) for each in ordered)))

@@ -1,19 +1,87 @@
-"""Structural mistakes in a person's words: unknown keys, missing keys, wrong types, quantities without a unit."""
+"""The suite file's JSON Schema, and mistakes against it in plain words: unknown keys, wrong types, missing units."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from harness.suite.grammar import units
-from harness.suite.grammar.json_schema import Schema, check_entry_schema, prompt_entry_schema, suite_json_schema
+import msgspec
+
+from harness.suite import fields
+from harness.suite.fields import CheckEntry, quantity_schema
+from harness.suite.grammar.file import PromptEntry, SuiteFile
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+
+def suite_json_schema(check_schemas: Mapping[str, Schema] | None = None) -> Schema:
+    """The file's JSON Schema (Draft 2020-12). `check_schemas`: check type → schema of its parameters.
+
+    With `check_schemas`, an editor knows every check's parameters; without, any parameter is allowed.
+    """
+    (root,), components = msgspec.json.schema_components(
+        [SuiteFile], ref_template="#/$defs/{name}", schema_hook=quantity_schema
+    )
+    definitions = {name: _without_null(schema) for name, schema in components.items() if name != "TracedCall"}
+    del definitions["Load"]["properties"]["calls"]  # filled in when the trace is read
+    if check_schemas is not None:
+        definitions[PromptEntry.__name__]["properties"]["checks"]["items"] = _check_schema(check_schemas)
+    return {"$schema": DIALECT, "title": "harness suite", **root, "$defs": definitions}
+
+
+def prompt_entry_schema() -> Schema:
+    """The JSON Schema of one prompt."""
+    return {**suite_json_schema(), "$ref": f"#/$defs/{PromptEntry.__name__}"}
+
+
+def check_entry_schema() -> Schema:
+    """The JSON Schema of one check, whatever its type."""
+    return msgspec.json.schema(CheckEntry)
+
+
+def _check_schema(check_schemas: Mapping[str, Schema]) -> Schema:
+    """One check: the type decides which parameters there are."""
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": list(check_schemas), "description": "How the answer is checked."}},
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": _with_type(schema)}
+            for name, schema in check_schemas.items()
+        ],
+    }
+
+
+def _with_type(schema: Schema) -> Schema:
+    """The parameters' schema, made to allow the key `type` beside them."""
+    return {**schema, "properties": {"type": {}, **schema.get("properties", {})}}
+
+
+def _without_null(schema: Any) -> Any:
+    """The schema without null, msgspec's way to say that a key may be left out: a key without a value is a mistake."""
+    if isinstance(schema, list):
+        return [_without_null(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _without_null(value) for key, value in schema.items()}
+    if kept.get("default", "") is None or (kept.get("type") == "string" and isinstance(kept.get("default"), float)):
+        del kept["default"]  # a duration's is a number of seconds, and its description says it
+    branches = [branch for branch in kept.get("anyOf", ()) if branch != {"type": "null"}]
+    if len(branches) == 1:
+        del kept["anyOf"]
+        return {**branches[0], **kept}
+    return {**kept, "anyOf": branches} if branches else kept
+
 
 TYPES = {
     "string": "text",
@@ -25,11 +93,11 @@ TYPES = {
 }
 
 PARSERS: dict[str, Callable[[object], object]] = {
-    "duration": units.parse_duration,
-    "rate": units.parse_rate,
-    "points": units.parse_points,
-    "latency margin": units.parse_latency_margin,
-    "cost margin": units.parse_cost_margin,
+    "duration": fields.parse_duration,
+    "rate": fields.parse_rate,
+    "points": fields.parse_points,
+    "latency margin": fields.parse_latency_margin,
+    "cost margin": fields.parse_cost_margin,
 }
 """Titles of quantities in the schema → what reads them, and says what is wrong with them."""
 
@@ -56,8 +124,27 @@ def _validator(make_schema: Callable[[], Schema]) -> Validator:
     from jsonschema.validators import extend
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    kind: type[Validator] = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    kind: type[Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"pattern": _check_pattern}, type_checker=checker
+    )
     return kind(make_schema())
+
+
+def _check_pattern(validator: Validator, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
+    """Quantities by what reads them, which knows their bounds as well; other texts by their pattern."""
+    from jsonschema import ValidationError
+
+    if not isinstance(value, str):
+        return
+    parse = PARSERS.get(schema.get("title", ""))
+    if parse is None:
+        if not re.search(pattern, value):
+            yield ValidationError(f"{describe(value)} does not match {pattern}")
+        return
+    try:
+        parse(value)
+    except fields.UnitError as error:
+        yield ValidationError(str(error))
 
 
 def _find(make_schema: Callable[[], Schema], value: Any) -> list[Mistake]:
@@ -153,7 +240,7 @@ def _unreadable(parse: Callable[[object], object], written: Any) -> str:
         return f"expected text, got {describe(written)}"
     try:
         parse(written)
-    except units.UnitError as error:
+    except fields.UnitError as error:
         return str(error)
     return f"{written!r} cannot be read"
 

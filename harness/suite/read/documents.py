@@ -35,24 +35,23 @@ _PDF_HEAD = 1024
 """Bytes within which readers look for `%PDF-`."""
 
 
-def read_document(folder: Path | None, name: str) -> Attachment:
+def read_document(folder: Path, name: str) -> Attachment:
     """The document `name` in `folder` or below it. Raises FileMistake."""
     return _read(folder, name, DOCUMENT_TYPES, "document")
 
 
-def read_image(folder: Path | None, name: str) -> Attachment:
+def read_image(folder: Path, name: str) -> Attachment:
     """The image `name` in `folder` or below it. Raises FileMistake."""
     return _read(folder, name, IMAGE_TYPES, "image")
 
 
-def _read(folder: Path | None, name: str, types: dict[str, str], kind: str) -> Attachment:
-    path = find_beside(folder, name)
-    media_type = types.get(path.suffix.lower())
-    if media_type is None:
-        raise FileMistake(
-            f"{name!r} is not {'an' if kind == 'image' else 'a'} {kind} that Claude reads ({', '.join(types)})"
-        )
+def _read(folder: Path, name: str, types: dict[str, str], kind: str) -> Attachment:
     try:
+        path = find_beside(folder, name)
+        media_type = types.get(path.suffix.lower())
+        if media_type is None:
+            article = "an" if kind == "image" else "a"
+            raise FileMistake(f"is not {article} {kind} that Claude reads ({', '.join(types)})")
         content = read_bytes(path, max_bytes=MAX_ATTACHMENT_BYTES, remedy="no api takes more; split it")
         pages = _inspect(media_type)(content)
     except FileMistake as mistake:
@@ -89,7 +88,7 @@ def _check_text(content: bytes) -> None:
     except UnicodeDecodeError as error:
         raise FileMistake(f"is not UTF-8 (byte 0x{content[error.start]:02x}); save it as UTF-8") from error
     if "\0" in text:
-        raise FileMistake("holds a NUL character, so it is no text")
+        raise FileMistake("holds a NUL character, so it is not a text")
     if not text.strip():
         raise FileMistake("is empty")
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ast
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from harness.catalog.target import Target
 from harness.suite.check.fit import fit_mistakes
-from harness.suite.grammar.file import TargetEntry
-from harness.suite.grammar.graders import JudgeEntry, LabelEntry
-from harness.suite.grammar.mistakes import KeyPath, Mistake
-from harness.suite.grammar.salvage import Written
-from harness.suite.read.text_file import FileMistake, find_beside, read_beside, read_text
+from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.file import JudgeEntry, TargetEntry
+from harness.suite.grammar.mistakes import KeyPath, Mistake, Mistakes
+from harness.suite.read.text_file import FileMistake, csv_lines, find_beside, read_beside, read_text
 from harness.suite.suite import CheckFile, Graders, Judge, Label, Message, Prompt
 from harness.suite.targets import expand_targets
 
@@ -32,56 +28,56 @@ _ANY_PROMPT = Prompt(id="judge", messages=(Message(role="user", content="?"),))
 
 
 def read_graders(
-    folder: Path | None,
-    written: Written,
+    folder: Path,
+    suite: WrittenSuite,
     prompts: Sequence[Prompt],
     targets: Sequence[Target],
+    mistakes: Mistakes,
     *,
     home_region: str | None,
 ) -> tuple[Graders, list[Mistake]]:
     """The judges and the check files that prompts name; files lie in `folder` or below it.
 
-    `folder` None: the suite is that of a run. Its check files are known by their digests, and none is looked for.
-    Paths of mistakes are those of the loaded suite.
+    What is wrong with files of labels is added; the other mistakes are returned, with paths of the loaded suite.
     """
-    file = written.file
-    judges, wrong = _read_judges(folder, file.judges or {}, prompts, home_region)
-    unread = bool(wrong) or any(path[:1] == ("judges",) for path in written.broken)
-    wrong += _candidates(judges, targets)
-    if folder is None:
-        kept = (CheckFile(name=e.name, digest=e.digest, functions=e.functions) for e in file.check_files or ())
-        return Graders(judges=judges, check_files=tuple(kept), unread=unread), wrong
+    judges, wrong = _read_judges(folder, suite, prompts, mistakes, home_region)
+    unread = len(judges) < len(suite.file.judges or {}) or any(path[:1] == ("judges",) for path in suite.broken)
     check_files, missing = _read_check_files(folder, prompts)
-    return Graders(judges=judges, check_files=check_files, unread=unread), wrong + missing
+    graders = Graders(judges=judges, check_files=check_files, unread=unread)
+    return graders, [*wrong, *candidate_mistakes(judges, targets), *missing]
 
 
 def _read_judges(
-    folder: Path | None, entries: Mapping[str, JudgeEntry], prompts: Sequence[Prompt], home_region: str | None
+    folder: Path, suite: WrittenSuite, prompts: Sequence[Prompt], mistakes: Mistakes, home_region: str | None
 ) -> tuple[tuple[Judge, ...], list[Mistake]]:
     judges: list[Judge] = []
-    mistakes: list[Mistake] = []
+    found: list[Mistake] = []
     ids = {prompt.id for prompt in prompts}
-    for name, entry in entries.items():
-        placed, wrong = expand_targets([(0, _as_target(name, entry))], None, home_region=home_region)
-        if entry.resolved is None:
-            wrong = [*wrong, *fit_mistakes([(0, each.target) for each in placed], [_ANY_PROMPT])]
-        mistakes += [Mistake(("judges", name, *each.path[2:]), each.message) for each in wrong]
+    for name, entry in (suite.file.judges or {}).items():
+        written, wrong = expand_targets([(0, _as_target(name, entry))], None, home_region=home_region)
+        wrong += fit_mistakes([(0, each.target) for each in written], [_ANY_PROMPT])
+        found += [Mistake(("judges", name, *each.path[2:]), each.message) for each in wrong]
+        key: KeyPath = ("judges", name, "calibration")
         try:
             labels = _read_labels(folder, entry.calibration, ids)
         except FileMistake as error:
-            mistakes.append(Mistake(("judges", name, "calibration"), error.message))
+            if isinstance(entry.calibration, str):
+                error.add_to(mistakes, folder / entry.calibration, suite.document, key)
+            else:
+                mistakes.add(suite.document, [Mistake(key, error.message)])
             continue
-        judges += [Judge(name=name, target=each.target, labels=labels) for each in placed]
-    return tuple(judges), mistakes
+        judges += [
+            Judge(name=name, target=each.target, labels=labels, usual_region=each.usual_region) for each in written
+        ]
+    return tuple(judges), found
 
 
 def _as_target(name: str, entry: JudgeEntry) -> TargetEntry:
-    given = {key: value for key, value in msgspec.to_builtins(entry).items() if value is not None}
-    given.pop("calibration", None)
-    return msgspec.convert({**given, "label": name, "stream": False}, TargetEntry)
+    given = {key: value for key, value in msgspec.structs.asdict(entry).items() if key != "calibration"}
+    return TargetEntry(**given, label=name, stream=False)
 
 
-def _candidates(judges: Sequence[Judge], targets: Sequence[Target]) -> Iterator[Mistake]:
+def candidate_mistakes(judges: Sequence[Judge], targets: Sequence[Target]) -> Iterator[Mistake]:
     """Judges that would grade their own answers."""
     for judge in judges:
         own = [target.name for target in targets if target.base_model == judge.target.base_model]
@@ -93,39 +89,32 @@ def _candidates(judges: Sequence[Judge], targets: Sequence[Target]) -> Iterator[
             yield Mistake(("judges", judge.name, "model"), told)
 
 
-def _read_labels(folder: Path | None, written: str | Sequence[LabelEntry] | None, ids: set[str]) -> tuple[Label, ...]:
-    """Raises FileMistake, with the file's name and line in its message."""
-    if written is None:
-        return ()
+def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[str]) -> tuple[Label, ...]:
+    """Raises FileMistake."""
     if not isinstance(written, str):
-        strange = [each.prompt_id for each in written if each.prompt_id not in ids]
+        strange = [each.prompt_id for each in written or () if each.prompt_id not in ids]
         if strange:
-            raise FileMistake(f"there is no prompt {strange[0]!r}")
-        return tuple(msgspec.convert(each, Label, from_attributes=True) for each in written)
-    try:
-        text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)
-    except FileMistake as error:
-        raise FileMistake(f"{written!r}: {error.message}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if sorted(reader.fieldnames or ()) != sorted(LABEL_COLUMNS):
-            raise FileMistake(f"{written}:1: the columns must be {', '.join(LABEL_COLUMNS)}")
-        labels = tuple(_label(row, ids, f"{written}:{reader.line_num}") for row in reader)
-    except csv.Error as error:
-        raise FileMistake(f"{written}:{reader.line_num}: not CSV: {error}") from error
+            raise FileMistake(f"there is no prompt {strange[0]!r}", line=None)
+        return tuple(written or ())
+    text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)
+    lines = csv_lines(text)
+    _, header = next(lines, (1, []))
+    if sorted(header) != sorted(LABEL_COLUMNS):
+        raise FileMistake(f"the columns must be {', '.join(LABEL_COLUMNS)}")
+    labels = tuple(_label(dict(zip(header, cells, strict=False)), ids, line) for line, cells in lines)
     if not labels:
-        raise FileMistake(f"{written} holds no labels")
+        raise FileMistake("holds no labels")
     return labels
 
 
-def _label(row: dict[str, Any], ids: set[str], where: str) -> Label:
-    if None in row or None in row.values():
-        raise FileMistake(f"{where}: has not {len(LABEL_COLUMNS)} cells")
+def _label(row: dict[str, str], ids: set[str], line: int) -> Label:
+    if len(row) != len(LABEL_COLUMNS):
+        raise FileMistake(f"does not have {len(LABEL_COLUMNS)} cells", line=line)
     if row["prompt_id"] not in ids:
-        raise FileMistake(f"{where}: there is no prompt {row['prompt_id']!r}")
+        raise FileMistake(f"there is no prompt {row['prompt_id']!r}", line=line)
     passed = PASSED.get(row["passed"].strip().casefold())
     if passed is None:
-        raise FileMistake(f"{where}: passed is {row['passed']!r}; write true or false")
+        raise FileMistake(f"passed is {row['passed']!r}; write true or false", line=line)
     return Label(prompt_id=row["prompt_id"], answer=row["answer"], passed=passed)
 
 

@@ -1,4 +1,4 @@
-"""The user's own prices: out of the file that the suite names, or written in the suite itself; and what has none."""
+"""The user's own prices: out of the file that the suite names, or in the suite itself; and what has no price."""
 
 from __future__ import annotations
 
@@ -7,37 +7,31 @@ from pathlib import Path
 
 import msgspec
 
-from harness.catalog.price_file import price_mistakes, read_price_file
+from harness.catalog.price_file import PriceFileError, price_mistakes, read_price_file
 from harness.catalog.prices import PriceOverride, price_for, terms_of
 from harness.catalog.target import Target, merge_options
-from harness.errors import CatalogError
-from harness.suite.grammar.file import PriceEntry
 from harness.suite.grammar.mistakes import Mistake
-from harness.suite.read.text_file import FileMistake, check_file, find_beside
+from harness.suite.read.text_file import FileMistake, find_beside, read_bytes
 from harness.suite.suite import Prompt
 
 MAX_PRICE_BYTES = 1_000_000
 
 
 def read_prices(
-    folder: Path | None, written: str | Sequence[PriceEntry] | None, *, new: bool
+    folder: Path, written: str | Sequence[PriceOverride] | None
 ) -> tuple[tuple[PriceOverride, ...], list[Mistake]]:
-    """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it.
-
-    `new`: they are held to what can be meant today; those of a run that was made are taken as they are.
-    """
+    """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it."""
     if not isinstance(written, str):
-        prices = tuple(msgspec.convert(entry, PriceOverride, from_attributes=True) for entry in written or ())
-        found = price_mistakes([_given(price) for price in prices]) if new else iter(())
-        return prices, [Mistake(path, told) for path, told in found]
+        prices = tuple(written or ())
+        return prices, [Mistake(path, told) for path, told in price_mistakes([_given(price) for price in prices])]
     try:
         path = find_beside(folder, written)
-        check_file(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
+        read_bytes(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
         return read_price_file(path), []
     except FileMistake as error:
         return (), [Mistake(("prices",), f"{written!r}: {error.message}")]
-    except CatalogError as error:
-        return (), [Mistake(("prices",), line) for line in str(error).split("\n")]
+    except PriceFileError as error:
+        return (), [Mistake(("prices",), each) for each in error.mistakes]
 
 
 def _given(price: PriceOverride) -> dict[str, object]:

@@ -6,23 +6,20 @@ import csv
 import errno
 import io
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from harness.suite.read.yaml_lines import MAX_DEPTH
+from harness.files import read_bounded
+from harness.suite.grammar.mistakes import KeyPath, Line, Mistake, Mistakes, Source
+from harness.suite.grammar.yaml_lines import MAX_DEPTH
 
 MAX_SUITE_BYTES = 10_000_000
 MAX_DATASET_BYTES = 200_000_000
-MAX_FROZEN_BYTES = 2_000_000_000
-"""A frozen suite holds its dataset: it is what the limits of users' files let in, written out."""
-
-
 MAX_JSON_DEPTH = MAX_DEPTH - 10
-"""Of a value out of another file: within the frozen suite it lies deeper."""
+"""Of a value out of another file: within a suite file it lies deeper."""
 csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
 T = TypeVar("T")
 
@@ -35,6 +32,13 @@ class FileMistake(Exception):
         self.message = message
         self.line = line
 
+    def add_to(self, mistakes: Mistakes, path: Path, source: Source, key: KeyPath) -> None:
+        """Add it at its line in the file at `path`, or else at the `key` in `source` that names the file."""
+        if self.line is not None:
+            mistakes.add(Line(str(path), self.line), [Mistake((), self.message)])
+        else:
+            mistakes.add(source, [Mistake(key, f"{path.name}: {self.message}")])
+
 
 def read_text(path: Path, *, max_bytes: int) -> str:
     """The file's text, without a byte-order mark. Raises FileMistake."""
@@ -46,81 +50,43 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         raise FileMistake(f"is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8", line=line) from error
 
 
-def read_bytes(path: Path, *, max_bytes: int, remedy: str) -> bytes:
+def read_bytes(path: Path | str, *, max_bytes: int, remedy: str, follow: bool = True) -> bytes:
     """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
-    check_file(path, max_bytes=max_bytes, remedy=remedy)
     try:
-        with open_regular(path) as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise _unreadable(error) from error
-    if len(content) > max_bytes:
-        raise _too_large(max_bytes, remedy)
-    return content
-
-
-def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file to read it. OSError for any other: a pipe would never end, a device may do anything.
-
-    `follow=False`: a symbolic link in the path's last part is an error, too.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
-
-
-def check_file(path: Path, *, max_bytes: int, remedy: str) -> None:
-    """Raise FileMistake unless this is a regular file (a pipe would never end) of at most this size."""
-    try:
-        if not path.is_file():
-            raise FileMistake("is not a file" if path.exists() else "there is no such file", line=None)
-        size = path.stat().st_size
+        return read_bounded(path, max_bytes=max_bytes, follow=follow)
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    if size > max_bytes:
-        raise _too_large(max_bytes, remedy)
+        raise _mistake(error, max_bytes, remedy) from error
 
 
-def _too_large(max_bytes: int, remedy: str) -> FileMistake:
-    return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
-
-
-def _unreadable(error: Exception) -> FileMistake:
+def _mistake(error: OSError | ValueError, max_bytes: int, remedy: str) -> FileMistake:
+    match getattr(error, "errno", None):
+        case errno.EFBIG:
+            return FileMistake(f"is larger than {max_bytes / 1e6:g} MB; {remedy}")
+        case errno.ENOENT | errno.ENOTDIR:
+            return FileMistake("there is no such file", line=None)
+        case errno.EINVAL | errno.EISDIR | errno.ENXIO:
+            return FileMistake("is not a file", line=None)
     return FileMistake(f"cannot be read: {getattr(error, 'strerror', None) or error}", line=None)
 
 
-def find_beside(folder: Path | None, name: str) -> Path:
-    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside.
-
-    `folder` None: the suite is that of a run, which names no files.
-    """
-    if folder is None:
-        raise FileMistake(f"names the file {name!r}, but the suite of a run holds everything itself; restore it")
+def find_beside(folder: Path, name: str) -> Path:
+    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside."""
     _real_path(folder, name)
     return folder / name
 
 
 def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> bytes:
     """The content of the file `name` in `folder` or below it, which holds when it is opened. Raises FileMistake."""
-    real = _real_path(folder, name)
-    check_file(folder / name, max_bytes=max_bytes, remedy=remedy)
-    try:
-        with open_regular(real, follow=False) as file:
-            return file.read(max_bytes)
-    except OSError as error:
-        raise _unreadable(error) from error
+    return read_bytes(_real_path(folder, name), max_bytes=max_bytes, remedy=remedy, follow=False)
 
 
 def _real_path(folder: Path, name: str) -> str:
     if "\0" in name:
-        raise FileMistake("a file's name holds no NUL character")
+        raise FileMistake("a file's name holds no NUL character", line=None)
     home = os.path.realpath(folder)
     real = os.path.realpath(folder / name)
     if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
-        raise FileMistake(f"{name!r} lies outside the suite's folder; copy the file beside the suite")
+        raise FileMistake("lies outside the suite's folder; copy the file beside the suite", line=None)
     return real
 
 
@@ -164,10 +130,10 @@ def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
     return value
 
 
-def is_too_deep(value: object) -> bool:
-    """Whether lists and mappings lie in each other deeper than a suite can hold."""
+def is_too_deep(value: object, limit: int = MAX_JSON_DEPTH) -> bool:
+    """Whether lists and mappings lie in each other deeper than that."""
     level = [value]
-    for _ in range(MAX_JSON_DEPTH):
+    for _ in range(limit):
         inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict))
         level = [each for values in inside for each in values if isinstance(each, list | dict)]
         if not level:

@@ -1,10 +1,10 @@
-"""A trace of recorded traffic: when each call came, and which prompt it asked or how large it was."""
+"""A trace of recorded traffic: when each call came, which prompt it asked or how large it was; and its replay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from harness.suite.grammar.structure import unknown_key
-from harness.suite.read.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, json_lines, read_text
-from harness.suite.suite import TracedCall
+from harness.suite.generate import sized_prompt, too_much_text
+from harness.suite.grammar.mistakes import Line, Mistake, Mistakes, Source
+from harness.suite.grammar.structure import describe, unknown_key
+from harness.suite.read.text_file import MAX_DATASET_BYTES, FileMistake, csv_lines, find_beside, json_lines, read_text
+from harness.suite.suite import Load, Prompt, Replay, TracedCall
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
@@ -35,6 +37,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     output_tokens: Tokens | None = None
     stand_in: bool = False
     """The call's own prompt was not kept; `prompt_id` is one of its size."""
+
+
+WANTED = {
+    "offset_s": "a number of seconds from 0 on",
+    "timestamp": "a time as in ISO 8601, such as 2026-05-01T12:00:00Z",
+    "prompt_id": "text",
+    "input_tokens": "a number of tokens, at most 1,000,000",
+    "output_tokens": "a number of tokens, at most 1,000,000",
+    "stand_in": "true or false",
+}
+"""Column → what it holds."""
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,32 +77,12 @@ def read_trace(path: Path) -> tuple[list[TraceLine], list[FileMistake]]:
         except FileMistake as error:
             mistakes.append(error)
         if len(mistakes) == MOST_MISTAKES:
-            return lines, [*mistakes, FileMistake("and so on: only the first mistakes are told", line=line)]
+            return lines, [*mistakes, FileMistake("and so on: only the first mistakes are shown", line=line)]
         if len(lines) > MOST_CALLS:
             raise FileMistake(f"has more than {MOST_CALLS:,} calls; split it", line=line)
     if not lines and not mistakes:
         raise FileMistake("holds no calls")
     return lines, mistakes
-
-
-def format_calls(calls: tuple[TracedCall, ...]) -> str:
-    """A line for each call, `0.25 prompt-id`: what a frozen suite holds of a trace."""
-    return "\n".join(f"{call.at_s!r} {call.prompt_id}" if call.prompt_id else repr(call.at_s) for call in calls)
-
-
-def parse_calls(text: str) -> tuple[TracedCall, ...]:
-    """What `format_calls` made. FileMistake: not that."""
-    calls = []
-    try:
-        for written in text.split("\n"):
-            at_s, _, prompt_id = written.partition(" ")
-            calls.append(TracedCall(float(at_s), prompt_id or None))
-    except ValueError:
-        raise FileMistake("is written by a run, a line for each call; name a file with `trace` instead") from None
-    late = any(later.at_s < call.at_s for call, later in pairwise(calls))
-    if late or not all(isfinite(call.at_s) and call.at_s >= 0 for call in calls):
-        raise FileMistake("is out of order; name a file with `trace` instead")
-    return tuple(calls)
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -124,11 +117,18 @@ def _row(cells: Mapping[str, Any] | str, line: int) -> Row:
     try:
         named = {OTHER_NAMES.get(name, name): value for name, value in cells.items()}
         return msgspec.convert(named, Row, strict=False)
-    except msgspec.ValidationError as error:
-        told, _, place = str(error).rpartition(" - at ")
-        where = place.strip("`$.")
-        told = told.replace(" | null", "").replace("`", "")
-        raise FileMistake(f"{where}: {told}" if told else str(error), line=line) from error
+    except msgspec.ValidationError:
+        raise FileMistake(_strange_cell(named), line=line) from None
+
+
+def _strange_cell(named: Mapping[str, Any]) -> str:
+    """Which of the cells is not what its column holds."""
+    for name, value in named.items():
+        try:
+            msgspec.convert({name: value}, Row, strict=False)
+        except msgspec.ValidationError:
+            return f"{name}: {describe(value)} is not {WANTED[name]}"
+    raise AssertionError("every cell is good alone")
 
 
 def _moment_s(row: Row, line: int) -> float:
@@ -153,3 +153,82 @@ def _in_order(before: list[TraceLine], each: TraceLine) -> TraceLine:
         told = f"comes {last.at_s - each.at_s:g} s before the call of line {last.line}; sort the trace by time"
         raise FileMistake(told, line=each.line)
     return each
+
+
+class Replayed(msgspec.Struct, kw_only=True):
+    """What became of a trace."""
+
+    calls: tuple[TracedCall, ...] | None = None
+    prompts: dict[str, tuple[Prompt, Source]] = {}
+    """Generated ones, one for each size, by id: with the line that asks it first."""
+
+
+def replay_trace(
+    folder: Path, document: Source, load: Load | None, known: AbstractSet[str], mistakes: Mistakes
+) -> Replayed:
+    """The trace of a load, read. `known`: ids of the suite's own prompts. What is wrong with it is added."""
+    replayed = Replayed()
+    if load is None or load.arrival != "trace" or load.trace is None:
+        return replayed
+    path = folder / load.trace
+    try:
+        lines, wrong = read_trace(find_beside(folder, load.trace))
+    except FileMistake as error:
+        error.add_to(mistakes, path, document, ("load", "trace"))
+        return replayed
+    for each in wrong:
+        each.add_to(mistakes, path, document, ("load", "trace"))
+    if not wrong:
+        _follow(replayed, str(path), lines, load.replay, known, mistakes)
+        tokens = sum(len(prompt.messages[0].content) for prompt, _ in replayed.prompts.values()) / 4
+        mistakes.add(document, too_much_text(tokens, ("load", "trace")))
+    return replayed
+
+
+def _follow(
+    replayed: Replayed,
+    name: str,
+    lines: list[TraceLine],
+    replay: Replay | None,
+    known: AbstractSet[str],
+    mistakes: Mistakes,
+) -> None:
+    """Fill in what every line asks."""
+    calls, refused = [], 0
+    for each in lines:
+        told = _refusal(each, replay, known)
+        if told is None:
+            calls.append(TracedCall(each.at_s, _prompt_id(replayed, name, each, replay)))
+            continue
+        mistakes.add(Line(name, each.line), [Mistake((), told)])
+        refused += 1
+        if refused == MOST_MISTAKES:
+            break
+    replayed.calls = tuple(calls) or None
+
+
+def _refusal(each: TraceLine, replay: Replay | None, known: AbstractSet[str]) -> str | None:
+    """Why a line cannot be replayed; None: it can."""
+    row = each.row
+    if replay == "prompts" and row.prompt_id is None:
+        return "names no prompt_id; leave out `replay: prompts`"
+    if replay == "sizes" and not row.input_tokens:
+        return "has no input_tokens; write replay: times"
+    if replay in (None, "prompts") and row.prompt_id is not None and row.prompt_id not in known:
+        return f"no prompt of the suite is called {row.prompt_id[:80]!r}; write replay: sizes, or replay: times"
+    return None
+
+
+def _prompt_id(replayed: Replayed, name: str, each: TraceLine, replay: Replay | None) -> str | None:
+    row = each.row
+    if replay == "times":
+        return None
+    if row.prompt_id is not None and replay != "sizes":
+        return row.prompt_id
+    if not row.input_tokens:
+        return None
+    made = f"size-{row.input_tokens}" + (f"-{row.output_tokens}" if row.output_tokens else "")
+    if made not in replayed.prompts:
+        prompt = sized_prompt(made, row.input_tokens, row.output_tokens or None, seed=len(replayed.prompts) + 1)
+        replayed.prompts[made] = (prompt, Line(name, each.line))
+    return made

@@ -108,7 +108,7 @@ def match(tmp_path: Path) -> Match:
 
 def make_run(results: Path, attempts: list[Attempt]) -> RunFolder:
     manifest = new_manifest(SUITE, endpoint="aws", simulated=False, seed=1, planned=len(attempts))
-    folder = create_run(results, manifest, "suite: tiny\n")
+    folder = create_run(results, manifest, SUITE)
     own = [msgspec.structs.replace(attempt, run_id=manifest.run_id) for attempt in attempts]
     folder.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(own))
     folder.finalise("complete")

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
-import yaml
 
+from harness.catalog.target import resolve_target
 from harness.store.run_folder import RunFolder
+from harness.suite.suite import Attachment, Graders, Judge, Load
 
 
 def test_a_worse_model_ends_with_one_and_every_reader_is_served(command: Any, upgrade: Any, tmp_path: Path) -> None:
@@ -136,8 +138,7 @@ def fallen(upgrade: Any, tmp_path: Path) -> RunFolder:
 
 def change_suite(run: RunFolder, **more: Any) -> None:
     """Write other values into a run's frozen suite."""
-    suite = yaml.safe_load(run.suite_path.read_text())
-    run.suite_path.write_text(yaml.safe_dump({**suite, **more}, sort_keys=False))
+    run.write_suite(msgspec.structs.replace(run.read_suite(), **more))
 
 
 def ask_somewhere_else(run: RunFolder, endpoint: str) -> None:
@@ -159,9 +160,9 @@ GATE = ("--candidate", "dull", "--confirm", "--quiet")
 
 
 def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(command: Any, fallen: RunFolder) -> None:
-    prompts = yaml.safe_load(fallen.suite_path.read_text())["prompts"]
-    document = {"name": "gone.pdf", "media_type": "application/pdf", "digest": "0" * 64, "size": 9, "pages": 1}
-    change_suite(fallen, prompts=[{**prompts[0], "documents": [document]}, *prompts[1:]])
+    first, *others = fallen.read_suite().prompts
+    document = Attachment(name="gone.pdf", media_type="application/pdf", digest="0" * 64, size=9, pages=1)
+    change_suite(fallen, prompts=(msgspec.structs.replace(first, documents=(document,)), *others))
     done = command("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
     _, told = done.stderr.splitlines()
@@ -174,7 +175,8 @@ def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(co
 
 def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: RunFolder) -> None:
     evil = "https://bedrock.evil.example"
-    change_suite(fallen, endpoint=evil, judges={"strict": {"model": "claude-opus-4-6"}})
+    judge = Judge(name="strict", target=resolve_target(model="claude-opus-4-6", api="converse", client="wire"))
+    change_suite(fallen, endpoint=evil, graders=Graders(judges=(judge,)))
     ask_somewhere_else(fallen, evil)
     why = f"{evil}, and your credentials would be sent there; if you trust it, say so: --endpoint {evil}"
     for arguments in (("report", fallen.path, "--judge"), ("reconcile", fallen.path)):
@@ -187,9 +189,8 @@ def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: R
 
 
 def test_a_load_with_rates_of_single_targets_is_asked_again(harness: Any, fallen: RunFolder) -> None:
-    rates = dict.fromkeys(("old", "same", "dull", "slow", "wordy"), "60/s")
-    load = {"arrival": "constant", "rates": rates, "requests": 40, "warmup": 3}
-    change_suite(fallen, load=load)
+    rates = dict.fromkeys(("old", "same", "dull", "slow", "wordy"), 60.0)
+    change_suite(fallen, load=Load(arrival="constant", rates_per_s=rates, requests=40, warmup=3))
     done = harness("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
     assert "confirmed by a rerun (" in done.stdout, done.stdout

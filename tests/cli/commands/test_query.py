@@ -40,9 +40,7 @@ def results(tmp_path: Path) -> Path:
         name="x", model="x", base_model="x", model_id="x", routing="x", api="converse", client="x", region="x"
     )
     suite = Suite(name="s", digest="d", endpoint="simulator", targets=(target,), prompts=())
-    run = create_run(
-        tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), "suite: s\n"
-    )
+    run = create_run(tmp_path, new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None), suite)
     names = dict.fromkeys(("target", "base_model", "model_id", "routing", "api", "client", "region"), "x")
     attempts = [
         Attempt(

@@ -88,7 +88,7 @@ def test_nothing_is_written_through_a_link_in_a_runs_folder(run: Path, tmp_path:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
-@pytest.mark.parametrize("name", ["manifest.json", "suite.yaml", "attempts.parquet", "judgements.jsonl"])
+@pytest.mark.parametrize("name", ["manifest.json", "suite.json", "attempts.parquet", "judgements.jsonl"])
 def test_what_is_no_file_is_told_and_never_waited_for(
     run: Path, command: Any, name: str, make: Callable[[Path], None]
 ) -> None:

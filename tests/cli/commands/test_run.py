@@ -50,6 +50,7 @@ def test_a_run_leaves_every_file_of_the_design(finished: Any) -> None:
     names = {path.name for path in finished.folder.iterdir()}
     assert {
         "manifest.json",
+        "suite.json",
         "suite.yaml",
         "attempts.parquet",
         "scores.parquet",

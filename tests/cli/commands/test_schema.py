@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from harness.cli.commands.schema import schema
-from harness.suite.read.yaml_lines import read_yaml
-from harness.suite.starter import starter_suite
+from harness.suite.grammar.yaml_lines import read_yaml
+from harness.suite.write import starter_suite
 
 SUITES = sorted((Path(__file__).parents[3] / "suites").glob("*.yaml"))
 

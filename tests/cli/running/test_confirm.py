@@ -13,7 +13,6 @@ from harness.cli.running.compare_runs import Sides
 from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.frozen import freeze_suite
 from harness.suite.loader import load_suite
 from harness.suite.suite import Load, Suite
 
@@ -25,7 +24,7 @@ def run(tmp_path: Path) -> RunFolder:
     """A run of a suite whose prompts carry documents."""
     suite = load_suite(PDF)
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
-    return create_run(tmp_path, manifest, freeze_suite(suite))
+    return create_run(tmp_path, manifest, suite)
 
 
 def worse(run: RunFolder) -> CompareReport:
@@ -105,7 +104,7 @@ def test_what_a_second_look_costs_is_told_before_it_is_sent(
         monkeypatch.setenv(name, str(tmp_path / "none"))
     suite = load_suite(PDF.with_name("quickstart.yaml"))
     manifest = new_manifest(suite, endpoint="aws", simulated=False, seed=1, planned=None)
-    run = create_run(tmp_path, manifest, freeze_suite(suite))
+    run = create_run(tmp_path, manifest, suite)
     report, interrupted = confirm(run, Rerun(budget_usd=2.0), kept := Kept())
     told = capsys.readouterr().err
     assert "confirming pass_rate: 84 more requests to aws for up to about $" in told

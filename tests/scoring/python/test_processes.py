@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from hashlib import sha256
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -26,9 +28,9 @@ from harness.scoring.score import score_run
 from harness.scoring.scorer import Call, FunctionResult, Unscored
 from harness.store.records import Score
 from harness.store.run_folder import RunFolder
-from harness.suite.frozen import freeze_suite
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.loader import load_suite
 from harness.suite.read.graders import read_check_file
+from harness.suite.stored import encode_suite, read_suite
 from harness.suite.suite import Check, CheckFile, Graders, Suite
 
 SOURCE = """
@@ -258,12 +260,12 @@ def load(folder: Path, file: str = "checks.py", function: str = "grade") -> Suit
 def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: Path) -> None:
     (tmp_path / "checks.py").write_text("def grade(case): return True\n")
     first = load(tmp_path)
-    (tmp_path / "frozen.yaml").write_text(freeze_suite(first))
-    frozen = load_frozen(tmp_path / "frozen.yaml")
+    (tmp_path / "suite.json").write_bytes(encode_suite(first))
+    frozen = read_suite(tmp_path)
     assert frozen.digest == first.digest
     assert frozen.graders.check_files[0].digest == first.graders.check_files[0].digest
     assert frozen.graders.check_files[0].source is None
-    assert str(tmp_path) not in (tmp_path / "frozen.yaml").read_text()
+    assert str(tmp_path) not in (tmp_path / "suite.json").read_text()
     (tmp_path / "checks.py").write_text("def grade(case): return False\n")
     assert load(tmp_path).digest != first.digest
 
@@ -295,10 +297,6 @@ MARKER = """\
 open({marker!r}, "w")
 def grade(case): return True
 """
-NAMING = """\
-check_files:
-  - {name: checks.py, digest: DIGEST, path: PATH, functions: [grade]}
-"""
 
 
 @pytest.fixture
@@ -310,14 +308,17 @@ def elsewhere(tmp_path: Path) -> Path:
     return path
 
 
-def name_file(folder: Path, evil: Path, path: str) -> Path:
-    """A suite whose `check_files` says that its code is at `path`."""
-    folder.mkdir()
-    digest = sha256(evil.read_bytes()).hexdigest()
-    suite = folder / "suite.yaml"
-    named = NAMING.replace("DIGEST", digest).replace("PATH", path)
-    suite.write_text(named + SUITE.replace("FILE", "checks.py").replace("FUNCTION", "grade"))
-    return suite
+def name_file(folder: Path, evil: Path, path: str) -> Suite:
+    """The suite of a run in `folder` that says its code is at `path`, and holds it as well."""
+    home = folder.with_name("home")
+    for each in (home, folder):
+        each.mkdir()
+    shutil.copy(evil, home / "checks.py")
+    stored = json.loads(encode_suite(load(home)))
+    [file] = stored["graders"]["check_files"]
+    file |= {"path": path, "source": base64.b64encode(evil.read_bytes()).decode()}
+    (folder / "suite.json").write_text(json.dumps(stored))
+    return read_suite(folder)
 
 
 @pytest.mark.parametrize("place", ["absolute", "above", "linked"])
@@ -326,7 +327,7 @@ def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
 ) -> None:
     folder = tmp_path / "theirs"
     path = {"absolute": str(elsewhere), "above": os.path.relpath(elsewhere), "linked": str(folder / "linked.py")}[place]
-    frozen = load_frozen(name_file(folder, elsewhere, path))
+    frozen = name_file(folder, elsewhere, path)
     (folder / "linked.py").symlink_to(elsewhere)
     (folder / "checks.py").symlink_to(elsewhere)
     run = write_run(frozen, (frozen.targets[0].name, "Paris"))
@@ -340,34 +341,32 @@ def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
 @pytest.mark.parametrize("place", ["absolute", "above", "linked"])
 def test_a_suite_of_somebody_else_names_no_code_outside_its_folder(tmp_path: Path, elsewhere: Path, place: str) -> None:
     folder = tmp_path / "theirs"
-    path = {"absolute": str(elsewhere), "above": os.path.relpath(elsewhere), "linked": str(folder / "checks.py")}[place]
-    suite = name_file(folder, elsewhere, path)
+    folder.mkdir()
+    path = {"absolute": str(elsewhere), "above": f"../elsewhere/{elsewhere.name}", "linked": "checks.py"}[place]
     if place == "linked":
         (folder / "checks.py").symlink_to(elsewhere)
-    with pytest.raises(SuiteError, match="lies outside the suite's folder" if place == "linked" else "no such file"):
-        load_suite(suite, validators=[check_mistakes])
+    with pytest.raises(SuiteError, match="lies outside the suite's folder"):
+        load(folder, path)
 
 
 @pytest.mark.parametrize(
     "naming",
     [
-        "dataset: more.csv",
-        "prices: mine.toml",
-        "load: {arrival: trace, trace: calls.csv}",
-        "judges: {strict: {model: claude-opus-4-5, calibration: labels.csv}}",
-        "prompts: [{id: p, prompt: '?', documents: [secret.txt]}]",
-        "prompts: [{id: p, prompt: '?', images: [secret.png]}]",
+        {"dataset": "more.csv"},
+        {"prices": "mine.toml"},
+        {"load": {"arrival": "trace", "trace": "calls.csv"}},
+        {"prompts": [{"id": "p", "messages": [{"role": "user", "content": "?"}], "documents": ["secret.txt"]}]},
+        {"prompts": [{"id": "p", "messages": [{"role": "user", "content": "?"}], "images": ["secret.png"]}]},
     ],
 )
-def test_the_suite_of_a_run_names_no_file_at_all(tmp_path: Path, naming: str) -> None:
-    for name in ("more.csv", "mine.toml", "calls.csv", "labels.csv", "secret.txt", "secret.png"):
+def test_the_suite_of_a_run_names_no_file_at_all(tmp_path: Path, naming: dict[str, Any]) -> None:
+    for name in ("more.csv", "mine.toml", "calls.csv", "secret.txt", "secret.png"):
         (tmp_path / name).write_text("id,prompt\n1,stolen\n")
-    prompts = "" if naming.startswith("prompts") else "prompts: [{id: q, prompt: '?'}]\n"
-    frozen = tmp_path / "suite.yaml"
-    frozen.write_text(f"suite: s\ntargets: [{{model: claude-haiku-4-5, routing: global}}]\n{prompts}{naming}\n")
-    with pytest.raises(SuiteError, match="but the suite of a run holds everything itself") as error:
-        load_frozen(frozen)
-    assert len(error.value.mistakes) == 1
+    (tmp_path / "checks.py").write_text("def grade(case): return True\n")
+    stored = json.loads(encode_suite(load(tmp_path)))
+    (tmp_path / "suite.json").write_text(json.dumps({**stored, **naming}))
+    with suppress(SuiteError):
+        assert b"stolen" not in encode_suite(read_suite(tmp_path))
 
 
 def test_loading_a_suite_runs_nothing_of_its_check_files(tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ HUGE_PNG = image("PNG")[:16] + (100_000).to_bytes(4, "big") * 2 + image("PNG")[2
 # name, content → what is told
 BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("gone.pdf", None, "'gone.pdf': there is no such file"),
-    ("a.docx", b"x", "'a.docx' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a", b"x", "'a' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a.png", b"x", "'a.png' is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a.docx", b"x", "'a.docx': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a", b"x", "'a': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
+    ("a.png", b"x", "'a.png': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
     ("a.pdf", b"", "'a.pdf': is named .pdf but is not a PDF: it begins with b''"),
     (
         "a.pdf",
@@ -90,11 +90,11 @@ BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("a.pdf", pdf(1, password="secret"), "'a.pdf': is encrypted; save it without a password"),
     ("a.pdf", pdf(1, password=""), "'a.pdf': is encrypted; save it without a password"),
     ("a.txt", b"", "'a.txt': is empty"),
-    ("a.txt", b"a\0b", "'a.txt': holds a NUL character, so it is no text"),
+    ("a.txt", b"a\0b", "'a.txt': holds a NUL character, so it is not a text"),
     ("a.txt", b"a\xffb", "'a.txt': is not UTF-8 (byte 0xff); save it as UTF-8"),
 ]
 BAD_IMAGES: list[tuple[str, bytes | None, str]] = [
-    ("a.svg", b"<svg/>", "'a.svg' is not an image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)"),
+    ("a.svg", b"<svg/>", "'a.svg': is not an image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)"),
     ("a.png", b"", "'a.png': is not an image of type image/png"),
     ("a.png", b"%PDF-1.7", "'a.png': is not an image of type image/png"),
     ("a.png", image("JPEG"), "'a.png': is called image/png by its name but holds image/jpeg; rename it"),

@@ -8,8 +8,8 @@ import pytest
 
 from harness.catalog.prices import PriceOverride
 from harness.errors import SuiteError
-from harness.suite.frozen import freeze_suite
-from harness.suite.loader import load_frozen, load_suite
+from harness.suite.loader import load_suite
+from harness.suite.stored import encode_suite, read_suite
 from harness.suite.suite import Suite
 
 SUITE = """\
@@ -102,13 +102,11 @@ def test_a_price_that_is_not_known_is_told_and_a_price_of_ones_own_mends_it(
     assert (
         PriceOverride(model="claude-sonnet-4-6", service_tier="priority", input=5.25, output=26.25),
     ) == mended.prices
-    (tmp_path / "frozen.yaml").write_text(freeze_suite(mended), encoding="utf-8")
-    assert mended.prices == load_frozen(tmp_path / "frozen.yaml").prices
+    (tmp_path / "suite.json").write_bytes(encode_suite(mended))
+    assert mended.prices == read_suite(tmp_path).prices
 
 
 def test_a_run_whose_prices_would_be_refused_today_still_loads(tmp_path: Path) -> None:
-    frozen = freeze_suite(load(tmp_path, "model: claude-sonnet-4-6, input: 3, output: 15")).replace(
-        "input: 3.0", "input: 0.0"
-    )
-    (tmp_path / "frozen.yaml").write_text(frozen, encoding="utf-8")
-    assert 0 == load_frozen(tmp_path / "frozen.yaml").prices[0].input
+    stored = encode_suite(load(tmp_path, "model: claude-sonnet-4-6, input: 3, output: 15"))
+    (tmp_path / "suite.json").write_bytes(stored.replace(b'"input":3.0', b'"input":0.0'))
+    assert 0 == read_suite(tmp_path).prices[0].input

@@ -1,22 +1,27 @@
-"""What is left of a suite file without its structural mistakes, so that those of meaning can be told with them."""
+"""A suite file's content as types, without what its structural mistakes are about, so that the rest can be checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from harness.suite.fields import read_quantity
 from harness.suite.grammar.file import PromptEntry, SuiteFile, TargetEntry
-from harness.suite.grammar.mistakes import KeyPath, Mistake
+from harness.suite.grammar.mistakes import KeyPath, Mistake, Mistakes
+from harness.suite.grammar.structure import suite_mistakes
+from harness.suite.grammar.yaml_lines import Document
 
+T = TypeVar("T")
 SECTIONS = dict.fromkeys(("defaults", "load", "quota", "timeouts", "slo", "gate")) | {"retries": "max_attempts"}
 """Mappings of which each readable key is kept, and the key that one cannot do without."""
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """A suite file's content as types. Entries come with their indices in the file; wrong ones are not there."""
+class WrittenSuite(msgspec.Struct, frozen=True, kw_only=True):
+    """A suite file's content. Entries come with their indices in the file; wrong ones are not there."""
 
+    document: Document
     file: SuiteFile
     """Everything else: its own `targets` and `prompts` are empty."""
     targets: list[tuple[int, TargetEntry]]
@@ -24,16 +29,32 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     broken: frozenset[KeyPath] = frozenset()
     """Where the structural mistakes are: something was meant there, and is not known."""
 
+    def keys(self, section: str) -> set[str]:
+        """The keys that the file gives in a section, readable or not."""
+        content = self.document.root.value.get(section)
+        return set(content) if isinstance(content, dict) else set()
 
-def salvage(content: dict[str, Any], mistakes: Sequence[Mistake]) -> Written:
-    """The content without what the structural mistakes are about."""
-    left = _without_mistakes(content, mistakes)
-    return Written(
-        file=msgspec.convert({**left, "targets": [], "prompts": []}, SuiteFile),
-        targets=[(at, msgspec.convert(each, TargetEntry)) for at, each in _there(left["targets"])],
-        prompts=[(at, msgspec.convert(each, PromptEntry)) for at, each in _there(left.get("prompts") or [])],
-        broken=frozenset(mistake.path for mistake in mistakes),
+    def broken_keys(self, section: str) -> set[str | int]:
+        """Those with a structural mistake."""
+        return {path[1] for path in self.broken if path[:1] == (section,) and len(path) > 1}
+
+
+def decode(document: Document, mistakes: Mistakes) -> WrittenSuite:
+    """The document as types; its structural mistakes are added."""
+    found = suite_mistakes(document.root.value)
+    mistakes.add(document, found)
+    content = _without_mistakes(document.root.value, found)
+    return WrittenSuite(
+        document=document,
+        file=_convert({**content, "targets": [], "prompts": []}, SuiteFile),
+        targets=[(at, _convert(each, TargetEntry)) for at, each in _there(content["targets"])],
+        prompts=[(at, _convert(each, PromptEntry)) for at, each in _there(content.get("prompts") or [])],
+        broken=frozenset(mistake.path for mistake in found),
     )
+
+
+def _convert(content: Any, kind: type[T]) -> T:
+    return msgspec.convert(content, kind, dec_hook=read_quantity)
 
 
 def _there(entries: list[Any]) -> list[tuple[int, Any]]:

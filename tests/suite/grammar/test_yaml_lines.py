@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.suite.read.yaml_lines import MAX_DEPTH, YamlMistake, read_yaml
+from harness.suite.grammar.yaml_lines import MAX_DEPTH, YamlMistake, read_yaml
 
 
 def value_of(text: str):

@@ -1,4 +1,4 @@
-"""Frozen suites load again as what they were, and digests follow the content alone."""
+"""A suite's digest follows its content alone: not how the file is laid out, nor where it is loaded."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from textwrap import dedent
 
 import msgspec
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.catalog.prices import PriceOverride, Tier
 from harness.catalog.target import Options, Target, Tool
-from harness.errors import SuiteError
 from harness.suite.digest import digest_suite
-from harness.suite.frozen import freeze_suite
 from harness.suite.generate import SEPARATOR, make_filler
-from harness.suite.loader import load_frozen, load_suite
-from harness.suite.read.text_file import MAX_SUITE_BYTES
-from harness.suite.read.yaml_lines import MAX_VALUES
+from harness.suite.loader import load_suite
 from harness.suite.suite import (
     Attachment,
     Check,
@@ -222,7 +217,7 @@ def loaded(text: str) -> Suite:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "suite.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_frozen(path)
+        return load_suite(path)
 
 
 def without_paths(suite: Suite) -> Suite:
@@ -240,29 +235,6 @@ def without_paths(suite: Suite) -> Suite:
     return msgspec.structs.replace(suite, prompts=prompts, graders=graders)
 
 
-def without_remarks(suite: Suite) -> Suite:
-    return msgspec.structs.replace(suite, notes=(), warnings=())
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(suites())
-def test_a_frozen_suite_loads_as_the_suite_that_it_was(suite: Suite) -> None:
-    assert without_paths(suite) == without_remarks(loaded(freeze_suite(suite)))
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_shipped_suite_survives_freezing_with_its_notes(path: Path) -> None:
-    suite = load_suite(path)
-    assert without_paths(msgspec.structs.replace(suite, warnings=())) == loaded(freeze_suite(suite))
-
-
-def test_a_frozen_suite_asks_the_catalog_nothing() -> None:
-    suite = load_suite(SHIPPED[0].with_name("quickstart.yaml"))
-    gone = msgspec.structs.replace(suite.targets[0], model="claude-gone", base_model="x.gone", model_id="us.x.gone")
-    suite = msgspec.structs.replace(suite, targets=(gone,), baseline=None)
-    assert loaded(freeze_suite(suite)).targets == (gone,)
-
-
 PLAIN = """\
 suite: demo
 endpoint: simulator
@@ -274,12 +246,6 @@ prompts:
   - {id: a, prompt: Hi, expect: Ho, tags: [x, y]}
   - {id: b, prompt: Hi, expect: 5, checks: [{type: numeric, tolerance: 0.5}]}
 """
-
-
-def test_margins_by_tag_come_back() -> None:
-    suite = loaded(PLAIN.replace("{pass_rate: 3pp,", "{pass_rate_by_tag: {x: 5pp},"))
-    assert {"pass_rate[x]": "5pp", "error_rate": "1pp"} == suite.gate
-    assert suite == loaded(freeze_suite(suite))
 
 
 @pytest.mark.parametrize(
@@ -355,30 +321,15 @@ def test_a_document_counts_by_its_name_and_bytes_not_by_where_it_lies(tmp_path: 
     assert one != loaded(PLAIN).digest
 
 
-def test_generated_text_is_frozen_as_its_recipe() -> None:
-    text = PLAIN.replace("prompt: Hi, expect: Ho", "prompt: Hi, filler: {tokens: 100000}, expect: Ho")
-    frozen = freeze_suite(loaded(text))
-    assert len(frozen) < 2000
-    assert loaded(text) == loaded(frozen)
+@pytest.mark.parametrize("home_region", ["eu-west-1", "us-west-2"])
+def test_the_region_that_a_shell_prefers_changes_no_digest(tmp_path: Path, home_region: str) -> None:
+    (tmp_path / "s.yaml").write_text(PLAIN + "judges: {strict: {model: claude-opus-4-5}}\n", encoding="utf-8")
+    suite = load_suite(tmp_path / "s.yaml")
+    at_home = load_suite(tmp_path / "s.yaml", home_region=home_region)
+    assert ("us-east-1", home_region) == (suite.targets[0].region, at_home.targets[0].region)
+    assert home_region == at_home.graders.judges[0].target.region
+    assert suite.digest == at_home.digest == digest_suite(at_home)
 
 
-def test_a_frozen_suite_of_more_than_a_suite_file_may_hold_loads(tmp_path: Path) -> None:
-    suite = loaded(PLAIN)
-    check = Check(type="exact", params={"odd": [1] * (MAX_VALUES + 1)})
-    one, other = suite.prompts
-    prompts = (
-        msgspec.structs.replace(one, messages=(Message(role="user", content="long " * (MAX_SUITE_BYTES // 4)),)),
-        msgspec.structs.replace(other, checks=(check,)),
-    )
-    suite = msgspec.structs.replace(suite, prompts=prompts)
-    path = tmp_path / "suite.yaml"
-    path.write_text(freeze_suite(suite), encoding="utf-8")
-    assert prompts == load_frozen(path).prompts
-    with pytest.raises(SuiteError):
-        load_suite(path)
-
-
-@pytest.mark.parametrize(("old", "new"), [("type: numeric", "tipe: numeric"), ("id: a,", "id: a, odd: 1,")])
-def test_a_frozen_suite_that_was_spoilt_is_told_like_any_other(old: str, new: str) -> None:
-    with pytest.raises(SuiteError, match=r":[89]: prompts\[[01]\]"):
-        loaded(PLAIN.replace(old, new))
+def test_a_region_that_the_suite_names_is_part_of_its_digest() -> None:
+    assert loaded(PLAIN).digest != loaded(PLAIN.replace("routing: global", "routing: global, region: eu-west-1")).digest

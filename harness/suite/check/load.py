@@ -1,0 +1,176 @@
+"""Whether a suite's settings make sense together: its load above all, its timeouts, and the tags of its gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from harness.suite.fields import LONGEST_S, MOST_REQUESTS
+from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.gate import BY_TAG
+from harness.suite.grammar.mistakes import Mistake
+from harness.suite.grammar.structure import unknown_word
+from harness.suite.suite import Load, Prompt, Timeouts
+
+STATIONARY = ("constant", "poisson", "gamma")
+RATED = (*STATIONARY, "ramp")
+SPACED = (*RATED, "steps")
+OPEN = (*SPACED, "trace")
+TAKEN_BY = {
+    "concurrency": ("closed",),
+    "paired": ("closed",),
+    "rate": RATED,
+    "rates": STATIONARY,
+    "to": ("ramp",),
+    "burstiness": ("gamma", "ramp", "steps"),
+    "burst": SPACED,
+    "steps": ("steps",),
+    "trace": ("trace",),
+    "replay": ("trace",),
+    "speed": ("trace",),
+    "repeats": ("closed", *SPACED),
+    "max_in_flight": OPEN,
+}
+"""Key → the arrival processes that take it; the others belong to every load."""
+NEEDS: dict[str, dict[tuple[str, ...], str]] = {
+    "constant": {("rate", "rates"): "rate: 5/s"},
+    "poisson": {("rate", "rates"): "rate: 5/s"},
+    "gamma": {("rate", "rates"): "rate: 5/s", ("burstiness",): "burstiness: 0.5 (1 is Poisson, less is burstier)"},
+    "ramp": {("rate",): "rate: 1/s", ("to",): "to: 20/s", ("duration",): "duration: 60s"},
+    "steps": {("steps",): "steps: [{rate: 5/s, duration: 60s}, {rate: 10/s, duration: 60s}]"},
+    "trace": {("trace", "calls"): "trace: my.trace.jsonl"},
+}
+"""Arrival process → keys of which it needs one → an example."""
+FIELDS = dict(zip(Load.__struct_encode_fields__, Load.__struct_fields__, strict=True))
+"""Key → field: `rate` → `rate_per_s`."""
+
+
+def settings_mistakes(suite: WrittenSuite) -> Iterator[Mistake]:
+    """What is wrong with load and timeouts beyond their structure.
+
+    Of a section with structural mistakes, only what holds however they are mended.
+    """
+    if suite.file.load is not None:
+        yield from load_mistakes(suite.file.load, suite.keys("load"), suite.broken_keys("load"))
+    if suite.file.timeouts is not None and suite.broken_keys("timeouts") <= {"connect"}:
+        yield from timeout_mistakes(suite.file.timeouts)
+
+
+def timeout_mistakes(timeouts: Timeouts) -> Iterator[Mistake]:
+    """Deadlines that contradict each other."""
+    if timeouts.first_token_s > timeouts.total_s:
+        told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
+        yield Mistake(("timeouts",), told)
+
+
+def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mistake]:
+    """Tags of the gate that no prompt has."""
+    known = list(dict.fromkeys(tag for prompt in prompts for tag in prompt.tags))
+    for tag in tags:
+        if tag not in known:
+            told = unknown_word(tag, known) if known else f"no prompt has the tag {tag!r}, or any"
+            yield Mistake(("gate", BY_TAG, tag), told)
+
+
+def load_mistakes(
+    load: Load, given: AbstractSet[str], broken: AbstractSet[str | int] = frozenset()
+) -> Iterator[Mistake]:
+    """What is wrong with a load beyond its structure. `given`: the keys that somebody wrote.
+
+    `broken`: those with a structural mistake. An unknown key may be any other, so that with one nothing is sure.
+    """
+    if broken <= FIELDS.keys() - {"arrival"}:
+        yield from _strange_keys(load, given)
+        yield from _missing_keys(load, broken)
+
+
+def given_keys(load: Load) -> set[str]:
+    """The keys that a load must have been given, since it has other values than without."""
+    return {key for key, field in FIELDS.items() if getattr(load, field) != getattr(_USUAL, field)}
+
+
+_USUAL = Load()
+
+
+def _strange_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:
+    for key, takers in TAKEN_BY.items():
+        if load.arrival not in takers and key in given:
+            told = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
+            yield Mistake(("load", key), told + ("; bound it by requests or duration" if key == "repeats" else ""))
+
+
+def _only(takers: Sequence[str]) -> str:
+    """`only arrival 'ramp' takes`, `only arrivals 'gamma' and 'ramp' take`, `only open arrivals take`."""
+    if len(takers) == 1:
+        return f"only arrival {takers[0]!r} takes"
+    if takers == OPEN:
+        return "only open arrivals take"
+    names = [repr(name) for name in takers]
+    return f"only arrivals {', '.join(names[:-1])} and {names[-1]} take"
+
+
+def _missing_keys(load: Load, broken: AbstractSet[str | int]) -> Iterator[Mistake]:
+    for keys, example in NEEDS.get(load.arrival, {}).items():
+        if not any(getattr(load, FIELDS[key]) for key in keys) and not broken & set(keys):
+            yield Mistake(("load",), f"arrival {load.arrival!r} needs {keys[0]!r}; write for example {example}")
+
+
+def plan_mistakes(load: Load, *, prompts: int, targets: Sequence[str]) -> Iterator[Mistake]:
+    """Plans of more requests than can be planned, and those that would take years."""
+    rounds = [rounds_at_most(load, prompts=prompts, rate_per_s=rate) for rate in _rates(load, targets)]
+    asked = sum(rounds) + load.warmup * len(targets)
+    if asked > MOST_REQUESTS:
+        told = f"asks for about {asked:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
+        yield Mistake(("load",), f"{told}, the repeats or the warm-up, shorten the duration, or give requests")
+        return
+    longest_s = max(
+        (_schedule_s(load, each, rate) for each, rate in zip(rounds, _rates(load, targets), strict=True)), default=0.0
+    )
+    if longest_s > LONGEST_S:
+        told = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
+        yield Mistake(("load",), f"{told}; raise the rate, or give a duration")
+
+
+def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:
+    """Each target's."""
+    own = load.rates_per_s or {}
+    return [own.get(name, load.rate_per_s) for name in targets]
+
+
+def rounds_at_most(load: Load, *, prompts: int, rate_per_s: float | None) -> float:
+    """How often a target of this rate is asked, about; of a load that only its answers bound, 0."""
+    bounds: list[float] = [] if load.requests is None else [load.requests]
+    if load.repeats is not None:
+        bounds.append(load.repeats * prompts)
+    if load.steps:
+        bounds.append(sum(step.rate_per_s * step.duration_s for step in load.steps))
+    elif load.calls:
+        bounds.append(len(load.calls))
+    elif load.duration_s is not None and load.arrival != "closed":
+        bounds.append(max(rate_per_s or 0.0, load.to_per_s or 0.0) * load.duration_s + (load.burst or 1))
+    elif load.duration_s is not None:
+        return min(bounds, default=0)
+    return min(bounds, default=prompts)
+
+
+def _schedule_s(load: Load, rounds: float, rate_per_s: float | None) -> float:
+    """How long the schedule takes."""
+    if load.steps:
+        return sum(step.duration_s for step in load.steps)
+    if load.calls:
+        return load.calls[-1].at_s / (load.speed or 1.0)
+    if load.duration_s is not None or rate_per_s is None:
+        return load.duration_s or 0.0
+    return rounds / rate_per_s
+
+
+def rates_mistakes(load: Load | None, targets: Sequence[str]) -> Iterator[Mistake]:
+    """Rates of targets that there are not, and targets without a rate. `targets`: all names."""
+    if load is None or not load.rates_per_s or load.arrival not in STATIONARY:
+        return
+    for name in load.rates_per_s:
+        if name not in targets:
+            yield Mistake(("load", "rates", name), f"no target has this name (targets: {', '.join(targets)})")
+    lacking = [name for name in targets if name not in load.rates_per_s]
+    if lacking and load.rate_per_s is None:
+        yield Mistake(("load", "rates"), f"no rate for {', '.join(lacking)}; give it here, or `rate` for all others")

@@ -1,0 +1,192 @@
+"""What the suite file's keys hold: texts, names, counts, and quantities with a unit, plain numbers once read."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from harness.catalog.target import END
+
+Name = Annotated[str, Meta(pattern=rf"^[^\x00-\x1f\x7f]+{END}", min_length=1, max_length=200)]
+"""Never beside a list of structs in a union: msgspec 0.22 frees such a type wrongly, and the interpreter crashes at its
+end. `Text` may be."""
+SUITE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9._-]*{END}"
+SuiteName = Annotated[str, Meta(pattern=SUITE_NAME, max_length=64, examples=["support-triage"])]
+REGION = rf"^[a-z]{{2,4}}(-[a-z]+)+-[0-9]{{1,2}}{END}"
+Region = Annotated[str, Meta(pattern=REGION, examples=["us-east-1", "eu-central-1"])]
+Digest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
+Whole = Annotated[int, Meta(ge=0)]
+MOST_SLOTS = 100_000
+"""More connections than one machine has ports for."""
+MOST_REQUESTS = 10_000_000
+"""Of a whole plan, which is counted before it is sent."""
+Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
+Requests = Annotated[int, Meta(ge=1, le=MOST_REQUESTS)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+CheckEntry = Annotated[
+    dict[str, Any],
+    Meta(extra_json_schema={"properties": {"type": {"type": "string", "minLength": 1}}, "required": ["type"]}),
+]
+
+NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,99})?"
+ABOVE_ZERO = "^(?=.*[1-9])"
+DURATION = rf"{ABOVE_ZERO}({NUMBER})(ms|s|m|h){END}"
+RATE = rf"{ABOVE_ZERO}({NUMBER})/(s|min){END}"
+POINTS = rf"{ABOVE_ZERO}({NUMBER})(pp){END}"
+PERCENT = rf"{ABOVE_ZERO}({NUMBER})(%){END}"
+LATENCY_MARGIN = rf"{ABOVE_ZERO}({NUMBER})(%|ms|s){END}"
+COST_MARGIN = rf"{ABOVE_ZERO}(?:{NUMBER}%|\${NUMBER}){END}"
+LONGEST_S = 366 * 86_400.0
+"""A year. Nothing that a suite describes takes longer."""
+MOST_PER_S = 10_000.0
+LEAST_PER_S = 1 / 86_400
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
+
+DurationText = Annotated[str, Meta(title="duration", pattern=DURATION, examples=["500ms", "60s", "10m"])]
+Points = Annotated[str, Meta(title="points", pattern=POINTS, examples=["3pp"])]
+LatencyMargin = Annotated[str, Meta(title="latency margin", pattern=LATENCY_MARGIN, examples=["15%", "200ms"])]
+CostMargin = Annotated[str, Meta(title="cost margin", pattern=COST_MARGIN, examples=["10%", "$0.002"])]
+
+
+class UnitError(ValueError):
+    """A quantity that cannot be read; the message says how to write it."""
+
+
+class Margin(msgspec.Struct, frozen=True, kw_only=True):
+    """How much worse is still good enough. `%` is relative; the others are differences in the metric's own unit."""
+
+    value: float
+    """Of `pp` and `%` as a fraction: 0.03 for `3pp`, 0.15 for `15%`; else seconds or dollars."""
+    unit: Literal["pp", "%", "s", "usd"]
+
+
+def parse_duration(written: object) -> float:
+    """`500ms`, `60s`, `10m`, `2h` → seconds, more than 0 and at most a year. Raises UnitError."""
+    number, unit = _split(written, DURATION, unit="s", example="a duration; write for example 500ms, 60s, 10m or 2h")
+    return _checked_duration(float(number * _SECONDS[unit]), written)
+
+
+def parse_rate(written: object) -> float:
+    """`5/s`, `300/min` → per second, from one a day to 10,000 a second. Raises UnitError."""
+    number, unit = _split(written, RATE, unit="/s", example="a rate; write for example 5/s or 300/min")
+    return _checked_rate(float(number / _SECONDS[unit]), written)
+
+
+def parse_points(written: object) -> Margin:
+    """`3pp`, percentage points → Margin(0.03, pp). Raises UnitError."""
+    number, _ = _split(written, POINTS, unit="pp", example="a margin in percentage points; write for example 3pp")
+    return Margin(value=float(number / 100), unit="pp")
+
+
+def parse_latency_margin(written: object) -> Margin:
+    """`15%` → Margin(0.15, %); `200ms`, `0.5s` → seconds. Raises UnitError."""
+    example = "a margin of a latency; write for example 15% or 200ms"
+    number, unit = _split(written, LATENCY_MARGIN, unit="% or {0}ms", example=example)
+    if unit == "%":
+        return Margin(value=float(number / 100), unit="%")
+    return Margin(value=float(number * _SECONDS[unit]), unit="s")
+
+
+def parse_cost_margin(written: object) -> Margin:
+    """`10%` → Margin(0.1, %); `$0.002` → dollars. Raises UnitError."""
+    text = str(written).lower()
+    if text.startswith("$") and re.fullmatch(COST_MARGIN, text):
+        return Margin(value=float(Decimal(text[1:])), unit="usd")
+    example = "a margin of a cost; write for example 10% or $0.002"
+    number, _ = _split(written, PERCENT, unit="% or ${0}", example=example)
+    return Margin(value=float(number / 100), unit="%")
+
+
+def parse_margin(written: str) -> Margin:
+    """A margin in any unit. Raises UnitError."""
+    if written.endswith("pp"):
+        return parse_points(written)
+    return parse_cost_margin(written) if written.startswith("$") else parse_latency_margin(written)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds → what `parse_duration` reads as exactly the same number."""
+    return f"{_plain(seconds)}s"
+
+
+def format_rate(per_s: float) -> str:
+    """Per second → what `parse_rate` reads as exactly the same number."""
+    return f"{_plain(per_s)}/s"
+
+
+def _checked_duration(seconds: float, written: object) -> float:
+    if not 0 < seconds <= LONGEST_S:
+        raise UnitError(f"must be at most {LONGEST_S / 3600:,.0f}h, a year, got {written}")
+    return seconds
+
+
+def _checked_rate(per_s: float, written: object) -> float:
+    if per_s > MOST_PER_S:
+        raise UnitError(f"{written} is more than a client can send; at most {MOST_PER_S:,.0f}/s")
+    if not per_s >= LEAST_PER_S:
+        raise UnitError(f"{written} is less than one request a day; at least 0.001/min")
+    return per_s
+
+
+def _split(written: object, pattern: str, *, unit: str, example: str) -> tuple[Decimal, str]:
+    text = written if isinstance(written, str) else str(written).lower()
+    found = re.fullmatch(pattern, text)
+    if found:
+        return Decimal(found[1]), found[2]
+    if re.fullmatch(NUMBER, text):
+        raise UnitError(f"'{text}' has no unit; write {text}{unit.format(text)}")
+    if re.fullmatch(pattern.removeprefix(ABOVE_ZERO), text) or re.fullmatch(rf"\$[0.]+{END}", text):
+        raise UnitError(f"must be more than 0, got {text}")
+    raise UnitError(f"{text if len(text) <= 60 else text[:59] + '…'!r} is not {example}")
+
+
+def _plain(number: float) -> str:
+    text = format(Decimal(repr(number)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+if TYPE_CHECKING:
+    Duration = float
+    Rate = float
+else:
+
+    class _Number(type):
+        """Makes plain numbers instances: a field of such a type holds a float, which msgspec writes as it is."""
+
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+
+    class Duration(metaclass=_Number):
+        """`60s` in a suite file, 60.0 in the program: seconds. Decode with `read_quantity`."""
+
+    class Rate(metaclass=_Number):
+        """`300/min` in a suite file, 5.0 in the program: per second. Decode with `read_quantity`."""
+
+
+def read_quantity(kind: type, written: Any) -> float:
+    """The `dec_hook` of every type with a Duration or a Rate: texts with units, or the numbers of a stored suite."""
+    if kind is Duration:
+        return parse_duration(written) if isinstance(written, str) else _checked_duration(float(written), written)
+    return parse_rate(written) if isinstance(written, str) else _checked_rate(float(written), written)
+
+
+def quantity_schema(kind: type) -> dict[str, Any]:
+    """The `schema_hook` of the same: what a suite file may hold there."""
+    if kind is Duration:
+        return {"type": "string", "title": "duration", "pattern": DURATION, "examples": ["500ms", "60s", "10m"]}
+    return {"type": "string", "title": "rate", "pattern": RATE, "examples": ["5/s", "300/min"]}
+
+
+def file_key(name: str) -> str:
+    """A field's name in the suite file, where quantities carry their unit: `first_token_s` → `first_token`."""
+    return name.removesuffix("_s").removesuffix("_per")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=file_key):
+    """What all parts of the file share: unknown keys are mistakes."""
