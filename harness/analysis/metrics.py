@@ -211,7 +211,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """Its name in a gate, in compare.json and in a history."""
     label: str
     short: str = ""
-    """For the heading of a narrow column."""
+    """Of its column, where the label is too long."""
     unit: Unit
     up_is_worse: bool = True
     values: PerRequest | None = None
@@ -228,6 +228,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """The least change of its median that a history reports, in its unit. None: a history does not follow it."""
     least_relative_change: float = 0.0
     """A change must reach both."""
+
+    @property
+    def heading(self) -> str:
+        """Of its column in a table."""
+        return self.short or self.label
 
     def is_change(self, before: float, after: float) -> bool:
         """Whether a median that went from `before` to `after` changed by enough."""

@@ -12,8 +12,8 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import TargetSummary
-from harness.suite.grammar.gate import BY_TAG, GateEntry
 from harness.suite.fields import COST_MARGIN, LATENCY_MARGIN, POINTS
+from harness.suite.grammar.gate import BY_TAG, GateEntry
 from harness.suite.suite import Slo
 
 MakeColumns = Callable[..., Columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from harness.analysis.metrics import METRICS
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary
 from harness.report.run.methods import methods
@@ -116,6 +117,15 @@ def _quantile(field: str, name: str, unit: str = "s") -> Callable[[TargetSummary
     return lambda t: number(quantile(getattr(t, field), name), unit)
 
 
+def _metric(key: str, weight: int, interval_weight: int = 0) -> TargetColumn:
+    """The column of a metric of METRICS."""
+    metric = METRICS[key]
+    column = Column(heading=metric.heading, weight=weight, interval_weight=interval_weight)
+    if metric.quantile is None:
+        return column, _of(metric.field, metric.unit)
+    return column, _quantile(metric.field, f"p{100 * metric.quantile:.0f}", metric.unit)
+
+
 def _stream_rate(t: TargetSummary) -> Cell:
     median = quantile(t.stream_tokens_per_s, "p50")
     return number(median.value if median else None)
@@ -124,18 +134,18 @@ def _stream_rate(t: TargetSummary) -> Cell:
 TARGET: TargetColumn = (Column(heading="target"), lambda t: Name(t.target))
 COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="n", weight=7), lambda t: t.requests),
-    (Column(heading="pass rate", weight=9, interval_weight=9), _of("pass_rate", "share")),
-    (Column(heading="TTFT p50", weight=8), _quantile("ttft_s", "p50")),
-    (Column(heading="TTFT p95", weight=3), _quantile("ttft_s", "p95")),
-    (Column(heading="E2E p50", weight=0), _quantile("e2e_s", "p50")),
-    (Column(heading="E2E p95", weight=4), _quantile("e2e_s", "p95")),
-    (Column(heading="tok/s", weight=2), _stream_rate),
+    _metric("pass_rate", weight=9, interval_weight=9),
+    _metric("ttft_p50", weight=8),
+    _metric("ttft_p95", weight=3),
+    _metric("e2e_p50", weight=0),
+    _metric("e2e_p95", weight=4),
+    (Column(heading=METRICS["stream_tokens_per_s"].heading, weight=2), _stream_rate),
     (Column(heading="errors", weight=6), failed_requests),
     (Column(heading="error rate", weight=0), lambda t: Number(1 - t.success_rate.value, "share")),
     (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
-    (Column(heading="$/correct", weight=0), _of("cost_per_correct_usd", "usd")),
+    _metric("cost_per_correct", weight=0),
 )
-GRADED = ("pass rate", "$/correct")
+GRADED = tuple(METRICS[key].heading for key in ("pass_rate", "cost_per_correct"))
 LOAD_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="attempts"), lambda t: t.attempts),
     (Column(heading="throttled"), lambda t: t.throttled_attempts),
@@ -143,7 +153,7 @@ LOAD_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="achieved /s"), _of("achieved_per_s", "")),
     (Column(heading="goodput /s"), _of("goodput_per_s", "")),
     (Column(heading="output tok/s"), _of("output_tokens_per_s", "")),
-    (Column(heading="TPOT p50"), _quantile("tpot_s", "p50", "ms")),
+    (Column(heading=METRICS["tpot_p50"].heading), _quantile("tpot_s", "p50", "ms")),
     (Column(heading="queue delay p99"), _quantile("queue_delay_s", "p99", "ms")),
     (Column(heading="input tokens"), lambda t: t.input_tokens),
     (Column(heading="output tokens"), lambda t: t.output_tokens),

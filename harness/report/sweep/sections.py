@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.analysis.metrics import METRICS
 from harness.analysis.sweep import SweepReport, SweepStep, TargetSweep
 from harness.report.section import Cell, Column, Note, Picture, Report, Section, filled, number, quantile, tabulate
 from harness.report.wording import findings_section, significant
 
 EARLY = "*"
 EARLY_NOTE = f"{EARLY} ended early: so many requests had missed that the step could not meet the objective"
-COLUMNS: tuple[tuple[Column, Callable[[SweepStep], Cell]], ...] = (
+StepColumn = tuple[Column, Callable[[SweepStep], Cell]]
+
+
+def _latency(key: str, *, weight: int) -> StepColumn:
+    """The column of a quantile of METRICS."""
+    metric = METRICS[key]
+    name = f"p{100 * (metric.quantile or 0):.0f}"
+    return Column(heading=metric.heading, weight=weight), lambda step: number(
+        quantile(getattr(step, metric.field), name), "s"
+    )
+
+
+COLUMNS: tuple[StepColumn, ...] = (
     (Column(heading="met", weight=9), lambda step: _met(step)),
     (Column(heading="good", weight=8, interval_weight=1), lambda step: number(step.good_share, "share")),
-    (Column(heading="TTFT p50", weight=3), lambda step: number(quantile(step.ttft_s, "p50"), "s")),
-    (Column(heading="TTFT p95", weight=7), lambda step: number(quantile(step.ttft_s, "p95"), "s")),
-    (Column(heading="E2E p95", weight=6), lambda step: number(quantile(step.e2e_s, "p95"), "s")),
+    _latency("ttft_p50", weight=3),
+    _latency("ttft_p95", weight=7),
+    _latency("e2e_p95", weight=6),
     (Column(heading="throttled", weight=4), lambda step: step.outcome.throttled),
     (Column(heading="failed", weight=5), lambda step: step.outcome.failed),
     (Column(heading="n", weight=2), lambda step: step.outcome.requests),
