@@ -36,7 +36,7 @@ def validate(
     except SuiteError as error:
         if not json_output:
             raise
-        print_json({"mistakes": error.mistakes})
+        print_json({"mistakes": [str(each) for each in error.mistakes]})
         raise typer.Exit(error.exit_code) from None
     outline, requests = make_outline(loaded), count_requests(loaded, seed=1)
     if json_output:
