@@ -102,10 +102,10 @@ def bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bedrock]:
         yield running
 
 
-def run_suite(folder: Path, suite: str, bedrock: Bedrock) -> Path:
+def run_suite(folder: Path, suite: str, bedrock: Bedrock, *, figures: bool = False) -> Path:
     """`harness run` of a suite in this process; its run's folder."""
     (folder / "plugged.yaml").write_text(suite)
-    done = call_harness(folder, "run", "plugged.yaml", "--endpoint", bedrock.url, "--quiet")
+    done = call_harness(folder, "run", "plugged.yaml", "--endpoint", bedrock.url, "--quiet", figures=figures)
     assert done.returncode in (0, 4), done.stdout + done.stderr  # 4: this machine was too busy to measure latencies
     [run] = (folder / "results").iterdir()
     return run
@@ -128,7 +128,7 @@ def test_a_scorer_grades_the_answers_of_a_suite_that_names_it(
 
 def test_an_arrival_process_makes_a_plan(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "doubling.py").write_text(ARRIVAL)
-    monkeypatch.setitem(ARRIVALS, "doubling", "doubling:Doubling")
+    monkeypatch.setitem(ARRIVALS, "doubling", import_module("doubling").Doubling.from_load)
     (tmp_path / "s.yaml").write_text(SUITE)
     suite = msgspec.structs.replace(load_suite(tmp_path / "s.yaml"), load=Load(arrival="doubling", requests=4))
     assert [0.0, 1.0, 1.5, 1.75] == [each.offset_s for each in make_plan(suite, seed=1)]
@@ -149,7 +149,7 @@ def test_a_figure_is_drawn_into_the_report(
 ) -> None:
     (package / "requests_figure.py").write_text(FIGURE)
     monkeypatch.setitem(FIGURES, "requests", import_module("requests_figure"))
-    run = run_suite(tmp_path, SUITE, bedrock)
+    run = run_suite(tmp_path, SUITE, bedrock, figures=True)
     assert (run / "plots" / "requests.png").read_bytes().startswith(b"\x89PNG")
     assert "Requests of each target" in (run / "report.html").read_text()
     assert "plots/requests." in (run / "report.md").read_text()

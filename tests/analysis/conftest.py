@@ -16,7 +16,7 @@ from harness.store.manifest import Manifest, new_manifest
 from harness.store.parquet import write_parquet
 from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder, create_run
-from harness.suite.suite import Check, Load, Prompt, Suite
+from harness.suite.suite import Check, Load, Message, Prompt, Suite
 
 MakeColumns = Callable[..., Columns]
 
@@ -47,7 +47,7 @@ def make_suite(make_target: Callable[[str], Target]) -> Callable[..., Suite]:
             endpoint="simulator",
             targets=tuple(make_target(name) for name in targets),
             prompts=tuple(
-                Prompt(id=f"p{i}", messages=(), checks=(Check(type="exact"),), tags=("even" if i % 2 == 0 else "odd",))
+                Prompt(id=f"p{i}", messages=(Message(role="user", content="?"),), checks=(Check(type="exact"),), tags=("even" if i % 2 == 0 else "odd",))
                 for i in range(prompts)
             ),
             load=Load(warmup=1),
