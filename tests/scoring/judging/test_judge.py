@@ -277,7 +277,7 @@ prompts:
             "{type: exact}",
             "has no check of type judge that names 'strict'",
         ),
-        ("labels.csv", "other.csv", "5: judges.strict.calibration: 'other.csv': there is no such file"),
+        ("labels.csv", "other.csv", "5: judges.strict.calibration: other.csv: there is no such file"),
         ("labels.csv", "../labels.csv", "lies outside the suite's folder"),
         ("labels.csv", "bad.csv", "bad.csv:2: passed is 'maybe'; write true or false"),
         ("labels.csv", "strange.csv", "strange.csv:2: there is no prompt 'z'"),
