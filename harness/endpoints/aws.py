@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.loaders import create_loader
 
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS, MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
 from harness.endpoints.credentials import find_credentials, guard_credentials
@@ -22,7 +24,8 @@ def open_session(connection: Connection, *, models: Path | None = None) -> Any:
     """
     core = get_session()
     if models is not None:
-        core.get_component("data_loader").search_paths.append(str(models))
+        folders = [each for each in (core.get_config_variable("data_path"), str(models)) if each]
+        core.register_component("data_loader", create_loader(os.pathsep.join(folders)))
     keys: dict[str, str] = {}
     if connection.made_up_credentials:
         keys = {"aws_access_key_id": MADE_UP_KEY_ID, "aws_secret_access_key": MADE_UP_SECRET}

@@ -47,7 +47,12 @@ def make_suite(make_target: Callable[[str], Target]) -> Callable[..., Suite]:
             endpoint="simulator",
             targets=tuple(make_target(name) for name in targets),
             prompts=tuple(
-                Prompt(id=f"p{i}", messages=(Message(role="user", content="?"),), checks=(Check(type="exact"),), tags=("even" if i % 2 == 0 else "odd",))
+                Prompt(
+                    id=f"p{i}",
+                    messages=(Message(role="user", content="?"),),
+                    checks=(Check(type="exact"),),
+                    tags=("even" if i % 2 == 0 else "odd",),
+                )
                 for i in range(prompts)
             ),
             load=Load(warmup=1),

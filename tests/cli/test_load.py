@@ -27,7 +27,7 @@ def test_a_dry_run_draws_the_offered_load(harness: Harness, tmp_path: Path) -> N
     suite = write(tmp_path, "load: {arrival: ramp, rate: 1/s, to: 9/s, duration: 20s}\n")
     done = harness("run", suite, "--dry-run")
     assert 0 == done.returncode, done.stderr
-    assert "\n▂▃▃▄▅▅▆▇▇█  1.5 to 8.5/s to each target, 100 requests in 20 s\n" in done.stdout
+    assert "\n▂▃▃▄▅▅▆▇▇█ 1.5 to 8.5/s to each target, 100 requests in 20 s\n" in done.stdout
 
 
 def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: Path, bedrock: Any) -> None:

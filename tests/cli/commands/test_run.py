@@ -274,7 +274,7 @@ def test_a_cost_that_is_not_known_is_told_before_anything_is_sent(command: Any, 
     )
     told = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
     asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
-    assert "cost unknown (the budget of $1 cannot hold what has no known price)" in asked
+    assert "cost unknown (the budget of $1 cannot be kept: a price is unknown)" in asked
     bedrock.truth()
     done = command("run", "fast.yaml", "--endpoint", bedrock.url, "--json", "--quiet")
     assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {told}"))
