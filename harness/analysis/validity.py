@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
@@ -296,9 +295,11 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
         return None
     head_s, rest_s = float(np.median(head)), float(np.median(rest))
     slowest_s = max(rest_s, *(float(np.median(part)) for part in np.array_split(rest, TENTHS - 1)[1:]))
-    if head_s <= COLD_RATIO * slowest_s or mannwhitneyu(head, rest, alternative="greater").pvalue >= COLD_P:
+    if head_s <= COLD_RATIO * slowest_s:
         return None
-    return head_s, rest_s, found[1]
+    from scipy.stats import mannwhitneyu  # takes a second to load, and few runs start cold
+
+    return (head_s, rest_s, found[1]) if mannwhitneyu(head, rest, alternative="greater").pvalue < COLD_P else None
 
 
 def _median_wait(c: Columns) -> tuple[float, str] | None:

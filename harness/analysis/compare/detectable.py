@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import msgspec
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.metrics import metric_of
@@ -33,7 +33,7 @@ PROMPT_SHARE = 0.5
 """Share of a difference's variance that repeats do not average out: it is the prompt's own."""
 GROUP_CORRELATION = 0.3
 """Of prompts that share a group."""
-BETA = float(norm.ppf(POWER))
+BETA = float(ndtri(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""
 ASSUMPTIONS = (
@@ -140,7 +140,7 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     if rule.scale != "log_ratio":
         return _unknown(rule, n)
     error = COST_SPREAD * math.sqrt(factor / n) if n else math.inf
-    strict, plain = (float(norm.ppf(1 - tail)) + BETA for tail in (alpha / 2, ALPHA / 2))
+    strict, plain = (float(ndtri(1 - tail)) + BETA for tail in (alpha / 2, ALPHA / 2))
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
@@ -156,7 +156,7 @@ def _for_t(root: float, factor: float, tail: float) -> int:
 
     Source: Guenther 1981, The American Statistician 35:243–244.
     """
-    return math.ceil((root**2 + float(norm.ppf(1 - tail)) ** 2 / 2) * factor)
+    return math.ceil((root**2 + float(ndtri(1 - tail)) ** 2 / 2) * factor)
 
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
@@ -168,7 +168,7 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
     note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)
-    z = float(norm.ppf(1 - alpha / 2)) + BETA
+    z = float(ndtri(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
     enough = clusters_for_level(alpha)
     if bounded and groups < enough:

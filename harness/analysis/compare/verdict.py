@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 from msgspec.structs import replace
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
@@ -79,12 +79,12 @@ def needed(*, n: int, estimate: float, low: float, high: float, margin: float, f
     larger of the two. SE is the interval's arm over z, and z' the quantile of α over the family, Holm's first step.
     None: it lies so near its margin that no n helps.
     """
-    z, z_beta = float(norm.ppf(1 - ALPHA / 2)), float(norm.ppf(POWER))
+    z, z_beta = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
     apart = abs(margin - estimate)
     if not reaches(estimate, margin):
         reach, errors = high - estimate, (z + z_beta) / apart
     elif apart > ROUNDING * margin:
-        strict = float(norm.ppf(1 - ALPHA / 2 / family))
+        strict = float(ndtri(1 - ALPHA / 2 / family))
         reach, errors = estimate - low, max((strict + z_beta) / estimate, z_beta / apart)
     else:
         return None

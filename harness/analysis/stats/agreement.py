@@ -6,7 +6,7 @@ from math import atanh, sqrt, tanh
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from harness.analysis.stats.interval import LEVEL, Interval
 
@@ -30,7 +30,7 @@ def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
     kappa, error = _kappa(found), kappa_error(table)
     if error is None or error < 1e-9 or 1 - abs(kappa) < 1e-9:
         return Interval(value=kappa)
-    reach = float(norm.ppf((1 + level) / 2)) * error / (1 - kappa**2)
+    reach = float(ndtri((1 + level) / 2)) * error / (1 - kappa**2)
     return Interval(value=kappa, low=tanh(atanh(kappa) - reach), high=tanh(atanh(kappa) + reach))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import samples_for_quantile
@@ -27,7 +27,7 @@ def pairs_for_difference(difference: float, discordance: float, *, alpha: float 
     """
     if not 0 < difference <= discordance <= 1:
         raise ValueError(f"a difference of {difference} needs a discordance from it to 1, not {discordance}")
-    z, z_beta = _z(alpha / 2), float(norm.ppf(power))
+    z, z_beta = _z(alpha / 2), float(ndtri(power))
     spread = z * math.sqrt(discordance) + z_beta * math.sqrt(max(0.0, discordance - difference**2))
     return _up(spread**2 / difference**2)
 
@@ -41,7 +41,7 @@ def pairs_for_equivalence(margin: float, discordance: float, *, alpha: float = A
     """
     if margin <= 0:
         raise ValueError(f"a margin is more than 0, not {margin}")
-    return _up((_z(alpha) + float(norm.ppf(power))) ** 2 * discordance / margin**2)
+    return _up((_z(alpha) + float(ndtri(power))) ** 2 * discordance / margin**2)
 
 
 def discordance_at(difference: float, discordance: float) -> float:
@@ -61,7 +61,7 @@ def detectable_difference(
     `discordance` is that of equals, see `discordance_at`. With a margin the estimate must reach it, too:
     Δ ≥ m + z_β·√((p_d − Δ²)/n). None: n shows no difference at all.
     """
-    z_beta = float(norm.ppf(power))
+    z_beta = float(ndtri(power))
 
     def shows(difference: float) -> bool:
         p_d = discordance_at(difference, discordance)
@@ -79,8 +79,8 @@ def quantile_ratio_error(q: float, samples: float, *, spread: float) -> float:
 
     Source: Mosteller 1946, Annals of Mathematical Statistics 17:377–408 (asymptotic variance of a quantile).
     """
-    z = float(norm.ppf(q))
-    return math.sqrt(2) * math.sqrt(q * (1 - q)) / float(norm.pdf(z)) * spread / math.sqrt(samples)
+    density = math.exp(-(float(ndtri(q)) ** 2) / 2) / math.sqrt(2 * math.pi)
+    return math.sqrt(2) * math.sqrt(q * (1 - q)) / density * spread / math.sqrt(samples)
 
 
 def samples_for_ratio(q: float, log_margin: float, *, spread: float, alpha: float, power: float = POWER) -> int:
@@ -88,7 +88,7 @@ def samples_for_ratio(q: float, log_margin: float, *, spread: float, alpha: floa
 
     At least what the q-quantile takes to have bounds at all (`samples_for_quantile`).
     """
-    wanted = (_z(alpha) + float(norm.ppf(power))) * quantile_ratio_error(q, 1, spread=spread) / log_margin
+    wanted = (_z(alpha) + float(ndtri(power))) * quantile_ratio_error(q, 1, spread=spread) / log_margin
     return max(samples_for_quantile(q), _up(wanted**2))
 
 
@@ -112,7 +112,7 @@ def _smallest(shows: Callable[[float], bool]) -> float | None:
 
 
 def _z(tail: float) -> float:
-    return float(norm.ppf(1 - tail))
+    return float(ndtri(1 - tail))
 
 
 def _up(wanted: float) -> int:

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
-from scipy.stats import binom
+from scipy.special import betainc, ndtri, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Effect, Interval, invert
@@ -138,15 +137,17 @@ def newcombe_paired(
 def mcnemar_mid_p(candidate_only: int, baseline_only: int) -> float:
     """McNemar's mid-p test of a paired difference, two-sided.
 
-    2·P(X ≤ min(b, c)) − P(X = min(b, c)) with X ~ Bin(b + c, ½); 1 without a discordant pair. Less conservative than
-    the exact test, and it keeps its level.
+    2·P(X ≤ k) − P(X = k) = P(X ≤ k) + P(X ≤ k − 1) with k = min(b, c) and X ~ Bin(b + c, ½); 1 without a discordant
+    pair. P(X ≤ k) is the incomplete beta function I_½(b + c − k, k + 1). Less conservative than the exact test, and it
+    keeps its level.
 
     Source: Fagerland, Lydersen & Laake 2013, BMC Medical Research Methodology 13:91.
     """
     discordant, fewer = candidate_only + baseline_only, min(candidate_only, baseline_only)
     if discordant == 0:
         return 1.0
-    return min(1.0, float(2 * binom.cdf(fewer, discordant, 0.5) - binom.pmf(fewer, discordant, 0.5)))
+    below = betainc(discordant - fewer + 1, fewer, 0.5) if fewer else 0.0
+    return min(1.0, float(betainc(discordant - fewer, fewer + 1, 0.5) + below))
 
 
 def paired_difference(candidate: Floats, baseline: Floats, level: float = LEVEL) -> Effect:

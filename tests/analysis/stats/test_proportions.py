@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import betaincinv
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
@@ -76,6 +76,14 @@ def test_the_mid_p_is_the_published_one() -> None:
     assert mcnemar_mid_p(1, 7) == pytest.approx(0.039, abs=5e-4)
     assert mcnemar_mid_p(6, 16) == pytest.approx(0.035, abs=5e-4)
     assert mcnemar_mid_p(0, 0) == 1.0
+
+
+@pytest.mark.parametrize("discordant", [1, 2, 9, 40, 1001, 1_000_000])
+@pytest.mark.parametrize("errors", [0, 0.5, 2, 6])
+def test_the_mid_p_is_that_of_scipys_binomial_distribution(discordant: int, errors: float) -> None:
+    fewer = max(0, round(discordant / 2 - errors * math.sqrt(discordant) / 2))
+    both_tails = 2 * binom.cdf(fewer, discordant, 0.5) - binom.pmf(fewer, discordant, 0.5)
+    assert min(1, both_tails) == pytest.approx(mcnemar_mid_p(fewer, discordant - fewer), rel=1e-12)
 
 
 @given(COUNTS, COUNTS)
