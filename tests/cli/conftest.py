@@ -35,6 +35,14 @@ prompts:
   - {id: sum, prompt: What is 2 + 3?, expect: "5", checks: [{type: numeric}], tags: [arithmetic]}
   - {id: sea, prompt: The largest ocean? One word., expect: Pacific, checks: [{type: contains}], tags: [facts]}
 """
+WITHOUT_FIGURES = """\
+import sys, types
+sys.argv[0] = "harness"
+sys.modules["harness.report.figures"] = types.SimpleNamespace(FIGURES={})
+from harness.cli import main
+main()
+"""
+"""`harness` for `python -c`, as `call_harness` without figures."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -101,12 +109,15 @@ def process(tmp_path: Path) -> Harness:
 
 @pytest.fixture
 def start_harness(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start `harness ARGUMENTS` in the test's own folder; what still runs at the end is killed."""
+    """Start `harness ARGUMENTS` in the test's own folder; what still runs at the end is killed.
+
+    A run's figures are drawn with `figures=True`.
+    """
     with ExitStack() as stack:
 
-        def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+        def start(*arguments: str | Path, figures: bool = False, **more: str) -> subprocess.Popen[str]:
             child = subprocess.Popen(
-                [sys.executable, "-m", "harness", *map(str, arguments)],
+                [sys.executable, *(("-m", "harness") if figures else ("-c", WITHOUT_FIGURES)), *map(str, arguments)],
                 cwd=tmp_path,
                 env=environment(**more),
                 stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception
-from tests.cli.conftest import run_harness
+from tests.cli.conftest import Harness, call_harness, run_harness
 
 KEY_ID = "their-own-key-id"
 KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYCANARYKEY"
@@ -196,11 +196,11 @@ def secrets_in(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("given", "more"),
-    [("environment", ("--workers", "2")), ("profile", ())],
+    ("given", "start", "more"),
+    [("environment", run_harness, ("--workers", "2")), ("profile", call_harness, ())],
 )
 def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
-    tmp_path: Path, proxy: Server, surroundings: dict[str, str], given: str, more: tuple[str, ...]
+    tmp_path: Path, proxy: Server, surroundings: dict[str, str], given: str, start: Harness, more: tuple[str, ...]
 ) -> None:
     (tmp_path / "quoted.yaml").write_text(SUITE)
     if given == "profile":
@@ -209,9 +209,8 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
         own = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"), "AWS_PROFILE": "work"}
     else:
         own = KEYS
-    done = run_harness(
-        tmp_path, "run", "quoted.yaml", "--endpoint", "aws", "--no-preflight", *more, **{**surroundings, **own}
-    )
+    line = ("run", "quoted.yaml", "--endpoint", "aws", "--no-preflight", *more)
+    done = start(tmp_path, *line, **{**surroundings, **own})
     assert (tmp_path / "results").exists(), done.stderr
     [run] = (tmp_path / "results").iterdir()
     rows = duckdb.sql(f"SELECT client, region, error_kind, text FROM '{run}/attempts.parquet'").fetchall()

@@ -30,7 +30,7 @@ def names(folder: Path) -> set[str]:
 def test_reports_at_once_all_succeed_and_leave_one_whole_report(run: Path, start_harness: Any) -> None:
     """Slow, for each is a process: what they did to each other was seen in every pair."""
     before = names(run)
-    started = [start_harness("report", run, "--json") for _ in range(2)]
+    started = [start_harness("report", run, "--json", figures=True) for _ in range(2)]
     told = [child.communicate(timeout=120) for child in started]
     assert [child.returncode for child in started] == [0] * 2, told
     assert len({out for out, _ in told}) == 1
