@@ -27,7 +27,6 @@ MOST_REQUESTS = 10_000_000
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
 Requests = Annotated[int, Meta(ge=1, le=MOST_REQUESTS)]
 Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
 
 CheckEntry = Annotated[
     dict[str, Any],
