@@ -27,7 +27,6 @@ MOST_REQUESTS = 10_000_000
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
 Requests = Annotated[int, Meta(ge=1, le=MOST_REQUESTS)]
 Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
 
 CheckEntry = Annotated[
     dict[str, Any],
@@ -172,8 +171,8 @@ else:
 def read_quantity(kind: type, written: Any) -> float:
     """The `dec_hook` of every type with a Duration or a Rate: texts with units, or the numbers of a stored suite."""
     if kind is Duration:
-        return parse_duration(written) if isinstance(written, str) else _checked_duration(float(written), written)
-    return parse_rate(written) if isinstance(written, str) else _checked_rate(float(written), written)
+        return parse_duration(written) if isinstance(written, str) else float(_checked_duration(written, written))
+    return parse_rate(written) if isinstance(written, str) else float(_checked_rate(written, written))
 
 
 def quantity_schema(kind: type) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from textwrap import dedent
 
 import msgspec
 import pytest
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from harness.catalog.prices import PriceOverride, Tier
 from harness.catalog.target import Options, Target, Tool
+from harness.suite.check.load import plan_mistakes
 from harness.suite.digest import digest_suite
 from harness.suite.generate import SEPARATOR, make_filler
 from harness.suite.loader import load_suite
@@ -194,6 +196,8 @@ def suites(draw: st.DrawFn) -> Suite:
     targets = draw(st.lists(TARGETS, min_size=1, max_size=3, unique_by=lambda target: target.name))
     first_token_s, total_s = sorted(draw(st.tuples(SECONDS, SECONDS)))
     asked = draw(st.lists(prompts(), min_size=1, max_size=3, unique_by=lambda prompt: prompt.id))
+    load = draw(LOADS | traces([prompt.id for prompt in asked]) | own_rates([target.name for target in targets]))
+    assume(not any(plan_mistakes(load, prompts=len(asked), targets=[target.name for target in targets])))
     suite = Suite(
         name="demo",
         digest="",
@@ -201,7 +205,7 @@ def suites(draw: st.DrawFn) -> Suite:
         targets=tuple(targets),
         prompts=tuple(asked),
         baseline=draw(st.none() | st.sampled_from([target.name for target in targets])),
-        load=draw(LOADS | traces([prompt.id for prompt in asked]) | own_rates([target.name for target in targets])),
+        load=load,
         retries=Retries(max_attempts=draw(st.integers(1, 20)), on=("throttled",), base_s=draw(SECONDS)),
         quota=Quota(requests_per_minute=draw(st.none() | CAP), tokens_per_minute=draw(st.none() | CAP)),
         timeouts=Timeouts(connect_s=draw(SECONDS), first_token_s=first_token_s, total_s=total_s),

@@ -19,7 +19,7 @@ from harness.store.run_folder import RunFolder
 MOST_ANSWERS = 50
 """Changed prompts that are listed with their answers."""
 MOST_CHARACTERS = 2000
-"""Of an answer."""
+"""Of an answer; a longer one ends with how many it has."""
 
 _ANSWERS = f"""
 with verdicts as (
@@ -27,7 +27,7 @@ with verdicts as (
         string_agg(reason, '; ') filter (passed is distinct from true and reason <> '') as reason
     from scores group by request_id
 )
-select prompt_id, passed, ok, left(text, $most), error_kind, reason
+select prompt_id, passed, ok, left(text, $most), length(text), error_kind, reason
 from ({LAST_MEASURED}) left join verdicts using (request_id)
 where target = $target and prompt_id in (select unnest($prompts)) order by request_id
 """
@@ -132,7 +132,9 @@ def _read(folder: RunFolder, target: str, prompts: list[str]) -> dict[str, list[
         return found
     with closing(connect([folder])) as con:
         rows = con.execute(_ANSWERS, {"most": MOST_CHARACTERS, "target": target, "prompts": prompts}).fetchall()
-    for prompt_id, passed, ok, text, error_kind, reason in rows:
+    for prompt_id, passed, ok, text, characters, error_kind, reason in rows:
         why = reason or ("" if ok else f"request failed: {error_kind}")
+        if ok and text is not None and characters > MOST_CHARACTERS:
+            text += f"… ({characters:,} characters)"
         found[prompt_id].append(ScoredAnswer(passed=passed, text=text if ok else None, reason=why))
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Flip
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.stats.power import ALPHA
-from harness.characters import counted
+from harness.characters import counted, visible
 from harness.report.compare.verdicts import (
     TONES,
     candidate_of,
@@ -42,14 +42,12 @@ from harness.report.section import (
     number,
     tabulate,
 )
-from harness.report.wording import MISSING, cut, findings_section, interval_note
+from harness.report.wording import MISSING, findings_section, interval_note
 
 MOST_IDS, MOST_IDS_BRIEF = 20, 5
 MOST_FLIPS, MOST_FLIPS_BRIEF = 1_000, 50
 """The shorter ones for a terminal, and for a comment, which GitHub takes up to 65,536 characters of."""
 MOST_EXPLORATORY = 8
-MOST_CHARACTERS = 2000
-"""Of an answer."""
 
 COLUMNS: tuple[tuple[Column, Callable[[Difference], Cell]], ...] = (
     (Column(heading="metric"), lambda d: metric_name(d.metric)),
@@ -187,7 +185,7 @@ def _sample(flip: Flip) -> Sample:
         prompt_id=flip.prompt_id,
         about=" · ".join([f"{describe_shares(flip)} passed", *([", ".join(flip.tags)] if flip.tags else [])]),
         reason=flip.reason,
-        answers=[(side, MISSING if a is None else cut(a, MOST_CHARACTERS)) for side, a in answers] if shown else (),
+        answers=[(side, MISSING if a is None else visible(a)) for side, a in answers] if shown else (),
         folded=True,
     )
 

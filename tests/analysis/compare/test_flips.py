@@ -85,7 +85,7 @@ def test_of_several_answers_the_one_that_shows_the_flip_is_told(make_suite, make
         attempts.append(make_attempt(f"{index:06d}-00", target=target, prompt_id=prompt, **changes))
         scores.append(Score(request_id=f"{index:06d}-00", scorer="exact", value=float(passed), passed=passed))
     (flip,) = find(write_run(make_suite(("a", "b")), attempts, scores))
-    assert ("right", MOST_CHARACTERS) == (flip.baseline_answer, len(flip.candidate_answer or ""))
+    assert ("right", "x" * MOST_CHARACTERS + "… (5,000 characters)") == (flip.baseline_answer, flip.candidate_answer)
     assert ((2, 3), (0, 3)) == (of(flip.baseline), of(flip.candidate))
 
 
