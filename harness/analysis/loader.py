@@ -94,15 +94,19 @@ def load_run(run: RunFolder) -> RunData:
         raise StoreError(f"{run.path}: the attempts or scores cannot be read: {error}") from error
 
 
+def _shorten(message: str) -> str:
+    return message if len(message) <= MOST_MESSAGE_CHARACTERS else f"{message[: MOST_MESSAGE_CHARACTERS - 1]}…"
+
+
 def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
     counts = {}
     for row in con.sql(_COUNTS).fetchall():
         target, attempts, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd = row
-        errors = con.execute(_ERRORS, {"target": target, "most": MOST_MESSAGE_CHARACTERS}).fetchall()
+        errors = con.execute(_ERRORS, {"target": target, "most": MOST_MESSAGE_CHARACTERS + 1}).fetchall()
         counts[target] = AttemptCounts(
             attempts=attempts,
             error_kinds={kind: count for kind, count, _ in errors},
-            error_messages={kind: message for kind, _, message in errors if message is not None},
+            error_messages={kind: _shorten(message) for kind, _, message in errors if message is not None},
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             cache_read_tokens=cache_read_tokens,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -50,7 +51,7 @@ def _section_lines(section: Section, width: int) -> Iterator[Text]:
     if section.text:
         yield Text(printable(section.text))
     if section.table is not None:
-        yield from _card_lines(section.table) if section.layout == "cards" else table_lines(section.table, width)
+        yield from _card_lines(section.table, width) if section.layout == "cards" else table_lines(section.table, width)
     for note in section.notes:
         yield from _note_lines(note)
 
@@ -61,14 +62,20 @@ def _note_lines(note: Note) -> Iterator[Text]:
     yield from (Text(f"    {printable(line)}") for line in note.details)
 
 
-def _card_lines(table: Table) -> Iterator[Text]:
-    """A line for each row, however long."""
-    width = max((cell_len(write_cell(row[0])) for row in table.rows), default=0)
-    for row in table.rows:
-        first, *rest = row
-        line = Text("  ").append(_pad(write_cell(first), width, left=True), style="bold")
+def _card_lines(table: Table, width: int) -> Iterator[Text]:
+    """A line for each row; a cell that does not fit into it begins a line under the second cell, broken at spaces."""
+    head = max((cell_len(write_cell(row[0])) for row in table.rows), default=0)
+    for first, *rest in table.rows:
+        line = Text("  ").append(_pad(write_cell(first), head, left=True), style="bold")
         for cell in rest:
-            line.append("  ").append(write_cell(cell, short=True), style=_style(cell))
+            text = write_cell(cell, short=True)
+            room = max(1, width - head - 2 * GAP)
+            for i, piece in enumerate(wrap(text, room, break_long_words=False, break_on_hyphens=False)):
+                full = line.cell_len + GAP + cell_len(piece) > width
+                if i or (full and line.cell_len > head + GAP):
+                    yield line
+                    line = Text(" " * (head + GAP))
+                line.append(" " * GAP).append(piece, style=_style(cell))
         yield line
 
 

@@ -13,7 +13,7 @@ from harness.store.query import split_readable
 from harness.store.run_folder import RunFolder
 
 _NOTHING_STORED: dict[State, str] = {
-    "complete": "the run was complete, so the file went away since: restore it or delete the folder",
+    "complete": "the run was complete, so the file was removed later: restore it or delete the folder",
     "interrupted": "the run was interrupted before it stored anything: run the suite again",
     "failed": "the run failed before it stored anything: run the suite again",
 }

@@ -106,6 +106,8 @@ def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: b
         run.attempts_path: "restore it or delete the folder",
         run.scores_path: f"delete it; `harness report {run.path}` makes it again",
     }
+    if not os.path.lexists(run.attempts_path) and run.read_manifest().state == "complete":
+        return f"{run.path}: has no {run.attempts_path.name}; {remedies[run.attempts_path]}"
     wanted = {run.attempts_path: column_types(Attempt), run.scores_path: column_types(Score)}
     for path, remedy in remedies.items():
         if not os.path.lexists(path) or (path == run.scores_path and not scores):

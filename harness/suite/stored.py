@@ -177,7 +177,11 @@ def _decode_yaml(text: str) -> Suite:
     document, _ = read_yaml(text, name=YAML_FILE, max_values=len(text))
     try:
         content = _from_yaml(dict(document.root.value))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:  # somebody else's: it may hold anything
+    except KeyError as error:
+        if error.args == ("resolved",):  # written for people, beside a suite.json that is gone
+            raise FileNotFoundError(FILE) from error
+        raise msgspec.ValidationError(f"KeyError: {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:  # somebody else's: it may hold anything
         raise msgspec.ValidationError(f"{type(error).__name__}: {error}") from error
     suite = msgspec.convert(content, Suite, dec_hook=_read_value)
     return msgspec.structs.replace(suite, notes=default_notes(suite.prompts))

@@ -209,7 +209,7 @@ def test_each_error_kind_comes_with_its_most_frequent_message(
     told = {
         "server_error": "501 Unsupported method",
         "unavailable": "Error Error code: 501 <",
-        "validation": "x" * MOST_MESSAGE_CHARACTERS,
+        "validation": "x" * (MOST_MESSAGE_CHARACTERS - 1) + "…",
     }
     assert told == counts.error_messages
 

@@ -82,6 +82,20 @@ def shown(width: int) -> list[str]:
     return [line.plain for line in table_lines(Table(columns=columns, rows=[row]), width)]
 
 
+def test_cards_fit_the_terminal_and_a_verdict_that_does_not_begins_a_line_of_its_own() -> None:
+    columns = [Column(heading=heading, is_text=True) for heading in ("metric", "target", "value", "verdict")]
+    rows = [("TTFT p50", Name("haiku/global"), "0.6 s", "too close to call with haiku/us; clear of the others")]
+    sections = [Section(table=Table(columns=columns, rows=rows), layout="cards")]
+    report = Report(title="t", simulated=False, sections=sections)
+    assert [
+        "  TTFT p50  haiku/global  0.6 s",
+        "            too close to call with",
+        "            haiku/us; clear of the",
+        "            others",
+    ] == [line.plain for line in report_lines(report, 36)]
+    assert 1 == len(list(report_lines(report, 100)))
+
+
 def test_the_lightest_columns_and_intervals_go_first() -> None:
     assert "model/routing  0.500 s [0.400, 0.600]  1,000  text" == shown(80)[1]
     assert "model/routing  0.500 s [0.400, 0.600]  1,000" == shown(45)[1]

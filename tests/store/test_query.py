@@ -160,6 +160,14 @@ def test_a_broken_parquet_file_is_told_with_its_run_and_can_be_left_out(results:
     assert split_readable([first, second, third]) == ([second, third], [str(raised.value)])
 
 
+def test_a_complete_run_without_its_attempts_is_named(results: Path) -> None:
+    gone = next(run for run in list_runs(results) if "second" in run.path.name)
+    gone.attempts_path.unlink()
+    readable, mistakes = split_readable(list_runs(results))
+    assert [f"{gone.path}: has no attempts.parquet; restore it or delete the folder"] == mistakes
+    assert len(list_runs(results)) - 1 == len(readable)
+
+
 def test_broken_scores_can_be_made_again(results: Path) -> None:
     run = list_runs(results)[0]
     run.scores_path.write_bytes(b"")

@@ -187,7 +187,7 @@ async def test_a_stopped_run_whose_journal_is_locked_is_left_alone(make_run: Mak
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ("complete", "the run was complete, so the file went away since: restore it or delete the folder"),
+        ("complete", "the run was complete, so the file was removed later: restore it or delete the folder"),
         ("interrupted", "the run was interrupted before it stored anything: run the suite again"),
         ("failed", "the run failed before it stored anything: run the suite again"),
     ],

@@ -170,6 +170,13 @@ def test_a_damaged_suite_is_told(tmp_path: Path, text: bytes) -> None:
         read_suite(tmp_path)
 
 
+def test_the_yaml_for_people_is_not_read_where_the_json_is_gone(tmp_path: Path) -> None:
+    written = "suite: x\ntargets:\n- {label: a, model: claude-haiku-4-5}\nprompts:\n- {id: p, prompt: Hi}\n"
+    (tmp_path / "suite.yaml").write_text(written)
+    with pytest.raises(SuiteError, match=r"holds no suite\.json; restore it or delete the folder"):
+        read_suite(tmp_path)
+
+
 def test_a_suite_that_is_too_large_is_told_unread(tmp_path: Path) -> None:
     with (tmp_path / "suite.json").open("wb") as file:
         file.truncate(MAX_BYTES + 1)

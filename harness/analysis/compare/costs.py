@@ -129,7 +129,7 @@ def _describe(
     *,
     same_model: bool,
 ) -> str:
-    """`cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
+    """`cost +110%: the same price, 2.1 × the output tokens (token drift)`."""
     if cost is None:
         return "cost cannot be compared: no prompt has a known cost above 0 on both sides"
     causes = []
@@ -148,10 +148,10 @@ def _describe(
 
 
 def _times(ratio: float, kind: str) -> str:
-    """`2.1 × the output tokens`, `12 % fewer input tokens`."""
+    """`2.1 × the output tokens`, `12% fewer input tokens`."""
     if ratio >= 1.5:
         return f"{ratio:.2g} × the {kind} tokens"
-    return f"{100 * abs(ratio - 1):.0f} % {'more' if ratio > 1 else 'fewer'} {kind} tokens"
+    return f"{100 * abs(ratio - 1):.0f}% {'more' if ratio > 1 else 'fewer'} {kind} tokens"
 
 
 def _moved(ratio: float | None) -> bool:
@@ -159,4 +159,4 @@ def _moved(ratio: float | None) -> bool:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.0f} %"
+    return f"{100 * (ratio - 1):+.0f}%"

@@ -39,7 +39,7 @@ RARE = 0.01
 ASSUMPTIONS = (
     f"assumed: models that are equally good disagree on {DISCORDANCE:.0%} of prompts, and what one loses comes on top; "
     f"the logs of latencies and costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a "
-    "variance is the prompts' own; 80 % power"
+    "variance is the prompts' own; 80% power"
 )
 
 

@@ -12,9 +12,7 @@ from harness.cli.options import JsonOption, ResultsOption
 from harness.cli.output import print_json
 from harness.cli.places import RESULTS, find_run
 
-baseline = typer.Typer(
-    no_args_is_help=True, help="Set or show the run that `harness gate` compares others of its suite with."
-)
+baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `harness gate` compares with.")
 
 
 @baseline.command("set")

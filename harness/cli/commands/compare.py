@@ -34,7 +34,7 @@ def compare(
     ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Say whether it is safe to move: quality, latency, errors and cost against a baseline, with error bars.
+    """Compare quality, latency, errors and cost with a baseline's.
 
     \b
     harness compare                                             the latest run, against its suite's baseline

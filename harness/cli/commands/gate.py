@@ -60,7 +60,9 @@ def gate(
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Decide by the suite's `gate:` whether a run is as good as its baseline, and exit with the verdict.
+    """Exit with the verdict on a run: is it as good as its baseline?
+
+    The margins are those of the suite's `gate:`.
 
     \b
     harness gate

@@ -16,7 +16,9 @@ from harness.cli.places import RESULTS, local_path
 def history(
     results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
     suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Show only this target. Repeatable.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="TARGET", help="Show only this target. Repeatable.")
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,7 +37,7 @@ def history(
     ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Show each metric of each target over all runs of a suite, and the run at which its level changed.
+    """Show each metric over all runs of a suite, and its changes.
 
     \b
     harness history

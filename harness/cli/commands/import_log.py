@@ -73,7 +73,9 @@ def import_log(
     region: Annotated[str | None, typer.Option(help="Region of the bucket or log group. Default: AWS_REGION.")] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Make a suite out of logged traffic: sampled, deduplicated, redacted, with the model in use as the baseline.
+    """Make a suite out of Bedrock's invocation log.
+
+    Its prompts are sampled, deduplicated and redacted, and the model in use is the baseline.
 
     \b
     harness import s3://my-logs/bedrock --out suites/mine.yaml --candidate claude-sonnet-4-6 --since 2026-11-01

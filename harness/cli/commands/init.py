@@ -11,7 +11,7 @@ FOLDER = Path("suites")
 
 
 def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> None:
-    """Write suites/NAME.yaml, a small commented suite that runs on the simulator as it is.
+    """Write suites/NAME.yaml, a commented suite that runs as it is.
 
     \b
     harness init support-triage

@@ -39,7 +39,9 @@ def models(
     sources: Annotated[bool, typer.Option("--sources", help="Show every fact with its source and date.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List the Claude models: where each is offered, until when, and what it costs. Without --live nothing is sent.
+    """List the Claude models: where, until when, and at what price.
+
+    Without --live nothing is sent.
 
     \b
     harness models

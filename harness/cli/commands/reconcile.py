@@ -32,7 +32,9 @@ def reconcile(
     ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Match every attempt of a run with Bedrock's invocation log by request id, and write reconcile.json.
+    """Match a run with Bedrock's invocation log.
+
+    Attempts are matched by request id; the result is written to reconcile.json.
 
     \b
     harness reconcile

@@ -29,7 +29,7 @@ def run(
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Send a suite's prompts to all its targets, grade the answers, and write the report.
+    """Send a suite to all its targets, grade the answers, and report.
 
     \b
     harness run suites/quickstart.yaml

@@ -6,7 +6,7 @@ from harness.cli.output import print_json
 
 
 def schema() -> None:
-    """Print the JSON Schema of the suite file, with which an editor completes and checks it.
+    """Print the JSON Schema of the suite file, for an editor.
 
     \b
     harness schema > suite.schema.json

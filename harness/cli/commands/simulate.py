@@ -110,7 +110,7 @@ def simulate(
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Run an embedded Bedrock on loopback, for any client, until Ctrl-C.
+    """Run an embedded Bedrock for any client, until Ctrl-C.
 
     It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and the control plane, STS
     and Service Quotas. Point a client at it with made-up credentials:

@@ -45,7 +45,7 @@ def sweep(
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Find each target's knee: the highest load at which it still meets the SLOs.
+    """Find each target's knee: the highest load that meets the SLOs.
 
     The load on each target doubles until the target misses its SLOs, then the knee is bisected; all targets are swept
     at once. A step that can no longer meet the SLOs ends early. Requests are not retried: a throttled request is load

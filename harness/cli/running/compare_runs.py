@@ -112,7 +112,8 @@ def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Si
         if Path(baseline).is_dir():
             raise
         near = _nearest(baseline, _targets(run), "it has")
-        message = f"--baseline {baseline}: is neither a target of {run.path} ({near}) nor a run: {error}"
+        why = str(error).removeprefix(f"{baseline}: ")
+        message = f"--baseline {baseline}: is not a target of {run.path} ({near}), and {why}"
         raise CompareError(message) from error
     sides = make_sides(run, earlier, baseline=None, candidates=candidates)
     return sides, f"run {earlier.read_manifest().run_id}"

@@ -91,7 +91,7 @@ def compare_brief(report: CompareReport) -> Report:
         notes = [
             *remarks(c, gated(c)),
             Note(label="Answers", text=_flips_sentence(c)),
-            *([Note(label="Cost", text=cost)] if cost else []),
+            *([Note(text=cost[0].upper() + cost[1:])] if cost else []),
             *_one_sided(c, MOST_IDS_BRIEF),
         ]
         title = candidate_of(c) if len(report.comparisons) > 1 else ""

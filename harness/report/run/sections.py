@@ -237,8 +237,13 @@ def _retries(summary: RunSummary) -> list[Note]:
         Note(
             label=t.target,
             text=f"{t.backoff_s.n:,} of {t.requests:,} requests were retried, after a median backoff of "
-            f"{seconds(t.backoff_s.p50.value)}; E2E p95 {_seconds(t.e2e_s, 'p95')} of the request, "
-            f"{_seconds(t.attempt_e2e_s, 'p95')} of its last attempt",
+            f"{seconds(t.backoff_s.p50.value)}"
+            + (
+                f"; E2E p95 {_seconds(t.e2e_s, 'p95')} of the request, "
+                f"{_seconds(t.attempt_e2e_s, 'p95')} of its last attempt"
+                if t.attempt_e2e_s is not None
+                else ""
+            ),
         )
         for t in summary.targets
         if t.backoff_s is not None

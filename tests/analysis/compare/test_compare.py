@@ -155,7 +155,7 @@ def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) 
     suite = msgspec.structs.replace(pair.suite, targets=targets)
     drift = only(compare_targets(FinishedRun(manifest=pair.manifest, suite=suite, data=pair.data))).drift
     assert (3, 3, 1) == pytest.approx((drift.cost_ratio, drift.price_ratio, drift.token_ratio))
-    assert "price +200 % (price drift), as many tokens" in drift.told
+    assert "price +200% (price drift), as many tokens" in drift.told
 
 
 def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: MakeSide) -> None:

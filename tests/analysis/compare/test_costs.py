@@ -95,7 +95,7 @@ def test_cost_is_price_times_tokens(costs: Costs) -> None:
         (drift.baseline_cost_per_correct_usd, drift.candidate_cost_per_correct_usd)
     )
     assert (
-        "cost +243 %: price +100 % (price drift), 2 × the output tokens (token drift); other models may also count "
+        "cost +243%: price +100% (price drift), 2 × the output tokens (token drift); other models may also count "
         "tokens otherwise"
     ) == drift.told
 
