@@ -161,8 +161,10 @@ def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
 def too_much_text(tokens: float, path: KeyPath) -> Iterator[Mistake]:
     """Whether so many tokens of generated text are more than can be held."""
     if tokens * CHARS_PER_TOKEN > MOST_CHARS:
-        told = f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
-        yield Mistake(path, f"{told} the most; ask for fewer or shorter prompts, which are asked again and again")
+        message = (
+            f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
+        )
+        yield Mistake(path, f"{message} the most; ask for fewer or shorter prompts, which are asked again and again")
 
 
 def draw_length(length: Length, rng: Random) -> int:

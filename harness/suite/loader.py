@@ -55,8 +55,8 @@ def read_document(path: Path, mistakes: Mistakes) -> Document:
     except (FileMistake, YamlMistake) as error:
         raise SuiteError([describe_mistake(error.message, name, error.line)]) from error
     if not isinstance(document.root.value, dict):
-        told = "a suite is a mapping; begin with `suite: NAME`"
-        raise SuiteError([describe_mistake(told, name, document.root.line)])
+        message = "a suite is a mapping; begin with `suite: NAME`"
+        raise SuiteError([describe_mistake(message, name, document.root.line)])
     for line, message in duplicates:
         mistakes.add(Line(name, line), [Mistake((), message)])
     return document

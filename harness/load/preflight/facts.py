@@ -16,19 +16,19 @@ Status = Literal["ok", "warning", "problem", "unknown"]
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """One check. `target` None: it concerns the account."""
+    """The outcome of one check. `target` None: it concerns the account."""
 
     target: str | None = None
     check: str
     status: Status
-    told: str
+    message: str = msgspec.field(name="told")
     remedy: str | None = None
 
 
 def unknown(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
     """A check that the account gave no answer to."""
     remedy = f"allow {error.action} for these credentials" if isinstance(error, NotPermitted) else None
-    return Diagnosis(target=target, check=check, status="unknown", told=f"cannot tell: {error}", remedy=remedy)
+    return Diagnosis(target=target, check=check, status="unknown", message=f"cannot tell: {error}", remedy=remedy)
 
 
 def is_fit(diagnoses: Iterable[Diagnosis]) -> bool:

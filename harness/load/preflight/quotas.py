@@ -90,14 +90,14 @@ def _check(
         return unknown("quota", known, target=target.name)
     nothing = next((each for each in [quota, *day_quotas(target, known)] if each is not None and each.value == 0), None)
     if nothing is not None:
-        told = f"the quota {nothing.name!r} is 0 in {target.region}: every request will be throttled"
-        return Diagnosis(target=target.name, check="quota", status="problem", told=told, remedy=_RAISE)
+        message = f"the quota {nothing.name!r} is 0 in {target.region}: every request will be throttled"
+        return Diagnosis(target=target.name, check="quota", status="problem", message=message, remedy=_RAISE)
     if quota is None:
         return Diagnosis(
             target=target.name,
             check="quota",
             status="unknown",
-            told=f"no tokens-per-minute quota of {target.region} has this model's name",
+            message=f"no tokens-per-minute quota of {target.region} has this model's name",
             remedy="look it up in the Service Quotas console, Amazon Bedrock",
         )
     return _compare(target, quota, sharing[target.region, quota.name])
@@ -106,15 +106,15 @@ def _check(
 def _compare(target: Target, quota: QuotaValue, takers: list[Reservation]) -> Diagnosis:
     reserved = sum(each.reserved_per_minute for each in takers)
     settled = sum(each.settled_per_minute_at_most for each in takers)
-    told = f"reserves {reserved:,.0f} tokens a minute, is charged at most {settled:,.0f}, of {quota.value:,.0f}"
-    told += f" ({quota.name}"
-    told += f"; {len(takers)} targets share it)" if len(takers) > 1 else ")"
+    message = f"reserves {reserved:,.0f} tokens a minute, is charged at most {settled:,.0f}, of {quota.value:,.0f}"
+    message += f" ({quota.name}"
+    message += f"; {len(takers)} targets share it)" if len(takers) > 1 else ")"
     assumed = next((each.assumed_e2e_s for each in takers if each.assumed_e2e_s is not None), None)
     if assumed is not None:
-        told += f"; if an answer takes {assumed:g} s"
+        message += f"; if an answer takes {assumed:g} s"
     most = max(reserved, settled)
     if most <= quota.value:
-        return Diagnosis(target=target.name, check="quota", status="ok", told=told)
+        return Diagnosis(target=target.name, check="quota", status="ok", message=message)
     share = quota.value / len(takers)
     remedy = f"lower max_tokens or the load, cap it (quota: {{tokens_per_minute: {share:.0f}}}), or {_RAISE}"
-    return Diagnosis(target=target.name, check="quota", status="warning", told=told, remedy=remedy)
+    return Diagnosis(target=target.name, check="quota", status="warning", message=message, remedy=remedy)

@@ -61,10 +61,10 @@ def _blamed(mistake: Mistake, prompt: Prompt, at_prompt: KeyPath, at_target: Key
 
 def _option_mistakes(model: Model, target: Target, options: Options) -> list[Mistake]:
     """What is wrong with options that are sent together; the path is the key."""
-    mistakes = [Mistake((key,), told) for key, told in refusals(model, options)]
+    mistakes = [Mistake((key,), message) for key, message in refusals(model, options)]
     if not mistakes and isinstance(options.thinking, int) and options.max_tokens is None:
-        told = f"a thinking budget is part of the answer's tokens; give max_tokens, more than {options.thinking}"
-        mistakes.append(Mistake(("thinking",), told))
+        message = f"a thinking budget is part of the answer's tokens; give max_tokens, more than {options.thinking}"
+        mistakes.append(Mistake(("thinking",), message))
     return [*mistakes, *_tool_mistakes(target, options)]
 
 
@@ -94,5 +94,5 @@ def _size_mistakes(model: Model, target: Target, prompt: Prompt, options: Option
     if tokens > window:
         larger = context_window(model, [LONG_CONTEXT_BETA]) or 0
         fix = f"set beta: [{LONG_CONTEXT_BETA}]" if tokens <= larger else "shorten it, or ask a model with a larger one"
-        told = f"has about {tokens:,} tokens, and the context window of {model.name} holds {window:,}; {fix}"
-        yield Mistake((), told)
+        message = f"has about {tokens:,} tokens, and the context window of {model.name} holds {window:,}; {fix}"
+        yield Mistake((), message)

@@ -59,8 +59,8 @@ def settings_mistakes(suite: WrittenSuite) -> Iterator[Mistake]:
 def timeout_mistakes(timeouts: Timeouts) -> Iterator[Mistake]:
     """Deadlines that contradict each other."""
     if timeouts.first_token_s > timeouts.total_s:
-        told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
-        yield Mistake(("timeouts",), told)
+        message = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
+        yield Mistake(("timeouts",), message)
 
 
 def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mistake]:
@@ -68,8 +68,8 @@ def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mi
     known = list(dict.fromkeys(tag for prompt in prompts for tag in prompt.tags))
     for tag in tags:
         if tag not in known:
-            told = unknown_word(tag, known) if known else f"no prompt has the tag {tag!r}, or any"
-            yield Mistake(("gate", BY_TAG, tag), told)
+            message = unknown_word(tag, known) if known else f"no prompt has the tag {tag!r}, or any"
+            yield Mistake(("gate", BY_TAG, tag), message)
 
 
 def load_mistakes(
@@ -95,8 +95,8 @@ _USUAL = Load()
 def _strange_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:
     for key, takers in TAKEN_BY.items():
         if load.arrival not in takers and key in given:
-            told = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
-            yield Mistake(("load", key), told + ("; bound it by requests or duration" if key == "repeats" else ""))
+            message = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
+            yield Mistake(("load", key), message + ("; bound it by requests or duration" if key == "repeats" else ""))
 
 
 def _only(takers: Sequence[str]) -> str:
@@ -120,15 +120,15 @@ def plan_mistakes(load: Load, *, prompts: int, targets: Sequence[str]) -> Iterat
     rounds = [rounds_at_most(load, prompts=prompts, rate_per_s=rate) for rate in _rates(load, targets)]
     asked = sum(rounds) + load.warmup * len(targets)
     if asked > MOST_REQUESTS:
-        told = f"asks for about {asked:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
-        yield Mistake(("load",), f"{told}, the repeats or the warm-up, shorten the duration, or give requests")
+        message = f"asks for about {asked:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
+        yield Mistake(("load",), f"{message}, the repeats or the warm-up, shorten the duration, or give requests")
         return
     longest_s = max(
         (_schedule_s(load, each, rate) for each, rate in zip(rounds, _rates(load, targets), strict=True)), default=0.0
     )
     if longest_s > LONGEST_S:
-        told = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
-        yield Mistake(("load",), f"{told}; raise the rate, or give a duration")
+        message = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
+        yield Mistake(("load",), f"{message}; raise the rate, or give a duration")
 
 
 def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:

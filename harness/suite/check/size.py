@@ -66,8 +66,8 @@ def page_mistakes(prompt: Prompt, api: Api, window: int) -> Iterator[Mistake]:
     pages = sum(document.pages or 0 for document in prompt.documents)
     most = SMALL_WINDOW_PAGES if window <= SMALL_WINDOW else PAGES
     if api != "converse" and pages > most:
-        told = f"have {pages} pages, and a model with a context window of {window:,} tokens takes {most}"
-        yield Mistake(("documents",), f"{told}; send fewer pages")
+        message = f"have {pages} pages, and a model with a context window of {window:,} tokens takes {most}"
+        yield Mistake(("documents",), f"{message}; send fewer pages")
 
 
 def _converse_mistakes(key: str, files: tuple[Attachment, ...], most: int, most_bytes: int) -> Iterator[Mistake]:
@@ -75,8 +75,8 @@ def _converse_mistakes(key: str, files: tuple[Attachment, ...], most: int, most_
         yield Mistake((key,), f"are {len(files)}, and Converse takes {most}; send fewer, or use api invoke")
     for at, file in enumerate(files):
         if file.size > most_bytes:
-            told = f"{file.name!r} has {_megabytes(file.size)}, and Converse takes {_megabytes(most_bytes)}"
-            yield Mistake((key, at), f"{told}; make it smaller, or use api invoke")
+            message = f"{file.name!r} has {_megabytes(file.size)}, and Converse takes {_megabytes(most_bytes)}"
+            yield Mistake((key, at), f"{message}; make it smaller, or use api invoke")
 
 
 def _body_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
@@ -84,9 +84,9 @@ def _body_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
     files = (*prompt.documents, *prompt.images)
     size = sum(-(-file.size // 3) * 4 for file in files) + sum(len(each.content.encode()) for each in prompt.messages)
     if size > BODY_BYTES:
-        told = f"make a body of about {-(-size // 100_000) / 10} MB, and {api} takes {_megabytes(BODY_BYTES)}"
+        message = f"make a body of about {-(-size // 100_000) / 10} MB, and {api} takes {_megabytes(BODY_BYTES)}"
         key = "documents" if prompt.documents else "images" if prompt.images else "prompt"
-        yield Mistake((key,), f"{told}; send less, or smaller files")
+        yield Mistake((key,), f"{message}; send less, or smaller files")
 
 
 def _megabytes(size: int) -> str:

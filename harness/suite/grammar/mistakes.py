@@ -65,9 +65,9 @@ class Mistakes:
 def describe_mistake(message: str, file: str, line: int | None = None, path: KeyPath = ()) -> SuiteMistake:
     """The mistake on one line, with its place before it and as its attributes."""
     where = file if line is None else f"{file}:{line}"
-    told = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
-    told = visible(" ".join(told.splitlines()))
-    shown = told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    text = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
+    text = visible(" ".join(text.splitlines()))
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return SuiteMistake(shown, file=file, line=line, path=path)
 
 

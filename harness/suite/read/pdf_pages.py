@@ -25,10 +25,10 @@ def count_pages(content: bytes) -> int:
         done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise PdfMistake(f"takes more than {TIMEOUT_S} s to read; print it to a new PDF") from None
-    told = done.stdout.decode("ascii", "replace").strip()
-    if done.returncode == 0 and told.isdecimal():
-        return int(told)
-    raise PdfMistake(told if done.returncode == 0 and told else "cannot be read as a PDF; print it to a new PDF")
+    message = done.stdout.decode("ascii", "replace").strip()
+    if done.returncode == 0 and message.isdecimal():
+        return int(message)
+    raise PdfMistake(message if done.returncode == 0 and message else "cannot be read as a PDF; print it to a new PDF")
 
 
 def _bound() -> None:

@@ -143,10 +143,10 @@ def test_what_a_model_refuses_is_told_where_it_was_written(tmp_path: Path) -> No
         .replace("max_tokens: 3000", "max_tokens: 3000\n  temperature: 0")
         .replace("prompt: Hi", "prompt: Hi\n    top_k: 5")
     )
-    refused = "is refused by claude-opus-4-8, as by every model from 4.7 on; leave it out"
+    advice = "as does every model from 4.7 on; leave it out"
     assert [
-        f"x.yaml:4: defaults.temperature: temperature {refused}",
-        f"x.yaml:12: prompts[0].top_k: top_k {refused}",
+        f"x.yaml:4: defaults.temperature: claude-opus-4-8 refuses temperature, {advice}",
+        f"x.yaml:12: prompts[0].top_k: claude-opus-4-8 refuses top_k, {advice}",
     ] == mistakes(tmp_path, text)
 
 
