@@ -31,7 +31,9 @@ def test_a_profile_is_not_for_mantle(routing: str) -> None:
 
 
 def test_a_region_without_the_model_is_refused_with_those_that_have_it() -> None:
-    with pytest.raises(CatalogError, match=r"does not offer claude-opus-4-7 on bedrock-mantle \(offered in: .*us-east-1"):
+    with pytest.raises(
+        CatalogError, match=r"does not offer claude-opus-4-7 on bedrock-mantle \(offered in: .*us-east-1"
+    ):
         resolve("claude-opus-4-7", region="sa-east-1")
 
 

@@ -163,7 +163,9 @@ def test_a_broken_parquet_file_is_told_with_its_run_and_can_be_left_out(results:
 def test_broken_scores_can_be_made_again(results: Path) -> None:
     run = list_runs(results)[0]
     run.scores_path.write_bytes(b"")
-    with pytest.raises(StoreError, match=r"scores\.parquet cannot be read .*; delete it; `harness report .*` makes it"):
+    with pytest.raises(
+        StoreError, match=r"scores\.parquet cannot be read .*; delete it; `harness report .*` creates it"
+    ):
         connect([run])
 
 
