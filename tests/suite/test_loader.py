@@ -293,7 +293,7 @@ BAD = [
     (
         "prompts:",
         "gate: {pass_rate_by_tag: {fcts: 5pp}}\nprompts:",
-        "4: gate.pass_rate_by_tag.fcts: no prompt has the tag 'fcts', or any",
+        "4: gate.pass_rate_by_tag.fcts: no prompt has any tag, so none has 'fcts'",
     ),
     (
         "prompts:",

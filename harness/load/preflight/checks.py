@@ -1,4 +1,4 @@
-"""The preflight: asks the account, before anything is paid for, whether a suite can run as it is meant to."""
+"""The preflight: checks with the account, before anything is paid for, whether a suite can run."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def check_access(target: Target, facts: RegionFacts) -> Diagnosis:
 
 
 def check_lifecycle(target: Target, facts: RegionFacts) -> Diagnosis:
-    """How long the model has yet, from what AWS says today over what the catalog knows."""
+    """The model's end of life, from AWS's answer today over the catalog."""
     today = utc_now().date()
     model = _as_of(today, target.base_model, facts)
     warning = lifecycle_warning(model, today)
@@ -109,7 +109,7 @@ def check_lifecycle(target: Target, facts: RegionFacts) -> Diagnosis:
 
 
 def _as_of(today: date, base_model: str, facts: RegionFacts) -> Model:
-    """The catalog's model under what the account says of it in this Region."""
+    """The catalog's model, updated with the account's answer in this Region."""
     if isinstance(facts.models, AccountError) or isinstance(facts.profiles, AccountError):
         return find_model(base_model)
     live = live_facts(facts.models.values(), facts.profiles, region=facts.region, as_of=today)
@@ -125,9 +125,9 @@ TARGET_CHECKS = (check_offered, check_route, check_access, check_lifecycle)
 async def examine(
     suite: Suite, account_for_region: Callable[[str], AbstractAsyncContextManager[Account]]
 ) -> list[Diagnosis]:
-    """Everything there is to say of a suite: the account first, then each Region, each target and each judge.
+    """All diagnoses for a suite: the account first, then each Region, each target and each judge.
 
-    Sends no prompt and costs nothing. BadCredentials, AccountError: the account cannot be asked at all.
+    Sends no prompts and costs nothing. BadCredentials, AccountError: the account cannot be asked.
     """
     models: dict[str, dict[str, None]] = {}
     judges = [judge.target for judge in suite.graders.judges]
@@ -135,16 +135,16 @@ async def examine(
         models.setdefault(target.region, {})[target.base_model] = None
     async with AsyncExitStack() as stack:
         accounts = {region: await stack.enter_async_context(account_for_region(region)) for region in models}
-        found = [await diagnose_identity(next(iter(accounts.values())))]
+        diagnoses = [await diagnose_identity(next(iter(accounts.values())))]
         facts = {region: await gather_facts(account, models[region]) for region, account in accounts.items()}
-    found += [diagnose_logging(each) for each in facts.values()]
+    diagnoses += [diagnose_logging(each) for each in facts.values()]
     quotas = check_quotas(suite, {region: each.quotas for region, each in facts.items()})
     for target in suite.targets:
-        found += _diagnose_target(target, facts[target.region])
-        found.append(quotas[target.name])
+        diagnoses += _diagnose_target(target, facts[target.region])
+        diagnoses.append(quotas[target.name])
     for judge in judges:
-        found += _diagnose_target(judge, facts[judge.region])
-    return found
+        diagnoses += _diagnose_target(judge, facts[judge.region])
+    return diagnoses
 
 
 def _diagnose_target(target: Target, facts: RegionFacts) -> list[Diagnosis]:
@@ -152,7 +152,7 @@ def _diagnose_target(target: Target, facts: RegionFacts) -> list[Diagnosis]:
 
 
 async def diagnose_identity(account: Account) -> Diagnosis:
-    """Who is asking. BadCredentials, AccountError: nobody whom AWS knows, or nobody answers."""
+    """The caller's identity. BadCredentials, AccountError: AWS does not know the caller, or does not answer."""
     try:
         identity = await account.identity()
     except NotPermitted as error:
@@ -174,7 +174,7 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
             remedy=f"turn it on (Bedrock console → Settings) and keep {KEEP_DAYS} days; `harness reconcile` reads it",
         )
     places = list(_places(config))
-    message = f"invocation log of {region}: {'; '.join(message for message, _, _ in places)}"
+    message = f"invocation log of {region}: {'; '.join(text for text, _, _ in places)}"
     if not config.text:
         message += "; without prompts and answers"
     if any(known and (days is None or days >= KEEP_DAYS) for _, days, known in places):
@@ -187,7 +187,7 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
 
 
 def _places(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
-    """(what to say, days kept, whether that is known) of each place that the log goes to."""
+    """(description, days kept, whether they are known) of each destination of the log."""
     where = {f"s3://{config.bucket}/{config.prefix}": config.bucket_kept, f"{config.log_group}": config.log_group_kept}
     for place, kept in where.items():
         if kept is None:
@@ -195,4 +195,4 @@ def _places(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
         if kept.unread:
             yield f"{place}, kept for an unknown time ({kept.unread})", None, False
         else:
-            yield f"{place}, kept {'for ever' if kept.days is None else f'{kept.days} days'}", kept.days, True
+            yield f"{place}, kept {'forever' if kept.days is None else f'{kept.days} days'}", kept.days, True

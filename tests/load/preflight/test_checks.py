@@ -253,7 +253,7 @@ def kept(days: int) -> str:
         ({}, None, "warning", "invocation logging is off in us-east-1"),
         ({"s3Config": {"bucketName": "logs", "keyPrefix": "b"}}, kept(29), "warning", "s3://logs/b, kept 29 days"),
         ({"s3Config": {"bucketName": "logs"}}, kept(30), "ok", "s3://logs/, kept 30 days"),
-        ({"s3Config": {"bucketName": "logs"}}, "<LifecycleConfiguration/>", "ok", "kept for ever"),
+        ({"s3Config": {"bucketName": "logs"}}, "<LifecycleConfiguration/>", "ok", "kept forever"),
         ({"cloudWatchConfig": {"logGroupName": "g", "roleArn": "r"}}, None, "unknown", "not permitted: logs:Describe"),
         ({"s3Config": {"bucketName": "logs"}, "textDataDeliveryEnabled": False}, kept(30), "ok", "without prompts"),
     ],
