@@ -20,7 +20,7 @@ from harness.suite.suite import Load, Prompt, Replay, TracedCall
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
-"""That are told of one trace: a wrong column is wrong in every line."""
+"""Reported per trace: a wrong column is wrong in every line."""
 OTHER_NAMES = {"TIMESTAMP": "timestamp", "ContextTokens": "input_tokens", "GeneratedTokens": "output_tokens"}
 """Columns of Azure's public LLM inference traces."""
 Tokens = Annotated[int, Meta(ge=0, le=1_000_000)]

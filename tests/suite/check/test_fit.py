@@ -79,7 +79,7 @@ BAD = [
     (
         "tools: [{name: a b, input_schema: {type: object}}]",
         "api",
-        "8: targets[0].tools[0].name: 'a b' has a character that may not be here; write for example get_weather",
+        "8: targets[0].tools[0].name: 'a b' contains a character that is not allowed; write for example get_weather",
     ),
     ("tools: [{name: a}]", "api", "8: targets[0].tools[0]: missing key 'input_schema'"),
     ("tools: [{name: a, input_schema: {}}]", "api", "8: targets[0].tools[0].input_schema: missing key 'type'"),
