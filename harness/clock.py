@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""Of dates that people write: beyond, there is no room for zones and margins."""
+"""Years accepted in dates that users write; outside them, time zones and margins would overflow."""
 
 now_ns = time.monotonic_ns
 """CLOCK_MONOTONIC, ns: the same zero for all processes of one machine.
@@ -41,17 +41,16 @@ def utc_now() -> datetime:
 
 
 def utc_from_ns(utc_ns: int) -> datetime:
-    """A date and time from Unix nanoseconds, UTC."""
+    """The date and time of a Unix timestamp in nanoseconds, UTC."""
     return datetime.fromtimestamp(utc_ns / 1e9, UTC)
 
 
 def parse_utc(text: str) -> datetime:
-    """The UTC of a date or a time in ISO 8601: `2026-11-01`, `2026-11-01T09:00`, `…Z`, `…+05:30`.
+    """Parse a date or time in ISO 8601 to UTC: `2026-11-01`, `2026-11-01T09:00`, `…Z`, `…+05:30`.
 
-    UTC is meant where no zone is named, and midnight where no time is. ValueError: none of these, or not of the years
-    1970 to 9998.
+    Without a zone, UTC; without a time, midnight. ValueError: not ISO 8601, or a year outside 1970 to 9998.
     """
-    found = datetime.fromisoformat(text)
-    if not FIRST_YEAR <= found.year <= LAST_YEAR:
-        raise ValueError(f"year {found.year}")
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"year {moment.year}")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

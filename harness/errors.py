@@ -1,4 +1,4 @@
-"""The exception tree: every mistake of a user's is one of these, and says what, where and how to mend."""
+"""The exception tree. Every user mistake raises one of these, which says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class HarnessError(Exception):
-    """A mistake a user can mend. `exit_code` is what the command ends with."""
+    """A mistake that the user can fix. `exit_code` is the exit code of the command."""
 
     exit_code = 2
 
@@ -15,7 +15,7 @@ class HarnessError(Exception):
 class CatalogError(HarnessError):
     """An unknown model, a routing that is not offered, a combination that does not exist.
 
-    `key`: which part of a target is to blame, `routing`; None where nothing tells.
+    `key`: the part of the target to blame, such as `routing`; None if unknown.
     """
 
     def __init__(self, message: str, *, key: str | None = None) -> None:
@@ -24,20 +24,20 @@ class CatalogError(HarnessError):
 
 
 class SuiteMistake(str):
-    """One thing that is wrong with a suite, as it is told, and where: `file:line: path: what is wrong`."""
+    """One mistake in a suite, as users read it (`file:line: path: what is wrong`), with its place."""
 
     file: str
     line: int | None
     path: tuple[str | int, ...]
 
-    def __new__(cls, told: str, *, file: str, line: int | None, path: tuple[str | int, ...]) -> Self:
-        made = super().__new__(cls, told)
-        made.file, made.line, made.path = file, line, path
-        return made
+    def __new__(cls, text: str, *, file: str, line: int | None, path: tuple[str | int, ...]) -> Self:
+        mistake = super().__new__(cls, text)
+        mistake.file, mistake.line, mistake.path = file, line, path
+        return mistake
 
 
 class SuiteError(HarnessError):
-    """A suite that cannot be used. `mistakes` holds every one; a file's are `SuiteMistake`s, with their place."""
+    """A suite that cannot be used. `mistakes` holds all of them; one in a file is a `SuiteMistake`, with its place."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -45,11 +45,11 @@ class SuiteError(HarnessError):
 
 
 class StoreError(HarnessError):
-    """A run's folder that cannot be read or written."""
+    """A run folder that cannot be read or written."""
 
 
 class EndpointError(HarnessError):
-    """An endpoint or client that cannot be set up: no credentials, no Region, an address that is no URL."""
+    """An endpoint or client that cannot be set up: no credentials, no Region, an invalid URL."""
 
 
 class RunInvalid(HarnessError):
@@ -63,5 +63,5 @@ class CompareError(HarnessError):
 
 
 def first_leaf(error: BaseException) -> BaseException:
-    """The first exception of a group that a TaskGroup made, however deep; any other as it is."""
+    """The first exception in a TaskGroup's exception group, however deeply nested; any other exception as it is."""
     return first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

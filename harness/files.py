@@ -1,4 +1,4 @@
-"""Opening files that somebody else may have made: regular ones alone, and never more of them than is asked for."""
+"""Opens files that somebody else may have made: regular files only, and never more bytes of them than requested."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 LONGEST_LINE = 64_000_000
-"""Bytes of a line that is still read: more than any answer takes."""
+"""Bytes. A longer line is not read; no answer needs as much."""
 _CHUNK = 1 << 20
 
 
 def open_descriptor(path: Path | str, flags: int = os.O_RDONLY, *, follow: bool = True) -> int:
-    """Open a regular file. OSError for any other: a pipe would never end, a device may do anything.
+    """Open a regular file. OSError for anything else: a pipe may never end, a device may do anything.
 
-    `follow=False`: a symbolic link in the path's last part is an error, too.
+    `follow=False`: OSError if the last part of the path is a symbolic link, too.
     """
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -28,24 +28,24 @@ def open_descriptor(path: Path | str, flags: int = os.O_RDONLY, *, follow: bool 
 
 
 def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file to read it; see `open_descriptor`."""
+    """Open a regular file for reading; see `open_descriptor`."""
     return os.fdopen(open_descriptor(path, follow=follow), "rb")
 
 
 def read_bounded(path: Path | str, *, max_bytes: int, follow: bool = True) -> bytes:
-    """A regular file's content. OSError: there is none, it is a pipe or a device, or larger than that (EFBIG)."""
+    """The content of a regular file. OSError: it is missing, not a regular file, or larger than `max_bytes` (EFBIG)."""
     with open_regular(path, follow=follow) as file:
         sized = os.fstat(file.fileno()).st_size <= max_bytes
         content = file.read(max_bytes + 1) if sized else b""
-    if not sized or len(content) > max_bytes:  # the one or the other: a file may grow, and those of /proc have no size
+    if not sized or len(content) > max_bytes:  # both checks: a file may grow, and files in /proc report no size
         raise OSError(errno.EFBIG, f"larger than {max_bytes / 1e6:g} MB", str(path))
     return content
 
 
 def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
-    """The lines of a regular file with their ends; None for each that is longer than `LONGEST_LINE`. OSError.
+    """The lines of a regular file with their line ends; None for each line longer than `LONGEST_LINE`. OSError.
 
-    The memory used does not depend on the file. `follow`: as in `open_descriptor`.
+    Memory use does not depend on the size of the file. `follow`: see `open_descriptor`.
     """
     with open_regular(path, follow=follow) as file:
         while line := file.readline(LONGEST_LINE):
@@ -58,5 +58,5 @@ def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
 
 
 def reason(error: OSError) -> str:
-    """Why a file that may not be a symbolic link cannot be opened."""
+    """Why a file opened with `follow=False` cannot be opened."""
     return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)

@@ -1,7 +1,7 @@
-"""The secrets that this process knows, redacted in whatever it records or prints, in every spelling of them.
+"""Redacts the secrets that this process knows from whatever it records or prints, in every spelling.
 
-A server, a proxy or an SDK may quote what it was given, without a header's name that a pattern could look for. So the
-values themselves are looked for: those of the environment, and those that clients have resolved (`remember`).
+A server, a proxy or an SDK may quote what it received, without a header name that a pattern could match. So the text is
+searched for the values themselves: those in the environment, and those that clients resolved (`remember`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, TextIO
 from urllib.parse import unquote
 
 REDACTED = "[redacted]"
-KEPT = 300
-"""Values resolved at run time that are kept, the latest: a day of refreshed sessions for ten clients."""
+MAX_RESOLVED = 300
+"""How many values resolved at run time are remembered, the latest ones: a day of refreshed sessions for ten clients."""
 
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -36,7 +36,7 @@ _MAX_FILE = 64 * 1024
 
 
 class Secrets:
-    """Values, and their redaction in a text."""
+    """Known values, and their redaction from a text."""
 
     def __init__(self) -> None:
         self._environment: list[_Value] = []
@@ -44,35 +44,35 @@ class Secrets:
         self._all: list[_Value] = []
 
     def remember_environment(self, environ: Mapping[str, str] | None = None) -> None:
-        """Know what the environment holds now, instead of what it held when this was last called."""
-        found = dict.fromkeys(_environment_secrets(os.environ if environ is None else environ))
-        self._environment = [_Value(each) for each in found]
+        """Remember the secrets in the environment, in place of those from the previous call."""
+        values = dict.fromkeys(_environment_secrets(os.environ if environ is None else environ))
+        self._environment = [_Value(each) for each in values]
         self._sort()
 
     def remember(self, *values: str | None) -> None:
-        """Know these, too; values too short or too plain to be told from other text are skipped."""
-        new = [value for value in values if value and value not in self._resolved and is_telling(value)]
+        """Remember these values, too; skip those too short or too plain to stand out from other text."""
+        new = [value for value in values if value and value not in self._resolved and is_distinctive(value)]
         if not new:
             return
         self._resolved |= {value: _Value(value) for value in new}
-        for oldest in list(self._resolved)[:-KEPT]:
+        for oldest in list(self._resolved)[:-MAX_RESOLVED]:
             del self._resolved[oldest]
         self._sort()
 
     def redact(self, text: str) -> str:
-        """The text with every known value replaced; microseconds where it holds none."""
+        """The text with every known value replaced. Takes microseconds if it holds none."""
         for value in self._all:
             if value.core in text:
                 text = value.spellings.sub(REDACTED, text)
         return text
 
     def _sort(self) -> None:
-        """The longest first: one may be part of another."""
+        """Longest first: one value may be part of another."""
         self._all = sorted((*self._environment, *self._resolved.values()), key=lambda each: -len(each.text))
 
 
 class _Value:
-    """A value; `core` is in every spelling of it."""
+    """A secret value. `core` occurs in every spelling of it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -80,14 +80,14 @@ class _Value:
 
     @cached_property
     def spellings(self) -> re.Pattern[str]:
-        """What matches the value however its characters are spelled; letters and digits have one spelling only."""
+        """A pattern for the value, however its characters are encoded; letters and digits have one spelling only."""
         parts = re.findall(r"[A-Za-z0-9]+|\\+|.", self.text, re.DOTALL)
         return re.compile("".join(map(_any_spelling, parts)))
 
 
 _NAMED_ENTITIES = {'"': "quot", "&": "amp", "'": "apos", "<": "lt", ">": "gt"}
 _ESCAPED = r"\\{1,8}"
-"""The backslash before an escape, doubled each time that the text was quoted again."""
+"""The backslash before an escape, doubled each time the text was quoted again."""
 _PERCENT = "%(?:25){0,4}"
 """A percent sign, itself percent-encoded up to four times: `%`, `%25`, `%2525`."""
 _AMPERSAND = "&(?:amp;){0,4}"
@@ -97,8 +97,8 @@ _AMPERSAND = "&(?:amp;){0,4}"
 def _any_spelling(part: str) -> str:
     r"""A pattern for every spelling of a word, of one other character, or of a run of backslashes.
 
-    `/` is also `\/`, `\u002f`, `\x2f`, `%2F`, `%252f`, `&#47;`, `&#x2f;`. Every repetition is bounded: no text can
-    make a match take long.
+    `/` is also `\/`, `\u002f`, `\x2f`, `%2F`, `%252f`, `&#47;`, `&#x2f;`. Every repetition is bounded, so
+    that no text makes a match slow.
     """
     character, times = part[0], len(part)
     if character.isascii() and character.isalnum():
@@ -130,8 +130,8 @@ def _hex(number: int, width: int = 1) -> str:
     return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{number:0{width}x}")
 
 
-def is_telling(value: str) -> bool:
-    """Whether a value is unlike other text: twelve characters, or eight of two kinds (letters, digits, others).
+def is_distinctive(value: str) -> bool:
+    """Whether a value stands out from other text: 12 characters, or 8 of two kinds (letters, digits, others).
 
     A password such as `a` or `changeit` would turn half of a message into `[redacted]`.
     """
@@ -142,23 +142,23 @@ def is_telling(value: str) -> bool:
 def _environment_secrets(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
         if name in _VARIABLES or name.startswith(_BEARER):
-            yield from filter(is_telling, [value.strip()])
+            yield from filter(is_distinctive, [value.strip()])
         elif name == _HEADERS:
             yield from _header_secrets(value)
         elif name in _TOKEN_FILES:
-            yield from filter(is_telling, [_read_token(value)])
+            yield from filter(is_distinctive, [_read_token(value)])
         elif name.lower().endswith("_proxy") and name.lower() != "no_proxy":
             yield from _proxy_secrets(value)
 
 
-def _header_secrets(written: str) -> Iterator[str]:
-    """The values of `Name: value` lines, of `Bearer TOKEN` the token. What `anthropic-…` headers say is no secret."""
-    for line in written.splitlines():
+def _header_secrets(headers: str) -> Iterator[str]:
+    """The values of `Name: value` lines; of `Bearer TOKEN`, the token. `anthropic-…` headers hold no secrets."""
+    for line in headers.splitlines():
         name, _, value = line.partition(":")
         words = value.split()
         if not words or name.strip().lower().startswith("anthropic-"):
             continue
-        yield from filter(is_telling, [words[1] if len(words) == 2 else value.strip()])
+        yield from filter(is_distinctive, [words[1] if len(words) == 2 else value.strip()])
 
 
 def _read_token(path: str) -> str:
@@ -170,9 +170,9 @@ def _read_token(path: str) -> str:
 
 
 def _proxy_secrets(url: str) -> Iterator[str]:
-    """What a proxy's URL holds: the password, the user's name where it is the key, and the two as HTTP sends them.
+    """The secrets in a proxy URL: the password, the user name if it is the key, and both as HTTP sends them.
 
-    One that is too short to stand alone is known only as `user:password@` and as `Basic …`.
+    A password too short to stand alone is redacted only as `user:password@` and as `Basic …`.
     """
     rest = url.partition("//")[2] or url
     for authority in dict.fromkeys((re.split(r"[/?#]", rest)[0], rest)):  # a password may hold a raw slash
@@ -181,14 +181,14 @@ def _proxy_secrets(url: str) -> Iterator[str]:
             continue
         name, word = unquote(user), unquote(password)
         basic = b64encode(f"{name}:{word}".encode(errors="surrogateescape")).decode()
-        yield basic if is_telling(basic) else f"Basic {basic}"
-        for given, secret in ((user, password), (name, word)):
-            yield secret if is_telling(secret) else f"{given}:{secret}@"
-        yield from (each for each in (user, name) if is_telling(each) and (not password or len(each) >= 16))
+        yield basic if is_distinctive(basic) else f"Basic {basic}"
+        for username, secret in ((user, password), (name, word)):
+            yield secret if is_distinctive(secret) else f"{username}:{secret}@"
+        yield from (each for each in (user, name) if is_distinctive(each) and (not password or len(each) >= 16))
 
 
 class RedactedStream:
-    """A text stream that redacts whatever is printed: messages, tracebacks, the SDKs' own warnings."""
+    """A text stream that redacts whatever is printed: messages, tracebacks, warnings of the SDKs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -201,7 +201,6 @@ class RedactedStream:
 
 
 _KNOWN = Secrets()
-"""Those of this process."""
 remember = _KNOWN.remember
 remember_environment = _KNOWN.remember_environment
 redact = _KNOWN.redact

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.secrets import KEPT, RedactedStream, Secrets, is_telling, remember
+from harness.secrets import MAX_RESOLVED, RedactedStream, Secrets, is_distinctive, remember
 from tests.timing import assert_linear
 
 TOKEN = "IQoJb3JpZ2luX2VjEHoaCXVz/LWVhc3QtMSJH+MEUCIQDk=="
@@ -81,8 +81,8 @@ def test_the_environments_variables_are_known() -> None:
         PATH="/usr/bin:/usr/local/bin",
         AWS_REGION="eu-central-1",
     )
-    told = f"{KEY} {TOKEN} ABSKbearer-1234 sk-ant-api03-abcdef gateway-1234 custom-1234"
-    assert " ".join(["[redacted]"] * 6) == secrets.redact(told)
+    text = f"{KEY} {TOKEN} ABSKbearer-1234 sk-ant-api03-abcdef gateway-1234 custom-1234"
+    assert " ".join(["[redacted]"] * 6) == secrets.redact(text)
     for harmless in ("computer-use-2025-01-24", "/usr/bin:/usr/local/bin", "eu-central-1"):
         assert harmless == secrets.redact(harmless)
 
@@ -122,8 +122,8 @@ def test_a_key_in_the_users_place_is_known() -> None:
 @pytest.mark.parametrize("password", ["a", "changeit", "1234567"])
 def test_a_short_or_plain_password_is_known_only_where_it_stands_as_one(password: str) -> None:
     secrets = knowing(HTTPS_PROXY=f"http://me:{password}@proxy:3128")
-    told = f"a changeit 1234567 answer of {password}"
-    assert told == secrets.redact(told)
+    text = f"a changeit 1234567 answer of {password}"
+    assert text == secrets.redact(text)
     assert "http://[redacted]proxy:3128" == secrets.redact(f"http://me:{password}@proxy:3128")
     basic = b64encode(f"me:{password}".encode()).decode()
     assert basic not in secrets.redact(f"Proxy-Authorization: Basic {basic}")
@@ -131,17 +131,19 @@ def test_a_short_or_plain_password_is_known_only_where_it_stands_as_one(password
 
 def test_values_resolved_at_run_time_are_known_up_to_a_number() -> None:
     secrets = Secrets()
-    for i in range(KEPT + 5):
+    for i in range(MAX_RESOLVED + 5):
         secrets.remember(f"session-token-{i:04d}", None, "")
     assert "session-token-0004" == secrets.redact("session-token-0004")
-    assert "[redacted]" == secrets.redact("session-token-0005") == secrets.redact(f"session-token-{KEPT + 4:04d}")
+    assert (
+        "[redacted]" == secrets.redact("session-token-0005") == secrets.redact(f"session-token-{MAX_RESOLVED + 4:04d}")
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("changeit", False), ("change-1", True), ("c" * 12, True), ("c-1", False)]
 )
-def test_what_is_unlike_other_text_is_telling(value: str, expected: bool) -> None:
-    assert expected == is_telling(value)
+def test_what_stands_out_from_other_text_is_distinctive(value: str, expected: bool) -> None:
+    assert expected == is_distinctive(value)
 
 
 @pytest.mark.parametrize("junk", ["\\" * 50_000, "%25" * 17_000, "&amp;" * 10_000, "-" * 50_000])

@@ -1,4 +1,4 @@
-"""How much a model takes at once, and how fast its answers use a quota up."""
+"""Context windows, and how many tokens of a quota an output token costs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _GUESS = ("a guess: AWS's page names no rate for this model", "2026-11-22")
 
 
 def context_window(model: Model, beta: Sequence[str] | None = None) -> int | None:
-    """How many tokens, input and output together, one request may have with these beta values. None: unknown.
+    """The most tokens of one request, input and output together, with these beta values. None: unknown.
 
-    The beta's window is given even after the date on which the beta ended: see `long_context_warning`.
+    Returns the beta's window even after the beta ended: see `long_context_warning`.
     """
     if model.long_context and LONG_CONTEXT_BETA in (beta or ()):
         return model.long_context.value
@@ -27,7 +27,7 @@ def context_window(model: Model, beta: Sequence[str] | None = None) -> int | Non
 
 
 def long_context_warning(model: Model, beta: Sequence[str] | None, today: date) -> str | None:
-    """What to know before sending the 1M header: it has ended, or this model has no use for it. None: all is well."""
+    """A warning about the 1M header: it has ended, or does nothing for this model. None: no warning."""
     if LONG_CONTEXT_BETA not in (beta or ()):
         return None
     if model.long_context is None:
@@ -43,22 +43,22 @@ def long_context_warning(model: Model, beta: Sequence[str] | None, today: date) 
 
 
 def burndown(base_model: str) -> int:
-    """How many tokens of the tokens-per-minute quota one output token is charged as on bedrock-runtime."""
+    """How many tokens of the tokens-per-minute quota an output token costs on bedrock-runtime."""
     return burndown_fact(base_model).value
 
 
 def burndown_fact(base_model: str) -> Fact[int]:
-    """The same with its source. A model that AWS's page does not name gets the last documented rule: 5 from 3.7 on."""
+    """The same, with its source. A model that AWS's page does not name gets the last documented rule: 5 from 3.7 on."""
     rate, (source, as_of) = _burndown(short_name(base_model), generation(base_model))
     return Fact(value=rate, source=source, as_of=as_of)
 
 
-def _burndown(name: str, made: tuple[int, int]) -> tuple[int, tuple[str, str]]:
-    if made < (3, 7):
+def _burndown(name: str, version: tuple[int, int]) -> tuple[int, tuple[str, str]]:
+    if version < (3, 7):
         return 1, _BURNDOWN_PAGE
-    if made <= (4, 7):
+    if version <= (4, 7):
         return 5, _BURNDOWN_PAGE
-    if made == (4, 8):
+    if version == (4, 8):
         return 15, _BURNDOWN_PAGE
     if name in ("claude-sonnet-5", "claude-opus-5"):
         return 10, _BURNDOWN_PAGE

@@ -1,4 +1,4 @@
-"""What an account says of itself in one Region: the control plane's raw answers, read as facts of the catalog."""
+"""Turns the control plane's answers for one account and Region into facts of the catalog."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class ApplicationProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """An inference profile that the account made, and the Claude model that it stands for."""
+    """An inference profile of the account's own, and the Claude model behind it."""
 
     arn: str
     name: str
     base_id: str
     routing: str
-    """That of the profile or model that it was made from; `application` where the answers do not tell."""
+    """The routing of the profile or model it was made from; `application` if the answers do not say."""
 
 
 class _Lifecycle(msgspec.Struct, rename="camel"):
@@ -35,7 +35,7 @@ class _Lifecycle(msgspec.Struct, rename="camel"):
 
 
 class _Summary(msgspec.Struct, rename="camel"):
-    """The part of a `modelSummaries` entry that is read here."""
+    """The fields of a `modelSummaries` entry that the catalog uses."""
 
     model_id: str
     inference_types_supported: list[str] = []
@@ -47,7 +47,7 @@ class _ProfileModel(msgspec.Struct, rename="camel"):
 
 
 class _Profile(msgspec.Struct, rename="camel"):
-    """The part of an `inferenceProfileSummaries` entry that is read here."""
+    """The fields of an `inferenceProfileSummaries` entry that the catalog uses."""
 
     inference_profile_id: str
     inference_profile_arn: str
@@ -64,10 +64,10 @@ class _Profile(msgspec.Struct, rename="camel"):
 def live_facts(
     summaries: Iterable[dict[str, Any]], profiles: Iterable[dict[str, Any]], *, region: str, as_of: date
 ) -> Mapping[str, Facts]:
-    """Base id → facts, out of ListFoundationModels' and ListInferenceProfiles' entries of one Region.
+    """Base id → facts, from the entries of ListFoundationModels and ListInferenceProfiles in one Region.
 
     A profile stays ACTIVE when its model is LEGACY, so the lifecycle is the model's own, joined by base id. Entries of
-    other providers are passed over. Raises CatalogError at an entry that is not as documented.
+    other providers are ignored. CatalogError: an entry does not have the documented form.
     """
     listed = {each.model_id: each for each in _read(summaries, _Summary) if is_claude(each.model_id)}
     routings = {
@@ -75,9 +75,9 @@ def live_facts(
     }
     for profile in _read(profiles, _Profile):
         if profile.type == "SYSTEM_DEFINED" and profile.status == "ACTIVE":
-            named = read_reference(profile.inference_profile_id)
-            if named.model and named.routing and is_claude(named.model):
-                routings.setdefault(named.model, []).append(named.routing)
+            reference = read_reference(profile.inference_profile_id)
+            if reference.model and reference.routing and is_claude(reference.model):
+                routings.setdefault(reference.model, []).append(reference.routing)
     source = _Source(region, as_of)
     return {
         base_id: _facts(routings.get(base_id, ()), listed.get(base_id), source) for base_id in {**listed, **routings}
@@ -89,10 +89,10 @@ class _Source:
 
     def __init__(self, region: str, as_of: date) -> None:
         self.region = region
-        self._named = {"source": f"live account in {region}", "as_of": as_of.isoformat()}
+        self._source = {"source": f"live account in {region}", "as_of": as_of.isoformat()}
 
     def fact(self, value: T) -> Fact[T]:
-        return Fact(value=value, **self._named)
+        return Fact(value=value, **self._source)
 
     def day(self, moment: datetime | None) -> Fact[date] | None:
         if moment is None:
@@ -114,35 +114,35 @@ def _facts(routings: Iterable[str], summary: _Summary | None, source: _Source) -
 
 
 def read_application_profiles(profiles: Iterable[dict[str, Any]]) -> dict[str, ApplicationProfile]:
-    """ARN → the account's own profiles of Claude models, out of ListInferenceProfiles.
+    """ARN → the account's own profiles of Claude models, from ListInferenceProfiles.
 
-    Which profile one was made from is told by the models behind it: the ARN without a Region is only in the global
-    one's, a single ARN is a model's own, and a geography is recognised by a system-defined profile with the same ones.
+    The models behind a profile show what it was made from: only the global profile has an ARN without a Region, a
+    single ARN is a model's own, and a geography has the same ARNs as its system-defined profile.
     """
-    read = _read(profiles, _Profile)
+    entries = _read(profiles, _Profile)
     origins = {
         each.model_arns: routing
-        for each in read
+        for each in entries
         if each.type == "SYSTEM_DEFINED" and (routing := read_reference(each.inference_profile_id).routing)
     }
-    found = [_application_profile(each, origins) for each in read if each.type == "APPLICATION"]
-    return {each.arn: each for each in found if each is not None}
+    own = [_application_profile(each, origins) for each in entries if each.type == "APPLICATION"]
+    return {each.arn: each for each in own if each is not None}
 
 
 def _application_profile(profile: _Profile, origins: Mapping[frozenset[str], str]) -> ApplicationProfile | None:
-    named = [read_reference(arn) for arn in sorted(profile.model_arns) if _is_model_arn(arn)]
-    if not named or named[0].model is None or not is_claude(named[0].model):
+    models = [read_reference(arn) for arn in sorted(profile.model_arns) if _is_model_arn(arn)]
+    if not models or models[0].model is None or not is_claude(models[0].model):
         return None
-    if any(each.region is None for each in named):
+    if any(each.region is None for each in models):
         routing = "global"
-    elif len(named) == 1:
+    elif len(models) == 1:
         routing = IN_REGION
     else:
         routing = origins.get(profile.model_arns, APPLICATION)
     return ApplicationProfile(
         arn=profile.inference_profile_arn,
         name=profile.inference_profile_name,
-        base_id=named[0].model,
+        base_id=models[0].model,
         routing=routing,
     )
 
@@ -155,4 +155,4 @@ def _read(entries: Iterable[dict[str, Any]], kind: type[T]) -> list[T]:
     try:
         return [msgspec.convert(entry, kind, strict=False) for entry in entries]
     except msgspec.ValidationError as error:
-        raise CatalogError(f"the account's answer is not as Bedrock documents it: {error}") from None
+        raise CatalogError(f"Bedrock's answer does not have the documented form: {error}") from None

@@ -1,4 +1,4 @@
-"""The Claude models of Bedrock: what the sources say, merged, the fresher over the older."""
+"""The Claude models on Bedrock: the facts of all sources, merged; the fresher source wins."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Model(Facts, frozen=True, kw_only=True):
     """`claude-sonnet-4-5`; unique."""
     base_id: str
     aliases: tuple[str, ...]
-    """Other short names that are understood, `claude-sonnet-4-5-20250929`."""
+    """Other short names that are accepted, `claude-sonnet-4-5-20250929`."""
     generation: tuple[int, int]
     """(4, 5) for Claude Sonnet 4.5."""
 
 
 def known_models(live: Mapping[str, Facts] | None = None) -> tuple[Model, ...]:
-    """Every Claude model that a source says is offered, the newest generation first.
+    """Every Claude model that a source lists as offered, the newest generation first.
 
-    `live`: what an account says of itself in one Region (`live.live_facts`), over everything else: there, a routing
-    that it does not list is not offered.
+    `live`: an account's facts in one Region (`live.live_facts`), which override everything else: a routing that they
+    do not list is not offered there.
     """
     return _packaged_models() if live is None else _make_models(_laid_over(_packaged_facts(), live))
 
@@ -54,14 +54,14 @@ def _laid_over(lower: Mapping[str, Facts], upper: Mapping[str, Facts]) -> dict[s
 
 
 def _overlay(lower: Facts, upper: Facts) -> Facts:
-    """`upper` where it says something, `lower` elsewhere; the routings of both."""
-    said = {field: value for field in Facts.__struct_fields__ if (value := getattr(upper, field)) is not None}
-    kept = _outside(lower.routings, upper.asked_region) if upper.asked_region else lower.routings
-    return msgspec.structs.replace(lower, **{**said, "routings": {**kept, **upper.routings}})
+    """The values of `upper` where set, else those of `lower`; the routings of both."""
+    values = {field: value for field in Facts.__struct_fields__ if (value := getattr(upper, field)) is not None}
+    routings = _outside(lower.routings, upper.asked_region) if upper.asked_region else lower.routings
+    return msgspec.structs.replace(lower, **{**values, "routings": {**routings, **upper.routings}})
 
 
 def _outside(routings: dict[str, Fact[tuple[str, ...]]], region: str) -> dict[str, Fact[tuple[str, ...]]]:
-    """The routings without this Region; one that only this Region carried is gone."""
+    """The routings without this Region; a routing carried by this Region alone is dropped."""
     elsewhere = {
         routing: msgspec.structs.replace(fact, value=tuple(each for each in fact.value if each != region))
         for routing, fact in routings.items()
@@ -81,9 +81,9 @@ def _make_model(base_id: str, facts: Facts, offered: Iterable[str]) -> Model:
     name = short if dated == newest else dated
     title_name = facts.title.lower().replace(" ", "-").replace(".", "-") if facts.title else name
     routings = sorted(facts.routings, key=_routing_rank)
-    said = {field: getattr(facts, field) for field in Facts.__struct_fields__}
+    values = {field: getattr(facts, field) for field in Facts.__struct_fields__}
     return Model(
-        **{**said, "routings": {routing: facts.routings[routing] for routing in routings}},
+        **{**values, "routings": {routing: facts.routings[routing] for routing in routings}},
         name=name,
         base_id=base_id,
         aliases=tuple(sorted({dated, title_name} - {name})),
@@ -92,7 +92,7 @@ def _make_model(base_id: str, facts: Facts, offered: Iterable[str]) -> Model:
 
 
 def _routing_rank(routing: str) -> tuple[int, str]:
-    """The order in which routings are told: global, the geographies, in-region."""
+    """The order of routings: global, the geographies, in-region."""
     if routing == names.IN_REGION:
         return len(_ROUTING_ORDER) + 1, routing
     rank = _ROUTING_ORDER.index(routing) if routing in _ROUTING_ORDER else len(_ROUTING_ORDER)
@@ -105,21 +105,21 @@ def _index() -> dict[str, Model]:
 
 
 def find_model(name: str) -> Model:
-    """The model of this short name, alias or base id. Raises CatalogError, naming the nearest known ones."""
+    """The model with this short name, alias or base id. CatalogError names the closest known models."""
     if model := _index().get(name):
         return model
     near = dict.fromkeys(_index()[key].name for key in get_close_matches(name, _index(), n=3, cutoff=0.6))
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise CatalogError(f"unknown model '{name}'; {hint}`harness models` lists what is known", key="model")
+    raise CatalogError(f"unknown model '{name}'; {hint}`harness models` lists the known models", key="model")
 
 
 @cache
 def carrying_regions(routing: str) -> tuple[str, ...]:
-    """The Regions from which a source says that this routing is called, for whichever model; sorted, maybe none."""
-    named = {region for model in known_models() if (fact := model.routings.get(routing)) for region in fact.value}
+    """The Regions in which a source says that this routing can be called, for any model; sorted, possibly empty."""
+    regions = {region for model in known_models() if (fact := model.routings.get(routing)) for region in fact.value}
     if geography := read_geographies().get(routing):
-        named.update(geography.regions.value)
-    return tuple(sorted(named))
+        regions.update(geography.regions.value)
+    return tuple(sorted(regions))
 
 
 @cache
@@ -136,7 +136,7 @@ def all_regions() -> frozenset[str]:
 
 
 def lifecycle_warning(model: Model, today: date) -> str | None:
-    """What a user of this model should know of its end, with dates and source; None: nothing known."""
+    """A warning about the model's end of life, with dates and source. None: no end is known."""
     end, legacy, deprecated = model.end_of_life, model.legacy, model.deprecated
     remedy = "; `harness models` lists the active ones"
     if end and end.value <= today:
@@ -144,22 +144,22 @@ def lifecycle_warning(model: Model, today: date) -> str | None:
         return f"{ended}; Bedrock refuses it{remedy}"
     if legacy and legacy.value <= today:
         later = f"; {outlook}" if (outlook := _outlook(model, today)) else ""
-        return f"{model.name} is legacy since {legacy.value}{later} ({legacy.source}, {legacy.as_of}){remedy}"
+        return f"{model.name} has been legacy since {legacy.value}{later} ({legacy.source}, {legacy.as_of}){remedy}"
     if deprecated and deprecated.value <= today:
         source = f"({deprecated.source}, {deprecated.as_of})"
-        return f"{model.name} is deprecated since {deprecated.value} {source}{remedy}"
+        return f"{model.name} has been deprecated since {deprecated.value} {source}{remedy}"
     if model.status and model.status.value != "active":
         return f"{model.name} is {model.status.value} ({model.status.source}, {model.status.as_of}){remedy}"
     return None
 
 
 def _outlook(model: Model, today: date) -> str:
-    """`dearer from 2027-01-08, end of life 2027-04-08`: what is yet to come."""
+    """The next steps: `costs more from 2027-01-08, end of life 2027-04-08`."""
     steps = []
     if model.extended_access and model.extended_access.value > today:
-        steps.append(f"dearer from {model.extended_access.value}")
+        steps.append(f"costs more from {model.extended_access.value}")
     elif model.extended_access:
-        steps.append(f"dearer since {model.extended_access.value}")
+        steps.append(f"has cost more since {model.extended_access.value}")
     if model.end_of_life:
         steps.append(f"end of life {model.end_of_life.value}")
     return ", ".join(steps)

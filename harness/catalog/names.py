@@ -1,4 +1,4 @@
-"""Reads the ways in which a model is named: base id, profile id, ARN, short name."""
+"""Parses the ways to name a model: base id, profile id, ARN, short name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import CatalogError
 IN_REGION = "in-region"
 """The routing that sends the bare base id."""
 APPLICATION = "application"
-"""The routing of an application inference profile, where nothing tells which profile or model it was made from."""
+"""The routing of an application inference profile of unknown origin."""
 US_GOV = "us-gov"
 
 _BASE_ID = re.compile(r"anthropic\.(?P<name>claude-[a-z0-9-]+?)(?:-(?P<date>\d{8}))?(?:-v\d+(?::\d+)?)?")
@@ -21,20 +21,20 @@ _VERSION_PART = re.compile(r"-(\d{1,2})(?=-|$)")
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user's way of naming a model says. None: it says nothing of that."""
+    """The parts of a model's name, as a user writes it. None: the name does not say."""
 
     model: str | None
     """A base id or a short name. None: the ARN of an application profile, whose model only the account knows."""
     routing: str | None = None
     region: str | None = None
     arn: str | None = None
-    """The ARN as given; it goes on the wire in place of an id."""
+    """The ARN as written; it goes on the wire in place of an id."""
 
 
 def read_reference(text: str, *, key: str = "model") -> Reference:
-    """Take a short name, base id, profile id, or the ARN of a foundation model or a profile apart.
+    """Parse a short name, base id, profile id, or the ARN of a foundation model or a profile.
 
-    Raises CatalogError at an ARN of any other kind, with `key`; whether the model exists is not looked at.
+    Does not check that the model exists. CatalogError, with `key`: an ARN of any other kind.
     """
     if text.startswith("arn:"):
         return _read_arn(text, key)

@@ -1,4 +1,4 @@
-"""Reads a user's price file: discounts, prices of new models."""
+"""Reads a user's price file: discounts and the prices of new models."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         input = 5.4
         output = 20.25
 
-    Raises PriceFileError with every mistake, each with the file and the key.
+    PriceFileError lists every mistake, with the file and the key.
     """
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PriceFileError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of thousands of digits
         raise PriceFileError([f"{path}: is not TOML: {error}"]) from None
-    mistakes = list(_mistakes(written))
+    mistakes = list(_mistakes(content))
     if mistakes:
-        raise PriceFileError([f"{path}: {_dotted(key)}: {told}" for key, told in mistakes])
-    return tuple(_override(entry) for entry in written["prices"])
+        raise PriceFileError([f"{path}: {_dotted(key)}: {message}" for key, message in mistakes])
+    return tuple(_override(entry) for entry in content["prices"])
 
 
 def _override(entry: Mapping[str, Any]) -> PriceOverride:
@@ -65,15 +65,14 @@ def _override(entry: Mapping[str, Any]) -> PriceOverride:
 
 
 KeyPath = tuple[str | int, ...]
-Found = Iterator[tuple[KeyPath, str]]
+Mistakes = Iterator[tuple[KeyPath, str]]
 """(where, what is wrong with it)."""
 
 
-def _mistakes(written: Mapping[str, Any]) -> Found:
-    """Of the whole file."""
-    for key in written.keys() - {"prices"}:
+def _mistakes(content: Mapping[str, Any]) -> Mistakes:
+    for key in content.keys() - {"prices"}:
         yield (key,), "unknown key; a price file holds [[prices]] and nothing else"
-    entries = written.get("prices")
+    entries = content.get("prices")
     if not _is_tables(entries) or not entries:
         yield ("prices",), "write one [[prices]] table for each price"
         return
@@ -82,7 +81,7 @@ def _mistakes(written: Mapping[str, Any]) -> Found:
     yield from price_mistakes(entries)
 
 
-def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Found:
+def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Mistakes:
     yield from _key_mistakes(place, entry, _KEYS["prices"])
     tiers = entry.get("tiers", [])
     if not _is_tables(tiers):
@@ -95,7 +94,7 @@ def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Found:
             yield (*place, "tiers", index, "above_input_tokens"), f"expected a number of tokens, got {start!r}"
 
 
-def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str]) -> Found:
+def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str]) -> Mistakes:
     for key in entry.keys() - set(keys):
         near = get_close_matches(key, keys, n=1)
         yield (
@@ -120,12 +119,11 @@ def _is_tables(value: object) -> bool:
 
 MOST_USD = 10_000
 LEAST_USD = 0.01
-"""Per million tokens. What is higher was written in another unit; so was a lower price of input or output: a token
-costs a millionth, and a thousand of them a thousandth."""
+"""Bounds per million tokens. A price outside them was written in another unit, such as per token or per thousand."""
 
 
-def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Found:
-    """What cannot be meant in prices, wherever they are written: paths begin with `prices`, and the entry's number."""
+def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Mistakes:
+    """Implausible prices, in a price file or a suite. Paths begin with `prices` and the entry's index."""
     seen: dict[tuple[object, ...], int] = {}
     for index, entry in enumerate(entries):
         place: KeyPath = ("prices", index)
@@ -136,13 +134,13 @@ def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Found:
         for key, known in (("routing", _routings()), ("service_tier", _TIERS), ("latency", _LATENCIES)):
             if key in entry:
                 yield from _word_mistakes((*place, key), entry[key], known)
-        named = (_base_id(entry.get("model")), *(str(entry.get(key, usual)) for key, usual in _USUAL.items()))
-        first = seen.setdefault(named, index)
+        identity = (_base_id(entry.get("model")), *(str(entry.get(key, usual)) for key, usual in _USUAL.items()))
+        first = seen.setdefault(identity, index)
         if first != index:
             yield place, f"the same model and routing as prices[{first}]; drop one of them"
 
 
-def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Found:
+def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Mistakes:
     for key in (key for key in _RATES if _is_rate(rates.get(key))):
         rate = rates[key]
         if rate > MOST_USD:
@@ -150,7 +148,7 @@ def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Found:
         elif key in _NEEDED_RATES and rate == 0:
             yield (
                 (*place, key),
-                "is 0, under which no budget and no gate hold; write what a million tokens cost, in USD",
+                "is 0, so no budget and no gate would work; write the price of a million tokens, in USD",
             )
         elif key in _NEEDED_RATES and rate < LEAST_USD:
             yield (*place, key), f"{_short(rate)} is too little for a million tokens, in USD; is it the price of one?"
@@ -160,17 +158,17 @@ def _short(rate: float) -> str:
     return str(rate) if len(str(rate)) < 20 else f"{str(rate)[:20]}…"
 
 
-def _model_mistakes(place: KeyPath, named: object) -> Found:
-    if not isinstance(named, str):
+def _model_mistakes(place: KeyPath, model: object) -> Mistakes:
+    if not isinstance(model, str):
         yield place, "is missing; write a short name or a base id"
-    elif not is_claude(named):
+    elif not is_claude(model):
         try:
-            find_model(named)
+            find_model(model)
         except CatalogError as error:
-            yield place, f"{error}; a model that is new is named by its base id"
+            yield place, f"{error}; name a new model by its base id"
 
 
-def _word_mistakes(place: KeyPath, word: object, known: Sequence[str]) -> Found:
+def _word_mistakes(place: KeyPath, word: object, known: Sequence[str]) -> Mistakes:
     if word not in known:
         near = get_close_matches(str(word), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -186,8 +184,8 @@ def _dotted(path: KeyPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _base_id(named: object) -> str:
+def _base_id(model: object) -> str:
     try:
-        return find_model(str(named)).base_id
+        return find_model(str(model)).base_id
     except CatalogError:
-        return str(named)
+        return str(model)

@@ -1,4 +1,4 @@
-"""What a model costs: the user's prices, else Bedrock's out of genai-prices; and the cost of one exchange."""
+"""Prices of models, the user's own or Bedrock's from genai-prices, and the cost of one exchange."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 _MTOK = 1_000_000
 USERS_PRICES = "user's price file"
-"""The source of a price that the user gave."""
+"""The `source` of a price from the user's price file or suite."""
 
 
 class Terms(NamedTuple):
-    """On what terms a request is served: each kind has a price of its own."""
+    """The terms on which a request is served; each combination has its own price."""
 
     service_tier: str = "default"
     latency: str = "standard"
 
-    def unusual(self) -> list[str]:
-        """`service_tier: priority`, as a suite writes it."""
+    def non_default(self) -> list[str]:
+        """The terms that are not the default: `service_tier: priority`."""
         return [f"{key}: {value}" for key, value in self._asdict().items() if value != self._field_defaults[key]]
 
-    def told(self) -> str:
-        """`with service_tier: priority`; empty for the usual terms."""
-        return f"with {' and '.join(self.unusual())}" if self != STANDARD else ""
+    def qualifier(self) -> str:
+        """`with service_tier: priority`; empty for the default terms."""
+        return f"with {' and '.join(self.non_default())}" if self != STANDARD else ""
 
 
 STANDARD = Terms()
@@ -54,7 +54,7 @@ Rate = Annotated[float, Meta(ge=0)]
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """USD per million tokens. None: the source has no price of its own for that."""
+    """USD per million tokens. None: the source has no separate price for that."""
 
     input: Rate
     output: Rate
@@ -70,7 +70,7 @@ class Tier(Rates, frozen=True, kw_only=True):
 
 
 class PriceOverride(Rates, frozen=True, kw_only=True):
-    """A price that the user gives: a discount, a new model. It wins over the catalog's. USD per million tokens."""
+    """A price that the user sets, such as a discount; it overrides the catalog's. USD per million tokens."""
 
     model: Annotated[Text, Meta(description="Short name or base id.")]
     routing: Annotated[Text | None, Meta(description="Default: every routing that has no price of its own.")] = None
@@ -83,8 +83,8 @@ class PriceOverride(Rates, frozen=True, kw_only=True):
         return Terms(self.service_tier or "default", self.latency or "standard")
 
     def covers(self, base_model: str, routing: str, terms: Terms) -> bool:
-        """Whether this is a price of that model there, on those terms."""
-        return self.routing in (routing, None) and self.terms == terms and _is_priced(self.model, base_model)
+        """Whether this price applies to the model at this routing, on these terms."""
+        return self.routing in (routing, None) and self.terms == terms and _is_same_model(self.model, base_model)
 
 
 class Price(Rates, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class Price(Rates, frozen=True, kw_only=True):
     """Ascending."""
     source: str
     as_of: str | None
-    """None: the source carries no date beyond the version in its name."""
+    """None: the source has no date other than the version in its name."""
 
     def rates(self, input_tokens: int) -> Rates:
         """The rates for a request of this many input tokens in total."""
@@ -105,24 +105,24 @@ class Price(Rates, frozen=True, kw_only=True):
 def price_for(
     base_model: str, routing: str, overrides: Sequence[PriceOverride] = (), terms: Terms = STANDARD
 ) -> Price | None:
-    """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, never free.
+    """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, not free.
 
     An override that names the routing wins over one that does not, and either over the catalog. An application
     profile of unknown origin (`application`) is priced at the regional rates, the higher ones. The price list knows
     the default tier at standard latency only; on other terms an override must name them.
     """
-    fitting = [each for each in overrides if each.covers(base_model, routing, terms)]
-    if fitting:
-        return _users_price(next((each for each in fitting if each.routing), fitting[0]))
+    matching = [each for each in overrides if each.covers(base_model, routing, terms)]
+    if matching:
+        return _users_price(next((each for each in matching if each.routing), matching[0]))
     return _price_on(base_model, routing, utc_now().date()) if terms == STANDARD else None
 
 
-def _is_priced(named: str, base_model: str) -> bool:
-    """Whether an override's model is this one, by any of its names."""
+def _is_same_model(name: str, base_model: str) -> bool:
+    """Whether `name` is one of the model's names."""
     try:
-        return find_model(named).base_id == base_model
+        return find_model(name).base_id == base_model
     except CatalogError:
-        return named in (base_model, names.dated_name(base_model))
+        return name in (base_model, names.dated_name(base_model))
 
 
 def _users_price(override: PriceOverride) -> Price:
@@ -136,7 +136,7 @@ def _price_on(base_model: str, routing: str, day: date) -> Price | None:
     if geography is None:
         return _listed_price(base_model, names.IN_REGION if routing == names.APPLICATION else routing, day)
     worldwide = _listed_price(base_model, "global", day)
-    return None if worldwide is None else _dearer(worldwide, geography.premium)
+    return None if worldwide is None else _with_premium(worldwide, geography.premium)
 
 
 def _listed_price(base_model: str, routing: str, day: date) -> Price | None:
@@ -145,20 +145,20 @@ def _listed_price(base_model: str, routing: str, day: date) -> Price | None:
     from genai_prices.data_snapshot import get_snapshot
 
     try:
-        _, found = get_snapshot().find_provider_model(names.model_id(base_model, routing), None, "aws", None)
+        _, model = get_snapshot().find_provider_model(names.model_id(base_model, routing), None, "aws", None)
     except LookupError:
         return None
-    kind, _, priced_id = found.id.partition(".")
+    kind, _, priced_id = model.id.partition(".")
     expected = "global" if routing == "global" else "regional"
-    # The package matches by substrings: another model or the other kind of endpoint is no price.
+    # The package matches by substrings: it may return another model or the other kind of endpoint.
     if kind != expected or names.short_name(priced_id) != names.short_name(base_model):
         return None
-    prices = found.get_prices(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    prices = model.get_prices(datetime(day.year, day.month, day.day, tzinfo=UTC))
     return _make_price(prices, f"genai-prices {version('genai-prices')}")
 
 
-def _dearer(worldwide: Price, premium: Fact[float]) -> Price:
-    """The global price with a geography's premium, which the price list itself does not hold."""
+def _with_premium(worldwide: Price, premium: Fact[float]) -> Price:
+    """The global price plus a geography's premium, which the price list does not contain."""
     rates = _scaled(worldwide, 1 + premium.value)
     tiers = [
         Tier(**_scaled(each, 1 + premium.value), above_input_tokens=each.above_input_tokens) for each in worldwide.tiers
@@ -210,14 +210,14 @@ def _rate_at(price: Decimal | TieredPrices | None, input_tokens: int) -> float |
 
 
 def premium(price: Price | None, worldwide: Price | None) -> float | None:
-    """A price / the global one − 1, for input tokens: 0.1 is 10 % dearer. None: one of the two is unknown or free."""
+    """A price / the global one − 1, for input tokens: 0.1 means 10 % more. None: one of the two is unknown or free."""
     if price is None or worldwide is None or not worldwide.input:
         return None
     return round(price.input / worldwide.input - 1, 6)
 
 
 def regional_premium(base_model: str, overrides: Sequence[PriceOverride] = ()) -> float | None:
-    """How much dearer a regional endpoint is than the global one."""
+    """The premium of a regional endpoint over the global one."""
     return premium(price_for(base_model, names.IN_REGION, overrides), price_for(base_model, "global", overrides))
 
 
@@ -230,10 +230,10 @@ def cost_usd(
     cache_write_tokens: int,
     cache_ttl: CacheTtl | None = None,
 ) -> float:
-    """The cost of one exchange, USD. `input_tokens` leaves cached tokens out, as Bedrock's usage does.
+    """The cost of one exchange, USD. `input_tokens` excludes cached tokens, as Bedrock's usage does.
 
-    `cache_ttl`: how long what was written to the cache is kept (`Options.cache`); None: five minutes, the default.
-    Cached tokens without a rate of their own are charged as input; an hour without one, as five minutes.
+    `cache_ttl`: how long the cache is kept (`Options.cache`); None: five minutes, the default. Cached tokens without a
+    rate are charged as input; one-hour writes without a rate, as five-minute writes.
     """
     rates = price.rates(input_tokens + cache_read_tokens + cache_write_tokens)
     read = rates.input if rates.cache_read is None else rates.cache_read

@@ -1,4 +1,4 @@
-"""What a model refuses of what is sent along with a prompt, told before anything is sent, with the fix."""
+"""Options that a model refuses, found before anything is sent, each with its fix."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from harness.catalog.models import Model
 from harness.catalog.target import Options
 
 Refusal = tuple[str, str]
-"""The option's name, and what is wrong with it and how to mend that."""
+"""The option's name, and what is wrong with it and how to fix it."""
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _LEAST_THINKING = 1024
 _NO_SUCH_TIERS = {"claude-haiku-4-5": ("priority", "flex")}
-"""From the one model card that was seen; of the others nothing is known."""
+"""From one model card; nothing is known of the other models."""
 _OPTIMISED = ("claude-3-5-haiku",)
 
 
 def refusals(model: Model, options: Options) -> list[Refusal]:
-    """Every option that the service would answer with 400; empty: none is known.
+    """Every option that the service is known to answer with 400.
 
-    `options` are those of one request, the prompt's laid over the target's.
+    `options`: those of one request, with the prompt's over the target's.
     """
     return [refusal for rule in _RULES for refusal in rule(model, options)]
 
 
 def _sampling(model: Model, options: Options) -> Iterator[Refusal]:
     """Anthropic's API version 2026-10-21 and AWS's model card of Opus 4.7; both at once: AWS's page on Messages."""
-    given = [name for name in _SAMPLING if getattr(options, name) is not None]
+    names = [name for name in _SAMPLING if getattr(options, name) is not None]
     if model.generation >= (4, 7):
-        for name in given:
-            yield name, f"{name} is refused by {model.name}, as by every model from 4.7 on; leave it out"
-    elif model.generation >= (4, 1) and {"temperature", "top_p"} <= set(given):
+        for name in names:
+            yield name, f"{model.name} refuses {name}, as does every model from 4.7 on; leave it out"
+    elif model.generation >= (4, 1) and {"temperature", "top_p"} <= set(names):
         yield "top_p", f"{model.name} takes temperature or top_p, not both; drop one of them"
 
 
 def _thinking(model: Model, options: Options) -> Iterator[Refusal]:
     """AWS's pages on extended and on adaptive thinking."""
-    wanted = options.thinking
-    if wanted is None:
+    thinking = options.thinking
+    if thinking is None:
         return
     if model.generation < (3, 7):
         yield "thinking", f"{model.name} has no extended thinking (Claude 3.7 was the first); leave it out"
-    elif wanted == "adaptive" and model.generation < (4, 6):
+    elif thinking == "adaptive" and model.generation < (4, 6):
         yield "thinking", f"{model.name} has no adaptive thinking (from 4.6 on); write a budget in tokens"
-    elif isinstance(wanted, int):
-        yield from _thinking_budget(model, wanted, options.max_tokens)
+    elif isinstance(thinking, int):
+        yield from _thinking_budget(model, thinking, options.max_tokens)
 
 
 def _thinking_budget(model: Model, budget: int, max_tokens: int | None) -> Iterator[Refusal]:
     if model.generation >= (4, 7):
-        yield "thinking", f"{model.name} refuses a thinking budget, as every model from 4.7 on; write 'adaptive'"
+        yield "thinking", f"{model.name} refuses a thinking budget, as does every model from 4.7 on; write 'adaptive'"
     elif budget < _LEAST_THINKING:
-        yield "thinking", f"a thinking budget has at least {_LEAST_THINKING} tokens, not {budget}"
+        yield "thinking", f"a thinking budget is at least {_LEAST_THINKING} tokens, not {budget}; raise it"
     elif max_tokens is not None and budget >= max_tokens:
         yield "thinking", f"max_tokens ({max_tokens}) must be more than the thinking budget ({budget}); raise it"
 
@@ -62,15 +62,15 @@ def _beside_thinking(model: Model, options: Options) -> Iterator[Refusal]:
     if options.thinking is None or model.generation < (3, 7):
         return
     if options.tool_choice not in (None, "auto", "none"):
-        yield "tool_choice", "thinking does not go with a forced tool; write 'auto', or leave thinking out"
+        yield "tool_choice", "thinking cannot be combined with a forced tool; write 'auto', or leave thinking out"
     if model.generation >= (4, 7):
         return
     if options.temperature not in (None, 1):
-        yield "temperature", "thinking does not go with a temperature other than 1; leave one of them out"
+        yield "temperature", "thinking cannot be combined with a temperature other than 1; leave one of them out"
     if options.top_k is not None:
-        yield "top_k", "thinking does not go with top_k; leave one of them out"
+        yield "top_k", "thinking cannot be combined with top_k; leave one of them out"
     if options.top_p is not None and options.top_p < 0.95:
-        yield "top_p", "thinking does not go with a top_p under 0.95; leave one of them out"
+        yield "top_p", "thinking cannot be combined with a top_p under 0.95; leave one of them out"
 
 
 def _length(model: Model, options: Options) -> Iterator[Refusal]:

@@ -1,4 +1,4 @@
-"""Which Region a target is called in, and whether its routing is carried there."""
+"""Chooses the Region in which a target is called, and checks that it carries the routing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.catalog.models import Model, all_regions, carrying_regions
 from harness.catalog.names import APPLICATION, IN_REGION, US_GOV
 from harness.errors import CatalogError
 
-_USUAL_REGIONS = {
+_DEFAULT_REGIONS = {
     "us": "us-east-1",
     "eu": "eu-central-1",
     "jp": "ap-northeast-1",
@@ -18,29 +18,29 @@ _USUAL_REGIONS = {
     "in": "ap-south-1",
     US_GOV: "us-gov-west-1",
 }
-USUAL_REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 
 
 def choose_region(model: Model, routing: str, region: str | None, home_region: str | None) -> str:
-    """`region` where it carries the routing, else the user's own where that does, else the geography's usual one.
+    """`region` if given, else the home Region if it carries the routing, else the geography's default.
 
-    Raises CatalogError at a Region that is unknown or does not carry the routing.
+    CatalogError: `region` is unknown or does not carry the routing.
     """
     carrying = regions_of(model, routing)
     if region is not None:
         _check_region(model, routing, region, carrying)
         return region
-    usual = _USUAL_REGIONS.get(routing, USUAL_REGION)
+    usual = _DEFAULT_REGIONS.get(routing, DEFAULT_REGION)
     if not carrying:
         return home_region or usual
     return next((choice for choice in (home_region, usual) if choice in carrying), carrying[0])
 
 
 def regions_of(model: Model, routing: str) -> tuple[str, ...]:
-    """The Regions from which the routing is called; empty where no source says.
+    """The Regions in which the routing can be called; empty if no source says.
 
-    Where none names a Region for this model, a geography is called from the Regions from which it is for others. An
-    application profile lives where any routing of its model does.
+    If no source names a Region for this model, a geography has the Regions it has for other models. An application
+    profile has the Regions of all routings of its model.
     """
     if routing == APPLICATION:
         offered = [regions_of(model, each) for each in model.routings]
@@ -56,8 +56,8 @@ def _check_region(model: Model, routing: str, region: str, carrying: Sequence[st
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise CatalogError(f"unknown Region '{region}'{hint}", key="region")
     if carrying and region not in carrying:
-        told = f"Region '{region}' does not carry '{routing}' for {model.name} (offered in: {_first_few(carrying)})"
-        raise CatalogError(told, key="region")
+        message = f"Region '{region}' does not carry '{routing}' for {model.name} (offered in: {_first_few(carrying)})"
+        raise CatalogError(message, key="region")
 
 
 def _first_few(regions: Sequence[str], limit: int = 8) -> str:

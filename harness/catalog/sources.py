@@ -1,4 +1,4 @@
-"""What each source says of each Claude model: `documented.toml` as shipped, and the bedrock-models package."""
+"""The facts of each source on each Claude model: the shipped `documented.toml`, and the bedrock-models package."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     routings: dict[str, Fact[tuple[str, ...]]] = {}
     """Routing → the Regions that carry it, sorted; no Regions: the source names none."""
     asked_region: str | None = None
-    """A live account's Region, which is all that it speaks of. None: no account was asked."""
+    """The Region in which a live account was asked; its facts cover this Region only. None: no account was asked."""
     status: Fact[Status] | None = None
     deprecated: Fact[date] | None = None
     legacy: Fact[date] | None = None
     extended_access: Fact[date] | None = None
-    """From here on a legacy model costs more."""
+    """From this day on, a legacy model costs more."""
     end_of_life: Fact[date] | None = None
     context_window: Fact[int] | None = None
     """Tokens."""
     long_context: Fact[int] | None = None
     """Tokens, with the beta header `context-1m-2025-08-07`."""
     long_context_ended: Fact[date] | None = None
-    """The day on which that header stopped to open the longer window."""
+    """The day on which that header stopped working."""
     max_output: Fact[int] | None = None
     """Tokens."""
 
 
 class Geography(msgspec.Struct, frozen=True, kw_only=True):
-    """What is documented of a geography that neither package holds."""
+    """Documented facts about a geography that neither package has."""
 
     regions: Fact[tuple[str, ...]]
     premium: Fact[float]
@@ -117,7 +117,7 @@ def read_documented() -> dict[str, Facts]:
 
 @cache
 def read_geographies() -> dict[str, Geography]:
-    """Routing → what `documented.toml` says of that geography."""
+    """Routing → facts about that geography in `documented.toml`."""
     regions, limits = _documented().sources.regions, _documented().sources.limits
     return {
         routing: Geography(
@@ -153,7 +153,7 @@ def _facts_of_row(row: _Row, sources: _Sources) -> Facts:
 
 
 class _Listed(msgspec.Struct):
-    """The part of a bedrock-models entry that is read here."""
+    """The fields of a bedrock-models entry that the catalog uses."""
 
     inference_types: dict[str, list[str]] = {}
     model_lifecycle_status: str = "ACTIVE"
@@ -169,8 +169,8 @@ class _Changed(msgspec.Struct):
 def read_package() -> dict[str, Facts]:
     """Base id → facts of the installed bedrock-models package, for the models that bedrock-runtime serves.
 
-    The date of a fact is the day on which the model's entry last changed. The package is not imported: its two JSON
-    files are all that is read.
+    The date of a fact is the day on which the model's entry last changed. The package is not imported; only
+    its two JSON files are read.
     """
     package = distribution("bedrock-models")
     listed, changed = _read_listed(package)
@@ -184,7 +184,7 @@ def read_package() -> dict[str, Facts]:
 
 @cache
 def read_mantle() -> dict[str, Fact[tuple[str, ...]]]:
-    """Model id on bedrock-mantle → the Regions in which it speaks the Messages API there, by the same package."""
+    """Model id on bedrock-mantle → the Regions that offer its Messages API there, from the same package."""
     package = distribution("bedrock-models")
     listed, changed = _read_listed(package)
     return {
@@ -226,8 +226,8 @@ def _facts_of_entry(entry: _Listed, source: str, as_of: str) -> Facts:
 def _routings(kinds: list[str], *, on_mantle: bool) -> list[str]:
     """The routings of one Region.
 
-    The package says ON_DEMAND for every Region that has the model on bedrock-mantle, too; there it is no proof that
-    bedrock-runtime takes the bare id.
+    The package also says ON_DEMAND for every Region that has the model on bedrock-mantle; there it does not prove
+    that bedrock-runtime accepts the bare id.
     """
     routings = [kind.lower() for kind in kinds if kind not in ("ON_DEMAND", "PROVISIONED")]
     return [*routings, IN_REGION] if "ON_DEMAND" in kinds and not on_mantle else routings

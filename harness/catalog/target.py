@@ -27,13 +27,13 @@ CacheTtl = Literal["5m", "1h"]
 
 
 END = r"$(?!\n)"
-"""The end of the text, in Python too, where `$` alone also matches before a last line break."""
+"""The end of the text, also in Python, where `$` alone matches before a final line break, too."""
 Text = Annotated[str, Meta(min_length=1)]
 Texts = Annotated[list[Text], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 BetaName = Annotated[str, Meta(pattern=rf"^[!-~]+{END}")]
-"""Some apis take it in a header."""
+"""Printable, since some apis take it in a header."""
 InputSchema = Annotated[
     dict[str, Any],
     Meta(extra_json_schema={"properties": {"type": {"const": "object"}}, "required": ["type"]}),
@@ -49,10 +49,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is sent along with a prompt. A prompt's own value wins over a target's, a target's over the defaults.
-
-    None: the key is not sent.
-    """
+    """Request options. A prompt's value overrides its target's, and a target's the defaults. None: not sent."""
 
     max_tokens: Annotated[Count | None, Meta(description="Most tokens an answer may have.")] = None
     system: Annotated[Text | None, Meta(description="The system prompt.")] = None
@@ -87,7 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What is compared. `name` is unique in a suite."""
+    """A model at one kind of endpoint, which is what a suite compares. `name` is unique in a suite."""
 
     name: str
     model: str
@@ -97,7 +94,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     """What goes into the URL: a profile id, a bare base id or an ARN."""
     routing: str
-    """`global`, `us`, `eu`, …, `in-region`; `application`: a profile of the account whose origin is not known."""
+    """`global`, `us`, `eu`, …, `in-region`; `application`: a profile of the account of unknown origin."""
     api: Api
     client: str
     region: str
@@ -109,7 +106,7 @@ NO_OPTIONS = Options()
 
 
 def merge_options(target: Options, prompt: Options) -> Options:
-    """The target's options under the prompt's own."""
+    """The target's options, overridden by the prompt's."""
     if prompt == NO_OPTIONS:
         return target
     own = {name: value for name, value in structs.asdict(prompt).items() if value is not None}
@@ -129,18 +126,18 @@ def resolve_target(
     home_region: str | None = None,
     profiles: Mapping[str, ApplicationProfile] = MappingProxyType({}),
 ) -> Target:
-    """Turn what a suite says of a target into what goes on the wire.
+    """Resolve a target, as a suite describes it, to what goes on the wire.
 
     `model`: a short name, base id, profile id or ARN; `routing`: one of the model's, or the ARN of a profile of it.
-    Without `routing` it is what the model's name says, else `global`, else the first geography offered. Without
-    `region` it is what an ARN says, else `home_region` (AWS_REGION) where that carries the routing, else the
-    geography's own. Raises CatalogError at a model that is unknown or a combination that is not offered.
+    The default for `routing` is the one in the model's name, else `global`, else the first geography offered. The
+    default for `region` is the one in an ARN, else `home_region` (AWS_REGION) if it carries the routing, else the
+    geography's own. CatalogError: an unknown model, or a combination that is not offered.
 
-    Api `mantle` knows no routing: it takes the model's own id, in a Region that has it there.
+    Api `mantle` has no routing: it takes the model's own id, in a Region that offers it there.
 
-    Of an application profile only the account knows the model: `profiles` (ARN → what it said), else the model is
-    named beside the ARN as `routing`. What the profile was made from may be named there too, `global.anthropic.…`,
-    and is then the routing; else the routing is `application`, which is priced as a regional one.
+    Only the account knows the model of an application profile: look it up in `profiles` (by ARN), or name the model
+    and write the ARN as `routing`. If the model's name has a routing, `global.anthropic.…`, the profile has the same;
+    otherwise its routing is `application`, which is priced as a regional one.
     """
     reference = _reference(model, routing, profiles)
     if routing is not None and routing.startswith("arn:"):
@@ -148,27 +145,27 @@ def resolve_target(
     if reference.model is None:
         raise CatalogError(
             f"'{reference.arn}' is an application inference profile, and only the account knows its model; write the "
-            "model's name as model and this ARN as routing (`harness models ARN --live` shows what it stands for)",
+            "model's name as model and this ARN as routing (`harness models ARN --live` shows its model)",
             key="model",
         )
-    found = find_model(reference.model)
+    resolved = find_model(reference.model)
     if api == "mantle":
         check_mantle_routing(reference.routing or routing)
-        chosen, wire_id = IN_REGION, mantle_id(found)
-        called_in = choose_mantle_region(found, region, home_region)
+        chosen, wire_id = IN_REGION, mantle_id(resolved)
+        called_region = choose_mantle_region(resolved, region, home_region)
     else:
-        chosen = _choose_routing(found, reference, routing)
-        wire_id = reference.arn or model_id(found.base_id, chosen)
-        called_in = choose_region(found, chosen, _one_region(reference, region), home_region)
+        chosen = _choose_routing(resolved, reference, routing)
+        wire_id = reference.arn or model_id(resolved.base_id, chosen)
+        called_region = choose_region(resolved, chosen, _one_region(reference, region), home_region)
     return Target(
-        name=label or _default_name(found.name, chosen, api),
-        model=found.name,
-        base_model=found.base_id,
+        name=label or _default_name(resolved.name, chosen, api),
+        model=resolved.name,
+        base_model=resolved.base_id,
         model_id=wire_id,
         routing=chosen,
         api=api,
         client=client,
-        region=called_in,
+        region=called_region,
         stream=stream,
         options=options,
     )
@@ -179,15 +176,15 @@ def _default_name(model: str, routing: str, api: str) -> str:
 
 
 def _reference(model: str, routing: str | None, profiles: Mapping[str, ApplicationProfile]) -> Reference:
-    """What model and routing name together, with what the account says of an application profile."""
+    """What `model` and `routing` name together, with an application profile's model from the account."""
     named = _with_origin(read_reference(model), profiles)
     if routing is None or not routing.startswith("arn:"):
         return named
     profile = _with_origin(read_reference(routing, key="routing"), profiles)
     if named.arn and named.arn != profile.arn:
-        told = f"model and routing '{routing}' are two ARNs; drop one of them"
-        raise CatalogError(told, key="routing")
-    return _joined(named, profile)
+        message = f"model and routing '{routing}' are two ARNs; drop one of them"
+        raise CatalogError(message, key="routing")
+    return _join(named, profile)
 
 
 def _with_origin(reference: Reference, profiles: Mapping[str, ApplicationProfile]) -> Reference:
@@ -195,15 +192,15 @@ def _with_origin(reference: Reference, profiles: Mapping[str, ApplicationProfile
     return structs.replace(reference, model=known.base_id, routing=known.routing) if known else reference
 
 
-def _joined(named: Reference, profile: Reference) -> Reference:
-    """The profile's ARN as the routing of a model that is named beside it."""
+def _join(named: Reference, profile: Reference) -> Reference:
+    """The model, with the profile whose ARN is its routing."""
     if named.model is None or profile.model is None:
         model = named.model or profile.model
     else:
-        found = find_model(named.model)
-        if find_model(profile.model) != found:
-            told = f"routing '{profile.arn}' is a profile of another model than {found.name}"
-            raise CatalogError(told, key="routing")
+        expected = find_model(named.model)
+        if find_model(profile.model) != expected:
+            message = f"routing '{profile.arn}' is a profile of another model than {expected.name}; name one model"
+            raise CatalogError(message, key="routing")
         model = profile.model
     if profile.routing == APPLICATION:
         return structs.replace(profile, model=model, routing=named.routing or APPLICATION)
@@ -217,33 +214,33 @@ def _joined(named: Reference, profile: Reference) -> Reference:
 
 
 def _choose_routing(model: Model, reference: Reference, routing: str | None) -> str:
-    said = None if routing and reference.routing == APPLICATION else reference.routing
-    if said and routing and said != routing:
-        told = f"the model's id says '{said}' but routing says '{routing}'; drop one of them"
-        raise CatalogError(told, key="routing")
-    chosen = said or routing or next(iter(model.routings))
+    own = None if routing and reference.routing == APPLICATION else reference.routing
+    if own and routing and own != routing:
+        message = f"the model's id says '{own}' but routing says '{routing}'; drop one of them"
+        raise CatalogError(message, key="routing")
+    chosen = own or routing or next(iter(model.routings))
     if chosen == APPLICATION and reference.arn:
         return chosen
     if chosen == APPLICATION:
-        told = f"routing '{APPLICATION}' is that of a profile of your account; write its ARN as routing"
-        raise CatalogError(told, key="routing")
+        message = f"routing '{APPLICATION}' means a profile of your account; write its ARN as routing"
+        raise CatalogError(message, key="routing")
     if chosen not in model.routings:
-        told = f"'{chosen}' is not offered for {model.name} (offered: {', '.join(model.routings)})"
-        raise CatalogError(told, key="routing")
+        message = f"'{chosen}' is not offered for {model.name} (offered: {', '.join(model.routings)})"
+        raise CatalogError(message, key="routing")
     return chosen
 
 
 def _one_region(reference: Reference, region: str | None) -> str | None:
     if reference.region and region and reference.region != region:
-        told = f"the ARN says '{reference.region}' but region says '{region}'; drop the latter"
-        raise CatalogError(told, key="region")
+        message = f"the ARN says '{reference.region}' but region says '{region}'; drop region"
+        raise CatalogError(message, key="region")
     return reference.region or region
 
 
 def distinguish(targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Add profile, client, Region and mode to the names that several targets share, each where it tells them apart.
+    """Make names unique: add profile, client, Region and mode where targets share a name and differ in them.
 
-    Labels stay as they are. Names that are the same afterwards belong to targets that need a label.
+    Labels stay as they are. Targets that still share a name need a label.
     """
     named = tuple(targets)
     for part in (_profile, _client, _region, _mode):
@@ -281,7 +278,7 @@ def _is_labelled(target: Target) -> bool:
 
 
 def target_warnings(target: Target, *, today: date) -> tuple[str, ...]:
-    """What to say before a run: the model's end, a routing of which little is known, a beta that has ended."""
+    """Warnings before a run: a model near its end of life, an unconfirmed routing, a beta that has ended."""
     model = find_model(target.base_model)
     warnings = (
         lifecycle_warning(model, today),
@@ -301,6 +298,6 @@ def _routing_warning(model: Model, target: Target) -> str | None:
     if fact.value:
         return None
     return (
-        f"'{target.routing}' for {target.model} is known from {fact.source} ({fact.as_of}) alone; no fresher "
+        f"'{target.routing}' for {target.model} is known only from {fact.source} ({fact.as_of}); no fresher "
         f"source names a Region for it, so AWS may refuse it: `harness models {target.model}` shows the others"
     )

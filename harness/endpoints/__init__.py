@@ -30,16 +30,16 @@ ABSENT: dict[str, tuple[str, ...]] = {
     "mantle": ("service_tier", "latency"),
     "openai": ("top_k", "thinking", "cache", "citations", "beta", "service_tier", "latency"),
 }
-"""Options that an api has no place for."""
+"""Options that an api does not support."""
 
 
 def client_names() -> list[str]:
-    """Every client there is, ours first."""
+    """The names of all clients, our own first."""
     return [*CLIENTS, *sorted({point.name for point in entry_points(group=GROUP)} - CLIENTS.keys())]
 
 
 def supports(name: str, api: str) -> bool:
-    """Whether a client speaks an api. One of another package is taken at its word; an unknown one speaks none."""
+    """Whether a client speaks an api. A client of another package is assumed to; an unknown client does not."""
     return api in APIS[name] if name in APIS else name in client_names()
 
 
@@ -68,16 +68,16 @@ def _unsupported_choice(api: Api, options: Options) -> str | None:
     if choice == "none" and api == "converse":
         return "api 'converse' has no tool_choice 'none'; use api invoke or messages, or leave the tools out"
     if choice not in ("auto", "any", "none", *names):
-        return f"tool_choice '{choice}' is no tool of the target's; use auto, any, none or one of: {', '.join(names)}"
+        return f"tool_choice '{choice}' is not a tool of the target; use auto, any, none or one of: {', '.join(names)}"
     return None
 
 
 def make_client(name: str, connection: Connection) -> Client:
-    """The client called `name`, not yet entered. EndpointError: there is none, or it cannot be imported."""
+    """The client called `name`, not yet entered. EndpointError: unknown, or it cannot be imported."""
     outside = {point.name: point for point in entry_points(group=GROUP)}
     point = EntryPoint(name, CLIENTS[name], GROUP) if name in CLIENTS else outside.get(name)
     if point is None:
-        raise EndpointError(f"there is no client {name!r}; known: {', '.join(client_names())}")
+        raise EndpointError(f"unknown client {name!r}; known: {', '.join(client_names())}")
     try:
         return cast(Client, point.load()(connection))
     except (ImportError, AttributeError) as error:

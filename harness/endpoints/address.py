@@ -1,4 +1,4 @@
-"""Where clients connect: an endpoint's word or URL turned into a Connection."""
+"""Turns an endpoint, `aws` or a URL, into a Connection."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 def forget_aws() -> None:
-    """Take everything of AWS's but the Region out of this process's environment: loopback must not depend on it.
+    """Remove all AWS settings but the Region from the environment, so that loopback does not depend on them.
 
-    A profile that does not exist or a broken configuration file would stop the SDKs even where every key is made up.
+    A missing profile or a broken configuration file would stop the SDKs even with made-up keys.
     """
     for name in [name for name in os.environ if name.startswith("AWS_") and name not in REGION_VARIABLES]:
         del os.environ[name]
@@ -67,7 +67,7 @@ def forget_aws() -> None:
 def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeout_s: float) -> Connection:
     """`aws` or a URL. A loopback URL gets made-up credentials and never a real one; any other is AWS elsewhere.
 
-    Raises EndpointError for anything that is neither.
+    EndpointError: neither of the two.
     """
     url = None if endpoint == "aws" else _checked(endpoint)
     return Connection(
@@ -82,8 +82,8 @@ def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeo
 def _checked(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
-        written = endpoint.startswith(("http://", "https://")) and not any(c.isspace() for c in endpoint)
-        usable = written and parts.hostname and (parts.port is None or parts.port > 0)
+        is_http = endpoint.startswith(("http://", "https://")) and not any(c.isspace() for c in endpoint)
+        usable = is_http and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable:

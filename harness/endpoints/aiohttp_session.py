@@ -1,7 +1,7 @@
-"""aiobotocore's HTTP sessions: with this module imported they ask only the address they were given. One takes the tape.
+"""aiobotocore's HTTP sessions: importing this module stops them from following redirects. `TapedSession` has the tape.
 
-That holds for all of them, not for a class of its own: aiobotocore opens some that no setting reaches, to ask STS, SSO
-or a metadata service for credentials.
+The patch covers all sessions: aiobotocore opens some that no setting reaches, to ask STS, SSO or a metadata service for
+credentials.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from harness.endpoints.base import CURRENT_TAPE, Tape
 
 
 class _Protocol(ResponseHandler):
-    """One connection of aiohttp's, which would give what came while it was idle to the next request as its answer."""
+    """A connection of aiohttp, which would take data received while idle for the answer to the next request."""
 
     def is_connected(self) -> bool:
-        """Whether it can be used again; asked before it is."""
+        """Whether the connection can be reused."""
         return super().is_connected() and not self._buffer
 
 
 class _NoRedirects:
-    """As much of an aiohttp session as aiobotocore uses, which lets aiohttp follow redirects."""
+    """The part of an aiohttp session that aiobotocore uses, without following redirects."""
 
     __slots__ = ("session",)
 
@@ -54,7 +54,7 @@ AIOHTTPSession._create_connector, AIOHTTPSession._get_session = _create_connecto
 
 
 class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
-    """A session with a trace on it. The tape is that of the task that sends."""
+    """A session that records on the sending task's tape."""
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -69,7 +69,7 @@ class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no 
 
 
 class _TapedContent:
-    """A response's body that puts every piece on the tape before it hands it on."""
+    """A response body that puts every piece on the tape before it passes it on."""
 
     __slots__ = ("_content", "_tape")
 
@@ -81,7 +81,7 @@ class _TapedContent:
         return getattr(self._content, name)
 
     async def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; all of them for −1, taped as they come."""
+        """Up to `size` bytes; for −1, all of them, taped as they arrive."""
         if size >= 0:
             return self._take(await self._content.read(size))
         pieces = []
@@ -96,7 +96,7 @@ class _TapedContent:
         return self
 
     async def __anext__(self) -> tuple[bytes, bool]:
-        """Whatever has arrived: nothing only at the end, which `readchunk` of an empty body tells but once for all."""
+        """Whatever has arrived; empty only at the end, which `readchunk` does not report reliably for an empty body."""
         piece = self._take(await self._content.readany())
         if not piece:
             raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""AWS's SDK on a connection: made-up credentials over loopback, else those of the normal chain; clients by service."""
+"""The AWS SDK for a connection: made-up credentials over loopback, else the normal chain; one client per service."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from harness.endpoints.credentials import find_credentials, guard_credentials
 
 
 def open_session(connection: Connection, *, models: Path | None = None) -> Any:
-    """An aioboto3 session for the connection's Region. botocore's exceptions: there is no such profile.
+    """An aioboto3 session for the connection's Region. botocore's exceptions: unknown profile.
 
-    `models`: a folder of service models that botocore is to find beside its own.
+    `models`: a folder with more service models for botocore.
     """
     core = get_session()
     if models is not None:
@@ -36,24 +36,24 @@ def open_session(connection: Connection, *, models: Path | None = None) -> Any:
 
 
 async def make_client(session: Any, service: str, connection: Connection, **settings: Any) -> Any:
-    """A client of the session, to be entered. `settings`: more of botocore's Config."""
+    """A client of the session, to be entered. `settings`: further settings of botocore's Config."""
     config = {
         "connect_timeout": connection.connect_timeout_s,
         "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
         **settings,
     }
     if connection.made_up_credentials:
-        # A signature version set in code is the only thing that goes before AWS_BEARER_TOKEN_BEDROCK.
+        # A signature version set in code is the only thing that overrides AWS_BEARER_TOKEN_BEDROCK.
         config |= {"signature_version": "v4", "proxies": {}, "s3": {"addressing_style": "path"}}
     else:
         await find_credentials(session)
-    # A loopback stands for all of AWS; any other address is one of bedrock-runtime alone.
-    everything = connection.made_up_credentials or service == "bedrock-runtime"
-    return session.client(service, endpoint_url=connection.url if everything else None, config=AioConfig(**config))
+    # A loopback URL stands for all of AWS; any other URL for bedrock-runtime only.
+    use_url = connection.made_up_credentials or service == "bedrock-runtime"
+    return session.client(service, endpoint_url=connection.url if use_url else None, config=AioConfig(**config))
 
 
 class AwsServices:
-    """Clients of one connection by service, opened when first needed and shared by concurrent questions.
+    """Clients of one connection by service, opened on first use and shared.
 
     They are not load, so they may retry.
     """

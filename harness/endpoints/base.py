@@ -1,4 +1,4 @@
-"""What every client shares: the request, the tape of what arrived, the closed list of error kinds, the protocol."""
+"""What all clients share: the request, the tape of what arrived, the list of error kinds, the Client protocol."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ ErrorKind = Literal[
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP exchange to be made. `body` is in the api's own dialect; Converse's holds raw bytes, too."""
+    """One HTTP exchange to make. `body` is in the api's own dialect; Converse's may contain raw bytes."""
 
     api: Api
     model_id: str
     stream: bool
     body: dict[str, Any]
     headers: dict[str, str] = {}
-    """What the api takes beside the body, by its HTTP name. No secret is among them."""
+    """Headers that the api takes beside the body, without secrets."""
     reserved_tokens: int = 0
-    """What the service sets aside for it from a quota of tokens a minute, estimated. Not sent."""
+    """Estimated tokens that the service reserves for it from the tokens-per-minute quota. Not sent."""
 
 
 MAX_ANSWER = 256 * 1024 * 1024
-"""Bytes of a body, ten times what Bedrock's longest answers take: a server that never ends must not fill the memory."""
+"""Bytes of a body, ten times Bedrock's longest answers, so that an endless answer does not fill the memory."""
 
 
 class AnswerTooLong(Exception):
-    """A body of more than `MAX_ANSWER` bytes; what came until then is on the tape."""
+    """A body of more than `MAX_ANSWER` bytes; what arrived before is on the tape."""
 
 
 class Tape:
     """What arrived in one exchange: raw body bytes, each piece with the stamp of its arrival.
 
-    The stamps are CLOCK_MONOTONIC ns and None where it did not happen. Whatever is on the tape when a deadline or
-    Ctrl-C cancels the send is kept; nothing is interpreted here (see `read_tape`).
+    Stamps are CLOCK_MONOTONIC ns; None: did not happen. If a deadline or Ctrl-C cancels the send, the tape keeps what
+    arrived. `read_tape` interprets it.
     """
 
     __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "size", "stamps", "status")
@@ -84,13 +84,13 @@ class Tape:
             self._on_sent()
 
     def mark_head(self, status: int, headers: Mapping[str, str], at_ns: int | None = None) -> None:
-        """Status line and headers are here. `at_ns`: since then; None: since now."""
+        """Status line and headers arrived, at `at_ns` or now."""
         self.headers_ns = clock.now_ns() if at_ns is None else at_ns
         self.status = status
         self.headers = headers
 
     def add(self, piece: bytes, at_ns: int | None = None) -> None:
-        """Body bytes are here, since `at_ns` or since now; stamped before anyone parses them. Raises AnswerTooLong."""
+        """Body bytes arrived, at `at_ns` or now; stamped before anyone parses them. Raises AnswerTooLong."""
         self.size += len(piece)
         if self.size > MAX_ANSWER:
             raise AnswerTooLong(f"the answer is longer than {MAX_ANSWER // 2**20} MiB")
@@ -98,23 +98,23 @@ class Tape:
         self.pieces.append(piece)
 
     def mark_done(self, at_ns: int | None = None) -> None:
-        """The exchange is over, well or badly. The first mark counts: its end may be told by the bytes themselves."""
+        """The exchange ended, well or badly. Only the first mark counts."""
         if self.done_ns is None:
             self.done_ns = clock.now_ns() if at_ns is None else at_ns
 
 
 CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")
-"""The tape of the exchange that this task makes; how the hooks inside an SDK's HTTP layer find it."""
+"""The tape of this task's exchange, for hooks inside an SDK's HTTP layer."""
 
 
 READ_TIMEOUT_S = 3600.0
-"""An SDK's own limit on silence, far beyond the runner's deadlines: those are the ones that count."""
+"""The SDKs' own read timeout, far beyond the runner's deadlines, which are the ones that count."""
 
 KEEP_ALIVE_S = 12.0
-"""How long an idle connection is kept: well under the 20 s after which AWS closes it, so that none is used too late."""
+"""How long an idle connection is kept: well under the 20 s after which AWS closes it."""
 
 IGNORE_CONFIGURED_URLS = True
-"""`aws` is AWS, whatever AWS_ENDPOINT_URL or a configuration file says: no credential goes where nobody asked it to."""
+"""`aws` is AWS, whatever AWS_ENDPOINT_URL or a configuration file says: credentials are sent nowhere else."""
 MADE_UP_KEY_ID = "MADEUPKEYID"
 MADE_UP_SECRET = "made-up-secret"
 
@@ -125,7 +125,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     region: str
     made_up_credentials: bool = False
-    """Loopback only: fixed fake keys, no proxy, and no token or header of the user's environment is sent."""
+    """Loopback only: fixed fake keys, no proxy, no token or header from the user's environment."""
     pool_size: int = 64
     """At least the number of exchanges that can be under way at once."""
     connect_timeout_s: float = 5.0
@@ -135,14 +135,14 @@ class Client(Protocol):
     """Puts one request on the wire. Knows nothing of load, sets no deadline, retries nothing."""
 
     async def __aenter__(self) -> Self:
-        """Pay what only the first call costs. EndpointError: no credentials, or none to be had."""
+        """Load what the first call would load. EndpointError: credentials are missing or cannot be obtained."""
         ...
 
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def send(self, request: WireRequest, tape: Tape) -> None:
-        """Return when the exchange is over, its end marked on the tape whichever way it ended.
+        """Return when the exchange is over, with its end marked on the tape, whether it succeeded or not.
 
-        Whatever the SDK raises comes out; `read_tape` names it. May be cancelled at any moment.
+        Exceptions of the SDK propagate; `read_tape` classifies them. May be cancelled at any moment.
         """
         ...

@@ -1,4 +1,4 @@
-"""Credentials found by botocore's chain and known as secrets from then on, those of every later refresh included."""
+"""Credentials from botocore's chain, remembered as secrets, including those of every later refresh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-import harness.endpoints.aiohttp_session  # noqa: F401  whoever is asked for credentials cannot send them elsewhere
+import harness.endpoints.aiohttp_session  # noqa: F401  a credential service cannot redirect the request
 from harness.endpoints.base import IGNORE_CONFIGURED_URLS
 from harness.secrets import remember, remember_environment
 
@@ -17,17 +17,17 @@ BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token")
 
 NOT_FOUND = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
-"""What is raised where there are no credentials, or none to be had. The third: what answered is no service of AWS."""
+"""Raised if credentials are missing or cannot be obtained. ResponseParserError: the server is not an AWS service."""
 
 
 def guard_credentials(session: Any) -> None:
-    """Know what the environment and the shared AWS files hold, and let it go to AWS alone.
+    """Remember the secrets in the environment and the shared AWS files, and send them to AWS only.
 
     `session`: botocore's or aiobotocore's. The clients of STS and SSO that a session makes for itself, to get
     credentials, take no setting but the environment's.
     """
     remember_environment()
-    with suppress(BotoCoreError):  # a file that cannot be parsed, which is told where credentials are asked for
+    with suppress(BotoCoreError):  # an unreadable file, which is reported when credentials are needed
         for profile in session.full_config["profiles"].values():
             remember(*(profile.get(key) for key in _KEYS))
     if IGNORE_CONFIGURED_URLS:
@@ -35,14 +35,14 @@ def guard_credentials(session: Any) -> None:
 
 
 async def find_credentials(session: Any) -> Any:
-    """The credentials of an aiobotocore or aioboto3 session, watched; None: there are none. botocore's exceptions.
+    """The credentials of an aiobotocore or aioboto3 session, remembered on each refresh. None: none found.
 
-    Whoever signs with them asks for the frozen ones, which is when they are refreshed.
+    Raises botocore's exceptions. Signers ask for the frozen credentials, which is when they are refreshed.
     """
-    found = await session.get_credentials()
-    if found is not None:
-        found.get_frozen_credentials = _remembering(found.get_frozen_credentials)
-    return found
+    credentials = await session.get_credentials()
+    if credentials is not None:
+        credentials.get_frozen_credentials = _remembering(credentials.get_frozen_credentials)
+    return credentials
 
 
 def _remembering(ask: Any) -> Any:

@@ -65,7 +65,7 @@ STATUSES: dict[int, ErrorKind] = {
     504: "unavailable",
     529: "unavailable",
 }
-"""HTTP statuses, for a code that is missing or not in `CODES`."""
+"""HTTP statuses, used if the code is missing or not in `CODES`."""
 
 EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ConnectTimeoutError": "connect_timeout",
@@ -103,23 +103,23 @@ MESSAGES: dict[str, ErrorKind] = {
     "RuntimeError: Could not resolve AWS credentials": "credentials",
     "RuntimeError: Credentials were refreshed, but": "credentials",
 }
-"""Exceptions that have no class of their own, the Anthropic SDK's and botocore's, by how they begin."""
+"""Exceptions without a class of their own, of the Anthropic SDK and botocore, by the start of their text."""
 
 TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "protocol"})
-"""What the network did. Once headers are here, these mean that the body was cut."""
+"""Network failures. After the headers have arrived, they mean that the body was cut off."""
 
 MAX_MESSAGE = 500
 MAX_CODE = 100
 MAX_ADDRESS = 200
 MAX_BODY = 64 * 1024
-"""Bytes of a body without a message that are read for one. Far more than is kept: what is redacted takes much less."""
+"""Bytes of a body that are searched for a message; far more than is kept, since redaction shortens it."""
 
 _SECRETS = re.compile(
     r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
     r"|\bbearer\s+\S+|\b(?:credential|signature)=\S+|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:ABSK|bedrock-api-key-)\S+"
     r"|\baws_(?:secret_access_key|session_token)\b[\"']?\s*[:=].*$|\bsk-ant-\S+|(?<=//)[^/@\s:]*:[^/@\s]*(?=@)"
 )
-"""What looks like a secret, although it is none that this process knows: the second net."""
+"""Text that looks like a secret, even if this process does not know it."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +136,7 @@ class _Error(msgspec.Struct, frozen=True):
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
-    """The error bodies that occur: AWS's flat one in two spellings, and that of the Messages API."""
+    """The known error bodies: AWS's flat one in two spellings, and that of the Messages API."""
 
     error: _Error = _Error()
     message: str | None = None
@@ -145,7 +145,7 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 
 def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
-    """An HTTP answer that is no 2xx. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
+    """An HTTP error response. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
     answer = _read_error_body(body)
     named = error_type or answer.type or answer.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
@@ -155,14 +155,14 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
 
 
 def from_redirect(status: int, location: str) -> Failure:
-    """An answer that names another address. Nobody asks there: a request carries credentials and prompts."""
+    """A redirect, which is not followed: a request carries credentials and prompts."""
     to = clean(location.partition("?")[0], MAX_ADDRESS)
     message = f"HTTP {status}: the server redirects to {to}, which is not followed; name the final address instead"
     return Failure(kind="protocol", message=message)
 
 
 def from_encoding(encoding: str) -> Failure:
-    """A body that was compressed all the same. Nobody unpacks it: a small one may unpack to any size."""
+    """A body compressed against the request. It is not unpacked, since a small body may unpack to any size."""
     message = f"the answer is compressed (content-encoding: {clean(encoding, MAX_CODE)}), which the request rules out"
     return Failure(kind="protocol", message=message)
 
@@ -174,7 +174,7 @@ def _kind_of_class(status: int) -> ErrorKind:
 
 
 def from_frame(headers: Mapping[str, str], payload: bytes) -> Failure | None:
-    """What an event stream frame says went wrong; None for an event."""
+    """The failure that an event stream frame reports; None for an event."""
     match headers.get(":message-type"):
         case "event":
             return None
@@ -194,7 +194,7 @@ def from_code(code: str, message: str) -> Failure:
 
 
 def from_exception(error: BaseException) -> Failure:
-    """What a client raised, by the first row of `EXCEPTIONS`, then `MESSAGES`, that its chain of causes holds."""
+    """A client's exception, by the first row of `EXCEPTIONS`, then of `MESSAGES`, that matches its chain of causes."""
     chain = list(_chain(error))
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for each in chain for base in type(each).__mro__}
     described = [f"{type(each).__name__}: {each}".rstrip(": ") for each in chain]
@@ -205,7 +205,7 @@ def from_exception(error: BaseException) -> Failure:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, its cause, and so on; a chain is short, so a loop in it is cut off by counting."""
+    """An exception, its cause, and so on; at most ten, in case of a loop."""
     at: BaseException | None = error
     for _ in range(10):
         if at is None:
@@ -222,10 +222,10 @@ def _read_error_body(body: bytes) -> _ErrorBody:
 
 
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Text from outside made fit for a record: no credential, valid UTF-8, at most `limit` characters.
+    """Untrusted text, made safe to record: no credentials, valid UTF-8, at most `limit` characters.
 
-    AWS quotes the signed headers, session token included, when a signature does not match. Half a secret could not be
-    found, so the text is cut last.
+    AWS quotes the signed headers, session token included, when a signature does not match. The text is cut last, since
+    half a secret would not be found.
     """
     plain = text.encode(errors="replace").decode()
     return _SECRETS.sub(REDACTED, redact(plain))[:limit].strip()

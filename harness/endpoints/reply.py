@@ -1,4 +1,4 @@
-"""What came of an attempt: the dialects fold what they read off the wire into it, event by event."""
+"""The outcome of an attempt, into which the dialects fold an answer event by event."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class ToolCall(msgspec.Struct, kw_only=True):
     pieces: list[str] = []
 
     def to_line(self) -> str:
-        """`{"tool": NAME, "input": {…}}` on one line; an input that is no whole JSON stands there as a string."""
-        given = "".join(self.pieces)
+        """`{"tool": NAME, "input": {…}}` on one line; an input that is not valid JSON becomes a string."""
+        text = "".join(self.pieces)
         try:
-            value = msgspec.json.decode(given or "{}")
+            value = msgspec.json.decode(text or "{}")
         except (msgspec.DecodeError, RecursionError):
-            value = given
+            value = text
         return msgspec.json.encode({"tool": self.name, "input": value}).decode()
 
 
@@ -66,7 +66,7 @@ class Reply(msgspec.Struct, kw_only=True):
     """Arrival of each non-empty piece of text, thinking or a tool call (its name is the first of its pieces); without
     streaming, of the whole body."""
     complete: bool = False
-    """Whether the terminal event is here."""
+    """Whether the terminal event has arrived."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_tokens: int | None = None

@@ -1,1 +1,1 @@
-"""When requests are sent, and the loop that sends them."""
+"""Decides when requests are due, and sends them."""

@@ -1,4 +1,4 @@
-"""What a run will do before anything is sent: requests, tokens, cost at most, time, and the load that it offers."""
+"""The forecast of a run before anything is sent: requests, tokens, maximum cost, time, and offered load."""
 
 from __future__ import annotations
 
@@ -103,33 +103,33 @@ def _fitting_rounds(suite: Suite) -> int:
 def _forecast_target(
     target: Target, asked: Mapping[str, int], prompts: Mapping[str, Prompt], prices: tuple[PriceOverride, ...]
 ) -> TargetForecast:
-    given = made = 0
+    input_tokens = output_tokens = 0
     cost: float | None = 0.0
     for prompt_id, times in asked.items():
         prompt = prompts[prompt_id]
         options = sent_options(target, prompt)
-        each_given = prompt_tokens(prompt, options, target.api)
-        each_made = options.max_tokens or DEFAULT_MAX_TOKENS
-        given += times * each_given
-        made += times * each_made
+        prompt_input = prompt_tokens(prompt, options, target.api)
+        prompt_output = options.max_tokens or DEFAULT_MAX_TOKENS
+        input_tokens += times * prompt_input
+        output_tokens += times * prompt_output
         price = price_for(target.base_model, target.routing, prices, terms_of(options))
         if price is None:
             cost = None
         elif cost is not None:
-            written = each_given if options.cache else 0  # at most: all of it is written to the cache, each time
+            cache_write = prompt_input if options.cache else 0  # at most: all of it is written to the cache, each time
             cost += times * cost_usd(
                 price,
-                input_tokens=each_given - written,
-                output_tokens=each_made,
+                input_tokens=prompt_input - cache_write,
+                output_tokens=prompt_output,
                 cache_read_tokens=0,
-                cache_write_tokens=written,
+                cache_write_tokens=cache_write,
                 cache_ttl=options.cache,
             )
     return TargetForecast(
         target=target.name,
         requests=sum(asked.values()),
-        input_tokens=given,
-        output_tokens_at_most=made,
+        input_tokens=input_tokens,
+        output_tokens_at_most=output_tokens,
         cost_usd_at_most=cost,
     )
 

@@ -1,4 +1,4 @@
-"""What holds a load back: requests in flight, connections, and quotas of requests and tokens a minute."""
+"""Limits on a load: requests in flight, connections, and quotas of requests and tokens per minute."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class InFlightLimit:
-    """Entered around each request, retries and their back-off included. First come, first served.
+    """Entered around each request, including retries and back-off. First come, first served.
 
-    The wait shows as queue delay. After a stop, who gets in sends nothing and makes room at once.
+    The wait counts as queue delay. After a stop, requests that get in send nothing and leave at once.
     """
 
     def __init__(self, limit: int | None) -> None:
@@ -58,7 +58,7 @@ class InFlightLimit:
 
 
 class Connections:
-    """Entered around each exchange of one client; counts in nanoseconds, so it may stand on the hot path."""
+    """Entered around each exchange of one client; takes nanoseconds, so it can be on the hot path."""
 
     __slots__ = ("busy", "most", "size", "waits")
 
@@ -68,7 +68,7 @@ class Connections:
         self.busy = 0
         self.most = 0
         self.waits = 0
-        """Exchanges that began while every connection was taken."""
+        """Exchanges that began while every connection was in use."""
 
     def __enter__(self) -> None:
         self.busy += 1
@@ -85,7 +85,7 @@ class Connections:
 
 WINDOW_NS = 60_000_000_000
 NEVER_SENT = frozenset({"connection", "connect_timeout", "credentials"})
-"""Errors of attempts that, without an answer, reached nobody."""
+"""Errors of attempts that never reached the service, if there was no answer."""
 
 
 class Taken(msgspec.Struct, kw_only=True):
@@ -96,10 +96,10 @@ class Taken(msgspec.Struct, kw_only=True):
 
 
 class TokenBudget:
-    """At no moment have the attempts of the last 60 s taken more than `per_minute`, by what is known of them then.
+    """Keeps what the attempts of the last 60 s took at or below `per_minute`, as far as is known at each moment.
 
     An attempt takes input + cache write + max_tokens when it is admitted, and input + cache write + output × burndown
-    once it is over. The rest is given back; what it took beyond its reservation is taken from then on.
+    once it is over. The difference is given back; an excess over the reservation counts from then on.
     """
 
     def __init__(self, *, per_minute: float, burndown: float) -> None:
@@ -114,10 +114,10 @@ class TokenBudget:
 
     @property
     def lasting_per_s(self) -> float | None:
-        """Attempts per second that the budget lets through for as long as one likes; None: none was answered yet.
+        """Attempts per second that the budget sustains; None: none was answered yet.
 
-        By the means of those answered: each takes what it was charged for a minute, and until it is over the rest of
-        its reservation. A budget that was full at first lets more through, but not for long.
+        From the means of the answered attempts: each takes what it was charged for a minute, and until it is over the
+        rest of its reservation. A full budget lets more through, but only for a short time.
         """
         if not self._answered:
             return None
@@ -128,27 +128,27 @@ class TokenBudget:
 
     @property
     def is_full(self) -> bool:
-        """Nothing is taken any more."""
+        """Whether no tokens are taken."""
         self._forget_old()
         return not self._window
 
     def admits(self, tokens: float) -> bool:
-        """Whether so many are left. More than `per_minute` are let in alone."""
+        """Whether that many tokens are left. An attempt larger than `per_minute` is admitted alone."""
         self._forget_old()
         return self.taken + tokens <= self._per_minute or not self._window
 
     def take(self, tokens: float) -> Taken:
-        """Take them, whatever is left."""
+        """Take tokens, even if fewer are left."""
         taken = Taken(since_ns=clock.now_ns(), tokens=tokens)
         self._window.append(taken)
         self.taken += tokens
         return taken
 
     def settle(self, taken: Taken, reply: Reply) -> None:
-        """The attempt is over. A refusal costs nothing; of one that was cut, nobody knows, so its reservation stays."""
+        """The attempt is over. A refused attempt costs nothing; one that was cut off keeps its reservation."""
         if reply.input_tokens is not None and reply.output_tokens is not None:
-            given = reply.input_tokens + (reply.cache_write_tokens or 0)
-            charged = given + reply.output_tokens * self._burndown
+            input_tokens = reply.input_tokens + (reply.cache_write_tokens or 0)
+            charged = input_tokens + reply.output_tokens * self._burndown
             self._count(taken, charged)
         elif reply.http_status in (200, None) and reply.error_kind not in NEVER_SENT:
             return
@@ -163,7 +163,7 @@ class TokenBudget:
             self._given_back.set()
 
     async def wait(self, stop: Stop) -> None:
-        """Until the oldest leaves the minute, something is given back, or a stop is asked."""
+        """Wait until the oldest entry expires, tokens are given back, or a stop is requested."""
         self._given_back.clear()
         left_ns = self._window[0].since_ns + WINDOW_NS - clock.now_ns()
         await stop.wait_for(self._given_back.wait(), timeout_s=max(left_ns, 1_000_000) / 1e9)
@@ -183,7 +183,7 @@ class TokenBudget:
 
 
 class Admission:
-    """Lets an attempt go once its target's quotas allow it. First come, first served; the wait shows as queue delay.
+    """Admits attempts as their target's quotas allow. First come, first served; the wait counts as queue delay.
 
     Tokens first, then the permit of `requests_per_minute`: an attempt that waits for tokens holds no permit, so
     however many tokens come free at once, the attempts still leave at the permitted rate.
@@ -197,7 +197,7 @@ class Admission:
         self._head = asyncio.Lock()  # only the head of the queue looks for tokens and permits
 
     async def admit(self, tokens: float) -> Taken | None:
-        """Return when the attempt may go, or a stop is asked; what it has taken from the token budget, for `settle`."""
+        """Wait until the attempt may go or a stop is requested; returns the tokens taken, for `settle`."""
         budget, throttler, stop = self.budget, self.throttler, self._stop
         if budget is None and throttler is None:
             return None
@@ -215,21 +215,21 @@ class Admission:
         return None
 
     def settle(self, taken: Taken | None, reply: Reply) -> None:
-        """The attempt that was admitted is over."""
+        """Settle an admitted attempt that is over."""
         if taken is not None and self.budget is not None:
             self.budget.settle(taken, reply)
 
     async def wait_until_full(self) -> None:
-        """Until nothing is taken from the token budget any more, or a stop is asked."""
+        """Wait until no tokens are taken from the budget, or a stop is requested."""
         while self.budget is not None and not self.budget.is_full and not self._stop.asked:
             await self.budget.wait(self._stop)
 
-    def sustained_below(self, asked_per_s: float | None) -> float | None:
-        """Requests per second that the quotas let through for as long as one likes, where `asked_per_s` is more."""
+    def sustained_below(self, requested_per_s: float | None) -> float | None:
+        """Requests per second that the quotas sustain, if `requested_per_s` is more; else None."""
         by_requests = None if self._requests_per_minute is None else self._requests_per_minute / 60
         by_tokens = None if self.budget is None else self.budget.lasting_per_s
         lowest = min((each for each in (by_requests, by_tokens) if each is not None), default=None)
-        return None if lowest is None or asked_per_s is None or asked_per_s <= lowest else lowest
+        return None if lowest is None or requested_per_s is None or requested_per_s <= lowest else lowest
 
 
 def make_throttler(requests_per_minute: float) -> Throttler:
@@ -249,7 +249,7 @@ def make_admission(quota: Quota, target: Target, stop: Stop) -> Admission:
 
 
 def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """Prompts that the token budget would never admit. None without targets, which is a mistake of its own."""
+    """Prompts that the token budget would never admit. Empty without targets, a mistake reported elsewhere."""
     most = suite.quota.tokens_per_minute
     if most is None or not suite.targets:
         return

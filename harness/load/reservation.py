@@ -61,15 +61,17 @@ def requests_per_minute(suite: Suite) -> float:
 
 def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | None) -> Reservation:
     options = [sent_options(target, prompt) for prompt in suite.prompts]
-    given = fmean(prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True))
-    answered = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
+    input_tokens = fmean(
+        prompt_tokens(prompt, each, target.api) for each, prompt in zip(options, suite.prompts, strict=True)
+    )
+    output_tokens = fmean(each.max_tokens or DEFAULT_MAX_TOKENS for each in options)
     charged = output_burndown(target)
     cap = inf if suite.quota.tokens_per_minute is None else suite.quota.tokens_per_minute
     return Reservation(
         target=target.name,
         requests_per_minute=rate,
-        reserved_per_minute=min(cap, rate * (given + answered)),
-        settled_per_minute_at_most=min(cap, rate * (given + answered * charged)),
+        reserved_per_minute=min(cap, rate * (input_tokens + output_tokens)),
+        settled_per_minute_at_most=min(cap, rate * (input_tokens + output_tokens * charged)),
         burndown=charged,
         assumed_e2e_s=assumed_e2e_s,
     )

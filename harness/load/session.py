@@ -100,7 +100,7 @@ def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
 async def send_part(
     job: Job, part: Part, channels: Mapping[str, Channel], journal: Path, progress: Progress, stop: Stop
 ) -> ClientHealth:
-    """Send this process's part of the plan and journal it; what the process suffered meanwhile."""
+    """Send this process's part of the plan and journal it; returns the process's health."""
     async with Journal(journal) as written:
         return await run_load(job, part, channels, write=written.record, progress=progress, stop=stop)
 
@@ -114,7 +114,7 @@ async def run_load(
     progress: Progress,
     stop: Stop,
 ) -> ClientHealth:
-    """Send the part, or less of it when `stop` is asked; returns what this process suffered meanwhile."""
+    """Send the part, or less of it when `stop` is asked; returns this process's health."""
     suite = part.suite
     send = make_send(job, part, channels, write=write, progress=progress, stop=stop)
     async with watched(channels) as watch:

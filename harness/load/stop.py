@@ -1,4 +1,4 @@
-"""The wish to end a run early, and why; and the sleep that it ends, as fine as the stamps where the system can."""
+"""Stopping a run early, with the reason, and sleeps that a stop ends, with precise wake-ups where the system can."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SECOND_NS = 1_000_000_000
 
 
 class Watch:
-    """Runs as a task for as long as the load does; `result` may be asked at any time.
+    """Runs as a task during the load; `result` can be read at any time.
 
     `connections`: those of every client that the load sends through.
     """
@@ -36,17 +36,17 @@ class Watch:
         self._gc_pauses = self._gc_total_ns = self._gc_longest_ns = 0
 
     async def run(self) -> None:
-        """Sample until cancelled: the lag of a wake-up is its time − the time asked for.
+        """Sample until cancelled: lag = time of the wake-up − the requested time.
 
-        A long stall keeps the samples away that would have seen it, so they are filled in: one for each period that it
-        lasted, as late as that sample would have been (the correction of HdrHistogram for coordinated omission).
+        A long stall suppresses the samples that would have measured it, so they are filled in: one per period of the
+        stall, as late as that sample would have been (HdrHistogram's correction for coordinated omission).
         """
         with self._gc_watched():
             while True:
-                asked_ns = clock.now_ns() + PERIOD_NS
+                due_ns = clock.now_ns() + PERIOD_NS
                 await asyncio.sleep(PERIOD_NS / 1e9)
                 woken_ns = clock.now_ns()
-                late_ns = max(0, woken_ns - asked_ns)
+                late_ns = max(0, woken_ns - due_ns)
                 self._late.extend(range(late_ns, -1, -PERIOD_NS))
                 if woken_ns - self._second_ns >= SECOND_NS:
                     self._end_second(woken_ns)
@@ -107,11 +107,11 @@ except ImportError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
 
 SPARE = 64
-"""For everything but the load's connections: journal, pipes, libraries, the loop's own."""
+"""File descriptors for everything but the load's connections: journal, pipes, libraries, the event loop."""
 
 
 def open_files_limit() -> int | None:
-    """The soft limit. None: there is none, or this system does not say."""
+    """The soft limit. None: unlimited, or not available on this system."""
     if resource is None:
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -119,23 +119,23 @@ def open_files_limit() -> int | None:
 
 
 def count_open_files() -> int | None:
-    """How many are open now; None where the system has no list of them."""
+    """How many files are open now. None: not available on this system."""
     try:
         return len(os.listdir("/dev/fd"))
     except OSError:
         return None
 
 
-def allow_connections(wanted: int, *, at_least: int | None = None) -> int:
-    """Raise the soft limit as far as `wanted` connections need, and return how many are then possible.
+def allow_connections(requested: int, *, at_least: int | None = None) -> int:
+    """Raise the soft limit for `requested` connections, and return how many are possible.
 
-    EndpointError: fewer than `at_least` (by default, than `wanted`) can be open at once.
+    EndpointError: fewer than `at_least` (by default, than `requested`) can be open at once.
     """
-    limit = _raise_limit(wanted + SPARE)
-    possible = wanted if limit is None else min(wanted, limit - SPARE)
-    if possible < (wanted if at_least is None else at_least):
+    limit = _raise_limit(requested + SPARE)
+    possible = requested if limit is None else min(requested, limit - SPARE)
+    if possible < (requested if at_least is None else at_least):
         raise EndpointError(
-            f"this load opens up to {wanted:,} connections, and this process may have {limit:,} files open, which is "
+            f"this load opens up to {requested:,} connections, and this process may open {limit:,} files, which allows "
             f"{max(0, possible):,} connections: lower load.concurrency, share the load with --workers, or raise the "
             "limit (`ulimit -n`)"
         )

@@ -1,4 +1,4 @@
-"""Which run is a suite's baseline: `baselines.json` beside the runs, suite → name → the run's folder."""
+"""The baselines of suites: `baselines.json` beside the runs, suite → name → the run's folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Baselines = dict[str, dict[str, FolderName]]
 
 
 def read_baselines(results: Path) -> Baselines:
-    """What is kept; empty where nothing was set. StoreError: the file cannot be read."""
+    """The stored baselines, empty if none were set. StoreError: the file cannot be read."""
     path = results / FILE
     try:
         return msgspec.json.decode(read_bounded(path, max_bytes=MAX_BYTES), type=Baselines)
@@ -32,19 +32,19 @@ def read_baselines(results: Path) -> Baselines:
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(f"{path}: {error}; mend it or delete it, and set the baselines again") from error
+        raise StoreError(f"{path}: {error}; fix the file, or delete it and set the baselines again") from error
 
 
-def keep_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
+def set_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
     """Make a run the baseline of its suite, in place of the one of that name. StoreError: cannot be written."""
     folder = run.path.resolve()
     with one_writer(folder.parent):
-        kept = read_baselines(folder.parent)
-        kept.setdefault(run.read_manifest().suite, {})[name] = folder.name
-        text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=2)
+        baselines = read_baselines(folder.parent)
+        baselines.setdefault(run.read_manifest().suite, {})[name] = folder.name
+        text = msgspec.json.format(msgspec.json.encode(baselines, order="sorted"), indent=2)
         write_atomically(folder.parent / FILE, text + b"\n")
 
 
-def kept_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
-    """The folder's name of the run that is kept for a suite under that name."""
+def find_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
+    """The folder name of a suite's baseline; None: not set."""
     return read_baselines(results).get(suite, {}).get(name)

@@ -1,4 +1,4 @@
-"""What the sending process itself suffered while it loaded: what a run's validity is judged by."""
+"""The health of a sending process during the load, by which a run's validity is judged."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class HeldBack(msgspec.Struct, kw_only=True):
-    """Requests of one target that were due and had to wait for another to end (`load.max_in_flight`)."""
+    """Requests of one target that were due but had to wait for a free slot (`load.max_in_flight`)."""
 
     requests: Count = 0
     longest_ns: Count = 0
 
 
 class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of the load, over the time in which it sent. Times in ns."""
+    """One sending process, over the time in which it sent. Times in ns."""
 
     worker: Count = 0
     lag_samples: Count
     lag_p50_ns: Count
-    """The event loop's lateness in waking a sleeper."""
+    """How late the event loop woke a sleeping task."""
     lag_p99_ns: Count
     lag_max_ns: Count
     wall_ns: Count = 0
@@ -31,18 +31,18 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     cpu_share: Share
     """CPU seconds / wall seconds; 1.0 is one whole core."""
     busiest_cpu_share: Share
-    """The same over the busiest second."""
+    """The same, over the busiest second."""
     gc_pauses: Count = 0
     gc_total_ns: Count = 0
     gc_longest_ns: Count = 0
     open_files_most: Count | None = None
-    """The most files and sockets that were open at once. None: this system does not say."""
+    """The most files and sockets open at once. None: not available on this system."""
     open_files_limit: Count | None = None
     connections: Count = 0
-    """The most exchanges that one client may have on connections of its own at once: the width of its pool."""
+    """Size of a client's connection pool: the most exchanges it can make at once."""
     connections_most: Count = 0
-    """The most that one client had under way at once."""
+    """The most exchanges that one client had under way at once."""
     connection_waits: Count = 0
-    """Exchanges that began while every connection of their client was taken."""
+    """Exchanges that began while every connection of their client was in use."""
     held_back: dict[str, HeldBack] = {}
-    """By target, where `load.max_in_flight` is set."""
+    """By target, if `load.max_in_flight` is set."""

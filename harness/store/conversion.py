@@ -1,4 +1,4 @@
-"""From journals to `attempts.parquet`: what is whole is taken, what is not is told, and nothing else is thrown away."""
+"""Converts journals to `attempts.parquet`: intact lines are stored, damaged ones reported, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -20,64 +20,64 @@ from harness.store.records import PHASES, Attempt
 
 DAMAGED = ".damaged"
 TRY = "concat(request_id, ' ', try_no)"
-"""SQL: what is unique beside `attempt_id`."""
+"""SQL: the key that is unique besides `attempt_id`."""
 
 
 class Belonging(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt must name to be one of a run."""
+    """The ids that an attempt of a run may name."""
 
     run_id: str
     targets: frozenset[str]
     prompts: frozenset[str] | None = None
-    """None: not known."""
+    """None: unknown."""
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a run's journals, which are still there."""
+    """The outcome of converting a run's journals, which still exist."""
 
     attempts: int
     findings: tuple[Finding, ...] = ()
     damaged: frozenset[Path] = frozenset()
-    """Journals of which some line was left out."""
+    """Journals from which lines were left out."""
 
 
 def convert_journals(journals: Sequence[Path], target: Path, belonging: Belonging) -> Converted:
-    """Write `target`, which appears when it was found to hold every attempt once; its own attempts stay.
+    """Write `target`, which appears once it is known to hold every attempt exactly once; attempts already in it stay.
 
-    Where a line is damaged, every other one is taken. StoreError: a journal is not a regular file of this folder, the
-    disk is full, or `target` itself is damaged; then nothing has changed.
+    Damaged lines are left out. StoreError: a journal is not a regular file in this folder, the disk is full, or
+    `target` itself is damaged; nothing has changed then.
     """
     extents = [measure_journal(journal) for journal in journals]
     lines, longest = sum(extent.lines for extent in extents), max((extent.longest for extent in extents), default=0)
     torn = _torn_finding(sum(map(cut_torn_line, journals)))
     if not any(extent.too_long for extent in extents):
-        with suppress(StoreError):  # which line it is, and whether it is a line, is found below
+        with suppress(StoreError):  # the salvage below finds the line, if it is one
             return Converted(attempts=_write(journals, target, belonging, longest=longest, lines=lines), findings=torn)
     salvage = Salvage(belonging)
-    whole = temporary_name(target.with_suffix(".jsonl"))
+    intact = temporary_name(target.with_suffix(".jsonl"))
     try:
-        with open_new(whole) as file:
+        with open_new(intact) as file:
             for journal in journals:
                 salvage.take_all(journal, file.write)
-        rows = _write([whole], target, belonging, longest=salvage.longest, lines=salvage.taken)
+        rows = _write([intact], target, belonging, longest=salvage.longest, lines=salvage.taken)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
-        whole.unlink(missing_ok=True)
+        intact.unlink(missing_ok=True)
     return Converted(attempts=rows, findings=(*torn, *salvage.findings()), damaged=frozenset(salvage.damaged))
 
 
 def check_stored(path: Path, targets: Collection[str]) -> None:
-    """StoreError unless every row of a run's `attempts.parquet` has what each one has, and is of one of its targets."""
+    """StoreError unless every row of `attempts.parquet` is complete and names one of the run's targets."""
     from harness.store.parquet import count_rows, quote
 
-    strange = count_rows(path, where=_strange(targets, None, quote))[-1]
-    if strange:
-        raise StoreError(f"{path}: {strange:,} rows are no attempts of this run; restore it or delete the folder")
+    invalid = count_rows(path, where=_invalid_rows(targets, None, quote))[-1]
+    if invalid:
+        raise StoreError(f"{path}: {invalid:,} rows are not attempts of this run; restore it or delete the folder")
 
 
 def put_away(journal: Path, *, damaged: bool) -> None:
-    """Remove a journal that was converted; keep one of which something was left out, under another name."""
+    """Remove a converted journal; if lines were left out, rename it instead."""
     try:
         if not damaged:
             journal.unlink()
@@ -91,7 +91,7 @@ def put_away(journal: Path, *, damaged: bool) -> None:
 
 
 class Salvage:
-    """Takes the whole lines of journals, each attempt once, and remembers what it left out."""
+    """Takes the intact lines of journals, each attempt once, and records what it left out."""
 
     def __init__(self, belonging: Belonging) -> None:
         self.taken = 0
@@ -106,20 +106,20 @@ class Salvage:
         self._firsts: dict[bool, str] = {}
 
     def take_all(self, journal: Path, write: Callable[[bytes], object]) -> None:
-        """Write each line of a journal that is whole, of this run and new."""
+        """Write each line of a journal that is intact, of this run, and new."""
         for number, line in enumerate(read_lines(journal, follow=False), start=1):
-            found = self._read(line)
-            if isinstance(found, Attempt):
-                written = self._encoder.encode(found) + b"\n"
-                self._seen[found.attempt_id] = hash(written)
-                self._tries.add((found.request_id, found.try_no))
+            attempt = self._read(line)
+            if isinstance(attempt, Attempt):
+                encoded = self._encoder.encode(attempt) + b"\n"
+                self._seen[attempt.attempt_id] = hash(encoded)
+                self._tries.add((attempt.request_id, attempt.try_no))
                 self.taken += 1
-                self.longest = max(self.longest, len(written))
-                write(written)
+                self.longest = max(self.longest, len(encoded))
+                write(encoded)
             else:
-                again = found == _AGAIN
-                self._counts[again] += 1
-                self._firsts.setdefault(again, f"{journal.name}:{number}: {found}")
+                duplicate = attempt == _DUPLICATE
+                self._counts[duplicate] += 1
+                self._firsts.setdefault(duplicate, f"{journal.name}:{number}: {attempt}")
                 self.damaged.add(journal)
 
     def _read(self, line: bytes | None) -> Attempt | str:
@@ -130,20 +130,22 @@ class Salvage:
             attempt = self._decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return str(error)
-        wrong = self._foreign(attempt)
-        if wrong is not None:
-            return wrong
+        reason = self._why_foreign(attempt)
+        if reason is not None:
+            return reason
         earlier = self._seen.get(attempt.attempt_id)
         if earlier is not None:
-            return _AGAIN if earlier == hash(self._encoder.encode(attempt) + b"\n") else "another attempt has its id"
+            return (
+                _DUPLICATE if earlier == hash(self._encoder.encode(attempt) + b"\n") else "another attempt has its id"
+            )
         return "another attempt is the same try" if (attempt.request_id, attempt.try_no) in self._tries else attempt
 
-    def _foreign(self, attempt: Attempt) -> str | None:
+    def _why_foreign(self, attempt: Attempt) -> str | None:
         belonging = self._belonging
         if attempt.run_id != belonging.run_id:
-            return "it is of another run"
+            return "it belongs to another run"
         if attempt.phase not in PHASES:
-            return "there is no such phase"
+            return "its phase is unknown"
         if attempt.target not in belonging.targets:
             return "the run has no such target"
         if belonging.prompts is not None and attempt.prompt_id not in belonging.prompts:
@@ -152,24 +154,24 @@ class Salvage:
 
     def findings(self) -> list[Finding]:
         """What was left out, and where it is kept."""
-        kept = f"the journal is kept as {', '.join(sorted(path.name + DAMAGED for path in self.damaged))}"
-        found = []
+        place = f"the journal is kept as {', '.join(sorted(path.name + DAMAGED for path in self.damaged))}"
+        findings = []
         if count := self._counts[False]:
             lines = "1 line of the journal was" if count == 1 else f"{count:,} lines of the journal were"
             what = f"{lines} damaged and left out, the first at {self._firsts[False]}"
-            found.append(Finding(what=what, remedy=f"{kept}; run the suite again", invalidates=True))
+            findings.append(Finding(what=what, remedy=f"{place}; run the suite again", invalidates=True))
         if count := self._counts[True]:
             lines = "1 line of the journal was" if count == 1 else f"{count:,} lines of the journal were"
-            what = f"{lines} there twice and counted once, the first at {self._firsts[True]}"
-            found.append(Finding(what=what, remedy=f"nothing is missing; {kept}"))
-        return found
+            what = f"{lines} duplicated and counted once, the first at {self._firsts[True]}"
+            findings.append(Finding(what=what, remedy=f"nothing is missing; {place}"))
+        return findings
 
 
-_AGAIN = "an attempt that is there already"
+_DUPLICATE = "a duplicate of an earlier attempt"
 
 
 def _write(journals: Sequence[Path], target: Path, belonging: Belonging, *, longest: int, lines: int) -> int:
-    """`target` out of journals and of what it holds already; returns its attempts."""
+    """Write `target` from the journals and its own rows; returns the number of attempts."""
     from harness.store.parquet import write_parquet
 
     return write_parquet(
@@ -179,32 +181,34 @@ def _write(journals: Sequence[Path], target: Path, belonging: Belonging, *, long
         longest_line=longest,
         earlier=target if target.exists() else None,
         key="attempt_id",
-        check=lambda written: _check(written, target, belonging, at_least=lines),
+        check=lambda file: _check(file, target, belonging, at_least=lines),
     )
 
 
-def _check(written: Path, target: Path, belonging: Belonging, *, at_least: int) -> None:
-    """StoreError unless a file that is about to be `target` holds attempts of this run alone, each of them once."""
+def _check(file: Path, target: Path, belonging: Belonging, *, at_least: int) -> None:
+    """StoreError unless `file`, which is to become `target`, holds only attempts of this run, each exactly once."""
     from harness.store.parquet import count_rows, quote
 
-    rows, ids, tries, strange = count_rows(written, "attempt_id", TRY, where=_strange_here(belonging, quote))
+    rows, ids, tries, invalid = count_rows(file, "attempt_id", TRY, where=_invalid_new_rows(belonging, quote))
     if rows < at_least:
-        raise StoreError(f"{target}: would hold {rows} attempts of {at_least} in the journal; the journal is kept")
-    if min(ids, tries) < rows or strange:
         raise StoreError(
-            f"{target}: {rows - min(ids, tries)} attempts would be there twice, and {strange} are not of this run; "
+            f"{target}: would hold only {rows} of the {at_least} attempts in the journal; the journal is kept"
+        )
+    if min(ids, tries) < rows or invalid:
+        raise StoreError(
+            f"{target}: {rows - min(ids, tries)} attempts would be duplicates, and {invalid} are not of this run; "
             "the journal is kept"
         )
 
 
-def _strange_here(belonging: Belonging, quote: Callable[[str], str]) -> str:
-    """SQL: one that is strange, or of another run."""
-    strange = _strange(belonging.targets, belonging.prompts, quote)
-    return f"{strange} OR run_id <> {quote(belonging.run_id)}"
+def _invalid_new_rows(belonging: Belonging, quote: Callable[[str], str]) -> str:
+    """SQL: rows that are invalid, or belong to another run."""
+    invalid = _invalid_rows(belonging.targets, belonging.prompts, quote)
+    return f"{invalid} OR run_id <> {quote(belonging.run_id)}"
 
 
-def _strange(targets: Collection[str], prompts: Collection[str] | None, quote: Callable[[str], str]) -> str:
-    """SQL: an attempt that lacks what every one has, or names what the run has not."""
+def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quote: Callable[[str], str]) -> str:
+    """SQL: rows that lack a required value, or name a target, phase or prompt that the run does not have."""
 
     def outside(column: str, known: Collection[str]) -> str:
         return f"{column} NOT IN ({', '.join(map(quote, sorted(known)))})" if known else "true"
@@ -229,7 +233,7 @@ def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            what=f"the run was killed while it wrote: {torn_bytes} bytes of an unfinished line were dropped",
-            remedy="the attempt they belonged to is missing; run the suite again for a whole result",
+            what=f"the run was killed during a write: {torn_bytes} bytes of an unfinished line were dropped",
+            remedy="the attempt they belonged to is missing; run the suite again for a complete result",
         ),
     )

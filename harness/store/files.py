@@ -1,4 +1,4 @@
-"""How files of results are written: whole or not at all, by one process at a time."""
+"""Writes result files: completely or not at all, and by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.clock import utc_now
 from harness.errors import StoreError
 
 LEFTOVER_S = 3600.0
-"""A temporary file this old belongs to a process that was killed."""
+"""A temporary file older than this was left by a killed process."""
 _PARTIAL = ".partial"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all. StoreError: disk full, no permission.
+    """Write a file completely or not at all. StoreError: disk full, no permission.
 
-    What is written takes the name's place: where that is a symbolic link, the link goes and its target stays.
+    If `path` is a symbolic link, the file replaces the link, and the link's target stays.
     """
     partial = temporary_name(path)
     try:
@@ -37,28 +37,28 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def open_new(path: Path) -> BinaryIO:
-    """Open a file to write it that was not there before, link or not."""
+    """Open a new file for writing. OSError if the name exists, even as a link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path` that no other process uses, for what is to take its place."""
+    """A name beside `path` that no other process uses, for a file that will replace it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PARTIAL}")
 
 
 def make_subfolder(path: Path) -> None:
-    """Make a folder inside a run's. StoreError: it is a link to somewhere else, or cannot be made."""
+    """Create a folder inside a run folder. StoreError: it is a symbolic link, or cannot be created."""
     if path.is_symlink():
-        raise StoreError(f"{path}: is a symbolic link, and nothing is written outside the run's folder; remove it")
+        raise StoreError(f"{path}: is a symbolic link, and results stay inside the run folder; remove it")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be made: {error.strerror}") from error
+        raise StoreError(f"{path}: cannot be created: {error.strerror}") from error
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that killed processes have left."""
+    """Remove the temporary files that killed processes left behind."""
     now_s = utc_now().timestamp()
     with suppress(OSError):
         for path in folder.glob(f".*{_PARTIAL}"):
@@ -69,10 +69,10 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
-    """Hold a folder of results for as long as this process writes there; another writer waits, and says so on stderr.
+    """Lock a results folder while this process writes there; another writer waits, and says so on stderr.
 
-    The lock ends with the process, however it ends. A folder that is not there, and a file system without locks, go
-    without.
+    The lock ends with the process, however it ends. Does nothing if the folder does not exist or the file system has
+    no locks.
     """
     try:
         import fcntl
@@ -86,7 +86,7 @@ def one_writer(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"{folder}: another process is writing there; waiting until it has ended", file=sys.stderr)
+                print(f"{folder}: another process is writing here; waiting for it to finish", file=sys.stderr)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

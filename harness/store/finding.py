@@ -1,4 +1,4 @@
-"""A warning that carries its remedy: kept in the manifest, shown by every report."""
+"""A warning with its remedy: stored in the manifest, shown in every report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a run and how to mend it. `invalidates`: it makes the run invalid (exit code 4)."""
+    """What is wrong with a run and how to fix it. `invalidates`: the run is invalid (exit code 4)."""
 
     what: str
     remedy: str

@@ -1,4 +1,4 @@
-"""The journal: attempts as JSON lines while a run lasts, so that `kill -9` loses nothing that was written."""
+"""The journal: attempts as JSON lines during a run, so that `kill -9` loses nothing that was written."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from harness.files import open_descriptor, read_lines, reason
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
-"""Pause between flushes: half of the 200 ms that are promised, which leaves room for a busy loop."""
+"""Pause between flushes: half of the promised 200 ms, to leave room for a busy loop."""
 SLICE = 256 * 1024
-"""Bytes written before other tasks get their turn."""
+"""Bytes written before other tasks get a turn."""
 
 
 class Journal:
-    """Appends attempts to one file. One writer at a time: the file is locked for as long as it is open.
+    """Appends attempts to one file, which is locked while it is open: one writer at a time.
 
         async with Journal(path) as journal:
             journal.record(attempt)
 
-    An attempt is flushed to the operating system, which outlives this process, 200 ms after it was recorded at the
-    latest, and when the journal closes. Writing that fails cancels the body and comes out as a `StoreError`. An
-    existing journal is continued after its torn last line, if it has one, was cut.
+    Attempts are flushed to the operating system, which outlives this process, within 200 ms and when the journal
+    closes. A failed write cancels the body and raises `StoreError`. An existing journal is continued, after its torn
+    last line, if any, is cut.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,13 +62,13 @@ class Journal:
                 os.close(self._fd)
 
     def record(self, attempt: Attempt) -> None:
-        """Take one attempt: a few microseconds, no system call. Half a surrogate pair in a text becomes U+FFFD."""
+        """Record one attempt: a few microseconds, no system call. Half a surrogate pair in a text becomes U+FFFD."""
         start = len(self._buffer)
         try:
             self._encoder.encode_into(attempt, self._buffer, -1)
         except UnicodeEncodeError:
             del self._buffer[start:]
-            self._encoder.encode_into(_mend_texts(attempt), self._buffer, -1)
+            self._encoder.encode_into(_with_valid_texts(attempt), self._buffer, -1)
         except BaseException:
             del self._buffer[start:]
             raise
@@ -95,13 +95,13 @@ class Journal:
             written = os.write(self._fd, self._buffer[:SLICE])
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}; what is in it so far is kept"
+                f"{self.path}: the journal cannot be written: {error.strerror}; its content so far is kept"
             ) from error
         del self._buffer[:written]
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a journal holds."""
+    """The size of a journal."""
 
     lines: int
     longest: int
@@ -109,11 +109,11 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     torn_bytes: int
     """Bytes after the last newline: a line that `kill -9` cut short."""
     too_long: int = 0
-    """Lines that no harness writes, of more than `LONGEST_LINE` bytes; not among `lines`."""
+    """Lines of more than `LONGEST_LINE` bytes, which the harness never writes; not counted in `lines`."""
 
 
 def measure_journal(path: Path) -> Extent:
-    """Count a journal's whole lines without decoding them. StoreError: it is not a regular file, or cannot be read."""
+    """Count a journal's complete lines without decoding them. StoreError: not a regular file, or cannot be read."""
     lines = longest = torn = too_long = 0
     try:
         for line in read_lines(path, follow=False):
@@ -146,10 +146,7 @@ def cut_torn_line(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """True while some process has the journal open for writing; a killed one has not.
-
-    StoreError: it is not a regular file of its folder.
-    """
+    """Whether a live process has the journal open for writing. StoreError: it is not a regular file in its folder."""
     try:
         fd = open_descriptor(path, os.O_RDWR, follow=False)
     except OSError as error:
@@ -165,7 +162,7 @@ def _open_locked(path: Path) -> int:
     if _lock(fd):
         return fd
     os.close(fd)
-    raise StoreError(f"{path}: another process is writing this run; wait until it has ended")
+    raise StoreError(f"{path}: another process is writing this run; wait for it to finish")
 
 
 def _open(path: Path) -> int:
@@ -173,12 +170,12 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     except OSError as error:
         raise StoreError(
-            f"{path}: the journal cannot be opened: {error.strerror}; mend that or choose another folder"
+            f"{path}: the journal cannot be opened: {error.strerror}; fix that or choose another folder"
         ) from error
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock that ends with the process; False: another has it. File systems without locks go without."""
+    """Take a lock that ends with the process. False: another process holds it. True if there are no locks."""
     try:
         import fcntl
     except ImportError:
@@ -192,8 +189,8 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _mend_texts(attempt: Attempt) -> Attempt:
-    """The same in strings that UTF-8 can carry: surrogate pairs joined, lone halves replaced by U+FFFD."""
+def _with_valid_texts(attempt: Attempt) -> Attempt:
+    """The attempt with texts valid in UTF-8: surrogate pairs joined, lone halves replaced by U+FFFD."""
     texts = ((name, value) for name, value in msgspec.structs.asdict(attempt).items() if isinstance(value, str))
-    mended = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name, text in texts}
-    return msgspec.structs.replace(attempt, **mended)
+    valid = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name, text in texts}
+    return msgspec.structs.replace(attempt, **valid)

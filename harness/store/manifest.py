@@ -1,4 +1,4 @@
-"""The manifest: what a run is, where and with what it was made, and how it ended."""
+"""The manifest: what a run is, where and with which versions it was made, and how it ended."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ RECORDED_PACKAGES = (
     "scipy",
     "uvloop",
 )
-"""Packages whose version may change a figure."""
+"""Packages whose version may affect a result."""
 
 
 RunId = Annotated[str, msgspec.Meta(pattern=r"\A(?!\.\.?\Z)[^/\x00-\x1f\x7f]{1,255}\Z")]
-"""Names a folder; printed as it is."""
+"""A folder name that is safe to print."""
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine, without the names of it and of its users."""
+    """The machine, without its name or its users' names."""
 
     system: str
     machine: str
@@ -58,13 +58,13 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`manifest.json`. Its bounds keep what somebody else wrote there from breaking what reads many runs."""
+    """`manifest.json`. Its bounds keep a hostile manifest from breaking commands that read many runs."""
 
     schema_version: Count = SCHEMA_VERSION
     run_id: RunId
     """The folder's name: UTC time, suite, short id."""
     kind: Kind = "run"
-    """A sweep's attempts are of many loads (their `repeat` is the step): no figure of a run can be taken from them."""
+    """A sweep's attempts come from many loads (`repeat` is the step), so metrics of a run do not apply to them."""
     state: State
     simulated: bool
     endpoint: str
@@ -75,11 +75,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     origin_utc_ns: Count
     origin_monotonic_ns: Count
     planned: Count | None
-    """Requests of the plan, warm-up included. None: bounded by time alone."""
+    """Requests in the plan, warm-up included. None: only a duration bounds the run."""
     attempts: Count | None = None
     """Rows of `attempts.parquet`. None: not written."""
     clients: tuple[ClientHealth, ...] = ()
-    """What each sending process suffered meanwhile, one a worker. Empty: the run was killed."""
+    """The health of each sending process, one per worker. Empty: the run was killed."""
     findings: tuple[Finding, ...] = ()
     host: Host
     versions: dict[str, str]
@@ -89,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def new_manifest(
     suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None, kind: Kind = "run"
 ) -> Manifest:
-    """A run that starts now: reads both clocks, gives it an id, leaves out credentials in the endpoint's URL."""
+    """The manifest of a run that starts now: with the time, a new id, and the endpoint's URL without credentials."""
     origin = read_origin()
     return Manifest(
         run_id=make_run_id(suite.name, origin),
@@ -110,13 +110,12 @@ def new_manifest(
 
 
 def make_run_id(suite: str, origin: Origin) -> str:
-    """`20261122T024500Z-quickstart-a1b2c3`: sorts by time, safe as a folder's name, unique."""
+    """`20261122T024500Z-quickstart-a1b2c3`: sorts by time, safe as a folder name, unique."""
     slug = re.sub(r"[^a-z0-9]+", "-", suite.lower()).strip("-")[:40] or "suite"
     return f"{utc_from_ns(origin.utc_ns):%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(3)}"
 
 
 def read_host() -> Host:
-    """This machine."""
     return Host(
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
@@ -126,7 +125,7 @@ def read_host() -> Host:
 
 
 def read_versions() -> dict[str, str]:
-    """Versions of the harness and of the packages that shape its figures."""
+    """Versions of the harness and of the packages that may affect its results."""
     versions = {"harness": __version__, "python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:
@@ -137,5 +136,5 @@ def read_versions() -> dict[str, str]:
 
 
 def _without_userinfo(url: str) -> str:
-    """`https://user:secret@host/` → `https://host/`. What is no URL is searched as well, so nothing can raise here."""
+    """`https://user:secret@host/` → `https://host/`. Accepts any text, so it never raises."""
     return re.sub(r"(^|//)[^/?#]*@", r"\1", url)

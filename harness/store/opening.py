@@ -1,4 +1,4 @@
-"""A run opened by whoever reads it: ended, finished from its journal where it was killed, and found to hold."""
+"""Opens a run for reading: checks that it has ended and is readable, or finishes it from its journal."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _NOTHING_STORED: dict[State, str] = {
 
 
 def open_run(path: Path, *, recover: bool = False) -> RunFolder:
-    """A run that has ended. `recover`: finalise from its journal a run that was killed or stopped before that.
+    """Open a run that has ended. `recover`: first finish a killed or stopped run from its journal.
 
-    StoreError for a folder that is no run, is still running, has a journal that is not to be recovered, or holds
+    StoreError: the folder is not a run, the run has not ended, it has a journal and `recover` is not set, or it stored
     nothing.
     """
     run = RunFolder(path)
     manifest = run.read_manifest()
     if manifest.kind == "sweep":
-        raise StoreError(f"{path}: is a sweep, whose attempts are of many loads; its report is sweep.md, or name a run")
+        raise StoreError(f"{path}: is a sweep, which has no single load; read its sweep.md, or name a run")
     journals = run.journals()
     if manifest.state == "running" or journals:
         if any(is_locked(journal) for journal in journals):
-            raise StoreError(f"{path}: is still running; wait until it has ended")
+            raise StoreError(f"{path}: is still running; wait for it to finish")
         if not recover:
             how = "killed" if manifest.state == "running" else "stopped"
             raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
@@ -46,7 +46,7 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
 
 
 def _prompt_ids(run: RunFolder) -> list[str] | None:
-    """Of the run's suite. None: it cannot be read, which is told when it is needed."""
+    """The ids of the suite's prompts. None: the suite cannot be read, which is reported when it is needed."""
     try:
         return [prompt.id for prompt in run.read_suite().prompts]
     except SuiteError:

@@ -1,4 +1,4 @@
-"""Rows to Parquet: JSON lines in, a file with exactly the row type's columns out, read back before it counts."""
+"""Converts JSON lines to a Parquet file with exactly the row type's columns, which is read back before it counts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TYPES: dict[Any, str] = {
     list[int]: "BIGINT[]",
 }
 ROW_GROUP_BYTES = 8_000_000
-"""Text is what makes a row big, so row groups are cut by bytes: the writer holds one of them in memory."""
+"""Texts make rows large, so row groups are limited by bytes: the writer holds one of them in memory."""
 COUNT_BYTES = 128_000_000
-"""Memory for counting distinct values: without a bound, five million take 600 MB."""
+"""Memory for counting distinct values: without a limit, five million take 600 MB."""
 SMALLEST_OBJECT = 16 * 1024 * 1024
-"""DuckDB's own default for the longest JSON line; longer ones are allowed when they occur."""
+"""DuckDB's default for the longest JSON line; raised if a line is longer."""
 
 
 def column_types(row: type[msgspec.Struct]) -> dict[str, str]:
@@ -45,11 +45,11 @@ def write_parquet(
     key: str | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> int:
-    """Turn JSON lines into `target` and return the number of its rows; `target` appears whole or not at all.
+    """Convert JSON lines to `target`, which appears completely or not at all; returns the number of its rows.
 
-    `earlier`: a Parquet file of the same rows whose rows are kept where their `key` is not in the sources. The memory
-    used does not depend on the number of rows. `check` is called with the file before it becomes `target`, and raises
-    where it may not. StoreError when the disk is full or a line does not fit the types.
+    `earlier`: a Parquet file whose rows are kept if their `key` is not in the sources. Memory use does not depend on
+    the number of rows. `check` is called with the file before it becomes `target`, and raises to reject it.
+    StoreError: the disk is full, or a line does not match the types.
     """
     columns = column_types(row)
     lines = _select_lines(columns, sources, max(longest_line + 1, SMALLEST_OBJECT))
@@ -71,9 +71,9 @@ def write_parquet(
 
 
 def count_rows(path: Path, *distinct: str, where: str | None = None) -> list[int]:
-    """Rows of a Parquet file, then the distinct values of each SQL expression among them. What does not fit spills.
+    """The number of rows in a Parquet file, then of distinct values of each SQL expression.
 
-    Last, where it is given, the rows for which the SQL of `where` is true.
+    Last, if `where` is given, the number of rows for which this SQL is true. Spills to disk if memory runs out.
     """
     counts = ", ".join(["count(*)", *(f"count(DISTINCT {expression})" for expression in distinct)])
     if where is not None:
@@ -104,7 +104,7 @@ def _file(path: Path) -> str:
 
 
 def _select_lines(columns: dict[str, str], sources: Sequence[Path], longest: int) -> str:
-    """A SELECT over all sources; without any, one that gives the columns and no rows."""
+    """A SELECT over all sources; if all are empty, one with the columns and no rows."""
     if not any(source.stat().st_size for source in sources):
         empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
         return f"SELECT {empty} WHERE false"
@@ -117,11 +117,11 @@ def _select_lines(columns: dict[str, str], sources: Sequence[Path], longest: int
 
 
 def _read_back(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> int:
-    """Rows of a file just written, once its columns were found to be the ones asked for."""
+    """The number of rows in a new file. StoreError unless it has the requested columns."""
     described = connection.execute(f"DESCRIBE SELECT * FROM {_file(path)}").fetchall()
-    found = {name: kind for name, kind, *_ in described}
-    if list(found.items()) != list(columns.items()):
-        raise StoreError(f"{path}: came back with other columns than were written: {found}")
+    actual = {name: kind for name, kind, *_ in described}
+    if list(actual.items()) != list(columns.items()):
+        raise StoreError(f"{path}: has other columns than were written: {actual}")
     row = connection.execute(f"SELECT count(*) FROM {_file(path)}").fetchone()
     assert row is not None
     return int(row[0])

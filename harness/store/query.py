@@ -1,4 +1,4 @@
-"""SQL over runs: the views `runs`, `requests`, `attempts` and `scores`, read-only and shut off from all else."""
+"""SQL over runs: the views `runs`, `requests`, `attempts` and `scores`, read-only and sandboxed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUN_COLUMNS = {
     "path": "VARCHAR",
     "kind": "VARCHAR",
 }
-"""One row a run, from its manifest."""
+"""One row per run, from its manifest."""
 
 _REQUESTS = f"""
 CREATE VIEW requests AS
@@ -41,7 +41,7 @@ FROM ({last_attempts()}) LEFT JOIN verdicts USING (run_id, request_id)
 """
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "temp_directory": "",  # else a large sort spills into .tmp where the user happens to be
+    "temp_directory": "",  # otherwise a large sort spills into .tmp in the current folder
     "allow_persistent_secrets": False,
     "autoinstall_known_extensions": False,
 }
@@ -50,11 +50,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB over these runs, to be closed by the caller.
 
-    `runs`: see RUN_COLUMNS. `requests`: one row a request of each run, made of the other two. `attempts`: the columns
-    of attempts.parquet. `scores`: those of scores.parquet after a `run_id`, since request ids repeat from run to run.
-    A run without one of the files has no rows in its view. SQL can read those files and nothing else: no other file,
-    no network, no extension; that cannot be changed back. Nothing is written: what does not fit in memory is an error.
-    StoreError names the runs whose files cannot be read; `split_readable` leaves them out.
+    `runs`: see RUN_COLUMNS. `requests`: one row per request of each run, from the next two. `attempts`: the columns of
+    attempts.parquet. `scores`: those of scores.parquet after a `run_id`, since request ids repeat from run to run. A
+    run without one of the files has no rows in that view. SQL can read those files only: no other file, no network, no
+    extension; the lock cannot be undone. Nothing is written: running out of memory is an error. StoreError names the
+    runs whose files cannot be read; `split_readable` leaves them out.
     """
     connection = _open()
     try:
@@ -67,9 +67,9 @@ def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
 
 
 def split_readable(runs: Sequence[RunFolder], *, scores: bool = True) -> tuple[list[RunFolder], list[str]]:
-    """The runs that `connect` can read, and what is wrong with each of the others, one message a run.
+    """The runs that `connect` can read, and one message for each of the others.
 
-    `scores=False`: without a look at the scores, which can be made again.
+    `scores=False`: do not check the scores, which can be computed again.
     """
     readable: list[RunFolder] = []
     unreadable: list[str] = []
@@ -84,11 +84,11 @@ def split_readable(runs: Sequence[RunFolder], *, scores: bool = True) -> tuple[l
 
 
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """Run one SELECT that a user typed; DESCRIBE and SUMMARIZE count as one. HarnessError: anything else, bad SQL."""
+    """Run one SELECT (or DESCRIBE, SUMMARIZE) that a user typed. HarnessError: anything else, or bad SQL."""
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise HarnessError("SQL: one SELECT is asked for (or FROM, WITH, DESCRIBE, SUMMARIZE); nothing was run")
+            raise HarnessError("SQL: write a single SELECT (or FROM, WITH, DESCRIBE, SUMMARIZE); nothing was run")
         return connection.execute(statements[0])
     except duckdb.Error as error:
         raise HarnessError(f"SQL: {error}") from error
@@ -101,30 +101,30 @@ def _open() -> duckdb.DuckDBPyConnection:
 
 
 def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: bool) -> str | None:
-    """Why a run's Parquet files cannot be read, and what to do; None: they can, as far as their footers say."""
+    """Why a run's Parquet files cannot be read, and what to do. None: they can, judging by their footers."""
     remedies = {
         run.attempts_path: "restore it or delete the folder",
-        run.scores_path: f"delete it; `harness report {run.path}` makes it again",
+        run.scores_path: f"delete it; `harness report {run.path}` creates it again",
     }
     if not os.path.lexists(run.attempts_path) and run.read_manifest().state == "complete":
         return f"{run.path}: has no {run.attempts_path.name}; {remedies[run.attempts_path]}"
-    wanted = {run.attempts_path: column_types(Attempt), run.scores_path: column_types(Score)}
+    expected = {run.attempts_path: column_types(Attempt), run.scores_path: column_types(Score)}
     for path, remedy in remedies.items():
         if not os.path.lexists(path) or (path == run.scores_path and not scores):
             continue
         try:
             _check_regular(path)
-            found = _describe(connection, _files([path.resolve()]))
+            actual = _describe(connection, _files([path.resolve()]))
         except (duckdb.Error, StoreError) as error:
             return f"{run.path}: {path.name} cannot be read ({_first_line(error)}); {remedy}"
-        strange = [name for name, kind in wanted[path].items() if found.get(name, kind) != kind]
-        if strange:
-            return f"{run.path}: {path.name} has a column {strange[0]} of another type than a run's; {remedy}"
+        wrong = [name for name, kind in expected[path].items() if actual.get(name, kind) != kind]
+        if wrong:
+            return f"{run.path}: column {wrong[0]} of {path.name} has the wrong type; {remedy}"
     return None
 
 
 def _check_regular(path: Path) -> None:
-    """StoreError unless DuckDB can be let at it: it would wait for a pipe for ever."""
+    """StoreError unless this is a regular file: DuckDB would wait forever for a pipe."""
     if not path.is_file():
         raise StoreError(f"{path}: not a regular file")
 
@@ -140,7 +140,7 @@ def _files(paths: Sequence[Path]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """What went wrong, without the SQL that DuckDB quotes after it."""
+    """The message, without the SQL that DuckDB quotes after it."""
     return str(error).partition("\n")[0]
 
 
@@ -161,7 +161,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunFolde
 
 
 def _owners(files: Iterable[tuple[RunFolder, Path]]) -> dict[Path, str]:
-    """File → id of the run in whose folder it lies. StoreError: it is no file."""
+    """File → id of the run whose folder contains it. StoreError: not a regular file."""
     owners = {}
     for run, path in files:
         if os.path.lexists(path):
@@ -175,16 +175,16 @@ def _create_view(
 ) -> None:
     """A view with exactly these columns, over files that may lack some of them.
 
-    A row is of the run in whose folder it lies, whatever it says itself.
+    A row belongs to the run whose folder contains it, whatever its own `run_id` says.
     """
     if not owners:
         connection.execute(f"CREATE TABLE {name} ({_columns(columns)})")
         return
     files = _files(list(owners))
-    found = _describe(connection, files)
-    if any(found.get(column, kind) != kind for column, kind in columns.items()):
-        raise StoreError(f"{name}: a column is of another type than a run's")
-    select = [f'"{each}"' if each in found else f'NULL::{kind} AS "{each}"' for each, kind in columns.items()]
+    actual = _describe(connection, files)
+    if any(actual.get(column, kind) != kind for column, kind in columns.items()):
+        raise StoreError(f"{name}: a column has the wrong type")
+    select = [f'"{each}"' if each in actual else f'NULL::{kind} AS "{each}"' for each, kind in columns.items()]
     at = list(columns).index("run_id")
     if len(owners) == 1:
         (run_id,) = owners.values()

@@ -1,4 +1,4 @@
-"""Rows of a run's files: an attempt, with exactly the columns of `attempts.parquet`, and a score of one."""
+"""The rows of a run's files: attempts, with exactly the columns of `attempts.parquet`, and scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA_VERSION = 2
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What a column of Parquet holds; a journal that says more is damaged."""
+"""The range of a Parquet column; a journal with a larger value is damaged."""
 
 
 class Attempt(msgspec.Struct, kw_only=True, frozen=True):
@@ -53,7 +53,7 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     cache_write_tokens: Integer | None = None
     stop_reason: str | None = None
     text: str | None = None
-    """What the model said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
+    """The model's answer; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
     ok: bool
     error_kind: str | None = None
     error_code: str | None = None
@@ -63,15 +63,15 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     server_latency_ms: float | None = None
     server_first_byte_ms: float | None = None
     cost_usd: float | None = None
-    """None: unknown (no price, or no usage came back); never a made-up zero."""
+    """None: unknown (no price, or no usage in the answer)."""
     citations: str | None = None
-    """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: none came."""
+    """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: no citations."""
 
 
 def is_sampled(request_id: str, share: float | None) -> bool:
-    """Whether a request is of the share whose answers are stored with their text (None: all), and are graded.
+    """Whether a request belongs to the `share` (None: all) whose answers are stored with their text, and so graded.
 
-    The same choice for the same request, whoever sends it, and however it ends: what is graded is a sample of all.
+    Depends only on the request's id, so the graded answers are a random sample of all.
     """
     return share is None or crc32(request_id.encode()) < share * 2**32
 
@@ -83,10 +83,10 @@ VERDICT = (
     "CASE WHEN bool_or(NOT passed) THEN false"
     f" WHEN count(*) FILTER (scorer <> '{PAIRWISE}') = count(passed) AND count(passed) > 0 THEN true END"
 )
-"""SQL over the scores of one request: passed all checks, failed one, or NULL: unscored."""
+"""SQL over the scores of one request: true if all checks passed, false if one failed, NULL if unscored."""
 
 
-_AGAIN = """
+_RETRIED = """
     SELECT run_id, request_id, max(try_no) AS try_no, count(*) AS attempts, min(due_ns) AS due_ns,
         arg_min_null(sent_ns, try_no) AS sent_ns, sum(cost_usd) AS cost_usd,
         -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
@@ -105,18 +105,18 @@ _LAST = """
 
 
 def last_attempts(attempts: str = "attempts") -> str:
-    """SQL for the requests in `attempts` (a view, or a query in brackets): the last attempt speaks for its request.
+    """SQL for the requests in `attempts` (a view, or a query in brackets): one row each, from its last attempt.
 
-    The columns of the last attempt, and of the request: `attempts` it took, when it was due and first sent
-    (`first_due_ns`, `first_try_sent_ns`), the time between its attempts (`backoff_ns`) and what all of them cost, as
-    far as that is known (`total_cost_usd`). Only requests that were tried again are grouped: that is slow.
+    The columns of the last attempt, and of the request: its number of `attempts`, when it was due and first sent
+    (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and the known cost of all of them
+    (`total_cost_usd`). Only retried requests are grouped, since grouping is slow.
     """
     end = "coalesce(done_ns, sent_ns, due_ns)"
-    return _LAST.format(attempts=attempts, again=_AGAIN.format(attempts=attempts, end=end))
+    return _LAST.format(attempts=attempts, again=_RETRIED.format(attempts=attempts, end=end))
 
 
 LAST_MEASURED = last_attempts("(FROM attempts WHERE phase = 'measure')")
-"""Of the requests that count. What the user cancelled is among them."""
+"""The measured requests, those that the user cancelled included."""
 
 
 class Score(msgspec.Struct, kw_only=True, frozen=True):
@@ -125,7 +125,7 @@ class Score(msgspec.Struct, kw_only=True, frozen=True):
     request_id: str
     scorer: str
     value: float | None
-    """0 … 1; None: the scorer itself broke (`reason` says how), the answer is unscored."""
+    """0 … 1. None: the scorer failed (`reason` says how), and the answer is unscored."""
     passed: bool | None
     reason: str = ""
     cost_usd: float | None = None

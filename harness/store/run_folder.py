@@ -1,4 +1,4 @@
-"""A run's folder: its files, its state, and the step from journal to Parquet that ends a run."""
+"""A run folder: its files, its state, and the conversion from journal to Parquet that ends a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_MANIFEST_BYTES = 100_000_000
 
 
 class RunFolder(msgspec.Struct, frozen=True):
-    """`results/<run id>/` and where things are in it."""
+    """`results/<run id>/` and the paths in it."""
 
     path: Path
 
@@ -40,7 +40,7 @@ class RunFolder(msgspec.Struct, frozen=True):
 
     @property
     def judgements_path(self) -> Path:
-        """What judges and the user's own functions said of the answers; not there where none was asked."""
+        """The verdicts of judges and of the user's own functions. Missing if the suite has neither."""
         return self.path / "judgements.jsonl"
 
     @property
@@ -52,16 +52,16 @@ class RunFolder(msgspec.Struct, frozen=True):
         return self.path / (f"attempts-{shard}.jsonl" if shard else "attempts.jsonl")
 
     def journals(self) -> list[Path]:
-        """The journals that are there, one a shard; none once the run was finalised."""
+        """The existing journals, one per shard; empty once the run is finalised."""
         return sorted(self.path.glob("attempts*.jsonl"))
 
     def read_manifest(self) -> Manifest:
-        """StoreError when the folder is no run's, or a newer harness wrote it."""
+        """StoreError: the folder is not a run, or a newer harness wrote it."""
         try:
             text = read_bounded(self.manifest_path, max_bytes=MAX_MANIFEST_BYTES)
             manifest = msgspec.json.decode(text, type=Manifest)
         except FileNotFoundError:
-            raise StoreError(f"{self.path}: no run is here (no manifest.json); name a folder under results/") from None
+            raise StoreError(f"{self.path}: not a run (no manifest.json); name a folder under results/") from None
         except OSError as error:
             raise StoreError(f"{self.manifest_path}: cannot be read: {error.strerror}") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -69,7 +69,9 @@ class RunFolder(msgspec.Struct, frozen=True):
                 f"{self.manifest_path}: not a manifest of a run: {error}; restore it or delete the folder"
             ) from error
         if manifest.schema_version > SCHEMA_VERSION:
-            raise StoreError(f"{self.path}: was made by a newer harness ({manifest.versions.get('harness')}); upgrade")
+            raise StoreError(
+                f"{self.path}: was written by a newer harness ({manifest.versions.get('harness')}); upgrade"
+            )
         return manifest
 
     def read_suite(self) -> Suite:
@@ -79,7 +81,7 @@ class RunFolder(msgspec.Struct, frozen=True):
         return read_suite(self.path)
 
     def write_suite(self, suite: Suite) -> None:
-        """`suite.json`, which is read back, and `suite.yaml` for people."""
+        """Write `suite.json`, which is read back, and `suite.yaml` for people."""
         from harness.suite.stored import FILE, YAML_FILE, encode_suite
         from harness.suite.write import suite_yaml
 
@@ -87,7 +89,7 @@ class RunFolder(msgspec.Struct, frozen=True):
         write_atomically(self.path / YAML_FILE, suite_yaml(suite).encode())
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest in one step: readers see the old one or the new one."""
+        """Replace the manifest atomically: readers see the old one or the new one."""
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         write_atomically(self.manifest_path, text + b"\n")
 
@@ -99,21 +101,21 @@ class RunFolder(msgspec.Struct, frozen=True):
         clients: Sequence[ClientHealth] = (),
         prompts: Collection[str] | None = None,
     ) -> Manifest:
-        """End a run: journals become `attempts.parquet`, are removed once that was read back, and `state` is written.
+        """End a run: convert the journals to `attempts.parquet`, write `state`, and remove the journals.
 
-        May be called again after a crash at any point. Attempts of an earlier `attempts.parquet` are kept, so a
-        resumed run adds to it. Of a damaged journal every whole line is taken; a finding tells the rest, and the
-        journal is kept as `attempts.jsonl.damaged`. `prompts`: ids of the suite's, where an attempt may name another.
-        StoreError when the Parquet file would not hold every attempt exactly once; nothing has changed then.
+        May be called again after a crash at any point. Attempts already in `attempts.parquet` are kept, so a resumed
+        run adds to it. The intact lines of a damaged journal are stored; a finding reports the rest, and the journal
+        is kept as `attempts.jsonl.damaged`. `prompts`: the ids that attempts may name; None: any. StoreError: the
+        Parquet file would not hold every attempt exactly once; nothing has changed then.
         """
         manifest, journals = self.read_manifest(), self.journals()
         converted = self._convert(manifest, journals, prompts)
-        found = (*manifest.findings, *findings, *converted.findings)
+        all_findings = (*manifest.findings, *findings, *converted.findings)
         manifest = msgspec.structs.replace(
             manifest,
             state=state,
             attempts=converted.attempts,
-            findings=tuple(dict.fromkeys(found)),
+            findings=tuple(dict.fromkeys(all_findings)),
             clients=(*manifest.clients, *clients),
         )
         self.write_manifest(manifest)
@@ -137,13 +139,15 @@ class RunFolder(msgspec.Struct, frozen=True):
 
 
 def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
-    """Make the folder of a run that starts now, with its manifest and suite. StoreError: cannot be made."""
+    """Create the folder of a run that starts now, with its manifest and suite. StoreError: cannot be created."""
     run = RunFolder(results / manifest.run_id)
     try:
         results.mkdir(parents=True, exist_ok=True)
         run.path.mkdir()
     except OSError as error:
-        raise StoreError(f"{run.path}: cannot be made: {error.strerror}; choose another folder with --out") from error
+        raise StoreError(
+            f"{run.path}: cannot be created: {error.strerror}; choose another folder with --out"
+        ) from error
     run.write_suite(suite)
     run.write_manifest(manifest)
     return run
@@ -152,30 +156,30 @@ def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
 def list_runs(results: Path, *, sweeps: bool = False) -> list[RunFolder]:
     """The runs in a folder whose manifest can be read, oldest first, whatever their state and their folder's name.
 
-    `sweeps`: those of `harness sweep`, too.
+    `sweeps`: include those of `harness sweep`.
     """
     runs = _split_runs(results)[0]
     return runs if sweeps else [run for run in runs if run.read_manifest().kind == "run"]
 
 
 def unreadable_runs(results: Path) -> list[str]:
-    """What is wrong with each run that `list_runs` leaves out, one message a run."""
+    """One message for each run that `list_runs` leaves out, saying what is wrong with it."""
     return _split_runs(results)[1]
 
 
 def without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
-    """Each run once, and what is wrong with the folders that hold it again."""
+    """Each run once, and one message for each folder that holds a copy."""
     first: dict[str, RunFolder] = {}
     copies = []
     for folder in folders:
         run_id = folder.read_manifest().run_id
         if first.setdefault(run_id, folder) is not folder:
-            copies.append(f"{folder.path}: is a copy of {first[run_id].path}; counted once")
+            copies.append(f"{folder.path}: is a copy of {first[run_id].path}, so it is counted once")
     return list(first.values()), copies
 
 
 def latest_run(results: Path) -> RunFolder:
-    """The readable run that started last, whatever its state. StoreError when there is none."""
+    """The readable run that started last, in any state. StoreError: there is none."""
     runs = list_runs(results)
     if runs:
         return runs[-1]
@@ -186,13 +190,13 @@ def latest_run(results: Path) -> RunFolder:
 
 
 def _split_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
-    """Readable runs, oldest first, and what is wrong with the others."""
-    found: list[tuple[str, RunFolder]] = []
+    """Readable runs, oldest first, and one message for each of the others."""
+    readable: list[tuple[str, RunFolder]] = []
     unreadable: list[str] = []
     for path in sorted(results.glob("*/manifest.json")):
         run = RunFolder(path.parent)
         try:
-            found.append((run.read_manifest().run_id, run))
+            readable.append((run.read_manifest().run_id, run))
         except StoreError as error:
             unreadable.append(str(error))
-    return [run for _, run in sorted(found, key=lambda each: each[0])], unreadable
+    return [run for _, run in sorted(readable, key=lambda each: each[0])], unreadable

@@ -1,4 +1,4 @@
-"""Suites made of another one: of fewer targets, or a stored one that has its files again."""
+"""Suites derived from another: with fewer targets, or a stored suite with its files restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ File = TypeVar("File", Attachment, CheckFile)
 
 
 def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
-    """The suite with the named targets alone, and nothing in it that is about another one.
+    """The suite with only the named targets, and no settings of the others.
 
     What names a target, or a model that only the others have: `targets`, `baseline`, `load.rates`, `prices`.
     """
@@ -43,7 +43,7 @@ def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
 
 
 def lost_files(suite: Suite) -> list[str]:
-    """Names of documents, images and check files whose bytes a stored suite does not have; none of a loaded one."""
+    """Names of documents, images and check files whose content a stored suite lacks; empty for a loaded one."""
     attachments = (each for prompt in suite.prompts for each in (*prompt.documents, *prompt.images))
     lost = [each.name for each in attachments if each.path is None]
     lost += [file.name for file in suite.graders.check_files if file.source is None]
@@ -51,29 +51,29 @@ def lost_files(suite: Suite) -> list[str]:
 
 
 def find_files(suite: Suite, folder: Path) -> Suite:
-    """A stored suite with its files out of the folder in which the suite's own file lies.
+    """A stored suite with its files, read from the folder of the suite's own file.
 
-    SuiteError: a file is not there, or not the one of the run.
+    SuiteError: a file is missing, or has changed since the run.
     """
     mistakes: list[str] = []
 
-    def found(attachments: tuple[Attachment, ...], read: Callable[[Path, str], Attachment]) -> tuple[Attachment, ...]:
-        return tuple(_found(each, folder, read, mistakes) for each in attachments)
+    def restore(attachments: tuple[Attachment, ...], read: Callable[[Path, str], Attachment]) -> tuple[Attachment, ...]:
+        return tuple(_restore(each, folder, read, mistakes) for each in attachments)
 
     prompts = tuple(
         msgspec.structs.replace(
-            prompt, documents=found(prompt.documents, read_document), images=found(prompt.images, read_image)
+            prompt, documents=restore(prompt.documents, read_document), images=restore(prompt.images, read_image)
         )
         for prompt in suite.prompts
     )
-    check_files = tuple(_found(each, folder, _read_checks, mistakes) for each in suite.graders.check_files)
+    check_files = tuple(_restore(each, folder, _read_checks, mistakes) for each in suite.graders.check_files)
     if mistakes:
         raise SuiteError(list(dict.fromkeys(mistakes)))
     graders = msgspec.structs.replace(suite.graders, check_files=check_files)
     return msgspec.structs.replace(suite, prompts=prompts, graders=graders)
 
 
-def _found(stored: File, folder: Path, read: Callable[[Path, str], File], mistakes: list[str]) -> File:
+def _restore(stored: File, folder: Path, read: Callable[[Path, str], File], mistakes: list[str]) -> File:
     try:
         file = read(folder, stored.name)
     except FileMistake as mistake:

@@ -16,7 +16,7 @@ HEX_DIGITS = 12
 
 
 def digest_suite(suite: Suite) -> str:
-    """First 12 hex digits of SHA-256 over what the suite asks, of whom, how, and judged how.
+    """First 12 hex digits of SHA-256 over the suite's prompts, targets, load and grading.
 
     Datasets count by their prompts, documents and images by name and bytes, generated text by what it says. Left out:
     the endpoint and AWS_REGION (where a suite runs, not what it is), warnings and notes.
@@ -33,7 +33,7 @@ def digest_suite(suite: Suite) -> str:
         "quota": _fields(suite.quota),
         "timeouts": _fields(suite.timeouts),
         "slo": _fields(suite.slo),
-        "gate": {metric: msgspec.to_builtins(parse_margin(written)) for metric, written in suite.gate.items()},
+        "gate": {metric: msgspec.to_builtins(parse_margin(margin)) for metric, margin in suite.gate.items()},
         "budget_usd": suite.budget_usd,
         "prices": [_price(price) for price in suite.prices],
         "judges": [_judge(judge) for judge in suite.graders.judges],
@@ -60,8 +60,8 @@ def prompt_content(prompt: Prompt) -> dict[str, Any]:
 
 
 def _price(price: PriceOverride) -> dict[str, Any]:
-    given = msgspec.to_builtins(price)
-    return _set({**given, "tiers": [_set(tier) for tier in given["tiers"]]})
+    fields = msgspec.to_builtins(price)
+    return _set({**fields, "tiers": [_set(tier) for tier in fields["tiers"]]})
 
 
 def _judge(judge: Judge) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _fields(struct: msgspec.Struct) -> dict[str, Any]:
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:
-    """Its name counts, since the model is told it; where the file lies does not."""
+    """The name counts, since the model sees it; the file's location does not."""
     return {"name": attachment.name, "media_type": attachment.media_type, "digest": attachment.digest}
 
 

@@ -21,7 +21,7 @@ Region = Annotated[str, Meta(pattern=REGION, examples=["us-east-1", "eu-central-
 Digest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
 Whole = Annotated[int, Meta(ge=0)]
 MOST_SLOTS = 100_000
-"""More connections than one machine has ports for."""
+"""More than a machine has ports for."""
 MOST_REQUESTS = 10_000_000
 """Of a whole plan, which is counted before it is sent."""
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
@@ -58,55 +58,55 @@ class UnitError(ValueError):
 
 
 class Margin(msgspec.Struct, frozen=True, kw_only=True):
-    """How much worse is still good enough. `%` is relative; the others are differences in the metric's own unit."""
+    """How much worse is still acceptable. `%` is relative; the others are differences in the metric's own unit."""
 
     value: float
     """Of `pp` and `%` as a fraction: 0.03 for `3pp`, 0.15 for `15%`; else seconds or dollars."""
     unit: Literal["pp", "%", "s", "usd"]
 
 
-def parse_duration(written: object) -> float:
+def parse_duration(value: object) -> float:
     """`500ms`, `60s`, `10m`, `2h` → seconds, more than 0 and at most a year. Raises UnitError."""
-    number, unit = _split(written, DURATION, unit="s", example="a duration; write for example 500ms, 60s, 10m or 2h")
-    return _checked_duration(float(number * _SECONDS[unit]), written)
+    number, unit = _split(value, DURATION, unit="s", example="a duration; write for example 500ms, 60s, 10m or 2h")
+    return _checked_duration(float(number * _SECONDS[unit]), value)
 
 
-def parse_rate(written: object) -> float:
+def parse_rate(value: object) -> float:
     """`5/s`, `300/min` → per second, from one a day to 10,000 a second. Raises UnitError."""
-    number, unit = _split(written, RATE, unit="/s", example="a rate; write for example 5/s or 300/min")
-    return _checked_rate(float(number / _SECONDS[unit]), written)
+    number, unit = _split(value, RATE, unit="/s", example="a rate; write for example 5/s or 300/min")
+    return _checked_rate(float(number / _SECONDS[unit]), value)
 
 
-def parse_points(written: object) -> Margin:
+def parse_points(value: object) -> Margin:
     """`3pp`, percentage points → Margin(0.03, pp). Raises UnitError."""
-    number, _ = _split(written, POINTS, unit="pp", example="a margin in percentage points; write for example 3pp")
+    number, _ = _split(value, POINTS, unit="pp", example="a margin in percentage points; write for example 3pp")
     return Margin(value=float(number / 100), unit="pp")
 
 
-def parse_latency_margin(written: object) -> Margin:
+def parse_latency_margin(value: object) -> Margin:
     """`15%` → Margin(0.15, %); `200ms`, `0.5s` → seconds. Raises UnitError."""
     example = "a margin of a latency; write for example 15% or 200ms"
-    number, unit = _split(written, LATENCY_MARGIN, unit="% or {0}ms", example=example)
+    number, unit = _split(value, LATENCY_MARGIN, unit="% or {0}ms", example=example)
     if unit == "%":
         return Margin(value=float(number / 100), unit="%")
     return Margin(value=float(number * _SECONDS[unit]), unit="s")
 
 
-def parse_cost_margin(written: object) -> Margin:
+def parse_cost_margin(value: object) -> Margin:
     """`10%` → Margin(0.1, %); `$0.002` → dollars. Raises UnitError."""
-    text = str(written).lower()
+    text = str(value).lower()
     if text.startswith("$") and re.fullmatch(COST_MARGIN, text):
         return Margin(value=float(Decimal(text[1:])), unit="usd")
     example = "a margin of a cost; write for example 10% or $0.002"
-    number, _ = _split(written, PERCENT, unit="% or ${0}", example=example)
+    number, _ = _split(value, PERCENT, unit="% or ${0}", example=example)
     return Margin(value=float(number / 100), unit="%")
 
 
-def parse_margin(written: str) -> Margin:
+def parse_margin(value: str) -> Margin:
     """A margin in any unit. Raises UnitError."""
-    if written.endswith("pp"):
-        return parse_points(written)
-    return parse_cost_margin(written) if written.startswith("$") else parse_latency_margin(written)
+    if value.endswith("pp"):
+        return parse_points(value)
+    return parse_cost_margin(value) if value.startswith("$") else parse_latency_margin(value)
 
 
 def format_duration(seconds: float) -> str:
@@ -119,25 +119,25 @@ def format_rate(per_s: float) -> str:
     return f"{_plain(per_s)}/s"
 
 
-def _checked_duration(seconds: float, written: object) -> float:
+def _checked_duration(seconds: float, value: object) -> float:
     if not 0 < seconds <= LONGEST_S:
-        raise UnitError(f"must be at most {LONGEST_S / 3600:,.0f}h, a year, got {written}")
+        raise UnitError(f"must be at most {LONGEST_S / 3600:,.0f}h, a year, got {value}")
     return seconds
 
 
-def _checked_rate(per_s: float, written: object) -> float:
+def _checked_rate(per_s: float, value: object) -> float:
     if per_s > MOST_PER_S:
-        raise UnitError(f"{written} is more than a client can send; at most {MOST_PER_S:,.0f}/s")
+        raise UnitError(f"{value} is more than a client can send; at most {MOST_PER_S:,.0f}/s")
     if not per_s >= LEAST_PER_S:
-        raise UnitError(f"{written} is less than one request a day; at least 0.001/min")
+        raise UnitError(f"{value} is less than one request a day; at least 0.001/min")
     return per_s
 
 
-def _split(written: object, pattern: str, *, unit: str, example: str) -> tuple[Decimal, str]:
-    text = written if isinstance(written, str) else str(written).lower()
-    found = re.fullmatch(pattern, text)
-    if found:
-        return Decimal(found[1]), found[2]
+def _split(value: object, pattern: str, *, unit: str, example: str) -> tuple[Decimal, str]:
+    text = value if isinstance(value, str) else str(value).lower()
+    match = re.fullmatch(pattern, text)
+    if match:
+        return Decimal(match[1]), match[2]
     if re.fullmatch(NUMBER, text):
         raise UnitError(f"'{text}' has no unit; write {text}{unit.format(text)}")
     if re.fullmatch(pattern.removeprefix(ABOVE_ZERO), text) or re.fullmatch(rf"\$[0.]+{END}", text):
@@ -168,11 +168,11 @@ else:
         """`300/min` in a suite file, 5.0 in the program: per second. Decode with `read_quantity`."""
 
 
-def read_quantity(kind: type, written: Any) -> float:
+def read_quantity(kind: type, value: Any) -> float:
     """The `dec_hook` of every type with a Duration or a Rate: texts with units, or the numbers of a stored suite."""
     if kind is Duration:
-        return parse_duration(written) if isinstance(written, str) else float(_checked_duration(written, written))
-    return parse_rate(written) if isinstance(written, str) else float(_checked_rate(written, written))
+        return parse_duration(value) if isinstance(value, str) else float(_checked_duration(value, value))
+    return parse_rate(value) if isinstance(value, str) else float(_checked_rate(value, value))
 
 
 def quantity_schema(kind: type) -> dict[str, Any]:

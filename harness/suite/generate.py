@@ -138,15 +138,15 @@ def synthetic_prompts(entry: SyntheticEntry | None) -> Iterator[Prompt]:
     if entry is None:
         return
     seed = 1 if entry.seed is None else entry.seed
-    given, made = Random(f"{seed}/input"), Random(f"{seed}/output")
+    input_rng, output_rng = Random(f"{seed}/input"), Random(f"{seed}/output")
     for at in range(entry.prompts):
-        input_tokens = draw_length(entry.input_tokens, given)
-        output_tokens = None if entry.output_tokens is None else draw_length(entry.output_tokens, made)
+        input_tokens = draw_length(entry.input_tokens, input_rng)
+        output_tokens = None if entry.output_tokens is None else draw_length(entry.output_tokens, output_rng)
         yield sized_prompt(f"synthetic-{at + 1:04d}", input_tokens, output_tokens, seed=seed * 1_000_003 + at)
 
 
 def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
-    """Lengths that cannot be, and more text than fits into memory."""
+    """Impossible lengths, and more text than fits into memory."""
     if entry is None:
         return
     for key in ("input_tokens", "output_tokens"):
@@ -159,10 +159,12 @@ def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
 
 
 def too_much_text(tokens: float, path: KeyPath) -> Iterator[Mistake]:
-    """Whether so many tokens of generated text are more than can be held."""
+    """A mistake if this many tokens of generated text do not fit into memory."""
     if tokens * CHARS_PER_TOKEN > MOST_CHARS:
-        told = f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
-        yield Mistake(path, f"{told} the most; ask for fewer or shorter prompts, which are asked again and again")
+        message = (
+            f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
+        )
+        yield Mistake(path, f"{message} the most; ask for fewer or shorter prompts, which are asked again and again")
 
 
 def draw_length(length: Length, rng: Random) -> int:
@@ -170,8 +172,8 @@ def draw_length(length: Length, rng: Random) -> int:
     if isinstance(length, int):
         return length
     sigma = length.sigma or 0.0
-    drawn = rng.lognormvariate(log(length.mean) - sigma**2 / 2, sigma)
-    return int(max(length.min or 1, min(round(drawn), length.max or LONGEST)))
+    tokens = rng.lognormvariate(log(length.mean) - sigma**2 / 2, sigma)
+    return int(max(length.min or 1, min(round(tokens), length.max or LONGEST)))
 
 
 def sized_prompt(name: str, input_tokens: int, output_tokens: int | None, *, seed: int) -> Prompt:

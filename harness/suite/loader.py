@@ -25,15 +25,15 @@ from harness.suite.suite import Graders, Load, Prompt, Quota, Retries, Slo, Suit
 from harness.suite.targets import WrittenTarget, expand_targets, name_mistakes
 
 Validator = Callable[[Suite], Iterable[Mistake]]
-"""What a room below knows of a suite: which checks' parameters hold, which client speaks which api."""
+"""A check by another part of the harness: of the parameters of checks, or of which client speaks which api."""
 
 
 def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region: str | None = None) -> Suite:
     """The suite in the file at `path`, its dataset read and its targets resolved.
 
-    `validators` look for what rooms below this one know; they may see a suite whose wrong parts are missing, since
-    every mistake is told at once. `home_region` (AWS_REGION) is preferred for targets that name no Region.
-    Raises SuiteError with every mistake.
+    `validators` check what other parts of the harness know; they may see a suite without its wrong parts, since all
+    mistakes are reported together. `home_region` (AWS_REGION) is preferred for targets that name no Region.
+    SuiteError lists every mistake.
     """
     mistakes = Mistakes()
     document = read_document(path, mistakes)
@@ -48,15 +48,15 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
 
 
 def read_document(path: Path, mistakes: Mistakes) -> Document:
-    """The file's YAML with the line of every value. SuiteError where there is none; duplicate keys are added."""
+    """The file's YAML with the line of every value. Duplicate keys are added to `mistakes`. SuiteError: not YAML."""
     name = str(path)
     try:
         document, duplicates = read_yaml(read_text(path, max_bytes=MAX_SUITE_BYTES), name=name)
     except (FileMistake, YamlMistake) as error:
         raise SuiteError([describe_mistake(error.message, name, error.line)]) from error
     if not isinstance(document.root.value, dict):
-        told = "a suite is a mapping; begin with `suite: NAME`"
-        raise SuiteError([describe_mistake(told, name, document.root.line)])
+        message = "a suite is a mapping; begin with `suite: NAME`"
+        raise SuiteError([describe_mistake(message, name, document.root.line)])
     for line, message in duplicates:
         mistakes.add(Line(name, line), [Mistake((), message)])
     return document
@@ -116,7 +116,7 @@ def check_suite(
     validators: Sequence[Validator],
     mistakes: Mistakes,
 ) -> None:
-    """What does not make sense together: settings, gate, plan, and what no target or no room below can do."""
+    """Mistakes across sections: settings, gate, plan, prompts that do not fit a target, and those of the validators."""
     mistakes.add(written.document, settings_mistakes(written))
     if gathered.sound:  # else a prompt that cannot be read may have the tag
         by_tag = {} if written.file.gate is None else written.file.gate.pass_rate_by_tag or {}

@@ -56,8 +56,8 @@ def gather_prompts(folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> Gat
     _refuse_same_ids(gathered, mistakes)
     _add_traced(gathered, folder, suite, mistakes)
     if not gathered.prompts and len(mistakes) == before and _none_are_meant(suite):
-        told = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
-        mistakes.add(suite.document, [Mistake((), told)])
+        message = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
+        mistakes.add(suite.document, [Mistake((), message)])
     gathered.sound = len(mistakes) == before
     return gathered
 
@@ -148,8 +148,8 @@ def _refuse_same_ids(gathered: GatheredPrompts, mistakes: Mistakes) -> None:
         earlier = first.setdefault(name, each)
         if earlier is not each:
             where = f"{earlier[1].name}:{earlier[1].line_of((*earlier[2], 'id'))}"
-            told = f"prompt {name!r} appears twice (first: {where}); rename one"
-            mistakes.add(source, [Mistake((*path, "id"), told)])
+            message = f"prompt {name!r} appears twice (first: {where}); rename one"
+            mistakes.add(source, [Mistake((*path, "id"), message)])
 
 
 def _none_are_meant(suite: WrittenSuite) -> bool:
@@ -214,8 +214,8 @@ def _turn_mistakes(messages: list[Message]) -> list[Mistake]:
     for index, message in enumerate(messages):
         due = "user" if index % 2 == 0 else "assistant"
         if message.role != due:
-            told = f"expected {due!r}, got {message.role!r}: turns alternate and the user begins"
-            mistakes.append(Mistake(("messages", index, "role"), told))
+            wrong = f"expected {due!r}, got {message.role!r}: turns alternate and the user begins"
+            mistakes.append(Mistake(("messages", index, "role"), wrong))
         if not message.content.strip():
             mistakes.append(Mistake(("messages", index, "content"), "must not be blank"))
     if messages and messages[-1].role != "user" and not mistakes:

@@ -121,8 +121,10 @@ def _mistakes(suite: Suite) -> Iterator[Mistake]:
     ids = [prompt.id for prompt in suite.prompts]
     judges = [judge.name for judge in suite.graders.judges]
     for key, given in (("targets", names), ("prompts", ids), ("judges", judges)):
-        yield from (Mistake((key,), f"{name!r} is there twice") for name, count in Counter(given).items() if count > 1)
-    yield from (Mistake((key,), "there are none") for key, given in (("targets", names), ("prompts", ids)) if not given)
+        yield from (Mistake((key,), f"{name!r} appears twice") for name, count in Counter(given).items() if count > 1)
+    yield from (
+        Mistake((key,), "must not be empty") for key, given in (("targets", names), ("prompts", ids)) if not given
+    )
     if suite.baseline is not None and suite.baseline not in names:
         yield Mistake(("baseline",), f"no target is named {suite.baseline!r}")
     for metric, margin in suite.gate.items():

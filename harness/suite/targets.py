@@ -41,8 +41,8 @@ def expand_targets(
         path: KeyPath = ("targets", index)
         points = list(_points(entry))
         if entry.label is not None and len(points) > 1:
-            told = f"one label cannot name {len(points)} targets; drop it, or write one entry for each"
-            mistakes.append(Mistake((*path, "label"), told))
+            message = f"one label cannot name {len(points)} targets; drop it, or write one entry for each"
+            mistakes.append(Mistake((*path, "label"), message))
         for point in points:
             given = {axis: value for axis, (value, _) in point.items() if value is not None}
             try:

@@ -250,7 +250,7 @@ def test_a_run_without_any_attempt_has_no_columns(make_suite: MakeSuite, write_r
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no run is here"):
+    with pytest.raises(StoreError, match="not a run"):
         load_run(RunFolder(tmp_path / "nowhere"))
 
 

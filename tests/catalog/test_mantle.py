@@ -26,12 +26,14 @@ def test_the_users_own_region_is_taken_where_mantle_has_the_model() -> None:
 
 @pytest.mark.parametrize("routing", ["global", "us"])
 def test_a_profile_is_not_for_mantle(routing: str) -> None:
-    with pytest.raises(CatalogError, match=f"'{routing}' is not for api 'mantle'"):
+    with pytest.raises(CatalogError, match=f"'{routing}' cannot be used with api 'mantle'"):
         resolve("claude-opus-4-7", routing=routing)
 
 
 def test_a_region_without_the_model_is_refused_with_those_that_have_it() -> None:
-    with pytest.raises(CatalogError, match=r"no claude-opus-4-7 on bedrock-mantle \(offered in: .*us-east-1"):
+    with pytest.raises(
+        CatalogError, match=r"does not offer claude-opus-4-7 on bedrock-mantle \(offered in: .*us-east-1"
+    ):
         resolve("claude-opus-4-7", region="sa-east-1")
 
 

@@ -79,7 +79,7 @@ def test_an_unknown_model_is_answered_with_the_nearest_known_ones() -> None:
 
 
 def test_a_name_that_resembles_nothing_points_to_the_list() -> None:
-    with pytest.raises(CatalogError, match=r"^unknown model 'gpt-oss'; `harness models` lists what is known$"):
+    with pytest.raises(CatalogError, match=r"^unknown model 'gpt-oss'; `harness models` lists the known models$"):
         find_model("gpt-oss")
 
 
@@ -92,8 +92,8 @@ def test_a_name_that_resembles_nothing_points_to_the_list() -> None:
         ("claude-sonnet-4", TODAY, ["reached its end of life on 2026-10-14", "Bedrock refuses it"]),
         ("claude-3-haiku", TODAY, ["reached its end of life on 2026-09-10", "Bedrock refuses it"]),
         ("claude-sonnet-4", date(2026, 10, 13), ["is legacy (bedrock-models"]),
-        ("claude-sonnet-4-5", TODAY, ["legacy since 2026-10-08", "dearer from 2027-01-08, end of life 2027-04-08"]),
-        ("claude-sonnet-4-5", date(2027, 1, 8), ["dearer since 2027-01-08"]),
+        ("claude-sonnet-4-5", TODAY, ["legacy since 2026-10-08", "costs more from 2027-01-08, end of life 2027-04-08"]),
+        ("claude-sonnet-4-5", date(2027, 1, 8), ["has cost more since 2027-01-08"]),
         ("claude-sonnet-4-5", date(2027, 4, 8), ["reached its end of life on 2027-04-08"]),
         ("claude-3-5-sonnet", TODAY, ["is legacy (bedrock-models"]),
     ],

@@ -80,7 +80,7 @@ ENTRY = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
         (f'{ENTRY}routing = ["us"]', "prices[0].routing: expected one of global, us, eu"),
         (f'{ENTRY}service_tier = "prio"', "prices[0].service_tier: expected one of default, priority, flex, reserved"),
         (f'{ENTRY}latency = "optimised"', "prices[0].latency: expected one of standard, optimized"),
-        (ENTRY.replace("20", "0"), "prices[0].output: is 0, under which no budget and no gate hold"),
+        (ENTRY.replace("20", "0"), "prices[0].output: is 0, so no budget and no gate would work"),
         (ENTRY.replace("input = 4", "input = 0.000004"), "prices[0].input: 4e-06 is too little for a million tokens"),
         (ENTRY.replace("20", "20_000_000"), "prices[0].output: 20000000 is too much for a million tokens"),
         (f"{ENTRY}tiers = 1", "prices[0].tiers: write one [[prices.tiers]] table"),

@@ -58,7 +58,7 @@ def test_what_a_model_refuses_is_known_before_sending(name: str, options: dict[s
 
 
 def test_the_message_names_the_model_and_the_fix() -> None:
-    expected = "temperature is refused by claude-opus-4-7, as by every model from 4.7 on; leave it out"
+    expected = "claude-opus-4-7 refuses temperature, as does every model from 4.7 on; leave it out"
     assert [("temperature", expected)] == refusals(find_model("claude-opus-4-7"), Options(temperature=0))
 
 

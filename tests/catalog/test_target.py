@@ -180,7 +180,7 @@ def test_labels_and_true_duplicates_keep_their_names() -> None:
 
 def test_a_routing_that_only_the_guide_knows_is_allowed_and_warns() -> None:
     warnings = target_warnings(resolve("claude-sonnet-4-5", "in-region"), today=date(2026, 1, 15))
-    assert any("'in-region' for claude-sonnet-4-5 is known from the guide" in warning for warning in warnings)
+    assert any("'in-region' for claude-sonnet-4-5 is known only from the guide" in warning for warning in warnings)
 
 
 def test_a_legacy_model_warns_and_an_active_one_does_not() -> None:

@@ -78,7 +78,7 @@ ON_THE_LINE = {
     "repeats below one": (["run", "tiny.yaml", "--repeats", "0"], "--repeats"),
     "an unknown option": (["run", "tiny.yaml", "--repeat", "2"], "--repeats"),
     "an unknown command": (["rnu"], "No such command 'rnu'"),
-    "a report on no run": (["report", "."], "no run is here"),
+    "a report on no run": (["report", "."], "not a run"),
     "a report where there are no runs": (["report"], "results"),
     "a port in use or out of range": (["simulate", "--port", "99999"], "65535"),
     "a timing that is none": (["simulate", "--fixed", "200,15,100"], "200ms,15ms,100"),

@@ -118,7 +118,7 @@ def test_what_a_client_speaks_is_not_refused(client, api):
         ),
         (
             _target("aioboto3", "invoke", tools=[TOOL], tool_choice="lookup"),
-            "tool_choice 'lookup' is no tool of the target's; use auto, any, none or one of: look_up",
+            "tool_choice 'lookup' is not a tool of the target; use auto, any, none or one of: look_up",
         ),
     ],
 )

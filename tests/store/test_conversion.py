@@ -43,8 +43,8 @@ DAMAGE = {
     "brackets without end": (lambda line: b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "recursion"),
     "no target": (lambda line: line.replace(b'"target":"t",', b""), "missing required field `target`"),
     "a target that the run has not": (lambda line: line.replace(b'"target":"t"', b'"target":"x"'), "no such target"),
-    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "no such phase"),
-    "another run": (lambda line: line.replace(b'"run_id":"', b'"run_id":"x'), "of another run"),
+    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "its phase is unknown"),
+    "another run": (lambda line: line.replace(b'"run_id":"', b'"run_id":"x'), "belongs to another run"),
     "another attempt under an id": (lambda line: line.replace(b'"1-0-1"', b'"0-0-1"'), "another attempt has its id"),
     "another attempt of the same try": (lambda line: line.replace(b'"1-0"', b'"0-0"'), "is the same try"),
     "a line without end": (lambda line: b" " * (LONGEST_LINE + 1000) + line, "longer than 64 MB"),
@@ -82,8 +82,8 @@ def test_a_line_that_is_there_twice_is_counted_once(make_run: MakeRun, make_atte
     [finding] = run.finalise("complete").findings
     assert stamps(run) == [0, 1]
     assert finding.what == (
-        "1 line of the journal was there twice and counted once, the first at attempts.jsonl:3: "
-        "an attempt that is there already"
+        "1 line of the journal was duplicated and counted once, the first at attempts.jsonl:3: "
+        "a duplicate of an earlier attempt"
     )
     assert not finding.invalidates
 

@@ -171,7 +171,9 @@ def test_a_complete_run_without_its_attempts_is_named(results: Path) -> None:
 def test_broken_scores_can_be_made_again(results: Path) -> None:
     run = list_runs(results)[0]
     run.scores_path.write_bytes(b"")
-    with pytest.raises(StoreError, match=r"scores\.parquet cannot be read .*; delete it; `harness report .*` makes it"):
+    with pytest.raises(
+        StoreError, match=r"scores\.parquet cannot be read .*; delete it; `harness report .*` creates it"
+    ):
         connect([run])
 
 

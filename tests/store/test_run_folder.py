@@ -219,7 +219,7 @@ def test_a_crash_between_parquet_and_manifest_is_mended(
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(StoreError, match="no run is here"):
+        with pytest.raises(StoreError, match="not a run"):
             open_run(path)
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(StoreError, match="not a manifest of a run"):
@@ -236,7 +236,7 @@ def test_a_run_of_a_newer_harness_is_told(make_run: MakeRun) -> None:
 def test_a_folder_that_cannot_be_made_is_told(make_run: MakeRun, tmp_path: Path) -> None:
     manifest = make_run().read_manifest()
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be made: Not a directory; choose another folder"):
+    with pytest.raises(StoreError, match="cannot be created: Not a directory; choose another folder"):
         create_run(tmp_path / "file" / "results", manifest, NO_PROMPTS)
 
 

@@ -85,7 +85,7 @@ def test_what_a_dataset_may_hold_a_frozen_suite_may_hold_too(tmp_path: Path) -> 
     [
         (b'id,prompt\na,"x\nb,y\n', "d.csv:2: not CSV: unexpected end of data"),
         (b'id,prompt,check\na,x,"' + b'{""a"":' * 5000 + b'"\n', "d.csv:2: check: nested more than 50 deep"),
-        (b"id,prompt\na\0,x\n", "d.csv:2: id: 'a\\x00' has a character that may not be here"),
+        (b"id,prompt\na\0,x\n", "d.csv:2: id: 'a\\x00' contains a character that is not allowed"),
         ("id,prompt\na,x\n".encode("utf-16"), "d.csv:1: is not UTF-8"),
         (b"id,prompt" + b",x" * 100_000, "d.csv:1: unknown column 'x'"),
     ],

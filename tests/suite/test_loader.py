@@ -164,7 +164,7 @@ BAD = [
     (
         "suite: demo",
         "suite: a b",
-        "1: suite: 'a b' has a character that may not be here; write for example support-triage",
+        "1: suite: 'a b' contains a character that is not allowed; write for example support-triage",
     ),
     (
         "suite: demo",
@@ -225,7 +225,7 @@ BAD = [
     (
         "routing: global",
         "region: evil.example/us-east-1",
-        "3: targets[0].region: 'evil.example/us-east-1' has a character that may not be here; write"
+        "3: targets[0].region: 'evil.example/us-east-1' contains a character that is not allowed; write"
         " for example us-east-1",
     ),
     (
@@ -293,7 +293,7 @@ BAD = [
     (
         "prompts:",
         "gate: {pass_rate_by_tag: {fcts: 5pp}}\nprompts:",
-        "4: gate.pass_rate_by_tag.fcts: no prompt has the tag 'fcts', or any",
+        "4: gate.pass_rate_by_tag.fcts: no prompt has any tag, so none has 'fcts'",
     ),
     (
         "prompts:",
@@ -487,7 +487,7 @@ def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize("beta", [r"x\r\nX-More: 1", "é", "a b"])
 def test_a_beta_that_no_header_can_carry_is_a_mistake(tmp_path: Path, beta: str) -> None:
     text = GOOD.replace("routing: global", f'routing: global, api: messages, beta: ["{beta}"]')
-    with pytest.raises(SuiteError, match=r"targets\[0\].beta\[0\]: .* has a character that may not be here"):
+    with pytest.raises(SuiteError, match=r"targets\[0\].beta\[0\]: .* contains a character that is not allowed"):
         load(tmp_path, text)
 
 

@@ -30,14 +30,14 @@ def keep(
     harness baseline set 20261122T0245 --name release
     """
     from harness.errors import HarnessError
-    from harness.store.baselines import FILE, keep_baseline
+    from harness.store.baselines import FILE, set_baseline
     from harness.store.opening import open_run
 
     folder = open_run(run)
     manifest = folder.read_manifest()
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: is {manifest.state}; a baseline must be a complete run")
-    keep_baseline(folder, name=name)
+    set_baseline(folder, name=name)
     path = folder.path.resolve()
     typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, kept in {folder.path.parent / FILE}")
 

@@ -70,7 +70,7 @@ def _load(path: Path, endpoint: str | None) -> Suite:
 
 async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosis], list[CallableModel]]:
     """The account in one Region: identity, logging, and the models that can be called."""
-    from harness.catalog.regions import USUAL_REGION
+    from harness.catalog.regions import DEFAULT_REGION
     from harness.endpoints.account.account import configured_region, open_account
     from harness.endpoints.account.errors import AccountError
     from harness.endpoints.address import forget_aws, is_loopback
@@ -80,11 +80,11 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
     if is_loopback(endpoint):
         forget_aws()
     named = region or configured_region()
-    async with open_account(endpoint, region=named or USUAL_REGION) as account:
+    async with open_account(endpoint, region=named or DEFAULT_REGION) as account:
         found = [await diagnose_identity(account)]
         facts = await gather_facts(account, [])
     where = facts.region if named else f"{facts.region}, since nothing names one (--region, AWS_REGION, AWS config)"
-    found.append(Diagnosis(check="region", status="ok", told=where))
+    found.append(Diagnosis(check="region", status="ok", message=where))
     found.append(diagnose_logging(facts))
     models = callable_models(facts)
     unlisted = [each for each in (facts.models, facts.profiles) if isinstance(each, AccountError)]

@@ -133,7 +133,7 @@ async def _read(
     traffic: Traffic,
 ) -> tuple[Gathered, InvocationLog]:
     """Read the log into `traffic`."""
-    from harness.catalog.regions import USUAL_REGION
+    from harness.catalog.regions import DEFAULT_REGION
     from harness.cli.running.endpoint import log_connection
     from harness.endpoints.account.account import configured_region
     from harness.endpoints.address import forget_aws, is_loopback
@@ -142,7 +142,7 @@ async def _read(
 
     if is_loopback(endpoint) or not log.startswith(("s3://", "logs:")):
         forget_aws()
-    place = log_connection(endpoint, region or configured_region() or USUAL_REGION)
+    place = log_connection(endpoint, region or configured_region() or DEFAULT_REGION)
     async with open_log(log, place, since=window[0], until=window[1]) as opened:
         return await gather(opened, traffic, redactor), opened
 

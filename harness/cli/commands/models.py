@@ -79,11 +79,11 @@ def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts]
     import asyncio
 
     from harness.catalog.live import live_facts, read_application_profiles
-    from harness.catalog.regions import USUAL_REGION
+    from harness.catalog.regions import DEFAULT_REGION
     from harness.clock import utc_now
     from harness.endpoints.account.account import configured_region, open_account
 
-    asked = region or configured_region() or (USUAL_REGION if endpoint != "aws" else None)
+    asked = region or configured_region() or (DEFAULT_REGION if endpoint != "aws" else None)
     if asked is None:
         raise EndpointError("no Region to ask: pass --region, or set AWS_REGION")
 

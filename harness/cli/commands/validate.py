@@ -95,7 +95,7 @@ def _attachment(attachment: Attachment) -> str:
 def _price(price: PriceOverride) -> str:
     """`claude-haiku-4-5/us: 1 in, 5 out, USD per million tokens (yours)`."""
     model = price.model if price.routing is None else f"{price.model}/{price.routing}"
-    model = " ".join(filter(None, (model, price.terms.told())))
+    model = " ".join(filter(None, (model, price.terms.qualifier())))
     tiers = "".join(
         f"; above {tier.above_input_tokens:,}: {tier.input:g} in, {tier.output:g} out" for tier in price.tiers
     )

@@ -14,7 +14,7 @@ from harness.cli.output import print_json
 from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
 from harness.report.wording import shorten
-from harness.store.baselines import DEFAULT_NAME, kept_baseline, read_baselines
+from harness.store.baselines import DEFAULT_NAME, find_baseline, read_baselines
 from harness.store.opening import open_run
 from harness.store.run_folder import RunFolder
 
@@ -49,7 +49,7 @@ def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
         return _named(run, baseline, candidates)
-    kept = kept_baseline(results, suite)
+    kept = find_baseline(results, suite)
     if kept is not None and kept != run.path.resolve().name:
         earlier = _open_kept(results, kept, DEFAULT_NAME)
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)

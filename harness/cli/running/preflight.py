@@ -52,7 +52,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
         table.add_column(overflow="fold")
         for each in group:
             mark, style = MARKS[each.status]
-            found = Text(printable(redact(each.told)))  # before a line is broken in the middle of it
+            found = Text(printable(redact(each.message)))  # before a line is broken in the middle of it
             if each.remedy and each.status != "ok":
                 found.append(f"\n→ {printable(each.remedy)}", style="italic")
             table.add_row(Text(f"  {mark}", style=style), Text(each.check), found)

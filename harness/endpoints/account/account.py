@@ -1,4 +1,4 @@
-"""What an AWS account says of itself: who is asking, what it may call, how much, and what it keeps. Free to ask."""
+"""Questions to an AWS account: its identity, models, quotas and logging. They cost nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asking."""
 
     account: str | None
-    """None: a bearer key says nothing of its owner."""
+    """None: a bearer key does not name its owner."""
     arn: str | None
     source: str
     """How the credentials were found: `env`, `shared-credentials-file, profile 'work'`, `sso`, `iam-role`, …"""
@@ -37,13 +37,13 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """How long a log is kept."""
 
     days: int | None = None
-    """None: it does not expire, unless `unread` says that nobody knows."""
+    """None: it does not expire, or, if `unread` is set, unknown."""
     unread: str | None = None
     """Why it could not be read."""
 
 
 class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Bedrock's invocation log goes. None: not there."""
+    """The destinations of Bedrock's invocation log. None: not used."""
 
     bucket: str | None = None
     prefix: str = ""
@@ -64,9 +64,9 @@ class QuotaValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account:
-    """An account in one Region. Everything it is asked may raise AccountError, NotPermitted with the IAM action.
+    """An account in one Region. Every method may raise AccountError, or NotPermitted with the IAM action.
 
-    Nothing is sent until it is asked something.
+    Nothing is sent until the first question.
     """
 
     def __init__(self, aws: AwsServices) -> None:
@@ -103,8 +103,8 @@ class Account:
 
     async def count_tokens(self, base_model: str, body: Mapping[str, Any]) -> int:
         """What an InvokeModel body counts as input tokens by the service's own tokenizer (CountTokens)."""
-        given = {"invokeModel": {"body": msgspec.json.encode(body)}}
-        answer = await self._ask("bedrock-runtime", "count_tokens", modelId=base_model, input=given)
+        request = {"invokeModel": {"body": msgspec.json.encode(body)}}
+        answer = await self._ask("bedrock-runtime", "count_tokens", modelId=base_model, input=request)
         return int(answer["inputTokens"])
 
     async def quotas(self) -> list[QuotaValue]:
@@ -150,7 +150,7 @@ class Account:
             return Retention(unread=str(error))
         groups = [group for page in pages for group in page["logGroups"] if group["logGroupName"] == name]
         if not groups:
-            return Retention(unread=f"there is no log group {name!r}")
+            return Retention(unread=f"no log group {name!r} exists")
         return Retention(days=groups[0].get("retentionInDays"))
 
     async def _quota_values(self, operation: str) -> dict[str, tuple[str, float]]:
@@ -160,15 +160,19 @@ class Account:
         return {quota["QuotaCode"]: (quota["QuotaName"], quota["Value"]) for quota in quotas}
 
     async def _source(self) -> str | None:
-        """How botocore found the credentials; None: there are none."""
+        """How botocore found the credentials; None: no credentials."""
         if self._aws.connection.made_up_credentials:
             return MADE_UP
         with reading_errors("sts", "get_caller_identity", self.region):
-            found = await self._aws.session.get_credentials()
-        if found is None:
+            credentials = await self._aws.session.get_credentials()
+        if credentials is None:
             return None
-        in_profile = found.method not in ("env", "iam-role", "container-role", "explicit")
-        return f"{found.method}, profile {self._aws.session.profile_name!r}" if in_profile else str(found.method)
+        in_profile = credentials.method not in ("env", "iam-role", "container-role", "explicit")
+        return (
+            f"{credentials.method}, profile {self._aws.session.profile_name!r}"
+            if in_profile
+            else str(credentials.method)
+        )
 
     async def _ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         with reading_errors(service, operation, self.region):
@@ -186,8 +190,8 @@ class Account:
 async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
     """The account behind `aws` (the normal credential chain) or behind a loopback URL (made-up credentials).
 
-    Nothing is sent until the account is asked something. BadCredentials: no such profile; EndpointError: no such
-    address or Region.
+    Nothing is sent until the first question. BadCredentials: unknown profile; EndpointError: invalid address or
+    unknown Region.
     """
     connection = make_connection(endpoint, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
     async with AsyncExitStack() as stack:
@@ -208,12 +212,12 @@ def configured_region() -> str | None:
     if named := os.environ.get("AWS_REGION"):
         return named
     with reading_errors("sts", "get_caller_identity", ""):
-        found: str | None = aioboto3.Session().region_name
-        return found
+        region: str | None = aioboto3.Session().region_name
+        return region
 
 
 async def _check_region(session: Any, region: str) -> None:
-    """Raise AccountError for a Region that neither the SDK nor the catalog has heard of."""
+    """AccountError: neither the SDK nor the catalog knows the Region."""
     known = set(all_regions())
     for partition in session.get_available_partitions():
         known |= set(await session.get_available_regions("ec2", partition_name=partition))
@@ -223,7 +227,7 @@ async def _check_region(session: Any, region: str) -> None:
 
 
 def bucket_retention(rules: Iterable[Mapping[str, Any]], prefix: str) -> Retention:
-    """`rules` of GetBucketLifecycleConfiguration: the first of them to delete what lies under `prefix` counts."""
+    """`rules` of GetBucketLifecycleConfiguration: the shortest expiry under `prefix` counts."""
     days = [
         rule["Expiration"]["Days"]
         for rule in rules
@@ -233,7 +237,7 @@ def bucket_retention(rules: Iterable[Mapping[str, Any]], prefix: str) -> Retenti
 
 
 def _covers(rule: Mapping[str, Any], prefix: str) -> bool:
-    """Whether a rule reaches some of the log's objects, which carry no tags."""
+    """Whether a rule applies to objects of the log, which have no tags."""
     chosen = rule.get("Filter", {})
     together = chosen.get("And", chosen)
     if together.get("Tag") or together.get("Tags"):

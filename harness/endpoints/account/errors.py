@@ -1,4 +1,4 @@
-"""What went wrong when the account was asked, in words by which its owner can mend it, and without a secret."""
+"""Errors of the account's services, with what its owner can do about them, and without secrets."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ACTIONS = {"GetBucketLifecycleConfiguration": "GetLifecycleConfiguration"}
 
 _URL_USER = re.compile(r"//[^/@\s]+@")
 _KEY_REFUSED = re.compile(r"(?i)bearer token|api key")
-"""A bearer key that is bad is `AccessDeniedException` like all else; only the words tell."""
-_MAX_TOLD = 300
+"""A bearer key that is bad is an `AccessDeniedException` like any other; only the message tells them apart."""
+_MAX_MESSAGE = 300
 _SIGN_IN = "sign in again (`aws sso login`) or fetch new ones"
 _CHAIN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`"
 
 
 class AccountError(EndpointError):
-    """A question that the account did not answer. `code`: AWS's, where it gave one."""
+    """A question that the account did not answer. `code`: AWS's error code, if any."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -59,9 +59,9 @@ class NotPermitted(AccountError):
 
 @contextmanager
 def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
-    """Turn what the SDK raises inside into an AccountError, whose traceback shows nothing of the SDK's own.
+    """Turn exceptions of the SDK into AccountErrors, without the SDK's traceback.
 
-    `operation`: the SDK's name of what is asked, `list_foundation_models`.
+    `operation`: the SDK's name of the call, `list_foundation_models`.
     """
     try:
         yield
@@ -70,11 +70,11 @@ def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
     except BotoCoreError as error:
         raise _read_sdk_error(error, service, region) from None
     except (ResponseParserError, UnicodeDecodeError):  # the second where CBOR was due
-        raise AccountError(f"{service} in {region} cannot be asked: its answer is none of an AWS service") from None
+        raise AccountError(f"{service} in {region} cannot be asked: its answer is not that of an AWS service") from None
 
 
 def _read_client_error(error: ClientError, service: str, operation: str) -> AccountError:
-    """An answer of AWS that is no 2xx."""
+    """An error response from AWS."""
     answer = error.response.get("Error", {})
     code, message_of_aws = answer.get("Code", ""), answer.get("Message") or ""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -83,7 +83,7 @@ def _read_client_error(error: ClientError, service: str, operation: str) -> Acco
     if kind == "credentials" and code.lower().startswith("expired"):
         return BadCredentials(f"the AWS credentials have expired ({message}); {_SIGN_IN}", code=code)
     if xform_name(error.operation_name) != operation:
-        return BadCredentials(f"the AWS credentials cannot be had: {error.operation_name}: {message}", code=code)
+        return BadCredentials(f"the AWS credentials cannot be obtained: {error.operation_name}: {message}", code=code)
     if kind == "credentials" or status == 401 or _KEY_REFUSED.search(message_of_aws):
         return BadCredentials(f"AWS refuses the credentials ({message}); {_CHAIN}", code=code)
     action = f"{_PREFIXES.get(service, service)}:{_ACTIONS.get(error.operation_name, error.operation_name)}"
@@ -93,9 +93,9 @@ def _read_client_error(error: ClientError, service: str, operation: str) -> Acco
 
 
 def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountError:
-    """What the SDK itself raised: credentials that are not there, or an address that does not answer.
+    """An exception of the SDK itself: missing credentials, or an address that does not answer.
 
-    The output of a credential process and the lines of a file that cannot be parsed may hold a secret: left out.
+    Leaves out the output of a credential process and the lines of an unreadable file, which may hold secrets.
     """
     match error:
         case NoCredentialsError():
@@ -107,7 +107,7 @@ def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountE
         case CredentialRetrievalError():
             return BadCredentials(f"{error.kwargs.get('provider')} gave no AWS credentials; run it by hand to see why")
         case SSOError() | TokenRetrievalError() | NoAuthTokenError():
-            return BadCredentials(f"no AWS sign-in to use ({_plain(error)}); {_SIGN_IN}")
+            return BadCredentials(f"no valid AWS sign-in ({_plain(error)}); {_SIGN_IN}")
         case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
             return BadCredentials(f"the AWS credentials cannot be used: {_plain(error)}")
         case _:
@@ -115,12 +115,12 @@ def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountE
 
 
 def _describe(code: str, message: str, status: int | None) -> str:
-    """`Code: message`; a page of HTML or XML, which no AWS service answers with, is only its status."""
+    """`Code: message`; for a page of HTML or XML, which no AWS service sends, only the status."""
     if message.lstrip().startswith("<"):
         return f"HTTP {status} without a message"
     if status is not None and 300 <= status < 400 and code == str(status):
         return f"HTTP {status}, a redirect, which is not followed"
-    return clean(f"{code}: {message or 'no message'}", _MAX_TOLD)
+    return clean(f"{code}: {message or 'no message'}", _MAX_MESSAGE)
 
 
 def _plain(error: BotoCoreError) -> str:

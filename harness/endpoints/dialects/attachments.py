@@ -1,4 +1,4 @@
-"""A prompt's documents and images: their bytes, read once, and the names and formats that the apis know them by."""
+"""A prompt's documents and images: their bytes, read once, and the names and formats that the apis use."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ MAX_NAME = 190
 PDF = "application/pdf"
 """The one document type that is not text."""
 
-_STRANGE = re.compile(r"[^A-Za-z0-9()\[\]-]+")
+_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9()\[\]-]+")
 
 
 def read_bytes(attachment: Attachment) -> bytes:
-    """The attachment's bytes, kept once read. EndpointError: they are gone, or not what the suite was loaded with."""
+    """The attachment's bytes, cached. EndpointError: the file is missing or has changed since the suite was loaded."""
     if attachment.path is None:
         raise EndpointError(
-            f"the bytes of {attachment.name!r} are not here: a frozen suite keeps digests only; "
+            f"the content of {attachment.name!r} is not stored: a stored suite keeps digests only; "
             "run the suite from its own folder"
         )
     return _load(attachment.digest, attachment.path)
 
 
 def read_base64(attachment: Attachment) -> str:
-    """The attachment in base64, encoded once whichever targets are asked. EndpointError: see `read_bytes`."""
+    """The attachment in base64, cached. EndpointError: see `read_bytes`."""
     read_bytes(attachment)
     assert attachment.path is not None
     return _encode(attachment.digest, attachment.path)
 
 
 def read_text(attachment: Attachment) -> str:
-    """A text attachment's text. EndpointError: it is not UTF-8; see `read_bytes` for the others."""
+    """A text attachment's text. EndpointError: it is not UTF-8; see also `read_bytes`."""
     try:
         return read_bytes(attachment).decode()
     except UnicodeDecodeError as error:
@@ -68,12 +68,12 @@ def _encode(digest: str, path: Path) -> str:
 def name_documents(documents: Iterable[Attachment]) -> list[str]:
     """A name for each document that Converse takes (letters, digits, single spaces, `-()[]`), no two the same.
 
-    All apis get the same names, so that what a citation calls its document can be compared.
+    All apis get the same names, so that citations can be compared.
     """
     names: list[str] = []
     taken: set[str] = set()
     for document in documents:
-        plain = _STRANGE.sub(" ", PurePath(document.name).stem).strip()[:MAX_NAME].strip() or "document"
+        plain = _NOT_ALLOWED.sub(" ", PurePath(document.name).stem).strip()[:MAX_NAME].strip() or "document"
         name, number = plain, 1
         while name in taken:
             number += 1

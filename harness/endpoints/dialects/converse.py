@@ -16,7 +16,7 @@ from harness.suite.suite import Attachment, Prompt
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 TERMINAL = "metadata"
-"""The last event. It is the one with the usage, and follows `messageStop`; both must have come."""
+"""The last event, which has the usage and follows `messageStop`; both are required."""
 
 make_decoder = FrameDecoder
 
@@ -148,7 +148,7 @@ def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
 
 
 def _fold_block(block: _Block, index: int, reply: Reply) -> None:
-    """A block's own text, then that of its citations: an answer with citations comes in the second form only."""
+    """A block's own text, then that of its citations: an answer with citations has only the latter."""
     cited = block.citations_content
     reply.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
     reply.cited += map(_to_citation, cited.citations)
@@ -187,9 +187,9 @@ _FORMATS = {PDF: "pdf", "text/csv": "csv", "text/html": "html", "text/markdown":
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of Converse; what an option leaves open is not sent.
+    """The JSON body of Converse; options that are not set are not sent.
 
-    Raises EndpointError at an attachment that cannot be read.
+    EndpointError: an attachment cannot be read.
     """
     cached = _build_cache_point(options)
     inference = {
@@ -198,21 +198,21 @@ def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
         "topP": options.top_p,
         "stopSequences": options.stop_sequences,
     }
-    beside = {"top_k": options.top_k, "thinking": build_thinking(options), "anthropic_beta": options.beta or None}
-    given = {
+    additional = {"top_k": options.top_k, "thinking": build_thinking(options), "anthropic_beta": options.beta or None}
+    body = {
         "messages": _build_turns(prompt, options, cached),
         "system": [{"text": options.system}, *cached] if options.system is not None else None,
         "inferenceConfig": _without_none(inference),
         "toolConfig": _build_tool_config(options, cached),
-        "additionalModelRequestFields": _without_none(beside) or None,
+        "additionalModelRequestFields": _without_none(additional) or None,
         "performanceConfig": {"latency": options.latency} if options.latency else None,
         "serviceTier": {"type": options.service_tier} if options.service_tier else None,
     }
-    return _without_none(given)
+    return _without_none(body)
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """None: Converse takes everything in its body."""
+    """Empty: Converse takes all options in its body."""
     return {}
 
 
@@ -221,7 +221,7 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build_cache_point(options: Options) -> list[Block]:
-    """The block that follows what is to be cached; none without caching. 5 minutes is what the api does unasked."""
+    """The block that marks a cache point; empty without caching. 5 minutes is the api's default."""
     if options.cache is None:
         return []
     ttl = {} if options.cache == "5m" else {"ttl": options.cache}

@@ -1,4 +1,4 @@
-"""The dialects by api: who writes a request's body and headers and reads what comes back."""
+"""The dialects by api: each builds a request's body and headers, and reads the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.suite.suite import Prompt
 
 
 class StreamDecoder(Protocol):
-    """Cuts a stream's bytes into frames; what is left over is `pending`, in bytes."""
+    """Splits a stream into frames. `pending`: bytes of an unfinished frame."""
 
     @property
     def pending(self) -> int: ...
@@ -41,7 +41,7 @@ class Dialect(Protocol):
 DIALECTS: dict[Api, Dialect] = {
     "invoke": invoke,
     "converse": converse,
-    "messages": mantle,  # the same words at another address
+    "messages": mantle,  # the same body at another address
     "mantle": mantle,
     "openai": openai,
 }

@@ -26,7 +26,7 @@ MAX_FRAME = 24 * 1024 * 1024
 
 
 class FrameError(Exception):
-    """Bytes that are no event stream frame: a bad checksum, length or header."""
+    """Invalid event stream frame: a bad checksum, length or header."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +73,7 @@ def _join(headers: bytes, payload: bytes) -> bytes:
 
 
 class FrameDecoder:
-    """Takes bytes as they come, yields whole frames.
+    """Takes bytes as they arrive, yields complete frames.
 
     `pending` is the number of bytes of an unfinished frame: at the end of a stream it must be 0.
     """
@@ -89,7 +89,7 @@ class FrameDecoder:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Frames completed by `data`. Raises FrameError at the first byte run that is no frame."""
+        """Frames completed by `data`. FrameError: invalid frame."""
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._needed:

@@ -27,13 +27,13 @@ make_decoder = FrameDecoder
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of InvokeModel; what an option leaves open is not sent."""
+    """The JSON body of InvokeModel; options that are not set are not sent."""
     body = {"anthropic_version": ANTHROPIC_VERSION, **build_messages(prompt, options)}
     return body | ({"anthropic_beta": options.beta} if options.beta else {})
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """Service tier and latency: InvokeModel takes them beside the body."""
+    """Service tier and latency, which InvokeModel takes as headers."""
     headers = {TIER_HEADER: options.service_tier, LATENCY_HEADER: options.latency}
     return {name: value for name, value in headers.items() if value is not None}
 

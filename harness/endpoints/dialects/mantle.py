@@ -1,6 +1,6 @@
 """The dialect of the Messages API, on bedrock-mantle and bedrock-runtime: a plain body, events as server-sent events.
 
-The version of the api is a header, which the client sends; so are the beta features.
+The api's version and the beta features are headers; the client sends the version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ make_decoder = SseDecoder
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of a Messages request, without `model` and `stream`; what an option leaves open is not sent."""
+    """The JSON body of a Messages request, without `model` and `stream`; options that are not set are not sent."""
     return build_messages(prompt, options)
 
 

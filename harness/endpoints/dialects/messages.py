@@ -1,4 +1,4 @@
-"""The Messages dialect: request bodies, and answers, whole and by event, whichever framing they come in."""
+"""The Messages dialect: request bodies, and answers, whole and by event, in any framing."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def _fold_part(part: _Part, index: int, reply: Reply) -> None:
     if part.text:
         reply.texts.append(part.text)
     if part.type == "tool_use" and part.name:
-        given = bytes(part.input).decode()
-        reply.tools[index] = ToolCall(name=part.name, pieces=[] if given == "{}" else [given])
+        arguments = bytes(part.input).decode()
+        reply.tools[index] = ToolCall(name=part.name, pieces=[] if arguments == "{}" else [arguments])
     if part.partial_json and index in reply.tools:
         reply.tools[index].pieces.append(part.partial_json)
     for citation in [part.citation] if part.citation is not None else part.citations or ():
@@ -153,27 +153,27 @@ def _fold_usage(usage: _Usage, reply: Reply) -> None:
 
 Block = dict[str, Any]
 
-_AS_THEY_ARE = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
+_UNCHANGED = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
 
 
 def build_messages(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The members that every Messages body has; what an option leaves open is not sent.
+    """The members of every Messages body; options that are not set are not sent.
 
-    Raises EndpointError at an attachment that cannot be read.
+    EndpointError: an attachment cannot be read.
     """
     cached = build_cache_control(options)
-    given: dict[str, Any] = {name: getattr(options, name) for name in _AS_THEY_ARE}
-    given["messages"] = _build_turns(prompt, options)
-    given["system"] = _build_system(options.system, cached)
-    given["thinking"] = build_thinking(options)
+    body: dict[str, Any] = {name: getattr(options, name) for name in _UNCHANGED}
+    body["messages"] = _build_turns(prompt, options)
+    body["system"] = _build_system(options.system, cached)
+    body["thinking"] = build_thinking(options)
     if options.tools:
-        given["tools"] = _mark_last([_build_tool(tool) for tool in options.tools], cached)
-        given["tool_choice"] = _build_tool_choice(options.tool_choice)
-    return {name: value for name, value in given.items() if value is not None}
+        body["tools"] = _mark_last([_build_tool(tool) for tool in options.tools], cached)
+        body["tool_choice"] = _build_tool_choice(options.tool_choice)
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def build_thinking(options: Options) -> dict[str, Any] | None:
-    """`thinking` as every Claude api takes it; Converse hands it on to the model as it is."""
+    """`thinking` as every Claude api takes it; Converse passes it on to the model unchanged."""
     if options.thinking is None:
         return None
     if options.thinking == "adaptive":
@@ -182,7 +182,7 @@ def build_thinking(options: Options) -> dict[str, Any] | None:
 
 
 def build_cache_control(options: Options) -> Block:
-    """The member that makes a block a cache point; empty without caching. 5 minutes is what the api does unasked."""
+    """The member that makes a block a cache point; empty without caching. 5 minutes is the api's default."""
     if options.cache is None:
         return {}
     ttl = {} if options.cache == "5m" else {"ttl": options.cache}

@@ -1,6 +1,6 @@
-"""The dialect of chat completions, which bedrock-runtime and many a local server speak: answers, whole and streamed.
+"""The dialect of chat completions, which bedrock-runtime and many local servers speak.
 
-Said in the record's words: `input_tokens` without those read from a cache, `stop_reason` as Claude's own apis name it.
+Converted to the record's terms: `input_tokens` excludes cached tokens, `stop_reason` is that of Claude's own apis.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from harness.suite.suite import Attachment, Prompt
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 TERMINAL = "[DONE]"
-"""The last event's data; the reason why the answer stopped must have come before it."""
+"""The last event's data; it must come after the finish reason."""
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-"""`finish_reason` → the word for it in Claude's own apis. A stop sequence cannot be told from a plain end."""
+"""`finish_reason` → `stop_reason` of Claude's own apis. A stop sequence looks the same as a plain end."""
 
 make_decoder = SseDecoder
 
@@ -47,7 +47,7 @@ class _Call(msgspec.Struct, frozen=True):
 
 
 class _Message(msgspec.Struct, frozen=True):
-    """A message or a delta of one. Servers spell what a model thinks in two ways."""
+    """A message or a delta of one. Servers spell the model's thinking in two ways."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -111,7 +111,7 @@ def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
 
 
 def _fold(message: _Message, reply: Reply) -> bool:
-    """Whether there is any content: a text, a thought, a piece of a call."""
+    """Fold a message; returns whether it has content: text, thinking, or part of a tool call."""
     if message.content:
         reply.texts.append(message.content)
     calls = [_fold_call(call, at, reply) for at, call in enumerate(message.tool_calls or ())]
@@ -119,7 +119,7 @@ def _fold(message: _Message, reply: Reply) -> bool:
 
 
 def _fold_call(call: _Call, at: int, reply: Reply) -> bool:
-    """The name begins a call, the arguments come with it or in pieces."""
+    """Fold part of a tool call: the name starts it, the arguments come with it or in pieces."""
     index = at if call.index is None else call.index
     name, arguments = call.function.name, call.function.arguments
     if name and index not in reply.tools:
@@ -155,12 +155,11 @@ _CHOICES = {"any": "required"}
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body, without `model` and `stream`; what an option leaves open is not sent.
+    """The JSON body, without `model` and `stream`; options that are not set are not sent.
 
-    `max_tokens` is the older name of the limit, and the one that every server knows. Raises EndpointError at an
-    attachment that cannot be read.
+    `max_tokens` is the older name of the limit, which every server knows. EndpointError: an attachment cannot be read.
     """
-    given = {
+    body = {
         "messages": _build_messages(prompt, options),
         "max_tokens": options.max_tokens,
         "temperature": options.temperature,
@@ -169,11 +168,11 @@ def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
         "tools": [_build_tool(tool) for tool in options.tools] if options.tools else None,
         "tool_choice": _build_tool_choice(options.tool_choice),
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """None: everything is in the body."""
+    """Empty: all options are in the body."""
     return {}
 
 
@@ -187,7 +186,7 @@ def _build_messages(prompt: Prompt, options: Options) -> list[Block]:
 
 
 def _build_document(document: Attachment, name: str) -> Block:
-    """A PDF as a file; a text under its name, since the dialect has no place for text documents."""
+    """A PDF as a file; a text below its name, since the dialect has no text documents."""
     if document.media_type != PDF:
         return {"type": "text", "text": f"{name}:\n{read_text(document)}"}
     return {"type": "file", "file": {"filename": f"{name}.pdf", "file_data": _data_url(document)}}

@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come: the framing of the Messages API and of chat completions."""
+"""Server-sent events, decoded as they arrive: the framing of the Messages API and of chat completions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ NEWLINE = b"\n"
 
 
 class SseDecoder:
-    """Takes bytes as they come, yields whole events, each in the form of an event stream frame.
+    """Takes bytes as they arrive, yields complete events, each as an event stream frame.
 
     The frame's headers are `:message-type` (always `event`) and `:event-type` (the `event:` field), its payload the
     `data:` lines. Lines may end in CR LF. `pending` is the number of bytes of an unfinished event; comments and
-    fields that carry nothing do not count.
+    empty fields do not count.
     """
 
     __slots__ = ("_data", "_event", "_held", "_line")
@@ -30,7 +30,7 @@ class SseDecoder:
         return len(self._line) + self._held
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Events completed by `data`. A line that is no field is passed over, as the standard has it."""
+        """Events completed by `data`. Lines that are not fields are ignored, as the standard says."""
         first, *rest = data.split(NEWLINE)
         self._line += first
         for following in rest:
@@ -40,7 +40,7 @@ class SseDecoder:
                 yield frame
 
     def _take(self, line: bytes) -> Frame | None:
-        """One whole line: the frame that it ends, None while there is none."""
+        """Take one line; returns the frame that it completes, if any."""
         if not line:
             return self._dispatch()
         name, _, value = line.partition(b":")

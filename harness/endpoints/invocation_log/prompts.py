@@ -29,7 +29,7 @@ class LeftOut(Exception):
 
 
 class LoggedPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked, and what was sent along."""
+    """The conversation and the options of a logged call."""
 
     messages: tuple[Message, ...]
     options: Options
@@ -38,13 +38,13 @@ class LoggedPrompt(msgspec.Struct, frozen=True, kw_only=True):
 def read_prompt(api: Api, body: bytes) -> LoggedPrompt:
     """The prompt in the JSON body of InvokeModel (`invoke`) or Converse. Raises LeftOut."""
     try:
-        asked: Any = msgspec.json.decode(body)
-        if is_too_deep(asked):
+        body_json: Any = msgspec.json.decode(body)
+        if is_too_deep(body_json):
             raise LeftOut("a body nested deeper than a suite can hold")
-        options = _invoke_options(asked) if api == "invoke" else _converse_options(asked)
-        return LoggedPrompt(messages=_turns(asked["messages"]), options=msgspec.convert(options, Options))
+        options = _invoke_options(body_json) if api == "invoke" else _converse_options(body_json)
+        return LoggedPrompt(messages=_turns(body_json["messages"]), options=msgspec.convert(options, Options))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise LeftOut("a body that is no chat request") from error
+        raise LeftOut("a body that is not a chat request") from error
 
 
 def _turns(written: list[dict[str, Any]]) -> tuple[Message, ...]:

@@ -79,7 +79,7 @@ _decoder = msgspec.json.Decoder(_Record)
 
 
 def read_record(line: bytes) -> LogRecord:
-    """A record out of one line; unknown fields are passed over. msgspec.DecodeError: the line is none."""
+    """A record out of one line; unknown fields are passed over. msgspec.DecodeError: not a record."""
     found = _decoder.decode(line)
     if found.schema_type != SCHEMA_TYPE:
         raise msgspec.ValidationError(f"schemaType is {found.schema_type[:40]!r}, not {SCHEMA_TYPE!r}")
@@ -142,7 +142,7 @@ class InvocationLog:
         try:
             return read_record(line.text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._count_broken(Broken(line.place, f"no record of an invocation log: {error}"))
+            self._count_broken(Broken(line.place, f"not a record of an invocation log: {error}"))
             return None
 
     def _count_broken(self, broken: Broken) -> None:

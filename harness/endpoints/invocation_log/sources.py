@@ -117,21 +117,21 @@ class Source(Protocol):
     async def body(self, address: str) -> bytes | None: ...
 
 
-def find_source(written: str, services: AwsServices) -> Source:
+def find_source(address: str, services: AwsServices) -> Source:
     """`s3://BUCKET/PREFIX`, `logs:GROUP` or a path. EndpointError: none of these."""
-    if written.startswith("s3://"):
-        bucket, _, prefix = written.removeprefix("s3://").partition("/")
+    if address.startswith("s3://"):
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not bucket:
-            raise EndpointError(f"{written}: no bucket is named; write s3://BUCKET or s3://BUCKET/PREFIX")
+            raise EndpointError(f"{address}: no bucket is named; write s3://BUCKET or s3://BUCKET/PREFIX")
         return S3Log(services, bucket, prefix)
-    if written.startswith("logs:"):
-        group = written.removeprefix("logs:")
+    if address.startswith("logs:"):
+        group = address.removeprefix("logs:")
         if not group:
-            raise EndpointError(f"{written}: no log group is named; write logs:GROUP")
+            raise EndpointError(f"{address}: no log group is named; write logs:GROUP")
         return CloudWatchLog(services, group)
-    path = Path(written)
+    path = Path(address)
     if not path.exists():
-        raise EndpointError(f"{written}: there is no such file; a log is a file, a folder, s3://BUCKET or logs:GROUP")
+        raise EndpointError(f"{address}: no such file; a log is a file, a folder, s3://BUCKET or logs:GROUP")
     return LocalLog(path)
 
 

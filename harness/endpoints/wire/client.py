@@ -20,7 +20,7 @@ from harness.endpoints.wire.watch import StreamWatch
 from harness.errors import EndpointError
 
 KEPT_BYTES = 128 * 1024 * 1024
-"""Bodies that are kept encoded, those sent last: a load sends the same few prompts over and over."""
+"""Bodies that are cached encoded, those sent last: a load sends the same few prompts over and over."""
 SERVICES = {"mantle": "bedrock-mantle"}
 """The name that a request is signed for, where it is not `bedrock`."""
 
@@ -45,7 +45,9 @@ class WireClient:
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
                 if not connection.made_up_credentials:
-                    find_proxy(connection.url or f"https://{AWS_DOMAIN}")  # said before anything is sent
+                    find_proxy(
+                        connection.url or f"https://{AWS_DOMAIN}"
+                    )  # so that a mistake is reported before anything is sent
         except (*NOT_FOUND, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
         return self
@@ -93,11 +95,11 @@ class WireClient:
         return pool
 
     def _prepare(self, request: WireRequest) -> Prepared:
-        """What goes on the wire for `request`, kept as long as it is among those sent last."""
-        kept = self._prepared.get(id(request))
-        if kept is not None:
+        """What goes on the wire for `request`, cached as long as it is among those sent last."""
+        cached = self._prepared.get(id(request))
+        if cached is not None:
             self._prepared.move_to_end(id(request))
-            return kept
+            return cached
         prepared = prepare(self._connection, request)
         self._prepared[id(request)] = prepared  # which holds the request: no other gets its id meanwhile
         self._kept_bytes += len(prepared.body)

@@ -30,7 +30,7 @@ class ConnectionLost(ConnectionError):
 
 
 class ProtocolError(Exception):
-    """What the server says is no HTTP/1.1 answer."""
+    """The server's answer is not HTTP/1.1."""
 
 
 def make_tls(session: AioSession) -> ssl.SSLContext:
@@ -61,9 +61,9 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_proxy(url: str) -> Proxy | None:
-    """The proxy for an https URL, from HTTPS_PROXY and NO_PROXY as the SDKs read them; None: there is no need of one.
+    """The proxy for an https URL, from HTTPS_PROXY and NO_PROXY as the SDKs read them; None: no proxy.
 
-    EndpointError: what stands there cannot be used.
+    EndpointError: the value cannot be used.
     """
     named = get_environ_proxies(url).get("https")
     if not named:
@@ -74,7 +74,7 @@ def find_proxy(url: str) -> Proxy | None:
     except ValueError:
         port = None
     if port is None or not parts.hostname:
-        raise EndpointError("client wire: HTTPS_PROXY is no URL of an http or https proxy; mend or unset it")
+        raise EndpointError("client wire: HTTPS_PROXY is not the URL of an http or https proxy; fix or unset it")
     secret = None
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -116,7 +116,7 @@ class _Tunnel(asyncio.Protocol):
         if self.answered.done() or (_END not in self._head and len(self._head) <= MAX_HEAD):
             return
         version, _, status = self._head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        self.answered.set_result(status if version.startswith("HTTP/1.") else "its answer is no HTTP")
+        self.answered.set_result(status if version.startswith("HTTP/1.") else "its answer is not HTTP")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.answered.done():

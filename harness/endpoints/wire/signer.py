@@ -35,7 +35,7 @@ class ToSign:
 
 
 class Signer(Protocol):
-    """Adds to a request's headers what says who sends it."""
+    """Adds the sender's authorization to a request's headers."""
 
     async def sign(self, request: ToSign, service: str) -> None:
         """botocore's exceptions: credentials that could not be renewed."""
@@ -92,7 +92,7 @@ async def open_signer(session: AioSession, connection: Connection) -> Signer:
     """Who signs for this connection: made-up keys, the environment's API key, or the AWS chain.
 
     The credentials are fetched now, and something is signed once, so that the first request need not pay for what that
-    loads. EndpointError and botocore's exceptions: there are none, or none to be had.
+    loads. EndpointError and botocore's exceptions: credentials are missing or cannot be obtained.
     """
     if connection.made_up_credentials:
         return await _rehearsed(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
@@ -100,7 +100,7 @@ async def open_signer(session: AioSession, connection: Connection) -> Signer:
     token = os.environ.get(BEARER_VARIABLE)
     if token:
         if not token.isascii() or not token.isprintable():
-            raise EndpointError(f"client wire: {BEARER_VARIABLE} holds what no API key can be; set it anew")
+            raise EndpointError(f"client wire: {BEARER_VARIABLE} does not hold an API key; set it again")
         return BearerSigner(token)
     credentials = await find_credentials(session)
     if credentials is None:

@@ -1,1 +1,1 @@
-"""What is asked of the account before a run, so that nothing is paid for in vain."""
+"""Checks of the account before a run, so that nothing is paid for in vain."""

@@ -1,4 +1,4 @@
-"""The preflight: asks the account, before anything is paid for, whether a suite can run as it is meant to."""
+"""The preflight: checks with the account, before anything is paid for, whether a suite can run."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from harness.suite.suite import Suite
 def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:
     """Whether the Region lists the model, or a profile of it."""
     if not isinstance(facts.models, AccountError) and target.base_model in facts.models:
-        return Diagnosis(check="offered", status="ok", told=f"{target.base_model} is listed in {facts.region}")
+        return Diagnosis(check="offered", status="ok", message=f"{target.base_model} is listed in {facts.region}")
     profiles = profiles_of(target.base_model, facts)
     if profiles:
-        told = f"{target.base_model} is offered in {facts.region} through {', '.join(profiles)}"
-        return Diagnosis(check="offered", status="ok", told=told)
+        message = f"{target.base_model} is offered in {facts.region} through {', '.join(profiles)}"
+        return Diagnosis(check="offered", status="ok", message=message)
     for error in (facts.models, facts.profiles):
         if isinstance(error, AccountError):
             return unknown("offered", error)
     return Diagnosis(
         check="offered",
         status="problem",
-        told=f"{target.base_model} is not offered in {facts.region}",
+        message=f"{target.base_model} is not offered in {facts.region}",
         remedy=f"name another Region or model; `harness models {target.model}` shows where it is offered",
     )
 
@@ -42,7 +42,7 @@ def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:
 def check_route(target: Target, facts: RegionFacts) -> Diagnosis:
     """Whether the id that goes on the wire can be called: a bare id on demand, any other as an active profile."""
     if target.api == "mantle":
-        return Diagnosis(check="route", status="ok", told="bedrock-mantle takes the model's own id")
+        return Diagnosis(check="route", status="ok", message="bedrock-mantle takes the model's own id")
     return _on_demand(target, facts) if target.routing == IN_REGION else _profile(target, facts)
 
 
@@ -50,12 +50,12 @@ def _on_demand(target: Target, facts: RegionFacts) -> Diagnosis:
     if isinstance(facts.models, AccountError):
         return unknown("route", facts.models)
     if "ON_DEMAND" in facts.models.get(target.base_model, {}).get("inferenceTypesSupported", ()):
-        return Diagnosis(check="route", status="ok", told="on demand, by its bare id")
+        return Diagnosis(check="route", status="ok", message="on demand, by its bare id")
     offered = profiles_of(target.base_model, facts)
     return Diagnosis(
         check="route",
         status="problem",
-        told=f"{target.base_model} cannot be called by its bare id in {facts.region}",
+        message=f"{target.base_model} cannot be called by its bare id in {facts.region}",
         remedy=f"use a profile: {', '.join(offered)}" if offered else "use a routing that goes through a profile",
     )
 
@@ -64,16 +64,18 @@ def _profile(target: Target, facts: RegionFacts) -> Diagnosis:
     if isinstance(facts.profiles, AccountError):
         return unknown("route", facts.profiles)
     names = ("inferenceProfileId", "inferenceProfileArn")
-    found = next((each for each in facts.profiles if target.model_id in (each.get(name) for name in names)), None)
-    if found is not None and found.get("status") == "ACTIVE":
-        regions = sorted({arn["modelArn"].split(":")[3] for arn in found["models"]})
+    profile = next((each for each in facts.profiles if target.model_id in (each.get(name) for name in names)), None)
+    if profile is not None and profile.get("status") == "ACTIVE":
+        regions = sorted({arn["modelArn"].split(":")[3] for arn in profile["models"]})
         served = "any Region" if "" in regions else ", ".join(regions)
-        return Diagnosis(check="route", status="ok", told=f"profile {found['inferenceProfileId']}, served in {served}")
+        return Diagnosis(
+            check="route", status="ok", message=f"profile {profile['inferenceProfileId']}, served in {served}"
+        )
     others = [each for each in profiles_of(target.base_model, facts) if each != target.model_id]
     return Diagnosis(
         check="route",
         status="problem",
-        told=f"{target.model_id} is not an active inference profile in {facts.region}",
+        message=f"{target.model_id} is not an active inference profile in {facts.region}",
         remedy=f"active there: {', '.join(others)}" if others else "name another Region or routing",
     )
 
@@ -84,30 +86,30 @@ def check_access(target: Target, facts: RegionFacts) -> Diagnosis:
     if access.unknown is not None:
         return unknown("access", access.unknown)
     if not access.lacking:
-        return Diagnosis(check="access", status="ok", told=f"this account may call {target.base_model}")
+        return Diagnosis(check="access", status="ok", message=f"this account may call {target.base_model}")
     return Diagnosis(
         check="access",
         status="problem",
-        told=f"this account may not call {target.base_model} ({', '.join(access.lacking)})",
+        message=f"this account may not call {target.base_model} ({', '.join(access.lacking)})",
         remedy=f"request access: Bedrock console → Model access, in {facts.region}",
     )
 
 
 def check_lifecycle(target: Target, facts: RegionFacts) -> Diagnosis:
-    """How long the model has yet, from what AWS says today over what the catalog knows."""
+    """The model's end of life, from AWS's answer today over the catalog."""
     today = utc_now().date()
     model = _as_of(today, target.base_model, facts)
     warning = lifecycle_warning(model, today)
     if warning is None:
         ends = f"; ends {model.end_of_life.value}" if model.end_of_life else ""
-        return Diagnosis(check="lifecycle", status="ok", told=f"{model.name} is active{ends}")
-    told, _, remedy = warning.rpartition("; ")
+        return Diagnosis(check="lifecycle", status="ok", message=f"{model.name} is active{ends}")
+    message, _, remedy = warning.rpartition("; ")
     ended = model.end_of_life is not None and model.end_of_life.value <= today
-    return Diagnosis(check="lifecycle", status="problem" if ended else "warning", told=told, remedy=remedy)
+    return Diagnosis(check="lifecycle", status="problem" if ended else "warning", message=message, remedy=remedy)
 
 
 def _as_of(today: date, base_model: str, facts: RegionFacts) -> Model:
-    """The catalog's model under what the account says of it in this Region."""
+    """The catalog's model, updated with the account's answer in this Region."""
     if isinstance(facts.models, AccountError) or isinstance(facts.profiles, AccountError):
         return find_model(base_model)
     live = live_facts(facts.models.values(), facts.profiles, region=facts.region, as_of=today)
@@ -123,9 +125,9 @@ TARGET_CHECKS = (check_offered, check_route, check_access, check_lifecycle)
 async def examine(
     suite: Suite, account_for_region: Callable[[str], AbstractAsyncContextManager[Account]]
 ) -> list[Diagnosis]:
-    """Everything there is to say of a suite: the account first, then each Region, each target and each judge.
+    """All diagnoses for a suite: the account first, then each Region, each target and each judge.
 
-    Sends no prompt and costs nothing. BadCredentials, AccountError: the account cannot be asked at all.
+    Sends no prompts and costs nothing. BadCredentials, AccountError: the account cannot be asked.
     """
     models: dict[str, dict[str, None]] = {}
     judges = [judge.target for judge in suite.graders.judges]
@@ -133,16 +135,16 @@ async def examine(
         models.setdefault(target.region, {})[target.base_model] = None
     async with AsyncExitStack() as stack:
         accounts = {region: await stack.enter_async_context(account_for_region(region)) for region in models}
-        found = [await diagnose_identity(next(iter(accounts.values())))]
+        diagnoses = [await diagnose_identity(next(iter(accounts.values())))]
         facts = {region: await gather_facts(account, models[region]) for region, account in accounts.items()}
-    found += [diagnose_logging(each) for each in facts.values()]
+    diagnoses += [diagnose_logging(each) for each in facts.values()]
     quotas = check_quotas(suite, {region: each.quotas for region, each in facts.items()})
     for target in suite.targets:
-        found += _diagnose_target(target, facts[target.region])
-        found.append(quotas[target.name])
+        diagnoses += _diagnose_target(target, facts[target.region])
+        diagnoses.append(quotas[target.name])
     for judge in judges:
-        found += _diagnose_target(judge, facts[judge.region])
-    return found
+        diagnoses += _diagnose_target(judge, facts[judge.region])
+    return diagnoses
 
 
 def _diagnose_target(target: Target, facts: RegionFacts) -> list[Diagnosis]:
@@ -150,13 +152,13 @@ def _diagnose_target(target: Target, facts: RegionFacts) -> list[Diagnosis]:
 
 
 async def diagnose_identity(account: Account) -> Diagnosis:
-    """Who is asking. BadCredentials, AccountError: nobody whom AWS knows, or nobody answers."""
+    """The caller's identity. BadCredentials, AccountError: AWS does not know the caller, or does not answer."""
     try:
         identity = await account.identity()
     except NotPermitted as error:
         return unknown("identity", error)
     who = f"{identity.arn} in account {identity.account}" if identity.arn else "the owner of a bearer key"
-    return Diagnosis(check="identity", status="ok", told=f"{who}; credentials: {identity.source}")
+    return Diagnosis(check="identity", status="ok", message=f"{who}; credentials: {identity.source}")
 
 
 def diagnose_logging(facts: RegionFacts) -> Diagnosis:
@@ -168,22 +170,24 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
         return Diagnosis(
             check="logging",
             status="warning",
-            told=f"invocation logging is off in {region}",
+            message=f"invocation logging is off in {region}",
             remedy=f"turn it on (Bedrock console → Settings) and keep {KEEP_DAYS} days; `harness reconcile` reads it",
         )
     places = list(_places(config))
-    told = f"invocation log of {region}: {'; '.join(told for told, _, _ in places)}"
+    message = f"invocation log of {region}: {'; '.join(text for text, _, _ in places)}"
     if not config.text:
-        told += "; without prompts and answers"
+        message += "; without prompts and answers"
     if any(known and (days is None or days >= KEEP_DAYS) for _, days, known in places):
-        return Diagnosis(check="logging", status="ok", told=told)
+        return Diagnosis(check="logging", status="ok", message=message)
     if not all(known for _, _, known in places):
-        return Diagnosis(check="logging", status="unknown", told=told)
-    return Diagnosis(check="logging", status="warning", told=told, remedy=f"keep it for at least {KEEP_DAYS} days")
+        return Diagnosis(check="logging", status="unknown", message=message)
+    return Diagnosis(
+        check="logging", status="warning", message=message, remedy=f"keep it for at least {KEEP_DAYS} days"
+    )
 
 
 def _places(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
-    """(what to say, days kept, whether that is known) of each place that the log goes to."""
+    """(description, days kept, whether they are known) of each destination of the log."""
     where = {f"s3://{config.bucket}/{config.prefix}": config.bucket_kept, f"{config.log_group}": config.log_group_kept}
     for place, kept in where.items():
         if kept is None:
@@ -191,4 +195,4 @@ def _places(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
         if kept.unread:
             yield f"{place}, kept for an unknown time ({kept.unread})", None, False
         else:
-            yield f"{place}, kept {'for ever' if kept.days is None else f'{kept.days} days'}", kept.days, True
+            yield f"{place}, kept {'forever' if kept.days is None else f'{kept.days} days'}", kept.days, True

@@ -1,4 +1,4 @@
-"""What the account says of one Region, asked all at once; and what is diagnosed from it."""
+"""Facts about the account in one Region, gathered concurrently, and the diagnoses made from them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from harness.endpoints.account.account import Account, LoggingConfig, QuotaValue
 from harness.endpoints.account.errors import AccountError, BadCredentials, NotPermitted
 
 Status = Literal["ok", "warning", "problem", "unknown"]
-"""`problem`: the run would be invalid or incomplete. `unknown`: the account would not say."""
+"""`problem`: the run would be invalid or incomplete. `unknown`: the account does not say."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """One check. `target` None: it concerns the account."""
+    """The outcome of one check. `target` None: it concerns the account."""
 
     target: str | None = None
     check: str
     status: Status
-    told: str
+    message: str = msgspec.field(name="told")
     remedy: str | None = None
 
 
 def unknown(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
-    """A check that the account gave no answer to."""
+    """A check that the account did not answer."""
     remedy = f"allow {error.action} for these credentials" if isinstance(error, NotPermitted) else None
-    return Diagnosis(target=target, check=check, status="unknown", told=f"cannot tell: {error}", remedy=remedy)
+    return Diagnosis(target=target, check=check, status="unknown", message=f"cannot tell: {error}", remedy=remedy)
 
 
 def is_fit(diagnoses: Iterable[Diagnosis]) -> bool:
-    """Whether nothing was found that would make a run invalid or incomplete."""
+    """Whether no problem would make a run invalid or incomplete."""
     return all(each.status != "problem" for each in diagnoses)
 
 
@@ -46,7 +46,7 @@ _SHORT_BODY = {
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the account may call a model. Neither `lacking` nor `unknown`: it may."""
+    """Whether the account may call a model. If neither `lacking` nor `unknown` is set, it may."""
 
     lacking: tuple[str, ...] = ()
     """What GetFoundationModelAvailability says is missing."""
@@ -54,7 +54,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the account says of one Region; an error in place of what it would not say."""
+    """Facts about the account in one Region; an error in place of each that it did not answer."""
 
     region: str
     models: dict[str, dict[str, Any]] | AccountError
@@ -67,7 +67,7 @@ class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def gather_facts(account: Account, base_models: Iterable[str]) -> RegionFacts:
-    """Ask a Region everything at once. BadCredentials: Bedrock refuses them, though STS may not have been asked."""
+    """Ask all questions concurrently. BadCredentials: Bedrock refuses the credentials."""
     async with asyncio.TaskGroup() as asking:
         models = asking.create_task(_answer(account.foundation_models()))
         profiles = asking.create_task(_answer(account.inference_profiles()))
@@ -95,7 +95,7 @@ async def _answer(question: Awaitable[T]) -> T | AccountError:
 
 
 async def _access(account: Account, base_model: str) -> Access:
-    """Where the account will not say, a model that counts tokens for it is taken to answer, too."""
+    """If the account does not say, a model that counts tokens for it is assumed to be callable."""
     try:
         answer = await account.availability(base_model)
     except AccountError as error:
@@ -110,7 +110,7 @@ async def _access(account: Account, base_model: str) -> Access:
 
 
 def profiles_of(base_model: str, facts: RegionFacts) -> Sequence[str]:
-    """Ids of the active profiles that stand for a model; empty where the account would not say."""
+    """Ids of the active profiles of a model; empty if the account did not list them."""
     if isinstance(facts.profiles, AccountError):
         return ()
     return [
@@ -133,7 +133,7 @@ class CallableModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def callable_models(facts: RegionFacts) -> list[CallableModel]:
-    """The Region's Claude models that can be called in some way; empty where the account would not list them."""
+    """The Region's Claude models that can be called in some way; empty if the account did not list them."""
     listed = {} if isinstance(facts.models, AccountError) else facts.models
     models = [
         CallableModel(

@@ -1,4 +1,4 @@
-"""The account's token quotas against what the suite's load will take of them. Service Quotas names models in words."""
+"""Compares the account's token quotas with the suite's load. Service Quotas names models in words."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _VERSION = re.compile(r"v(\d+)(?::\d+)?")
 
 
 def minute_quota(target: Target, quotas: Iterable[QuotaValue]) -> QuotaValue | None:
-    """The tokens-per-minute quota that admits this target's requests; None: none has such a name."""
-    found = [each for each in quotas if _MINUTE in each.name.lower() and _kind(each.name) == _kind_of(target)]
+    """The tokens-per-minute quota that admits this target's requests; None: no quota has this name."""
+    candidates = [each for each in quotas if _MINUTE in each.name.lower() and _kind(each.name) == _kind_of(target)]
     long = any(beta.startswith("context-1m") for beta in target.options.beta or ())
     preferred = [_LONG_CONTEXT, frozenset[str]()] if long else [frozenset[str]()]
-    wanted = _words_of(target)
-    return next((each for more in preferred for each in found if _words(each.name) == wanted | more), None)
+    words = _words_of(target)
+    return next((each for more in preferred for each in candidates if _words(each.name) == words | more), None)
 
 
 def day_quotas(target: Target, quotas: Iterable[QuotaValue]) -> list[QuotaValue]:
@@ -49,7 +49,7 @@ def _kind_of(target: Target) -> str:
 
 
 def _words(name: str) -> frozenset[str]:
-    """`… for Anthropic Claude Sonnet 4.5 V1` → {claude, sonnet, 4.5}: a first version goes without saying."""
+    """`… for Anthropic Claude Sonnet 4.5 V1` → {claude, sonnet, 4.5}: V1 is the default."""
     words = name.lower().partition(" (")[0].rpartition(" for ")[2].split()
     return frozenset(_VERSION.sub(r"v\1", word) for word in words) - {"anthropic", "v1"}
 
@@ -61,22 +61,23 @@ def _words_of(target: Target) -> frozenset[str]:
     return frozenset([*name.split("-"), version[1] if version else "v1"]) - {"v1"}
 
 
-_RAISE = "ask for more: Service Quotas console → Amazon Bedrock"
+_RAISE = "request an increase: Service Quotas console → Amazon Bedrock"
 
 
 def check_quotas(suite: Suite, quotas: Mapping[str, list[QuotaValue] | AccountError]) -> dict[str, Diagnosis]:
-    """One diagnosis for each target, by name. `quotas`: by Region. Targets that share a quota are added up."""
+    """One diagnosis per target, by name. `quotas`: by Region. Targets that share a quota are added up."""
     taken = {each.target: each for each in reservations(suite)}
     sharing: dict[tuple[str, str], list[Reservation]] = {}
-    found: dict[str, QuotaValue] = {}
+    by_target: dict[str, QuotaValue] = {}
     for target in suite.targets:
         known = quotas[target.region]
         quota = None if isinstance(known, AccountError) else minute_quota(target, known)
         if quota is not None:
-            found[target.name] = quota
+            by_target[target.name] = quota
             sharing.setdefault((target.region, quota.name), []).append(taken[target.name])
     return {
-        target.name: _check(target, quotas[target.region], found.get(target.name), sharing) for target in suite.targets
+        target.name: _check(target, quotas[target.region], by_target.get(target.name), sharing)
+        for target in suite.targets
     }
 
 
@@ -88,16 +89,16 @@ def _check(
 ) -> Diagnosis:
     if isinstance(known, AccountError):
         return unknown("quota", known, target=target.name)
-    nothing = next((each for each in [quota, *day_quotas(target, known)] if each is not None and each.value == 0), None)
-    if nothing is not None:
-        told = f"the quota {nothing.name!r} is 0 in {target.region}: every request will be throttled"
-        return Diagnosis(target=target.name, check="quota", status="problem", told=told, remedy=_RAISE)
+    zero = next((each for each in [quota, *day_quotas(target, known)] if each is not None and each.value == 0), None)
+    if zero is not None:
+        message = f"the quota {zero.name!r} is 0 in {target.region}: every request will be throttled"
+        return Diagnosis(target=target.name, check="quota", status="problem", message=message, remedy=_RAISE)
     if quota is None:
         return Diagnosis(
             target=target.name,
             check="quota",
             status="unknown",
-            told=f"no tokens-per-minute quota of {target.region} has this model's name",
+            message=f"no tokens-per-minute quota of {target.region} has this model's name",
             remedy="look it up in the Service Quotas console, Amazon Bedrock",
         )
     return _compare(target, quota, sharing[target.region, quota.name])
@@ -106,15 +107,15 @@ def _check(
 def _compare(target: Target, quota: QuotaValue, takers: list[Reservation]) -> Diagnosis:
     reserved = sum(each.reserved_per_minute for each in takers)
     settled = sum(each.settled_per_minute_at_most for each in takers)
-    told = f"reserves {reserved:,.0f} tokens a minute, is charged at most {settled:,.0f}, of {quota.value:,.0f}"
-    told += f" ({quota.name}"
-    told += f"; {len(takers)} targets share it)" if len(takers) > 1 else ")"
+    message = f"reserves {reserved:,.0f} tokens a minute, is charged at most {settled:,.0f}, of {quota.value:,.0f}"
+    message += f" ({quota.name}"
+    message += f"; {len(takers)} targets share it)" if len(takers) > 1 else ")"
     assumed = next((each.assumed_e2e_s for each in takers if each.assumed_e2e_s is not None), None)
     if assumed is not None:
-        told += f"; if an answer takes {assumed:g} s"
+        message += f", assuming {assumed:g} s per answer"
     most = max(reserved, settled)
     if most <= quota.value:
-        return Diagnosis(target=target.name, check="quota", status="ok", told=told)
+        return Diagnosis(target=target.name, check="quota", status="ok", message=message)
     share = quota.value / len(takers)
     remedy = f"lower max_tokens or the load, cap it (quota: {{tokens_per_minute: {share:.0f}}}), or {_RAISE}"
-    return Diagnosis(target=target.name, check="quota", status="warning", told=told, remedy=remedy)
+    return Diagnosis(target=target.name, check="quota", status="warning", message=message, remedy=remedy)

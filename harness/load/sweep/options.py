@@ -114,8 +114,8 @@ def _step_s(options: SweepOptions) -> float:
     return step_s
 
 
-def _duration(option: str, written: str | None, default_s: float | None) -> float | None:
+def _duration(option: str, text: str | None, default_s: float | None) -> float | None:
     try:
-        return default_s if written is None else parse_duration(written)
+        return default_s if text is None else parse_duration(text)
     except UnitError as error:
-        raise HarnessError(f"{option} {written}: {error}") from error
+        raise HarnessError(f"{option} {text}: {error}") from error

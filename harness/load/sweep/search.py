@@ -29,7 +29,7 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Search:
-    """One target's search. Ask `next_level`, try it, `tell` what came of it."""
+    """One target's search. Get `next_level`, try it, `report` the outcome."""
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
@@ -38,19 +38,19 @@ class Search:
         self.missed: float | None = None
         """The lowest level above it that did not."""
 
-    def tell(self, level: float, *, met: bool) -> None:
-        """What came of a level that `next_level` gave."""
+    def report(self, level: float, *, met: bool) -> None:
+        """Report the outcome of a level from `next_level`."""
         if met:
             self.met = level
         else:
             self.missed = level
 
     def next_level(self) -> float | None:
-        """The next level to try. None: the knee is known as well as it is asked for, or lies off the ladder."""
-        level = self._wanted()
+        """The next level to try. None: the knee is known to the resolution, or lies off the ladder."""
+        level = self._unchecked_level()
         return None if level is None or level in (self.met, self.missed) else level
 
-    def _wanted(self) -> float | None:
+    def _unchecked_level(self) -> float | None:
         ladder, met, missed = self._ladder, self.met, self.missed
         if met is None and missed is None:
             return ladder.first

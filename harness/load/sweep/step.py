@@ -18,7 +18,7 @@ LOAD_APART = frozenset(
     {"access_denied", "not_found", "validation", "credentials", "quota_exceeded", "connection", "protocol"}
     | {"connect_timeout", "first_token_timeout", "total_timeout"}
 )
-"""Errors that a lower load does not mend where no request at all is answered, those of the warm-up included."""
+"""Errors that a lower load does not fix if no request at all is answered, warm-up included."""
 LATE_SHARE = 0.25
 """A client whose median request leaves later than this share of the median wait measures itself."""
 
@@ -38,7 +38,7 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one level. The latencies are in the attempts: their `repeat` is the step's number."""
+    """The outcome of one level. The latencies are in the attempts: their `repeat` is the step's number."""
 
     target: str
     step: int
@@ -53,7 +53,7 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     """… of any other error."""
     ended_early: bool
-    """More had missed than may, so the rest was not sent."""
+    """Too many requests missed the objective, so the rest was not sent."""
     missed: dict[str, int]
     """Why requests were not good: `ttft`, `e2e` or an error kind, the most frequent first."""
     client_limited: bool
@@ -61,8 +61,8 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     refused: bool = False
     """Not one request was answered, for reasons that have nothing to do with the load."""
     quota_per_s: float | None = None
-    """Requests per second that the suite's own quota lets through for ever, where this level asks for more: it may
-    have been kept while the quota was unused, and cannot be for long."""
+    """Requests per second that the suite's own quota sustains, if this level needs more: it may hold while the quota is
+    unused, but not for long."""
 
 
 class Trial:
@@ -78,7 +78,7 @@ class Trial:
         self._took_ns: list[int] = []
 
     def record(self, attempt: Attempt) -> None:
-        """Take a measured attempt into account; warm-up is passed over, and so is what was cancelled."""
+        """Count a measured attempt; ignores warm-up and cancelled attempts."""
         self._answered |= attempt.ok
         if attempt.phase != MEASURED or attempt.error_kind == "cancelled":
             return
@@ -97,31 +97,31 @@ class Trial:
 
     @property
     def is_lost(self) -> bool:
-        """More requests have missed than may."""
+        """Whether too many requests missed the objective."""
         return self._missed.total() > self._objective.may_miss
 
     def outcome(self, *, target: str, step: int, level: float, quota_per_s: float | None = None) -> StepOutcome:
-        """What came of it, once the step is over. A level above `quota_per_s` misses, however the step went."""
-        seen, throttled = self._good + self._missed.total(), self._missed["throttled"]
+        """The outcome, once the step is over. A level above `quota_per_s` misses, however the step went."""
+        requests, throttled = self._good + self._missed.total(), self._missed["throttled"]
         late = bool(self._wait_ns) and median(self._late_ns) > LATE_SHARE * median(self._wait_ns)
         return StepOutcome(
             target=target,
             step=step,
             level=level,
-            met=quota_per_s is None and not self.is_lost and not late and seen >= self._objective.requests,
-            requests=seen,
+            met=quota_per_s is None and not self.is_lost and not late and requests >= self._objective.requests,
+            requests=requests,
             good=self._good,
             throttled=throttled,
             failed=self._missed.total() - throttled - self._missed["ttft"] - self._missed["e2e"],
-            ended_early=self.is_lost and seen < self._objective.requests,
+            ended_early=self.is_lost and requests < self._objective.requests,
             missed={why: count for why, count in self._missed.most_common() if count},
             client_limited=late and quota_per_s is None,
             refused=self.is_lost and not self._answered and LOAD_APART >= set(+self._missed),
             quota_per_s=quota_per_s,
         )
 
-    def asked_per_s(self, level: float, by: By) -> float | None:
-        """What a level asks for in a second: slots are free again once answered. None: none was."""
+    def requested_per_s(self, level: float, by: By) -> float | None:
+        """Requests per second at a level; by concurrency, from the mean time of an answer. None: none was answered."""
         if by == "rate":
             return level
         return level * 1e9 / fmean(self._took_ns) if any(self._took_ns) else None

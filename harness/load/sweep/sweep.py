@@ -54,7 +54,7 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweep:
-    """Sends the steps of every target. Every attempt has to be given to `record`, so that it counts for its step."""
+    """Sends the steps of every target. Pass every attempt to `record`, so that it counts for its step."""
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Sweep:
             step_stop.ask(LOST)
 
     async def run(self, send: Send, on_step: Callable[[StepOutcome], object]) -> None:
-        """Climb until every target's knee is known, or cannot be, or a stop is asked. `on_step` gets every step that
-        is over."""
+        """Climb until every target's knee is known or cannot be found, or a stop is requested. `on_step` gets each
+        completed step."""
         async with asyncio.TaskGroup() as tasks:
             for index, target in enumerate(self._suite.targets):
                 tasks.create_task(self._climb_target(index, target, send, on_step))
@@ -94,10 +94,10 @@ class Sweep:
     ) -> None:
         search, admission, step = self.searches[target.name], self._channels[target.name].admission, 0
         while not self._stop.asked and (level := search.next_level()) is not None:
-            await admission.wait_until_full()  # what the last step took is not held against this one
+            await admission.wait_until_full()  # the last step's tokens do not count against this one
             trial, step_stop = self._trials[target.name] = Trial(self._climb.objective_at(level)), Stop()
             await self._send_step(index, target, step, level, send, step_stop)
-            quota_per_s = admission.sustained_below(trial.asked_per_s(level, self._climb.by))
+            quota_per_s = admission.sustained_below(trial.requested_per_s(level, self._climb.by))
             outcome = trial.outcome(target=target.name, step=step, level=level, quota_per_s=quota_per_s)
             if self._stop.asked and not outcome.ended_early:
                 return
@@ -105,7 +105,7 @@ class Sweep:
             on_step(outcome)
             if outcome.client_limited or (outcome.refused and search.met is None):
                 return
-            search.tell(level, met=outcome.met)
+            search.report(level, met=outcome.met)
             step += 1
 
     async def _send_step(

@@ -68,7 +68,7 @@ class WorkerPool:
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
         """Send the whole plan of the suite that the clients were opened for, each worker its part into a journal of its
-        own; what each of them suffered.
+        own; returns the health of each.
 
         A stop is passed on to all. RunInvalid: a worker ended before its part did; the others are stopped, and what
         the journals hold is kept.

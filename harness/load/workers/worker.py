@@ -51,7 +51,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
 
 
 class Broke(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
-    """An error that a user can mend."""
+    """An error that the user can fix."""
 
     message: str
     exit_code: int
@@ -133,4 +133,4 @@ if __name__ == "__main__":
     remember_environment()
     sys.stderr = cast(TextIO, RedactedStream(sys.stderr))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(asyncio.CancelledError):
-        runner.run(work())  # cancelled: told to end at once, and what it has is journaled
+        runner.run(work())  # cancelled: ended at once by the main process, with all attempts journaled

@@ -1,4 +1,4 @@
-"""Whether every prompt fits every target: options that a model refuses, limits of the api, the context window."""
+"""Checks every prompt against every target: options that a model refuses, limits of the api, the context window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.catalog.limits import LONG_CONTEXT_BETA, context_window
 from harness.catalog.models import Model, find_model
 from harness.catalog.refusals import refusals
 from harness.catalog.target import NO_OPTIONS, Options, Target, merge_options
-from harness.suite.check.size import limit_mistakes, page_mistakes, prompt_tokens, sees_pages
+from harness.suite.check.size import limit_mistakes, page_mistakes, prompt_tokens, reads_pdf_as_images
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.suite import Prompt
 
@@ -16,22 +16,22 @@ TOOL_CHOICES = ("auto", "any", "none")
 
 
 def fit_mistakes(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -> list[Mistake]:
-    """What would be refused once sent, each once. `targets` come with their indices in the suite, for the paths.
+    """What the service would refuse. `targets` come with their indices in the suite, for the paths.
 
-    A key is to blame where it was written: at the prompt if it sets it, else at the target.
+    A mistake's path is where the key was set: at the prompt if it sets it, else at the target.
     """
     return list(dict.fromkeys(_misfits(targets, prompts)))
 
 
 def fit_warnings(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -> Iterator[str]:
-    """What will be sent and answered, but perhaps not as its author means it."""
+    """What the service accepts but may not treat as intended."""
     for _, target in targets:
         for prompt in prompts:
             pdfs = [document.name for document in prompt.documents if document.pages is not None]
-            if pdfs and not sees_pages(merge_options(target.options, prompt.options), target.api):
+            if pdfs and not reads_pdf_as_images(merge_options(target.options, prompt.options), target.api):
                 yield from (
                     f"Converse reads only the text of {name} without citations; set citations: true, "
-                    "or use api invoke, where it must see charts and layout"
+                    "or use api invoke, if it must see charts and layout"
                     for name in pdfs
                 )
 
@@ -60,11 +60,11 @@ def _blamed(mistake: Mistake, prompt: Prompt, at_prompt: KeyPath, at_target: Key
 
 
 def _option_mistakes(model: Model, target: Target, options: Options) -> list[Mistake]:
-    """What is wrong with options that are sent together; the path is the key."""
-    mistakes = [Mistake((key,), told) for key, told in refusals(model, options)]
+    """Mistakes in one request's options; the path is the key."""
+    mistakes = [Mistake((key,), message) for key, message in refusals(model, options)]
     if not mistakes and isinstance(options.thinking, int) and options.max_tokens is None:
-        told = f"a thinking budget is part of the answer's tokens; give max_tokens, more than {options.thinking}"
-        mistakes.append(Mistake(("thinking",), told))
+        message = f"a thinking budget is part of the answer's tokens; give max_tokens, more than {options.thinking}"
+        mistakes.append(Mistake(("thinking",), message))
     return [*mistakes, *_tool_mistakes(target, options)]
 
 
@@ -85,7 +85,7 @@ def _tool_mistakes(target: Target, options: Options) -> Iterator[Mistake]:
 
 
 def _size_mistakes(model: Model, target: Target, prompt: Prompt, options: Options) -> Iterator[Mistake]:
-    """Tokens are estimated, so that what is close to the window is left to the service."""
+    """Prompts that exceed the context window, by an estimate: close cases are left to the service."""
     window = context_window(model, options.beta)
     if window is None:
         return
@@ -94,5 +94,5 @@ def _size_mistakes(model: Model, target: Target, prompt: Prompt, options: Option
     if tokens > window:
         larger = context_window(model, [LONG_CONTEXT_BETA]) or 0
         fix = f"set beta: [{LONG_CONTEXT_BETA}]" if tokens <= larger else "shorten it, or ask a model with a larger one"
-        told = f"has about {tokens:,} tokens, and the context window of {model.name} holds {window:,}; {fix}"
-        yield Mistake((), told)
+        message = f"has about {tokens:,} tokens, and the context window of {model.name} holds {window:,}; {fix}"
+        yield Mistake((), message)

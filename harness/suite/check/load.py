@@ -1,4 +1,4 @@
-"""Whether a suite's settings make sense together: its load above all, its timeouts, and the tags of its gate."""
+"""Checks that a suite's settings make sense together: its load, its timeouts, and the tags of its gate."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ FIELDS = dict(zip(Load.__struct_encode_fields__, Load.__struct_fields__, strict=
 
 
 def settings_mistakes(suite: WrittenSuite) -> Iterator[Mistake]:
-    """What is wrong with load and timeouts beyond their structure.
+    """Mistakes in load and timeouts beyond their structure.
 
-    Of a section with structural mistakes, only what holds however they are mended.
+    In a section with structural mistakes, only those that remain however these are fixed.
     """
     if suite.file.load is not None:
         yield from load_mistakes(suite.file.load, suite.keys("load"), suite.broken_keys("load"))
@@ -59,8 +59,8 @@ def settings_mistakes(suite: WrittenSuite) -> Iterator[Mistake]:
 def timeout_mistakes(timeouts: Timeouts) -> Iterator[Mistake]:
     """Deadlines that contradict each other."""
     if timeouts.first_token_s > timeouts.total_s:
-        told = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
-        yield Mistake(("timeouts",), told)
+        message = f"first_token ({timeouts.first_token_s:g} s) is longer than total ({timeouts.total_s:g} s)"
+        yield Mistake(("timeouts",), message)
 
 
 def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mistake]:
@@ -68,35 +68,35 @@ def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mi
     known = list(dict.fromkeys(tag for prompt in prompts for tag in prompt.tags))
     for tag in tags:
         if tag not in known:
-            told = unknown_word(tag, known) if known else f"no prompt has the tag {tag!r}, or any"
-            yield Mistake(("gate", BY_TAG, tag), told)
+            message = unknown_word(tag, known) if known else f"no prompt has any tag, so none has {tag!r}"
+            yield Mistake(("gate", BY_TAG, tag), message)
 
 
 def load_mistakes(
     load: Load, given: AbstractSet[str], broken: AbstractSet[str | int] = frozenset()
 ) -> Iterator[Mistake]:
-    """What is wrong with a load beyond its structure. `given`: the keys that somebody wrote.
+    """Mistakes in a load beyond its structure. `given`: the keys that were written.
 
-    `broken`: those with a structural mistake. An unknown key may be any other, so that with one nothing is sure.
+    `broken`: those with a structural mistake. An unknown key may be any other misspelt, so then nothing is checked.
     """
     if broken <= FIELDS.keys() - {"arrival"}:
-        yield from _strange_keys(load, given)
+        yield from _unused_keys(load, given)
         yield from _missing_keys(load, broken)
 
 
 def given_keys(load: Load) -> set[str]:
-    """The keys that a load must have been given, since it has other values than without."""
-    return {key for key, field in FIELDS.items() if getattr(load, field) != getattr(_USUAL, field)}
+    """The keys whose values differ from the defaults."""
+    return {key for key, field in FIELDS.items() if getattr(load, field) != getattr(_DEFAULTS, field)}
 
 
-_USUAL = Load()
+_DEFAULTS = Load()
 
 
-def _strange_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:
+def _unused_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:
     for key, takers in TAKEN_BY.items():
         if load.arrival not in takers and key in given:
-            told = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
-            yield Mistake(("load", key), told + ("; bound it by requests or duration" if key == "repeats" else ""))
+            message = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
+            yield Mistake(("load", key), message + ("; bound it by requests or duration" if key == "repeats" else ""))
 
 
 def _only(takers: Sequence[str]) -> str:
@@ -116,29 +116,29 @@ def _missing_keys(load: Load, broken: AbstractSet[str | int]) -> Iterator[Mistak
 
 
 def plan_mistakes(load: Load, *, prompts: int, targets: Sequence[str]) -> Iterator[Mistake]:
-    """Plans of more requests than can be planned, and those that would take years."""
+    """Plans with too many requests, or that take too long."""
     rounds = [rounds_at_most(load, prompts=prompts, rate_per_s=rate) for rate in _rates(load, targets)]
-    asked = sum(rounds) + load.warmup * len(targets)
-    if asked > MOST_REQUESTS:
-        told = f"asks for about {asked:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
-        yield Mistake(("load",), f"{told}, the repeats or the warm-up, shorten the duration, or give requests")
+    requests = sum(rounds) + load.warmup * len(targets)
+    if requests > MOST_REQUESTS:
+        message = f"asks for about {requests:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
+        yield Mistake(("load",), f"{message}, the repeats or the warm-up, shorten the duration, or give requests")
         return
     longest_s = max(
         (_schedule_s(load, each, rate) for each, rate in zip(rounds, _rates(load, targets), strict=True)), default=0.0
     )
     if longest_s > LONGEST_S:
-        told = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
-        yield Mistake(("load",), f"{told}; raise the rate, or give a duration")
+        message = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
+        yield Mistake(("load",), f"{message}; raise the rate, or give a duration")
 
 
 def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:
-    """Each target's."""
+    """The rate of each target."""
     own = load.rates_per_s or {}
     return [own.get(name, load.rate_per_s) for name in targets]
 
 
 def rounds_at_most(load: Load, *, prompts: int, rate_per_s: float | None) -> float:
-    """How often a target of this rate is asked, about; of a load that only its answers bound, 0."""
+    """About how many requests a target of this rate gets; 0 if only the answers limit the load."""
     bounds: list[float] = [] if load.requests is None else [load.requests]
     if load.repeats is not None:
         bounds.append(load.repeats * prompts)
@@ -165,7 +165,7 @@ def _schedule_s(load: Load, rounds: float, rate_per_s: float | None) -> float:
 
 
 def rates_mistakes(load: Load | None, targets: Sequence[str]) -> Iterator[Mistake]:
-    """Rates of targets that there are not, and targets without a rate. `targets`: all names."""
+    """Rates of unknown targets, and targets without a rate. `targets`: all names."""
     if load is None or not load.rates_per_s or load.arrival not in STATIONARY:
         return
     for name in load.rates_per_s:

@@ -1,4 +1,4 @@
-"""How large a prompt is, before anything is sent: its tokens, estimated, and what an api takes at most of its files."""
+"""The size of a prompt before it is sent: estimated tokens, and the limits of the apis on its files."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from harness.suite.suite import Attachment, Prompt
 CHARS_PER_TOKEN = 4
 """English on models up to Opus 4.6; newer tokenizers make about 30 % more tokens of the same text."""
 PDF_PAGE_TOKENS = 2300
-"""A page that is read with its text and as a picture."""
+"""A page read as text and as an image."""
 PDF_PAGE_TEXT_TOKENS = 330
-"""A page of which only the text is read, about a seventh."""
+"""A page read as text only."""
 IMAGE_TOKENS = 1600
-"""The most that an image takes; larger ones are scaled down by the service."""
+"""The maximum for an image; the service scales larger ones down."""
 
 
 def prompt_tokens(prompt: Prompt, options: Options, api: Api) -> int:
-    """Input tokens of `prompt` under the options that are sent with it, estimated."""
+    """Estimated input tokens of `prompt` with the options that are sent."""
     chars = sum(len(message.content) for message in prompt.messages) + len(options.system or "")
     chars += len(msgspec.json.encode(options.tools)) if options.tools else 0
-    visual = sees_pages(options, api)
+    visual = reads_pdf_as_images(options, api)
     attached = sum(_document_tokens(document, visual=visual) for document in prompt.documents)
     return -(-chars // CHARS_PER_TOKEN) + attached + IMAGE_TOKENS * len(prompt.images)
 
 
-def sees_pages(options: Options, api: Api) -> bool:
-    """Whether PDFs are read as pictures too; Converse does that only for answers that cite them."""
+def reads_pdf_as_images(options: Options, api: Api) -> bool:
+    """Whether the model sees PDF pages as images too; on Converse, only if citations are on."""
     return api != "converse" or bool(options.citations)
 
 
@@ -53,7 +53,7 @@ PAGES = 600
 
 
 def limit_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
-    """What of the prompt `api` would refuse from any model, paths within the prompt."""
+    """Parts of the prompt that `api` refuses for any model. Paths are within the prompt."""
     if api == "converse":
         yield from _converse_mistakes("documents", prompt.documents, CONVERSE_DOCUMENTS, CONVERSE_DOCUMENT_BYTES)
         yield from _converse_mistakes("images", prompt.images, CONVERSE_IMAGES, CONVERSE_IMAGE_BYTES)
@@ -62,12 +62,12 @@ def limit_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
 
 
 def page_mistakes(prompt: Prompt, api: Api, window: int) -> Iterator[Mistake]:
-    """More PDF pages than a model of this context window (tokens) takes at once; for Converse no limit is known."""
+    """Too many PDF pages for a context window (tokens). No limit is known for Converse."""
     pages = sum(document.pages or 0 for document in prompt.documents)
     most = SMALL_WINDOW_PAGES if window <= SMALL_WINDOW else PAGES
     if api != "converse" and pages > most:
-        told = f"have {pages} pages, and a model with a context window of {window:,} tokens takes {most}"
-        yield Mistake(("documents",), f"{told}; send fewer pages")
+        message = f"have {pages} pages, and a model with a context window of {window:,} tokens takes {most}"
+        yield Mistake(("documents",), f"{message}; send fewer pages")
 
 
 def _converse_mistakes(key: str, files: tuple[Attachment, ...], most: int, most_bytes: int) -> Iterator[Mistake]:
@@ -75,8 +75,8 @@ def _converse_mistakes(key: str, files: tuple[Attachment, ...], most: int, most_
         yield Mistake((key,), f"are {len(files)}, and Converse takes {most}; send fewer, or use api invoke")
     for at, file in enumerate(files):
         if file.size > most_bytes:
-            told = f"{file.name!r} has {_megabytes(file.size)}, and Converse takes {_megabytes(most_bytes)}"
-            yield Mistake((key, at), f"{told}; make it smaller, or use api invoke")
+            message = f"{file.name!r} has {_megabytes(file.size)}, and Converse takes {_megabytes(most_bytes)}"
+            yield Mistake((key, at), f"{message}; make it smaller, or use api invoke")
 
 
 def _body_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
@@ -84,9 +84,9 @@ def _body_mistakes(prompt: Prompt, api: Api) -> Iterator[Mistake]:
     files = (*prompt.documents, *prompt.images)
     size = sum(-(-file.size // 3) * 4 for file in files) + sum(len(each.content.encode()) for each in prompt.messages)
     if size > BODY_BYTES:
-        told = f"make a body of about {-(-size // 100_000) / 10} MB, and {api} takes {_megabytes(BODY_BYTES)}"
+        message = f"make a body of about {-(-size // 100_000) / 10} MB, and {api} takes {_megabytes(BODY_BYTES)}"
         key = "documents" if prompt.documents else "images" if prompt.images else "prompt"
-        yield Mistake((key,), f"{told}; send less, or smaller files")
+        yield Mistake((key,), f"{message}; send less, or smaller files")
 
 
 def _megabytes(size: int) -> str:

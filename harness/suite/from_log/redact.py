@@ -1,4 +1,4 @@
-"""Takes out of a text what tells of people, accounts and money, and counts what it took."""
+"""Redacts personal data, account numbers and payment details from texts, and counts the replacements."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from harness.secrets import REDACTED, redact
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 
 LIMIT_S = 2.0
-"""A user's pattern may take this long on one text."""
+"""The longest that a user's pattern may take on one text."""
 OWN = "pattern"
-"""The name under which replacements by a user's patterns are counted."""
+"""The kind of replacements by a user's patterns."""
 KNOWN = "secret"
-"""… and those of this process's own secrets."""
+"""The kind of replacements of this process's own secrets."""
 
 
 class Redactor:
-    """Replaces every find with its kind in brackets, `[email]`.
+    """Replaces every match with its kind in brackets, `[email]`.
 
-    What this process knows for a secret goes first, as `[redacted]`, then what a user's own patterns find.
+    The process's own secrets are replaced first, by `[redacted]`, then the matches of the user's patterns.
     """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        """SuiteError: a pattern is no regular expression."""
+        """SuiteError: a pattern is not a regular expression."""
         self._own = [_compile(pattern) for pattern in patterns]
         self.counts: Counter[str] = Counter()
         """Kind → replacements."""
 
     def redact(self, text: str) -> str:
-        """The text without them. SuiteError: a user's pattern backtracks without end."""
-        found, text = text, redact(text)
-        if text != found:
-            self.counts[KNOWN] += text.count(REDACTED) - found.count(REDACTED)
+        """The redacted text. SuiteError: a user's pattern takes too long."""
+        original, text = text, redact(text)
+        if text != original:
+            self.counts[KNOWN] += text.count(REDACTED) - original.count(REDACTED)
         for own in self._own:
             try:
                 text, times = own.subn(f"[{OWN}]", text, timeout=LIMIT_S)
@@ -73,14 +73,14 @@ def _matches(pattern: str, holds: Callable[[str], bool] = bool) -> Find:
     compiled = re.compile(pattern)
 
     def find(text: str) -> Iterator[tuple[int, int]]:
-        found = (match for match in compiled.finditer(text) if holds(match[0]))
-        return (match.span("value" if match.lastgroup == "value" else 0) for match in found)
+        matches = (match for match in compiled.finditer(text) if holds(match[0]))
+        return (match.span("value" if match.lastgroup == "value" else 0) for match in matches)
 
     return find
 
 
 def _is_secret_key(text: str) -> bool:
-    """Forty characters of base64: a digest in hexadecimal is none."""
+    """Forty characters of base64: a hexadecimal digest is not a key."""
     return all(any(map(kind, text)) for kind in (str.isupper, str.islower, str.isdigit))
 
 
@@ -104,12 +104,12 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
     for match in _IBAN.finditer(text):
         words = match[0].split(" ")
         parts = (" ".join(words[:count]) for count in range(len(words), 0, -1))
-        if found := next(filter(is_iban, parts), None):
-            yield match.start(), match.start() + len(found)
+        if iban := next(filter(is_iban, parts), None):
+            yield match.start(), match.start() + len(iban)
 
 
 def _is_phone(text: str) -> bool:
-    """Seven to fifteen digits (ITU-T E.164), and no date."""
+    """Seven to fifteen digits (ITU-T E.164) that are not a date."""
     return 7 <= sum(map(str.isdigit, text)) <= 15 and not re.match(r"\(?\d{4}-\d{2}-\d{2}", text)
 
 
@@ -135,4 +135,4 @@ KINDS: dict[str, Find] = {
         _is_phone,
     ),
 }
-"""Kind → what finds it, in the order in which they are taken out. Finds too much rather than too little."""
+"""Kind → its finder, in the order of replacement. Finds too much rather than too little."""

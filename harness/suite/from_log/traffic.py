@@ -155,8 +155,8 @@ class Traffic:
 
 def digest_prompt(messages: tuple[Message, ...], options: Options) -> int:
     """64 bits that are the same for the same turns, system prompt and tools, however white space falls. Never 0."""
-    said = [[turn.role, _normal(turn.content)] for turn in messages]
-    content = msgspec.json.encode([said, _normal(options.system or ""), options.tools], order="sorted")
+    turns = [[turn.role, _normal(turn.content)] for turn in messages]
+    content = msgspec.json.encode([turns, _normal(options.system or ""), options.tools], order="sorted")
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "big") or 1
 
 

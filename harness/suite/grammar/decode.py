@@ -41,15 +41,15 @@ class WrittenSuite(msgspec.Struct, frozen=True, kw_only=True):
 
 def decode(document: Document, mistakes: Mistakes) -> WrittenSuite:
     """The document as types; its structural mistakes are added."""
-    found = suite_mistakes(document.root.value)
-    mistakes.add(document, found)
-    content = _without_mistakes(document.root.value, found)
+    structural = suite_mistakes(document.root.value)
+    mistakes.add(document, structural)
+    content = _without_mistakes(document.root.value, structural)
     return WrittenSuite(
         document=document,
         file=_convert({**content, "targets": [], "prompts": []}, SuiteFile),
         targets=[(at, _convert(each, TargetEntry)) for at, each in _there(content["targets"])],
         prompts=[(at, _convert(each, PromptEntry)) for at, each in _there(content.get("prompts") or [])],
-        broken=frozenset(mistake.path for mistake in found),
+        broken=frozenset(mistake.path for mistake in structural),
     )
 
 

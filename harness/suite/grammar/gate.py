@@ -13,7 +13,7 @@ BY_TAG = "pass_rate_by_tag"
 
 
 class GateEntry(Entry, frozen=True, kw_only=True):
-    """Margins: how much worse than the baseline is still good enough. Each metric that is named decides."""
+    """Margins: how much worse than the baseline is still acceptable. Each metric named here decides."""
 
     pass_rate: Annotated[Points | None, Meta(description="In percentage points: 3pp.")] = None
     pass_rate_by_tag: Annotated[
@@ -46,16 +46,16 @@ def flatten_gate(entry: GateEntry | None) -> dict[str, str]:
     """Metric → margin as written, in the order of the keys above; a tag's metric is `pass_rate[tag]`."""
     flat: dict[str, str] = {}
     for key in () if entry is None else entry.__struct_fields__:
-        written = getattr(entry, key)
+        value = getattr(entry, key)
         if key == BY_TAG:
-            flat |= {tag_metric(tag): margin for tag, margin in (written or {}).items()}
-        elif written is not None:
-            flat[key] = written
+            flat |= {tag_metric(tag): margin for tag, margin in (value or {}).items()}
+        elif value is not None:
+            flat[key] = value
     return flat
 
 
 def unflatten_gate(gate: Mapping[str, str]) -> dict[str, Any]:
-    """What `flatten_gate` was given, as the file's keys."""
+    """The inverse of `flatten_gate`: the gate with the file's keys."""
     by_tag = {tag: margin for metric, margin in gate.items() if (tag := metric_tag(metric)) is not None}
     plain = {metric: margin for metric, margin in gate.items() if metric_tag(metric) is None}
     return {**plain, BY_TAG: by_tag} if by_tag else plain

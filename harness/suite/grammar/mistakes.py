@@ -1,4 +1,4 @@
-"""Mistakes in a suite, and how each is told: `suites/x.yaml:14: targets[1].routing: what is wrong`."""
+"""Mistakes in a suite, reported as `suites/x.yaml:14: targets[1].routing: what is wrong`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """One thing that is wrong. `path` of a validator's is told in the loaded Suite: `("targets", 3, "client")`."""
+    """One mistake. A validator's `path` refers to the loaded Suite: `("targets", 3, "client")`."""
 
     path: KeyPath
     message: str
@@ -43,7 +43,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Mistakes:
-    """All that is found wrong with a suite, while it is loaded."""
+    """Collects the mistakes in a suite while it is loaded."""
 
     def __init__(self) -> None:
         self._found: list[SuiteMistake] = []
@@ -56,7 +56,7 @@ class Mistakes:
         return len(self._found)
 
     def error(self) -> SuiteError:
-        """All as one: in the order of the lines, a suite's own before its dataset's, none told twice."""
+        """All mistakes as one error, by file and line, the suite's own first, without duplicates."""
         files = list(dict.fromkeys(each.file for each in self._found))
         ordered = sorted(self._found, key=lambda each: (files.index(each.file), each.line or 0))
         return SuiteError(list(dict.fromkeys(ordered)))
@@ -65,9 +65,9 @@ class Mistakes:
 def describe_mistake(message: str, file: str, line: int | None = None, path: KeyPath = ()) -> SuiteMistake:
     """The mistake on one line, with its place before it and as its attributes."""
     where = file if line is None else f"{file}:{line}"
-    told = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
-    told = visible(" ".join(told.splitlines()))
-    shown = told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    text = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
+    text = visible(" ".join(text.splitlines()))
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return SuiteMistake(shown, file=file, line=line, path=path)
 
 

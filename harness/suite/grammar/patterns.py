@@ -1,4 +1,4 @@
-"""Regular expressions that a user writes, compiled within bounds: some short patterns would take all memory."""
+"""Compiles users' regular expressions within bounds: some short patterns would take all memory."""
 
 from __future__ import annotations
 

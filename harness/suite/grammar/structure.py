@@ -170,45 +170,45 @@ def _explain(error: ValidationError) -> Iterator[Mistake]:
 
 
 def _describe(error: ValidationError, title: str | None) -> str:
-    wanted: Any = error.validator_value
+    expected: Any = error.validator_value
     schema: Any = error.schema
     got = describe(error.instance)
     match error.validator:
         case "type":
-            return f"expected {TYPES[wanted]}, got {got}"
+            return f"expected {TYPES[expected]}, got {got}"
         case "enum":
-            return unknown_word(error.instance, wanted)
+            return unknown_word(error.instance, expected)
         case "minItems" | "minLength":
             return "must not be empty"
         case "maxLength":
-            return f"is longer than {wanted} characters"
+            return f"is longer than {expected} characters"
         case "minimum":
-            return f"must be at least {wanted:,.15g}, got {error.instance}"
+            return f"must be at least {expected:,.15g}, got {error.instance}"
         case "maximum":
-            return f"must be at most {wanted:,.15g}, got {error.instance}"
+            return f"must be at most {expected:,.15g}, got {error.instance}"
         case "exclusiveMinimum":
-            return f"must be more than {wanted:,.15g}, got {error.instance}"
+            return f"must be more than {expected:,.15g}, got {error.instance}"
         case "pattern" if title == "endpoint":
             return f"{got} is neither simulator, aws nor a URL; write for example http://127.0.0.1:9000"
         case "pattern":
-            return f"{got} has a character that may not be here{_for_example(schema)}"
+            return f"{got} contains a character that is not allowed{_for_example(schema)}"
         case _:
             return error.message
 
 
-def _unknown(path: KeyPath, given: Any, known: list[str]) -> Iterator[Mistake]:
-    for key in given:
+def _unknown(path: KeyPath, content: Any, known: list[str]) -> Iterator[Mistake]:
+    for key in content:
         if key not in known:
             yield Mistake((*path, key), unknown_key(key, known))
 
 
-def _missing(path: KeyPath, given: Any, schema: Schema) -> Iterator[Mistake]:
-    """The keys that are not there, unless a misspelt one stands in their place and is told already."""
+def _missing(path: KeyPath, content: Any, schema: Schema) -> Iterator[Mistake]:
+    """Missing keys, except those reported as misspelt."""
     known = list(schema["properties"])
     closed = schema.get("additionalProperties") is False
-    misspelt = {_nearest(key, known) for key in given if closed and key not in known}
+    misspelt = {_nearest(key, known) for key in content if closed and key not in known}
     for key in schema["required"]:
-        if key not in given and key not in misspelt:
+        if key not in content and key not in misspelt:
             yield Mistake(path, f"missing key {key!r}")
 
 
@@ -221,10 +221,10 @@ def _explain_union(path: KeyPath, error: ValidationError) -> Iterator[Mistake]:
         for each in fitting:
             yield from _explain(each)
         return
-    wanted: list[tuple[str, Any]] = [(str(each.validator), each.validator_value) for each in error.context]
-    names = [name for keyword, name in wanted if keyword == "type"]
+    expected: list[tuple[str, Any]] = [(str(each.validator), each.validator_value) for each in error.context]
+    names = [name for keyword, name in expected if keyword == "type"]
     types = [TYPES[name] for name in names if not (name == "integer" and "number" in names)]
-    words = [word for keyword, known in wanted if keyword == "enum" for word in known]
+    words = [word for keyword, known in expected if keyword == "enum" for word in known]
     if words and isinstance(error.instance, str):
         yield Mistake(path, unknown_word(error.instance, words))
     else:
@@ -235,14 +235,14 @@ def _is_wrong_type(error: ValidationError, depth: int) -> bool:
     return len(error.absolute_path) == depth and error.validator in ("type", "enum")
 
 
-def _unreadable(parse: Callable[[object], object], written: Any) -> str:
-    if isinstance(written, list | dict) or written is None:
-        return f"expected text, got {describe(written)}"
+def _unreadable(parse: Callable[[object], object], value: Any) -> str:
+    if isinstance(value, list | dict) or value is None:
+        return f"expected text, got {describe(value)}"
     try:
-        parse(written)
+        parse(value)
     except fields.UnitError as error:
         return str(error)
-    return f"{written!r} cannot be read"
+    return f"{value!r} cannot be read"
 
 
 def unknown_key(key: str, known: list[str]) -> str:

@@ -111,15 +111,15 @@ def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Do
     builder = _Builder(max_values)
     if strange := FORBIDDEN.search(text):
         line, code = text.count("\n", 0, strange.start()) + 1, ord(strange[0])
-        told = f"not YAML: the character U+{code:04X} may not appear as it is"
-        raise YamlMistake(line, f'{told}; write "\\u{code:04x}" in double quotes, or take it out')
+        message = f"not YAML: the character U+{code:04X} may not appear as it is"
+        raise YamlMistake(line, f'{message}; write "\\u{code:04x}" in double quotes, or take it out')
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        told = ", ".join(part for part in (error.context, error.problem) if part)
-        raise YamlMistake(mark.line + 1 if mark else 1, f"not YAML: {told}") from error
+        message = ", ".join(part for part in (error.context, error.problem) if part)
+        raise YamlMistake(mark.line + 1 if mark else 1, f"not YAML: {message}") from error
     except yaml.YAMLError as error:
         raise YamlMistake(1, f"not YAML: {error}") from error
     if builder.root is None:

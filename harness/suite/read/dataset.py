@@ -21,7 +21,7 @@ COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
 JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
 REQUIRED = ("id", "prompt")
 MOST_COLUMNS = 5
-"""Unknown ones that are told: more come of a file that is no dataset."""
+"""Unknown columns that are reported; a file with more is not a dataset."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def read_dataset(path: Path) -> list[Row]:
         )
     rows = [_checked(line, cells) for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES))]
     if not rows:
-        raise FileMistake("holds no prompts")
+        raise FileMistake("contains no prompts")
     return rows
 
 
@@ -127,27 +127,27 @@ class _CellError(Exception):
         self.mistakes = mistakes
 
 
-def _read_tags(written: Any) -> dict[str, Any]:
+def _read_tags(value: Any) -> dict[str, Any]:
     """`a; b` or a list."""
-    if isinstance(written, list):
-        return {"tags": written}
-    if isinstance(written, str):
-        return {"tags": [tag.strip() for tag in written.split(";") if tag.strip()]}
-    raise _CellError([Mistake(("tags",), f"expected text such as 'a; b' or a list, got {describe(written)}")])
+    if isinstance(value, list):
+        return {"tags": value}
+    if isinstance(value, str):
+        return {"tags": [tag.strip() for tag in value.split(";") if tag.strip()]}
+    raise _CellError([Mistake(("tags",), f"expected text such as 'a; b' or a list, got {describe(value)}")])
 
 
-def _is_comma_tag(written: Any) -> bool:
-    return isinstance(written, str) and "," in written and ";" not in written
+def _is_comma_tag(value: Any) -> bool:
+    return isinstance(value, str) and "," in value and ";" not in value
 
 
-def _read_check(written: Any) -> dict[str, Any]:
+def _read_check(value: Any) -> dict[str, Any]:
     """A check's type alone, `numeric`, or an object with its parameters, `{"type": "numeric", "tolerance": 0.1}`."""
-    check = written
-    if isinstance(written, str) and not written.lstrip().startswith("{"):
-        check = {"type": written.strip()}
-    elif isinstance(written, str):
+    check = value
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        check = {"type": value.strip()}
+    elif isinstance(value, str):
         try:
-            check = read_json(written, object)
+            check = read_json(value, object)
         except FileMistake as error:
             raise _CellError([Mistake(("check",), error.message)]) from error
     if not isinstance(check, dict):
@@ -157,19 +157,19 @@ def _read_check(written: Any) -> dict[str, Any]:
     return {"checks": [check]}
 
 
-def _read_checks(written: Any) -> dict[str, Any]:
+def _read_checks(value: Any) -> dict[str, Any]:
     """A list of mappings, as in the suite file."""
-    if not isinstance(written, list):
+    if not isinstance(value, list):
         right = "a list of mappings, each with a `type`; a single one may be written as `check`"
-        raise _CellError([Mistake(("checks",), f"expected {right}; got {describe(written)}")])
+        raise _CellError([Mistake(("checks",), f"expected {right}; got {describe(value)}")])
     _refuse(
         [
             Mistake(("checks", at, *wrong.path), wrong.message)
-            for at, each in enumerate(written)
+            for at, each in enumerate(value)
             for wrong in check_entry_mistakes(each)
         ]
     )
-    return {"checks": written}
+    return {"checks": value}
 
 
 def _refuse(mistakes: list[Mistake]) -> None:

@@ -67,7 +67,7 @@ def _read(folder: Path, name: str, types: dict[str, str], kind: str) -> Attachme
 
 
 def _inspect(media_type: str) -> Callable[[bytes], int | None]:
-    """What makes sure that the content is of this type, and returns the pages of a PDF."""
+    """A function that checks that the content has this type, and returns the pages of a PDF."""
     if media_type == "application/pdf":
         return _pdf_pages
     return _check_text if media_type.startswith("text/") else lambda content: _check_image(content, media_type)
@@ -88,26 +88,26 @@ def _check_text(content: bytes) -> None:
     except UnicodeDecodeError as error:
         raise FileMistake(f"is not UTF-8 (byte 0x{content[error.start]:02x}); save it as UTF-8") from error
     if "\0" in text:
-        raise FileMistake("holds a NUL character, so it is not a text")
+        raise FileMistake("contains a NUL character, so it is not text")
     if not text.strip():
         raise FileMistake("is empty")
 
 
 def _check_image(content: bytes, media_type: str) -> None:
-    """Only the image's head is read, no pixel decoded."""
+    """Reads only the image's header; decodes no pixels."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(BytesIO(content), formats=("PNG", "JPEG", "GIF", "WEBP")) as image:
-                found, sides = Image.MIME[image.format or ""], image.size
+                actual, sides = Image.MIME[image.format or ""], image.size
     except Image.DecompressionBombError:
         raise FileMistake(_too_wide("far more")) from None
     except Exception as error:  # a hostile head makes the library raise almost anything
         raise FileMistake(f"is not an image of type {media_type}") from error
-    if found != media_type:
-        raise FileMistake(f"is called {media_type} by its name but holds {found}; rename it")
+    if actual != media_type:
+        raise FileMistake(f"is named as {media_type} but contains {actual}; rename it")
     if max(sides) > MAX_IMAGE_SIDE:
         raise FileMistake(_too_wide(f"{sides[0]} × {sides[1]}"))
 

@@ -82,11 +82,11 @@ def candidate_mistakes(judges: Sequence[Judge], targets: Sequence[Target]) -> It
     for judge in judges:
         own = [target.name for target in targets if target.base_model == judge.target.base_model]
         if own:
-            told = (
+            message = (
                 f"judge {judge.name!r} is {judge.target.model}, and so is the target {own[0]}: a model favours its own "
                 "answers; let a model judge that is not compared"
             )
-            yield Mistake(("judges", judge.name, "model"), told)
+            yield Mistake(("judges", judge.name, "model"), message)
 
 
 def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[str]) -> tuple[Label, ...]:

@@ -19,20 +19,22 @@ class PdfMistake(Exception):
 
 
 def count_pages(content: bytes) -> int:
-    """The pages of a PDF. Raises PdfMistake: encrypted, without pages, broken, or too much work to read."""
+    """The pages of a PDF. Raises PdfMistake: encrypted, without pages, damaged, or too slow to read."""
     command = [sys.executable, "-P", __file__]
     try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)
+        result = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise PdfMistake(f"takes more than {TIMEOUT_S} s to read; print it to a new PDF") from None
-    told = done.stdout.decode("ascii", "replace").strip()
-    if done.returncode == 0 and told.isdecimal():
-        return int(told)
-    raise PdfMistake(told if done.returncode == 0 and told else "cannot be read as a PDF; print it to a new PDF")
+    message = result.stdout.decode("ascii", "replace").strip()
+    if result.returncode == 0 and message.isdecimal():
+        return int(message)
+    raise PdfMistake(
+        message if result.returncode == 0 and message else "cannot be read as a PDF; print it to a new PDF"
+    )
 
 
-def _bound() -> None:
-    """No more memory and CPU than a sane PDF needs, where the system can promise that."""
+def _limit_resources() -> None:
+    """Limit memory and CPU to what a normal PDF needs, if the system supports that."""
     try:
         import resource
     except ImportError:
@@ -47,7 +49,7 @@ def _main() -> None:
     from pypdf import PdfReader
 
     logging.disable()
-    _bound()
+    _limit_resources()
     reader = PdfReader(BytesIO(sys.stdin.buffer.read()), strict=False)
     if reader.is_encrypted:
         print("is encrypted; save it without a password")

@@ -23,7 +23,7 @@ def read_prices(
     """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it."""
     if not isinstance(written, str):
         prices = tuple(written or ())
-        return prices, [Mistake(path, told) for path, told in price_mistakes([_given(price) for price in prices])]
+        return prices, [Mistake(path, message) for path, message in price_mistakes([_given(price) for price in prices])]
     try:
         path = find_beside(folder, written)
         read_bytes(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
@@ -56,13 +56,15 @@ def price_warnings(
         asked += [(target, terms) for terms in dict.fromkeys(map(terms_of, sent))]
     for target, terms in asked:
         if price_for(target.base_model, target.routing, prices, terms) is None:
-            named = " ".join(filter(None, (f"{target.model}/{target.routing}", terms.told())))
-            entry = ", ".join([f"model: {target.model}", *terms.unusual(), "input: USD per million tokens, output: …"])
+            named = " ".join(filter(None, (f"{target.model}/{target.routing}", terms.qualifier())))
+            entry = ", ".join(
+                [f"model: {target.model}", *terms.non_default(), "input: USD per million tokens, output: …"]
+            )
             yield (
                 f"the price of {named} is not known, so neither is what it costs, and no budget can hold it; give "
                 f"your own: prices: [{{{entry}}}]"
             )
     for index, price in enumerate(prices if inline else ()):
         if not any(price.covers(target.base_model, target.routing, terms) for target, terms in asked):
-            told = "look at its model, routing, service_tier and latency, or take it out"
-            yield f"prices[{index}]: no target and no judge uses this price; {told}"
+            message = "look at its model, routing, service_tier and latency, or take it out"
+            yield f"prices[{index}]: no target and no judge uses this price; {message}"

@@ -20,7 +20,7 @@ from harness.suite.suite import Load, Prompt, Replay, TracedCall
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
-"""That are told of one trace: a wrong column is wrong in every line."""
+"""Reported per trace: a wrong column is wrong in every line."""
 OTHER_NAMES = {"TIMESTAMP": "timestamp", "ContextTokens": "input_tokens", "GeneratedTokens": "output_tokens"}
 """Columns of Azure's public LLM inference traces."""
 Tokens = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -150,8 +150,8 @@ def _in_order(before: list[TraceLine], each: TraceLine) -> TraceLine:
     if (last.row.offset_s is None) != (each.row.offset_s is None):
         raise FileMistake("gives the time otherwise than the lines before; use offset_s or timestamp", line=each.line)
     if each.at_s < last.at_s:
-        told = f"comes {last.at_s - each.at_s:g} s before the call of line {last.line}; sort the trace by time"
-        raise FileMistake(told, line=each.line)
+        message = f"comes {last.at_s - each.at_s:g} s before the call of line {last.line}; sort the trace by time"
+        raise FileMistake(message, line=each.line)
     return each
 
 
@@ -196,11 +196,11 @@ def _follow(
     """Fill in what every line asks."""
     calls, refused = [], 0
     for each in lines:
-        told = _refusal(each, replay, known)
-        if told is None:
+        message = _refusal(each, replay, known)
+        if message is None:
             calls.append(TracedCall(each.at_s, _prompt_id(replayed, name, each, replay)))
             continue
-        mistakes.add(Line(name, each.line), [Mistake((), told)])
+        mistakes.add(Line(name, each.line), [Mistake((), message)])
         refused += 1
         if refused == MOST_MISTAKES:
             break

@@ -217,7 +217,7 @@ def test_a_rerun_that_cannot_be_stored_leaves_the_verdict(harness: Any, fallen: 
     summary.write_text("# before\n")
     done = harness("gate", fallen.path, *GATE, GITHUB_STEP_SUMMARY=str(summary))
     assert 1 == done.returncode, done.stderr
-    assert_unconfirmed(fallen, "cannot be made: ")
+    assert_unconfirmed(fallen, "cannot be created: ")
     assert f"# before\n{(fallen.path / 'gate.md').read_text()}" == summary.read_text()
 
 

@@ -45,7 +45,7 @@ def test_a_report_waits_for_whoever_writes_there_and_says_so(run: Path, start_ha
     before = (run / "scores.parquet").stat().st_ino
     child = start_harness("report", run, "--json")
     told = child.stderr.readline()
-    assert told == f"{run}: another process is writing there; waiting until it has ended\n"
+    assert told == f"{run}: another process is writing here; waiting for it to finish\n"
     assert (run / "scores.parquet").stat().st_ino == before
     os.close(folder)
     out, more = child.communicate(timeout=120)

@@ -283,7 +283,7 @@ async def test_a_page_that_no_aws_service_wrote_is_told_as_such(aws: Scripted) -
 
     aws.answers = {"POST /": page, "GET /foundation-model-availability/m": page}
     async with open_account(aws.url, region=REGION) as account:
-        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: its answer is none of an AWS"):
+        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: its answer is not that of an AWS"):
             await account.identity()
         with pytest.raises(AccountError, match="HTTP 403 without a message"):
             await account.availability("m")

@@ -116,11 +116,11 @@ def test_earlier_thinking_is_passed_over() -> None:
         ("invoke", invoke(tools=[{"type": "web_search_20250305", "name": "w"}]), "tools that the service itself runs"),
         ("invoke", invoke(messages=[]), "a turn without text"),
         ("invoke", invoke(messages=[{"role": "user", "content": [{"type": "image"}]}]), "images"),
-        ("invoke", b'{"inputText": "Titan"}', "a body that is no chat request"),
-        ("invoke", b"[1]", "a body that is no chat request"),
-        ("invoke", b"cut", "a body that is no chat request"),
-        ("invoke", invoke(max_tokens="many"), "a body that is no chat request"),
-        ("invoke", invoke(system={"a": 1}, messages=[{}]), "a body that is no chat request"),
+        ("invoke", b'{"inputText": "Titan"}', "a body that is not a chat request"),
+        ("invoke", b"[1]", "a body that is not a chat request"),
+        ("invoke", b"cut", "a body that is not a chat request"),
+        ("invoke", invoke(max_tokens="many"), "a body that is not a chat request"),
+        ("invoke", invoke(system={"a": 1}, messages=[{}]), "a body that is not a chat request"),
     ],
 )
 def test_what_no_prompt_can_stand_for_is_left_out_with_its_reason(api: Api, body: bytes, reason: str) -> None:

@@ -54,6 +54,6 @@ async def test_new_credentials_are_signed_with_from_their_first_request_on():
 @pytest.mark.parametrize("token", ["broken\r\nX-Injected: yes", "schlüssel"])
 async def test_a_key_that_no_header_can_hold_is_refused_without_being_told(monkeypatch, token):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", token)
-    with pytest.raises(EndpointError, match="AWS_BEARER_TOKEN_BEDROCK holds what no API key can be") as raised:
+    with pytest.raises(EndpointError, match="AWS_BEARER_TOKEN_BEDROCK does not hold an API key") as raised:
         await open_signer(AioSession(), Connection(region="eu-west-1"))
     assert token not in str(raised.value)

@@ -122,8 +122,8 @@ async def test_a_suite_that_can_run_is_found_fit_and_nothing_is_spent(aws: Aws) 
 
 
 async def test_identity_names_the_role_session_and_the_source(aws: Aws) -> None:
-    told = (await the("identity", aws)).told
-    assert "arn:aws:sts::111122223333:assumed-role/r/me in account 111122223333; credentials: made up" in told
+    message = (await the("identity", aws)).message
+    assert "arn:aws:sts::111122223333:assumed-role/r/me in account 111122223333; credentials: made up" in message
 
 
 async def test_what_may_not_be_asked_is_unknown_with_the_permission_to_add_and_does_not_stop_a_run(aws: Aws) -> None:
@@ -157,10 +157,10 @@ async def test_credentials_that_are_refused_end_the_examination(aws: Aws, asked:
 async def test_a_model_that_the_region_does_not_list_is_a_problem(aws: Aws) -> None:
     aws.answers["GET /foundation-models"] = {"modelSummaries": []}
     found = await the("offered", aws)
-    assert ("ok", f"{HAIKU} is offered in us-east-1 through {GLOBAL}") == (found.status, found.told)
+    assert ("ok", f"{HAIKU} is offered in us-east-1 through {GLOBAL}") == (found.status, found.message)
     aws.answers["GET /inference-profiles"] = {"inferenceProfileSummaries": []}
     found = await the("offered", aws)
-    assert ("problem", f"{HAIKU} is not offered in us-east-1") == (found.status, found.told)
+    assert ("problem", f"{HAIKU} is not offered in us-east-1") == (found.status, found.message)
 
 
 async def test_a_judge_is_looked_at_like_a_target(aws: Aws) -> None:
@@ -173,11 +173,11 @@ async def test_a_judge_is_looked_at_like_a_target(aws: Aws) -> None:
 
 
 async def test_a_profile_is_told_with_the_regions_that_serve_it(aws: Aws) -> None:
-    assert f"profile {GLOBAL}, served in any Region" == (await the("route", aws)).told
+    assert f"profile {GLOBAL}, served in any Region" == (await the("route", aws)).message
     listed = aws.answers["GET /inference-profiles"]["inferenceProfileSummaries"]
     listed.append(profile(f"us.{HAIKU}", HAIKU, "us-west-2", "us-east-1"))
     found = await the("route", aws, suite(target(routing="us")))
-    assert f"profile us.{HAIKU}, served in us-east-1, us-west-2" == found.told
+    assert f"profile us.{HAIKU}, served in us-east-1, us-west-2" == found.message
 
 
 async def test_a_profile_that_is_not_there_is_a_problem_and_the_others_are_named(aws: Aws) -> None:
@@ -197,7 +197,7 @@ async def test_access_that_was_not_granted_is_a_problem_that_says_what_is_missin
     aws.answers["GET /foundation-model-availability"] = {**GRANTED, "agreementAvailability": {"status": "PENDING"}}
     found = await the("access", aws)
     assert "problem" == found.status
-    assert "agreement PENDING" in found.told
+    assert "agreement PENDING" in found.message
     assert "Model access" in (found.remedy or "")
 
 
@@ -210,15 +210,15 @@ async def test_a_model_that_counts_tokens_for_the_account_is_taken_to_answer(aws
 async def test_a_legacy_model_warns_with_its_dates(aws: Aws) -> None:
     found = await the("lifecycle", aws, suite(target("claude-sonnet-4-5")))
     assert "warning" == found.status
-    assert "legacy since 2026-10-08" in found.told
+    assert "legacy since 2026-10-08" in found.message
     aws.answers["GET /foundation-models"] = {"modelSummaries": [model(HAIKU, "INFERENCE_PROFILE", status="LEGACY")]}
     found = await the("lifecycle", aws)
-    assert ("warning", True) == (found.status, "claude-haiku-4-5 is legacy (live account in us-east-1" in found.told)
+    assert ("warning", True) == (found.status, "claude-haiku-4-5 is legacy (live account in us-east-1" in found.message)
 
 
 async def test_the_load_is_held_against_the_quota(aws: Aws) -> None:
     found = await the("quota", aws)
-    assert "reserves 120,000 tokens a minute, is charged at most 360,000, of 1,000,000" in found.told
+    assert "reserves 120,000 tokens a minute, is charged at most 360,000, of 1,000,000" in found.message
     found = await the("quota", aws, suite(rate_per_s=10))
     assert "warning" == found.status
     assert "quota: {tokens_per_minute: 1000000}" in (found.remedy or "")
@@ -226,15 +226,15 @@ async def test_the_load_is_held_against_the_quota(aws: Aws) -> None:
 
 async def test_targets_that_share_a_quota_are_added_up(aws: Aws) -> None:
     found = await the("quota", aws, suite(target(), target(api="converse")))
-    assert "reserves 240,000 tokens a minute" in found.told
-    assert "2 targets share it" in found.told
+    assert "reserves 240,000 tokens a minute" in found.message
+    assert "2 targets share it" in found.message
 
 
 @pytest.mark.parametrize("name", [QUOTA, "Model invocation max tokens per day for Anthropic Claude Haiku 4.5"])
 async def test_a_quota_of_zero_is_a_problem(aws: Aws, name: str) -> None:
     aws.answers["ListServiceQuotas"] = {"Quotas": [quota(name, 0)]}
     found = await the("quota", aws)
-    assert ("problem", True) == (found.status, f"{name!r} is 0" in found.told)
+    assert ("problem", True) == (found.status, f"{name!r} is 0" in found.message)
 
 
 async def test_a_quota_that_nobody_named_is_unknown(aws: Aws) -> None:
@@ -248,21 +248,21 @@ def kept(days: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("logging", "lifecycle", "status", "told"),
+    ("logging", "lifecycle", "status", "message"),
     [
         ({}, None, "warning", "invocation logging is off in us-east-1"),
         ({"s3Config": {"bucketName": "logs", "keyPrefix": "b"}}, kept(29), "warning", "s3://logs/b, kept 29 days"),
         ({"s3Config": {"bucketName": "logs"}}, kept(30), "ok", "s3://logs/, kept 30 days"),
-        ({"s3Config": {"bucketName": "logs"}}, "<LifecycleConfiguration/>", "ok", "kept for ever"),
+        ({"s3Config": {"bucketName": "logs"}}, "<LifecycleConfiguration/>", "ok", "kept forever"),
         ({"cloudWatchConfig": {"logGroupName": "g", "roleArn": "r"}}, None, "unknown", "not permitted: logs:Describe"),
         ({"s3Config": {"bucketName": "logs"}, "textDataDeliveryEnabled": False}, kept(30), "ok", "without prompts"),
     ],
 )
 async def test_logging_should_be_on_and_kept_for_thirty_days(
-    aws: Aws, logging: dict[str, Any], lifecycle: str | None, status: str, told: str
+    aws: Aws, logging: dict[str, Any], lifecycle: str | None, status: str, message: str
 ) -> None:
     aws.answers["GET /logging"] = {"loggingConfig": logging}
     aws.answers["GET /logs"] = lifecycle or ""
     found = await the("logging", aws)
     assert status == found.status
-    assert told in found.told
+    assert message in found.message

@@ -15,7 +15,7 @@ def climb(ladder: Ladder, knee: float) -> tuple[Search, list[float]]:
     search, tried = Search(ladder), []
     while (level := search.next_level()) is not None:
         tried.append(level)
-        search.tell(level, met=level <= knee)
+        search.report(level, met=level <= knee)
         assert len(tried) < 60
     return search, tried
 

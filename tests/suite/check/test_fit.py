@@ -79,7 +79,7 @@ BAD = [
     (
         "tools: [{name: a b, input_schema: {type: object}}]",
         "api",
-        "8: targets[0].tools[0].name: 'a b' has a character that may not be here; write for example get_weather",
+        "8: targets[0].tools[0].name: 'a b' contains a character that is not allowed; write for example get_weather",
     ),
     ("tools: [{name: a}]", "api", "8: targets[0].tools[0]: missing key 'input_schema'"),
     ("tools: [{name: a, input_schema: {}}]", "api", "8: targets[0].tools[0].input_schema: missing key 'type'"),
@@ -143,10 +143,10 @@ def test_what_a_model_refuses_is_told_where_it_was_written(tmp_path: Path) -> No
         .replace("max_tokens: 3000", "max_tokens: 3000\n  temperature: 0")
         .replace("prompt: Hi", "prompt: Hi\n    top_k: 5")
     )
-    refused = "is refused by claude-opus-4-8, as by every model from 4.7 on; leave it out"
+    advice = "as does every model from 4.7 on; leave it out"
     assert [
-        f"x.yaml:4: defaults.temperature: temperature {refused}",
-        f"x.yaml:12: prompts[0].top_k: top_k {refused}",
+        f"x.yaml:4: defaults.temperature: claude-opus-4-8 refuses temperature, {advice}",
+        f"x.yaml:12: prompts[0].top_k: claude-opus-4-8 refuses top_k, {advice}",
     ] == mistakes(tmp_path, text)
 
 

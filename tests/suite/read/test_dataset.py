@@ -74,8 +74,8 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
         ("d.csv", "id,promt\na,b\n", ["d.csv:1: unknown column 'promt'; did you mean 'prompt'?"]),
         ("d.csv", "id\na\n", ["d.csv:1: missing column 'prompt'"]),
         ("d.csv", "id,prompt,id\na,b,c\n", ["d.csv:1: column 'id' is given twice"]),
-        ("d.csv", "id,prompt\n", ["d.csv:1: holds no prompts"]),
-        ("d.csv", "", ["d.csv:1: holds no prompts"]),
+        ("d.csv", "id,prompt\n", ["d.csv:1: contains no prompts"]),
+        ("d.csv", "", ["d.csv:1: contains no prompts"]),
         (
             "d.csv",
             'id,prompt\na,"x\ny"\nb\n,q\nc,\n',

@@ -90,14 +90,14 @@ BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("a.pdf", pdf(1, password="secret"), "'a.pdf': is encrypted; save it without a password"),
     ("a.pdf", pdf(1, password=""), "'a.pdf': is encrypted; save it without a password"),
     ("a.txt", b"", "'a.txt': is empty"),
-    ("a.txt", b"a\0b", "'a.txt': holds a NUL character, so it is not a text"),
+    ("a.txt", b"a\0b", "'a.txt': contains a NUL character, so it is not text"),
     ("a.txt", b"a\xffb", "'a.txt': is not UTF-8 (byte 0xff); save it as UTF-8"),
 ]
 BAD_IMAGES: list[tuple[str, bytes | None, str]] = [
     ("a.svg", b"<svg/>", "'a.svg': is not an image that Claude reads (.png, .jpg, .jpeg, .gif, .webp)"),
     ("a.png", b"", "'a.png': is not an image of type image/png"),
     ("a.png", b"%PDF-1.7", "'a.png': is not an image of type image/png"),
-    ("a.png", image("JPEG"), "'a.png': is called image/png by its name but holds image/jpeg; rename it"),
+    ("a.png", image("JPEG"), "'a.png': is named as image/png but contains image/jpeg; rename it"),
     (
         "a.png",
         image("PNG", (8001, 1)),

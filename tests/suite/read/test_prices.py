@@ -43,7 +43,7 @@ SONNET = "model: claude-sonnet-4-6"
             "service_tier: 'prio' is not one of default, flex",
         ),
         (f"{SONNET}, input: -3, output: 15", "input: must be at least 0"),
-        (f"{SONNET}, input: 0, output: 15", "input: is 0, under which no budget and no gate hold"),
+        (f"{SONNET}, input: 0, output: 15", "input: is 0, so no budget and no gate would work"),
         (f"{SONNET}, input: 0.000003, output: 15", "input: 3e-06 is too little for a million tokens"),
         (f"{SONNET}, input: 3, output: 0.001", "output: 0.001 is too little for a million tokens"),
         (f"{SONNET}, input: 3, output: 15000000", "output: 15000000.0 is too much for a million tokens"),
