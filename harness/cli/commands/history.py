@@ -48,10 +48,10 @@ def history(
     """
     import sys
 
-    from harness.analysis.history import Wanted, load_history
+    from harness.analysis.history import HistoryFilter, load_history
     from harness.errors import HarnessError
 
-    wanted = Wanted(
+    wanted = HistoryFilter(
         suite=suite,
         targets=tuple(target or ()),
         metrics=tuple(_known_metric(name) for name in metric or ()),

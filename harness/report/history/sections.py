@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.analysis.history import History, Point, Shift, SuiteHistory, Trend
+from harness.analysis.history import ChangePoint, History, Point, SuiteHistory, Trend
 from harness.analysis.metrics import METRICS, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.characters import counted
@@ -52,12 +52,12 @@ def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator
     text = f"{scope_sentence(suite)}. {search_sentence(suite)}"
     changes = [
         Note(
-            label="Worse" if shift.worse else "Better",
-            tone="bad" if shift.worse else "good",
-            text=change_sentence(trend, shift),
-            details=[f"what differed: {line}" for line in _differences(shift)],
+            label="Worse" if change.worse else "Better",
+            tone="bad" if change.worse else "good",
+            text=change_sentence(trend, change),
+            details=[f"what differed: {line}" for line in _differences(change)],
         )
-        for trend, shift in suite.shifts
+        for trend, change in suite.change_points
     ]
     left_out = [
         Note(label="Not counted", tone="warn", text=f"{run.run_id}: {run.trouble}") for run in suite.runs if run.trouble
@@ -87,32 +87,33 @@ def _figure(trend: Trend, at: int) -> Number | None:
 
 def _changes(trend: Trend) -> Cell:
     """How many there are, or how many runs are missing before any can be found: `12 to go`."""
-    return f"{trend.missing} to go" if trend.missing else len(trend.shifts)
+    return f"{trend.missing} to go" if trend.missing else len(trend.change_points)
 
 
-def size_of(shift: Shift, unit: Unit) -> str:
+def size_of(change: ChangePoint, unit: Unit) -> str:
     """`rose by 31%`, `fell by 4.2 points`."""
-    verb = "rose" if shift.after > shift.before else "fell"
-    if unit == "share" or shift.before == 0:
-        size = f"{100 * abs(shift.after - shift.before):.1f} points"
+    verb = "rose" if change.after > change.before else "fell"
+    if unit == "share" or change.before == 0:
+        size = f"{100 * abs(change.after - change.before):.1f} points"
     else:
-        size = f"{100 * abs(shift.after / shift.before - 1):.0f}%"
+        size = f"{100 * abs(change.after / change.before - 1):.0f}%"
     return f"{verb} by {size}"
 
 
-def change_sentence(trend: Trend, shift: Shift) -> str:
+def change_sentence(trend: Trend, change: ChangePoint) -> str:
     """What changed, from when on, from what to what."""
     return (
-        f"{METRICS[trend.metric].label} of {trend.target} {size_of(shift, trend.unit)} at {date_of(shift.started_utc)}:"
-        f" median {value_with_unit(shift.before, trend.unit)} in the {counted(shift.runs_before, 'run')} before,"
-        f" {value_with_unit(shift.after, trend.unit)} in the {counted(shift.runs_since, 'run')} since"
-        f" (run {shift.run_id})"
+        f"{METRICS[trend.metric].label} of {trend.target} {size_of(change, trend.unit)} at "
+        f"{date_of(change.started_utc)}:"
+        f" median {value_with_unit(change.before, trend.unit)} in the {counted(change.runs_before, 'run')} before,"
+        f" {value_with_unit(change.after, trend.unit)} in the {counted(change.runs_since, 'run')} since"
+        f" (run {change.run_id})"
     )
 
 
-def _differences(shift: Shift) -> list[str]:
+def _differences(change: ChangePoint) -> list[str]:
     """What differed between the run before and the run at the change; never empty."""
-    return shift.differed or [NOTHING_DIFFERED, *shift.nearby]
+    return change.differed or [NOTHING_DIFFERED, *change.nearby]
 
 
 def search_sentence(history: SuiteHistory) -> str:
@@ -123,7 +124,7 @@ def search_sentence(history: SuiteHistory) -> str:
         return f"The search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go."
     short = sum(trend.missing > 0 for trend in history.trends)
     searched = len(history.trends) - short
-    found = counted(len(history.shifts), "change")
+    found = counted(len(history.change_points), "change")
     rest = f"; {counted(short, 'trend')} with fewer than {FEWEST_RUNS} runs not searched" if short else ""
     return f"{found} in {counted(searched, 'trend')}{rest}."
 
