@@ -141,7 +141,7 @@ def test_failures_are_told_with_what_the_endpoint_said(
     counts = replace(count_attempts(c), error_messages={"server_error": "501 Unsupported method"})
     data = RunData(columns={"a": c}, counts={"a": counts}, recorded=400)
     finding, *_ = check_validity(make_run_manifest(suite), suite, data)
-    assert "40 of 400 requests failed, most often server_error: 501 Unsupported method; " in finding.what
+    assert "40 of 400 requests failed, most often with server_error: 501 Unsupported method; " in finding.what
 
 
 def test_without_streaming_lateness_is_held_against_the_whole_answer(make_columns: MakeColumns, check: Check) -> None:

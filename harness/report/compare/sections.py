@@ -89,7 +89,7 @@ def compare_brief(report: CompareReport) -> Report:
         about = (
             f"{counted(c.prompts, 'prompt')} on both sides, {interval_note(report.level)}, Holm over {report.family}"
         )
-        cost = "; ".join(part for part in (c.drift.told, describe_correct_cost(c)) if part)
+        cost = "; ".join(part for part in (c.drift.summary, describe_correct_cost(c)) if part)
         notes = [
             *remarks(c, gated(c)),
             Note(label="Answers", text=_flips_sentence(c)),
@@ -108,7 +108,7 @@ def gate_comment(report: CompareReport, against: str) -> Report:
     """The comment on a pull request. `against`: the baseline used."""
     sections = [_verdicts(report)]
     for c in worst_first(report):
-        lines = [_flips_sentence(c), c.drift.told]
+        lines = [_flips_sentence(c), c.drift.summary]
         notes = [
             *remarks(c, gated(c)),
             *(Note(text=line) for line in lines if line),
@@ -145,7 +145,7 @@ def _verdicts(report: CompareReport) -> Section:
 
 
 def _comparison(c: Comparison) -> list[Section]:
-    lines = [c.drift.told, describe_correct_cost(c)]
+    lines = [c.drift.summary, describe_correct_cost(c)]
     notes = [*remarks(c, gated(c)), *(Note(text=line) for line in lines if line), *_one_sided(c, MOST_IDS)]
     changed = describe_flips(c)
     left_out = flips_left_out(c, MOST_FLIPS).strip()

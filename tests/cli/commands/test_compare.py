@@ -47,8 +47,8 @@ def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
     drift = candidate(decode(compared.json), "wordy").drift
     assert 3.5 < (drift.output_token_ratio or 0) < 4.5
     assert 0.99 < (drift.price_ratio or 0) < 1.01
-    assert "token" in drift.told
-    assert drift.told in compared.stdout
+    assert "token" in drift.summary
+    assert drift.summary in compared.stdout
 
 
 def test_the_flips_hold_both_answers(compared: Any) -> None:
@@ -97,7 +97,7 @@ MISTAKES = {
     "no runs at all": (["compare"], "holds no runs"),
     "a target that the run has not": (["compare", "RUN", "--baseline", "odl"], "did you mean 'old'?"),
     "a candidate that the run has not": (["compare", "RUN", "--candidate", "dul"], "did you mean 'dull'?"),
-    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "it is the only target that was named"),
+    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "the baseline is the only target"),
     "a run against itself": (["compare", "RUN", "RUN"], "is both sides"),
     "a gate on nothing": (["gate", "RUN", "--baseline", "slwo"], "did you mean 'slow'?"),
     "a baseline that is no run": (["baseline", "set", "nowhere"], "nowhere: no such run"),
