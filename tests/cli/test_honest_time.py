@@ -40,7 +40,7 @@ def test_a_starved_client_says_that_it_was_the_bottleneck(
     out, _ = child.communicate(timeout=60)
     assert 4 == child.returncode
     assert "the client was a bottleneck" in out
-    assert "INVALID: This run is not valid" in out
+    assert "INVALID: This run is invalid" in out
 
 
 @pytest.mark.alone

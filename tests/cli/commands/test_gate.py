@@ -53,7 +53,7 @@ def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(
     done = command("gate", run, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "? inconclusive: whole may be worse than claude-sonnet-4-6/us/invoke" in done.stdout
-    assert "would be settled by" in done.stdout
+    assert " to settle" in done.stdout
     assert "the suite has no gate; the default margins decide" in done.stdout
 
 

@@ -83,7 +83,7 @@ def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: 
     assert 4 == done.returncode
     report = json.loads((only_run(tmp_path) / "sweep.json").read_text())
     assert [("refused", 1)] * 2 == [(each["ending"], len(each["steps"])) for each in report["targets"]]
-    assert "claude-haiku-4-5/us/converse answered no request at all" in done.stdout
+    assert "claude-haiku-4-5/us/converse answered no requests" in done.stdout
     assert "every request failed, most often with connection" in done.stdout
 
 

@@ -110,7 +110,7 @@ def test_the_page_tells_changes_and_what_differed(month: History) -> None:
         "TTFT p95 of claude-sonnet-4-6/us/converse rose by",
         "what differed: aiobotocore 2.25.1 → 2.26.0",
         "the run is invalid: starved",
-        "do not decide an upgrade",
+        "Change points show slow drift",
         "data:image/svg+xml;base64,",
     ):
         assert part in page
@@ -160,5 +160,5 @@ def test_out_is_a_page_a_figure_or_a_folder_of_both(
 def test_one_file_cannot_hold_the_figures_of_two_suites(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 1)
     past_runs(tmp_path, 1, suite="other")
-    with pytest.raises(StoreError, match="holds one figure, and there are 2 of them"):
+    with pytest.raises(StoreError, match="can hold only one figure, but there are 2"):
         write_history(load_history(tmp_path, HistoryFilter()), tmp_path / "x.png")
