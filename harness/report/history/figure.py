@@ -89,9 +89,9 @@ def _legend(history: SuiteHistory, looks: Mapping[str, Look]) -> list[Artist]:
     if history.change_points:
         handles.append(legend_entry("level changed at this run", color=FAILURE, marker="v", markersize=7))
     if digest_changes(history):
-        handles.append(legend_entry("the suite changed", color=GREY, linestyle=(0, (2, 2)), linewidth=1))
+        handles.append(legend_entry("the suite's digest changed", color=GREY, linestyle=(0, (2, 2)), linewidth=1))
     if any(trend.apart for trend in history.trends):
-        handles.append(legend_entry("invalid run (not searched)", color=GREY, marker="x", markersize=5))
+        handles.append(legend_entry("a run that is not valid (not searched)", color=GREY, marker="x", markersize=5))
     return handles
 
 

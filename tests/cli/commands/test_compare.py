@@ -98,7 +98,7 @@ MISTAKES = {
     "a target that the run has not": (["compare", "RUN", "--baseline", "odl"], "did you mean 'old'?"),
     "a candidate that the run has not": (["compare", "RUN", "--candidate", "dul"], "did you mean 'dull'?"),
     "the baseline alone": (["compare", "RUN", "--candidate", "old"], "the baseline is the only target"),
-    "a run against itself": (["compare", "RUN", "RUN"], "is both sides"),
+    "a run against itself": (["compare", "RUN", "RUN"], "both sides are"),
     "a gate on nothing": (["gate", "RUN", "--baseline", "slwo"], "did you mean 'slow'?"),
     "a baseline that is no run": (["baseline", "set", "nowhere"], "nowhere: no such run"),
 }
@@ -121,7 +121,7 @@ def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finish
     assert "claude-haiku-4-5/global/converse" in done.stderr
     done = command("gate", finished.folder)
     assert 2 == done.returncode
-    assert "no baseline: name a target or a run with --baseline, keep a run with `harness baseline set`" in done.stderr
+    assert "no baseline: name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
     assert "baseline: the suite's" not in done.stderr
 
 

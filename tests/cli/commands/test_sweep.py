@@ -57,8 +57,8 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--step-time", "2h"), "error: --step-time 2h: a step lasts at most 1 h"),
         (("--step-time", "999999999h"), "error: --step-time 999999999h: must be at most 8,784h, a year"),
         (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
-        (("--budget", "nan"), "error: --budget nan: must be more than 0 and finite"),
-        (("--budget", "inf"), "error: --budget inf: must be more than 0 and finite"),
+        (("--budget", "nan"), "error: --budget nan: must be finite and more than 0"),
+        (("--budget", "inf"), "error: --budget inf: must be finite and more than 0"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
