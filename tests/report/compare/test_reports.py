@@ -75,7 +75,7 @@ def test_the_terminal_tells_rows_flips_drift_and_what_only_one_side_was_asked(ma
         "pass rate: needs 248 prompts (now 40) to settle",
         "Answers: 2 of 40 prompts changed: 1 worse, 1 better; capital-fr 3/3 → 1/3, sum 1/2 → 2/2 (1 unscored)",
         "2.6 × the output tokens (token drift)",
-        "only the candidate was asked: new-prompt",
+        "only the candidate has prompts new-prompt",
         "Exploratory, decides nothing:",
         "Report: r/compare.html",
     ):
@@ -248,5 +248,5 @@ def test_every_file_of_a_comparison_is_written_and_its_json_is_the_report(make_r
 
 def test_a_folder_that_cannot_be_made_is_a_mistake_of_the_user(make_report, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="file: cannot be made: File exists; choose another folder with --out"):
+    with pytest.raises(StoreError, match="file: cannot be created: File exists; choose another folder with --out"):
         write_comparison(tmp_path / "file", make_report())
