@@ -46,18 +46,15 @@ class Columns:
     passed: Floats
     """1 all checks passed, 0 not, NaN unscored."""
     last_due_s: Floats | None = None
-    """When the last attempt was due; None: nobody was tried again."""
+    """When the last attempt was due; None: no request was retried."""
     backoff_s: Floats | None = None
-    """Seconds that the request spent between its attempts, 0 with one attempt; None: nobody was tried again."""
+    """Seconds that the request spent between its attempts, 0 with one attempt; None: no request was retried."""
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """The chosen requests, in their order."""
-        kept: dict[str, Any] = {}
-        for each in fields(self):
-            array = getattr(self, each.name)
-            if isinstance(array, np.ndarray):
-                kept[each.name] = array[chosen]
-        return replace(self, **kept)
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        selected: dict[str, Any] = {n: array[chosen] for n, array in arrays.items() if isinstance(array, np.ndarray)}
+        return replace(self, **selected)
 
 
 @dataclass(frozen=True, kw_only=True)

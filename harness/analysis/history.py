@@ -39,8 +39,8 @@ NONE = "none"
 FOLLOWED = tuple(key for key, metric in METRICS.items() if metric.least_change is not None)
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of a history is asked for. Empty, or None: all of it."""
+class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a history to load. Empty or None: all of it."""
 
     suite: str | None = None
     targets: tuple[str, ...] = ()
@@ -58,22 +58,22 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None
 
 
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """A run from which on a metric has another level."""
+class ChangePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The first run at which a metric has a new level."""
 
     run_id: str
     started_utc: str
     previous_run_id: str
     before: float
-    """Median of the `runs_before` runs up to the change before."""
+    """Median of the `runs_before` runs since the previous change."""
     after: float
     runs_before: int
     runs_since: int
     worse: bool
     differed: list[str]
-    """Between the run before and the run at the change."""
+    """What differed between the previous run and this one."""
     nearby: list[str]
-    """Where nothing differed there: what did one run earlier or later, since a change is placed to within a run."""
+    """If nothing did: what differed one run earlier or later, since a change is located to within a run."""
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,12 +84,12 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     """Of FOLLOWED."""
     unit: Unit
     points: list[Point]
-    """In the order of time; of runs that count."""
+    """Of runs that count, oldest first."""
     apart: list[Point]
-    """Of runs that are invalid or incomplete: shown, never searched."""
-    shifts: list[Shift]
+    """Of invalid or incomplete runs: shown, never searched."""
+    change_points: list[ChangePoint] = msgspec.field(name="shifts")
     missing: int
-    """Runs that are still missing before changes are looked for; 0: they were."""
+    """How many more runs the search for changes needs; 0: the trend was searched."""
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     started_utc: str
     suite_digest: str
     trouble: str | None = None
-    """Why it does not count; None: it does."""
+    """Why the run does not count; None: it counts."""
 
 
 class PastTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,23 +122,23 @@ class SuiteHistory(msgspec.Struct, frozen=True, kw_only=True):
     """By metric, then by target."""
 
     @property
-    def shifts(self) -> list[tuple[Trend, Shift]]:
+    def change_points(self) -> list[tuple[Trend, ChangePoint]]:
         """Every change, the latest first."""
-        found = [(trend, shift) for trend in self.trends for shift in trend.shifts]
-        return sorted(found, key=lambda each: each[1].started_utc, reverse=True)
+        changes = [(trend, change) for trend in self.trends for change in trend.change_points]
+        return sorted(changes, key=lambda each: each[1].started_utc, reverse=True)
 
     @property
     def missing(self) -> int:
-        """Runs that are missing before the first trend is searched; 0: one was, or there is none."""
+        """How many more runs it takes until a trend is searched; 0: one was, or there is none."""
         return min((trend.missing for trend in self.trends), default=0)
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What a results folder says over time."""
+    """The history of every suite in a results folder."""
 
     suites: list[SuiteHistory]
     unreadable: list[str]
-    """What is wrong with each folder that could not be read, or holds a run that another one holds."""
+    """A message for each folder that could not be read or holds a copy of another folder's run."""
 
 
 class _Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,11 +147,11 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str | None
 
 
-def load_history(results: Path, wanted: Wanted) -> History:
-    """The history in a folder of runs. Reads manifests and `summary.json` alone, never a run's rows.
+def load_history(results: Path, wanted: HistoryFilter) -> History:
+    """The history in a folder of runs. Reads only manifests and `summary.json`, never a run's rows.
 
-    Simulated and real runs, and runs of different suites, are histories of their own. A run that is invalid, did not
-    end, or has no summary is in `runs` with its `trouble`. StoreError: `wanted` names a suite or target of no run.
+    Each suite has a history of its own, and its simulated and real runs are kept apart. A run that is invalid, did not
+    complete or has no summary is in `runs` with its `trouble`. StoreError: no run measured a target of `wanted`.
     """
     runs: dict[tuple[str, bool], list[_Run]] = {}
     once, copies = without_copies(list_runs(results))
@@ -164,17 +164,17 @@ def load_history(results: Path, wanted: Wanted) -> History:
     return History(suites=suites, unreadable=[*unreadable_runs(results), *copies])
 
 
-def _is_wanted(manifest: Manifest, wanted: Wanted) -> bool:
+def _is_wanted(manifest: Manifest, wanted: HistoryFilter) -> bool:
     if wanted.suite is not None and manifest.suite != wanted.suite:
         return False
     return wanted.since is None or utc_from_ns(manifest.origin_utc_ns) >= wanted.since
 
 
-def _check_targets(wanted: Wanted, runs: Sequence[_Run]) -> None:
+def _check_targets(wanted: HistoryFilter, runs: Sequence[_Run]) -> None:
     known = dict.fromkeys(t.target for run in runs if run.summary is not None for t in run.summary.targets)
     unknown = [name for name in wanted.targets if runs and name not in known]
     if unknown:
-        raise StoreError(f"--target {unknown[0]!r}: no run measured it (known: {', '.join(known) or 'none'})")
+        raise StoreError(f"--target {unknown[0]!r}: no run measured this target (known: {', '.join(known) or 'none'})")
 
 
 def _started_ns(run: _Run) -> int:
@@ -183,17 +183,19 @@ def _started_ns(run: _Run) -> int:
 
 def _read(folder: RunFolder) -> _Run:
     manifest = folder.read_manifest()
-    remedy = f"`harness report {folder.path}` makes it"
+    command = f"`harness report {folder.path}`"
     try:
         text = read_bounded(folder.summary_path, max_bytes=MAX_SUMMARY_BYTES)
         summary = msgspec.json.decode(text, type=RunSummary)
     except FileNotFoundError:
-        trouble = f"its state is {manifest.state} and it has no summary.json; {remedy}"
+        trouble = f"the run is {manifest.state} and has no summary.json; create it with {command}"
         return _Run(manifest=manifest, summary=None, trouble=trouble)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _Run(manifest=manifest, summary=None, trouble=f"its summary.json cannot be read: {error}; {remedy} anew")
+        trouble = f"summary.json cannot be read: {error}; recreate it with {command}"
+        return _Run(manifest=manifest, summary=None, trouble=trouble)
     if summary.schema_version > SCHEMA_VERSION:
-        return _Run(manifest=manifest, summary=None, trouble="its summary.json was made by a newer harness; upgrade")
+        trouble = "summary.json was written by a newer version of harness; upgrade harness"
+        return _Run(manifest=manifest, summary=None, trouble=trouble)
     return _Run(manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
 
 
@@ -201,11 +203,11 @@ def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
     """Why a summarised run does not count."""
     invalid = next((finding.what for finding in summary.findings if finding.invalidates), None)
     if manifest.state != "complete":
-        return f"its state is {manifest.state}"
-    return None if invalid is None else f"it is invalid: {invalid}"
+        return f"the run is {manifest.state}, not complete"
+    return None if invalid is None else f"the run is invalid: {invalid}"
 
 
-def _suite_history(runs: Sequence[_Run], wanted: Wanted) -> SuiteHistory:
+def _suite_history(runs: Sequence[_Run], wanted: HistoryFilter) -> SuiteHistory:
     targets: dict[str, PastTarget] = {}
     for run in runs:
         for t in run.summary.targets if run.summary is not None else ():
@@ -253,21 +255,21 @@ def _trend(runs: Sequence[_Run], target: str, name: str) -> Trend:
         unit=metric.unit,
         points=points,
         apart=apart,
-        shifts=_shifts(metric, target, values, starts, measured),
+        change_points=_change_points(metric, target, values, starts, measured),
         missing=max(0, FEWEST_RUNS - len(points)),
     )
 
 
-def _shifts(
+def _change_points(
     metric: Metric, target: str, values: Sequence[float], starts: Sequence[int], runs: Sequence[Manifest]
-) -> list[Shift]:
-    """`values`, `runs`: of the points; `starts`: where a new level begins."""
-    shifts = []
+) -> list[ChangePoint]:
+    """`values`, `runs`: one a point; `starts`: where a new level begins."""
+    changes = []
     for start, at, end in zip([0, *starts], starts, [*starts[1:], len(values)], strict=False):
         before, after = float(np.median(values[start:at])), float(np.median(values[at:end]))
         differed = manifest_differences(runs[at - 1], runs[at], target)
-        shifts.append(
-            Shift(
+        changes.append(
+            ChangePoint(
                 run_id=runs[at].run_id,
                 started_utc=_utc(runs[at]),
                 previous_run_id=runs[at - 1].run_id,
@@ -280,7 +282,7 @@ def _shifts(
                 nearby=[] if differed else _nearby(runs, at, target),
             )
         )
-    return shifts
+    return changes
 
 
 def _nearby(runs: Sequence[Manifest], at: int, target: str) -> list[str]:
@@ -290,9 +292,9 @@ def _nearby(runs: Sequence[Manifest], at: int, target: str) -> list[str]:
 
 
 def manifest_differences(before: Manifest, after: Manifest, target: str) -> list[str]:
-    """`aiobotocore 2.25.1 → 2.26.0`, one line a fact: what was asked of whom first, then with what, then where from.
+    """`aiobotocore 2.25.1 → 2.26.0`, one line a fact: suite, endpoint and target, then packages, then the host.
 
-    The manifests may be hostile: show it escaped only.
+    The manifests may be hostile: escape the lines before showing them.
     """
     return [f"{what} {old} → {new}" for what, old, new in _facts(before, after, target) if old != new]
 

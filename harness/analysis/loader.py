@@ -17,7 +17,7 @@ from harness.store.run_folder import RunFolder
 
 MOST_MESSAGE_CHARACTERS = 200
 
-# What the user cancelled neither failed nor counts, and neither does the rest of its request.
+# A request that the user cancelled neither failed nor counts.
 _MEASURED = """
 create temp view measured as from attempts anti join
     (select distinct request_id from attempts where error_kind = 'cancelled') using (request_id)
@@ -60,7 +60,7 @@ select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as i
 from measured group by target
 """
 
-# Without the tags of a proxy's error page.
+# Strips the tags of a proxy's error page.
 _ERRORS = r"""
 select error_kind, sum(attempts)::bigint,
     first(message order by attempts desc, message) filter (message <> '') as message
@@ -76,8 +76,8 @@ group by error_kind order by 2 desc, 1
 def load_run(run: RunFolder) -> RunData:
     """The measured requests and attempts of a run that is over.
 
-    Without `scores.parquet` no answer is scored. Raises StoreError where the folder holds no run, or its files cannot
-    be read.
+    Without `scores.parquet` no answer is scored. Raises StoreError if the folder holds no run or its files cannot be
+    read.
     """
     targets = [target.name for target in run.read_manifest().targets]
     try:
@@ -117,10 +117,7 @@ def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
 
 
 def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[str, Columns]:
-    """One query a target: the arrays of one are handed over before the next are built.
-
-    A prompt is a code in SQL, so that a million requests share the strings of their few prompts.
-    """
+    """One query a target. SQL returns prompts as codes, so that a million requests share the strings of few prompts."""
     prompts = np.array(con.sql(_PROMPTS).fetchall(), dtype=object).reshape(-1, 2)
     con.execute(_PROMPT_CODES, {"ids": prompts[:, 0].tolist()})
     con.execute(_VERDICTS)

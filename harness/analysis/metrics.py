@@ -1,8 +1,8 @@
 """The metrics: one function each, whose docstring is the formula with its unit, and METRICS, the table of them.
 
-Per-request metrics return one float a request, aligned with the columns, NaN where there is no value. Latencies are
-taken over successes only (failures are NaN and stand beside them as rates); queue delay is the harness's own and counts
-for all. A new metric is a function and an entry of METRICS, and a field of `TargetSummary` where a summary stores it.
+Per-request metrics return one float a request, aligned with the columns, NaN where there is no value. Latencies cover
+successes only (failures are NaN and are reported as rates); queue delay is the harness's own and covers all requests.
+A new metric is a function and an entry of METRICS, and a field of `TargetSummary` if a summary stores it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def attempt_e2e_s(c: Columns) -> Floats:
 
 
 def backoff_s(c: Columns) -> Floats:
-    """Σ (an attempt's due − the end of the one before), s; NaN for requests that were not tried again."""
+    """Σ (an attempt's due − the end of the one before), s; NaN for requests that were not retried."""
     if c.backoff_s is None:
         return np.full(len(c.ok), np.nan)
     return np.where(c.attempts > 1, c.backoff_s, np.nan)
@@ -79,12 +79,12 @@ def failed(c: Columns) -> Floats:
 
 
 def answer_cost_usd(c: Columns) -> Floats:
-    """Sum over the attempts of a request that was answered, USD; a failed request is no cheap answer."""
+    """Sum over the attempts of an answered request, USD; NaN for a failed one, which is not a cheap answer."""
     return _of_successes(c, c.cost_usd)
 
 
 def span_s(c: Columns) -> float | None:
-    """Last done − first due, s. None when nothing was done or it took no time."""
+    """Last done − first due, s. None if no request is done or the span is 0."""
     done = c.done_s[~np.isnan(c.done_s)]
     if not len(done):
         return None
@@ -106,10 +106,10 @@ def per_s(c: Columns, amount: float, *, arrival: str) -> float | None:
     """`amount` over all requests as a rate, per s.
 
     Closed arrivals: amount / span. Open arrivals: amount · (n − 1)/n over the time from first to last answer, n the
-    requests that are done (n of them have n − 1 gaps). That time is (last due − first due) · max(1, b), b the
-    least-squares slope of done on due: 1 while answers come as fast as requests, above it where a queue grows. The
-    span would count the latency of the last answer as load that was not achieved, and last done − first done the
-    chance that one answer was quick and another slow. None when there is no such time.
+    requests that are done (n of them have n − 1 gaps). That time is (last due − first due) · max(1, b), b being the
+    least-squares slope of done on due: 1 while answers keep up with requests, more where a queue grows. The span would
+    count the latency of the last answer as load that was not achieved, and last done − first done depends on whether
+    those two answers happened to be fast or slow. None if that time is 0.
     """
     if arrival == "closed":
         span = span_s(c)
@@ -127,7 +127,7 @@ def per_s(c: Columns, amount: float, *, arrival: str) -> float | None:
 def offered_per_s(c: Columns) -> float | None:
     """(Requests − 1) / (last due − first due), per s: n due times have n − 1 gaps. None below two due times.
 
-    Only open arrivals offer a load; with `closed` this is what the slots happened to ask for.
+    Only open arrivals offer a load; with `closed` this is the rate at which slots became free.
     """
     gaps = len(c.due_s) - 1
     if gaps < 1:
@@ -137,9 +137,9 @@ def offered_per_s(c: Columns) -> float | None:
 
 
 def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) -> float | None:
-    """Requests that succeeded and met all SLOs, per s as `per_s` counts it. None where no SLO applies.
+    """Requests that succeeded and met all SLOs, per s as `per_s` counts it. None if no SLO applies.
 
-    Without streaming there is no TTFT, and its SLO is not applied.
+    Without streaming there is no TTFT, so its SLO does not apply.
     """
     ttft_slo = slo.ttft_s if stream else None
     if ttft_slo is None and slo.e2e_s is None:
@@ -153,16 +153,16 @@ def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) ->
 
 
 def cost_per_request_usd(c: Columns) -> float | None:
-    """Mean of the known costs of a request (the sum of its attempts), USD. None: none is known."""
+    """Mean over requests of known cost (the sum of its attempts), USD. None: no cost is known."""
     known = c.cost_usd[~np.isnan(c.cost_usd)]
     return float(known.mean()) if len(known) else None
 
 
 def cost_per_correct_usd(c: Columns) -> float | None:
-    """Sum of the costs / requests that passed, USD: wrong answers are paid for too.
+    """Sum of the costs / requests that passed, USD: wrong answers cost money too.
 
-    None: nothing passed, or the cost of an answered request is unknown (it is never taken for nothing). A failed
-    request of unknown cost adds none.
+    None: nothing passed, or the cost of an answered request is unknown (never counted as 0). A failed request of
+    unknown cost adds nothing.
     """
     passed = int((c.passed == 1).sum())
     if not passed or not costs_known(c):
@@ -171,7 +171,7 @@ def cost_per_correct_usd(c: Columns) -> float | None:
 
 
 def costs_known(c: Columns) -> bool:
-    """Whether something was answered, and the cost of everything that was is known."""
+    """Whether there are answers and the cost of every answer is known."""
     return bool(c.ok.any()) and not bool(np.isnan(c.cost_usd[c.ok]).any())
 
 
@@ -201,41 +201,41 @@ PER_REQUEST = (
     queue_delay_s,
     stream_tokens_per_s,
 )
-"""What a summary holds quantiles of, in a field of the function's name."""
+"""A summary holds quantiles of each, in a field with the function's name."""
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of METRICS: what summary, comparison, gate, history, tables and figures know a metric by."""
+    """One row of METRICS, used by summary, comparison, gate, history, tables and figures."""
 
     key: str
     """Its name in a gate, in compare.json and in a history."""
     label: str
     short: str = ""
-    """Of its column, where the label is too long."""
+    """Heading of its column if the label is too long."""
     unit: Unit
     up_is_worse: bool = True
     values: PerRequest | None = None
-    """One value a request. None: it is counted otherwise."""
+    """One value a request. None: the metric is not per request."""
     quantile: float | None = None
     """Of the values. None: it is their mean, first by prompt and then over prompts."""
     field: str = ""
-    """Of `TargetSummary`, as `figure_of` reads it. Empty: a summary does not hold it."""
+    """Of `TargetSummary`, read by `figure_of`. Empty: a summary does not hold it."""
     margin: Literal["points", "latency", "cost"] | None = None
     """How its margin is written in a gate. None: a gate cannot name it."""
     leads: bool = False
-    """A summary says which target leads on it."""
+    """Whether a summary names the leader on it."""
     least_change: float | None = None
     """The least change of its median that a history reports, in its unit. None: a history does not follow it."""
     least_relative_change: float = 0.0
-    """A change must reach both."""
+    """The same relative to the median before; a change must reach both."""
 
     @property
     def heading(self) -> str:
-        """Of its column in a table."""
+        """The heading of its column in a table."""
         return self.short or self.label
 
     def is_change(self, before: float, after: float) -> bool:
-        """Whether a median that went from `before` to `after` changed by enough."""
+        """Whether a change of the median from `before` to `after` is large enough to report."""
         change = abs(after - before)
         return change > 0 and change >= (self.least_change or 0) and change >= self.least_relative_change * abs(before)
 
@@ -243,7 +243,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 def _latency(
     name: str, values: Callable[[Columns], Floats], changes: Mapping[int, tuple[float, float]]
 ) -> Iterator[Metric]:
-    """Four quantiles. `changes`: of those that are followed and led on, the least change, s and relative."""
+    """Four quantiles. `changes`: percent → (least change in s, relative), for those with a history and a leader."""
     for percent in (50, 90, 95, 99):
         least, relative = changes.get(percent, (None, 0.0))
         yield Metric(
@@ -321,9 +321,9 @@ METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _TABLE}
 
 
 def metric_of(key: str) -> Metric:
-    """The metric of a row of compare.json: of METRICS, or a relative of the pass rate: `pass_rate[tag]`, `pass@3`.
+    """The metric of a row of compare.json: of METRICS, or a variant of the pass rate: `pass_rate[tag]`, `pass@3`.
 
-    KeyError: there is none. A tag is the user's: its label is hostile where the suite is.
+    KeyError: unknown. A tag comes from the suite, so escape its label.
     """
     if key.startswith("pass_rate[") and key.endswith("]"):
         return msgspec.structs.replace(METRICS["pass_rate"], key=key, label=key.replace("pass_rate[", "pass rate [", 1))

@@ -1,4 +1,4 @@
-"""What a sweep found: each target's knee, and latency, goodput and errors at every level, from the raw attempts."""
+"""The results of a sweep: each target's knee, and latency, goodput and errors at every level, from the raw attempts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from harness.store.run_folder import RunFolder
 
 SWEEP_FILE = "sweep.json"
 QUOTA_S = 60.0
-"""Quotas are kept per minute: one that was unused lets a minute's worth through at once."""
+"""Quotas are per minute: an unused one lets a minute's worth through at once."""
 QUOTA_SHOWS_S = 2 * QUOTA_S
-"""A load that takes more than half above its quota is throttled by then."""
+"""By then a load of more than one and a half times its quota is throttled."""
 Ending = Literal["found", "at_least", "below", "client_limited", "refused", "unfinished"]
-"""`found`: the knee lies between two levels. `at_least`: the highest level of the ladder still met. `below`: not even
-the lowest did. `client_limited`: this client was the bottleneck first. `refused`: nothing was
-answered, whatever the load. `unfinished`: budget, interruption."""
+"""`found`: the knee lies between two levels. `at_least`: even the highest level met the objective. `below`: not even
+the lowest did. `client_limited`: the client became the bottleneck first. `refused`: no request was answered at any
+load. `unfinished`: the budget ran out, or the sweep was interrupted."""
 
 
 class SweepStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
 def report_target(
     target: str, search: Search, outcomes: Sequence[StepOutcome], c: Columns, *, by: By, objective: Objective
 ) -> TargetSweep:
-    """One target's ladder. `c`: all its measured requests, `repeat` being the step."""
+    """One target's ladder. `c`: all its measured requests; `repeat` is the step."""
     own = sorted((each for each in outcomes if each.target == target), key=lambda each: each.level)
     return TargetSweep(
         target=target,
@@ -89,7 +89,7 @@ def report_target(
 def make_sweep_report(
     folder: RunFolder, climb: Climb, outcomes: Sequence[StepOutcome], searches: Mapping[str, Search]
 ) -> SweepReport:
-    """What a sweep found, from the attempts in its folder and how each target's search ended."""
+    """The report, from the attempts in the sweep's folder and how each target's search ended."""
     manifest, data = folder.read_manifest(), load_run(folder)
     targets = tuple(
         report_target(name, search, outcomes, data.columns[name], by=climb.by, objective=climb.objective)
@@ -114,34 +114,34 @@ def make_sweep_report(
 
 
 def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
-    """What to know before a knee is used; what keeps one from being known invalidates the sweep."""
+    """Why the knee of a target is unknown; each of these invalidates the sweep."""
     findings = []
     for each in targets:
         if each.ending == "client_limited":
             level = next(step.outcome.level for step in each.steps if step.outcome.client_limited)
             findings.append(
                 Finding(
-                    what=f"{each.target}: at {level:g} this client sent its requests late: it was the bottleneck, and "
-                    "the knee is not the endpoint's",
-                    remedy="use client wire, free the machine of other work, sweep fewer targets at once, or "
-                    "raise the suite's quota where it has one: it holds requests back",
+                    what=f"{each.target}: at {level:g} the client sent requests late: it was the bottleneck, so the "
+                    "knee is not the endpoint's",
+                    remedy="use client wire, stop other work on this machine, sweep fewer targets at once, or raise "
+                    "the suite's quota if it has one, since it holds requests back",
                     invalidates=True,
                 )
             )
         elif each.ending == "refused":
-            why = next(name for step in each.steps if step.outcome.refused for name in step.outcome.missed)
+            kind = next(name for step in each.steps if step.outcome.refused for name in step.outcome.missed)
             findings.append(
                 Finding(
-                    what=f"{each.target}: not one request was answered, most often for {why}: no lower load mends that",
-                    remedy="`harness run` the suite: its report says what went wrong and how to mend it",
+                    what=f"{each.target}: every request failed, most often with {kind}; a lower load does not help",
+                    remedy="run the suite with `harness run`: its report says what went wrong and how to fix it",
                     invalidates=True,
                 )
             )
         elif each.ending == "unfinished":
             findings.append(
                 Finding(
-                    what=f"{each.target}: the search was cut short, so its knee is not known as closely as was asked",
-                    remedy="raise the budget, or sweep it again to the end",
+                    what=f"{each.target}: the search stopped before it reached the requested precision",
+                    remedy="raise the budget, or run the sweep again to the end",
                     invalidates=True,
                 )
             )
@@ -149,33 +149,33 @@ def sweep_findings(targets: Sequence[TargetSweep]) -> list[Finding]:
 
 
 def quota_findings(targets: Sequence[TargetSweep], *, by: By, endpoint: str) -> list[Finding]:
-    """Where a knee is a quota's: the suite's own, or one of the endpoint's that the steps were too short to see."""
+    """Where a quota may set the knee: the suite's own, or an endpoint's that the short steps could not reveal."""
     findings = []
     for each in targets:
-        lasting = next((step.outcome.quota_per_s for step in each.steps if step.outcome.level == each.missed), None)
-        if lasting is not None:
+        sustained = next((step.outcome.quota_per_s for step in each.steps if step.outcome.level == each.missed), None)
+        if sustained is not None:
             findings.append(
                 Finding(
-                    what=f"{each.target}: the suite's quota lets about {lasting:.3g} requests per second through for "
-                    "long: it is the bound, and the endpoint may take more",
-                    remedy="raise the quota, or leave it out, to find the endpoint's own knee",
+                    what=f"{each.target}: the suite's quota sustains about {sustained:.3g} requests per second: it "
+                    "sets the limit, and the endpoint may handle more",
+                    remedy="raise or remove the quota to find the endpoint's own knee",
                 )
             )
-    brief = [each.target for each in targets if endpoint != "simulator" and by == "rate" and _too_brief(each)]
-    if brief:
+    short = [each.target for each in targets if endpoint != "simulator" and by == "rate" and _too_short(each)]
+    if short:
         findings.append(
             Finding(
-                what=f"the steps of {', '.join(brief)} were over within a minute and nothing was throttled: a quota of "
-                "tokens per minute on the endpoint's side, unused at first, may not have shown, and the knee not last",
+                what=f"the steps of {', '.join(short)} took less than a minute and nothing was throttled: the "
+                "endpoint's quota of tokens per minute may not have taken effect, and the knee may not last",
                 remedy=f"sweep with --step-time {QUOTA_SHOWS_S:.0f}s or longer, or compare with the quotas that "
-                "`harness doctor` tells",
+                "`harness doctor` reports",
             )
         )
     return findings
 
 
-def _too_brief(each: TargetSweep) -> bool:
-    """Whether the knee's step was too short for a quota per minute to show, and no other step saw one."""
+def _too_short(each: TargetSweep) -> bool:
+    """Whether the knee's step was too short to reveal a quota per minute, and no other step revealed one."""
     if each.met is None or any(step.outcome.throttled or step.outcome.quota_per_s for step in each.steps):
         return False
     return any(step.outcome.level == each.met and step.outcome.requests / each.met < QUOTA_S for step in each.steps)

@@ -1,4 +1,4 @@
-"""Whether a run is valid, and what its figures rest on: findings as data, each with its remedy."""
+"""Whether a run is valid and what to know before its figures are used: findings, each with its remedy."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Suite
 
 LATE_SHARE = 0.10
-"""Share of the median TTFT (from sent) from which the client's own lateness is worth a finding."""
+"""Share of the median TTFT (from sent) above which the client's own lateness is reported."""
 LATE_SHARE_INVALID = 0.25
-"""… and from which the latencies are those of the client, not of the endpoint."""
+"""… and above which the latencies measure the client rather than the endpoint."""
 SCHEDULE_LATE_S = 0.25
 """Open arrivals: the median request of every tenth of the run must be sent within this of when it was due."""
 TENTHS = 10
 BUSY_CPU_SHARE = 0.90
-"""Share of one core; above it the loop has no room left for a burst."""
+"""Share of one core above which the loop has no headroom for a burst."""
 ERROR_SHARE = 0.05
-"""Share of failed requests from which a target's latencies and pass rate need reading beside its errors."""
+"""Share of failed requests above which a target's latencies and pass rate must be read together with its errors."""
 FAILED_SHARE_INVALID = 0.5
 """Share of failed requests above which a target's figures describe the exceptions, and the run is invalid."""
 COLD_RATIO = 1.25
-"""The first tenth's median wait / that of the rest and of every later tenth but the next, from which the warm-up was
-too short, if `COLD_P` says so, too."""
+"""The warm-up was too short if the first tenth's median wait exceeds that of the rest, and of every later tenth but the
+next, by this factor, and the test at `COLD_P` agrees."""
 COLD_P = 1e-4
 COLD_SAMPLES = 10
-"""Fewer in the first tenth show nothing."""
+"""Fewest requests in the first tenth for the test."""
 STEADY_ARRIVALS = ("closed", *STEADY)
 THROTTLED_SHARE = 0.05
-"""Share of throttled attempts from which back-off shapes the latencies."""
+"""Share of throttled attempts above which back-off shapes the latencies."""
 
 _REMEDIES = {
     "throttled": "lower concurrency or rate, set quota.tokens_per_minute, or ask AWS for more quota",
     "unavailable": "lower concurrency or rate, try again later, or compare another routing",
-    "access_denied": "ask for access to the model in this account and Region",
+    "access_denied": "request access to the model in this account and Region",
     "credentials": "renew the credentials or choose another profile",
-    "not_found": "check model id, routing and Region (harness models)",
-    "validation": "read error_message in attempts.parquet: the model refuses the request as it is written",
-    "connection": "check that the endpoint is up and that its address is right",
-    "connect_timeout": "check that the endpoint is up and that its address is right",
+    "not_found": "check the model id, routing and Region with `harness models`",
+    "validation": "read error_message in attempts.parquet: the endpoint rejects the request as written",
+    "connection": "check that the endpoint is up and that its address is correct",
+    "connect_timeout": "check that the endpoint is up and that its address is correct",
     "first_token_timeout": "raise timeouts.first_token or lower the load",
     "total_timeout": "raise timeouts.total or lower max_tokens",
 }
@@ -56,7 +56,7 @@ _ANY_REMEDY = "read error_kind and error_message in attempts.parquet"
 
 
 def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Finding]:
-    """Everything worth saying about a run that is over, what invalidates it first; what is on record stays."""
+    """The findings about a finished run, those that invalidate it first; includes the manifest's own findings."""
     findings = [
         *manifest.findings,
         *_incomplete(manifest, suite.load, data.recorded),
@@ -76,20 +76,20 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
 
 
 def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Finding]:
-    """Not ended well, or not the planned requests on record. A duration may end a closed load before its plan does."""
-    of = "" if manifest.planned is None else f" of {manifest.planned} planned"
+    """The run did not complete, or did not record what it planned. A closed load may reach its duration first."""
+    planned = "" if manifest.planned is None else f" of {manifest.planned} planned"
     if manifest.state != "complete":
         yield Finding(
-            what=f"the run is {manifest.state}, not complete: {recorded}{of} requests are on record",
-            remedy="run it again to the end; part of a plan favours whatever came first",
+            what=f"the run is {manifest.state}, not complete: it recorded {recorded}{planned} requests",
+            remedy="run it again to the end; a partial run favours whatever came first",
             invalidates=True,
         )
     elif manifest.planned is not None:
         may_fall_short = load.arrival == "closed" and load.duration_s is not None
         if recorded > manifest.planned or (recorded < manifest.planned and not may_fall_short):
             yield Finding(
-                what=f"{recorded}{of} requests are on record",
-                remedy="do not use this run; its records are incomplete or doubled, which is a bug of the harness",
+                what=f"the run recorded {recorded}{planned} requests",
+                remedy="do not use this run: its records are incomplete or duplicated; report this as a bug in harness",
                 invalidates=True,
             )
 
@@ -98,14 +98,14 @@ def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
     missing = [target.name for target in suite.targets if target.name not in data.columns]
     if missing:
         yield Finding(
-            what=f"no measured request of {', '.join(missing)}",
-            remedy="let the run last longer than its warm-up",
+            what=f"no requests were measured for {', '.join(missing)}",
+            remedy="make the run longer than its warm-up",
             invalidates=True,
         )
 
 
 def _failures(data: RunData) -> Iterator[Finding]:
-    """Failed requests, and throttled attempts. A target that mostly failed cannot be compared: that invalidates."""
+    """Failed requests and throttled attempts. A target that mostly failed cannot be compared: the run is invalid."""
     for name, c in data.columns.items():
         counts, requests, failures = data.counts[name], len(c.ok), Counter(c.error_kind[~c.ok])
         failed = failures.total()
@@ -115,23 +115,24 @@ def _failures(data: RunData) -> Iterator[Finding]:
             if requests == 1:
                 what = f"the only request failed with {kind}{message}"
             else:
-                many = f"all {failed}" if failed == requests else f"{failed} of {requests}"
-                what = f"{many} requests failed, most often {kind}{message}"
+                share = f"all {failed}" if failed == requests else f"{failed} of {requests}"
+                what = f"{share} requests failed, most often with {kind}{message}"
             yield Finding(
-                what=f"{name}: {what}; latencies are of successes only",
+                what=f"{name}: {what}; latencies cover successful requests only",
                 remedy=_REMEDIES.get(kind, _ANY_REMEDY),
                 invalidates=failed > FAILED_SHARE_INVALID * requests,
             )
         throttled = counts.error_kinds.get("throttled", 0)
         if throttled > THROTTLED_SHARE * counts.attempts:
             yield Finding(
-                what=f"{name}: {throttled} of {counts.attempts} attempts were throttled; back-off is in its latencies",
+                what=f"{name}: {throttled} of {counts.attempts} attempts were throttled; its latencies include the "
+                "back-off",
                 remedy=_REMEDIES["throttled"],
             )
 
 
 def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """The loop woke up late, against the fastest target's median wait; or a process had no CPU left."""
+    """The event loop ran late, compared with the fastest target's median wait, or a process used a whole core."""
     if not manifest.clients:
         return
     lag_s = max(client.lag_p99_ns for client in manifest.clients) / 1e9
@@ -140,52 +141,53 @@ def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator
     wait_s, name = min(filter(None, map(_median_wait, columns.values())), default=(math.inf, ""))
     if lag_s > LATE_SHARE * wait_s:
         yield Finding(
-            what=f"the event loop was late by {_ms(lag_s)} (p99), with a median {name} of {_ms(wait_s)}: "
+            what=f"the event loop ran {_ms(lag_s)} late (p99), with a median {name} of {_ms(wait_s)}: "
             "the client was a bottleneck",
-            remedy="share the load over more processes (--workers), lower concurrency or rate, or free the machine of "
-            "other work",
+            remedy="spread the load over more processes (--workers), lower the concurrency or rate, or stop other work "
+            "on this machine",
             invalidates=lag_s > LATE_SHARE_INVALID * wait_s,
         )
     if cpu_share > BUSY_CPU_SHARE:
         yield Finding(
             what=f"the harness used {cpu_share:.0%} of a core",
-            remedy="share the load over more processes (--workers), or lower concurrency or rate: one core is all that "
-            "one event loop can use",
+            remedy="spread the load over more processes (--workers), or lower the concurrency or rate: an event loop "
+            "can use only one core",
         )
     if pause_s > LATE_SHARE_INVALID * wait_s:
         yield Finding(
-            what=f"garbage collection stopped the client for {_ms(pause_s)} once, with a median {name} of "
+            what=f"garbage collection paused the client for up to {_ms(pause_s)}, with a median {name} of "
             f"{_ms(wait_s)}",
-            remedy="read p99 with care; shorter answers or --workers leave less to collect",
+            remedy="treat p99 with caution; use --workers or ask for shorter answers",
         )
 
 
 def _short_of_connections(manifest: Manifest) -> Iterator[Finding]:
-    """Exchanges that found every connection taken: the wait is in their queue delay, and not the endpoint's."""
+    """Attempts that waited for a free connection: the wait is in their queue delay, and is not the endpoint's."""
     for client in manifest.clients:
         if client.connection_waits:
             yield Finding(
-                what=f"{counted(client.connection_waits, 'attempt')} found all {client.connections:,} connections "
-                "taken and waited for one",
-                remedy="raise the limit on open files (`ulimit -n`), share the load with --workers, or lower the rate",
+                what=f"{counted(client.connection_waits, 'attempt')} waited for a connection: all "
+                f"{client.connections:,} were in use",
+                remedy="raise the limit on open files (`ulimit -n`), spread the load over more processes (--workers), "
+                "or lower the rate",
             )
 
 
 def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
-    """Requests that were due and had to wait for `load.max_in_flight`, by target."""
+    """Requests that were due but waited because of `load.max_in_flight`, by target."""
     for name in dict.fromkeys(name for client in manifest.clients for name in client.held_back):
         held = [client.held_back[name] for client in manifest.clients if name in client.held_back]
         requests, longest_s = sum(each.requests for each in held), max(each.longest_ns for each in held) / 1e9
         if requests:
             yield Finding(
-                what=f"{name}: max_in_flight ({load.max_in_flight}) held back {counted(requests, 'request')}, at most "
-                f"for {longest_s:.1f} s; they count from when they were due",
-                remedy="raise load.max_in_flight or lower the rate; what was held back was not offered on time",
+                what=f"{name}: max_in_flight ({load.max_in_flight}) held back {counted(requests, 'request')} for up to "
+                f"{longest_s:.1f} s; latency counts from when they were due",
+                remedy="raise load.max_in_flight or lower the rate to offer every request on time",
             )
 
 
 def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """The median request left late, against the target's median wait. A client-side cap does that by design."""
+    """The median request left late, compared with the target's median wait. A client-side cap does so by design."""
     quota = suite.quota
     caps = (quota.requests_per_minute, quota.tokens_per_minute, suite.load.max_in_flight)
     capped = any(cap is not None for cap in caps)
@@ -195,23 +197,24 @@ def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Find
             continue
         yield Finding(
             what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median {wait[1]} of {_ms(wait[0])}",
-            remedy="a cap of the suite (quota, max_in_flight) holds requests back: raise it, or read TTFT from sent"
+            remedy="a cap in the suite (quota, max_in_flight) holds requests back: raise it, or use TTFT from sent"
             if capped
-            else "lower concurrency or rate, or free the machine of other work",
+            else "lower the concurrency or rate, or stop other work on this machine",
             invalidates=not capped and delay_s > LATE_SHARE_INVALID * wait[0],
         )
 
 
 def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Open arrivals only: the load that was offered is not the one that the suite asks for."""
+    """Open arrivals only: the offered load is not the one that the suite asks for."""
     if suite.load.arrival == "closed":
         return
     for name, c in columns.items():
         late_s = worst_lateness_s(metrics.queue_delay_s(c))
         if late_s > SCHEDULE_LATE_S:
             yield Finding(
-                what=f"{name}: the schedule was not kept; for a tenth of the run requests were sent {_ms(late_s)} late",
-                remedy="lower the rate, or raise the cap (quota, max_in_flight) that lets less through",
+                what=f"{name}: the client fell behind its schedule: for a tenth of the run, the median request was "
+                f"sent {_ms(late_s)} late",
+                remedy="lower the rate, or raise the cap (quota, max_in_flight) that holds requests back",
                 invalidates=True,
             )
 
@@ -219,7 +222,7 @@ def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[F
 def worst_lateness_s(queue_delay_s: Floats) -> float:
     """The largest median queue delay of any tenth of the run, s; requests in due order, unsent ones left out.
 
-    A median of tenths finds a stall and a schedule that slips, and is blind to single connections that open slowly.
+    The medians of tenths show a stall or a slipping schedule and ignore single connections that open slowly.
     """
     sent = queue_delay_s[~np.isnan(queue_delay_s)]
     parts = [part for part in np.array_split(sent, TENTHS) if len(part)]
@@ -227,7 +230,7 @@ def worst_lateness_s(queue_delay_s: Floats) -> float:
 
 
 def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Tail quantiles that have no upper bound at the summary's level."""
+    """Tail quantiles without an upper bound at the summary's level."""
     samples = [int((~np.isnan(metrics.e2e_s(c))).sum()) for c in columns.values()]
     fewest = min((n for n in samples if n), default=0)
     for name, q in (("p95", 0.95), ("p99", 0.99)):
@@ -235,20 +238,20 @@ def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
         if 0 < fewest < needed:
             yield Finding(
                 what=f"{name} rests on {counted(fewest, 'sample')} and has no upper bound",
-                remedy=f"ask for at least {needed}: more prompts, repeats or time",
+                remedy=f"collect at least {needed}: add prompts, repeats or time",
             )
 
 
 def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Answers without a verdict, unless the suite has no checks at all: then it is a load test."""
+    """Answers without a verdict. A suite without any checks is a load test and has no such finding."""
     if not any(prompt.checks for prompt in suite.prompts):
         return
     answers = sum(int(c.ok.sum()) for c in columns.values())
     unscored = sum(int((c.ok & np.isnan(c.passed)).sum()) for c in columns.values())
     if unscored:
         yield Finding(
-            what=f"{unscored} of {counted(answers, 'answer')} unscored and not in the pass rates",
-            remedy="give every prompt an expect or checks; for a scorer that broke, scores.parquet has the reason",
+            what=f"{unscored} of {counted(answers, 'answer')} were not scored; pass rates leave them out",
+            remedy="give every prompt `expect` or `checks`; where a scorer failed, scores.parquet holds the reason",
         )
 
 
@@ -256,39 +259,39 @@ def _unpriced(columns: Mapping[str, Columns]) -> Iterator[Finding]:
     names = [name for name, c in columns.items() if (c.ok & np.isnan(c.cost_usd)).any()]
     if names:
         yield Finding(
-            what=f"answers without a known cost from {', '.join(names)}; cost figures leave them out",
-            remedy="see harness models for the prices that are known, and give the missing ones",
+            what=f"the cost of some answers from {', '.join(names)} is unknown; cost figures leave them out",
+            remedy="list the known prices with `harness models`, and add the missing ones to the suite (`prices`)",
         )
 
 
 def _cold_start(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """No warm-up, or one that ended too soon: the head of the measured requests was slower than what followed."""
+    """No warm-up, or one that was too short: the first measured requests were slower than the rest."""
     cold = [(name, *slower) for name, c in columns.items() if (slower := _slower_head(c, suite.load)) is not None]
     for name, head_s, rest_s, wait in cold:
         yield Finding(
             what=f"{name}: the warm-up was too short: the first tenth of the run had a median {wait} of "
             f"{_ms(head_s)}, the rest {_ms(rest_s)}",
-            remedy=f"raise load.warmup (it is {suite.load.warmup}) until the first tenth is like the rest",
+            remedy=f"raise load.warmup (now {suite.load.warmup}) until the first tenth matches the rest",
             invalidates=True,
         )
     if suite.load.warmup == 0 and not cold:
         yield Finding(
-            what="no warm-up: the first requests pay for opening connections",
+            what="no warm-up: the first requests include the time to open connections",
             remedy="set load.warmup to the concurrency or more",
         )
 
 
 def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
-    """The median wait of the first tenth and of the rest, s, and its name, where the head was slower; None: it was not.
+    """The median wait of the first tenth and of the rest, s, and its name; None unless the first tenth was slower.
 
-    Slower: by `COLD_RATIO` at the median, and by a one-sided Mann–Whitney test at `COLD_P`. That test takes requests to
-    be independent, and an endpoint has slow minutes: so no later tenth may be as slow, but for the next, which a long
-    warm-up reaches. Only of loads that are the same all along.
+    Slower means by `COLD_RATIO` at the median and by a one-sided Mann–Whitney test at `COLD_P`. The test assumes
+    independent requests, but endpoints have slow minutes: so no later tenth may be as slow, except the second, which a
+    long warm-up reaches. Only for a load that stays the same throughout.
     """
-    found = _median_wait(c)
-    if load.arrival not in STEADY_ARRIVALS or found is None:
+    median_wait = _median_wait(c)
+    if load.arrival not in STEADY_ARRIVALS or median_wait is None:
         return None
-    wait_s = metrics.ttft_from_sent_s(c) if found[1] == "TTFT" else np.where(c.ok, c.done_s - c.sent_s, np.nan)
+    wait_s = metrics.ttft_from_sent_s(c) if median_wait[1] == "TTFT" else np.where(c.ok, c.done_s - c.sent_s, np.nan)
     wait_s = wait_s[~np.isnan(wait_s)]
     head, rest = wait_s[: len(wait_s) // TENTHS], wait_s[len(wait_s) // TENTHS :]
     if len(head) < COLD_SAMPLES:
@@ -299,11 +302,11 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
         return None
     from scipy.stats import mannwhitneyu  # takes a second to load, and few runs start cold
 
-    return (head_s, rest_s, found[1]) if mannwhitneyu(head, rest, alternative="greater").pvalue < COLD_P else None
+    return (head_s, rest_s, median_wait[1]) if mannwhitneyu(head, rest, alternative="greater").pvalue < COLD_P else None
 
 
 def _median_wait(c: Columns) -> tuple[float, str] | None:
-    """The median TTFT from sent, s, and its name; of the whole answer where nothing streams. None without success."""
+    """The median TTFT from sent, s, and its name; without streaming, that of the whole answer. None without success."""
     ttft_s, answer_s = _median(metrics.ttft_from_sent_s(c)), _median(np.where(c.ok, c.done_s - c.sent_s, np.nan))
     if ttft_s is not None:
         return ttft_s, "TTFT"

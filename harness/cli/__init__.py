@@ -33,13 +33,13 @@ COMMANDS = {
     "simulate": "harness.cli.commands.simulate:simulate",
 }
 
-EPILOG = """Exit codes: 0 good · 1 gate says worse · 2 bad input or usage · 3 gate cannot tell · 4 the run is invalid or
-incomplete · 130 interrupted.
+EPILOG = """Exit codes: 0 success · 1 gate: worse · 2 bad input or usage · 3 gate: inconclusive · 4 the run is invalid
+or incomplete · 130 interrupted.
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 
 def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
-    """The typer application with every one of `commands`, whose modules are loaded for that."""
+    """The typer application with all of `commands`; loads their modules."""
     app = typer.Typer(
         name="harness",
         no_args_is_help=True,
@@ -61,12 +61,12 @@ def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and end the process with the design's exit codes."""
+    """Run the command line and exit with the documented codes."""
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     guard_output()
     try:
-        make_app(_asked(arguments))(args=arguments, prog_name="harness")
+        make_app(_requested(arguments))(args=arguments, prog_name="harness")
     except HarnessError as error:
         if debug:
             raise
@@ -87,8 +87,8 @@ def main() -> None:
         )
 
 
-def _asked(arguments: Sequence[str]) -> Mapping[str, str]:
-    """The command that the line names, so that no other is loaded; all of them where it names none."""
+def _requested(arguments: Sequence[str]) -> Mapping[str, str]:
+    """The command on the line, so that no other is loaded; all commands if there is none."""
     name = next((each for each in arguments if not each.startswith("-")), "")
     return {name: COMMANDS[name]} if name in COMMANDS else COMMANDS
 
@@ -98,8 +98,8 @@ def _fail(message: str, exit_code: int) -> None:
     raise SystemExit(exit_code)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 

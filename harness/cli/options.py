@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, each declared once, and what they say of a run, `RunContext`."""
+"""Options and arguments that several commands share, and `RunContext`, which carries them to what runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.cli.places import RESULTS, find_run, local_path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """How a command runs what it runs: made once from its options, and passed down as it is."""
+    """How a command runs: made once from its options and passed down."""
 
     out: Path = RESULTS
-    """The folder that gets the run's folder."""
+    """The folder in which the run's folder is created."""
     seed: int = 1
     as_json: bool = False
     """Print JSON on standard output instead of text."""
@@ -26,7 +26,7 @@ class RunContext:
 
 
 def parse_when(written: str | datetime) -> datetime:
-    """A date, a time (UTC unless it names an offset), or `30d`: days before now. BadParameter: none of them."""
+    """A date, a time (UTC without an offset), or `30d`: days before now. BadParameter: anything else."""
     from datetime import timedelta
 
     from harness.clock import parse_utc, utc_now

@@ -1,4 +1,4 @@
-"""Standard output and error: they show no secret, and outlive their reader (`harness … | head` ends as it should)."""
+"""Standard output and error without secrets, that survive a closed pipe (`harness … | head`), and JSON on them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.characters import replace_dangerous
 from harness.secrets import RedactedStream, remember_environment
 
 
-class Outliving:
-    """A text stream that goes to nowhere once nobody reads it, instead of raising."""
+class PipeSafeStream:
+    """A text stream that discards output once its pipe is closed, instead of raising."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -21,16 +21,16 @@ class Outliving:
         try:
             return self._stream.write(text)
         except BrokenPipeError:
-            self._go_nowhere()
+            self._discard()
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except BrokenPipeError:
-            self._go_nowhere()
+            self._discard()
 
-    def _go_nowhere(self) -> None:
+    def _discard(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
@@ -40,21 +40,20 @@ class Outliving:
 
 
 def escape_json(text: str) -> str:
-    """JSON that a terminal may show: control characters, line separators and what turns a text's direction are
-    escaped, and it is still the same JSON."""
+    """The same JSON, safe for a terminal: control characters, line separators and bidirectional marks are escaped."""
     separated = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return replace_dangerous(separated, lambda character: json.dumps(character)[1:-1])
 
 
 def print_json(value: Any) -> None:
-    """What every `--json` prints: indented JSON, safe for a terminal whoever wrote the texts in it."""
+    """Print indented JSON, safe for a terminal, for every `--json`."""
     import msgspec
 
     print(escape_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def guard_output() -> None:
-    """Make this process's standard output and error such streams: messages, tables, tracebacks, the SDKs' warnings."""
+    """Redact secrets from this process's standard output and error, and survive a closed pipe."""
     remember_environment()
-    out, err = (Outliving(cast(TextIO, RedactedStream(stream))) for stream in (sys.stdout, sys.stderr))
+    out, err = (PipeSafeStream(cast(TextIO, RedactedStream(stream))) for stream in (sys.stdout, sys.stderr))
     sys.stdout, sys.stderr = out, err

@@ -1,4 +1,4 @@
-"""Places on the command line: paths of this machine, and the folder of the run that an argument means."""
+"""Paths on the command line: local paths, and the run folder that an argument refers to."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 from harness.errors import HarnessError, StoreError
 
 RESULTS = Path("results")
-"""Where runs are kept, unless the command says otherwise."""
+"""The default folder of runs."""
 LATEST = Path("latest")
 """The word for the run that started last."""
 LISTED = 5
 """Runs that an error names, the latest."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-"""Two letters at least: `C:/results` is a path."""
+"""At least two letters: `C:/results` is a path."""
 
 
 def local_path(written: str | Path) -> Path:
     """The `parser` of every option and argument that is a path.
 
-    HarnessError for `s3://` or any other scheme: it would become a folder of that name here.
+    HarnessError for `s3://` or any other scheme, which would become a local folder of that name.
     """
-    found = _SCHEME.match(str(written))
-    if found is None:
+    match = _SCHEME.match(str(written))
+    if match is None:
         return Path(written)
-    scheme = found[1].lower()
-    how = "leave file:// out" if scheme == "file" else "use a folder here, and copy it there or from there yourself"
+    scheme = match[1].lower()
+    how = "leave file:// out" if scheme == "file" else "use a local folder, and copy the files yourself"
     raise HarnessError(f"{written}: {scheme}:// is not a path on this machine; {how}")
 
 
 def find_run(written: str | Path) -> Path:
     """The `parser` of every option and argument that is a run: its folder, its id, the beginning of one, or `latest`.
 
-    Ids are those under results/; a folder may be anywhere. StoreError: there is no such run, or more than one.
+    Ids are those under results/; a folder may be anywhere. StoreError: no such run, or more than one.
     """
     from harness.store.run_folder import list_runs
 
@@ -46,19 +46,19 @@ def find_run(written: str | Path) -> Path:
     if (RESULTS / path).is_dir():
         return RESULTS / path
     runs = [run.path for run in list_runs(RESULTS)]
-    found = [run for run in runs if run.name.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    matches = [run for run in runs if run.name.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise StoreError(
-            f"{text}: {len(found)} runs in {RESULTS} have an id that begins so ({_names(found)}); write more of the id"
+            f"{text}: matches the ids of {len(matches)} runs in {RESULTS} ({_names(matches)}); write more of the id"
         )
     there = f"it holds {_names(runs)}" if runs else "it holds no runs; `harness run SUITE` makes one"
     raise StoreError(f"{text}: no such run in {RESULTS}; {there}. Give a folder, an id, its beginning, or `latest`")
 
 
 def _latest_run() -> Path:
-    """The readable run that started last; those that cannot be read are named on standard error."""
+    """The readable run that started last; warns about unreadable ones on standard error."""
     from harness.characters import printable
     from harness.store.run_folder import latest_run, unreadable_runs
 

@@ -1,4 +1,4 @@
-"""What a run looks like while it goes on: a live table on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Progress of a run: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ async def show_progress(
 ) -> None:
     """Draw on stderr until cancelled; off a terminal, a line every `every_s`.
 
-    Frames are plain text, so that drawing them does not show in the latencies. A stderr that is closed or gone ends the
-    drawing, and nothing else.
+    Frames are plain text, so that drawing does not affect latencies. If stderr is closed, only the drawing ends.
     """
     out = out or sys.stderr
     started_ns = now_ns()
@@ -45,7 +44,7 @@ async def _draw_live(progress: Progress, started_ns: int, duration_s: float | No
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
-            """Raise the pipe's error anew: a Console would end the process."""
+            """Raise the pipe's error again: a Console would end the process."""
             self.quiet = True
             raise
 
@@ -78,7 +77,7 @@ async def _print_lines(
 
 
 def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, width: int = 80) -> list[str]:
-    """A line for each target, their total, and the time; at most `width` characters where that can be.
+    """A line for each target, their total, and the time, in at most `width` characters if possible.
 
     `elapsed_s` is since the load began.
     """
@@ -99,7 +98,7 @@ def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, w
 
 
 def _cells(tally: Tally, planned: int | None, elapsed_s: float) -> tuple[str, ...]:
-    """What stands under COLUMNS, the name left out."""
+    """The cells under COLUMNS, without the name."""
     done = f"{tally.done}/{planned}" if planned is not None else f"{tally.done}"
     speed = tally.output_tokens / elapsed_s if elapsed_s > 0 else 0.0
     cost = "unknown" if tally.unpriced and not tally.cost_usd else f"${tally.cost_usd:.4f}"
@@ -117,9 +116,9 @@ def _dollars(progress: Progress) -> str:
 
 
 def _left(progress: Progress, elapsed_s: float, duration_s: float | None) -> str:
-    """Time left: by the share of requests that are over, or by the duration, whichever ends first.
+    """Time left: by the share of finished requests or by the duration, whichever ends first.
 
-    What is still under way when the duration is over ends by the share alone.
+    After the duration, requests in flight count by the share alone.
     """
     left = [] if duration_s is None or duration_s <= elapsed_s else [duration_s - elapsed_s]
     if progress.planned is not None and progress.done:

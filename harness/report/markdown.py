@@ -1,4 +1,4 @@
-"""A report as Markdown, for a pull request or a wiki; hostile text is shown as it is."""
+"""A report as Markdown, for a pull request or a wiki; hostile text is escaped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.report.wording import SIMULATED_NOTE, write_cell
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)
-"""What makes a link of bare text, or calls a person of that name (`@name`), where no markup does."""
+"""What turns bare text into a link or mentions a person (`@name`) without any markup."""
 JOINER = "\u2060"
-"""A word joiner: nothing to be seen, and no link."""
+"""A word joiner: invisible, and it breaks a link."""
 
 
 def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> str:
-    """The report; pictures are referred to as `<folder>/<name>.png`. `top`: the level of its title."""
+    """The report, with pictures as `<folder>/<name>.png`. `top`: the level of its title."""
     parts = [f"{'#' * top} {escape(report.heading or report.title)}"]
     if report.simulated:
         parts.append(f"> **{SIMULATED_NOTE}.**")
@@ -30,7 +30,7 @@ def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> s
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no markup, no HTML, no link, nobody called by name."""
+    """Text that Markdown shows literally: one line, no markup, HTML, link or mention."""
     inert = LINKING.sub(rf"\g<0>{JOINER}", printable(text))
     entities = inert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(r"\\\1", entities)
@@ -60,7 +60,7 @@ def _bullets(note: Note) -> Iterator[str]:
 
 
 def _pipe_table(table: Table) -> str:
-    """Every cell is escaped; a row with a single value is filled up with empty cells."""
+    """Every cell is escaped; a row with a single value is padded with empty cells."""
     width = len(table.columns)
     lines: list[Sequence[str]] = [[escape(column.heading) for column in table.columns], ["---"] * width]
     text = [[escape(write_cell(cell)) for cell in row] for row in table.rows]

@@ -1,4 +1,4 @@
-"""A report as one self-contained page without scripts, under a policy that lets nothing else in."""
+"""A report as one self-contained page without scripts, under a policy that blocks everything else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.report.wording import SIMULATED, STAND_IN, simulated_title, write_c
 
 
 def render_page(report: Report) -> str:
-    """The page, figures embedded. Everything in the report is escaped; styles are allowed by their hash alone."""
+    """The page with its figures embedded. Everything in the report is escaped; only our style sheet is allowed."""
     css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
     page = _environment().get_template("page.html.j2")
     return page.render(
@@ -30,18 +30,18 @@ def render_page(report: Report) -> str:
 
 
 def content_policy(css: str) -> str:
-    """A Content-Security-Policy for exactly this style sheet and for images inside the page."""
+    """A Content-Security-Policy that allows only this style sheet and images inside the page."""
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def data_uri(picture: Picture) -> str:
-    """The figure's SVG as a `data:` address: as an image it can neither run nor fetch anything."""
+    """The figure's SVG as a `data:` URI: an image can neither run nor fetch anything."""
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
 
 
 def cell_html(cell: Cell) -> Markup:
-    """A value, escaped: an interval is set apart, and a target's name breaks after the model where it must."""
+    """A value, escaped, with its interval in a span; a target's name may wrap after the model."""
     match cell:
         case Number() if interval := write_interval(cell):
             return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
@@ -51,7 +51,7 @@ def cell_html(cell: Cell) -> Markup:
 
 
 def break_name(name: str) -> Markup:
-    """A name, escaped, its model and the rest kept together where a line has room."""
+    """A name, escaped; it wraps only after the model."""
     head, slash, tail = printable(name).partition("/")
     if not slash:
         return Markup("{}").format(head)

@@ -1,4 +1,4 @@
-"""The sections of a reconciliation: a run beside Bedrock's own invocation log."""
+"""The sections of a reconciliation: a run compared with Bedrock's own invocation log."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ COLUMNS: tuple[tuple[Column, Callable[[TargetMatch], Cell]], ...] = (
 )
 
 
-def reconcile_report(found: Reconciliation) -> Report:
-    """The targets, what the log covers, what is not in it, what differs, and the verdict."""
-    verdict = "run and log agree" if found.agrees else "run and log do NOT agree"
+def reconcile_report(result: Reconciliation) -> Report:
+    """The targets, what the log covers, what is missing, what differs, and the verdict."""
+    verdict = "run and log agree" if result.agrees else "run and log do NOT agree"
     return Report(
-        title=f"Reconciliation of {found.run_id}",
-        simulated=found.simulated,
+        title=f"Reconciliation of {result.run_id}",
+        simulated=result.simulated,
         sections=filled(
             [
-                Section(table=tabulate(found.targets, COLUMNS), notes=[*_served(found), *_scope(found)]),
-                Section(notes=[*_reasons(found), *_differences(found), *_records(found)]),
+                Section(table=tabulate(result.targets, COLUMNS), notes=[*_served(result), *_scope(result)]),
+                Section(notes=[*_reasons(result), *_differences(result), *_records(result)]),
                 Section(text=verdict),
             ]
         ),
     )
 
 
-def _served(found: Reconciliation) -> Iterator[Note]:
-    """Where the calls were answered: the Regions that answered most of a target's."""
-    for each in found.targets:
+def _served(result: Reconciliation) -> Iterator[Note]:
+    """The Regions that served most calls of each target."""
+    for each in result.targets:
         regions = sorted(each.served_in.items(), key=lambda item: -item[1])
         if regions:
             shown = ", ".join(f"{region} {count:,}" for region, count in regions[:REGIONS])
@@ -49,42 +49,41 @@ def _served(found: Reconciliation) -> Iterator[Note]:
             yield Note(label=each.target, text=f"served in {shown}{more}")
 
 
-def _scope(found: Reconciliation) -> Iterator[Note]:
-    if found.sources:
-        span = f"from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
-        yield Note(label="log", text=f"{', '.join(found.sources)}: {found.records:,} records {span}")
-    if found.without_log:
-        off = f"invocation logging is off in {', '.join(found.without_log)}"
-        yield Note(tone="warn", text=f"{off}; `harness doctor` says how to turn it on")
-    if found.broken:
-        text = f"{found.broken:,} lines of the log cannot be read, the first: {found.broken_places[0]}"
+def _scope(result: Reconciliation) -> Iterator[Note]:
+    if result.sources:
+        span = f"from {result.since:%Y-%m-%d %H:%M} to {result.until:%Y-%m-%d %H:%M} UTC"
+        yield Note(label="log", text=f"{', '.join(result.sources)}: {result.records:,} records {span}")
+    if result.without_log:
+        off = f"invocation logging is off in {', '.join(result.without_log)}"
+        yield Note(tone="warn", text=f"{off}; `harness doctor` shows how to turn it on")
+    if result.broken:
+        text = f"{result.broken:,} lines of the log cannot be read, the first: {result.broken_places[0]}"
         yield Note(tone="warn", text=text)
 
 
-def _reasons(found: Reconciliation) -> Iterator[Note]:
-    """Attempts that are not in the log, by why."""
-    for reason, why in REASONS.items():
-        count = sum(each.unlogged.get(reason, 0) for each in found.targets)
+def _reasons(result: Reconciliation) -> Iterator[Note]:
+    """Attempts that are not in the log, by reason."""
+    for reason, text in REASONS.items():
+        count = sum(each.unlogged.get(reason, 0) for each in result.targets)
         if count:
-            yield Note(tone="bad" if reason in DISAGREEING else "", text=f"{count:,} attempts {why}")
-    unseen = sum(each.unseen_cost_usd for each in found.targets)
+            yield Note(tone="bad" if reason in DISAGREEING else "", text=f"{count:,} attempts {text}")
+    unseen = sum(each.unseen_cost_usd for each in result.targets)
     if unseen:
-        yield Note(text=f"by the log, calls whose reply the run did not read to its end cost {usd(unseen)} more")
+        yield Note(text=f"calls whose reply the run did not receive completely cost {usd(unseen)} more by the log")
 
 
-def _differences(found: Reconciliation) -> Iterator[Note]:
-    for each in found.differences[:DETAILS]:
+def _differences(result: Reconciliation) -> Iterator[Note]:
+    for each in result.differences[:DETAILS]:
         values = f"{each.what} is {each.run} in the run, {each.log} in the log"
         yield Note(tone="bad", text=f"{each.aws_request_id} ({each.target}): {values}")
 
 
-def _records(found: Reconciliation) -> Iterator[Note]:
-    if found.other_traffic:
-        text = f"{found.other_traffic:,} records of the same models and time are other callers' traffic"
-        yield Note(text=text)
-    if found.unanswered:
-        yield Note(text=f"{found.unanswered:,} records are accounted for by attempts that got no reply")
-    if found.not_in_run:
-        foreign = [f"{each.aws_request_id} at {each.at}, {each.model_id} in {each.region}" for each in found.foreign]
-        text = f"{found.not_in_run:,} records of the run's own caller are not in the run, such as:"
+def _records(result: Reconciliation) -> Iterator[Note]:
+    if result.other_traffic:
+        yield Note(text=f"{result.other_traffic:,} records of the same models and time are from other callers")
+    if result.unanswered:
+        yield Note(text=f"{result.unanswered:,} records correspond to attempts that got no reply")
+    if result.not_in_run:
+        foreign = [f"{each.aws_request_id} at {each.at}, {each.model_id} in {each.region}" for each in result.foreign]
+        text = f"{result.not_in_run:,} records of the run's own caller are not in the run, such as:"
         yield Note(tone="bad", text=text, details=foreign[:DETAILS])

@@ -20,17 +20,17 @@ class Number(msgspec.Struct, frozen=True):
 
     value: float
     unit: str = ""
-    """`share`, `s`, `ms`, `usd`, `pp`, `%`, `kappa`, or a word that is written behind the number."""
+    """`share`, `s`, `ms`, `usd`, `pp`, `%`, `kappa`, or a word that is written after the number."""
     low: float | None = None
     high: float | None = None
     bounded: bool = False
-    """It has an interval; a bound that is None is one that the data cannot give."""
+    """It has an interval; a bound of None is unknown."""
     signed: bool = False
     """A difference: its sign is always written."""
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A target's name; where there is little room, its line is broken after the model."""
+    """A target's name, wrapped after the model if space is short."""
 
     text: str
 
@@ -43,7 +43,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 Cell = str | int | Number | Name | Mark | None
-"""A value in a table: text, a count, a number, a name, a verdict. None: the data cannot say."""
+"""A value in a table: text, a count, a number, a name, a verdict. None: unknown."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     """On a narrow terminal, the lightest columns are left out first, from the right. 0: on none."""
     interval_weight: int = 0
-    """The same for the intervals alone, which then leave their numbers behind."""
+    """The same for the column's intervals, which are left out without their numbers."""
     is_text: bool = False
     """Aligned to the left."""
 
@@ -66,7 +66,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A sentence, what it is about, and what belongs to it, a line each."""
+    """A sentence with a label and details, a line each."""
 
     text: str
     label: str = ""
@@ -79,13 +79,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
-    """What it says, for whoever cannot see it."""
+    """Alt text."""
     png: bytes
     svg: bytes
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers to a prompt, with how they were graded. A model wrote them: pages alone show them."""
+    """Graded answers to a prompt. A model wrote them, so only pages show them."""
 
     mark: Mark
     prompt_id: str
@@ -97,7 +97,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a report: what it holds is shown in the order of these fields."""
+    """A part of a report, shown in the order of these fields."""
 
     title: str = ""
     level: int = 2
@@ -107,30 +107,32 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[Note] = ()
     samples: Sequence[Sample] = ()
     layout: Literal["plain", "cards", "terms", "folded"] = "plain"
-    """`cards`: a few rows or notes that matter most. `terms`: notes define their labels. `folded`: a long table."""
+    """`cards`: the few rows or notes that matter most. `terms`: notes define their labels. `folded`: a long table."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is rendered of a run, a comparison, a history or a sweep."""
+    """The report of a run, a comparison, a history or a sweep."""
 
     title: str
     heading: str = ""
-    """Over the page, where it is not the title."""
+    """The page's heading if it differs from the title."""
     simulated: bool
     invalid: str = ""
-    """Why nothing in it may be used; empty where it may."""
+    """Why its data is invalid; empty if it is valid."""
     facts: Sequence[str] = ()
     sections: Sequence[Section]
 
 
 def filled(sections: Iterable[Section]) -> list[Section]:
-    """Those that hold something, without tables that have no row."""
-    kept = (each if each.table and each.table.rows else msgspec.structs.replace(each, table=None) for each in sections)
-    return [each for each in kept if each.text or each.pictures or each.table or each.notes or each.samples]
+    """The sections that are not empty, without tables that have no rows."""
+    trimmed = (
+        each if each.table and each.table.rows else msgspec.structs.replace(each, table=None) for each in sections
+    )
+    return [each for each in trimmed if each.text or each.pictures or each.table or each.notes or each.samples]
 
 
 def tabulate(items: Iterable[T], columns: Sequence[tuple[Column, Callable[[T], Cell]]]) -> Table:
-    """A row for each item, its cells as the columns' functions take them."""
+    """A row for each item, a cell from each column's function."""
     rows = [tuple(cell(item) for _, cell in columns) for item in items]
     return Table(columns=[column for column, _ in columns], rows=rows)
 
@@ -143,5 +145,5 @@ def number(value: float | Interval | None, unit: str = "") -> Number | None:
 
 
 def quantile(quantiles: Quantiles | None, name: str) -> Interval | None:
-    """The named quantile (`p50` … `p99`); None where nothing was measured."""
+    """The named quantile (`p50` … `p99`); None without quantiles."""
     return None if quantiles is None else getattr(quantiles, name)

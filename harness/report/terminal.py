@@ -1,4 +1,4 @@
-"""A report on a terminal: the console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
+"""A report on a terminal; the console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
 GAP = 2
 NAME_WIDTH = 23
-"""Names get this much before any column is left out."""
+"""Columns are left out before names get less than this."""
 SHORTEST_NAME = 6
 
 
 def print_report(report: Report, console: Console, *, written: Path | None = None) -> None:
-    """Print a report, and last where its page is."""
+    """Print a report and the path of its page."""
     for line in report_lines(report, console.width):
         console.print(line, soft_wrap=True)
     if written is not None:
@@ -33,7 +33,7 @@ def print_report(report: Report, console: Console, *, written: Path | None = Non
 
 
 def report_lines(report: Report, width: int) -> Iterator[Text]:
-    """A report's lines; only its tables are made to fit."""
+    """A report's lines; only tables are fitted to the width."""
     if report.simulated:
         yield Text(SIMULATED_NOTE, style="bold yellow")
     if report.invalid:
@@ -80,7 +80,7 @@ def _card_lines(table: Table, width: int) -> Iterator[Text]:
 
 
 def table_lines(table: Table, width: int) -> list[Text]:
-    """The heading and the rows in at most `width` characters, where that can be: the lightest columns go first."""
+    """The heading and the rows in at most `width` characters if possible; the lightest columns are left out first."""
     shown, room = _fit(table, width)
     names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
     name_width = max([cell_len(_heading(table, 0)), *(cell_len(each) for lines in names for each in lines)])
@@ -146,7 +146,7 @@ def _indent(table: Table, row: Sequence[Cell]) -> str:
 
 
 def _name_lines(cell: Cell, width: int, indent: str) -> Sequence[str]:
-    """A row's name in `width` characters; a target's in two lines, after the model, where it does not fit in one."""
+    """A row's name in `width` characters; a target's name that does not fit is wrapped after the model."""
     text = indent + write_cell(cell)
     head, slash, tail = text.partition("/")
     if len(text) <= width or not slash or not isinstance(cell, Name):

@@ -1,4 +1,4 @@
-"""How values are written, the same in figures, pages and on the terminal; and how every report says SIMULATED."""
+"""How values and findings are written in figures, on pages and on the terminal, and how reports say SIMULATED."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.report.section import Cell, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
-"""What stands where the data cannot say."""
+"""Shown for an unknown value."""
 MINUS = "−"
 SIMULATED = "SIMULATED"
 STAND_IN = "answered by a stand-in on this machine, not by Amazon Bedrock"
@@ -19,12 +19,12 @@ SIMULATED_NOTE = f"{SIMULATED}: {STAND_IN}"
 
 
 def simulated_title(title: str, simulated: bool) -> str:
-    """The title, marked where what it is about was simulated."""
+    """The title, marked if its subject was simulated."""
     return f"{SIMULATED}: {title}" if simulated else title
 
 
 def shorten(text: str, width: int) -> str:
-    """At most `width` characters; the middle goes, because names differ at their ends."""
+    """At most `width` characters; cuts the middle, since names differ at their ends."""
     if len(text) <= width:
         return text
     tail = width // 2
@@ -32,7 +32,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The text's first `most` characters, and how many it has where there are more; invisible ones made visible."""
+    """The text's first `most` characters, with its full length if it is cut; invisible characters made visible."""
     return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
@@ -148,7 +148,7 @@ def value_of(winner: Winner) -> str:
 
 
 def verdict_of(winner: Winner) -> str:
-    """Whether a lead may be read as a difference: `clear`, or whom the leader is too close to."""
+    """Whether a lead is clear, or the rivals that are too close to call."""
     if not winner.close:
         return "clear"
     if len(winner.close) == winner.rivals:
@@ -169,12 +169,12 @@ def counts(values: Sequence[int]) -> str:
 
 
 def sentence(finding: Finding) -> str:
-    """What is wrong and how to mend it, on one line."""
+    """A finding and its remedy on one line."""
     return f"{printable(finding.what).rstrip('.;: ')}; {printable(finding.remedy)}"
 
 
 def findings_section(findings: Sequence[Finding]) -> Section:
-    """What is wrong with the data and how to mend it."""
+    """What is wrong with the data and how to fix it."""
     notes = [
         Note(text=sentence(f), label="Invalid" if f.invalidates else "", tone="bad" if f.invalidates else "warn")
         for f in findings

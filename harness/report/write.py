@@ -38,7 +38,7 @@ from harness.suite.suite import Suite
 
 
 def report_run(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
-    """Summarise a run's scored attempts and write its reports; the summary, and the page to open."""
+    """Summarise a run's scored attempts and write its reports; returns the summary and the page."""
     data = load_run(folder)
     summary = summarise(folder.read_manifest(), suite, data)
     summary = add_judging(summary, suite, read_judgements(folder.judgements_path))
@@ -50,7 +50,7 @@ def report_run(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
 def write_run(
     folder: Path, summary: RunSummary, columns: Mapping[str, Columns], answers: Iterable[Answer] = ()
 ) -> list[Path]:
-    """Write report.html, report.md and plots/*.png|svg into `folder`; their paths, the page first."""
+    """Write report.html, report.md and plots/*.png|svg into `folder`; returns their paths, the page first."""
     pictures = draw_run(make_view(summary, columns))
     page, text = folder / "report.html", folder / "report.md"
     write_atomically(page, render_page(run_report(summary, pictures, answers)).encode())
@@ -59,7 +59,7 @@ def write_run(
 
 
 def draw_run(view: RunView) -> list[Picture]:
-    """Every figure that the run has data for, in reading order; none without a measured request."""
+    """Every figure that the run has data for, in reading order; empty without a measured request."""
     if not view.targets:
         return []
     with house_style():
@@ -68,9 +68,9 @@ def draw_run(view: RunView) -> list[Picture]:
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
-    """Write compare.html, compare.md, compare.json and plots/forest.png|svg; their paths, the page first.
+    """Write compare.html, compare.md, compare.json and plots/forest.png|svg; returns their paths, the page first.
 
-    Of two comparisons that are written at once into one folder, the second waits.
+    A second comparison that writes into the same folder waits for the first.
     """
     pictures = draw_comparison(report)
     content = compare_report(report, pictures)
@@ -82,7 +82,7 @@ def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be made: {error.strerror}; choose another folder with --out") from error
+        raise StoreError(f"{folder}: cannot be created: {error.strerror}; choose another folder with --out") from error
     with one_writer(folder):
         for name, text in texts.items():
             write_atomically(folder / name, text.encode())
@@ -90,7 +90,7 @@ def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
 
 
 def draw_comparison(report: CompareReport) -> list[Picture]:
-    """The forest plot; nothing where there is nothing to compare."""
+    """The forest plot; empty without comparisons."""
     if not report.comparisons:
         return []
     with house_style():
@@ -98,12 +98,12 @@ def draw_comparison(report: CompareReport) -> list[Picture]:
 
 
 def comparison_json(report: CompareReport) -> str:
-    """The comparison itself, indented."""
+    """compare.json, indented."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
 def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:
-    """Write sweep.md and plots/sweep.png|svg; the path of sweep.md."""
+    """Write sweep.md and plots/sweep.png|svg; returns the path of sweep.md."""
     data = load_run(folder)
     view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
     with house_style():
@@ -114,7 +114,7 @@ def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> 
 
 
 def write_history(history: History, out: Path) -> list[Path]:
-    """Write to `out`: a page (`.html`), one figure (`.png`, `.svg`), or a folder of both; the paths, the page first."""
+    """Write `out`: a page (`.html`), one figure (`.png`, `.svg`) or a folder of both; returns paths, the page first."""
     pictures = draw_history(history)
     try:
         if out.suffix in (".png", ".svg"):
@@ -124,11 +124,11 @@ def write_history(history: History, out: Path) -> list[Path]:
         write_atomically(page, render_page(history_report(history, pictures)).encode())
         return [page] if page == out else [page, *save_pictures(list(pictures.values()), out)]
     except OSError as error:
-        raise StoreError(f"{out}: cannot be written: {error.strerror}; choose another place with --out") from error
+        raise StoreError(f"{out}: cannot be written: {error.strerror}; choose another path with --out") from error
 
 
 def draw_history(history: History) -> dict[str, Picture]:
-    """One figure a suite, simulated and real apart, by `key_of`; of suites without any figure none."""
+    """By `key_of`, one figure a history with trends."""
     with house_style():
         return {
             key_of(suite): render_figure(_name(suite, history.suites), history_figure.draw(suite))
@@ -139,15 +139,18 @@ def draw_history(history: History) -> dict[str, Picture]:
 
 def _write_figure(pictures: Sequence[Picture], out: Path) -> Path:
     if len(pictures) != 1:
-        why = f"there are {len(pictures)} of them ({', '.join(picture.name for picture in pictures)})"
-        raise StoreError(f"{out}: holds one figure, and {why}; name a suite with --suite, or a folder")
+        named = ", ".join(picture.name for picture in pictures) or "none"
+        raise StoreError(
+            f"{out}: can hold only one figure, but there are {len(pictures)} ({named}); choose a suite with --suite, "
+            "or write to a folder"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, pictures[0].png if out.suffix == ".png" else pictures[0].svg)
     return out
 
 
 def _name(suite: SuiteHistory, suites: Sequence[SuiteHistory]) -> str:
-    """`history-quickstart`, `history-quickstart-simulated`: safe as a file's name, and its own."""
+    """A unique and safe file name: `history-quickstart`, `history-quickstart-simulated`."""
     names = [_slug(each) for each in suites]
     slug = _slug(suite)
     return slug if names.count(slug) == 1 else f"{slug}-{suites.index(suite) + 1}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.analysis.history import SuiteHistory, Wanted, load_history
+from harness.analysis.history import HistoryFilter, SuiteHistory, load_history
 from harness.analysis.metrics import METRICS
 from harness.errors import StoreError
 from harness.store.finding import Finding
@@ -22,21 +22,21 @@ PastRuns = Callable[..., list[RunFolder]]
 
 
 def only(results: Path, **wanted: object) -> SuiteHistory:
-    (suite,) = load_history(results, Wanted(**wanted)).suites  # type: ignore[arg-type]
+    (suite,) = load_history(results, HistoryFilter(**wanted)).suites  # type: ignore[arg-type]
     return suite
 
 
 def test_a_change_is_told_with_the_run_and_what_differed_then(tmp_path: Path, past_runs: PastRuns) -> None:
     runs = past_runs(tmp_path, 24, slower_from=16)
     suite = only(tmp_path)
-    assert {(trend.target, trend.metric) for trend, _ in suite.shifts} == {
+    assert {(trend.target, trend.metric) for trend, _ in suite.change_points} == {
         (SONNET, metric) for metric in ("ttft_p50", "ttft_p95", "e2e_p95")
     }
-    for _, shift in suite.shifts:
-        assert (shift.run_id, shift.previous_run_id) == (runs[16].path.name, runs[15].path.name)
-        assert (shift.runs_before, shift.runs_since, shift.worse) == (16, 8, True)
-        assert 1.3 < shift.after / shift.before < 1.5
-        assert ["aiobotocore 2.25.1 → 2.26.0"] == shift.differed
+    for _, change in suite.change_points:
+        assert (change.run_id, change.previous_run_id) == (runs[16].path.name, runs[15].path.name)
+        assert (change.runs_before, change.runs_since, change.worse) == (16, 8, True)
+        assert 1.3 < change.after / change.before < 1.5
+        assert ["aiobotocore 2.25.1 → 2.26.0"] == change.differed
 
 
 def test_what_differed_a_run_away_is_told_where_nothing_did_at_the_change(tmp_path: Path, past_runs: PastRuns) -> None:
@@ -44,14 +44,14 @@ def test_what_differed_a_run_away_is_told_where_nothing_did_at_the_change(tmp_pa
     manifest = runs[16].read_manifest()
     old = {**manifest.versions, "aiobotocore": "2.25.1"}
     runs[16].write_manifest(msgspec.structs.replace(manifest, versions=old))
-    _, shift = only(tmp_path).shifts[0]
-    assert ([], ["one run later: aiobotocore 2.25.1 → 2.26.0"]) == (shift.differed, shift.nearby)
+    _, change = only(tmp_path).change_points[0]
+    assert ([], ["one run later: aiobotocore 2.25.1 → 2.26.0"]) == (change.differed, change.nearby)
 
 
 def test_below_fifteen_runs_it_is_said_how_many_are_missing(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 14, slower_from=7)
     suite = only(tmp_path)
-    assert [] == suite.shifts
+    assert [] == suite.change_points
     assert {1} == {trend.missing for trend in suite.trends}
 
 
@@ -67,9 +67,12 @@ def test_runs_that_may_not_be_believed_are_apart_and_not_searched(tmp_path: Path
     suite = only(tmp_path)
     troubles = [run.trouble or "" for run in suite.runs]
     assert troubles[0] == ""
-    assert troubles[1:3] == ["its state is interrupted", "it is invalid: the client was the bottleneck"]
-    assert troubles[3].endswith(f"it has no summary.json; `harness report {runs[3].path}` makes it")
-    assert troubles[4].startswith("its summary.json cannot be read: ")
+    assert troubles[1:3] == [
+        "the run is interrupted, not complete",
+        "the run is invalid: the client was the bottleneck",
+    ]
+    assert troubles[3].endswith(f"has no summary.json; create it with `harness report {runs[3].path}`")
+    assert troubles[4].startswith("summary.json cannot be read: ")
     assert all([0] == [p.run for p in t.points] and [1, 2] == [p.run for p in t.apart] for t in suite.trends)
 
 
@@ -77,14 +80,14 @@ def test_a_broken_folder_is_told_and_not_fatal(tmp_path: Path, past_runs: PastRu
     past_runs(tmp_path, 2)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")
-    history = load_history(tmp_path, Wanted())
+    history = load_history(tmp_path, HistoryFilter())
     assert 2 == len(history.suites[0].runs)
     assert "not a manifest of a run" in history.unreadable[0]
 
 
 def test_simulated_and_real_runs_never_share_a_line(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 6, changes=lambda i: {"simulated": i % 2 == 0, "endpoint": "aws"})
-    suites = load_history(tmp_path, Wanted()).suites
+    suites = load_history(tmp_path, HistoryFilter()).suites
     assert [(False, 3), (True, 3)] == [(suite.simulated, len(suite.runs)) for suite in suites]
 
 
@@ -103,8 +106,8 @@ def test_a_history_can_be_asked_for_in_part(tmp_path: Path, past_runs: PastRuns)
     suite = only(tmp_path, suite="nightly", targets=(HAIKU,), metrics=("e2e_p95",), since=since)
     assert [(HAIKU, "e2e_p95")] == [(trend.target, trend.metric) for trend in suite.trends]
     assert 3 == len(suite.runs)
-    with pytest.raises(StoreError, match=f"--target 'x': no run measured it .known: {SONNET}, {HAIKU}"):
-        load_history(tmp_path, Wanted(targets=("x",)))
+    with pytest.raises(StoreError, match=f"--target 'x': no run measured this target .known: {SONNET}, {HAIKU}"):
+        load_history(tmp_path, HistoryFilter(targets=("x",)))
 
 
 def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: PastRuns) -> None:
@@ -122,7 +125,7 @@ def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: P
                 host=msgspec.structs.replace(manifest.host, cpus=8),
             )
         )
-    _, shift = only(tmp_path).shifts[0]
+    _, change = only(tmp_path).change_points[0]
     assert [
         "suite digest 0123456789ab → ba9876543210",
         "endpoint simulator → http://127.0.0.1:9000",
@@ -131,7 +134,7 @@ def test_every_difference_of_two_manifests_is_named(tmp_path: Path, past_runs: P
         "aiobotocore 2.25.1 → none",
         "harness 0.1.0 → 0.2.0",
         "CPUs 2 → 8",
-    ] == shift.differed
+    ] == change.differed
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_what_matters_has_a_floor_for_each_metric(metric: str, before: float, af
 def test_a_copy_of_a_run_is_counted_once_and_told(tmp_path: Path, past_runs: PastRuns) -> None:
     runs = past_runs(tmp_path, 2)
     shutil.copytree(runs[1].path, tmp_path / "downloaded")
-    history = load_history(tmp_path, Wanted())
+    history = load_history(tmp_path, HistoryFilter())
     assert 2 == len(history.suites[0].runs)
     (told,) = history.unreadable
     assert "is a copy of" in told

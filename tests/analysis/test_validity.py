@@ -59,7 +59,7 @@ def test_a_good_run_with_enough_samples_has_nothing_to_say(make_columns: MakeCol
 @pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
 def test_a_run_that_did_not_end_is_invalid(state: str, make_columns: MakeColumns, check: Check) -> None:
     findings = check(make_columns(400), state=state, planned=500)
-    assert [f"the run is {state}, not complete: 400 of 500 planned requests are on record"] == invalid(findings)
+    assert [f"the run is {state}, not complete: it recorded 400 of 500 planned requests"] == invalid(findings)
 
 
 @pytest.mark.parametrize("recorded", [399, 401])
@@ -67,7 +67,7 @@ def test_a_complete_run_holds_exactly_its_planned_requests(
     recorded: int, make_columns: MakeColumns, check: Check
 ) -> None:
     findings = check(make_columns(400), planned=400, recorded=recorded)
-    assert [f"{recorded} of 400 planned requests are on record"] == invalid(findings)
+    assert [f"the run recorded {recorded} of 400 planned requests"] == invalid(findings)
 
 
 def test_a_duration_may_end_a_closed_load_before_its_plan(
@@ -75,7 +75,7 @@ def test_a_duration_may_end_a_closed_load_before_its_plan(
 ) -> None:
     timed = make_suite(load=Load(warmup=1, duration_s=60.0, repeats=50))
     assert [] == check(make_columns(400), suite=timed, planned=500)
-    assert ["501 of 500 planned requests are on record"] == invalid(
+    assert ["the run recorded 501 of 500 planned requests"] == invalid(
         check(make_columns(400), suite=timed, planned=500, recorded=501)
     )
 
@@ -84,7 +84,7 @@ def test_a_target_without_a_measured_request_is_named(
     make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
 ) -> None:
     findings = check(make_columns(400), suite=make_suite(targets=("a", "silent")))
-    assert ["no measured request of silent"] == invalid(findings)
+    assert ["no requests were measured for silent"] == invalid(findings)
 
 
 def fail(make_columns: MakeColumns, n: int, failed: int, kind: str, target: str = "a") -> Columns:
@@ -97,8 +97,9 @@ def test_many_failures_are_told_with_their_kind_and_do_not_invalidate(make_colum
     findings = check(fail(make_columns, 1000, 51, "access_denied"))
     assert [
         Finding(
-            what="a: 51 of 1000 requests failed, most often access_denied; latencies are of successes only",
-            remedy="ask for access to the model in this account and Region",
+            what="a: 51 of 1000 requests failed, most often with access_denied; "
+            "latencies cover successful requests only",
+            remedy="request access to the model in this account and Region",
         )
     ] == findings
     assert [] == check(fail(make_columns, 1000, 50, "access_denied"))
@@ -111,16 +112,18 @@ def test_a_kind_without_a_remedy_of_its_own_points_at_the_messages(make_columns:
 
 def test_a_target_of_which_everything_failed_makes_the_run_invalid(make_columns: MakeColumns, check: Check) -> None:
     dead, alive = fail(make_columns, 400, 400, "connection", "dead"), make_columns(400, "alive")
-    told = ["dead: all 400 requests failed, most often connection; latencies are of successes only"]
-    assert told == invalid(check(dead, alive))
+    expected = ["dead: all 400 requests failed, most often with connection; latencies cover successful requests only"]
+    assert expected == invalid(check(dead, alive))
     dying = fail(make_columns, 400, 399, "connection", "dying")
-    told = ["dying: 399 of 400 requests failed, most often connection; latencies are of successes only"]
-    assert told == invalid(check(dying, alive))
+    expected = [
+        "dying: 399 of 400 requests failed, most often with connection; latencies cover successful requests only"
+    ]
+    assert expected == invalid(check(dying, alive))
 
 
 def test_one_failed_request_is_told_in_the_singular(make_columns: MakeColumns, check: Check) -> None:
     whats = [finding.what for finding in check(fail(make_columns, 1, 1, "connection"))]
-    assert "a: the only request failed with connection; latencies are of successes only" in whats
+    assert "a: the only request failed with connection; latencies cover successful requests only" in whats
 
 
 def test_half_of_the_requests_may_fail_before_a_run_is_invalid(make_columns: MakeColumns, check: Check) -> None:
@@ -138,7 +141,7 @@ def test_failures_are_told_with_what_the_endpoint_said(
     counts = replace(count_attempts(c), error_messages={"server_error": "501 Unsupported method"})
     data = RunData(columns={"a": c}, counts={"a": counts}, recorded=400)
     finding, *_ = check_validity(make_run_manifest(suite), suite, data)
-    assert "40 of 400 requests failed, most often server_error: 501 Unsupported method; " in finding.what
+    assert "40 of 400 requests failed, most often with server_error: 501 Unsupported method; " in finding.what
 
 
 def test_without_streaming_lateness_is_held_against_the_whole_answer(make_columns: MakeColumns, check: Check) -> None:
@@ -149,13 +152,13 @@ def test_without_streaming_lateness_is_held_against_the_whole_answer(make_column
 
 def test_throttled_attempts_are_told_apart_from_failures(make_columns: MakeColumns, check: Check) -> None:
     whats = [finding.what for finding in check(fail(make_columns, 400, 40, "throttled"))]
-    assert "a: 40 of 400 attempts were throttled; back-off is in its latencies" in whats
+    assert "a: 40 of 400 attempts were throttled; its latencies include the back-off" in whats
 
 
 def test_a_late_event_loop_is_told_and_a_very_late_one_invalidates(make_columns: MakeColumns, check: Check) -> None:
-    told = ["the event loop was late by 60 ms (p99), with a median TTFT of 500 ms: the client was a bottleneck"]
+    expected = ["the event loop ran 60 ms late (p99), with a median TTFT of 500 ms: the client was a bottleneck"]
     findings = check(make_columns(400), clients=lag(0.06))
-    assert told == [finding.what for finding in findings]
+    assert expected == [finding.what for finding in findings]
     assert [] == invalid(findings)
     assert 1 == len(invalid(check(make_columns(400), clients=lag(0.13))))
     assert [] == check(make_columns(400), clients=lag(0.05))
@@ -195,7 +198,7 @@ def test_a_schedule_that_slips_invalidates_an_open_load_only(
     c = make_columns(400, first_try_sent_s=sent, sent_s=sent, first_s=sent + 2)
     open_load = make_suite(load=Load(arrival="constant", rate_per_s=1.0, warmup=1))
     (what,) = invalid(check(c, suite=open_load))
-    assert what.startswith("a: the schedule was not kept")
+    assert what.startswith("a: the client fell behind its schedule")
     assert [] == invalid(check(c))
 
 
@@ -218,14 +221,14 @@ def test_tail_quantiles_without_an_upper_bound_say_how_many_samples_they_need(
     assert names == [finding.what.split()[0] for finding in findings]
     if n == 71:
         assert "p95 rests on 71 samples and has no upper bound" == findings[0].what
-        assert "ask for at least 72: more prompts, repeats or time" == findings[0].remedy
+        assert "collect at least 72: add prompts, repeats or time" == findings[0].remedy
 
 
 def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
     make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
 ) -> None:
     c = make_columns(400, passed=np.where(np.arange(400) < 7, np.nan, 1.0))
-    assert ["7 of 400 answers unscored and not in the pass rates"] == [finding.what for finding in check(c)]
+    assert ["7 of 400 answers were not scored; pass rates leave them out"] == [finding.what for finding in check(c)]
     suite = make_suite()
     bare = msgspec.structs.replace(
         suite, prompts=tuple(msgspec.structs.replace(prompt, checks=()) for prompt in suite.prompts)
@@ -236,7 +239,7 @@ def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
 def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns, check: Check) -> None:
     unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan)) for name in ("a", "b")]
     (finding,) = check(*unpriced, make_columns(400, "c"))
-    assert "answers without a known cost from a, b; cost figures leave them out" == finding.what
+    assert "the cost of some answers from a, b is unknown; cost figures leave them out" == finding.what
 
 
 def test_a_run_without_warm_up_says_so(
@@ -295,12 +298,12 @@ def test_waiting_for_a_connection_is_told(make_columns: MakeColumns, check: Chec
     (finding,) = check(
         make_columns(400), clients=lag(0.001, connections=1000, connections_most=1200, connection_waits=7)
     )
-    assert finding.what == "7 attempts found all 1,000 connections taken and waited for one"
+    assert finding.what == "7 attempts waited for a connection: all 1,000 were in use"
 
 
 def test_a_long_pause_for_garbage_is_told(make_columns: MakeColumns, check: Check) -> None:
     (finding,) = check(make_columns(400), clients=lag(0.001, gc_pauses=3, gc_longest_ns=200_000_000))
-    assert finding.what == "garbage collection stopped the client for 200 ms once, with a median TTFT of 500 ms"
+    assert finding.what == "garbage collection paused the client for up to 200 ms, with a median TTFT of 500 ms"
 
 
 def test_what_max_in_flight_held_back_is_told_for_each_target(
@@ -310,5 +313,5 @@ def test_what_max_in_flight_held_back_is_told_for_each_target(
     open_load = make_suite(load=Load(arrival="constant", rate_per_s=1.0, warmup=1, max_in_flight=2))
     (finding,) = check(make_columns(400), clients=lag(0.001, held_back=held), suite=open_load)
     assert finding.what == (
-        "a: max_in_flight (2) held back 48 requests, at most for 9.8 s; they count from when they were due"
+        "a: max_in_flight (2) held back 48 requests for up to 9.8 s; latency counts from when they were due"
     )

@@ -80,8 +80,8 @@ def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged:
     frozen.write_text(suite.replace(f'"endpoint":"{judged.bedrock.url}"', '"endpoint":"aws"'))
     unreached = harness("report", judged.run, "--judge", "--suite", "judged.yaml", "--json")
     assert unreached.returncode in BELIEVED_OR_NOT
-    assert "warning: the judges cannot be asked: " in unreached.stderr
-    assert "--judge` asks them later" in unreached.stderr
+    assert "warning: the judges cannot be reached: " in unreached.stderr
+    assert "ask them later with `harness report" in unreached.stderr
     assert json.loads(unreached.stdout)["judging_cost_usd"] is None
     reasons = {row[1]: row[4] for row in scores(judged.run)}
     assert "not judged yet" in reasons["judge"]

@@ -74,7 +74,7 @@ ON_THE_LINE = {
         ["run", "tiny.yaml", "--endpoint", "awss", "--dry-run"],
         "write for example http://127.0.0.1:9000",
     ),
-    "a budget of nothing": (["run", "tiny.yaml", "--budget", "0"], "must be more than 0"),
+    "a budget of nothing": (["run", "tiny.yaml", "--budget", "0"], "must be finite and more than 0"),
     "repeats below one": (["run", "tiny.yaml", "--repeats", "0"], "--repeats"),
     "an unknown option": (["run", "tiny.yaml", "--repeat", "2"], "--repeats"),
     "an unknown command": (["rnu"], "No such command 'rnu'"),

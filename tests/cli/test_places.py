@@ -43,7 +43,7 @@ def test_every_option_and_argument_that_is_a_path_refuses_addresses() -> None:
 
 @pytest.mark.parametrize("written", ["s3://bucket/x", "S3:/x", "gs://b", "http://host/x", "abfss://c@a/x"])
 def test_an_address_is_no_path(written: str) -> None:
-    with pytest.raises(HarnessError, match="is not a path on this machine; use a folder here, and copy it"):
+    with pytest.raises(HarnessError, match="is not a path on this machine; use a local folder, and copy"):
         local_path(written)
 
 

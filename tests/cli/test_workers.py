@@ -111,7 +111,7 @@ def test_the_second_ctrl_c_ends_the_workers_without_a_word(
         os.kill(child.pid, number)
     _, told = child.communicate(timeout=60)
     lines = told.splitlines()
-    assert (130, ["", "interrupted: finishing what is in flight; once more stops at once"]) == (
+    assert (130, ["", "interrupted: finishing requests in flight; interrupt again to stop at once"]) == (
         child.returncode,
         lines[:-1],
     )

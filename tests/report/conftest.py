@@ -280,7 +280,7 @@ DRIFT = Drift(
     output_token_ratio=2.6,
     baseline_cost_per_correct_usd=0.0013,
     candidate_cost_per_correct_usd=0.001,
-    told="cost −25%: a third of the price, 2.6 × the output tokens (token drift)",
+    summary="cost −25%: a third of the price, 2.6 × the output tokens (token drift)",
 )
 
 

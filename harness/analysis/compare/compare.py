@@ -1,4 +1,4 @@
-"""Compares targets, of one run or of two: a verdict for each metric and overall, with everything that explains it."""
+"""Compares targets of one run or of two: a verdict for each metric and overall, with everything that explains it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SEED = 1
 
 
 def load_finished_run(folder: RunFolder) -> FinishedRun:
-    """A run that is over and was graded. StoreError, SuiteError: it cannot be read."""
+    """A finished and graded run. StoreError, SuiteError: it cannot be read."""
     return FinishedRun(manifest=folder.read_manifest(), suite=folder.read_suite(), data=load_run(folder), folder=folder)
 
 
@@ -56,11 +56,11 @@ def compare_targets(
 
     One run: its other targets (or `candidate_targets`) against `baseline_target`, by default the suite's `baseline`.
     Two runs: each target that both have against itself; with `baseline_target`, that target of the baseline's run
-    against `candidate_targets` of the other (by default: its namesake, else all).
+    against `candidate_targets` of the other (by default the target of the same name, else all).
 
     `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. `seed`: of the
-    bootstrap. The verdict of an invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline,
-    unknown targets, prompts that differ, a judge among the candidates, a margin that cannot be read.
+    bootstrap. If a run is invalid, the verdict is `inconclusive` and `valid` is False. CompareError: no baseline,
+    unknown targets, prompts that differ, a judge's model among the targets, a margin that cannot be read.
     """
     other = candidate or baseline
     unshared = unshared_prompts(baseline.suite, other.suite)
@@ -109,7 +109,7 @@ def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
 
 
 def _has_tail(pairings: Sequence[Pairing]) -> bool:
-    """Whether every arm has the samples for a p95."""
+    """Whether every arm has enough samples to bound a p95."""
     arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
     return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
 
@@ -120,11 +120,11 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules], seed=seed, resamples=resamples)
     tags = _tags(pairs, each.candidate.suite)
 
-    def one(rule: Rule) -> Difference:
+    def compare(rule: Rule) -> Difference:
         tag = metric_tag(rule.metric)
         if tag is not None:
-            asked = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return compare_pass_rate(pairs, metric=rule.metric, asked=asked)
+            selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
+            return compare_pass_rate(pairs, metric=rule.metric, selected=selected)
         match rule.metric:
             case "pass_rate":
                 return compare_pass_rate(pairs)
@@ -139,23 +139,23 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
 
     gated = {rule.metric for rule in rules}
     by_tag = [
-        compare_pass_rate(pairs, metric=tag_metric(tag), asked=asked)
-        for tag, asked in tags.items()
+        compare_pass_rate(pairs, metric=tag_metric(tag), selected=selected)
+        for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
     equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
     exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
-    return _Rows(pairs=pairs, gated=[one(rule) for rule in rules], exploratory=exploratory)
+    return _Rows(pairs=pairs, gated=[compare(rule) for rule in rules], exploratory=exploratory)
 
 
 def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
     """Tag → one flag a prompt, in the suite's order."""
-    place = {str(prompt): index for index, prompt in enumerate(pairs.prompts)}
+    index_of = {str(prompt): index for index, prompt in enumerate(pairs.prompts)}
     flags: dict[str, np.typing.NDArray[np.bool_]] = {}
     for prompt in suite.prompts:
-        if prompt.id in place:
+        if prompt.id in index_of:
             for tag in prompt.tags:
-                flags.setdefault(tag, np.zeros(len(place), dtype=np.bool_))[place[prompt.id]] = True
+                flags.setdefault(tag, np.zeros(len(index_of), dtype=np.bool_))[index_of[prompt.id]] = True
     return flags
 
 
@@ -175,11 +175,11 @@ def _comparison(
         shown = with_answers(
             flips, (each.baseline.folder, each.baseline_target), (each.candidate.folder, each.candidate_target)
         )
-    found = worst(row.verdict for row in differences if not row.exploratory)
+    verdict = worst(row.verdict for row in differences if not row.exploratory)
     return Comparison(
         baseline=_arm(each.baseline, each.baseline_target),
         candidate=_arm(each.candidate, each.candidate_target),
-        verdict=found if valid else "inconclusive",
+        verdict=verdict if valid else "inconclusive",
         differences=differences,
         prompts=len(pairs.prompts),
         only_baseline=unshared[0],
@@ -225,6 +225,6 @@ def _gate_findings(written: Mapping[str, str], *, by_default: bool) -> list[Find
     return [
         Finding(
             what=f"the suite has no gate; the default margins decide ({margins})",
-            remedy=f"write the margins that you can live with into the suite: gate: {{{margins}}}",
+            remedy=f"set the margins that you can accept in the suite: gate: {{{margins}}}",
         )
     ]

@@ -10,22 +10,21 @@ from msgspec import UNSET, UnsetType
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 2
-"""Of compare.json. 1 (without this key) listed only prompts that passed on one side by half of their answers, with
-`direction` `pass_to_fail` or `fail_to_pass`."""
+"""Of compare.json. Version 1 (without this key) listed only prompts that passed by half of their answers on one side,
+with `direction` `pass_to_fail` or `fail_to_pass`."""
 
 Verdict = Literal["better", "equivalent", "worse", "inconclusive"]
 ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
-"""From what stops a move to what invites it."""
+"""From the worst to the best."""
 Scale = Literal["points", "log_ratio", "absolute"]
 """How a difference is counted: candidate − baseline of a rate (0.03 is 3 points), ln(candidate / baseline), or
 candidate − baseline in the metric's own unit."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric of a candidate against its baseline, signed so that + is worse: an `Effect` and what it is of.
+    """One metric of a candidate against its baseline, signed so that + is worse.
 
-    As rates, costs and latencies measure it, it has no verdict, margin or adjusted p-value; `verdict.judge_rows` adds
-    them.
+    Rates, costs and latencies measure it; `verdict.judge_rows` adds the verdict, margin and adjusted p-value.
     """
 
     metric: str
@@ -36,20 +35,20 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     """Of `baseline` and `candidate`: `share`, `s` or `usd`."""
     baseline: float | None
-    """The metric itself. None: there is nothing to take it from."""
+    """The metric itself. None: no data."""
     candidate: float | None
     estimate: float | None = None
-    """On `scale`, + is worse. None: it cannot be said."""
+    """On `scale`, + is worse. None: unknown."""
     low: float | None = None
     high: float | None = None
-    """None: the data cannot give that bound (too few samples for the quantile)."""
+    """None: the data gives no such bound (too few samples for the quantile)."""
     margin: float | None = None
-    """On `scale`, above 0. None: the suite's gate has none for this metric; the verdict is of direction alone."""
+    """On `scale`, above 0. None: the gate has none for this metric; the verdict is of direction alone."""
     margin_written: str | None = None
-    """As the suite says it, `3pp` or `15%`."""
+    """As in the suite, `3pp` or `15%`."""
     p_value: float | None = None
     p_adjusted: float | None = None
-    """Holm over the gate's family; Benjamini–Hochberg for what is exploratory."""
+    """By Holm over the gate's family; by Benjamini–Hochberg for exploratory rows."""
     n: int = 0
     """Pairs (prompts that both answered), or for a quantile the samples of the smaller arm."""
     clusters: int = 0
@@ -59,12 +58,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None
-    """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or it cannot be said.
-    Until the verdict: the samples without which there are no bounds."""
+    """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or unknown.
+    Before the verdict: the samples that bounds need."""
     clusters_needed: int | None = None
-    """Of a quantile: prompts or groups without which no number of repeats settles it. None: there are enough."""
+    """Of a quantile: the prompts or groups without which repeats cannot settle it. None: there are enough."""
     note: str = ""
-    """What a reader must know about this row: why there is no bound, that repeats are in it."""
+    """What a reader must know about this row, such as why it has no bounds."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
     baseline_inflated: float | None = None
@@ -72,11 +71,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Of a latency where requests failed: the quantile with failures counted as ∞. None: ∞, or nothing failed;
     `note` has both."""
     inflated_estimate: float | UnsetType = UNSET
-    """The difference of those two, which may be ±∞. Until the verdict only: compare.json does not hold it."""
+    """The difference of those two, which may be ±∞. Only until the verdict; not in compare.json."""
 
 
 def add_note(d: Difference, *notes: str) -> Difference:
-    """The row with more to know about it."""
+    """The row with these notes added."""
     return msgspec.structs.replace(d, note="; ".join(filter(None, (d.note, *notes))))
 
 
@@ -89,7 +88,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flip(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt of whose answers another share passed. The answers are hostile input: show them escaped only."""
+    """A prompt whose share of passed answers changed. The answers are hostile input: escape them."""
 
     prompt_id: str
     tags: tuple[str, ...] = ()
@@ -97,11 +96,11 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Outcomes
     candidate: Outcomes
     baseline_answer: str | None = None
-    """Where the prompt got worse, one that passed; else one that did not. None: not read, or it failed."""
+    """Where the prompt got worse, an answer that passed; else one that did not. None: not loaded, or it failed."""
     candidate_answer: str | None = None
     """The other way round."""
     reason: str = ""
-    """What the failing side's check said."""
+    """Why the failing side's answer did not pass."""
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +108,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     cost_ratio: float | None = None
     price_ratio: float | None = None
-    """What the baseline's own tokens would cost at the candidate's price / what they cost."""
+    """The baseline's own tokens at the candidate's price / at the baseline's price."""
     token_ratio: float | None = None
     """`cost_ratio / price_ratio`: verbosity and tokenizer."""
     input_token_ratio: float | None = None
@@ -119,7 +118,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     baseline_total_usd: float | None = None
     candidate_total_usd: float | None = None
     """Of all requests of the prompts that both were asked. None: a cost is unknown."""
-    told: str = ""
+    summary: str = msgspec.field(name="told", default="")
     """One sentence that names what moved: `cost +110 %: the same price, 2.1 × the output tokens (token drift)`."""
 
 
@@ -148,21 +147,21 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
     prompts: int
-    """Prompts that both sides were asked."""
+    """Prompts of both sides."""
     only_baseline: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
     """All of them, the worst first; at most 50 with answers, cut to 2,000 characters."""
     lost: int = 0
     gained: int = 0
-    """Prompts of which a smaller, and of which a larger share of the answers passed."""
+    """Prompts that got worse, and prompts that got better."""
     unscored: int = 0
-    """Prompts that have no scored answer on one side, or on both: nothing is known of a change."""
+    """Prompts without a scored answer on one side or both, so that a change is unknown."""
     drift: Drift = Drift()
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `harness compare` and `harness gate` make: every candidate against one baseline, one family of tests."""
+    """The report of `harness compare` and `harness gate`: every candidate against its baseline, one family of tests."""
 
     schema_version: int = SCHEMA_VERSION
 
@@ -177,5 +176,5 @@ class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
     family: int
     """Gate metrics × candidates: what Holm corrects over."""
     findings: tuple[Finding, ...] = ()
-    """Of the runs themselves: an invalid run cannot be compared (exit code 4)."""
+    """About the runs themselves: an invalid run cannot be compared (exit code 4)."""
     valid: bool = True

@@ -1,4 +1,4 @@
-"""Confirmation by a rerun: `worse` stands only where a second run says so too."""
+"""Confirmation by a rerun: `worse` stands only if a second run confirms it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.store.finding import Finding
 
 UNCONFIRMED = "not confirmed by a rerun"
 OUTAGES = ("credentials", "connection", "connect_timeout")
-"""Kinds of errors that are not the model's: a rerun with them says nothing about it."""
+"""Kinds of errors that are not the model's: a rerun with them says nothing about the model."""
 
 
 def worse_metrics(report: CompareReport) -> list[str]:
@@ -23,33 +23,35 @@ def worse_metrics(report: CompareReport) -> list[str]:
 
 
 def unconfirmed(first: CompareReport, why: Finding) -> CompareReport:
-    """The first report as it is, with a note that no rerun has confirmed it, and why."""
+    """The first report with a note that no rerun has confirmed it, and why."""
     return replace(
         first,
-        comparisons=tuple(replace(c, differences=tuple(map(_doubt, c.differences))) for c in first.comparisons),
+        comparisons=tuple(
+            replace(c, differences=tuple(map(_mark_unconfirmed, c.differences))) for c in first.comparisons
+        ),
         findings=(*first.findings, replace(why, what=f"worse is {UNCONFIRMED}: {why.what}")),
     )
 
 
 def confirm(first: CompareReport, again: CompareReport) -> CompareReport:
-    """The first report; what is worse in it and not in the second one is `inconclusive`, and its note says both.
+    """The first report; a row that is worse in it but not in the rerun becomes `inconclusive`, with a note.
 
-    Without a figure in the second one, a row stays worse and unconfirmed.
+    A row without a figure in the rerun stays worse and unconfirmed.
     """
-    seen = {c.candidate.target: c for c in again.comparisons}
-    comparisons = tuple(_confirm(c, seen.get(c.candidate.target)) for c in first.comparisons)
+    reruns = {c.candidate.target: c for c in again.comparisons}
+    comparisons = tuple(_confirm(c, reruns.get(c.candidate.target)) for c in first.comparisons)
     verdict = min((c.verdict for c in comparisons), key=ORDER.index, default=first.verdict)
     return replace(first, comparisons=comparisons, verdict=verdict)
 
 
 def outage(data: RunData) -> Finding | None:
-    """Why a finished rerun says nothing about the model: it lost its endpoint, or its credentials."""
+    """Why a finished rerun says nothing about the model: it lost its endpoint or its credentials."""
     for name, c in data.columns.items():
         lost = [kind for kind in c.error_kind[~c.ok] if kind in OUTAGES]
         if len(lost) > ERROR_SHARE * len(c.ok):
             return Finding(
                 what=f"{len(lost)} of {len(c.ok)} requests of {name} failed with {lost[0]}",
-                remedy="see to the endpoint and the credentials, and gate the run again",
+                remedy="check the endpoint and the credentials, and gate the run again",
             )
     return None
 
@@ -57,24 +59,24 @@ def outage(data: RunData) -> Finding | None:
 def _confirm(c: Comparison, again: Comparison | None) -> Comparison:
     if c.verdict != "worse":
         return c
-    seen = {} if again is None else {d.metric: d for d in again.differences}
-    rows = tuple(_weigh(d, seen.get(d.metric)) for d in c.differences)
+    reruns = {} if again is None else {d.metric: d for d in again.differences}
+    rows = tuple(_confirm_row(d, reruns.get(d.metric)) for d in c.differences)
     still = any(d.verdict == "worse" and not d.exploratory for d in rows)
     return replace(c, differences=rows, verdict="worse" if still else "inconclusive")
 
 
-def _weigh(d: Difference, again: Difference | None) -> Difference:
+def _confirm_row(d: Difference, again: Difference | None) -> Difference:
     if d.verdict != "worse" or d.exploratory:
         return d
     if again is None or again.estimate is None:
-        return _doubt(d)
+        return _mark_unconfirmed(d)
     if again.verdict == "worse":
         return add_note(d, f"confirmed by a rerun ({_describe(again)})")
-    note = f"worse at first, but a rerun says {again.verdict} ({_describe(again)})"
+    note = f"worse in the first run, but {again.verdict} in a rerun ({_describe(again)})"
     return add_note(replace(d, verdict="inconclusive"), note)
 
 
-def _doubt(d: Difference) -> Difference:
+def _mark_unconfirmed(d: Difference) -> Difference:
     return add_note(d, UNCONFIRMED) if d.verdict == "worse" and not d.exploratory else d
 
 

@@ -1,4 +1,4 @@
-"""Cost per request of two arms, and what moved it: the price, or the number of tokens."""
+"""Cost per request of two arms, and what changed it: the price or the number of tokens."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from harness.catalog.prices import Price, cost_usd
 from harness.characters import counted
 
 LEAST_MOVE = 0.02
-"""A ratio within 2 % of 1 is not worth mentioning."""
+"""A ratio within 2 % of 1 counts as no change."""
 
 
 def compare_cost(pairs: Pairs, scale: Scale) -> Difference:
     """Mean over prompts of ln(cost_candidate / cost_baseline), or of their difference in USD, with a t interval.
 
-    A prompt's cost is the mean over its answered requests, each with all its attempts. A failed request is no cheap
-    answer: it is left out, and stands in the error rate.
+    A prompt's cost is the mean over its answered requests, each with all its attempts. A failed request is not a cheap
+    answer: it counts in the error rate and is left out here.
     """
     before, after = (arm.means(answer_cost_usd(arm.columns))[0] for arm in (pairs.baseline, pairs.candidate))
-    kept = ~np.isnan(before) & ~np.isnan(after)
+    known = ~np.isnan(before) & ~np.isnan(after)
     if scale == "log_ratio":
-        kept &= (before > 0) & (after > 0)
+        known &= (before > 0) & (after > 0)
     row = Difference(metric="cost_per_request", scale=scale, unit="usd", baseline=None, candidate=None)
-    if not kept.any():
+    if not known.any():
         above = " above 0" if scale == "log_ratio" else ""
         return add_note(
-            row, f"no prompt has a known cost{above} on both sides; harness models shows which prices are known"
+            row, f"no prompt has a known cost{above} on both sides; `harness models` lists the known prices"
         )
-    left_out = len(kept) - int(kept.sum())
-    differences = np.log(after[kept] / before[kept]) if scale == "log_ratio" else after[kept] - before[kept]
-    clusters = pairs.clusters(kept)
+    left_out = len(known) - int(known.sum())
+    differences = np.log(after[known] / before[known]) if scale == "log_ratio" else after[known] - before[known]
+    clusters = pairs.clusters(known)
     return msgspec.structs.replace(
         row,
-        baseline=float(before[kept].mean()),
-        candidate=float(after[kept].mean()),
-        n=int(kept.sum()),
+        baseline=float(before[known].mean()),
+        candidate=float(after[known].mean()),
+        n=int(known.sum()),
         clusters=int(clusters.max()) + 1,
-        note=f"{counted(left_out, 'prompt')} without a known cost on both sides left out" if left_out else "",
+        note=f"leaves out {counted(left_out, 'prompt')} without a known cost on both sides" if left_out else "",
         **msgspec.structs.asdict(mean_difference(differences, clusters)),
     )
 
@@ -54,10 +54,10 @@ def compare_cost(pairs: Pairs, scale: Scale) -> Difference:
 def find_drift(
     pairs: Pairs, prices: tuple[Price | None, Price | None], baseline_counts: AttemptCounts, *, same_model: bool
 ) -> Drift:
-    """Cost taken apart. `prices`: the list prices of both arms, for (baseline, candidate).
+    """The cost ratio as price ratio × token ratio. `prices`: the list prices of (baseline, candidate).
 
-    Ratios are geometric means over the prompts that both answered. The price ratio is that of the baseline's own
-    tokens at both list prices; cached tokens are taken at the baseline's average a request.
+    Ratios are geometric means over the prompts that both answered. The price ratio prices the baseline's own tokens at
+    both list prices, with cached tokens at the baseline's average a request.
     """
     arms = (pairs.baseline, pairs.candidate)
     cost_ratio = _ratio(arms, lambda arm: answer_cost_usd(arm.columns))
@@ -75,7 +75,7 @@ def find_drift(
         candidate_cost_per_correct_usd=metrics.cost_per_correct_usd(pairs.candidate.columns),
         baseline_total_usd=_total(pairs.baseline),
         candidate_total_usd=_total(pairs.candidate),
-        told=_describe(cost_ratio, price_ratio, token_ratio, tokens[0], tokens[1], same_model=same_model),
+        summary=_describe(cost_ratio, price_ratio, token_ratio, tokens[0], tokens[1], same_model=same_model),
     )
 
 
@@ -90,8 +90,8 @@ def _output_tokens(arm: ArmColumns) -> Floats:
 def _ratio(arms: tuple[ArmColumns, ArmColumns], of: Callable[[ArmColumns], Floats]) -> float | None:
     """Geometric mean over prompts of candidate / baseline; None without a prompt that has both above 0."""
     before, after = (arm.means(of(arm))[0] for arm in arms)
-    kept = (before > 0) & (after > 0)  # False where either is NaN
-    return float(np.exp(np.log(after[kept] / before[kept]).mean())) if kept.any() else None
+    known = (before > 0) & (after > 0)  # False where either is NaN
+    return float(np.exp(np.log(after[known] / before[known]).mean())) if known.any() else None
 
 
 def _price_ratio(
@@ -101,11 +101,11 @@ def _price_ratio(
     if old is None or new is None:
         return None
     given, made = baseline.means(_input_tokens(baseline))[0], baseline.means(_output_tokens(baseline))[0]
-    kept = ~np.isnan(given) & ~np.isnan(made)
+    known = ~np.isnan(given) & ~np.isnan(made)
     requests = max(1, counts.attempts)
     read, written = counts.cache_read_tokens // requests, counts.cache_write_tokens // requests
     logs = []
-    for tokens in zip(given[kept], made[kept], strict=True):
+    for tokens in zip(given[known], made[known], strict=True):
         costs = [_priced(price, round(tokens[0]), round(tokens[1]), read, written) for price in (old, new)]
         if min(costs) > 0:
             logs.append(math.log(costs[1] / costs[0]))
@@ -140,8 +140,8 @@ def _describe(
     if moved:
         causes.append(f"{' and '.join(moved)} (token drift)")
     else:
-        causes.append("as many tokens" if given is not None or made is not None else "the tokens are unknown")
-    tokenizer = "" if same_model or not moved else "; other models may also count tokens otherwise"
+        causes.append("the same number of tokens" if given is not None or made is not None else "token counts unknown")
+    tokenizer = "" if same_model or not moved else "; different models may also count tokens differently"
     if not _moved(cost) and not moved and not _moved(price):
         return "cost is the same"
     return f"cost {_percent(cost)}: {', '.join(causes)}{tokenizer}"

@@ -1,4 +1,4 @@
-"""Power analysis of a suite before it is run: the differences that it can detect, and the prompts its margins need."""
+"""Power analysis of a suite before a run: the differences that it can detect, and the prompts that its margins need."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ from harness.suite.suite import Suite
 LATENCY_SPREAD = 0.5
 """Standard deviation of ln latency."""
 COST_SPREAD = 0.3
-"""Standard deviation of a prompt's ln cost ratio, asked once: answers differ in length."""
+"""Standard deviation of a prompt's ln cost ratio with one answer each: answers differ in length."""
 PROMPT_SHARE = 0.5
-"""Share of a difference's variance that repeats do not average out: it is the prompt's own."""
+"""Share of a difference's variance that is the prompt's own, so that repeats do not average it out."""
 GROUP_CORRELATION = 0.3
 """Of prompts that share a group."""
 BETA = float(ndtri(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""
 ASSUMPTIONS = (
-    f"assumed: models that are equally good disagree on {DISCORDANCE:.0%} of prompts, and what one loses comes on top; "
-    f"the logs of latencies and costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}, half of a "
-    "variance is the prompts' own; 80% power"
+    f"Assumptions: equally good models disagree on {DISCORDANCE:.0%} of prompts, plus the prompts that a worse one "
+    f"loses; log latencies and log costs have standard deviations of {LATENCY_SPREAD:g} and {COST_SPREAD:g}; half of "
+    "the variance is between prompts; the power is 80%"
 )
 
 
 class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric of the gate. Counts are prompts, each asked as often as the suite asks it."""
+    """One metric of the gate. Counts are prompts, each with the suite's repeats."""
 
     metric: str
     margin: str
     minimum_detectable: float | None = msgspec.field(name="sees")
     """The smallest true difference that is `worse` in 80 % of runs, after Holm at its strictest: points as a share,
-    else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in half of the runs.
-    None: no difference is, or it cannot be said before a run."""
+    else as a ratio − 1. Above the margin, since a difference of just the margin reaches it in only half of the runs.
+    None: no difference can be detected, or it is unknown before a run."""
     prompts: int
-    """That this metric rests on."""
+    """How many this metric uses."""
     prompts_for_worse: int | None
-    """That find a true difference of twice the margin `worse`."""
+    """To find a true difference of twice the margin `worse`."""
     prompts_for_equivalent: int | None
-    """That find a candidate without a difference `equivalent`: the margin is ruled out."""
+    """To find a candidate without a difference `equivalent`: to rule out the margin."""
     note: str = ""
 
 
@@ -94,11 +94,11 @@ def find_detectable(suite: Suite) -> Detectable:
 def _find_detectable(rule: Rule, suite: Suite, repeats: int, alpha: float) -> DetectableDifference:
     """`alpha`: two-sided, of Holm's first step."""
     tag = metric_tag(rule.metric)
-    asked = [prompt for prompt in suite.prompts if tag is None or tag in prompt.tags]
+    prompts = [prompt for prompt in suite.prompts if tag is None or tag in prompt.tags]
     if rule.metric.startswith("pass_rate"):
-        asked = [prompt for prompt in asked if any(check.type != "pairwise" for check in prompt.checks)]
-    n = len(asked)
-    groups = len({prompt.group or prompt.id for prompt in asked})
+        prompts = [prompt for prompt in prompts if any(check.type != "pairwise" for check in prompt.checks)]
+    n = len(prompts)
+    groups = len({prompt.group or prompt.id for prompt in prompts})
     metric = metric_of(rule.metric)
     if metric.quantile is not None:
         return _latency(rule, metric.quantile, n, groups, repeats, alpha)
@@ -131,7 +131,7 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
         prompts_for_equivalent=math.ceil(equivalent * factor),
-        note="where nothing fails" if rare else "",
+        note="if nothing fails" if rare else "",
     )
 
 
@@ -152,7 +152,7 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
 
 
 def _for_t(root: float, factor: float, tail: float) -> int:
-    """Prompts for a t test that `root`² are enough for with a known variance: z²/2 more, since it is estimated.
+    """Prompts for a t test: `root`² with a known variance, and z²/2 more since it is estimated.
 
     Source: Guenther 1981, The American Statistician 35:243–244.
     """
@@ -160,19 +160,19 @@ def _for_t(root: float, factor: float, tail: float) -> int:
 
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
-    """Samples: prompts × repeats, of which each is worth 1/`factor` independent ones."""
+    """A sample is a prompt's answer (prompts × repeats of them) and counts as 1/`factor` independent ones."""
     factor = _design_effect(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
     group = n / groups if groups else 1.0
     least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))
-    note = "" if bounded else f"no bounds: {rule.metric} takes {needed} samples of {least} prompts"
+    note = "" if bounded else f"no bounds: {rule.metric} needs {needed} samples of {least} prompts"
     if rule.scale != "log_ratio":
         return _unknown(rule, n, note)
     z = float(ndtri(1 - alpha / 2)) + BETA
     error = quantile_ratio_error(q, n * repeats / factor, spread=LATENCY_SPREAD) if n else math.inf
     enough = clusters_for_level(alpha)
     if bounded and groups < enough:
-        note = f"never worse: among so many tests that takes {enough} prompts or groups, however often they are asked"
+        note = f"cannot be worse: with this many tests, that needs {enough} prompts or groups, whatever the repeats"
     prompts = [
         max(fewest, math.ceil(samples_for_ratio(q, ratio, spread=LATENCY_SPREAD, alpha=tail) * factor / repeats))
         for ratio, tail, fewest in (
@@ -194,8 +194,8 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
 
 
 def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
-    """An absolute margin: how large it is against the metric is known after a run."""
-    absolute = "an absolute margin: known after a run, see harness compare"
+    """An absolute margin, whose size relative to the metric is unknown before a run."""
+    absolute = "absolute margin: known only after a run, with `harness compare`"
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,

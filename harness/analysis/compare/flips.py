@@ -1,4 +1,4 @@
-"""Prompts of whose answers another share passed, with an answer of each side for people to read."""
+"""Prompts whose share of passed answers changed, with an answer of each side for people to read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ where target = $target and prompt_id in (select unnest($prompts)) order by reque
 
 
 class ScoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer. Hostile input: show it escaped only."""
+    """One answer. Hostile input: escape it."""
 
     passed: bool | None
     text: str | None
@@ -44,7 +44,7 @@ class ScoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
 def find_flips(pairs: Pairs, tags: Mapping[str, tuple[str, ...]]) -> list[Flip]:
     """Every prompt whose share of passed answers differs, without answers: the worst first, then by id.
 
-    A prompt without a scored answer on a side is none: nothing is known of it.
+    A prompt without a scored answer on one side is left out: a change is unknown.
     """
     flips = [
         Flip(prompt_id=prompt, tags=tags.get(prompt, ()), direction=direction, baseline=before, candidate=after)
@@ -67,10 +67,10 @@ def _outcomes(arm: ArmColumns) -> list[Outcomes]:
     scored = ~np.isnan(arm.columns.passed)
     passed = np.bincount(arm.codes[arm.columns.passed == 1], minlength=arm.prompts)
     known = np.bincount(arm.codes[scored], minlength=arm.prompts)
-    asked = np.bincount(arm.codes, minlength=arm.prompts)
+    total = np.bincount(arm.codes, minlength=arm.prompts)
     return [
         Outcomes(passed=right, scored=count, unscored=every - count)
-        for right, count, every in zip(passed.tolist(), known.tolist(), asked.tolist(), strict=True)
+        for right, count, every in zip(passed.tolist(), known.tolist(), total.tolist(), strict=True)
     ]
 
 
@@ -89,7 +89,7 @@ def _share(side: Outcomes) -> float:
 def with_answers(
     flips: Sequence[Flip], baseline: tuple[RunFolder, str], candidate: tuple[RunFolder, str]
 ) -> list[Flip]:
-    """All of them, and of MOST_ANSWERS both sides' answers: the largest losses and gains, as far as there are."""
+    """All flips, the MOST_ANSWERS largest losses and gains with both sides' answers."""
     ids = _largest(flips)
     before, after = _read(*baseline, ids), _read(*candidate, ids)
     chosen = set(ids)
@@ -121,20 +121,20 @@ def _add_answers(flip: Flip, before: Sequence[ScoredAnswer], after: Sequence[Sco
     )
 
 
-def _pick(said: Sequence[ScoredAnswer], *, passed: bool) -> ScoredAnswer | None:
+def _pick(answers: Sequence[ScoredAnswer], *, passed: bool) -> ScoredAnswer | None:
     """The first answer with that outcome."""
-    return next((each for each in said if each.passed is passed), None)
+    return next((each for each in answers if each.passed is passed), None)
 
 
 def _read(folder: RunFolder, target: str, prompts: list[str]) -> dict[str, list[ScoredAnswer]]:
-    found: dict[str, list[ScoredAnswer]] = defaultdict(list)
+    answers: dict[str, list[ScoredAnswer]] = defaultdict(list)
     if not prompts:
-        return found
+        return answers
     with closing(connect([folder])) as con:
         rows = con.execute(_ANSWERS, {"most": MOST_CHARACTERS, "target": target, "prompts": prompts}).fetchall()
     for prompt_id, passed, ok, text, characters, error_kind, reason in rows:
         why = reason or ("" if ok else f"request failed: {error_kind}")
         if ok and text is not None and characters > MOST_CHARACTERS:
             text += f"… ({characters:,} characters)"
-        found[prompt_id].append(ScoredAnswer(passed=passed, text=text if ok else None, reason=why))
-    return found
+        answers[prompt_id].append(ScoredAnswer(passed=passed, text=text if ok else None, reason=why))
+    return answers

@@ -1,4 +1,4 @@
-"""The gate: which metrics decide, with which margins; and the exit code that a report's verdict stands for."""
+"""The gate: which metrics decide, with which margins, and the exit code of a verdict."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.suite.fields import Margin, UnitError, parse_cost_margin, parse_lat
 from harness.suite.suite import Suite
 
 DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
-"""Where a suite has no gate. A report that rests on it says so."""
+"""For a suite without a gate. A finding says when it is used."""
 
 EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
 INVALID = 4
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric that decides, and how much worse is still good enough."""
+    """One metric that decides, and how much worse is still acceptable."""
 
     metric: str
     scale: Scale
@@ -33,25 +33,25 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_rules(gate: Mapping[str, str]) -> tuple[Rule, ...]:
-    """Metric → margin as written, as rules. CompareError: a margin that cannot be read, such as one without unit."""
+    """Rules of a gate (metric → margin as written). CompareError: a margin cannot be read, as one without a unit."""
     return tuple(_rule(metric, written) for metric, written in gate.items())
 
 
 def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
-    """The suite's gate, or the default one; True: it is the default.
+    """The suite's gate or the default one, and whether it is the default.
 
-    The default leaves out TTFT where a target does not stream, and the pass rate where no prompt has a check that
-    passes or fails. Without `tail`, where the samples give a p95 no bounds, it compares latencies at their median.
+    The default leaves out TTFT if a target does not stream, and the pass rate if no prompt has a check that passes or
+    fails. `tail`: whether the samples can bound a p95; if not, the default compares latencies at their median.
     """
     if suite.gate:
         return dict(suite.gate), False
-    gone = set()
+    left_out = set()
     if not all(target.stream for target in suite.targets):
-        gone.add("ttft_p95")
+        left_out.add("ttft_p95")
     if all(check.type == PAIRWISE for prompt in suite.prompts for check in prompt.checks):
-        gone.add("pass_rate")
-    kept = {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in gone}
-    return {metric if tail else metric.replace("_p95", "_p50"): margin for metric, margin in kept.items()}, True
+        left_out.add("pass_rate")
+    gate = {metric: margin for metric, margin in DEFAULT_GATE.items() if metric not in left_out}
+    return {metric if tail else metric.replace("_p95", "_p50"): margin for metric, margin in gate.items()}, True
 
 
 def exit_code(report: CompareReport) -> int:
@@ -70,7 +70,7 @@ def _rule(metric: str, written: str) -> Rule:
 
 
 def _parser(key: str) -> Callable[[object], Margin]:
-    """What reads the margins of a metric. CompareError: no gate can name it."""
+    """The parser of a metric's margin. CompareError: a gate cannot name the metric."""
     with suppress(KeyError):
         kind = metric_of(key).margin
         if kind is not None:

@@ -24,7 +24,7 @@ from harness.suite.suite import Prompt, Suite
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A run that is over: how it ended, what it asked, and what came of it. Without a folder there are no answers."""
+    """A finished run: its manifest, suite and data. Without a folder there are no answers to show."""
 
     manifest: Manifest
     suite: Suite
@@ -32,7 +32,7 @@ class FinishedRun:
     folder: RunFolder | None = None
 
     def target(self, name: str) -> Target:
-        """The target of that name. StopIteration: there is none."""
+        """The target of that name. StopIteration: no such target."""
         return next(target for target in self.suite.targets if target.name == name)
 
     @property
@@ -69,24 +69,23 @@ class Pairing:
 def find_pairings(
     baseline: FinishedRun, candidate: FinishedRun | None, baseline_target: str | None, candidate_targets: Sequence[str]
 ) -> list[Pairing]:
-    """What is compared with what; see `compare.compare_targets`. CompareError: nothing is, or a name is unknown."""
+    """Each candidate with its baseline; see `compare.compare_targets`. CompareError: no pair, or an unknown name."""
     other = candidate or baseline
     if candidate is not None and candidate.manifest.run_id == baseline.manifest.run_id:
-        raise CompareError(f"both sides are run {baseline.manifest.run_id}, one of them a copy; name another run")
+        raise CompareError(f"both sides are copies of run {baseline.manifest.run_id}; name another run")
     _check_names(baseline, [baseline_target] if baseline_target is not None else [])
     _check_names(other, candidate_targets)
     if candidate is None:
         against = baseline_target or baseline.suite.baseline
         if against is None:
             raise CompareError(
-                "no baseline: name one with --baseline, or in the suite as `baseline:` "
-                f"(targets: {_describe(baseline)})"
+                f"no baseline: name one with --baseline or as `baseline:` in the suite (targets: {_describe(baseline)})"
             )
         names = [(against, name) for name in candidate_targets or baseline.names if name != against]
     else:
         names = _between(baseline, candidate, baseline_target, candidate_targets)
     if not names:
-        raise CompareError("nothing to compare with the baseline: it is the only target that was named")
+        raise CompareError("nothing to compare: the baseline is the only target; name another with --candidate")
     pairings = [
         Pairing(baseline=baseline, baseline_target=old, candidate=other, candidate_target=new) for old, new in names
     ]
@@ -106,18 +105,18 @@ def _between(
         return [(baseline_target, name) for name in wanted]
     namesakes = [(name, name) for name in wanted if name in baseline.names]
     if namesakes:
-        alone = [name for name in candidate_targets if name not in baseline.names]
-        if alone:
+        unmatched = [name for name in candidate_targets if name not in baseline.names]
+        if unmatched:
             raise CompareError(
-                f"{baseline.manifest.run_id} has no target {alone[0]!r} to compare it with (it has "
+                f"run {baseline.manifest.run_id} has no target {unmatched[0]!r} to compare with (targets: "
                 f"{_describe(baseline)}); name one: harness compare RUN LATER --baseline TARGET --candidate TARGET"
             )
         return namesakes
     against = baseline.suite.baseline or (baseline.names[0] if len(baseline.names) == 1 else None)
     if against is None:
         raise CompareError(
-            f"no baseline: the runs share no target and the first has several; name one of {_describe(baseline)} "
-            "with --baseline"
+            "no baseline: the runs have no target in common and the first has several; choose one with --baseline "
+            f"(targets: {_describe(baseline)})"
         )
     return [(against, name) for name in wanted]
 
@@ -125,18 +124,18 @@ def _between(
 def _check_names(side: FinishedRun, names: Sequence[str]) -> None:
     for name in names:
         if name not in side.names:
-            raise CompareError(f"{side.manifest.run_id} has no target {name!r} (targets: {_describe(side)})")
+            raise CompareError(f"run {side.manifest.run_id} has no target {name!r} (targets: {_describe(side)})")
 
 
 def _refuse_judges(pairings: Sequence[Pairing]) -> None:
-    """A judge favours what is like itself: it may grade, or be graded, here or in the other run."""
+    """A judge favours answers like its own, so its model may not be compared, whichever of the runs it judged."""
     for each in pairings:
         judges = {j.target.base_model: j.name for s in (each.baseline, each.candidate) for j in s.suite.graders.judges}
         for side, name in _arms(each):
             judge = judges.get(side.target(name).base_model)
             if judge is not None:
                 raise CompareError(
-                    f"{name} is the model of the judge {judge!r} and cannot be compared: a model favours its own "
+                    f"{name} uses the same model as judge {judge!r} and cannot be compared: a model favours its own "
                     "answers; choose another judge"
                 )
 
@@ -145,7 +144,8 @@ def _refuse_unmeasured(pairings: Sequence[Pairing]) -> None:
     for side, name in {(id(s), n): (s, n) for each in pairings for s, n in _arms(each)}.values():
         if name not in side.data.columns:
             raise CompareError(
-                f"{side.manifest.run_id}: no measured request of {name}; run the suite again, longer than its warm-up"
+                f"run {side.manifest.run_id} measured no requests for {name}; run the suite again, for longer than its "
+                "warm-up"
             )
 
 
@@ -154,24 +154,24 @@ def _arms(each: Pairing) -> tuple[tuple[FinishedRun, str], tuple[FinishedRun, st
 
 
 def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
-    """Why a compared run is invalid, as far as the compared targets are concerned."""
+    """Why a compared run is invalid; considers only the compared targets."""
     by_side: dict[int, tuple[FinishedRun, list[str]]] = {}
     for side, name in (arm for each in pairings for arm in _arms(each)):
         names = by_side.setdefault(id(side), (side, []))[1]
         if name not in names:
             names.append(name)
     several = len(by_side) > 1
-    found = [
-        _of_run(finding, side) if several else finding
+    findings = [
+        _with_run(finding, side) if several else finding
         for side, names in by_side.values()
         for finding in check_validity(side.manifest, _only(side.suite, names), _only_data(side.data, names))
         if finding.invalidates
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(findings))
 
 
 def difference_findings(baseline: FinishedRun, candidate: FinishedRun, pairings: Sequence[Pairing]) -> list[Finding]:
-    """What differs between two runs beyond the targets and is in every difference, and what was not compared at all."""
+    """What else differs between two runs and so is part of every difference, and which targets were not compared."""
     if baseline is candidate:
         return []
     differing = [
@@ -184,32 +184,36 @@ def difference_findings(baseline: FinishedRun, candidate: FinishedRun, pairings:
         )
         if not same
     ]
-    found = [
+    findings = [
         Finding(
-            what=f"the runs also differ in {', '.join(differing)}; that is part of each difference in latency, errors "
-            "and throttling",
-            remedy="run baseline and candidate in one suite, at the same moment",
+            what=f"the runs also differ in {', '.join(differing)}, which affects latency, errors and throttling",
+            remedy="run baseline and candidate as targets of one suite, at the same time",
         )
     ] if differing else []  # fmt: skip
     if baseline.manifest.simulated != candidate.manifest.simulated:
-        found.append(Finding(what="one of the runs is simulated, the other is not", remedy="compare like with like"))
-    if baseline.suite.gate != candidate.suite.gate:
-        found.append(
-            Finding(what="the runs' gates differ; the candidate's decides", remedy="run the baseline again to agree")
+        findings.append(
+            Finding(what="only one of the runs is simulated", remedy="compare two simulated runs or two real ones")
         )
-    compared = {each.candidate_target for each in pairings}
-    alone = [name for name in candidate.names if name not in compared and name not in baseline.names]
-    if alone:
-        found.append(
+    if baseline.suite.gate != candidate.suite.gate:
+        findings.append(
             Finding(
-                what=f"not compared: {', '.join(alone)}, which {baseline.manifest.run_id} does not have",
-                remedy="name what to set it against: harness compare RUN LATER --baseline TARGET --candidate TARGET",
+                what="the runs have different gates; the candidate's gate decides",
+                remedy="run the baseline again with the candidate's gate",
             )
         )
-    return found
+    compared = {each.candidate_target for each in pairings}
+    unmatched = [name for name in candidate.names if name not in compared and name not in baseline.names]
+    if unmatched:
+        findings.append(
+            Finding(
+                what=f"not compared: {', '.join(unmatched)}, since run {baseline.manifest.run_id} has no such target",
+                remedy="name the pair to compare: harness compare RUN LATER --baseline TARGET --candidate TARGET",
+            )
+        )
+    return findings
 
 
-def _of_run(finding: Finding, side: FinishedRun) -> Finding:
+def _with_run(finding: Finding, side: FinishedRun) -> Finding:
     return msgspec.structs.replace(finding, what=f"{side.manifest.run_id}: {finding.what}")
 
 
@@ -230,7 +234,7 @@ def _describe(side: FinishedRun) -> str:
 
 
 LABELS = ("tags", "group")
-"""Keys of a prompt that change neither the question nor its check."""
+"""Keys of a prompt that change neither the request nor its checks."""
 MOST_NAMED = 5
 JUDGED = {"judge", "pairwise"}
 """Checks that ask a judge."""
@@ -241,24 +245,24 @@ Unshared = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def unshared_prompts(baseline: Suite, candidate: Suite) -> Unshared:
-    """The prompts that only one of the suites has; the others are compared.
+    """The prompts that only one of the suites has; all others are compared.
 
     Targets, load and endpoint may differ: they are what is compared, or a finding says so.
 
-    CompareError: a prompt is not the same in both, other judges or check files graded it, or they have none in common.
+    CompareError: a prompt, its judge or its check file differs between the suites, or they have no prompt in common.
     """
-    asked = {prompt.id: prompt for prompt in candidate.prompts}
-    both = tuple(prompt.id for prompt in baseline.prompts if prompt.id in asked)
+    candidates = {prompt.id: prompt for prompt in candidate.prompts}
+    both = tuple(prompt.id for prompt in baseline.prompts if prompt.id in candidates)
     if not both:
         raise CompareError(
             f"suites {baseline.name} and {candidate.name} have no prompt in common; compare runs of the same suite"
         )
     if baseline.digest != candidate.digest:
-        _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, asked, both)
-        _refuse_other_graders(baseline, candidate, [asked[id_] for id_ in both])
-    ours = set(both)
+        _refuse_changed({prompt.id: prompt for prompt in baseline.prompts}, candidates, both)
+        _refuse_other_graders(baseline, candidate, [candidates[id_] for id_ in both])
+    shared = set(both)
     only_baseline, only_candidate = (
-        tuple(prompt.id for prompt in suite.prompts if prompt.id not in ours) for suite in (baseline, candidate)
+        tuple(prompt.id for prompt in suite.prompts if prompt.id not in shared) for suite in (baseline, candidate)
     )
     return only_baseline, only_candidate
 
@@ -269,13 +273,13 @@ def _refuse_changed(baseline: dict[str, Prompt], candidate: dict[str, Prompt], b
     if named:
         more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
         raise CompareError(
-            f"the suites differ: {len(named)} of {len(both)} prompts were asked or checked differently: "
-            f"{', '.join(named[:MOST_NAMED])}{more}; run the baseline again with the suite of today"
+            f"the suites differ in {len(named)} of {len(both)} prompts or their checks: "
+            f"{', '.join(named[:MOST_NAMED])}{more}; run the baseline again with the current suite"
         )
 
 
 def _refuse_other_graders(baseline: Suite, candidate: Suite, prompts: Sequence[Prompt]) -> None:
-    """Another judge, or another text of a check file, is another measure."""
+    """Another judge or another version of a check file is another measure."""
     used = {check.type for prompt in prompts for check in prompt.checks}
     changed = []
     if used & JUDGED:
@@ -285,37 +289,37 @@ def _refuse_other_graders(baseline: Suite, candidate: Suite, prompts: Sequence[P
         changed += _differing("check file", *files)
     if changed:
         raise CompareError(
-            f"the suites grade differently: {', '.join(changed)}; run the baseline again with the suite of today"
+            f"the suites grade differently ({', '.join(changed)}); run the baseline again with the current suite"
         )
 
 
 def _differing(kind: str, one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
-    """Of what both have; a grader that only one has grades no prompt of both."""
+    """Graders that both suites have and that differ; one that only one suite has grades no shared prompt."""
     return [f"{kind} {name}" for name in sorted(one.keys() & other.keys()) if one[name] != other[name]]
 
 
 def _changed_keys(one: Prompt, other: Prompt) -> list[str]:
-    first, second = _asked(one), _asked(other)
+    first, second = _content(one), _content(other)
     return [key for key in sorted({**first, **second}) if first.get(key) != second.get(key)]
 
 
-def _asked(prompt: Prompt) -> dict[str, Any]:
+def _content(prompt: Prompt) -> dict[str, Any]:
     return {key: value for key, value in prompt_content(prompt).items() if key not in LABELS}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmColumns:
-    """One arm's requests of the prompts that both were asked, and each request's prompt as a code."""
+    """One arm's requests for the prompts of both arms, and each request's prompt as a code."""
 
     columns: Columns
     codes: Codes
     prompts: int
 
     def means(self, values: Floats) -> tuple[Floats, Codes]:
-        """By prompt: the mean of its values (NaN: it has none), and how many there are. `values`: one a request."""
-        there = ~np.isnan(values)
-        counts = np.bincount(self.codes[there], minlength=self.prompts)
-        sums = np.bincount(self.codes[there], weights=values[there], minlength=self.prompts)
+        """By prompt: the mean of its values (NaN: it has none) and their number. `values`: one a request."""
+        known = ~np.isnan(values)
+        counts = np.bincount(self.codes[known], minlength=self.prompts)
+        sums = np.bincount(self.codes[known], weights=values[known], minlength=self.prompts)
         return np.divide(sums, counts, out=np.full(self.prompts, np.nan), where=counts > 0), counts
 
 
@@ -328,15 +332,15 @@ class Pairs:
     baseline: ArmColumns
     candidate: ArmColumns
 
-    def clusters(self, kept: npt.NDArray[np.bool_]) -> Codes:
-        """Codes from 0 of what is independent among the prompts that are kept."""
-        return cluster_codes(self.groups[kept])
+    def clusters(self, selected: npt.NDArray[np.bool_]) -> Codes:
+        """Codes from 0 of the independent clusters among the selected prompts."""
+        return cluster_codes(self.groups[selected])
 
 
 def pair(baseline: Columns, candidate: Columns) -> Pairs:
-    """Line up two targets' columns. Requests of prompts that only one side has are left out."""
-    asked = set(candidate.prompt_id)
-    group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in asked}
+    """Align two targets' columns by prompt, without the prompts that only one side has."""
+    shared = set(candidate.prompt_id)
+    group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in shared}
     code = {prompt: index for index, prompt in enumerate(sorted(group_of))}
     return Pairs(
         prompts=np.array(list(code), dtype=object),
@@ -348,5 +352,5 @@ def pair(baseline: Columns, candidate: Columns) -> Pairs:
 
 def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
     codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
-    kept = codes >= 0
-    return ArmColumns(columns=columns.select(kept), codes=codes[kept], prompts=len(code))
+    shared = codes >= 0
+    return ArmColumns(columns=columns.select(shared), codes=codes[shared], prompts=len(code))

@@ -1,4 +1,4 @@
-"""The verdict of a difference, and of all of them: worse, better, equivalent, or that the data cannot tell."""
+"""The verdict of each difference and of a comparison: worse, better, equivalent or inconclusive."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from harness.analysis.stats.power import ALPHA, POWER, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
 
 EXPLORATORY_Q = 0.10
-"""Share of false findings that Benjamini–Hochberg may let through among what is exploratory."""
+"""False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
 MOST_NEEDED = 1_000_000
-"""A larger n is no advice: the difference lies on its margin."""
+"""A larger n is not useful advice: the difference lies on its margin."""
 ROUNDING = 1e-9
-"""Of a margin: what floating point may take from a difference of exactly the margin. 85 % less 80 % is 5 points."""
+"""Floating-point tolerance, as a share of the margin: 85 % less 80 % is 5 points."""
 
 
 def decide(
     *, estimate: float | None, low: float | None, high: float | None, p_adjusted: float | None, margin: float
 ) -> Verdict:
-    """The verdict of a metric that decides; all on its scale, + is worse, margin > 0.
+    """The verdict of a gated metric; all on its scale, + is worse, margin > 0.
 
     `worse`: the interval lies above 0, Holm's p-value is below 1 − level, and the estimate reaches the margin (a
     difference of exactly the margin does).
-    `better`: the same on the other side. `equivalent`: the interval ends below the margin (not worse than it; it may
-    be better). Otherwise `inconclusive`.
+    `better`: the same on the other side. `equivalent`: the interval ends below the margin (it may be better).
+    Otherwise `inconclusive`.
 
-    Worse and better are claims of a difference, of which a family makes many: they need p adjusted. Equivalence
-    is claimed for all metrics together or not at all (an intersection-union test, Berger 1982): each at its own level.
+    A family makes many claims of worse or better, so these need the adjusted p-value. Equivalence is claimed for all
+    metrics together or not at all (an intersection-union test, Berger 1982): each is tested at its own level.
     """
     if estimate is None:
         return "inconclusive"
@@ -48,36 +48,36 @@ def decide(
 
 
 def reaches(difference: float, margin: float) -> bool:
-    """Whether a difference is the margin or more, but for the last digits of a float."""
+    """Whether a difference is the margin or more, within floating-point tolerance."""
     return difference >= margin * (1 - ROUNDING)
 
 
 def decide_direction(*, estimate: float | None, p_adjusted: float | None) -> Verdict:
-    """The verdict of what is exploratory and has no margin: of direction alone, never `equivalent`."""
+    """The verdict of an exploratory row, which has no margin: of direction alone, never `equivalent`."""
     if estimate is None or p_adjusted is None or p_adjusted >= EXPLORATORY_Q or estimate == 0:
         return "inconclusive"
     return "worse" if estimate > 0 else "better"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of a family: worse, then inconclusive, then better if some metric is, else equivalent. Nothing: inconclusive."""
-    found = set(verdicts)
-    return next((each for each in ("worse", "inconclusive", "better", "equivalent") if each in found), "inconclusive")
+    """Of one candidate's metrics: the first of worse, inconclusive, better, equivalent. Empty: inconclusive."""
+    present = set(verdicts)
+    return next((each for each in ("worse", "inconclusive", "better", "equivalent") if each in present), "inconclusive")
 
 
 def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of several candidates: the first of worse, inconclusive, equivalent, better. Nothing: inconclusive."""
-    found = set(verdicts)
-    return next((each for each in ("worse", "inconclusive", "equivalent", "better") if each in found), "inconclusive")
+    """Of several candidates: the first of worse, inconclusive, equivalent, better. Empty: inconclusive."""
+    present = set(verdicts)
+    return next((each for each in ("worse", "inconclusive", "equivalent", "better") if each in present), "inconclusive")
 
 
 def needed(*, n: int, estimate: float, low: float, high: float, margin: float, family: int) -> int | None:
-    """How many would settle an inconclusive metric at 80 % power, if the difference is what it seems.
+    """The n that would settle an inconclusive metric at 80 % power, if the true difference is the estimate.
 
     Below the margin it takes high < margin: n·((z + z_β)·SE / (margin − d))². Above it, it takes a significant
     difference, n·((z' + z_β)·SE / d)², in a run whose estimate reaches the margin too, n·(z_β·SE / (d − margin))²; the
-    larger of the two. SE is the interval's arm over z, and z' the quantile of α over the family, Holm's first step.
-    None: it lies so near its margin that no n helps.
+    larger of the two. SE is the interval's half-width over z, and z' the quantile of α over the family, Holm's first
+    step. None: the estimate is so near the margin that no n helps.
     """
     z, z_beta = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
     apart = abs(margin - estimate)
@@ -97,18 +97,18 @@ def needed(*, n: int, estimate: float, low: float, high: float, margin: float, f
 def judge_rows(
     gated: Sequence[Sequence[Difference]], exploratory: Sequence[Sequence[Difference]], rules: Sequence[Rule]
 ) -> list[tuple[Difference, ...]]:
-    """One list a candidate: Holm over all candidates' gated metrics, Benjamini–Hochberg over each one's exploratory.
+    """The rows of each candidate: Holm over all gated rows, Benjamini–Hochberg over each candidate's exploratory ones.
 
-    `gated[i][j]` is what candidate i has on `rules[j]`. A metric without a p-value stays in the family as p = 1.
+    `gated[i][j]` is candidate i on `rules[j]`. A metric without a p-value stays in the family as p = 1.
     """
     family = [row for rows in gated for row in rows]
     adjusted = iter(holm([_p_value(row) for row in family]))
     return [
         (
             *(_decided(row, rule, next(adjusted), len(family)) for row, rule in zip(rows, rules, strict=True)),
-            *_explored(more),
+            *_decided_by_direction(others),
         )
-        for rows, more in zip(gated, exploratory, strict=True)
+        for rows, others in zip(gated, exploratory, strict=True)
     ]
 
 
@@ -127,12 +127,12 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
         row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
     elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
-        verdict, notes = "inconclusive", ["its failures may hide slow answers"]
+        verdict, notes = "inconclusive", ["its failed requests may hide slow answers"]
     return add_note(replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict), *notes)
 
 
 def _settling(row: Difference, estimate: float, margin: float, family: int) -> tuple[int | None, int | None]:
-    """Of what is inconclusive: the n that would settle it, and of a quantile the prompts or groups that it takes."""
+    """Of an inconclusive row: the n that would settle it and, for a quantile, the prompts or groups that it needs."""
     if row.low is None or row.high is None:
         return row.n_needed, row.clusters_needed
     if _never_happened(row):
@@ -145,14 +145,14 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
 
 
 def _never_happened(row: Difference) -> bool:
-    """Whether nothing failed (or was throttled, or did not pass) on either side."""
+    """Whether nothing failed (was throttled, did not pass) on either side."""
     return row.scale == "points" and row.baseline == row.candidate == (
         0.0 if metric_of(row.metric).up_is_worse else 1.0
     )
 
 
 def _hides_slow_answers(verdict: Verdict, inflated: float, margin: float) -> bool:
-    """A latency is as good as the baseline's only if it is with failures as ∞, too."""
+    """A latency is as good as the baseline's only if that also holds with failures counted as ∞."""
     if verdict == "worse":
         return False
     return reaches(inflated, margin) or (verdict == "better" and inflated > 0)
@@ -163,10 +163,10 @@ def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> li
         return []
     if low > 0:
         return ["worse, but by less than the margin"]
-    return ["not worse by the margin; the data cannot tell whether it is better"] if reaches(-low, margin) else []
+    return ["may be better: the interval reaches the margin on the better side"] if reaches(-low, margin) else []
 
 
-def _explored(rows: Sequence[Difference]) -> list[Difference]:
+def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
     adjusted = benjamini_hochberg([_p_value(row) for row in rows])
     return [
         replace(

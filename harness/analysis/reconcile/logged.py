@@ -1,4 +1,4 @@
-"""What a log says of a run's time, kept in a file for DuckDB to join: any number of records, none in memory."""
+"""Log records of a run's time, spooled to a file for DuckDB to join, so that any number of them fits in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     """An ARN's last part: a profile or model id."""
     region: str
     served_in: str
-    """The Region that served: `inferenceRegion`, or the called one where that is left out."""
+    """The Region that served the call: `inferenceRegion`, or the called one if that is missing."""
     identity: str | None
     input_tokens: int | None
     output_tokens: int | None
@@ -68,5 +68,5 @@ def _logged(record: LogRecord) -> Logged:
 
 
 def bare_id(model_id: str) -> str:
-    """A profile's or model's id, whether it is written so or as an ARN."""
+    """A profile's or model's id, given as an id or an ARN."""
     return model_id.rpartition("/")[2] if model_id.startswith("arn:") else model_id

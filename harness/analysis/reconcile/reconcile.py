@@ -1,4 +1,4 @@
-"""A run against Bedrock's own invocation log: what either of them lacks, and where they differ."""
+"""Matches a run with Bedrock's own invocation log: what is missing in either of them, and where they differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 DELIVERY = timedelta(minutes=15)
-"""How long a record may take to get into the log."""
+"""How long a record may take to reach the log."""
 _BATCH = 10_000
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -81,7 +81,7 @@ def reconcile(run: RunFolder, spooled: Path, read: LogRead, *, suite: Suite, now
 
 
 def _connect(run: RunFolder, spooled: Path | None) -> duckdb.DuckDBPyConnection:
-    """Views `attempts` and `logged`; a record that was delivered twice counts once."""
+    """A connection with `attempts` and `logged`; a record that was delivered twice counts once."""
     con = duckdb.connect()
     con.execute("SET enable_progress_bar = false")
     con.execute(f"create view attempts as from read_parquet({quote(str(run.attempts_path.resolve()))})")
@@ -102,7 +102,7 @@ from attempts anti join logged using (aws_request_id) order by ok desc, due_ns, 
 def _find_unlogged(
     con: duckdb.DuckDBPyConnection, manifest: Manifest, *, now: datetime, any_logged: bool
 ) -> tuple[dict[str, Counter[Reason]], list[Unlogged]]:
-    """By target, and the first few: answered ones come first."""
+    """Attempts that are not in the log: counts by target, and the first EXAMPLES, answered ones first."""
     counts: dict[str, Counter[Reason]] = {target.name: Counter() for target in manifest.targets}
     examples: list[Unlogged] = []
     fresh_ns = round((now - DELIVERY).timestamp() * 1e9) - manifest.origin_utc_ns
@@ -110,7 +110,7 @@ def _find_unlogged(
         if ok and api != "mantle":
             reason: Reason = "log_delay" if done_ns > fresh_ns else "missing" if any_logged else "logging_off"
         else:
-            reason = _explained(request_id, error_kind, api, unsent=unsent)
+            reason = _reason(request_id, error_kind, api, unsent=unsent)
         counts[target][reason] += 1
         if len(examples) < EXAMPLES:
             examples.append(
@@ -125,7 +125,7 @@ def _find_unlogged(
     return counts, examples
 
 
-def _explained(request_id: str | None, error_kind: str | None, api: str, *, unsent: bool) -> Reason:
+def _reason(request_id: str | None, error_kind: str | None, api: str, *, unsent: bool) -> Reason:
     if unsent:
         return "not_sent"
     if api == "mantle":
@@ -162,7 +162,7 @@ class _Matched:
         self._served: Counter[str] = Counter()
 
     def take(self, row: tuple[Any, ...]) -> list[Difference]:
-        """Count one attempt of the log; returns what differs."""
+        """Count one attempt that is in the log; returns its differences."""
         _, attempt_id, request_id, prompt_id, ok, _, log_error, served_in, cost, *sides = row
         self._logged += 1
         self._served[served_in] += 1
@@ -172,16 +172,16 @@ class _Matched:
         if not ok:
             return []
         pairs: list[tuple[str, Any, Any]] = [(name, run[name], log[name]) for name in _TOKENS]
-        found = [pair for pair in pairs if _differ(*pair)]
+        differing = [pair for pair in pairs if _differ(*pair)]
         if cost is not None and log_cost is not None and abs(cost - log_cost) > 1e-9 + 1e-6 * cost:
-            found.append(("cost_usd", cost, log_cost))
+            differing.append(("cost_usd", cost, log_cost))
         if log_error is not None:
-            found.append(("error_code", None, log_error))
-        self._differing += bool(found)
+            differing.append(("error_code", None, log_error))
+        self._differing += bool(differing)
         name = self._target.name
         return [
             Difference(attempt_id=attempt_id, target=name, aws_request_id=request_id, what=what, run=one, log=other)
-            for what, one, other in found
+            for what, one, other in differing
         ]
 
     def result(self, unlogged: Counter[Reason]) -> TargetMatch:
@@ -208,7 +208,7 @@ class _Matched:
             self._cost[1] += log_cost
 
     def _cost_of(self, log: Mapping[str, int | None], prompt_id: str) -> float | None:
-        """By the log's token counts; None where it has none, or no price is known."""
+        """By the log's token counts; None if it has none or no price is known."""
         price = self._prices.get(prompt_id)
         if price is None or log["input_tokens"] is None or log["output_tokens"] is None:
             return None
@@ -223,7 +223,7 @@ class _Matched:
 
 
 def _differ(name: str, run: int | None, log: int | None) -> bool:
-    """Cached tokens that one side does not speak of are none; a count that the log lacks cannot differ."""
+    """Cached tokens that one side does not mention count as 0; a count that the log lacks cannot differ."""
     if name.startswith("cache"):
         return (run or 0) != (log or 0)
     return log is not None and run != log
@@ -232,8 +232,7 @@ def _differ(name: str, run: int | None, log: int | None) -> bool:
 def _compare(con: duckdb.DuckDBPyConnection, matched: Mapping[str, _Matched]) -> list[Difference]:
     differences: list[Difference] = []
     for row in _rows(con.execute(_MATCHED)):
-        found = matched[row[0]].take(row)
-        differences += found[: EXAMPLES - len(differences)]
+        differences += matched[row[0]].take(row)[: EXAMPLES - len(differences)]
     return differences
 
 
@@ -248,25 +247,27 @@ _WITHOUT_ID = "select model_id, count(*) from attempts where aws_request_id is n
 def _find_foreign(
     con: duckdb.DuckDBPyConnection, manifest: Manifest
 ) -> tuple[list[Foreign], int, dict[str, tuple[int, int]]]:
-    """Records that no attempt has: the first few of the run's own caller, how many others', and by model the own
-    ones beside the attempts that were sent and got no request id.
+    """Records without an attempt: the first EXAMPLES of the run's own callers, the number of other callers', and by
+    model the number of its own and of the attempts that were sent and got no request id.
 
-    The run's callers are those of the records that match. Where none matches, every record may be the run's.
+    The run's callers are those of the matched records. If none matches, every record may be the run's.
     """
     callers = [caller for (caller,) in con.sql(_CALLERS).fetchall()]
     from_us, to_us = _own_time(con, manifest)
     models = list({bare_id(target.model_id) for target in manifest.targets})
     values: dict[str, Any] = {"models": models, "from_us": from_us, "to_us": to_us}
     own = "identity is null or identity in (select unnest($callers))" if callers else "true"
-    asked = {**values, "callers": callers} if callers else values
-    counted = con.execute(f"select model_id, count(*) filter ({own}), count(*) {_FOREIGN} group by 1", asked).fetchall()
+    parameters = {**values, "callers": callers} if callers else values
+    counted = con.execute(
+        f"select model_id, count(*) filter ({own}), count(*) {_FOREIGN} group by 1", parameters
+    ).fetchall()
     without_id: Counter[str] = Counter()
     for model_id, count in con.sql(_WITHOUT_ID).fetchall():
         without_id[bare_id(model_id)] += count
     shown = con.execute(
         f"select aws_request_id, strftime(make_timestamp(at_us), '%Y-%m-%dT%H:%M:%SZ'), model_id, region, identity"
         f" {_FOREIGN} and ({own}) order by at_us, aws_request_id limit {EXAMPLES}",
-        asked,
+        parameters,
     ).fetchall()
     foreign = [
         Foreign(aws_request_id=request_id, at=at, model_id=model_id, region=region, identity=identity)
@@ -277,15 +278,15 @@ def _find_foreign(
 
 
 def _own_time(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> tuple[int, int]:
-    """From the run's first due to its last done, µs since 1970, whole seconds outwards since the log tells no more.
+    """From the run's first due to its last done, µs since 1970, rounded outwards to the log's whole seconds.
 
-    A record is looked for over a longer time; one that is not the run's own counts only where it fell into the run.
+    Matches are sought over a longer time; a record without an attempt counts only if it falls into this one.
     """
     [(first_ns, last_ns)] = con.sql("select min(due_ns), max(coalesce(done_ns, due_ns)) from attempts").fetchall()
     first_s, last_s = ((manifest.origin_utc_ns + at_ns) / 1e9 for at_ns in (first_ns or 0, last_ns or 0))
     return math.floor(first_s) * 1_000_000, math.ceil(last_s) * 1_000_000
 
 
-def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while batch := found.fetchmany(_BATCH):
+def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while batch := result.fetchmany(_BATCH):
         yield from batch

@@ -1,4 +1,4 @@
-"""What matching a run with the invocation log found: the content of `reconcile.json`."""
+"""The result of matching a run with the invocation log: the content of `reconcile.json`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Literal
 import msgspec
 
 EXAMPLES = 50
-"""Details that are kept of each kind; all are counted."""
+"""Most details of each kind that are stored; all are counted."""
 
 Reason = Literal[
     "not_sent", "no_request_id", "throttled", "failed", "other_endpoint", "logging_off", "log_delay", "missing"
 ]
 REASONS: dict[Reason, str] = {
-    "not_sent": "never reached the service: the connection failed, or the run was stopped first",
-    "no_request_id": "were sent and no reply came, so that no request id says which record is theirs",
-    "throttled": "were throttled: a call that is not admitted need not be logged",
-    "failed": "failed: Bedrock does not log every call that it refuses or that breaks",
-    "other_endpoint": "went to bedrock-mantle, and the log holds calls of bedrock-runtime only",
-    "logging_off": "were answered, and the log holds nothing of that time: logging may be off, or elsewhere",
-    "log_delay": "were answered so recently that the log may not have them yet; ask again in 15 minutes",
-    "missing": "were answered and are not in the log",
+    "not_sent": "were never sent: the connection failed, or the run was stopped first",
+    "no_request_id": "were sent but got no reply, so their request ids are unknown",
+    "throttled": "were throttled: Bedrock does not always log throttled calls",
+    "failed": "failed: Bedrock does not log every failed call",
+    "other_endpoint": "went to bedrock-mantle, but the log only covers bedrock-runtime",
+    "logging_off": "were answered, but the log is empty for that time: logging may be off or go elsewhere",
+    "log_delay": "were answered so recently that the log may not have them yet; try again in 15 minutes",
+    "missing": "were answered but are not in the log",
 }
 """Why an attempt is not in the log."""
 DISAGREEING: tuple[Reason, ...] = ("logging_off", "log_delay", "missing")
-"""Reasons for which run and log do not agree: an answered call belongs into the log."""
+"""Reasons for which run and log disagree: an answered call must be in the log."""
 
 
 class Unlogged(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Unlogged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that run and log say differently of the same call."""
+    """One value of a call that differs between run and log."""
 
     attempt_id: str
     target: str
@@ -51,7 +51,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Foreign(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of the run's time and models that no attempt has the request id of."""
+    """A record of the run's time and models whose request id no attempt has."""
 
     aws_request_id: str
     at: str
@@ -74,9 +74,9 @@ class TargetMatch(msgspec.Struct, frozen=True, kw_only=True):
     logged_cost_usd: float | None
     """The same attempts by the log's token counts at today's prices. None: no price is known."""
     unseen_cost_usd: float
-    """By the log, of calls whose reply the run did not get to the end of: billed all the same."""
+    """By the log, of calls whose reply the run did not receive completely: billed all the same."""
     served_in: dict[str, int]
-    """Region that served → attempts, most frequent first."""
+    """Serving Region → attempts, most frequent first."""
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +86,11 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     sources: tuple[str, ...]
     without_log: tuple[str, ...]
-    """Regions of the run for which the account keeps no log."""
+    """Regions of the run without a log in this account."""
     since: datetime
     until: datetime
     records: int
-    """Distinct records of the window, whoever made the call."""
+    """Distinct records of the window, from any caller."""
     broken: int
     """Lines of the log that could not be read."""
     broken_places: tuple[str, ...]
@@ -102,13 +102,13 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     other_traffic: int
     """Records of the run's models by other callers."""
     unanswered: int
-    """Records by the run's own caller that the attempts without a request id account for."""
+    """Records by the run's own caller that match attempts without a request id in number."""
     not_in_run: int
-    """Records by the run's own caller that nothing accounts for."""
+    """Records by the run's own caller that remain unexplained."""
     foreign: list[Foreign]
     """Of the last two kinds, at most EXAMPLES."""
     agrees: bool
-    """Every answered call is in the log, nothing differs, and no call of the run's caller is unaccounted for."""
+    """Every answered call is in the log, nothing differs, and no call of the run's caller is unexplained."""
 
 
 class LogRead(msgspec.Struct, frozen=True, kw_only=True):

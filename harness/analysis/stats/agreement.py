@@ -18,16 +18,16 @@ def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
     tanh(artanh κ ± z·SE/(1 − κ²)) with `kappa_error`'s SE. Simulated at n = 50 and more (two classes, the rarer one
     25 or 50 %, κ 0.2 to 0.85) it covers 94 to 97 %, where κ ± z·SE covers 91 to 95 %; at n = 20, 87 to 97 %.
 
-    None where it cannot be said: no ratings, or both raters gave one and the same class throughout (p_e = 1). Where all
-    ratings agree, or none does, the error is 0; then there are no bounds.
+    None if undefined: no ratings, or both raters gave one and the same class throughout (p_e = 1). If all ratings agree
+    or none does, the error is 0, and there are no bounds.
 
     Source: Cohen 1960, Educ. Psychol. Meas. 20:37–46; the scale is Fisher's for a correlation, by the delta method.
     Raises ValueError for a table that is not square.
     """
-    found = _shares(table)
-    if found is None:
+    shares = _shares(table)
+    if shares is None:
         return None
-    kappa, error = _kappa(found), kappa_error(table)
+    kappa, error = _kappa(shares), kappa_error(table)
     if error is None or error < 1e-9 or 1 - abs(kappa) < 1e-9:
         return Interval(value=kappa)
     reach = float(ndtri((1 + level) / 2)) * error / (1 - kappa**2)
@@ -35,7 +35,7 @@ def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
 
 
 def kappa_error(table: npt.ArrayLike) -> float | None:
-    """The large-sample standard error of κ (not that under κ = 0). None where κ cannot be said.
+    """The large-sample standard error of κ (not that under κ = 0). None if κ is undefined.
 
     SE² = (A + B − C) / (n·(1 − p_e)²), A = Σ_i p_ii·(1 − (p_i. + p_.i)(1 − κ))²,
     B = (1 − κ)²·Σ_{i≠j} p_ij·(p_.i + p_j.)², C = (κ − p_e·(1 − κ))²
@@ -55,7 +55,7 @@ def kappa_error(table: npt.ArrayLike) -> float | None:
 
 
 def _shares(table: npt.ArrayLike) -> npt.NDArray[np.float64] | None:
-    """The table's counts as shares. None: there are none, or chance alone explains all of them."""
+    """The table's counts as shares. None: no counts, or p_e = 1."""
     counts = np.asarray(table, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"cohen_kappa needs a square table, not one of shape {counts.shape}")

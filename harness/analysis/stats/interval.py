@@ -9,11 +9,11 @@ import msgspec
 LEVEL = 0.95
 """Confidence level of every interval in a summary."""
 SURE = 1e-12
-"""The level that an inverted interval is taken to at most: 1 − SURE. No reported p-value is smaller."""
+"""The smallest p-value that is reported: an interval is inverted up to the level 1 − SURE."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """An estimate with its interval. `low`/`high` None: the data cannot give that bound (too few samples)."""
+    """An estimate with its interval. `low`/`high` None: the data gives no such bound (too few samples)."""
 
     value: float
     low: float | None = None
@@ -21,7 +21,7 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lies_below(lower: Interval, upper: Interval) -> bool:
-    """The whole of `lower` is below the whole of `upper`; a bound that the data cannot give lies anywhere."""
+    """Whether all of `lower` is below all of `upper`; False if a bound is missing."""
     return lower.high is not None and upper.low is not None and lower.high < upper.low
 
 
@@ -31,14 +31,14 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     estimate: float
     low: float | None
     high: float | None
-    """None: the data cannot give that bound."""
+    """None: the data gives no such bound."""
     p_value: float | None
-    """Two-sided, of no difference. None: there is none."""
+    """Two-sided, of no difference. None: unknown."""
     method: str
 
 
 def invert(interval: Callable[[float], tuple[float, float]]) -> float:
-    """The two-sided p-value that belongs to an interval: 1 − the highest level at which it leaves out 0.
+    """The two-sided p-value of an interval: 1 − the highest level at which it excludes 0.
 
     `interval`: level → (low, high), wider as the level grows. Found by bisection on ln p to 1e-3 of itself.
     """
@@ -74,7 +74,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's step-up adjustment: at threshold q, at most a share q of what is named is false.
+    """Benjamini and Hochberg's step-up adjustment: at threshold q, the expected share of false findings is at most q.
 
     Sorted ascending, p̃_(i) = min over j ≥ i of min(1, m/j·p_(j)), for independent or positively dependent tests. By
     hand, because loading scipy.stats takes a second of every report.

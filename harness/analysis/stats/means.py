@@ -1,4 +1,4 @@
-"""Means and ratios of what comes in clusters (prompts, or groups of prompts), with jackknife errors and t intervals."""
+"""Means and ratios of clustered data (prompts or groups of prompts), with jackknife errors and t intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cluster_codes(names: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 def effective_clusters(sizes: Counts) -> float:
     """How many clusters of equal size give as much information as these: (Σ m)² / Σ m²; their number if all are equal.
 
-    Where one group holds most of the prompts, the error is that group's, however many small ones stand beside it.
+    If one group holds most of the prompts, the error is that group's, however many small ones there are.
 
     Source: Kish 1965, Survey Sampling, section 11.7.
     """
@@ -42,8 +42,8 @@ def error_degrees(sizes: Counts) -> float:
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
     """Σ top / Σ bottom with a t interval whose error is clustered: one entry a request, `clusters` names its prompt.
 
-    The error is `_jackknife`'s, with `error_degrees` of freedom. Bounds are None with fewer than two clusters that have
-    a bottom. None where Σ bottom is 0.
+    The error is `_jackknife`'s, with `error_degrees` of freedom. Bounds are None with fewer than two clusters of
+    bottom > 0. None if Σ bottom is 0.
 
     Source: Cochran 1977, Sampling Techniques, section 6.4 and chapter 9A (linearised ratio); Miller 2024, arXiv
     2411.00640 (clustered errors).
@@ -62,12 +62,11 @@ def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], leve
 def mean_difference(differences: Floats, clusters: Codes, level: float = LEVEL) -> Effect:
     """The mean of one difference a prompt: d̄ ± t(df)·SE, and the t test's p-value. `clusters`: codes from 0.
 
-    SE is `_jackknife`'s, df `error_degrees`. Where every prompt is its own cluster this is the paired t interval,
+    SE is `_jackknife`'s, df `error_degrees`. If every prompt is its own cluster this is the paired t interval,
     d̄ ± t(n−1)·s_d/√n. Differences that are all the same have no error: the interval is that one value. Bounds and
     p-value are None with fewer than two clusters.
 
-    For logs of ratios the interval is exponentiated by who shows it: the mean log ratio is the log of the geometric
-    mean of the prompts' ratios.
+    The mean of log ratios is the log of the ratios' geometric mean; exponentiate the interval to show it.
 
     Source: Student 1908. Raises ValueError without a difference.
     """

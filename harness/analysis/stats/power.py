@@ -1,4 +1,4 @@
-"""How many prompts a verdict takes, and what differences a suite can detect, before anything is sent."""
+"""How many prompts a verdict needs, and which differences a suite can detect, before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALPHA = 1 - LEVEL
 POWER = 0.80
 
 DISCORDANCE = 0.20
-"""Share of prompts on which two models that are equally good disagree, where nothing is known yet."""
+"""Assumed share of prompts on which two equally good models disagree."""
 MOST_PROMPTS = 10_000_000
 
 
@@ -45,10 +45,10 @@ def pairs_for_equivalence(margin: float, discordance: float, *, alpha: float = A
 
 
 def discordance_at(difference: float, discordance: float) -> float:
-    """Share of prompts on which two models disagree where one is worse by so much: what it loses comes on top.
+    """Share of prompts on which two models disagree if one is worse by `difference`: its losses come on top.
 
-    Equals gain and lose p_d/2 each; who falls by Δ gains as many and loses Δ more. Two models of 90 % and 80 % that err
-    independently disagree on 26 %, those of 90 % on 18 %.
+    Equally good models gain and lose p_d/2 each; one that is worse by Δ gains as many and loses Δ more. Two models of
+    90 % and 80 % that err independently disagree on 26 %, two of 90 % on 18 %.
     """
     return min(1.0, discordance + difference)
 
@@ -58,7 +58,7 @@ def detectable_difference(
 ) -> float | None:
     """The smallest paired difference of two rates that n prompts show: `pairs_for_difference` solved for Δ.
 
-    `discordance` is that of equals, see `discordance_at`. With a margin the estimate must reach it, too:
+    `discordance` is that of equally good models, see `discordance_at`. With a margin the estimate must also reach it:
     Δ ≥ m + z_β·√((p_d − Δ²)/n). None: n shows no difference at all.
     """
     z_beta = float(ndtri(power))
@@ -86,7 +86,7 @@ def quantile_ratio_error(q: float, samples: float, *, spread: float) -> float:
 def samples_for_ratio(q: float, log_margin: float, *, spread: float, alpha: float, power: float = POWER) -> int:
     """Independent samples in each arm at which a log ratio of that size is z_α + z_β standard errors; α is one-sided.
 
-    At least what the q-quantile takes to have bounds at all (`samples_for_quantile`).
+    At least as many as the q-quantile needs to have bounds (`samples_for_quantile`).
     """
     wanted = (_z(alpha) + float(ndtri(power))) * quantile_ratio_error(q, 1, spread=spread) / log_margin
     return max(samples_for_quantile(q), _up(wanted**2))

@@ -13,7 +13,7 @@ from harness.analysis.stats.interval import LEVEL, Effect, Interval, invert
 from harness.analysis.stats.means import Counts, effective_clusters, error_degrees
 
 FEWEST_FOR_CORRELATION = 10
-"""Clusters below which the correlation of two arms is taken one standard error lower: so few do not show it."""
+"""With fewer clusters, the correlation of two arms is lowered by one standard error, since it is hard to estimate."""
 
 Bounds = tuple[float, float]
 
@@ -23,7 +23,7 @@ def wilson(passed: int, n: int, level: float = LEVEL) -> Interval:
 
     (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n) with p = passed / n and z the normal quantile at (1 + level) / 2.
     It stays inside 0 … 1 and holds its level at small n, where p ± z·√(p(1−p)/n) does not.
-    Requests count as independent; where prompts were asked several times, see `clustered_rate`.
+    Requests count as independent; for repeats of prompts, see `clustered_rate`.
 
     Source: Wilson 1927, JASA 22:209–212; Newcombe 1998, Statistics in Medicine 17:857–872, method 3.
     Raises ValueError unless 0 ≤ passed ≤ n and n ≥ 1.
@@ -44,12 +44,12 @@ def wilson_bounds(p: float, n: float, z: float) -> Bounds:
 def clustered_rate(sums: Counts, sizes: Counts, *, answers: float | None = None, level: float = LEVEL) -> Interval:
     """Σ sums / Σ sizes, a proportion of outcomes that are not independent: one entry a cluster.
 
-    `sums`: of a cluster's outcomes, each 0 … 1; `sizes`: how many those are (prompts of a group, or answers to a
-    prompt); `answers`: that they rest on, where an outcome is a mean of several. Default: one each.
+    `sums`: of a cluster's outcomes, each 0 … 1; `sizes`: their number (prompts of a group, or answers to a prompt);
+    `answers`: the number of answers behind all outcomes, if an outcome is a mean of several. Default: one each.
 
-    Asking a prompt again says little about other prompts, so Wilson's interval over all answers is too narrow: with
-    repeats that always agree, 12 prompts asked 6 times cover 53 % instead of 95 %. `_clustered` says what this is
-    instead. With one answer a cluster it is Wilson's interval.
+    Repeating a prompt says little about other prompts, so Wilson's interval over all answers is too narrow: with
+    repeats that always agree, 12 prompts with 6 answers each cover 53 % instead of 95 %. `_clustered` has the formula.
+    With one answer a cluster it is Wilson's interval.
 
     Raises ValueError unless every cluster has an outcome and there is one.
     """
@@ -81,9 +81,9 @@ def _clustered(sums: Counts, sizes: Counts, *, answers: float) -> _Clustered:
     """Wilson's interval over n_eff = p(1−p) / SE² answers, with the t quantile of `error_degrees`.
 
     SE² = C/(C−1) · Σ_c (Σ (x − p))² / n² over C clusters of n outcomes; n_eff is at least C and at most `answers`. C is
-    `effective_clusters`: their number, or less where some are larger. Where no error can be estimated (all or none
-    passed, or there is one cluster) and where there is nothing to estimate (one answer a cluster), each cluster counts
-    as one answer, as in Wilson's own interval with its normal quantile.
+    `effective_clusters`: their number, or less if some are larger. If no error can be estimated (all or none passed, or
+    there is one cluster) or none is needed (one answer a cluster), each cluster counts as one answer, as in Wilson's
+    own interval with its normal quantile.
 
     Source: Korn & Graubard 1998, Survey Methodology 24:193–201 (effective sample size); Miller 2024, arXiv 2411.00640.
     """
@@ -98,7 +98,7 @@ def _clustered(sums: Counts, sizes: Counts, *, answers: float) -> _Clustered:
 
 
 def rule_of_three(n: int, level: float = LEVEL) -> float:
-    """Upper bound of a rate after no event in n: −ln(1 − level) / n, which is 3 / n at 95 %; at most 1, as for n = 0.
+    """Upper bound of a rate after no event in n: −ln(1 − level) / n, which is 3 / n at 95 %; at most 1, also for n = 0.
 
     The exact bound, 1 − (1 − level)^(1/n), is a little lower, so this one errs on the safe side. It is one-sided.
 
@@ -166,18 +166,18 @@ def clustered_difference(
     answers: int,
     level: float = LEVEL,
 ) -> Effect:
-    """Paired difference where prompts were asked several times, or come in groups that share something.
+    """Paired difference of prompts with several answers, or in groups that are not independent.
 
     `candidate`, `baseline`: a prompt's mean outcome in each arm, aligned; `clusters`: codes from 0 of what is
-    independent (groups, else prompts); `answers`: of the arm that has fewer, all prompts together.
+    independent (groups, else prompts); `answers`: the total of the arm that has fewer.
 
     Newcombe's square-and-add of each arm's own interval (that of `clustered_rate`), with φ the correlation of the two
     arms' cluster residuals Σ_c (x − p), below ten clusters less its standard error (1 − φ²)/√(C − 1). With one answer a
     prompt and no groups it is Newcombe's method 10 but for the continuity correction of φ. The p-value is the
     interval's own, inverted.
 
-    Why not a t interval of the mean difference: with prompts that one arm always passes its error is estimated from the
-    few that it does not. At 20 prompts asked 10 times, 85 against 80 % pass, it covers 80 % (docs/statistics.md).
+    Why not a t interval of the mean difference: if one arm passes most prompts always, its error is estimated from the
+    few others. With 20 prompts of 10 answers, 85 against 80 % pass, it covers 80 % (docs/statistics.md).
 
     Source: Newcombe 1998, Statistics in Medicine 17:2635–2650; Zou & Donner 2008, Statistics in Medicine 27:1693–1702
     (square-and-add from any two intervals); Korn & Graubard 1998, Survey Methodology 24:193–201 (n_eff).

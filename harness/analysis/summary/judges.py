@@ -1,4 +1,4 @@
-"""What judges cost, how they agree with people, and whom they prefer: out of a run's kept judgements."""
+"""What judges cost, how they agree with people, and which answers they prefer, from a run's stored judgements."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from harness.scoring.judging.calibration import Labelled
 from harness.scoring.judging.pairs import Compared
 from harness.suite.suite import Judge, Suite
 
-Read = TypeVar("Read")
+Given = TypeVar("Given")
 
 
 def add_judging(summary: RunSummary, suite: Suite, judgements: Iterable[Judgement]) -> RunSummary:
     """The summary with its judges and preferences. Of judgements with the same key, the last one counts."""
-    kept = list({each.key: each for each in judgements}.values())
-    judges = [summarise_judge(judge, kept) for judge in suite.graders.judges]
+    latest = list({each.key: each for each in judgements}.values())
+    judges = [summarise_judge(judge, latest) for judge in suite.graders.judges]
     costs = [judge.cost_usd for judge in judges if judge.cost_usd is not None]
-    pairs = _read([each for each in kept if each.kind == "pair"], Compared)
+    pairs = _convert([each for each in latest if each.kind == "pair"], Compared)
     groups = {prompt.id: prompt.group or prompt.id for prompt in suite.prompts}
     targets = []
     for target in summary.targets:
@@ -40,17 +40,17 @@ def add_judging(summary: RunSummary, suite: Suite, judgements: Iterable[Judgemen
 
 def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSummary:
     """One judge's questions and labels."""
-    asked = [each for each in judgements if each.kind == "judge" and each.by == judge.name]
-    costs = [each.cost_usd for each in asked if each.cost_usd is not None]
-    labels = _read([each for each in judgements if _is_label(each, judge)], Labelled)
+    questions = [each for each in judgements if each.kind == "judge" and each.by == judge.name]
+    costs = [each.cost_usd for each in questions if each.cost_usd is not None]
+    labels = _convert([each for each in judgements if each.kind == "label" and each.by == judge.name], Labelled)
     both = [(each.person, each.judge) for each in labels if each.judge is not None]
-    table = [[both.count((person, said)) for said in (True, False)] for person in (True, False)]
+    table = [[both.count((person, verdict)) for verdict in (True, False)] for person in (True, False)]
     agreed = table[0][0] + table[1][1]
     return JudgeSummary(
         judge=judge.name,
         model_id=judge.target.model_id,
-        asked=len(asked),
-        failed=sum(each.error is not None for each in asked),
+        asked=len(questions),
+        failed=sum(each.error is not None for each in questions),
         cost_usd=sum(costs) if costs else None,
         labels=len(both),
         agreement=wilson(agreed, len(both)) if both else None,
@@ -58,21 +58,17 @@ def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSumma
     )
 
 
-def _read(judgements: Sequence[Judgement], kind: type[Read]) -> list[Read]:
-    """What was made of them, as values; without what is none, for the file may be somebody else's."""
-    found = []
+def _convert(judgements: Sequence[Judgement], kind: type[Given]) -> list[Given]:
+    """Their contents as `kind`; skips invalid ones, since the file may be somebody else's."""
+    converted = []
     for each in judgements:
         with suppress(msgspec.ValidationError):
-            found.append(msgspec.convert(each.given, kind))
-    return found
-
-
-def _is_label(judgement: Judgement, judge: Judge) -> bool:
-    return judgement.kind == "label" and judgement.by == judge.name
+            converted.append(msgspec.convert(each.given, kind))
+    return converted
 
 
 def summarise_pairs(pairs: Sequence[Compared], clusters: Sequence[str]) -> Preference | None:
-    """One candidate's pairs; `clusters` has the group of each one's prompt. None: there are none."""
+    """One candidate's pairs; `clusters`: the group of each one's prompt. None without a pair."""
     if not pairs:
         return None
     with_verdict = [

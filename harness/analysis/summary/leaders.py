@@ -1,4 +1,4 @@
-"""How the targets of a run stand to each other: who leads on what, and what global and regional routing differ in."""
+"""How the targets of a run compare: which one leads on each metric, and how global and regional routing differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.catalog.prices import PriceOverride, price_for, terms_of
 from harness.catalog.target import Target
 
 ROUNDING = 1e-9
-"""A log ratio of costs below this is what adding floats in another order makes."""
+"""A log ratio of costs below this may come from adding floats in another order."""
 GLOBAL = "global"
 
 
@@ -29,18 +29,18 @@ class _Entrant:
 
 
 def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns]) -> list[Winner]:
-    """The leader on each metric that at least two targets take part in; targets in the suite's order.
+    """The leader on each metric for which at least two targets compete; targets in the suite's order.
 
-    Who fails often is fast and cheap for the wrong reason: latency and cost are contested by targets of which at most
-    ERROR_SHARE of the requests failed, the pass rate by targets that answered at all.
+    A target that fails often is fast and cheap for the wrong reason: only targets with at most ERROR_SHARE of failed
+    requests compete on latency and cost. Every target with an answer competes on the pass rate.
     """
     winners = []
     for metric in METRICS.values():
         if metric.leads:
             share = 1.0 if metric.unit == "share" else ERROR_SHARE
-            contesting = [t for t in targets if t.succeeded and t.requests - t.succeeded <= share * t.requests]
-            found = [(t.target, columns[t.target], _estimate(metric, t, columns[t.target])) for t in contesting]
-            entrants = [_Entrant(target=name, columns=c, estimate=e) for name, c, e in found if e is not None]
+            competing = [t for t in targets if t.succeeded and t.requests - t.succeeded <= share * t.requests]
+            estimates = [(t.target, columns[t.target], _estimate(metric, t, columns[t.target])) for t in competing]
+            entrants = [_Entrant(target=name, columns=c, estimate=e) for name, c, e in estimates if e is not None]
             if len(entrants) >= 2:
                 winners.append(_decide(metric, entrants))
     return winners
@@ -81,13 +81,13 @@ def _is_apart(metric: Metric, leader: _Entrant, rival: _Entrant) -> bool:
 
 
 def _cheaper(leader: _Entrant, rival: _Entrant) -> bool:
-    """Paired by prompt: the interval of the mean of ln(cost of rival / cost of leader) lies above nought.
+    """Paired by prompt: the interval of the mean of ln(cost of rival / cost of leader) lies above 0.
 
-    Costs are means of a prompt's requests of known cost; prompts that one of the two lacks are left out. t interval,
-    its error clustered by group. Where all ratios are the same, any difference is one.
+    Costs are means of a prompt's requests of known cost; prompts without one on either side are left out. A t interval
+    with an error clustered by group. If all ratios are the same, any difference counts.
 
     Targets share their prompts, and prompts differ far more in cost than targets do: unpaired intervals of means would
-    call a constant premium chance.
+    attribute a constant premium to chance.
     """
     groups, costs = _cost_by_prompt(leader.columns)
     _, rival_costs = _cost_by_prompt(rival.columns)
@@ -110,7 +110,7 @@ def _cost_by_prompt(c: Columns) -> tuple[dict[str, str], dict[str, float]]:
 def pair_routings(
     targets: Sequence[Target], summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride] = ()
 ) -> list[RoutingPair]:
-    """Each regional target beside the global one that is otherwise its equal, in the suite's order.
+    """Each regional target with the global one that differs only in routing, in the suite's order.
 
     `summaries` by target's name; a target without one is left out.
     """
@@ -124,7 +124,7 @@ def pair_routings(
 
 
 def _but_for_routing(target: Target) -> tuple[object, ...]:
-    """What must be equal for routing to be the only difference. The Region follows from the routing."""
+    """What must be equal if routing is the only difference. The Region follows from the routing."""
     return (target.base_model, target.api, target.client, target.stream, repr(target.options))
 
 
@@ -154,5 +154,5 @@ def _premium(worldwide: Target, regional: Target, prices: Sequence[PriceOverride
 
 
 def _apart(one: Interval | None, other: Interval | None) -> bool:
-    """One of the intervals lies wholly below the other."""
+    """Whether one of the intervals lies wholly below the other."""
     return one is not None and other is not None and (lies_below(one, other) or lies_below(other, one))

@@ -12,7 +12,7 @@ from harness.store.run_folder import RunFolder
 
 MOST_PER_TARGET = 5
 
-# The least few of each target; texts and reasons are read of those alone: of a million they are most of the file.
+# Texts and reasons are most of the file, so they are read only for the few that are chosen for each target.
 _SAMPLES = f"""
 with verdicts as (
     select request_id, {VERDICT} as passed from scores group by request_id
@@ -36,7 +36,7 @@ order by chosen.target, place, request_id
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One graded answer. `answer` is hostile input: show it escaped only."""
+    """One graded answer. `answer` is hostile input: escape it."""
 
     target: str
     prompt_id: str

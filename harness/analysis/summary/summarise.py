@@ -25,7 +25,7 @@ from harness.suite.suite import Prompt, Suite
 
 
 def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
-    """The summary of a run that is over: `manifest` says how it ended, `suite` is the one it froze.
+    """The summary of a finished run; `suite` is the one stored with it.
 
     Targets without a measured request are left out; a finding names them.
     """
@@ -104,7 +104,7 @@ def _success_rate(succeeded: int, requests: int) -> Interval:
 
 
 def quantiles(values: Floats) -> Quantiles | None:
-    """Quantiles of the values that are there; None when none is."""
+    """Quantiles of the values that are not NaN; None if there are none."""
     ordered = np.sort(values[~np.isnan(values)])
     if not len(ordered):
         return None
@@ -115,8 +115,8 @@ def quantiles(values: Floats) -> Quantiles | None:
 def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None, dict[str, Interval]]:
     """The pass rate, and that of each tag in the suite's order; tags without a scored request are left out.
 
-    It is the mean over prompts of the share of a prompt's scored answers that passed, as in a comparison: a prompt that
-    was asked more often than others counts no more than they do. Prompts are clustered by group where they have one.
+    It is the mean over prompts of the share of a prompt's scored answers that passed, as in a comparison: a prompt with
+    more answers than others counts no more than they do. Prompts with a group are clustered by it.
     """
     code = {prompt.id: index for index, prompt in enumerate(prompts)}
     codes = np.fromiter(map(code.__getitem__, c.prompt_id), np.int64, len(c.prompt_id))
@@ -125,12 +125,12 @@ def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None,
     groups = cluster_codes(np.array([prompt.group or prompt.id for prompt in prompts], dtype=object))
 
     def rate(of: Sequence[int]) -> Interval | None:
-        asked = np.array(of, dtype=np.int64)[scored[of] > 0]
-        if not len(asked):
+        with_score = np.array(of, dtype=np.int64)[scored[of] > 0]
+        if not len(with_score):
             return None
-        clusters = cluster_codes(groups[asked])
-        sums = np.bincount(clusters, weights=passed[asked] / scored[asked])
-        return clustered_rate(sums, np.bincount(clusters), answers=int(scored[asked].sum()))
+        clusters = cluster_codes(groups[with_score])
+        sums = np.bincount(clusters, weights=passed[with_score] / scored[with_score])
+        return clustered_rate(sums, np.bincount(clusters), answers=int(scored[with_score].sum()))
 
     members: dict[str, list[int]] = {}
     for prompt in prompts:
@@ -141,45 +141,45 @@ def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None,
 
 
 def summarise_repeats(c: Columns, prompts: Sequence[Prompt]) -> RepeatedAnswers | None:
-    """pass@k and pass^k of one target, averaged over prompts; None where no prompt has two scored answers.
+    """pass@k and pass^k of one target, averaged over prompts; None if no prompt has two scored answers.
 
-    Of the prompts, those count that have at least half as many scored answers as the one with most; k goes up to the
-    fewest among them. Intervals are `clustered_rate`'s over the groups of prompts: as wide as if each prompt's share
-    were a single answer, so too wide rather than too narrow.
+    Counts the prompts with at least half as many scored answers as the one with the most; k goes up to the fewest among
+    them. Intervals are `clustered_rate`'s over groups of prompts: as wide as if each prompt's share were a single
+    answer, so too wide rather than too narrow.
     """
     groups = {prompt.id: prompt.group or prompt.id for prompt in prompts}
     scored = c.prompt_id[~np.isnan(c.passed)]
     answers, passed = Counter(scored.tolist()), Counter(c.prompt_id[c.passed == 1].tolist())
     most = max(answers.values(), default=0)
-    kept = [prompt_id for prompt_id, count in answers.items() if 2 * count >= most]
-    fewest = min((answers[prompt_id] for prompt_id in kept), default=0)
+    counted = [prompt_id for prompt_id, count in answers.items() if 2 * count >= most]
+    fewest = min((answers[prompt_id] for prompt_id in counted), default=0)
     if fewest < 2:
         return None
-    clusters = cluster_codes(np.array([groups[prompt_id] for prompt_id in kept], dtype=object))
+    clusters = cluster_codes(np.array([groups[prompt_id] for prompt_id in counted], dtype=object))
     size = np.bincount(clusters)
 
-    asked, right = (np.array([count[prompt_id] for prompt_id in kept]) for count in (answers, passed))
+    total, right = (np.array([count[prompt_id] for prompt_id in counted]) for count in (answers, passed))
 
     def mean(estimate: Callable[[Codes, Codes, int], Floats], k: int) -> Interval:
-        return clustered_rate(np.bincount(clusters, weights=estimate(asked, right, k)), size)
+        return clustered_rate(np.bincount(clusters, weights=estimate(total, right, k)), size)
 
     ks = ks_of(fewest)
     return RepeatedAnswers(
         answers=fewest,
-        prompts=len(kept),
-        left_out=len(answers) - len(kept),
+        prompts=len(counted),
+        left_out=len(answers) - len(counted),
         pass_at={k: mean(pass_at_k, k) for k in ks},
         pass_hat={k: mean(pass_all_k, k) for k in ks},
     )
 
 
 def ks_of(answers: int) -> list[int]:
-    """The k that are reported of so many answers: powers of two, and all of them."""
+    """The values of k to report for this many answers: powers of two, and all of them."""
     powers = [2**i for i in range(answers.bit_length()) if 2**i < answers]
     return [*powers, answers]
 
 
 def _duration_s(columns: Sequence[Columns]) -> float:
-    """Last done − first due over all targets, s; 0 when nothing was done."""
+    """Last done − first due over all targets, s; 0 if no request is done."""
     spans = [(c.due_s.min(), np.nanmax(c.done_s)) for c in columns if not np.isnan(c.done_s).all()]
     return float(max(done for _, done in spans) - min(due for due, _ in spans)) if spans else 0.0

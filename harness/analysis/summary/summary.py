@@ -1,4 +1,4 @@
-"""The summary of a run: what `summary.json` holds and every report draws from, and how it is written."""
+"""The summary of a run: the content of `summary.json`, from which every report is made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RepeatedAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """Several answers to each prompt. `pass_at[1]` is the mean over prompts, and so is `pass_hat[1]`."""
 
     answers: int
-    """To each prompt, at least."""
+    """The fewest that a prompt has."""
     prompts: int
     left_out: int = 0
     """Prompts with too few scored answers."""
@@ -41,7 +41,7 @@ class RepeatedAnswers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preference(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate's answers beside the baseline's, by a judge that saw both orders."""
+    """A candidate's answers compared with the baseline's, by a judge that saw both orders."""
 
     pairs: int
     wins: int
@@ -52,13 +52,13 @@ class Preference(msgspec.Struct, frozen=True, kw_only=True):
     win_rate: Interval | None
     """(Wins + ties / 2) / pairs with a verdict; clustered like a pass rate."""
     flip_rate: Interval | None
-    """Of the pairs that a judge was asked about, those where the order of the answers decided; Wilson."""
+    """Share of the judged pairs where the order of the answers decided; Wilson."""
     longer_wins: Interval | None
-    """Of the judged pairs with a winner and unequal lengths, those that the longer answer won; Wilson. 0.5: no bias."""
+    """Share of the judged pairs with a winner and unequal lengths that the longer answer won; Wilson. 0.5: no bias."""
 
 
 class JudgeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One judge. Its cost is apart from that of the targets."""
+    """One judge. Its cost is not part of the targets' cost."""
 
     judge: str
     model_id: str
@@ -68,15 +68,15 @@ class JudgeSummary(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     """Of all questions with known cost; None: known for none."""
     labels: int = 0
-    """Answers that a person has graded and it, too."""
+    """Answers that both a person and the judge have graded."""
     agreement: Interval | None = None
-    """Of those, the share of which both say the same; Wilson."""
+    """Share of those on which both agree; Wilson."""
     kappa: Interval | None = None
     """Cohen's κ: agreement beyond chance."""
 
 
 class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One target in one run; warm-up left out. `None`: cannot be said from this data.
+    """One target in one run; warm-up left out. `None`: unknown from this data.
 
     Rates are per second of the target's own measured time: with closed arrivals first due to last done, with open ones
     first to last answer (`metrics.per_s`).
@@ -100,7 +100,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     passed: int
     pass_rate: Interval | None
     """Mean over prompts of the share of a prompt's scored requests that passed all their checks; clustered Wilson
-    interval. None: nothing was scored."""
+    interval. None: no request was scored."""
     pass_rate_by_tag: dict[str, Interval]
     ttft_s: Quantiles | None
     """First content chunk − due. None without streaming, as TTFT from sent, TPOT and the stream's rate are."""
@@ -123,7 +123,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     error_kinds: dict[str, int]
     """Attempts by error kind, most frequent first."""
     error_messages: dict[str, str] = {}
-    """Error kind → its most frequent message, cut to length. Hostile: show it escaped only."""
+    """Error kind → its most frequent message, cut to length. Hostile: escape it."""
     throttled_attempts: int
     input_tokens: int
     output_tokens: int
@@ -139,13 +139,13 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     attempt_e2e_s: Quantiles | None = None
     """Done − due of the last attempt."""
     backoff_s: Quantiles | None = None
-    """Time between the attempts of a request, over those that were tried again; None: none was."""
+    """Time between the attempts of a request, over retried requests; None: no request was retried."""
     cost_per_correct_usd: float | None
-    """Cost / passed requests: wrong answers are paid for too. None: an answer's cost is unknown, or nothing passed."""
+    """Cost / passed requests: wrong answers cost money too. None: an answer's cost is unknown, or nothing passed."""
     several: RepeatedAnswers | None = None
     """None: no prompt has two scored answers."""
     preference: Preference | None = None
-    """None: nothing was compared with the baseline's answers."""
+    """None: no answer was compared with the baseline's."""
 
     @property
     def error_rate(self) -> Interval:
@@ -156,7 +156,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figure_of(t: TargetSummary, metric: Metric) -> Interval | None:
-    """What a target's summary holds of a metric; None where it has nothing to say."""
+    """A metric's figure in a target's summary; None if it has no value."""
     stored = getattr(t, metric.field)
     if isinstance(stored, Quantiles):
         return getattr(stored, f"p{round(100 * (metric.quantile or 0))}")  # type: ignore[no-any-return]
@@ -164,7 +164,7 @@ def figure_of(t: TargetSummary, metric: Metric) -> Interval | None:
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
-    """Which target leads on one metric. It describes this run; it is not a verdict."""
+    """The target that leads on one metric. It describes this run and is not a verdict."""
 
     metric: str
     """The metric's label: `pass rate`, `TTFT p50`, …"""
@@ -173,17 +173,17 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     unit: Unit
     close: list[str] = []
-    """Rivals that the data does not keep apart from it, in the suite's order: no difference may be read from these."""
+    """Rivals that are too close to call, in the suite's order."""
     tied_with: list[str] = []
     """Those of `close` with exactly the same value."""
     rivals: int
-    """Other targets that take part."""
+    """Other targets that compete."""
     clear: bool
-    """Apart from every rival: `close` is empty."""
+    """Whether it is clear of every rival: `close` is empty."""
 
 
 class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
-    """A regional target and the global one from which it differs in routing alone."""
+    """A regional target and the global one from which it differs only in routing."""
 
     model: str
     routing: str
@@ -195,13 +195,13 @@ class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
     price_premium: float | None
     """Regional list price of an input token / the global one − 1: 0.1 is 10 % dearer. None: a price is unknown."""
     ttft_p50_apart: bool
-    """The intervals do not touch. False: do not read the order as a difference."""
+    """The intervals do not touch. False: too close to call."""
     e2e_p95_apart: bool
     success_rate_apart: bool
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A run, ready for the console, the report and the figures."""
+    """The content of `summary.json`."""
 
     schema_version: int
     run_id: str
@@ -225,9 +225,9 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Of the targets' answers."""
     judges: list[JudgeSummary] = []
     judging_cost_usd: float | None = None
-    """Of all judges, on top of `total_cost_usd`. None: none was asked, or no cost is known."""
+    """Of all judges, on top of `total_cost_usd`. None: no judge was asked, or no cost is known."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:
-    """Write `summary.json`, indented. Figures are finite (`summarise` sees to it), so no null stands for a number."""
+    """Write `summary.json`, indented. All figures are finite, so no number becomes null."""
     write_atomically(path, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")

@@ -36,10 +36,10 @@ def keep(
     folder = open_run(run)
     manifest = folder.read_manifest()
     if manifest.state != "complete":
-        raise HarnessError(f"{folder.path}: is {manifest.state}; a baseline must be a complete run")
+        raise HarnessError(f"{folder.path}: the run is {manifest.state}; a baseline must be a complete run")
     set_baseline(folder, name=name)
     path = folder.path.resolve()
-    typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, kept in {folder.path.parent / FILE}")
+    typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, stored in {folder.path.parent / FILE}")
 
 
 @baseline.command("show")
@@ -54,13 +54,13 @@ def show(
     """
     from harness.store.baselines import read_baselines
 
-    kept = read_baselines(results)
+    stored = read_baselines(results)
     if json_output:
-        print_json(kept)
+        print_json(stored)
         return
-    if not kept:
-        typer.echo(f"{results} has no baseline; `harness baseline set RUN` sets one")
-    for suite, names in kept.items():
+    if not stored:
+        typer.echo(f"{results} has no baseline; set one with `harness baseline set RUN`")
+    for suite, names in stored.items():
         for name, run_id in names.items():
             gone = "" if (results / run_id / "manifest.json").exists() else "  (missing)"
             typer.echo("  ".join(map(printable, (suite, name, run_id))) + gone)

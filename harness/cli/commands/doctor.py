@@ -42,26 +42,26 @@ def doctor(
     problem that would make a run invalid or incomplete.
     """
     if endpoint == "simulator":
-        raise HarnessError("--endpoint simulator: the simulator has no account to check; give aws or a URL")
+        raise HarnessError("--endpoint simulator: the simulator has no account to check; use aws or a URL")
     if suite is None:
         import asyncio
 
-        found, models = asyncio.run(_look_around(endpoint or "aws", region))
+        diagnoses, models = asyncio.run(_look_around(endpoint or "aws", region))
     else:
         if region is not None:
             raise HarnessError("--region cannot be used with a suite: each target has its own `region`")
         from harness.cli.running.preflight import diagnose
 
-        found, models = diagnose(_load(suite, endpoint)), None
+        diagnoses, models = diagnose(_load(suite, endpoint)), None
     if json_output:
-        print_json({"diagnoses": found} if models is None else {"diagnoses": found, "models": models})
+        print_json({"diagnoses": diagnoses} if models is None else {"diagnoses": diagnoses, "models": models})
     else:
-        _print(found, models)
-    raise typer.Exit(_exit_code(found))
+        _print(diagnoses, models)
+    raise typer.Exit(_exit_code(diagnoses))
 
 
 def _load(path: Path, endpoint: str | None) -> Suite:
-    """The suite at the endpoint to check: aws where its own is the simulator, which has no account."""
+    """The suite at the endpoint to check: aws instead of the simulator, which has no account."""
     from harness.cli.running.overrides import Overrides, load_for_run
 
     loaded = load_for_run(path, Overrides(endpoint=endpoint))
@@ -81,27 +81,27 @@ async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosi
         forget_aws()
     named = region or configured_region()
     async with open_account(endpoint, region=named or DEFAULT_REGION) as account:
-        found = [await diagnose_identity(account)]
+        diagnoses = [await diagnose_identity(account)]
         facts = await gather_facts(account, [])
-    where = facts.region if named else f"{facts.region}, since nothing names one (--region, AWS_REGION, AWS config)"
-    found.append(Diagnosis(check="region", status="ok", message=where))
-    found.append(diagnose_logging(facts))
+    where = facts.region if named else f"{facts.region}, the default (set --region, AWS_REGION or the AWS config)"
+    diagnoses.append(Diagnosis(check="region", status="ok", message=where))
+    diagnoses.append(diagnose_logging(facts))
     models = callable_models(facts)
     unlisted = [each for each in (facts.models, facts.profiles) if isinstance(each, AccountError)]
-    found.extend(unknown("models", each) for each in unlisted)
-    return found, models
+    diagnoses.extend(unknown("models", each) for each in unlisted)
+    return diagnoses, models
 
 
-def _print(found: Sequence[Diagnosis], models: Sequence[CallableModel] | None) -> None:
+def _print(diagnoses: Sequence[Diagnosis], models: Sequence[CallableModel] | None) -> None:
     from rich.console import Console
 
     from harness.cli.running.preflight import print_diagnoses
 
     console = Console(highlight=False, markup=False)
-    print_diagnoses(found, console)
+    print_diagnoses(diagnoses, console)
     if models:
         _print_models(models, console)
-    counts = {status: sum(each.status == status for each in found) for status in ("problem", "warning", "unknown")}
+    counts = {status: sum(each.status == status for each in diagnoses) for status in ("problem", "warning", "unknown")}
     summary = ", ".join(f"{count} {status}{'s' * (count > 1)}" for status, count in counts.items() if count)
     console.print(f"\n{summary or 'all good'}")
 
@@ -118,7 +118,7 @@ def _print_models(models: Sequence[CallableModel], console: Console) -> None:
             console.print(Text(f"    {printable(profile)}"), soft_wrap=True)
 
 
-def _exit_code(found: Sequence[Diagnosis]) -> int:
+def _exit_code(diagnoses: Sequence[Diagnosis]) -> int:
     from harness.load.preflight.facts import is_fit
 
-    return 0 if is_fit(found) else RunInvalid.exit_code
+    return 0 if is_fit(diagnoses) else RunInvalid.exit_code

@@ -24,8 +24,8 @@ def gate(
         str | None,
         typer.Option(
             metavar="RUN|TARGET",
-            help="A run, a target of this run, or the name of a kept baseline. Default: the kept baseline, else the "
-            "suite's baseline target.",
+            help="A run, a target of this run, or the name of a baseline. Default: the one set for the suite, else "
+            "the suite's baseline target.",
         ),
     ] = None,
     candidate: CandidateOption = None,
@@ -71,8 +71,8 @@ def gate(
     harness gate --junit junit.xml --markdown comment.md
 
     Writes junit.xml, gate.md and all files of `harness compare` into the run's folder, and appends the comment to the
-    file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent: if the second
-    run cannot be made or does not end, the verdict stays `worse`, marked as not confirmed and with the reason.
+    file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent: if the rerun
+    fails, the verdict stays `worse`, marked as not confirmed, with the reason.
 
     Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
@@ -114,10 +114,10 @@ class _Files:
         self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
         self.page = folder
         self.lost: dict[Path, str] = {}
-        """Copies that were asked for and cannot be written, and why."""
+        """Copies that cannot be written → the message."""
 
     def write(self, report: CompareReport) -> None:
-        """StoreError: a file of the run's folder cannot be written. Copies elsewhere that cannot be are in `lost`."""
+        """StoreError: a file of the run's folder cannot be written. Copies elsewhere that fail are in `lost`."""
         from harness.cli.running.compare_runs import write_files
         from harness.report.compare.junit import render_junit
         from harness.report.compare.sections import gate_comment
@@ -148,14 +148,14 @@ class _Files:
 
 
 class _StepSummary:
-    """The file of a CI system to which others have written before."""
+    """The summary file of a CI step, which may already have content."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
 
     def write(self, comment: bytes) -> None:
-        """A file that cannot be written is a warning, and changes no verdict."""
+        """Warns if the file cannot be written; the verdict stays."""
         if not self._path:
             return
         try:

@@ -50,27 +50,27 @@ def history(
     """
     import sys
 
-    from harness.analysis.history import Wanted, load_history
+    from harness.analysis.history import HistoryFilter, load_history
     from harness.errors import HarnessError
 
-    wanted = Wanted(
+    wanted = HistoryFilter(
         suite=suite,
         targets=tuple(target or ()),
         metrics=tuple(_known_metric(name) for name in metric or ()),
         since=since,
     )
-    found = load_history(results, wanted)
-    for message in found.unreadable:
+    loaded = load_history(results, wanted)
+    for message in loaded.unreadable:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
-    if not found.suites:
+    if not loaded.suites:
         raise HarnessError(_nothing(results))
     written = []
     if out is not None:
         from harness.report.write import write_history
 
-        written = write_history(found, out)
+        written = write_history(loaded, out)
     if json_output:
-        print_json(found)
+        print_json(loaded)
         return
     from rich.console import Console
 
@@ -78,7 +78,7 @@ def history(
     from harness.report.terminal import print_report
 
     page = written[0] if written else None
-    print_report(history_report(found), Console(highlight=False), written=page)
+    print_report(history_report(loaded), Console(highlight=False), written=page)
 
 
 def _known_metric(name: str) -> str:
@@ -95,5 +95,5 @@ def _nothing(results: Path) -> str:
 
     suites = dict.fromkeys(run.read_manifest().suite for run in list_runs(results))
     if not suites:
-        return f"{results}: holds no runs that can be read; `harness run SUITE --out {results}` makes one"
-    return f"{results}: no run matches --suite and --since (suites there: {', '.join(suites)})"
+        return f"{results}: holds no readable runs; make one with `harness run SUITE --out {results}`"
+    return f"{results}: no run matches --suite and --since (known suites: {', '.join(suites)})"

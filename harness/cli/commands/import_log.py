@@ -1,4 +1,4 @@
-"""`harness import`: a suite out of Bedrock's invocation log."""
+"""`harness import`: makes a suite from Bedrock's invocation log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What `harness import` did."""
+    """The result of `harness import`."""
 
     suite: str
     trace: str
@@ -148,7 +148,7 @@ async def _read(
 
 
 def _check_window(since: datetime | None, until: datetime | None) -> None:
-    """HarnessError: there is no time between the two."""
+    """HarnessError: the window is empty."""
     from harness.errors import HarnessError
 
     if since is not None and until is not None and since >= until:
@@ -162,7 +162,7 @@ def _refuse_existing(*paths: Path) -> None:
         if path.exists():
             raise HarnessError(f"{path} already exists; choose another name or remove it")
     if paths[0].suffix not in (".yaml", ".yml"):
-        raise HarnessError(f"--out {paths[0]}: a suite is a YAML file; write for example suites/mine.yaml")
+        raise HarnessError(f"--out {paths[0]}: a suite is a YAML file; use a name such as suites/mine.yaml")
 
 
 def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
@@ -176,8 +176,8 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
         f"The time and size of each call: {trace.name}. To send the prompts at those times, write this for `load`:",
         f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes sends generated text of the same lengths",
         "",
-        "Nothing here grades an answer: what a model said before is not a reference. Latency, errors and cost are",
-        "compared; for quality, give prompts an `expect` or `checks`, and the gate a `pass_rate`.",
+        "Nothing here grades answers: logged answers are not references. Latency, errors and cost are compared; to",
+        "compare quality, add `expect` or `checks` to the prompts, and `pass_rate` to the gate.",
         "",
         f"harness run {out} --endpoint aws --dry-run    # what it would cost; sends nothing",
         f"harness run {out} --endpoint aws",
@@ -210,8 +210,8 @@ def _print(done: Imported) -> None:
     for warning in done.warnings:
         typer.echo(f"warning: {printable(warning)}", err=True)
     typer.echo(
-        "\nNothing grades these prompts: the logged answers are no references. Latency, errors, cost are compared;\n"
-        f"for quality, add `expect` or `checks`. Read {done.suite}, then:\n  {done.next_command}"
+        "\nNothing grades these prompts: logged answers are not references. Latency, errors and cost are compared;\n"
+        f"to compare quality, add `expect` or `checks`. Review {done.suite}, then run:\n  {done.next_command}"
     )
 
 
@@ -220,16 +220,16 @@ def _lines(done: Imported) -> Iterator[str]:
         f"{done.suite}: {done.prompts:,} of {done.distinct_prompts:,} distinct prompts in {done.calls:,} calls "
         f"({done.first_call:%Y-%m-%d %H:%M} to {done.last_call:%Y-%m-%d %H:%M} UTC)"
     )
-    yield f"{done.trace}: the times of {done.calls:,} calls; for {done.stand_ins:,} a prompt of similar size is sent"
+    yield f"{done.trace}: the times of {done.calls:,} calls; {done.stand_ins:,} of them use a prompt of similar size"
     yield f"targets: {', '.join(done.targets)}; baseline: {done.baseline}"
     counts = (
         ("redacted", done.redacted),
         ("left out of the prompts", done.left_out),
-        ("calls of other models, left out", done.other_models),
+        ("calls to other models, left out", done.other_models),
         ("failed calls, left out", {"with an error code": done.failed} if done.failed else {}),
     )
-    for what, found in counts:
-        if found:
-            yield f"{what}: {', '.join(f'{name} {count:,}' for name, count in found.items())}"
+    for what, each in counts:
+        if each:
+            yield f"{what}: {', '.join(f'{name} {count:,}' for name, count in each.items())}"
     if done.broken:
-        yield f"lines that cannot be read: {done.broken:,}, the first: {done.broken_places[0]}"
+        yield f"unreadable lines: {done.broken:,}, the first: {done.broken_places[0]}"

@@ -26,7 +26,7 @@ def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> Non
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet; HarnessError where it is, or where none can be written."""
+    """Create a file. HarnessError: it exists or cannot be written."""
     from harness.errors import HarnessError
 
     try:

@@ -55,7 +55,7 @@ def models(
     if live:
         facts, profiles = _ask_account(endpoint, region)
     elif region or endpoint != "aws":
-        raise EndpointError("--region and --endpoint say which account to ask; add --live")
+        raise EndpointError("--region and --endpoint need --live")
     else:
         facts, profiles = None, {}
     chosen = _choose(name, facts, profiles)
@@ -75,7 +75,7 @@ def models(
 
 
 def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts], dict[str, ApplicationProfile]]:
-    """What the account says of its Region's models, and the profiles that it made itself. EndpointError: no answer."""
+    """The facts that the account reports for its Region's models, and its own profiles. EndpointError: no answer."""
     import asyncio
 
     from harness.catalog.live import live_facts, read_application_profiles
@@ -83,14 +83,14 @@ def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts]
     from harness.clock import utc_now
     from harness.endpoints.account.account import configured_region, open_account
 
-    asked = region or configured_region() or (DEFAULT_REGION if endpoint != "aws" else None)
-    if asked is None:
+    chosen_region = region or configured_region() or (DEFAULT_REGION if endpoint != "aws" else None)
+    if chosen_region is None:
         raise EndpointError("no Region to ask: pass --region, or set AWS_REGION")
 
     async def ask() -> tuple[Mapping[str, Facts], dict[str, ApplicationProfile]]:
-        async with open_account(endpoint, region=asked) as account:
+        async with open_account(endpoint, region=chosen_region) as account:
             summaries, profiles = await account.foundation_models(), await account.inference_profiles()
-        facts = live_facts(summaries, profiles, region=asked, as_of=utc_now().date())
+        facts = live_facts(summaries, profiles, region=chosen_region, as_of=utc_now().date())
         return facts, read_application_profiles(profiles)
 
     return asyncio.run(ask())
@@ -99,7 +99,7 @@ def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts]
 def _choose(
     name: str | None, facts: Mapping[str, Facts] | None, profiles: Mapping[str, ApplicationProfile]
 ) -> list[Model]:
-    """The models with this text in a name or id; CatalogError with the nearest names where there are none."""
+    """The models with this text in a name or id. CatalogError with the nearest names if there are none."""
     from harness.catalog.models import find_model, known_models
     from harness.catalog.names import read_reference
 
@@ -108,10 +108,10 @@ def _choose(
         return known
     text = profiles[name].base_id if name in profiles else read_reference(name).model
     if text is None:
-        how = "the account does not list it" if facts is not None else "add --live"
-        raise CatalogError(f"'{name}' is an application inference profile, and only its account knows its model; {how}")
-    found = [each for each in known if any(text in key for key in (each.base_id, *each.aliases))]
-    return found or [find_model(text)]
+        how = "this account does not list it" if facts is not None else "add --live"
+        raise CatalogError(f"'{name}' is an application inference profile; only its account knows its model; {how}")
+    matches = [each for each in known if any(text in key for key in (each.base_id, *each.aliases))]
+    return matches or [find_model(text)]
 
 
 def _content(

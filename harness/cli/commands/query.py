@@ -25,9 +25,9 @@ SHOWN = 1_000
 """Rows of a table; JSON and CSV hold all of them."""
 BATCH = 1_000
 READABLE = 16
-"""Characters that a column of texts has at least, if its texts are that long."""
+"""Fewest characters of a text column, if its texts are that long."""
 BETWEEN, EDGES = 3, 2
-"""Characters that the table puts between two columns, and at its edges together."""
+"""Characters between two columns of the table, and at both of its edges together."""
 
 
 def query(
@@ -60,23 +60,20 @@ def query(
     from harness.store.query import connect, select
 
     if json_output and csv_output:
-        raise HarnessError("--json and --csv cannot be used together; give one")
+        raise HarnessError("--json and --csv cannot be used together; choose one")
     with closing(connect(_readable_runs(run, results_dir))) as connection:
-        found = select(connection, sql)
-        names = [column[0] for column in found.description or ()]
+        result = select(connection, sql)
+        names = [column[0] for column in result.description or ()]
         if json_output:
-            _print_json(names, found)
+            _print_json(names, result)
         elif csv_output:
-            _print_csv(names, found)
+            _print_csv(names, result)
         else:
-            _print_table(names, found)
+            _print_table(names, result)
 
 
 def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFolder]:
-    """The runs that can be read, of those that are chosen or of all; a warning for each other one.
-
-    HarnessError: none is left.
-    """
+    """The readable runs of the chosen ones or of all; warns about each other one. HarnessError: there are none."""
     import sys
 
     from harness.errors import HarnessError
@@ -90,37 +87,37 @@ def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFold
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:
         where = results_dir if chosen is None else ", ".join(map(str, chosen))
-        raise HarnessError(f"{where}: holds no runs that can be read; give the folder of the runs with --results")
+        raise HarnessError(f"{where}: holds no readable runs; name the folder of the runs with --results")
     return readable
 
 
-def _rows(found: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
-    """Every row; HarnessError when a value turns out to be impossible on the way."""
+def _rows(result: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
+    """Every row. HarnessError: a value cannot be computed."""
     import duckdb
 
     from harness.errors import HarnessError
 
     try:
-        while batch := found.fetchmany(BATCH):
+        while batch := result.fetchmany(BATCH):
             yield from batch
     except duckdb.Error as error:
         raise HarnessError(f"SQL: {error}") from error
 
 
-def _print_json(names: Sequence[str], found: DuckDBPyConnection) -> None:
+def _print_json(names: Sequence[str], result: DuckDBPyConnection) -> None:
     import msgspec
 
     keys = _unique(names)
     encoder = msgspec.json.Encoder(enc_hook=str)
     separator = "["
-    for row in _rows(found):
+    for row in _rows(result):
         line = encoder.encode(dict(zip(keys, row, strict=True))).decode()
         print(separator, escape_json(line), sep="\n")
         separator = ","
     print("[]" if separator == "[" else "]")
 
 
-def _print_csv(names: Sequence[str], found: DuckDBPyConnection) -> None:
+def _print_csv(names: Sequence[str], result: DuckDBPyConnection) -> None:
     import csv
     import sys
 
@@ -131,11 +128,11 @@ def _print_csv(names: Sequence[str], found: DuckDBPyConnection) -> None:
     on_terminal = sys.stdout.isatty()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     write(names)
-    for row in _rows(found):
+    for row in _rows(result):
         write(row)
 
 
-def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
+def _print_table(names: Sequence[str], result: DuckDBPyConnection) -> None:
     from itertools import islice
 
     from rich import box
@@ -143,7 +140,7 @@ def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    rows = _rows(found)
+    rows = _rows(result)
     shown = list(islice(rows, SHOWN))
     console = Console(highlight=False, markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
@@ -168,10 +165,10 @@ def _print_table(names: Sequence[str], found: DuckDBPyConnection) -> None:
     console.print(table)
     if len(columns) < len(names):
         console.print(
-            f"{len(names) - len(columns)} of {len(names)} columns left out; --json and --csv have all of them"
+            f"{len(names) - len(columns)} of {len(names)} columns left out; use --json or --csv for all of them"
         )
     if next(rows, None) is not None:
-        console.print(f"the first {SHOWN:,} rows; --json and --csv give all of them")
+        console.print(f"only the first {SHOWN:,} rows; use --json or --csv for all of them")
 
 
 def _cell(cell: Any) -> str:
@@ -196,7 +193,7 @@ def _defused(cell: Any) -> Any:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """`a, b, a` → `a, b, a_2`: an object has each key once."""
+    """`a, b, a` → `a, b, a_2`: unique keys for JSON objects."""
     unique: dict[str, None] = {}
     for name in names:
         number, key = 1, name

@@ -50,18 +50,18 @@ def reconcile(
     from harness.store.opening import open_run
 
     folder = open_run(run)
-    found = asyncio.run(_match(folder, log or [], endpoint))
-    _write(folder, found)
+    result = asyncio.run(_match(folder, log or [], endpoint))
+    _write(folder, result)
     if json_output:
-        print_json(found)
+        print_json(result)
     else:
         from rich.console import Console
 
         from harness.report.reconcile import reconcile_report
         from harness.report.terminal import print_report
 
-        print_report(reconcile_report(found), Console(highlight=False), written=folder.path / "reconcile.json")
-    raise typer.Exit(0 if found.agrees else RunInvalid.exit_code)
+        print_report(reconcile_report(result), Console(highlight=False), written=folder.path / "reconcile.json")
+    raise typer.Exit(0 if result.agrees else RunInvalid.exit_code)
 
 
 async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None) -> Reconciliation:
@@ -77,8 +77,8 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     from harness.endpoints.invocation_log.records import open_log
 
     manifest = folder.read_manifest()
-    asked = trusted_endpoint(manifest.endpoint, endpoint, folder.path)
-    if is_loopback(asked):
+    read_from = trusted_endpoint(manifest.endpoint, endpoint, folder.path)
+    if is_loopback(read_from):
         forget_aws()
     suite = folder.read_suite()
     since, until = run_window(manifest, *time_span_ns(folder))
@@ -86,12 +86,12 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     places = [(source, regions[0]) for source in sources]
     without: list[str] = []
     if not places:
-        places, without = await find_logs(asked, regions)
+        places, without = await find_logs(read_from, regions)
     broken: list[Broken] = []
     count = 0
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         for source, region in places:
-            async with open_log(source, log_connection(asked, region), since=since, until=until) as log:
+            async with open_log(source, log_connection(read_from, region), since=since, until=until) as log:
                 await spool(log.records(), file)
             broken += log.broken
             count += log.broken_count
@@ -107,12 +107,12 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
         return reconcile(folder, Path(file.name), read, suite=suite, now=utc_now())
 
 
-def _write(folder: RunFolder, found: Reconciliation) -> None:
+def _write(folder: RunFolder, result: Reconciliation) -> None:
     """Write reconcile.json."""
     import msgspec
 
     from harness.secrets import redact
     from harness.store.files import write_atomically
 
-    text = redact(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    text = redact(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
     write_atomically(folder.path / "reconcile.json", f"{text}\n".encode())

@@ -1,4 +1,4 @@
-"""`harness report`: makes the reports of a run again, from what it stored."""
+"""`harness report`: makes the reports of a run again from its stored attempts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Grade, summarise and draw a run again. A run that was killed is finished from its journal.
 
-    Verdicts of judges and results of check functions are kept: none is asked for twice.
+    Stored verdicts of judges and results of check functions are reused.
 
     \b
     harness report

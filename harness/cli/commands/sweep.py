@@ -61,7 +61,7 @@ def sweep(
     from harness.cli.running.overrides import Overrides, load_for_run
     from harness.load.sweep.options import SweepOptions
 
-    asked = SweepOptions(
+    sweep_options = SweepOptions(
         by=by,
         first=first,
         highest=highest,
@@ -80,4 +80,4 @@ def sweep(
     from harness.cli.running.run_sweep import run_sweep
 
     context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
-    raise typer.Exit(run_sweep(loaded, asked, context))
+    raise typer.Exit(run_sweep(loaded, sweep_options, context))

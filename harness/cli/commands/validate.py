@@ -48,7 +48,7 @@ def validate(
 
 
 def _print_outline(outline: Outline, requests: dict[str, int] | None) -> None:
-    typer.echo(f"{outline.suite}: a good suite (digest {outline.digest}, endpoint {outline.endpoint})\n")
+    typer.echo(f"{outline.suite}: the suite is valid (digest {outline.digest}, endpoint {outline.endpoint})\n")
     _print_targets(outline)
     if outline.baseline is not None:
         typer.echo(f"baseline  {outline.baseline}")

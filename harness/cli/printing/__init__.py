@@ -1,1 +1,1 @@
-"""What commands print as tables."""
+"""Tables that commands print."""

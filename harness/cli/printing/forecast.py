@@ -23,9 +23,9 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
 
-    found, judging = forecast(suite, seed=seed), forecast_judging(suite)
+    expected, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:
-        content = {**msgspec.to_builtins(found), "power": find_detectable(suite)}
+        content = {**msgspec.to_builtins(expected), "power": find_detectable(suite)}
         if judging is not None:
             content["judging"] = msgspec.to_builtins(judging)
         print_json(content)
@@ -35,16 +35,16 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     from harness.report.section import Note, Report, Section
     from harness.report.terminal import print_report
 
-    notes = [Note(text=line) for line in _offered_lines(found.offered, len(found.targets))]
-    notes.append(Note(text=_summary(suite, found)))
+    notes = [Note(text=line) for line in _offered_lines(expected.offered, len(expected.targets))]
+    notes.append(Note(text=_summary(suite, expected)))
     if judging is not None:
         cost = _at_most(judging.cost_usd_at_most)
-        notes.append(Note(text=f"judging: up to {judging.questions:,} questions, {cost} on top"))
-    sections = [_targets(found), Section(notes=notes), _detectable(find_detectable(suite))]
+        notes.append(Note(text=f"judging: up to {judging.questions:,} questions, {cost} in addition"))
+    sections = [_targets(expected), Section(notes=notes), _detectable(find_detectable(suite))]
     print_report(Report(title=suite.name, simulated=False, sections=sections), Console(highlight=False))
 
 
-def _targets(found: Forecast) -> Section:
+def _targets(expected: Forecast) -> Section:
     from harness.report.section import Column, Name, Section, Table
 
     headings = (("target", 1), ("requests", 3), ("input tokens", 1), ("output tokens", 2), ("cost", 4))
@@ -56,18 +56,18 @@ def _targets(found: Forecast) -> Section:
             f"≤{each.output_tokens_at_most:,}",
             _at_most(each.cost_usd_at_most),
         )
-        for each in found.targets
+        for each in expected.targets
     ]
     columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
     return Section(table=Table(columns=columns, rows=rows))
 
 
-def _summary(suite: Suite, found: Forecast) -> str:
-    budget = "" if suite.budget_usd is None else f" ({_against_budget(found.cost_usd_at_most, suite.budget_usd)})"
-    requests = f"{'about ' if found.guessed else ''}{counted(found.requests, 'request')}"
+def _summary(suite: Suite, expected: Forecast) -> str:
+    budget = "" if suite.budget_usd is None else f" ({_against_budget(expected.cost_usd_at_most, suite.budget_usd)})"
+    requests = f"{'about ' if expected.guessed else ''}{counted(expected.requests, 'request')}"
     return (
-        f"{suite.name}: {requests} to {counted(len(found.targets), 'target')} at {suite.endpoint}, "
-        f"cost {_at_most(found.cost_usd_at_most)}{budget}, about {found.seconds:.0f} s; nothing was sent"
+        f"{suite.name}: {requests} to {counted(len(expected.targets), 'target')} at {suite.endpoint}, "
+        f"cost {_at_most(expected.cost_usd_at_most)}{budget}, about {expected.seconds:.0f} s; nothing was sent"
     )
 
 
@@ -85,7 +85,7 @@ def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
     if cost_usd is None:
-        return f"the budget of ${budget_usd:g} cannot be kept: a price is unknown"
+        return f"the budget of ${budget_usd:g} cannot be enforced: a price is unknown"
     if cost_usd > budget_usd:
         return f"may end early: the budget is ${budget_usd:g}"
     return f"budget ${budget_usd:g}"
@@ -95,40 +95,40 @@ def _at_most(cost_usd: float | None) -> str:
     return "unknown" if cost_usd is None else f"up to about ${cost_usd:.4f}"
 
 
-def _detectable(found: Detectable) -> Section:
-    """The power of a suite: the differences that it detects, and the prompts that its margins need."""
+def _detectable(power: Detectable) -> Section:
+    """The power of a suite: the differences that it can detect, and the prompts that its margins need."""
     from harness.report.section import Column, Note, Section, Table
 
-    asked = "once" if found.repeats == 1 else f"{found.repeats} times"
-    groups = f" in {found.clusters} groups" if found.clusters < found.prompts else ""
-    gate = "default gate" if found.default_gate else "gate"
+    repeats = "" if power.repeats == 1 else f", {power.repeats} repeats"
+    groups = f" in {power.clusters} groups" if power.clusters < power.prompts else ""
+    gate = "default gate" if power.default_gate else "gate"
     headings = (("metric", 1), ("margin", 3), ("detectable", 4), ("to detect", 1), ("to rule out", 2))
     columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
     rows = [
         (each.metric, each.margin, _smallest(each), each.prompts_for_worse, each.prompts_for_equivalent)
-        for each in found.metrics
+        for each in power.metrics
     ]
     notes = [
-        Note(text=f"rests on {counted(each.prompts, 'prompt')}", label=each.metric)
-        for each in found.metrics
-        if each.prompts < found.prompts
+        Note(text=f"uses {counted(each.prompts, 'prompt')}", label=each.metric)
+        for each in power.metrics
+        if each.prompts < power.prompts
     ]
     notes += [
         Note(text=note, label=metric)
-        for metric, note in dict.fromkeys((each.metric, each.note) for each in found.metrics if each.note)
+        for metric, note in dict.fromkeys((each.metric, each.note) for each in power.metrics if each.note)
     ]
     return Section(
-        title=f"What {counted(found.prompts, 'prompt')}{groups}, asked {asked}, can detect "
-        f"({gate}, family of {counted(found.family, 'test')})",
-        text="detectable: the smallest difference that most runs find. to detect: prompts that find twice the margin. "
-        "to rule out: prompts that rule the margin out.",
+        title=f"What {counted(power.prompts, 'prompt')}{groups}{repeats} can detect "
+        f"({gate}, family of {counted(power.family, 'test')})",
+        text="detectable: the smallest difference that most runs find. to detect: prompts needed to find twice the "
+        "margin. to rule out: prompts needed to rule out the margin.",
         table=Table(columns=columns, rows=rows),
-        notes=[*notes, Note(text=found.assumptions)],
+        notes=[*notes, Note(text=power.assumptions)],
     )
 
 
 def _smallest(each: DetectableDifference) -> str | None:
-    """The smallest difference that is detected in most runs."""
+    """The smallest difference that most runs detect."""
     if each.minimum_detectable is None:
         return None
     return (

@@ -1,4 +1,4 @@
-"""How `harness models` looks: the models, their prices, the sources."""
+"""The output of `harness models`: the models, their prices, the sources."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def print_models(
     profiles: Sequence[ApplicationProfile],
     overrides: Sequence[PriceOverride],
 ) -> None:
-    """The models, what they cost, and where it is all from; each table fits 80 columns."""
+    """The models, their prices and the sources; each table fits 80 columns."""
     console.print(_models_table(chosen))
     console.print(_prices_table(chosen, overrides))
     _print_profiles(console, chosen, profiles)
@@ -60,20 +60,20 @@ def _models_table(chosen: Sequence[Model]) -> Table:
     table.add_column("model, base id, lifecycle", no_wrap=True)
     table.add_column("offered")
     table.add_column("context,\noutput", justify="right", no_wrap=True)
-    asked = next((model.asked_region for model in chosen if model.asked_region), None)
+    region = next((model.asked_region for model in chosen if model.asked_region), None)
     for model in chosen:
         names = Text.assemble((model.name, "bold"), f"\n  {model.base_id}\n  {_lifecycle(model)}")
-        table.add_row(names, _offered(model, asked), f"{_tokens(model.context_window)}\n{_tokens(model.max_output)}")
+        table.add_row(names, _offered(model, region), f"{_tokens(model.context_window)}\n{_tokens(model.max_output)}")
     return table
 
 
-def _offered(model: Model, asked: str | None) -> str:
+def _offered(model: Model, region: str | None) -> str:
     """The routings; a star marks those for which no source names a Region. With --live, those of that Region first."""
-    if asked is None:
+    if region is None:
         return _routings(model, model.routings)
-    here = [routing for routing, fact in model.routings.items() if asked in fact.value and model.asked_region]
+    here = [routing for routing, fact in model.routings.items() if region in fact.value and model.asked_region]
     elsewhere = [routing for routing in model.routings if routing not in here]
-    lines = [f"{asked}: {' '.join(here) or 'none'}"]
+    lines = [f"{region}: {' '.join(here) or 'none'}"]
     return "\n".join([*lines, f"others: {_routings(model, elsewhere)}"] if elsewhere else lines)
 
 
@@ -113,11 +113,11 @@ def _prices_table(chosen: Sequence[Model], overrides: Sequence[PriceOverride]) -
 
 
 def _priced(model: Model, overrides: Sequence[PriceOverride]) -> list[tuple[list[str], Price | None]]:
-    """The model's routings, those of one price together."""
-    together: dict[Price | None, list[str]] = {}
+    """The model's routings, grouped by price."""
+    by_price: dict[Price | None, list[str]] = {}
     for routing in model.routings:
-        together.setdefault(price_for(model.base_id, routing, overrides), []).append(routing)
-    return [(routings, price) for price, routings in together.items()]
+        by_price.setdefault(price_for(model.base_id, routing, overrides), []).append(routing)
+    return [(routings, price) for price, routings in by_price.items()]
 
 
 def _routings_cell(
@@ -139,7 +139,7 @@ def _size(tokens: int) -> str:
 
 
 def _facts(model: Model, overrides: Sequence[PriceOverride]) -> Iterator[tuple[str, str, str, str]]:
-    """(what, value, source, as of) of everything that is known of a model."""
+    """(what, value, source, as of) of every known fact about a model."""
     for routing, fact in model.routings.items():
         yield f"offered: {routing}", ", ".join(fact.value) or "no Region named", fact.source, fact.as_of
     for what in (*_DATED, *_SIZES):
@@ -171,18 +171,18 @@ def _print_profiles(console: Console, chosen: Sequence[Model], profiles: Sequenc
 
 
 def _print_footer(console: Console, chosen: Sequence[Model], overrides: Sequence[PriceOverride]) -> None:
-    """What the marks mean; which source supplied what, of which date."""
+    """The meaning of the marks, and the facts and dates of each source."""
     unconfirmed = {
         f"{fact.source} ({fact.as_of})" for model in chosen for fact in model.routings.values() if not fact.value
     }
     if unconfirmed:
-        console.print(f"* known from {' or '.join(sorted(unconfirmed))} alone, without a Region: AWS may refuse it")
+        console.print(f"* known only from {' or '.join(sorted(unconfirmed))}, without a Region: AWS may refuse it")
     supplied: dict[str, tuple[dict[str, None], set[str]]] = {}
     for what, _, source, as_of in (fact for model in chosen for fact in _facts(model, overrides)):
         kinds, dates = supplied.setdefault(source, ({}, set()))
         kinds[what.partition(":")[0]] = None
         dates.add(as_of)
-    console.print("sources (fact by fact: --sources)")
+    console.print("sources (--sources lists every fact)")
     for source, (kinds, dates) in supplied.items():
         span = min(dates) if len(dates) == 1 else f"{min(dates)} … {max(dates)}"
         console.print(f"  {source}, {span}: {', '.join(kinds)}")

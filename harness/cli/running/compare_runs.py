@@ -1,4 +1,4 @@
-"""What `harness compare` and `harness gate` share: the sides that are meant, their comparison, its files and print."""
+"""What `harness compare` and `harness gate` share: choosing the sides, comparing them, writing and printing."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     run: RunFolder
     """The candidates' run."""
     earlier: RunFolder | None = None
-    """The baseline's, where it is another."""
+    """The baseline's run if it is another one."""
     baseline: str | None = None
     candidates: tuple[str, ...] = ()
 
 
 def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | None, candidates: Sequence[str]) -> Sides:
-    """The sides, their targets' names checked. CompareError: a run against itself, a name that the run has not."""
+    """The sides, with target names checked. CompareError: a run against itself, or a target that the run lacks."""
     if earlier is not None and earlier.path.resolve() == run.path.resolve():
-        raise CompareError(f"{run.path}: is both sides; name two runs, or one run and --baseline TARGET")
+        raise CompareError(f"both sides are {run.path}; name two runs, or one run and --baseline TARGET")
     if baseline is not None:
         _check(earlier or run, [baseline], "--baseline")
     _check(run, candidates, "--candidate")
@@ -41,23 +41,23 @@ def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | Non
 
 
 def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[Sides, str]:
-    """What a gate compares a run with, and in words which baseline that is.
+    """The sides of a gate and a description of the baseline.
 
-    `baseline` is a target of the run, the name of a kept baseline, or another run. Without it: the kept baseline of
-    the suite, else the suite's baseline target. CompareError: there is none of them.
+    `baseline` is a target of the run, the name of a stored baseline, or another run. Without it: the stored baseline of
+    the suite, else the suite's baseline target. CompareError: no baseline.
     """
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
         return _named(run, baseline, candidates)
-    kept = find_baseline(results, suite)
-    if kept is not None and kept != run.path.resolve().name:
-        earlier = _open_kept(results, kept, DEFAULT_NAME)
+    stored = find_baseline(results, suite)
+    if stored is not None and stored != run.path.resolve().name:
+        earlier = _open_stored(results, stored, DEFAULT_NAME)
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
-        return sides, f"run {kept}, kept by `harness baseline set`"
+        return sides, f"run {stored}, set with `harness baseline set`"
     if run.read_suite().baseline is None:
         raise CompareError(
-            f"{run.path}: no baseline: name a target or a run with --baseline, keep a run with `harness baseline set`, "
-            f"or write `baseline:` into the suite (targets: {shorten(', '.join(_targets(run)), 300)})"
+            f"{run.path}: no baseline: name a target or a run with --baseline, set one with `harness baseline set`, or "
+            f"write `baseline:` in the suite (targets: {shorten(', '.join(_targets(run)), 300)})"
         )
     sides = make_sides(run, None, baseline=None, candidates=candidates)
     return sides, "the suite's `baseline` target in the same run"
@@ -103,15 +103,15 @@ def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Si
         return sides, f"target {baseline} in the same run"
     names = read_baselines(results).get(suite, {})
     if baseline in names:
-        earlier = _open_kept(results, names[baseline], baseline)
+        earlier = _open_stored(results, names[baseline], baseline)
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
-        return sides, f"run {names[baseline]}, kept as {baseline!r}"
+        return sides, f"run {names[baseline]}, the baseline {baseline!r}"
     try:
         earlier = open_run(find_run(baseline))
     except StoreError as error:
         if Path(baseline).is_dir():
             raise
-        near = _nearest(baseline, _targets(run), "it has")
+        near = _nearest(baseline, _targets(run), "its targets:")
         why = str(error).removeprefix(f"{baseline}: ")
         message = f"--baseline {baseline}: is not a target of {run.path} ({near}), and {why}"
         raise CompareError(message) from error
@@ -119,11 +119,12 @@ def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Si
     return sides, f"run {earlier.read_manifest().run_id}"
 
 
-def _open_kept(results: Path, folder: str, name: str) -> RunFolder:
+def _open_stored(results: Path, folder: str, name: str) -> RunFolder:
     path = results / folder
     if not path.is_dir():
         raise StoreError(
-            f"{path}: is the kept baseline ({name}), but is missing; restore it, or `harness baseline set RUN`"
+            f"{path}: is the baseline ({name}) but is missing; restore it, or set another with "
+            "`harness baseline set RUN`"
         )
     return open_run(path)
 
@@ -136,7 +137,9 @@ def _check(run: RunFolder, names: Sequence[str], option: str) -> None:
     known = _targets(run)
     for name in names:
         if name not in known:
-            raise CompareError(f"{option} {name}: {run.path} has no such target; {_nearest(name, known, 'it has')}")
+            raise CompareError(
+                f"{option} {name}: {run.path} has no such target; {_nearest(name, known, 'its targets:')}"
+            )
 
 
 def _nearest(name: str, known: Sequence[str], otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""`harness gate --confirm`: runs the two targets again before `worse` is reported."""
+"""`harness gate --confirm`: sends the targets of a `worse` again before it is reported."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
 
 FOLDER = "confirm"
-"""In the candidate's run folder: a rerun is no run of its own to `history`."""
-AGAIN = "mend that, and gate the run again"
-PENDING = Finding(what="the rerun had not ended when this was written", remedy="wait for it, or gate the run again")
+"""In the candidate's run folder, so that `history` does not see a rerun."""
+AGAIN = "fix that, and gate the run again"
+PENDING = Finding(what="the rerun had not finished when this was written", remedy="wait for it, or gate the run again")
 STOPPED = Finding(what="the rerun was interrupted", remedy="gate the run again")
 
 
@@ -41,81 +41,78 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
     """How to make the rerun."""
 
     suite_file: Path | None = None
-    """The suite's own file, beside which documents and check files are; a stored suite has their digests alone."""
+    """The suite's own file, next to its documents and check files; a stored suite has only their digests."""
     endpoint: str | None = None
-    """None: the run's, where that is AWS or this machine."""
+    """None: the run's, if that is AWS or this machine."""
     budget_usd: float | None = None
     """None: the suite's."""
     quiet: bool = False
 
 
 class Unconfirmable(Exception):
-    """Why there can be no rerun, or why it does not count."""
+    """A rerun is impossible or does not count."""
 
-    def __init__(self, why: Finding) -> None:
-        super().__init__(why.what)
-        self.why = why
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.what)
+        self.finding = finding
 
 
 def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
-    """The suite that a rerun would send, with all targets; or why there can be none, which goes to stderr, too."""
+    """The suite that a rerun would send, with all targets; or why it is impossible, which is also printed."""
     try:
         suite = _stored_suite(sides, how)
         check_storable(keep_targets(suite, {*(sides.candidates or _names(suite)), *_baseline(sides, suite)}))
     except Exception as error:
-        why = _reason(error)
-        print(f"warning: a `worse` could not be confirmed: {sentence(why)}", file=sys.stderr)
-        return why
+        finding = _finding(error)
+        print(f"warning: the gate could not confirm `worse`: {sentence(finding)}", file=sys.stderr)
+        return finding
     return suite
 
 
 def confirm_by_rerun(
-    first: CompareReport, sides: Sides, plan: Suite | Finding, how: Rerun, keep: Callable[[CompareReport], object]
+    first: CompareReport, sides: Sides, plan: Suite | Finding, how: Rerun, write: Callable[[CompareReport], object]
 ) -> tuple[CompareReport, bool]:
-    """What the gate reports of a run that is worse, after a rerun; True: the rerun was interrupted.
+    """The report of a worse run after its rerun, and whether the rerun was interrupted.
 
-    `keep` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that nothing
-    that goes wrong in a rerun loses it; the report says what went wrong.
+    `write` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that a failed
+    rerun cannot lose it; the report then says what went wrong.
     """
     if isinstance(plan, Finding):
-        return _kept(unconfirmed(first, plan), keep), False
-    keep(unconfirmed(first, PENDING))
+        report = unconfirmed(first, plan)
+        write(report)
+        return report, False
+    write(unconfirmed(first, PENDING))
     try:
-        report = _ask_again(first, sides, plan, how)
-        keep(report)
+        report = _rerun(first, sides, plan, how)
+        write(report)
     except KeyboardInterrupt:
-        return _kept_if_possible(unconfirmed(first, STOPPED), keep), True
+        return _written_if_possible(unconfirmed(first, STOPPED), write), True
     except Exception as error:
-        why = _reason(error)
-        print(f"warning: worse is not confirmed: {sentence(why)}", file=sys.stderr)
-        return _kept_if_possible(unconfirmed(first, why), keep), False
+        finding = _finding(error)
+        print(f"warning: worse is not confirmed: {sentence(finding)}", file=sys.stderr)
+        return _written_if_possible(unconfirmed(first, finding), write), False
     return report, False
 
 
-def _kept(report: CompareReport, keep: Callable[[CompareReport], object]) -> CompareReport:
-    keep(report)
-    return report
-
-
-def _kept_if_possible(report: CompareReport, keep: Callable[[CompareReport], object]) -> CompareReport:
-    """The files hold the unconfirmed verdict already, without the reason."""
+def _written_if_possible(report: CompareReport, write: Callable[[CompareReport], object]) -> CompareReport:
+    """If this fails, the files still hold the unconfirmed verdict, without the reason."""
     try:
-        keep(report)
+        write(report)
     except (HarnessError, OSError) as error:
-        print(f"warning: {error}; the files say only that the rerun had not ended", file=sys.stderr)
+        print(f"warning: {error}; the files say only that the rerun had not finished", file=sys.stderr)
     return report
 
 
-def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> CompareReport:
-    """Run the targets that fell once more, against the same baseline, and say `worse` only where both say so.
+def _rerun(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> CompareReport:
+    """Send the worse targets again, compare them with the same baseline, and confirm `worse` only if both runs agree.
 
-    The baseline target is asked again too where it is of the same run; where it is of an earlier one, that run stands.
+    A baseline target of the same run is sent again too; one of an earlier run is not.
     """
-    fell = [c for c in first.comparisons if c.verdict == "worse"]
-    candidates = tuple(c.candidate.target for c in fell)
-    baselines = {c.baseline.target for c in fell}
+    worse = [c for c in first.comparisons if c.verdict == "worse"]
+    candidates = tuple(c.candidate.target for c in worse)
+    baselines = {c.baseline.target for c in worse}
     metrics = worse_metrics(first)
-    seed = sides.run.read_manifest().seed + 1  # with the run's own, the embedded Bedrock would answer the same again
+    seed = sides.run.read_manifest().seed + 1  # with the same seed, the embedded Bedrock would repeat its answers
     suite = keep_targets(plan, {*candidates, *(baselines if sides.earlier is None else ())})
     check_storable(suite)
     make_subfolder(sides.run.path / FOLDER)
@@ -135,35 +132,35 @@ def _ask_again(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> C
 
 
 def _compare(again: Sides, margins: dict[str, str]) -> CompareReport:
-    """The rerun's comparison. Unconfirmable: nothing can be said of it."""
+    """The rerun's comparison. Unconfirmable: the rerun does not count."""
     manifest = again.run.read_manifest()
     if manifest.state != "complete":
         ended = Finding(what=f"the rerun is {manifest.state}, not complete", remedy=AGAIN)
         raise Unconfirmable(next(iter(manifest.findings), ended))
     if (lost := outage(load_run(again.run))) is not None:
         raise Unconfirmable(lost)
-    found = compare_sides(again, gate=margins)
-    if not found.valid:
-        raise Unconfirmable(next(finding for finding in found.findings if finding.invalidates))
-    return found
+    report = compare_sides(again, gate=margins)
+    if not report.valid:
+        raise Unconfirmable(next(finding for finding in report.findings if finding.invalidates))
+    return report
 
 
 def _margins(report: CompareReport) -> dict[str, str]:
-    """Metric → margin as written, of what decides."""
+    """Metric → margin as written, of the gate."""
     rows = (d for c in report.comparisons for d in c.differences if not d.exploratory)
     return {d.metric: d.margin_written for d in rows if d.margin_written is not None}
 
 
 def _stored_suite(sides: Sides, how: Rerun) -> Suite:
-    """What was run, where it was run, with its files."""
+    """The run's suite with its files, and the endpoint of the rerun."""
     suite = sides.run.read_suite()
     if how.suite_file is not None:
         suite = find_files(suite, how.suite_file.parent)
     elif lost := lost_files(suite):
         raise Unconfirmable(
             Finding(
-                what=f"the run keeps its files by digest alone ({lost[0]})",
-                remedy="name the suite file, beside which they are: --suite FILE",
+                what=f"the run stores only digests of the suite's files ({lost[0]})",
+                remedy="name the suite file next to them with --suite FILE",
             )
         )
     return msgspec.structs.replace(
@@ -178,17 +175,17 @@ def _names(suite: Suite) -> list[str]:
 
 
 def _baseline(sides: Sides, suite: Suite) -> list[str]:
-    """The baseline's name where it is asked again."""
+    """The baseline's name if it is sent again."""
     name = sides.baseline or suite.baseline
     return [name] if sides.earlier is None and name is not None else []
 
 
-def _reason(error: Exception) -> Finding:
-    """What went wrong, for people."""
+def _finding(error: Exception) -> Finding:
+    """What went wrong, as a finding."""
     leaf = first_leaf(error)
     match leaf:
         case Unconfirmable():
-            return leaf.why
+            return leaf.finding
         case HarnessError():
             return Finding(what=str(leaf), remedy=AGAIN)
         case OSError():
@@ -199,12 +196,13 @@ def _reason(error: Exception) -> Finding:
 
 
 def _announce(suite: Suite, metrics: list[str], *, seed: int) -> None:
-    """What is going to be asked, and what it costs at most where it costs something."""
-    found = forecast(suite, seed=seed)
-    cost = "an unknown cost" if found.cost_usd_at_most is None else f"up to about ${found.cost_usd_at_most:.4f}"
+    """Print what the rerun sends and its cost at most, unless it is free."""
+    expected = forecast(suite, seed=seed)
+    cost = "an unknown cost" if expected.cost_usd_at_most is None else f"up to about ${expected.cost_usd_at_most:.4f}"
     budget = "" if suite.budget_usd is None else f", budget ${suite.budget_usd:g}"
     free = suite.endpoint == "simulator" or is_loopback(suite.endpoint)
     paid = "" if free else f" for {cost}{budget}"
     print(
-        f"confirming {', '.join(metrics)}: {found.requests:,} more requests to {suite.endpoint}{paid}", file=sys.stderr
+        f"confirming {', '.join(metrics)}: {expected.requests:,} more requests to {suite.endpoint}{paid}",
+        file=sys.stderr,
     )

@@ -1,4 +1,4 @@
-"""The endpoint that a command talks to: AWS, a URL, or the embedded Bedrock, and where its invocation log is."""
+"""The endpoint of a command (AWS, a URL or the embedded Bedrock) and its invocation log."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from harness.suite.suite import Suite
 READY_WITHIN_S = 30.0
 VISUAL = "visual"
 SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
-"""For a simulator that a user runs; a run's own is sent made-up keys."""
+"""For a simulator that a user runs; the embedded one gets made-up keys."""
 
 
 def is_simulated(suite: Suite) -> bool:
-    """Whether the endpoint only stands in for Bedrock: anything on loopback does."""
+    """Whether the endpoint is a stand-in for Bedrock, as anything on loopback is."""
     return suite.endpoint == "simulator" or is_loopback(suite.endpoint)
 
 
 def trusted_endpoint(stored: str, given: str | None, run: Path) -> str:
-    """Where requests about a run may go, whose folder, maybe somebody else's, names the endpoint `stored`.
+    """Where requests about a run may go. Its folder, which may be somebody else's, names the endpoint `stored`.
 
-    Credentials go to AWS, to this machine, or where the user says (`given`). HarnessError: the folder says elsewhere.
+    Credentials go only to AWS, to this machine, or where the user says (`given`). HarnessError: `stored` is elsewhere.
     """
     if given is not None or stored in ("simulator", "aws") or is_loopback(stored):
         return given or stored
     raise HarnessError(
-        f"{run}: names the endpoint {stored}, and your credentials would be sent there; "
-        f"if you trust it, say so: --endpoint {stored}"
+        f"{run}: names the endpoint {stored}, which would receive your credentials; "
+        f"if you trust it, pass --endpoint {stored}"
     )
 
 
 @asynccontextmanager
 async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[str] = ()) -> AsyncIterator[str]:
-    """`aws` or the URL that the suite's endpoint stands for; the embedded Bedrock runs for as long as it is needed."""
+    """`aws` or the URL of the suite's endpoint; runs the embedded Bedrock while it is needed."""
     if suite.endpoint != "simulator":
         yield suite.endpoint
         return
@@ -52,9 +52,9 @@ async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[
 
 @asynccontextmanager
 async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = ()) -> AsyncIterator[str]:
-    """Start `harness simulate` with the suite's answer key and more `options`; gives its URL, ends it on leaving.
+    """Start `harness simulate` with the suite's answer key and `options`; yields its URL and stops it on exit.
 
-    The child watches its standard input, so that it ends with this process whatever happens to it.
+    The child watches its standard input, so that it ends with this process in any case.
     """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         key = Path(folder) / "answers.json"
@@ -100,7 +100,7 @@ def write_answer_key(suite: Suite, path: Path) -> Path:
 
 
 def log_connection(endpoint: str, region: str) -> Connection:
-    """The connection for a log; a run on the embedded Bedrock has its log in a file, or on AWS."""
+    """The connection for a log; that of a run on the embedded Bedrock is in a file or on AWS."""
     from harness.endpoints.account.account import CONNECT_TIMEOUT_S  # it loads the AWS SDK, which few runs need
 
     where = "aws" if endpoint == "simulator" else endpoint
@@ -108,26 +108,26 @@ def log_connection(endpoint: str, region: str) -> Connection:
 
 
 async def find_logs(endpoint: str, regions: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Each log that the account keeps of these Regions with a Region of it, and the Regions without any.
+    """Each invocation log of the account in these Regions, with its Region, and the Regions without one.
 
-    CloudWatch Logs before S3, since records are there sooner. HarnessError: the account cannot be asked.
+    Prefers CloudWatch Logs to S3, since records arrive there sooner. HarnessError: the account cannot be read.
     """
     from harness.endpoints.account.account import open_account
 
     if endpoint == "simulator":
         raise HarnessError(
-            "the run was made on the embedded Bedrock, which has ended; name its log with --log FILE "
+            "the run used the embedded Bedrock, which has ended; name its log with --log FILE "
             "(`harness simulate --invocation-log FILE` writes one)"
         )
-    found: list[tuple[str, str]] = []
+    logs: list[tuple[str, str]] = []
     without = []
     for region in regions:
         async with open_account(endpoint, region=region) as account:
             config = await account.logging()
         if config is not None and config.log_group is not None:
-            found.append((f"logs:{config.log_group}", region))
+            logs.append((f"logs:{config.log_group}", region))
         elif config is not None and config.bucket is not None:
-            found.append((f"s3://{config.bucket}/{config.prefix}".rstrip("/"), region))
+            logs.append((f"s3://{config.bucket}/{config.prefix}".rstrip("/"), region))
         else:
             without.append(region)
-    return found, without
+    return logs, without

@@ -1,4 +1,4 @@
-"""What follows every run, and all that `harness report` does: grade, summarise, draw, print."""
+"""Grades a run, writes its reports and prints the summary: the end of every run, and all of `harness report`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def grade_and_report(
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
 ) -> int:
-    """Write every report of a run and print the summary; returns the exit code: 0, or 4 when the run is invalid.
+    """Grade a run, write every report and print the summary; returns the exit code: 0, or 4 if the run is invalid.
 
-    `endpoint`, `check_files`: those that the user gave. The run's folder may be somebody else's: it names no code, and
-    no other host than AWS and this machine (HarnessError).
-    `judge`: ask the suite's judges for the verdicts that they have not given yet. Where they cannot be reached, a
-    warning on stderr says so, and what they should have graded stays unscored.
+    `endpoint`, `check_files`: given by the user. The run's folder may be somebody else's: no code of it is run, and it
+    may name no host but AWS and this machine (HarnessError).
+    `judge`: ask the suite's judges for missing verdicts. If they cannot be reached, this warns on stderr, and the
+    answers stay unscored.
     """
     suite = folder.read_suite()
     try:
@@ -54,7 +54,10 @@ def grade_and_report(
             suite = msgspec.structs.replace(suite, endpoint=trusted_endpoint(suite.endpoint, endpoint, folder.path))
         asyncio.run(_grade(folder, suite, context, judge=judge, check_files=check_files))
     except KeyboardInterrupt:
-        print(f"stopped; `harness report {folder.path}` grades and reports (--judge asks judges, too)", file=sys.stderr)
+        print(
+            f"stopped; to grade and report the run, use `harness report {folder.path}` (with --judge to ask judges)",
+            file=sys.stderr,
+        )
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
@@ -69,11 +72,11 @@ def grade_and_report(
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
-    """The check files of the suite file that the user names to grade a run with. HarnessError: it is another suite."""
+    """The check files of the suite file that the user names. HarnessError: it is another suite than the run's."""
     suite, ran = load_checked(path), run.read_manifest().suite
     if suite.name != ran:
         raise HarnessError(
-            f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; give the file of that suite"
+            f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; name the file of that suite"
         )
     return suite.graders.check_files
 
@@ -81,12 +84,12 @@ def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
 async def _grade(
     folder: RunFolder, suite: Suite, context: RunContext, *, judge: bool, check_files: Sequence[CheckFile]
 ) -> None:
-    """Grade the stored answers; where judges are to be asked, at the run's own endpoint."""
+    """Grade the stored answers; judges are asked at the run's own endpoint."""
     if not judge:
         await score_run(folder, suite, None, check_files)
         return
     if not context.quiet:
-        print("asking the judges; every verdict is kept as soon as it is given", file=sys.stderr)
+        print("asking the judges; every verdict is stored at once", file=sys.stderr)
     manifest = folder.read_manifest()
     if manifest.simulated:
         forget_aws()
@@ -96,13 +99,13 @@ async def _grade(
             url = await stack.enter_async_context(open_endpoint(suite, seed=manifest.seed, simulator_options=QUICK))
             judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=_spent_usd(folder)))
         except EndpointError as error:
-            later = f"`harness report {folder.path} --judge` asks them later"
-            print(f"warning: the judges cannot be asked: {error}; {later}", file=sys.stderr)
+            later = f"ask them later with `harness report {folder.path} --judge`"
+            print(f"warning: the judges cannot be reached: {error}; {later}", file=sys.stderr)
         await score_run(folder, suite, judges, check_files)
 
 
 def _spent_usd(folder: RunFolder) -> float:
-    """What the run's attempts and judgements have cost so far, as far as that is known."""
+    """The known cost of the run's attempts and judgements so far."""
     judged = sum(each.cost_usd or 0.0 for each in read_judgements(folder.judgements_path))
     with closing(connect([folder])) as connection:
         ((answered,),) = connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts").fetchall()
@@ -110,7 +113,7 @@ def _spent_usd(folder: RunFolder) -> float:
 
 
 def _count_scores(folder: RunFolder, *, reason: str) -> int:
-    """The checks of answers that were scored with this reason."""
+    """How many scores have this reason."""
     with closing(connect([folder])) as connection:
         ((count,),) = connection.execute("SELECT count(*) FROM scores WHERE reason = ?", [reason]).fetchall()
     return int(count)

@@ -1,4 +1,4 @@
-"""A suite as a command wants it: loaded with every room's checks, and changed by the command's options."""
+"""Loads a suite with every validator, and applies the command's options to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_checked(path: Path) -> Suite:
-    """The suite. SuiteError: every mistake that any room finds in it."""
+    """The suite. SuiteError: every mistake in it."""
     from harness.load.limits import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
@@ -43,7 +43,7 @@ def load_checked(path: Path) -> Suite:
 
 
 def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
-    """Clients that do not exist, apis that a client does not speak, options that cannot be put on the wire."""
+    """Unknown clients, apis that a client does not support, options that an api does not support."""
     known = client_names()
     for at, target in enumerate(suite.targets):
         if target.client not in known:
@@ -62,13 +62,13 @@ def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
 
 
 def load_for_run(path: Path, overrides: Overrides) -> Suite:
-    """The suite with the options applied; its digest is that of what will run. HarnessError: a target it has not."""
+    """The suite with the options applied, and its new digest. HarnessError: an unknown target or a bad value."""
     _check(overrides)
     suite = load_checked(path)
     load: Load = suite.load
     if overrides.repeats is not None:
         if load.arrival == "trace":
-            raise HarnessError("--repeats: a trace says how often who is asked; bound it by load.requests or duration")
+            raise HarnessError("--repeats cannot be used with a trace; limit it with load.requests or load.duration")
         load = msgspec.structs.replace(load, repeats=overrides.repeats)
     suite = msgspec.structs.replace(
         suite,
@@ -83,19 +83,19 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
 
 
 def check_plan(suite: Suite, *, option: str) -> None:
-    """HarnessError where a load that an option has changed asks for more than can be planned."""
+    """HarnessError: the load, as changed by an option, is too large to plan."""
     names = [target.name for target in suite.targets]
     for mistake in plan_mistakes(suite.load, prompts=len(suite.prompts), targets=names):
         raise HarnessError(f"{option}the load {mistake.message}")
 
 
 def _check(overrides: Overrides) -> None:
-    """What an option says is held to the same rules as what a file says."""
+    """Options follow the same rules as the suite file."""
     if overrides.endpoint is not None and overrides.endpoint != "simulator":
         make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
     if overrides.budget_usd is not None and not 0 < overrides.budget_usd < inf:
         raise HarnessError(
-            f"--budget {overrides.budget_usd:g}: must be more than 0 and finite; leave it out for no budget"
+            f"--budget {overrides.budget_usd:g}: must be finite and more than 0; leave it out for no budget"
         )
 
 
@@ -104,6 +104,6 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the suite has {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"its targets: {', '.join(known)}"
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
     return keep_targets(suite, names)

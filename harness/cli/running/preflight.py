@@ -1,4 +1,4 @@
-"""Looks at the account before a suite is sent, and prints what it finds."""
+"""Checks the account before a suite is sent, and prints the diagnoses."""
 
 from __future__ import annotations
 
@@ -23,27 +23,24 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", 
 
 
 def diagnose(suite: Suite) -> list[Diagnosis]:
-    """What the account says of a suite that is to run at its endpoint (`aws` or a URL).
-
-    BadCredentials, AccountError: the account cannot be asked at all.
-    """
+    """Check the account at the suite's endpoint (`aws` or a URL). BadCredentials, AccountError: it cannot be read."""
     if is_loopback(suite.endpoint):
         forget_aws()
     return asyncio.run(examine(suite, lambda region: open_account(suite.endpoint, region=region)))
 
 
 def check_before_run(suite: Suite) -> None:
-    """Print warnings and problems of the account; RunInvalid when the run would be invalid or incomplete."""
-    found = diagnose(suite)
-    worth_telling = [each for each in found if each.status in ("warning", "problem")]
-    if worth_telling:
-        print_diagnoses(worth_telling, Console(stderr=True, highlight=False, markup=False))
-    if not is_fit(found):
+    """Print warnings and problems of the account; RunInvalid if the run would be invalid or incomplete."""
+    diagnoses = diagnose(suite)
+    bad = [each for each in diagnoses if each.status in ("warning", "problem")]
+    if bad:
+        print_diagnoses(bad, Console(stderr=True, highlight=False, markup=False))
+    if not is_fit(diagnoses):
         raise RunInvalid("the account is not ready for this run; nothing was sent (--no-preflight skips this check)")
 
 
 def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
-    """A block for the account and one for each target: mark, check, what was found, and below it what to do."""
+    """A block for the account and one for each target: mark, check, result and remedy."""
     for target, group in groupby(diagnoses, key=lambda each: each.target):
         console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
         table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
@@ -52,8 +49,8 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
         table.add_column(overflow="fold")
         for each in group:
             mark, style = MARKS[each.status]
-            found = Text(printable(redact(each.message)))  # before a line is broken in the middle of it
+            text = Text(printable(redact(each.message)))  # redact before lines are wrapped
             if each.remedy and each.status != "ok":
-                found.append(f"\n→ {printable(each.remedy)}", style="italic")
-            table.add_row(Text(f"  {mark}", style=style), Text(each.check), found)
+                text.append(f"\n→ {printable(each.remedy)}", style="italic")
+            table.add_row(Text(f"  {mark}", style=style), Text(each.check), text)
         console.print(table)

@@ -41,7 +41,7 @@ def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
 
 
 class ThisProcess(msgspec.Struct, frozen=True):
-    """This process, sending the whole load itself."""
+    """Sends the whole load from this process."""
 
     suite: Suite
     channels: Mapping[str, Channel]
@@ -52,7 +52,7 @@ class ThisProcess(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _open_sender(suite: Suite, workers: int, url: str, stop: Stop) -> AsyncIterator[Sender]:
-    """This process, or several others that share the load."""
+    """This process, or a pool of workers that share the load."""
     if workers == 1:
         async with open_channels(suite, url, stop) as channels:
             yield ThisProcess(suite, channels)

@@ -27,11 +27,11 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 CROWDED = ("--capacity", "16", "--capacity", "global=32")
-"""Options of the embedded Bedrock, whose capacity has no end by default: there would be no knee to find."""
+"""Options of the embedded Bedrock, whose capacity is unlimited by default: there would be no knee."""
 
 
 def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
-    """Sweep, report, and return the exit code: 4 where a knee is not known. HarnessError before anything is sent."""
+    """Sweep, report, and return the exit code: 4 if a knee is unknown. HarnessError before anything is sent."""
     climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)
@@ -43,10 +43,10 @@ def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
 
 
 class _StepSender:
-    """Sends the steps of every target's search, one after the other, all targets at once."""
+    """Sends the steps of every target's search, one after the other, for all targets at once."""
 
     sweep: Sweep
-    """Once it is open."""
+    """Set by `open`."""
 
     def __init__(self, suite: Suite, climb: Climb, context: RunContext) -> None:
         self._suite = suite
@@ -72,7 +72,7 @@ class _StepSender:
         return [watch.result()]
 
     def _print_step(self, step: StepOutcome) -> None:
-        """One line of progress for each step that is over."""
+        """One line of progress for each finished step."""
         if not self._context.quiet:
             unit = "req/s" if self._climb.by == "rate" else "streams"
             print(f"{step.target} at {step.level:g} {unit}: {_outcome(step)}", file=sys.stderr)
@@ -81,7 +81,7 @@ class _StepSender:
 def _outcome(step: StepOutcome) -> str:
     """`misses (30/36 good, most often ttft)`."""
     if step.quota_per_s is not None:
-        return f"more than the suite's quota allows in the long run ({step.quota_per_s:.3g} req/s)"
+        return f"more than the suite's quota sustains ({step.quota_per_s:.3g} req/s)"
     verdict = "the client was late" if step.client_limited else "meets" if step.met else "misses"
     most = next(iter(step.missed), None)
     return f"{verdict} ({step.good}/{step.requests} good{f', most often {most}' if most else ''})"

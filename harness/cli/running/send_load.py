@@ -32,17 +32,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Sender(Protocol):
-    """Whose clients are open, ready to send a load and to journal every attempt in the run's folder."""
+    """Sends a load through its open clients and journals every attempt in the run's folder."""
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> Sequence[ClientHealth]: ...
 
 
 OpenSender = Callable[[str, Stop], AbstractAsyncContextManager[Sender]]
-"""Takes the endpoint's URL, or `aws`, and the stop to which the sender is to listen."""
+"""Takes the endpoint's URL, or `aws`, and the sender's stop."""
 
 
 class SentLoad(msgspec.Struct, frozen=True):
-    """A load that is over, its attempts stored, and whether Ctrl-C or SIGTERM ended it."""
+    """A finished load with its attempts stored, and whether Ctrl-C or SIGTERM ended it."""
 
     folder: RunFolder
     interrupted: bool
@@ -57,10 +57,9 @@ def send_load(
     counts: Mapping[str, int] | None = None,
     simulator_options: Sequence[str] = (),
 ) -> SentLoad | None:
-    """Send a suite's load through the sender and store it. None: stopped at once, with the journal as it is.
+    """Send a suite's load through the sender and store it. None: stopped at once, leaving the journal as it is.
 
-    `counts`: requests of the plan by phase, where it knows them. HarnessError: before anything is sent; RunInvalid:
-    after that.
+    `counts`: requests of the plan by phase, if known. HarnessError: before anything is sent; RunInvalid: after that.
     """
     _prepare(suite, context)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -68,7 +67,7 @@ def send_load(
 
 
 def _prepare(suite: Suite, context: RunContext) -> None:
-    """Make the environment fit for the endpoint, and print what the suite's loader has to say."""
+    """Prepare the environment for the endpoint, and print the suite's warnings and notes."""
     if is_simulated(suite):
         forget_aws()
     for warning in suite.warnings:
@@ -105,14 +104,14 @@ async def _send(
                 if interrupts.count < 2:
                     raise
                 _write_state(folder, "interrupted")
-                print(f"stopped; {_what_is_left(folder)}", file=sys.stderr)
+                print(f"stopped; {_next_step(folder)}", file=sys.stderr)
                 return None
             _store(folder, stop, clients)
     return SentLoad(folder, interrupts.count > 0)
 
 
 def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
-    """Turn the journals into Parquet, and say in the manifest how the load ended."""
+    """Turn the journals into Parquet, and record in the manifest how the load ended."""
     findings = []
     if stop.reason is not None:
         findings.append(Finding(what=f"the run ended early: {stop.reason.what}", remedy=stop.reason.remedy))
@@ -129,7 +128,7 @@ class Interrupts:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """While inside, the signals are taken here."""
+        """Handle the signals inside this context."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
@@ -137,7 +136,7 @@ class Interrupts:
             self.count += 1
             if self.count == 1:
                 self._stop.ask(INTERRUPTED)
-                print("\ninterrupted: finishing what is in flight; once more stops at once", file=sys.stderr)
+                print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
             else:
                 task.cancel()
 
@@ -166,24 +165,24 @@ async def _progress_shown(progress: Progress, duration_s: float | None, context:
 
 @contextmanager
 def _failures_reported(folder: RunFolder) -> Iterator[None]:
-    """A run that breaks is marked `failed`; its journal is kept. RunInvalid where it is not a bug."""
+    """Mark a run that fails as `failed`, with its journal. RunInvalid unless it is a bug."""
     try:
         yield
     except Exception as error:
         _write_state(folder, "failed")
         if isinstance(error, HarnessError):
-            raise RunInvalid(f"{error}\nthe run failed; {_what_is_left(folder)}") from error
+            raise RunInvalid(f"{error}\nthe run failed; {_next_step(folder)}") from error
         raise
 
 
-def _what_is_left(folder: RunFolder) -> str:
-    """Where to look for what an ended load has left."""
+def _next_step(folder: RunFolder) -> str:
+    """What to do with the attempts of a load that did not finish."""
     if folder.read_manifest().kind == "sweep":
-        return f"what was recorded is in {folder.path}"
-    return f"`harness report {folder.path}` reports on what there is"
+        return f"its attempts are in {folder.path}"
+    return f"to report on what was recorded, use `harness report {folder.path}`"
 
 
 def _write_state(folder: RunFolder, state: State) -> None:
-    """Say in the manifest how the run ended."""
+    """Record in the manifest how the run ended."""
     with suppress(HarnessError):  # a full disk must not hide what went wrong
         folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), state=state))

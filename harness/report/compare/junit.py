@@ -1,8 +1,7 @@
 """junit.xml: a gate as a test report, a suite for each candidate, a case for each metric that decides.
 
-`worse` is a failure. `inconclusive` is an error: the data does not decide. Both are red in a CI system, as the exit
-codes 1 and 3 are; as `skipped` it would be green. The elements and attributes are those of Jenkins' junit-10.xsd,
-which GitHub's and GitLab's readers take as well.
+`worse` is a failure. `inconclusive` is an error, since `skipped` would be green: both are red in a CI system, like the
+exit codes 1 and 3. Elements and attributes follow Jenkins' junit-10.xsd, which GitHub and GitLab read as well.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from harness.report.compare.verdicts import (
 from harness.report.wording import SIMULATED, STAND_IN, sentence, value_with_unit
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, escaped or not."""
+"""Characters that XML 1.0 cannot hold, escaped or not."""
 VALIDITY = "the runs are valid"
 
 
@@ -95,15 +94,15 @@ def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -
         SubElement(case, "failure", type="worse", message=_clean(change)).text = _clean(_figures(c, d))
     elif d.verdict == "inconclusive":
         settled = settled_by(d, c.prompts)
-        message = f"inconclusive: {change}" + (f"; would be settled by {settled}" if settled else "")
+        message = f"inconclusive: {change}" + (f"; needs {settled} to settle" if settled else "")
         SubElement(case, "error", type="inconclusive", message=_clean(message)).text = _clean(_figures(c, d))
     SubElement(case, "system-out").text = _clean(f"{d.verdict}: {change}\n{_figures(c, d)}")
 
 
 def _validity_case(suite: Element, report: CompareReport) -> None:
     case = SubElement(suite, "testcase", classname=_class_name(report), name=VALIDITY, time="0")
-    reasons = "\n".join(sentence(f) for f in report.findings if f.invalidates) or "nothing could be compared"
-    message = "one of the runs is not valid, so neither is this comparison"
+    reasons = "\n".join(sentence(f) for f in report.findings if f.invalidates) or "no metric could be compared"
+    message = "one of the runs is invalid, so this comparison is invalid too"
     SubElement(case, "error", type="invalid", message=message).text = _clean(reasons)
 
 

@@ -46,7 +46,7 @@ from harness.report.wording import MISSING, findings_section, interval_note
 
 MOST_IDS, MOST_IDS_BRIEF = 20, 5
 MOST_FLIPS, MOST_FLIPS_BRIEF = 1_000, 50
-"""The shorter ones for a terminal, and for a comment, which GitHub takes up to 65,536 characters of."""
+"""The shorter ones are for a terminal and for a comment, which GitHub limits to 65,536 characters."""
 MOST_EXPLORATORY = 8
 
 COLUMNS: tuple[tuple[Column, Callable[[Difference], Cell]], ...] = (
@@ -84,10 +84,8 @@ def compare_brief(report: CompareReport) -> Report:
     """What a terminal shows of a comparison."""
     sections = [_verdicts(report)]
     for c in worst_first(report):
-        about = (
-            f"{counted(c.prompts, 'prompt')} on both sides, {interval_note(report.level)}, Holm over {report.family}"
-        )
-        cost = "; ".join(part for part in (c.drift.told, describe_correct_cost(c)) if part)
+        text = f"{counted(c.prompts, 'prompt')} on both sides, {interval_note(report.level)}, Holm over {report.family}"
+        cost = "; ".join(part for part in (c.drift.summary, describe_correct_cost(c)) if part)
         notes = [
             *remarks(c, gated(c)),
             Note(label="Answers", text=_flips_sentence(c)),
@@ -96,7 +94,7 @@ def compare_brief(report: CompareReport) -> Report:
         ]
         title = candidate_of(c) if len(report.comparisons) > 1 else ""
         sections += [
-            Section(title=title, text=about, table=tabulate(gated(c), COLUMNS), notes=notes),
+            Section(title=title, text=text, table=tabulate(gated(c), COLUMNS), notes=notes),
             _exploratory_brief(c),
         ]
     return _report(report, sections=[*sections, Section(notes=findings_section(report.findings).notes)])
@@ -106,7 +104,7 @@ def gate_comment(report: CompareReport, against: str) -> Report:
     """The comment on a pull request. `against`: the baseline used."""
     sections = [_verdicts(report)]
     for c in worst_first(report):
-        lines = [_flips_sentence(c), c.drift.told]
+        lines = [_flips_sentence(c), c.drift.summary]
         notes = [
             *remarks(c, gated(c)),
             *(Note(text=line) for line in lines if line),
@@ -128,14 +126,14 @@ def _report(
         title=f"{report.suite}: {report.verdict}",
         heading=heading,
         simulated=report.simulated,
-        invalid="" if report.valid else "One of these runs is not valid, so neither is this comparison.",
+        invalid="" if report.valid else "One of these runs is invalid, so this comparison is invalid too.",
         facts=facts,
         sections=filled(sections),
     )
 
 
 def _verdicts(report: CompareReport) -> Section:
-    """One sentence for each candidate, those that stop a move first."""
+    """One sentence for each candidate, the worst verdict first."""
     notes = [
         Note(label=mark(c.verdict), tone=TONES[c.verdict], text=headline(c, report.level)) for c in worst_first(report)
     ]
@@ -143,7 +141,7 @@ def _verdicts(report: CompareReport) -> Section:
 
 
 def _comparison(c: Comparison) -> list[Section]:
-    lines = [c.drift.told, describe_correct_cost(c)]
+    lines = [c.drift.summary, describe_correct_cost(c)]
     notes = [*remarks(c, gated(c)), *(Note(text=line) for line in lines if line), *_one_sided(c, MOST_IDS)]
     changed = describe_flips(c)
     left_out = flips_left_out(c, MOST_FLIPS).strip()
@@ -177,7 +175,7 @@ def _sides(c: Comparison) -> Table:
 
 
 def _sample(flip: Flip) -> Sample:
-    """A prompt that changed. Its answers are of those whose change is largest; of the others none is kept."""
+    """A prompt that changed; only those with the largest changes have answers."""
     answers = (("baseline", flip.baseline_answer), ("candidate", flip.candidate_answer))
     shown = flip.reason or any(answer is not None for _, answer in answers)
     return Sample(
@@ -204,18 +202,18 @@ def _flips_sentence(c: Comparison) -> str:
 
 
 def remarks(c: Comparison, rows: Sequence[Difference]) -> list[Note]:
-    """What a reader must know of single rows: what would settle them, and their notes."""
+    """Notes on single rows, and what would settle them."""
     notes = []
     for d in rows:
         settled = settled_by(d, c.prompts)
-        parts = [_held_back(d), f"would be settled by {settled}" if settled else "", d.note]
+        parts = [_not_after_holm(d), f"needs {settled} to settle" if settled else "", d.note]
         if any(parts):
             notes.append(Note(label=metric_name(d.metric), text="; ".join(part for part in parts if part)))
     return notes
 
 
-def _held_back(d: Difference) -> str:
-    """Why a difference whose interval leaves out zero is no verdict; empty where that is not so."""
+def _not_after_holm(d: Difference) -> str:
+    """Why a row whose interval excludes zero is inconclusive; empty for other rows."""
     clear = (d.low is not None and d.low > 0) or (d.high is not None and d.high < 0)
     if d.verdict != "inconclusive" or not clear or d.p_value is None or d.p_adjusted is None or d.p_adjusted < ALPHA:
         return ""
@@ -225,9 +223,9 @@ def _held_back(d: Difference) -> str:
 
 
 def _one_sided(c: Comparison, most: int) -> list[Note]:
-    """Prompts that only one side was asked, at most `most` of each by name."""
+    """Prompts of only one side, at most `most` of each by name."""
     sides = (("baseline", c.only_baseline), ("candidate", c.only_candidate))
-    return [Note(tone="warn", text=f"only the {side} was asked: {_listed(ids, most)}") for side, ids in sides if ids]
+    return [Note(tone="warn", text=f"only the {side} has prompts {_listed(ids, most)}") for side, ids in sides if ids]
 
 
 def _listed(ids: Sequence[str], most: int) -> str:
@@ -237,7 +235,7 @@ def _listed(ids: Sequence[str], most: int) -> str:
 
 
 def _methods(report: CompareReport) -> list[Note]:
-    """How a comparison is to be read: terms and their definitions, in the order of the tables."""
+    """How to read a comparison: terms and their definitions, in the order of the tables."""
     level = f"{100 * report.level:g}%"
     terms = [
         (
@@ -254,39 +252,39 @@ def _methods(report: CompareReport) -> list[Note]:
         ("better", "the same on the other side."),
         (
             "equivalent",
-            "the interval ends below the margin: not worse by as much. A high p-value is not enough, since it may "
-            "only mean too little data.",
+            "the interval ends below the margin: any loss is smaller than that. A high p-value is not enough, since it "
+            "may only mean too little data.",
         ),
         (
             "inconclusive",
-            "none of these. It does not pass: the remarks say how many prompts or answers would settle it.",
+            "none of these. It does not pass; the notes say how many prompts or answers would settle it.",
         ),
         (
             "family",
             f"the gate's metrics × candidates, {report.family} here: Holm's correction keeps the chance of any false "
-            "worse among them at the level of one. By tag the rows are exploratory (Benjamini–Hochberg, q = 0.10): "
-            "they show where to look and decide nothing.",
+            "worse among them at the level of a single test. Rows by tag are exploratory (Benjamini–Hochberg, "
+            "q = 0.10): they show where to look and decide nothing.",
         ),
         (
             "pairing",
             "both sides answered the same prompts, and differences are taken prompt by prompt; prompts of one group "
-            "are not independent, and the interval allows for it. n is pairs of prompts; for a quantile, answers of "
-            "the smaller side. 118 in 40: 118 of them, in 40 independent prompts or groups.",
+            "are not independent, and the interval accounts for it. n counts pairs of prompts; for a quantile, answers "
+            "of the smaller side. 118 in 40: 118 of them, in 40 independent prompts or groups.",
         ),
         (
             "changed",
-            "a prompt of whose scored answers another share passed: 2/2 → 1/2 is passed of scored, the baseline's "
-            "before the candidate's. Where repeats vary, some prompts change by chance; the pass rate decides.",
+            "a prompt whose share of passed answers differs: 2/2 → 1/2 is passed/scored, first the baseline's, then "
+            "the candidate's. With repeats, some prompts change by chance; the pass rate decides.",
         ),
         (
             "failures",
-            "a failed request is a failed answer and shows in the error rate; latencies are those of successes, so "
-            "a failure never improves one.",
+            "a failed request counts as a failed answer and in the error rate; latencies cover successes only, and a "
+            "failure never improves one.",
         ),
         (
             "cost",
-            "cost ratio = price ratio at the baseline's tokens × token ratio. Token drift is a longer answer or "
-            "another tokenizer, price drift is another price.",
+            "cost ratio = price ratio at the baseline's tokens × token ratio. Token drift comes from longer answers or "
+            "another tokenizer, price drift from another price.",
         ),
     ]
     return [Note(label=term, text=text) for term, text in terms]

@@ -1,4 +1,4 @@
-"""A comparison in words: its metrics, differences and verdicts, the same in every report."""
+"""A comparison in words: metrics, differences and verdicts, the same in every report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NAMED = 3
 
 
 def mark(verdict: Verdict) -> str:
-    """`✗ worse`: a symbol and a word, so that nothing hangs on colour."""
+    """`✗ worse`: a symbol and a word, so that no meaning depends on colour."""
     return f"{SYMBOLS[verdict]} {verdict}"
 
 
@@ -37,7 +37,7 @@ def metric_name(metric: str) -> str:
 
 
 def difference(d: Difference) -> Number | None:
-    """Candidate − baseline with its interval; None where it is unknown."""
+    """Candidate − baseline with its interval; None if unknown."""
     if d.estimate is None:
         return None
     sign = _sign(d)
@@ -56,37 +56,37 @@ def change_in_words(d: Difference, level: float) -> str:
     """`+24.0% (95% interval +18.0 to +31.0%, margin 15%)`."""
     change = difference(d)
     interval = "" if change is None else write_interval(change, between=" to ")
-    about = [f"{100 * level:g}% interval {interval}{_suffix(d)}"] if interval else []
-    about += [f"margin {margin(d)}"] if d.margin is not None else []
-    return change_alone(d) + (f" ({', '.join(about)})" if about else "")
+    details = [f"{100 * level:g}% interval {interval}{_suffix(d)}"] if interval else []
+    details += [f"margin {margin(d)}"] if d.margin is not None else []
+    return change_alone(d) + (f" ({', '.join(details)})" if details else "")
 
 
 def margin(d: Difference) -> str:
-    """As the suite has it."""
+    """The margin as the suite writes it."""
     if d.margin is None:
         return MISSING
     return printable(d.margin_written) if d.margin_written else value_with_unit(*_on_scale(d, d.margin))
 
 
 def samples(d: Difference) -> str:
-    """`40`, or `120 in 40 groups` where what is counted is not independent."""
+    """`40`, or `120 in 40` where samples are not independent."""
     return f"{d.n:,} in {d.clusters:,}" if 0 < d.clusters < d.n else f"{d.n:,}"
 
 
 def settled_by(d: Difference, prompts: int) -> str:
-    """What would settle an inconclusive row; empty where nothing is open, or where that is unknown."""
+    """What would settle an inconclusive row; empty if it is settled or this is unknown."""
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
     if is_quantile(d):
-        how = f", as with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
+        how = f", for example with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
         if d.clusters_needed is not None:
-            how = f", to {d.clusters_needed:,} prompts or groups (now {d.clusters:,})"
-        return f"{d.n_needed:,} answers of each side (now {d.n:,}){how}"
+            how = f", from {d.clusters_needed:,} prompts or groups (now {d.clusters:,})"
+        return f"{d.n_needed:,} answers on each side (now {d.n:,}){how}"
     return f"{d.n_needed:,} {'attempts' if d.metric == 'throttle_rate' else 'prompts'} (now {d.n:,})"
 
 
 def is_quantile(d: Difference) -> bool:
-    """Whether the metric is a quantile of a latency: it rests on answers, the others on prompts."""
+    """Whether the metric is a quantile of a latency: its n counts answers, that of others prompts."""
     return metric_of(d.metric).quantile is not None
 
 
@@ -96,17 +96,17 @@ def gated(c: Comparison) -> list[Difference]:
 
 
 def exploratory(c: Comparison) -> list[Difference]:
-    """The rows that only show where to look."""
+    """The rows that decide nothing."""
     return [d for d in c.differences if d.exploratory]
 
 
 def worst_first(report: CompareReport) -> list[Comparison]:
-    """The comparisons, those that stop a move first."""
+    """The comparisons, the worst verdict first."""
     return sorted(report.comparisons, key=lambda c: ORDER.index(c.verdict))
 
 
 def names(c: Comparison) -> tuple[str, str]:
-    """The candidate's and the baseline's name: what tells them apart, target, run or both."""
+    """The candidate's and the baseline's name, with their runs if these differ."""
     if c.candidate.run_id == c.baseline.run_id:
         return c.candidate.target, c.baseline.target
     return _with_run(c.candidate), _with_run(c.baseline)
@@ -117,7 +117,7 @@ def candidate_of(c: Comparison) -> str:
 
 
 def headline(c: Comparison, level: float) -> str:
-    """The verdict as a sentence for whoever decides, with the rows that made it."""
+    """The verdict as a sentence, with the rows behind it."""
     candidate, baseline = map(printable, names(c))
     rows = [d for d in gated(c) if d.verdict == c.verdict]
     match c.verdict:
@@ -129,8 +129,8 @@ def headline(c: Comparison, level: float) -> str:
             return f"{candidate} is equivalent to {baseline}: within the margin on {_listed(gated(c))}"
     if rows:
         return f"{candidate} may be worse than {baseline} on {_described(rows, level)}"
-    why = "one of the runs is not valid" if gated(c) else "nothing could be compared"
-    return f"{candidate} may be worse than {baseline}: {why}"
+    reason = "one of the runs is invalid" if gated(c) else "no metric could be compared"
+    return f"{candidate} may be worse than {baseline}: {reason}"
 
 
 def short_headline(c: Comparison) -> str:
@@ -149,7 +149,7 @@ def short_headline(c: Comparison) -> str:
 
 
 def describe_flips(c: Comparison) -> str:
-    """`19 of 35 prompts changed: 10 worse, 9 better`, of those that are scored on both sides."""
+    """`19 of 35 prompts changed: 10 worse, 9 better`, of the prompts scored on both sides."""
     scored = c.prompts - c.unscored
     if not scored:
         return "no prompt has a scored answer on both sides"
@@ -157,11 +157,11 @@ def describe_flips(c: Comparison) -> str:
     text = f"{changed:,} of {counted(scored, 'prompt')} changed: {c.lost:,} worse, {c.gained:,} better"
     if not changed:
         text = f"none of {counted(scored, 'prompt')} changed"
-    return f"{text} ({c.unscored:,} more not scored on both sides)" if c.unscored else text
+    return f"{text} ({c.unscored:,} more are not scored on both sides)" if c.unscored else text
 
 
 def describe_shares(flip: Flip) -> str:
-    """`2/2 → 1/2`: passed of scored answers, the baseline's and the candidate's."""
+    """`2/2 → 1/2`: passed/scored answers of the baseline and the candidate."""
     return f"{_describe_outcomes(flip.baseline)} → {_describe_outcomes(flip.candidate)}"
 
 
@@ -170,22 +170,22 @@ def _describe_outcomes(side: Outcomes) -> str:
 
 
 def flips_listed(c: Comparison, most: int) -> str:
-    """`sum 2/2 → 1/2, capital 3/3 → 2/3 and 7 more`, the worst first; empty where nothing changed."""
+    """`sum 2/2 → 1/2, capital 3/3 → 2/3 and 7 more`, the worst first; empty if nothing changed."""
     flips = [f"{printable(flip.prompt_id)} {describe_shares(flip)}" for flip in c.flips[:most]]
     return ", ".join(flips) + flips_left_out(c, most)
 
 
 def flips_left_out(c: Comparison, most: int) -> str:
-    """Empty where `most` is enough."""
-    return f" and {len(c.flips) - most:,} more, which compare.json lists" if len(c.flips) > most else ""
+    """Empty if there are at most `most`."""
+    return f" and {len(c.flips) - most:,} more (see compare.json)" if len(c.flips) > most else ""
 
 
 def describe_correct_cost(c: Comparison) -> str:
-    """What a correct answer costs on both sides; empty where it is unknown."""
+    """What a correct answer costs on both sides; empty if unknown."""
     before, after = c.drift.baseline_cost_per_correct_usd, c.drift.candidate_cost_per_correct_usd
     if before is None or after is None:
         return ""
-    return f"a correct answer costs {usd(after)}, with the baseline {usd(before)}"
+    return f"a correct answer costs {usd(after)} ({usd(before)} with the baseline)"
 
 
 def _described(rows: Sequence[Difference], level: float) -> str:
@@ -208,7 +208,7 @@ def _sign(d: Difference) -> int:
 
 
 def _on_scale(d: Difference, value: float) -> tuple[float, str]:
-    """A number on the scale of the difference, and the unit that it is written with."""
+    """A number as it is written for the difference's scale, and its unit."""
     match d.scale:
         case "points":
             return 100 * value, "pp"

@@ -54,10 +54,12 @@ def draw(history: SuiteHistory) -> Figure:
 
 
 def _title(history: SuiteHistory) -> str:
-    if history.shifts:
-        trend, shift = history.shifts[0]
-        more = f", and {counted(len(history.shifts) - 1, 'more change')}" if len(history.shifts) > 1 else ""
-        return f"{METRICS[trend.metric].label} of {printable(trend.target)} {size_of(shift, trend.unit)}{more}"
+    if history.change_points:
+        trend, change = history.change_points[0]
+        more = (
+            f", and {counted(len(history.change_points) - 1, 'more change')}" if len(history.change_points) > 1 else ""
+        )
+        return f"{METRICS[trend.metric].label} of {printable(trend.target)} {size_of(change, trend.unit)}{more}"
     suite = shorten(printable(history.suite), NAME_CHARACTERS)
     return f"{suite}: {counted(len(history.runs), 'run')}" + ("" if history.missing else ", no change of level found")
 
@@ -84,7 +86,7 @@ def _legend(history: SuiteHistory, looks: Mapping[str, Look]) -> list[Artist]:
         handles.append(
             legend_entry(look.label, color=look.colour, linestyle=look.line, marker=look.marker, markersize=5)
         )
-    if history.shifts:
+    if history.change_points:
         handles.append(legend_entry("level changed at this run", color=FAILURE, marker="v", markersize=7))
     if digest_changes(history):
         handles.append(legend_entry("the suite's digest changed", color=GREY, linestyle=(0, (2, 2)), linewidth=1))
@@ -125,8 +127,8 @@ def _draw_trend(axes: Axes, trend: Trend, look: Look, history: SuiteHistory, day
         _draw_intervals(axes, part, look, days, bars=len(trend.points) <= INTERVALS_UP_TO)
     axes.plot([days[p.run] for p in trend.apart], [p.value for p in trend.apart], "x", color=GREY, markersize=5)
     at = {history.runs[p.run].run_id: p for p in trend.points}
-    for shift in trend.shifts:
-        point = at[shift.run_id]
+    for change in trend.change_points:
+        point = at[change.run_id]
         axes.plot(days[point.run], point.value, "v", color=FAILURE, markersize=7, zorder=5)
 
 

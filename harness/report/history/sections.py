@@ -1,20 +1,20 @@
-"""The sections of a history's report: what changed, when, and what differed then; a table of every metric."""
+"""The sections of a history's report: each change with what differed at that run, and a table of every metric."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.analysis.history import History, Point, Shift, SuiteHistory, Trend
+from harness.analysis.history import ChangePoint, History, Point, SuiteHistory, Trend
 from harness.analysis.metrics import METRICS, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.characters import counted
 from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
 from harness.report.wording import date_of, simulated_title, value_with_unit
 
-CAUTION = "Change points find slow drift; they do not decide an upgrade: `harness compare` and `harness gate` do."
+CAUTION = "Change points show slow drift. To decide on an upgrade, use `harness compare` or `harness gate`."
 BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
-NOTHING_DIFFERED = "nothing in the manifests: the service, its load, or what a manifest does not record"
+NOTHING_DIFFERED = "nothing in the manifests; the cause may be the service, its load, or a fact that manifests lack"
 COLUMNS: tuple[tuple[Column, Callable[[Trend], Cell]], ...] = (
     (Column(heading="target, metric"), lambda trend: METRICS[trend.metric].label),
     (Column(heading="runs", weight=6), lambda trend: len(trend.points)),
@@ -44,7 +44,7 @@ def history_report(history: History, pictures: Mapping[str, Picture] | None = No
 
 
 def key_of(suite: SuiteHistory) -> str:
-    """Simulated and real runs of one suite are histories of their own."""
+    """The suite's name, marked if simulated: simulated and real runs have separate histories."""
     return simulated_title(suite.suite, suite.simulated)
 
 
@@ -52,12 +52,12 @@ def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator
     text = f"{scope_sentence(suite)}. {search_sentence(suite)}"
     changes = [
         Note(
-            label="Worse" if shift.worse else "Better",
-            tone="bad" if shift.worse else "good",
-            text=change_sentence(trend, shift),
-            details=[f"what differed: {line}" for line in _differences(shift)],
+            label="Worse" if change.worse else "Better",
+            tone="bad" if change.worse else "good",
+            text=change_sentence(trend, change),
+            details=[f"what differed: {line}" for line in _differences(change)],
         )
-        for trend, shift in suite.shifts
+        for trend, change in suite.change_points
     ]
     left_out = [
         Note(label="Not counted", tone="warn", text=f"{run.run_id}: {run.trouble}") for run in suite.runs if run.trouble
@@ -77,7 +77,7 @@ def _table(suite: SuiteHistory) -> Table | None:
 
 
 def _figure(trend: Trend, at: int) -> Number | None:
-    """The first or the latest figure that counts; with its interval, where the run's summary has one."""
+    """The first or the latest figure that counts, with its interval if the run's summary has one."""
     if not trend.points:
         return None
     point: Point = trend.points[at]
@@ -86,61 +86,62 @@ def _figure(trend: Trend, at: int) -> Number | None:
 
 
 def _changes(trend: Trend) -> Cell:
-    """How many there are, or how many runs are missing before any can be found: `12 to go`."""
-    return f"{trend.missing} to go" if trend.missing else len(trend.shifts)
+    """The number of changes, or how many more runs the search needs: `12 to go`."""
+    return f"{trend.missing} to go" if trend.missing else len(trend.change_points)
 
 
-def size_of(shift: Shift, unit: Unit) -> str:
+def size_of(change: ChangePoint, unit: Unit) -> str:
     """`rose by 31%`, `fell by 4.2 points`."""
-    verb = "rose" if shift.after > shift.before else "fell"
-    if unit == "share" or shift.before == 0:
-        size = f"{100 * abs(shift.after - shift.before):.1f} points"
+    verb = "rose" if change.after > change.before else "fell"
+    if unit == "share" or change.before == 0:
+        size = f"{100 * abs(change.after - change.before):.1f} points"
     else:
-        size = f"{100 * abs(shift.after / shift.before - 1):.0f}%"
+        size = f"{100 * abs(change.after / change.before - 1):.0f}%"
     return f"{verb} by {size}"
 
 
-def change_sentence(trend: Trend, shift: Shift) -> str:
-    """What changed, from when on, from what to what."""
+def change_sentence(trend: Trend, change: ChangePoint) -> str:
+    """What changed at which run, and the medians before and since."""
     return (
-        f"{METRICS[trend.metric].label} of {trend.target} {size_of(shift, trend.unit)} at {date_of(shift.started_utc)}:"
-        f" median {value_with_unit(shift.before, trend.unit)} in the {counted(shift.runs_before, 'run')} before,"
-        f" {value_with_unit(shift.after, trend.unit)} in the {counted(shift.runs_since, 'run')} since"
-        f" (run {shift.run_id})"
+        f"{METRICS[trend.metric].label} of {trend.target} {size_of(change, trend.unit)} at "
+        f"{date_of(change.started_utc)}:"
+        f" median {value_with_unit(change.before, trend.unit)} in the {counted(change.runs_before, 'run')} before,"
+        f" {value_with_unit(change.after, trend.unit)} in the {counted(change.runs_since, 'run')} since"
+        f" (run {change.run_id})"
     )
 
 
-def _differences(shift: Shift) -> list[str]:
-    """What differed between the run before and the run at the change; never empty."""
-    return shift.differed or [NOTHING_DIFFERED, *shift.nearby]
+def _differences(change: ChangePoint) -> list[str]:
+    """What differed between the previous run and the run at the change; never empty."""
+    return change.differed or [NOTHING_DIFFERED, *change.nearby]
 
 
 def search_sentence(history: SuiteHistory) -> str:
-    """Whether changes were looked for, and how many were found."""
+    """How many changes the search found, or how many more runs it needs."""
     if not history.trends:
-        return "No run has a metric to follow."
+        return "No run has a metric to track."
     if history.missing:
         return f"The search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go."
     short = sum(trend.missing > 0 for trend in history.trends)
     searched = len(history.trends) - short
-    found = counted(len(history.shifts), "change")
+    changes = counted(len(history.change_points), "change")
     rest = f"; {counted(short, 'trend')} with fewer than {FEWEST_RUNS} runs not searched" if short else ""
-    return f"{found} in {counted(searched, 'trend')}{rest}."
+    return f"{changes} in {counted(searched, 'trend')}{rest}."
 
 
 def digest_changes(history: SuiteHistory) -> list[int]:
-    """Indices of the runs whose suite digest is not that of the run before."""
+    """Indices of the runs whose suite digest differs from the previous run's."""
     digests = [run.suite_digest for run in history.runs]
     return [i for i in range(1, len(digests)) if digests[i] != digests[i - 1]]
 
 
 def scope_sentence(history: SuiteHistory) -> str:
-    """How many runs, since when, of which digests."""
+    """The number of runs, their time span and the number of suite digests."""
     first, last = date_of(history.runs[0].started_utc), date_of(history.runs[-1].started_utc)
     when = first if len(history.runs) == 1 else f"{first} to {last}"
     digests = len({run.suite_digest for run in history.runs})
-    several = f", {digests} suite digests (what differs in prompts or targets is not comparable)" if digests > 1 else ""
-    return f"{count_sentence(history)}, {when}{several}"
+    versions = f", {digests} suite digests (other prompts or targets are not comparable)" if digests > 1 else ""
+    return f"{count_sentence(history)}, {when}{versions}"
 
 
 def count_sentence(history: SuiteHistory) -> str:
@@ -151,7 +152,7 @@ def count_sentence(history: SuiteHistory) -> str:
 
 
 def sparkline(trend: Trend) -> str:
-    """The latest SPARKS runs as bars between the least and the greatest of them; level in the middle."""
+    """The latest SPARKS runs as bars from the lowest to the highest; all in the middle if they are equal."""
     values = [point.value for point in trend.points][-SPARKS:]
     low, high = (min(values), max(values)) if values else (0.0, 0.0)
     if high <= low:

@@ -1,4 +1,4 @@
-"""How each number is defined: the same words in every report."""
+"""The definition of each number, the same in every report."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def methods(summary: RunSummary) -> list[Note]:
     terms = [
         (
             "n",
-            "measured requests; warm-up is stored but not counted. A request has one attempt or, with retries, more.",
+            "measured requests; warm-up is stored but not counted. A request has one or, with retries, more attempts.",
         ),
         (
             "pass rate",
             "the share of a prompt's scored requests that passed all their checks, averaged over prompts, with a "
-            f"{level} Wilson interval. Several answers of one prompt, or of one group of prompts, are not independent: "
-            "the interval counts them as the effective number of answers that their spread between prompts gives. A "
-            "failed request counts as not passed; an answer whose scorer broke is left out.",
+            f"{level} Wilson interval. Several answers to one prompt, or to one group of prompts, are not independent: "
+            "the interval uses the effective number of answers that the spread between prompts implies. A failed "
+            "request counts as not passed; an answer whose scorer failed is left out.",
         ),
-        ("TTFT", "first non-empty content chunk − due, over successful requests; none without streaming."),
+        ("TTFT", "first non-empty content chunk − due, over successful requests; only with streaming."),
         (
             "E2E",
             "done − due, over successful requests. Both count from when a request was due, so a stall is charged to "
@@ -33,7 +33,7 @@ def methods(summary: RunSummary) -> list[Note]:
         (
             "p50 … p99",
             f"quantiles with {level} distribution-free intervals from order statistics, which assume independent "
-            "requests: slow ones that share a cause make them too narrow. ∞: no upper bound; a p95 needs "
+            "requests: slow ones with a common cause make them too narrow. ∞: no upper bound; a p95 needs "
             f"n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
@@ -41,16 +41,16 @@ def methods(summary: RunSummary) -> list[Note]:
         (
             "offered, achieved, goodput, output tok/s",
             "requests per second that were due (open arrivals only), that succeeded, that succeeded and met every SLO "
-            "(that for TTFT is not applied without streaming), and output tokens of all requests per second. Closed "
+            "(that for TTFT does not apply without streaming), and output tokens of all requests per second. Closed "
             "arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from first "
-            "to last answer, as long as from first to last due, or longer by the slope of done on due where "
-            "a queue grows; so latency does not look like missing load.",
+            "to last answer, a time taken as that from first to last due, times the slope of done on due where a queue "
+            "grows; so latency does not look like missing load.",
         ),
         ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
         (
             "backoff, of the attempt",
-            "backoff: the time between the attempts of a request, over those that were retried. Latencies of the "
-            "attempt count from when its last attempt was due; a request's own count from its first.",
+            "backoff: the time between the attempts of a retried request. Latencies of the attempt count from when the "
+            "last attempt was due, those of the request from the first.",
         ),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
         (
@@ -60,10 +60,10 @@ def methods(summary: RunSummary) -> list[Note]:
         ),
         (
             "lead",
-            "a rival is apart from the leader where their intervals do not touch; for cost per request, where the "
-            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. Do not "
-            "read a difference into rivals that are too close to call. On latency and cost only those targets compete "
-            f"of whose requests at most {100 * ERROR_SHARE:g}% failed.",
+            "the leader is clear of a rival if their intervals do not touch; for cost per request, if the "
+            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. Rivals that are too "
+            "close to call are not known to differ. Only targets with at most "
+            f"{100 * ERROR_SHARE:g}% failed requests compete on latency and cost.",
         ),
     ]
     return [Note(label=term, text=text) for term, text in terms]

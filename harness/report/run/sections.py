@@ -39,7 +39,7 @@ from harness.report.wording import (
 
 TargetColumn = tuple[Column, Callable[[TargetSummary], Cell]]
 MOST_CHARACTERS = 600
-"""Of an answer, and of the reason why it failed."""
+"""Of an answer, and of the reason for its failure."""
 
 
 def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: Iterable[Answer] = ()) -> Report:
@@ -93,7 +93,7 @@ def _report(summary: RunSummary, *, heading: str = "", facts: Sequence[str], sec
         title=f"{summary.suite} {date_of(summary.started_utc)}",
         heading=heading,
         simulated=summary.simulated,
-        invalid="" if is_valid(summary) else f"This run is not valid (state: {summary.state}). See the findings.",
+        invalid="" if is_valid(summary) else f"This run is invalid (state: {summary.state}). See the findings.",
         facts=facts,
         sections=filled(sections),
     )
@@ -105,7 +105,7 @@ def is_valid(summary: RunSummary) -> bool:
 
 
 def is_graded(summary: RunSummary) -> bool:
-    """Whether any request was scored; in a load test none is."""
+    """Whether any request was scored; a load test scores none."""
     return any(t.scored for t in summary.targets)
 
 
@@ -164,17 +164,17 @@ RETRY_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="TTFT p95 of the attempt"), _quantile("attempt_ttft_s", "p95")),
     (Column(heading="E2E p95 of the attempt"), _quantile("attempt_e2e_s", "p95")),
 )
-"""Beside the request's own figures, which hold all of its attempts and the waits between them."""
+"""In addition to the request's own figures, which include all attempts and the waits between them."""
 
 
 def _targets(summary: RunSummary) -> Section:
-    """The columns of the quality only where something was graded."""
+    """Shows quality only if the run was graded."""
     columns = [each for each in COLUMNS if is_graded(summary) or each[0].heading not in GRADED]
     return Section(title="Targets", table=tabulate(summary.targets, [TARGET, *columns]))
 
 
 def _load(summary: RunSummary) -> Section:
-    """The columns of retries only where something was retried."""
+    """Shows retries only if there were any."""
     retried = any(t.backoff_s is not None for t in summary.targets)
     columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
     return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
@@ -232,7 +232,7 @@ def _seconds(quantiles: Quantiles | None, name: str) -> str:
 
 
 def _retries(summary: RunSummary) -> list[Note]:
-    """How many requests were retried, and what that did to their latency."""
+    """How many requests were retried, and the effect on latency."""
     return [
         Note(
             label=t.target,
@@ -273,7 +273,7 @@ def _tags(summary: RunSummary) -> Section:
 
 
 def _repeated(summary: RunSummary) -> Section:
-    """Of prompts with several answers: the mean over prompts, pass@k and pass^k at the least and the greatest k."""
+    """For prompts with several answers: the mean over prompts, and pass@k and pass^k at the smallest and largest k."""
     several = [(t.target, t.several) for t in summary.targets if t.several is not None]
     ks = sorted({k for _, each in several for k in each.pass_at if k > 1})
     shown = sorted({*ks[:1], *ks[-1:]})
@@ -299,8 +299,8 @@ def _repeated(summary: RunSummary) -> Section:
 def _preferences(summary: RunSummary) -> Section:
     return _graded(
         "Preferred to the baseline",
-        "Each pair is shown to the judge in both orders; where the order decides, it is a tie and counts as "
-        "flipped. Longer wins: of the pairs with a winner, those where the longer answer is it; 50% is no bias.",
+        "The judge sees each pair in both orders; if the order decides, the pair is a tie and counts as flipped. "
+        "Longer wins: share of the pairs with a winner that the longer answer wins; 50% is no bias.",
         ("target", "win rate", "wins", "ties", "losses", "unjudged", "flipped", "longer wins"),
         [
             (
@@ -322,8 +322,8 @@ def _preferences(summary: RunSummary) -> Section:
 def _judges(summary: RunSummary) -> Section:
     return _graded(
         "Judges",
-        "Their cost comes on top of the targets'. Agreement and Cohen's kappa are with the people who labelled "
-        "answers; kappa is agreement beyond chance.",
+        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with the people who "
+        "labelled answers; kappa is agreement beyond chance.",
         ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
         [
             (
@@ -349,16 +349,16 @@ def _graded(title: str, text: str, headings: Sequence[str], rows: Sequence[Seque
 
 
 def judging_sentence(summary: RunSummary) -> str:
-    """What judging cost; empty where nobody judged."""
+    """What judging cost; empty without judges."""
     if not summary.judges:
         return ""
     asked, failed = sum(judge.asked for judge in summary.judges), sum(judge.failed for judge in summary.judges)
     failures = f", {failed:,} without a verdict" if failed else ""
-    return f"Judging cost {usd(summary.judging_cost_usd)} on top: {asked:,} questions{failures}"
+    return f"Judging cost another {usd(summary.judging_cost_usd)}: {asked:,} questions{failures}"
 
 
 def _samples(answers: Iterable[Answer]) -> Section:
-    """Failed ones first. The answers are cut to length, for a model wrote them."""
+    """Failed ones first. A model wrote the answers, so they are cut to length."""
     marks = {True: Mark("passed", "good"), False: Mark("failed", "bad"), None: Mark("unscored", "warn")}
     samples = [
         Sample(
@@ -370,5 +370,5 @@ def _samples(answers: Iterable[Answer]) -> Section:
         )
         for each in answers
     ]
-    text = "Failed ones first. A model wrote these: they are shown as text, cut to length." if samples else ""
+    text = "Failed answers first. A model wrote them: they are shown as plain text, cut to length." if samples else ""
     return Section(title="Sample answers", text=text, samples=samples)

@@ -15,7 +15,7 @@ from harness.report.drawing.style import GREY
 from harness.report.sweep.sections import headline, objective_of
 
 LOWEST_TOP = 5.0
-"""An axis reaches up to this at least: a share of 0.1 % must not fill the picture."""
+"""The lowest upper end of an axis, so that a share of 0.1 % does not fill the figure."""
 
 Value = Callable[[SweepStep], float | None]
 
@@ -59,8 +59,8 @@ def _draw_latency(axes: Axes, view: RunView, report: SweepReport, name: str, fie
 
     def take(which: str) -> Value:
         def value(step: SweepStep) -> float | None:
-            found: Quantiles | None = getattr(step, field)
-            return None if found is None else float(getattr(found, which).value)
+            quantiles: Quantiles | None = getattr(step, field)
+            return None if quantiles is None else float(getattr(quantiles, which).value)
 
         return value
 
@@ -87,9 +87,9 @@ def _draw_lines(axes: Axes, view: RunView, report: SweepReport, value: Value, *,
     drawn: list[float] = []
     for t in view.targets:
         look, steps = view.look(t), _steps_of(report, t)
-        points = [(step, found) for step in steps if (found := value(step)) is not None]
+        points = [(step, height) for step in steps if (height := value(step)) is not None]
         levels = [step.outcome.level for step, _ in points]
-        heights = [found for _, found in points]
+        heights = [height for _, height in points]
         width, alpha = (0.9, 0.55) if faint else (1.8, 1.0)
         axes.plot(levels, heights, color=look.colour, linestyle=look.line, linewidth=width, alpha=alpha)
         for (step, height), level in zip(points, levels, strict=True):

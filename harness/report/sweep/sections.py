@@ -10,7 +10,7 @@ from harness.report.section import Cell, Column, Note, Picture, Report, Section,
 from harness.report.wording import findings_section, significant
 
 EARLY = "*"
-EARLY_NOTE = f"{EARLY} ended early: so many requests had missed that the step could not meet the objective"
+EARLY_NOTE = f"{EARLY} ended early, after too many misses to meet the objective"
 StepColumn = tuple[Column, Callable[[SweepStep], Cell]]
 
 
@@ -36,7 +36,7 @@ COLUMNS: tuple[StepColumn, ...] = (
 
 
 def sweep_report(report: SweepReport, picture: Picture | None = None) -> Report:
-    """The sentences first, then every step, then what to mind."""
+    """The sentence of each knee, then every step, then the findings."""
     offered = (Column(heading="offered"), lambda step: level_of(report, step.outcome.level))
     early = any(step.outcome.ended_early for each in report.targets for step in each.steps)
     return Report(
@@ -77,10 +77,10 @@ def sentences(report: SweepReport) -> list[str]:
 
 
 def headline(report: SweepReport) -> str:
-    """The knees of the two that take the most, in one line."""
+    """The two highest knees in one line."""
     known = sorted((each for each in report.targets if each.met is not None), key=lambda each: -(each.met or 0.0))
     if not known:
-        return "No target is known to meet the SLO at any level of this sweep"
+        return "No target met the SLO at any level of this sweep"
     knees = [f"{each.target} up to {level_of(report, each.met or 0.0)}" for each in known]
     others = "" if len(report.targets) <= 2 else f"; {len(report.targets) - 2} others at less"
     return f"Within the SLO: {', '.join(knees[:2])}{others}"
@@ -100,14 +100,18 @@ def _sentence(report: SweepReport, each: TargetSweep) -> str:
             met, missed = level_of(report, each.met), level_of(report, each.missed)
             return f"{each.target} meets the SLO up to {met}; at {missed} it does not{_why(each)}"
         case "refused":
-            return f"{each.target} answered no request at all"
+            return f"{each.target} answered no requests"
         case _:
-            met = f"met it at {level_of(report, each.met)}" if each.met is not None else "no level is known to meet it"
-            return f"{each.target}: the search did not end; {met}"
+            met = (
+                f"it met the SLO at {level_of(report, each.met)}"
+                if each.met is not None
+                else "no level met the SLO yet"
+            )
+            return f"{each.target}: the search did not finish; {met}"
 
 
 def _why(each: TargetSweep) -> str:
-    """What most of the misses at the knee's other side were."""
+    """The most frequent miss at the level above the knee."""
     step = next((step for step in each.steps if step.outcome.level == each.missed), None)
     if step is not None and step.outcome.quota_per_s is not None:
         return f" (the suite's quota sustains {significant(step.outcome.quota_per_s)} req/s)"
@@ -121,7 +125,7 @@ _MISSES = {"ttft": "TTFT too long", "e2e": "E2E too long"}
 
 
 def _met(step: SweepStep) -> str:
-    """`yes`, `no`, or what came first: the suite's `quota`, this `client`."""
+    """`yes`, `no`, or the bottleneck: the suite's `quota` or the `client`."""
     outcome = step.outcome
     word = "quota" if outcome.quota_per_s is not None else "client" if outcome.client_limited else "no"
     return ("yes" if outcome.met else word) + (EARLY if outcome.ended_early else "")

@@ -132,17 +132,17 @@ def test_twice_the_tokens_are_found_in_cost_and_named_token_drift(side: MakeSide
     assert drift.cost_ratio == pytest.approx(math.exp(row.estimate or 0))
     assert 2 == pytest.approx(drift.output_token_ratio, rel=0.03)
     assert 1 == pytest.approx(drift.input_token_ratio)
-    assert "2 × the output tokens (token drift)" in drift.told
+    assert "2 × the output tokens (token drift)" in drift.summary
 
 
 def test_what_is_unknown_of_a_cost_is_not_told_as_the_same(side: MakeSide) -> None:
     unknown = {"input_tokens": np.full(N, np.nan), "output_tokens": np.full(N, np.nan)}
     old = noisy(seed=1, **unknown)
     dearer = {**old, "cost_usd": 1.2 * old["cost_usd"]}
-    assert "the tokens are unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.told
+    assert "token counts unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.summary
     free = only(compare_targets(side({"a": old, "b": {**old, "cost_usd": np.zeros(N)}})))
     assert "no prompt has a known cost above 0" in rows(free)["cost_per_request"].note
-    assert "known cost above 0" in free.drift.told
+    assert "known cost above 0" in free.drift.summary
 
 
 def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) -> None:
@@ -155,7 +155,7 @@ def test_price_drift_and_token_drift_multiply_to_the_cost_ratio(side: MakeSide) 
     suite = msgspec.structs.replace(pair.suite, targets=targets)
     drift = only(compare_targets(FinishedRun(manifest=pair.manifest, suite=suite, data=pair.data))).drift
     assert (3, 3, 1) == pytest.approx((drift.cost_ratio, drift.price_ratio, drift.token_ratio))
-    assert "price +200% (price drift), as many tokens" in drift.told
+    assert "price +200% (price drift), the same number of tokens" in drift.summary
 
 
 def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: MakeSide) -> None:
@@ -170,7 +170,7 @@ def test_a_failed_request_is_a_failed_answer_and_an_error_and_no_fast_one(side: 
     assert "inconclusive" == late.verdict
     assert "40 requests failed and are not in it; with failures as ∞" in late.note
     assert "→ ∞" in late.note
-    assert "its failures may hide slow answers" in late.note
+    assert "its failed requests may hide slow answers" in late.note
     assert N - failed.sum() == late.n
     assert found["cost_per_request"].n == N - failed.sum()
 
@@ -216,7 +216,7 @@ def test_unscored_answers_are_left_out_and_counted(side: MakeSide) -> None:
     some["passed"][:30] = np.nan
     row = rows(only(compare_targets(side({"a": noisy(seed=1), "b": some}))))["pass_rate"]
     assert N - 30 == row.n
-    assert "30 answers unscored and left out" in row.note
+    assert "leaves out 30 unscored answers" in row.note
 
 
 def test_too_few_samples_for_a_p99_are_told_with_the_number_needed(side: MakeSide) -> None:
@@ -256,7 +256,7 @@ def test_an_inconclusive_metric_names_the_prompts_it_takes(side: MakeSide) -> No
     report = compare_targets(side({"a": noisy(40, seed=1), "b": noisy(40, seed=2)}, n=40), gate={"error_rate": "1pp"})
     row = rows(only(report))["error_rate"]
     assert ("inconclusive", 382) == (row.verdict, row.n_needed)
-    assert "no failure in 40 requests" in row.note
+    assert "no failures in 40 requests" in row.note
 
 
 def test_tags_are_exploratory_unless_the_gate_names_them(side: MakeSide) -> None:
@@ -362,7 +362,7 @@ def test_prompts_that_only_one_side_has_are_listed_and_left_out(side: MakeSide) 
 def test_a_target_that_the_baselines_run_has_not_is_told(side: MakeSide) -> None:
     report = compare_targets(side({"a": noisy(seed=1)}), side({"a": noisy(seed=3), "b": noisy(seed=2, rate=0.3)}))
     assert ["a"] == [c.candidate.target for c in report.comparisons]
-    assert any("not compared: b, which" in finding.what for finding in report.findings)
+    assert any("not compared: b, since run" in finding.what for finding in report.findings)
 
 
 def test_what_cannot_be_compared_is_refused_with_the_reason(
@@ -394,14 +394,17 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(
             lambda: compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2)}, baseline=None)),
             "no baseline: name one",
         ),
-        (lambda: compare_targets(stranger, alone), "no baseline: the runs share no target"),
+        (lambda: compare_targets(stranger, alone), "no baseline: the runs have no target in common"),
         (lambda: compare_targets(alone), "nothing to compare"),
         (lambda: compare_targets(pair, baseline_target="z"), r"has no target 'z' \(targets: a, b\)"),
         (lambda: compare_targets(alone, changed), r"1 of 400 prompts .* p3 \(checks, messages\)"),
-        (lambda: compare_targets(alone, pair, candidate_targets=("a", "b")), "has no target 'b' to compare it with"),
-        (lambda: compare_targets(pair, replace(pair, suite=alone.suite)), "both sides are run .*, one of them a copy"),
-        (lambda: compare_targets(judged("b")), "b is the model of the judge 'strict' and cannot be compared"),
-        (lambda: compare_targets(judged("x"), judged("y")), "grade differently: judge strict; run the baseline again"),
+        (lambda: compare_targets(alone, pair, candidate_targets=("a", "b")), "has no target 'b' to compare with"),
+        (lambda: compare_targets(pair, replace(pair, suite=alone.suite)), "both sides are copies of run"),
+        (lambda: compare_targets(judged("b")), "b uses the same model as judge 'strict' and cannot be compared"),
+        (
+            lambda: compare_targets(judged("x"), judged("y")),
+            r"grade differently \(judge strict\); run the baseline again",
+        ),
         (lambda: compare_targets(pair, gate={"ttft_p95": "15"}), "gate.ttft_p95: '15' has no unit; write 15% or 15ms"),
         (lambda: compare_targets(pair, gate={"speed": "15%"}), "gate.speed: no such metric"),
         (lambda: make_rules({"pass_rate": "15%"}), "percentage points"),

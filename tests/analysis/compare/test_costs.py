@@ -67,7 +67,7 @@ def test_a_failed_or_unpriced_request_is_no_cheap_answer(costs: Costs) -> None:
     ok = np.arange(N) != 0
     unknown = np.where(np.arange(N) == 1, np.nan, NEW)
     row = compare_cost(costs({"cost_usd": OLD}, {"cost_usd": unknown, "ok": ok}), "log_ratio")
-    assert (N - 2, "2 prompts without a known cost on both sides left out") == (row.n, row.note)
+    assert (N - 2, "leaves out 2 prompts without a known cost on both sides") == (row.n, row.note)
     assert pytest.approx(np.log(NEW / OLD)[2:].mean()) == row.estimate
 
 
@@ -95,9 +95,9 @@ def test_cost_is_price_times_tokens(costs: Costs) -> None:
         (drift.baseline_cost_per_correct_usd, drift.candidate_cost_per_correct_usd)
     )
     assert (
-        "cost +243%: price +100% (price drift), 2 × the output tokens (token drift); other models may also count "
-        "tokens otherwise"
-    ) == drift.told
+        "cost +243%: price +100% (price drift), 2 × the output tokens (token drift); different models may also "
+        "count tokens differently"
+    ) == drift.summary
 
 
 def test_the_cost_ratio_is_a_geometric_mean_and_unknown_prices_take_nothing_apart(costs: Costs) -> None:

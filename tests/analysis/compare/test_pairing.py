@@ -73,14 +73,14 @@ def test_without_namesakes_the_only_target_or_the_suites_baseline_meets_all(fini
     new = finish("new", "xy")
     assert [("a", "x"), ("a", "y")] == names(finish("old", "a"), new)
     assert [("b", "x"), ("b", "y")] == names(finish("old", "ab", baseline="b"), new)
-    with pytest.raises(CompareError, match="the runs share no target and the first has several"):
+    with pytest.raises(CompareError, match="the runs have no target in common and the first has several"):
         names(finish("old", "ab"), new)
 
 
 def test_a_target_without_a_measured_request_is_refused(finish: Finish) -> None:
     run = finish("one", "ab", baseline="a")
     del run.data.columns["b"]
-    with pytest.raises(CompareError, match="no measured request of b"):
+    with pytest.raises(CompareError, match="measured no requests for b"):
         names(run, None)
 
 
@@ -98,10 +98,10 @@ def test_what_else_differs_between_two_runs_is_a_finding(finish: Finish) -> None
     new = replace(new, manifest=msgspec.structs.replace(new.manifest, endpoint="aws", simulated=False))
     told = [finding.what for finding in difference_findings(old, new, find_pairings(old, new, None, ()))]
     assert "the runs also differ in endpoint, load" in told[0]
-    assert ["one of the runs is simulated, the other is not", "the runs' gates differ; the candidate's decides"] == (
+    assert ["only one of the runs is simulated", "the runs have different gates; the candidate's gate decides"] == (
         told[1:3]
     )
-    assert ["not compared: b, which old does not have"] == told[3:]
+    assert ["not compared: b, since run old has no such target"] == told[3:]
     assert [] == difference_findings(old, old, find_pairings(finish("x", "ab", baseline="a"), None, None, ()))
 
 
@@ -122,7 +122,7 @@ def test_another_tag_or_group_is_the_same_prompt_and_another_check_is_not(make_s
     labelled = tuple(msgspec.structs.replace(p, tags=("new",), group="g") for p in suite.prompts)
     assert ((), ()) == unshared_prompts(suite, msgspec.structs.replace(suite, digest="other", prompts=labelled))
     unchecked = tuple(msgspec.structs.replace(p, checks=()) for p in suite.prompts)
-    with pytest.raises(CompareError, match=r"2 of 2 prompts were asked or checked differently: p0 \(checks\), p1"):
+    with pytest.raises(CompareError, match=r"the suites differ in 2 of 2 prompts or their checks: p0 \(checks\), p1"):
         unshared_prompts(suite, msgspec.structs.replace(suite, digest="other", prompts=unchecked))
 
 

@@ -60,7 +60,8 @@ def test_an_error_rate_is_the_share_of_failures_and_fewer_of_them_are_better(rat
 def test_without_a_failure_the_row_names_the_rule_of_three(rates: Rates) -> None:
     some, none = np.arange(40) > 0, np.ones(40, dtype=bool)
     assert (
-        "no failure in 40 requests: at most 7.49% (3/n) fail" == compare_error_rate(rates(some, none, name="ok")).note
+        "no failures in 40 requests: the error rate is at most 7.49% (3/n)"
+        == compare_error_rate(rates(some, none, name="ok")).note
     )
     assert "" == compare_error_rate(rates(none, some, name="ok")).note
     exact = binomtest(0, 40, alternative="less").proportion_ci(0.95, method="exact").high
@@ -88,7 +89,7 @@ def test_a_prompt_counts_once_however_often_it_was_asked(rates: Rates) -> None:
 
 def test_what_was_not_scored_is_left_out_and_counted(rates: Rates) -> None:
     row = compare_pass_rate(rates([1, 0, np.nan, 1], [1, np.nan, 0, 0]))
-    assert (2, 1.0, 0.5, "2 answers unscored and left out") == (row.n, row.baseline, row.candidate, row.note)
+    assert (2, 1.0, 0.5, "leaves out 2 unscored answers") == (row.n, row.baseline, row.candidate, row.note)
     nothing = compare_pass_rate(rates([np.nan, 1], [1, np.nan]))
     assert (None, None, None, 0) == (nothing.estimate, nothing.baseline, nothing.p_value, nothing.n)
     assert "no prompt has a score on both sides" == nothing.note
@@ -96,7 +97,7 @@ def test_what_was_not_scored_is_left_out_and_counted(rates: Rates) -> None:
 
 def test_a_tag_takes_the_prompts_that_have_it(rates: Rates) -> None:
     pairs = rates([1, 0, 1, 1], [0, 0, 1, 0])
-    row = compare_pass_rate(pairs, metric="pass_rate[odd]", asked=np.array([False, True, False, True]))
+    row = compare_pass_rate(pairs, metric="pass_rate[odd]", selected=np.array([False, True, False, True]))
     assert ("pass_rate[odd]", 2, 0.5, 0.0, 0.5) == (row.metric, row.n, row.baseline, row.candidate, row.estimate)
 
 

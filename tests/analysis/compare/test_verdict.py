@@ -186,7 +186,7 @@ def test_failures_hide_no_slow_answers(estimate: float, inflated: float, verdict
     row = latency(estimate, 0.01, inflated_estimate=inflated)
     (judged,) = judge_rows([[row]], [[]], make_rules({"ttft_p50": "10%"}))[0]
     assert verdict == judged.verdict
-    assert ("its failures may hide slow answers" in judged.note) == (verdict == "inconclusive")
+    assert ("its failed requests may hide slow answers" in judged.note) == (verdict == "inconclusive")
     assert b"inflated_estimate" not in msgspec.json.encode(judged)
 
 
@@ -203,7 +203,7 @@ def test_a_quantile_without_bounds_asks_for_the_samples_that_give_it_some() -> N
     [
         (0.01, 0.005, "worse, but by less than the margin"),
         (0.0, 0.01, ""),
-        (-0.03, 0.04, "not worse by the margin; the data cannot tell whether it is better"),
+        (-0.03, 0.04, "may be better: the interval reaches the margin on the better side"),
     ],
 )
 def test_an_equivalent_row_says_on_which_side_it_may_lie(estimate: float, half: float, note: str) -> None:

@@ -103,7 +103,7 @@ def test_a_dry_run_tells_what_each_margin_takes(make_suite: MakeSuite) -> None:
     assert (rows["pass_rate"].minimum_detectable or 0) > 0.20
     assert rows["ttft_p99"].minimum_detectable is None
     assert "368 samples" in rows["ttft_p99"].note
-    assert "known after a run" in rows["e2e_p50"].note
+    assert "known only after a run" in rows["e2e_p50"].note
     assert none_in(0.01) == rows["error_rate"].prompts_for_equivalent
 
 
@@ -128,7 +128,7 @@ def test_few_prompts_are_told_that_no_repeats_show_a_latency_worse(make_suite: M
     gate = {"ttft_p50": "20%", "e2e_p95": "20%"}
     few = find_detectable(make_suite(("a", "b", "c", "d", "e"), prompts=6, gate=gate, load=Load(repeats=50))).metrics[0]
     assert few.minimum_detectable is None
-    assert "takes 9 prompts or groups" in few.note
+    assert "needs 9 prompts or groups" in few.note
     wide = {"ttft_p50": "900%", "e2e_p95": "900%"}
     suite = make_suite(("a", "b"), prompts=40, gate=wide, load=Load(repeats=50))
     grouped = tuple(msgspec.structs.replace(p, group=f"g{i // 4}") for i, p in enumerate(suite.prompts))

@@ -47,8 +47,8 @@ def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
     drift = candidate(decode(compared.json), "wordy").drift
     assert 3.5 < (drift.output_token_ratio or 0) < 4.5
     assert 0.99 < (drift.price_ratio or 0) < 1.01
-    assert "token" in drift.told
-    assert drift.told in compared.stdout
+    assert "token" in drift.summary
+    assert drift.summary in compared.stdout
 
 
 def test_the_flips_hold_both_answers(compared: Any) -> None:
@@ -97,8 +97,8 @@ MISTAKES = {
     "no runs at all": (["compare"], "holds no runs"),
     "a target that the run has not": (["compare", "RUN", "--baseline", "odl"], "did you mean 'old'?"),
     "a candidate that the run has not": (["compare", "RUN", "--candidate", "dul"], "did you mean 'dull'?"),
-    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "it is the only target that was named"),
-    "a run against itself": (["compare", "RUN", "RUN"], "is both sides"),
+    "the baseline alone": (["compare", "RUN", "--candidate", "old"], "the baseline is the only target"),
+    "a run against itself": (["compare", "RUN", "RUN"], "both sides are"),
     "a gate on nothing": (["gate", "RUN", "--baseline", "slwo"], "did you mean 'slow'?"),
     "a baseline that is no run": (["baseline", "set", "nowhere"], "nowhere: no such run"),
 }
@@ -121,7 +121,7 @@ def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finish
     assert "claude-haiku-4-5/global/converse" in done.stderr
     done = command("gate", finished.folder)
     assert 2 == done.returncode
-    assert "no baseline: name a target or a run with --baseline, keep a run with `harness baseline set`" in done.stderr
+    assert "no baseline: name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
     assert "baseline: the suite's" not in done.stderr
 
 

@@ -97,7 +97,7 @@ def test_real_credentials_are_told_by_source_and_never_shown(bedrock: Any, run_d
 
 def test_a_region_that_nothing_names_is_said_to_be_a_guess(bedrock: Any, run_doctor: Doctor) -> None:
     result = run_doctor("--json", AWS_ENDPOINT_URL=bedrock.url, **CANARIES)
-    assert "us-east-1, since nothing names one" in diagnoses(result)["region"]["told"]
+    assert "us-east-1, the default" in diagnoses(result)["region"]["told"]
     result = run_doctor("--json", AWS_ENDPOINT_URL=bedrock.url, AWS_REGION="eu-west-1", **CANARIES)
     assert "eu-west-1" == diagnoses(result)["region"]["told"]
 

@@ -53,7 +53,7 @@ def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(
     done = command("gate", run, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "? inconclusive: whole may be worse than claude-sonnet-4-6/us/invoke" in done.stdout
-    assert "would be settled by" in done.stdout
+    assert " to settle" in done.stdout
     assert "the suite has no gate; the default margins decide" in done.stdout
 
 
@@ -105,7 +105,7 @@ def test_a_kept_baseline_that_is_gone_is_told(command: Any, again: Path) -> None
     (again.parent / "baselines.json").write_text('{"upgrade": {"default": "lost"}}')
     done = command("gate", again.name)
     assert 2 == done.returncode
-    assert "is the kept baseline (default), but is missing" in done.stderr
+    assert "is the baseline (default) but is missing" in done.stderr
     assert "lost  (missing)" in command("baseline", "show").stdout
 
 
@@ -166,10 +166,10 @@ def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(co
     done = command("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
     _, told = done.stderr.splitlines()
-    assert "warning: a `worse` could not be confirmed: the run keeps its files by digest alone" in told
-    assert told.endswith("name the suite file, beside which they are: --suite FILE")
+    assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in told
+    assert told.endswith("name the suite file next to them with --suite FILE")
     assert "not confirmed by a rerun" in done.stdout
-    assert_unconfirmed(fallen, "keeps its files by digest alone")
+    assert_unconfirmed(fallen, "stores only digests of the suite's files")
     assert not (fallen.path / "confirm").exists()
 
 
@@ -178,13 +178,13 @@ def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: R
     judge = Judge(name="strict", target=resolve_target(model="claude-opus-4-6", api="converse", client="wire"))
     change_suite(fallen, endpoint=evil, graders=Graders(judges=(judge,)))
     ask_somewhere_else(fallen, evil)
-    why = f"{evil}, and your credentials would be sent there; if you trust it, say so: --endpoint {evil}"
+    why = f"{evil}, which would receive your credentials; if you trust it, pass --endpoint {evil}"
     for arguments in (("report", fallen.path, "--judge"), ("reconcile", fallen.path)):
         done = command(*arguments)
         assert (2, True) == (done.returncode, why in done.stderr), done.stderr
     done = command("gate", fallen.path, *GATE)
     assert (1, True) == (done.returncode, why in done.stderr), done.stderr
-    assert_unconfirmed(fallen, "your credentials would be sent there")
+    assert_unconfirmed(fallen, "which would receive your credentials")
     assert not (fallen.path / "confirm").exists()
 
 
@@ -247,7 +247,7 @@ def test_ctrl_c_during_the_rerun_leaves_the_verdict(start_harness: Any, fallen: 
         assert "worse" in (fallen.path / "gate.md").read_text()  # there before anything was sent
         held = silent.accept()[0]
         child.send_signal(signal.SIGINT)
-        next(line for line in child.stderr if "once more stops at once" in line)
+        next(line for line in child.stderr if "interrupt again to stop at once" in line)
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=60)
         held.close()

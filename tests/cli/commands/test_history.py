@@ -64,7 +64,7 @@ def test_what_is_not_there_is_told(results: Path, options: dict[str, object], to
 
 
 def test_a_folder_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="holds no runs that can be read; `harness run SUITE"):
+    with pytest.raises(HarnessError, match="holds no readable runs; make one with `harness run SUITE"):
         history(tmp_path)
 
 

@@ -60,7 +60,7 @@ def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., An
         "no body: ",
         "amazon.nova-lite-v1:0 1",
         "with an error code 1",
-        "lines that cannot be read: 1",
+        "unreadable lines: 1",
         "Nothing grades these prompts",
         "harness run suites/mine.yaml --endpoint aws",
     ):

@@ -129,7 +129,7 @@ def test_live_tells_what_the_accounts_own_profiles_stand_for(ask_live: Callable[
     assert [profile["base_id"]] == [model["base_id"] for model in found["models"]]
     assert f"your profile '{profile['name']}'" in ask_live(profile["arn"]).stdout
     unknown = ask_live(OWN_ARN)
-    assert "the account does not list it" in str(unknown.exception)
+    assert "this account does not list it" in str(unknown.exception)
 
 
 def test_live_asks_the_region_that_is_named(ask_live: Callable[..., Result]) -> None:

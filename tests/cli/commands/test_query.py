@@ -81,7 +81,7 @@ def test_a_table_cannot_command_the_terminal(ask: Ask) -> None:
 
 
 def test_a_long_table_says_that_it_is_cut(ask: Ask) -> None:
-    assert "the first 1,000 rows; --json and --csv give all of them" in ask("SELECT range FROM range(1001)")
+    assert "the first 1,000 rows; use --json or --csv for all of them" in ask("SELECT range FROM range(1001)")
 
 
 def test_json_holds_every_row(ask: Ask) -> None:
@@ -141,7 +141,7 @@ def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys
     assert attempts.startswith(f"warning: left out: {results}/broken-attempts: attempts.parquet cannot be read")
     run.manifest_path.unlink()
     shutil.rmtree(results / "broken-attempts")
-    with pytest.raises(HarnessError, match="holds no runs that can be read"):
+    with pytest.raises(HarnessError, match="holds no readable runs"):
         ask("SELECT 1")
 
 
@@ -149,7 +149,7 @@ def test_a_table_shows_the_columns_that_fit_and_says_how_many_do_not(ask: Ask, m
     monkeypatch.setenv("COLUMNS", "80")
     table = ask("SELECT * REPLACE ('r' AS run_id) FROM attempts").splitlines()
     assert table[1].split() == ["run_id", "request_id", "attempt_id", "try_no", "target", "base_model", "model_id"]
-    assert table[-1] == "32 of 39 columns left out; --json and --csv have all of them"
+    assert table[-1] == "32 of 39 columns left out; use --json or --csv for all of them"
     assert max(map(len, table)) <= 80
 
 

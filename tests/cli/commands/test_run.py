@@ -140,7 +140,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_cost(harness: Any, suite
     forecast = json.loads(harness("run", suite, "--endpoint", bedrock.url, "--dry-run", "--json").stdout)
     assert [7, 7, 7] == [target["requests"] for target in forecast["targets"]]
     assert 0 < forecast["cost_usd_at_most"]
-    assert "prompts that rule the margin out" in done.stdout
+    assert "prompts needed to rule out the margin" in done.stdout
     power = {each["metric"]: each for each in forecast["power"]["metrics"]}
     assert all(each["prompts_for_equivalent"] > 5 for each in power.values())
     assert [] == bedrock.truth()
@@ -198,7 +198,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_reports(start_harness: Any, suite
     child.send_signal(signal.SIGINT)
     stdout, stderr = child.communicate(timeout=60)
     assert 130 == child.returncode
-    assert "finishing what is in flight" in stderr
+    assert "finishing requests in flight" in stderr
     run = only_run(tmp_path)
     assert "interrupted" == read_json(run / "manifest.json")["state"]
     assert [(True,)] == select(run, "DISTINCT ok")
@@ -213,7 +213,7 @@ def test_ctrl_c_twice_stops_at_once_and_the_journal_can_be_reported_on(
     wait_for_attempts(tmp_path, child)
     child.send_signal(signal.SIGINT)
     assert child.stderr is not None
-    while "finishing what is in flight" not in child.stderr.readline():
+    while "finishing requests in flight" not in child.stderr.readline():
         pass
     child.send_signal(signal.SIGINT)
     _, stderr = child.communicate(timeout=60)
@@ -274,7 +274,7 @@ def test_a_cost_that_is_not_known_is_told_before_anything_is_sent(command: Any, 
     )
     told = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
     asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
-    assert "cost unknown (the budget of $1 cannot be kept: a price is unknown)" in asked
+    assert "cost unknown (the budget of $1 cannot be enforced: a price is unknown)" in asked
     bedrock.truth()
     done = command("run", "fast.yaml", "--endpoint", bedrock.url, "--json", "--quiet")
     assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {told}"))

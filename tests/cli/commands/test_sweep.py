@@ -57,8 +57,8 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--step-time", "2h"), "error: --step-time 2h: a step lasts at most 1 h"),
         (("--step-time", "999999999h"), "error: --step-time 999999999h: must be at most 8,784h, a year"),
         (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
-        (("--budget", "nan"), "error: --budget nan: must be more than 0 and finite"),
-        (("--budget", "inf"), "error: --budget inf: must be more than 0 and finite"),
+        (("--budget", "nan"), "error: --budget nan: must be finite and more than 0"),
+        (("--budget", "inf"), "error: --budget inf: must be finite and more than 0"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
@@ -83,8 +83,8 @@ def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: 
     assert 4 == done.returncode
     report = json.loads((only_run(tmp_path) / "sweep.json").read_text())
     assert [("refused", 1)] * 2 == [(each["ending"], len(each["steps"])) for each in report["targets"]]
-    assert "claude-haiku-4-5/us/converse answered no request at all" in done.stdout
-    assert "not one request was answered, most often for connection" in done.stdout
+    assert "claude-haiku-4-5/us/converse answered no requests" in done.stdout
+    assert "every request failed, most often with connection" in done.stdout
 
 
 def test_the_doctor_looks_before_a_sweep_against_aws(harness: Any, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_the_suites_own_quota_is_named_as_the_bound(harness: Any, make_bedrock: 
     done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
     assert (0, "") == (done.returncode, done.stderr)
     assert "at 64 req/s it does not (the suite's quota sustains 50.0 req/s)" in done.stdout
-    assert "it is the bound, and the endpoint may take more; raise the quota" in done.stdout
-    assert "were over within a minute" not in done.stdout
+    assert "it sets the limit, and the endpoint may handle more; raise or remove the quota" in done.stdout
+    assert "took less than a minute" not in done.stdout
 
 
 def test_steps_too_short_for_a_quota_of_the_endpoint_say_so(harness: Any, make_bedrock: Any, tmp_path: Path) -> None:
@@ -117,5 +117,5 @@ def test_steps_too_short_for_a_quota_of_the_endpoint_say_so(harness: Any, make_b
     options = ("--from", "32", "--to", "32", "--step-time", "1s", *QUICK[6:])
     done = harness("sweep", "s.yaml", "--endpoint", bedrock.url, *options, "--quiet", "--slo-ttft", "2s")
     assert (0, "") == (done.returncode, done.stderr)
-    assert "were over within a minute and nothing was throttled" in done.stdout
+    assert "took less than a minute and nothing was throttled" in done.stdout
     assert "sweep with --step-time 120s or longer" in done.stdout

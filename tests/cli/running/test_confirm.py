@@ -58,7 +58,10 @@ def test_documents_are_kept_by_digest_so_that_the_suite_must_be_named(
     run: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, _ = confirm(run, Rerun(), kept := Kept())
-    assert "a `worse` could not be confirmed: the run keeps its files by digest alone" in capsys.readouterr().err
+    assert (
+        "the gate could not confirm `worse`: the run stores only digests of the suite's files"
+        in capsys.readouterr().err
+    )
     assert ("worse", [report]) == (report.verdict, kept)
     assert not (run.path / "confirm").exists()
 
@@ -111,5 +114,5 @@ def test_what_a_second_look_costs_is_told_before_it_is_sent(
     assert ", budget $2" in told
     assert ("worse", False, kept[-1]) == (report.verdict, interrupted, report)
     before, after = kept.reasons
-    assert "had not ended when this was written" in before
+    assert "had not finished when this was written" in before
     assert "credentials" in after

@@ -55,7 +55,7 @@ def hostile(report: CompareReport) -> CompareReport:
     rows = tuple(msgspec.structs.replace(d, metric=f"pass_rate[{HOSTILE}]", note=HOSTILE) for d in c.differences)
     bad = msgspec.structs.replace(
         c, candidate=arm, flips=(flip,), only_baseline=(HOSTILE,), differences=rows,
-        drift=msgspec.structs.replace(c.drift, told=HOSTILE),
+        drift=msgspec.structs.replace(c.drift, summary=HOSTILE),
     )  # fmt: skip
     findings = (Finding(what=HOSTILE, remedy=HOSTILE, invalidates=True),)
     return msgspec.structs.replace(report, suite=HOSTILE, comparisons=(bad,), findings=findings, valid=False)
@@ -72,10 +72,10 @@ def test_the_terminal_tells_rows_flips_drift_and_what_only_one_side_was_asked(ma
     text = printed(make_report())
     for told in (
         "TTFT p95            1.30 s     1.61 s  +24.0% [+18.0, +31.0]     15%  ✗ worse         118 in 40",
-        "pass rate: would be settled by 248 prompts (now 40)",
+        "pass rate: needs 248 prompts (now 40) to settle",
         "Answers: 2 of 40 prompts changed: 1 worse, 1 better; capital-fr 3/3 → 1/3, sum 1/2 → 2/2 (1 unscored)",
         "2.6 × the output tokens (token drift)",
-        "only the candidate was asked: new-prompt",
+        "only the candidate has prompts new-prompt",
         "Exploratory, decides nothing:",
         "Report: r/compare.html",
     ):
@@ -169,7 +169,7 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
         for i in range(60)
     )  # fmt: skip
     report = make_report(comparisons=(make_comparison(flips=flips, lost=60, gained=0, prompts=80, unscored=5),))
-    told = "60 of 75 prompts changed: 60 worse, 0 better (5 more not scored on both sides)"
+    told = "60 of 75 prompts changed: 60 worse, 0 better (5 more are not scored on both sides)"
     page, whole, comment = page_of(report), markdown_of(report), comment_of(report)
     for text in (printed(report), page, whole, comment):
         assert told in text
@@ -177,7 +177,7 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
         assert 60 == text.count(shares)
     for text in (printed(report), comment):
         assert 50 == text.count("2/2 → 1/2")
-        assert "p0049 2/2 → 1/2 and 10 more, which compare.json lists" in text
+        assert "p0049 2/2 → 1/2 and 10 more (see compare.json)" in text
 
 
 @pytest.mark.parametrize(
@@ -248,5 +248,5 @@ def test_every_file_of_a_comparison_is_written_and_its_json_is_the_report(make_r
 
 def test_a_folder_that_cannot_be_made_is_a_mistake_of_the_user(make_report, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="file: cannot be made: File exists; choose another folder with --out"):
+    with pytest.raises(StoreError, match="file: cannot be created: File exists; choose another folder with --out"):
         write_comparison(tmp_path / "file", make_report())

@@ -91,15 +91,15 @@ def test_an_invalid_comparison_whose_rows_are_all_decided_says_what_stops_it(mak
     rows = tuple(d for d in make_comparison().differences if d.verdict != "inconclusive")
     decided = make_comparison(verdict="worse", differences=rows)
     told = verdicts.headline(msgspec.structs.replace(decided, verdict="inconclusive"), 0.95)
-    assert told.endswith("one of the runs is not valid")
+    assert told.endswith("one of the runs is invalid")
     none = msgspec.structs.replace(decided, verdict="inconclusive", differences=())
-    assert verdicts.headline(none, 0.95).endswith("nothing could be compared")
+    assert verdicts.headline(none, 0.95).endswith("no metric could be compared")
 
 
 def test_a_clear_difference_that_holm_holds_back_says_why(make_comparison) -> None:
     rate = difference(metric="pass_rate", **RATE, estimate=0.23, low=0.08, high=0.38, margin=0.1, p_value=0.006,
                       p_adjusted=0.096, n=60, n_needed=100)  # fmt: skip
-    settled = "would be settled by 100 prompts (now 60)"
+    settled = "needs 100 prompts (now 60) to settle"
     held_back = f"significant on its own, but not after Holm's correction (p 0.006, corrected 0.096); {settled}"
     assert [Note(label="pass rate", text=held_back)] == remarks(make_comparison(), [rate])
     unclear = msgspec.structs.replace(rate, low=-0.01)
@@ -119,9 +119,9 @@ def test_what_would_settle_a_row_is_counted_in_prompts_or_in_answers() -> None:
     rate = difference(metric="pass_rate", **RATE, n=40, n_needed=248)
     assert "248 prompts (now 40)" == verdicts.settled_by(rate, 40)
     quantile = difference(n=118, n_needed=368)
-    assert "368 answers of each side (now 118), as with --repeats 10" == verdicts.settled_by(quantile, 40)
+    assert "368 answers on each side (now 118), for example with --repeats 10" == verdicts.settled_by(quantile, 40)
     few = msgspec.structs.replace(quantile, n=72, n_needed=144, clusters=12, clusters_needed=24)
-    assert "144 answers of each side (now 72), to 24 prompts or groups (now 12)" == verdicts.settled_by(few, 12)
+    assert "144 answers on each side (now 72), from 24 prompts or groups (now 12)" == verdicts.settled_by(few, 12)
     tagged = msgspec.structs.replace(rate, metric="pass_rate[facts]", n=10)
     assert "248 prompts (now 10)" == verdicts.settled_by(tagged, 40)
     throttled = msgspec.structs.replace(rate, metric="throttle_rate", n=120)

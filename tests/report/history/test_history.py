@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.analysis.history import History, Wanted, load_history
+from harness.analysis.history import History, HistoryFilter, load_history
 from harness.errors import StoreError
 from harness.report.drawing.style import house_style
 from harness.report.history import figure
@@ -40,7 +40,7 @@ def month(tmp_path: Path, past_runs: PastRuns) -> History:
         changes=lambda i: {"suite_digest": "ba9876543210"} if i >= 8 else {},
         findings=lambda i: [Finding(what="starved", remedy="", invalidates=True)] if i in (5, 24) else [],
     )
-    return load_history(tmp_path, Wanted())
+    return load_history(tmp_path, HistoryFilter())
 
 
 def printed(history: History, width: int) -> str:
@@ -77,7 +77,7 @@ def test_a_line_is_broken_where_the_suite_changed_and_its_changes_are_marked(mon
 def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs: PastRuns, n: int) -> None:
     past_runs(tmp_path, n)
     with house_style():
-        drawn = figure.draw(load_history(tmp_path, Wanted()).suites[0])
+        drawn = figure.draw(load_history(tmp_path, HistoryFilter()).suites[0])
         drawn.draw_without_rendering()
     text = texts(drawn)
     assert f"{15 - n} to go" in text
@@ -88,14 +88,14 @@ def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs:
 def test_many_runs_have_bands_instead_of_bars(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 50, targets=("a/us/converse",), changes=lambda _: {"simulated": False})
     with house_style():
-        drawn = figure.draw(load_history(tmp_path, Wanted()).suites[0])
+        drawn = figure.draw(load_history(tmp_path, HistoryFilter()).suites[0])
     assert {"FillBetweenPolyCollection"} == {type(each).__name__ for each in drawn.axes[0].collections}
     assert "SIMULATED" not in texts(drawn)
 
 
 def test_hostile_names_stay_text_on_the_page_and_the_figure(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path / "runs", 16, slower_from=8, targets=(HOSTILE,), changes=lambda _: {"suite": HOSTILE})
-    history = load_history(tmp_path / "runs", Wanted())
+    history = load_history(tmp_path / "runs", HistoryFilter())
     page = render_page(history_report(history, draw_history(history)))
     assert "<script" not in page
     assert "\x1b" not in page
@@ -109,8 +109,8 @@ def test_the_page_tells_changes_and_what_differed(month: History) -> None:
         "SIMULATED",
         "TTFT p95 of claude-sonnet-4-6/us/converse rose by",
         "what differed: aiobotocore 2.25.1 → 2.26.0",
-        "it is invalid: starved",
-        "do not decide an upgrade",
+        "the run is invalid: starved",
+        "Change points show slow drift",
         "data:image/svg+xml;base64,",
     ):
         assert part in page
@@ -130,14 +130,14 @@ def test_the_terminal_tells_the_change_in_one_line_and_what_differed_below(month
     assert "at 2026-10-23 02:00:00 UTC: median " in text
     assert "    what differed: aiobotocore 2.25.1 → 2.26.0\n" in text
     assert "30 runs, 2 of which do not count" in text
-    assert "Not counted: 0005-nightly: it is invalid: starved" in text
+    assert "Not counted: 0005-nightly: the run is invalid: starved" in text
 
 
 def test_nothing_that_differed_is_said_so(tmp_path: Path, past_runs: PastRuns) -> None:
     runs = past_runs(tmp_path, 20, slower_from=10)
     for run in runs[10:]:
         run.write_manifest(msgspec.structs.replace(run.read_manifest(), versions=runs[0].read_manifest().versions))
-    assert "what differed: nothing in the manifests" in printed(load_history(tmp_path, Wanted()), 100)
+    assert "what differed: nothing in the manifests" in printed(load_history(tmp_path, HistoryFilter()), 100)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_out_is_a_page_a_figure_or_a_folder_of_both(
     tmp_path: Path, past_runs: PastRuns, out: str, written: list[str]
 ) -> None:
     past_runs(tmp_path / "runs", 2)
-    paths = write_history(load_history(tmp_path / "runs", Wanted()), tmp_path / "new" / out)
+    paths = write_history(load_history(tmp_path / "runs", HistoryFilter()), tmp_path / "new" / out)
     assert written == [path.name for path in paths]
     assert all(path.stat().st_size > 1000 for path in paths)
 
@@ -160,5 +160,5 @@ def test_out_is_a_page_a_figure_or_a_folder_of_both(
 def test_one_file_cannot_hold_the_figures_of_two_suites(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 1)
     past_runs(tmp_path, 1, suite="other")
-    with pytest.raises(StoreError, match="holds one figure, and there are 2 of them"):
-        write_history(load_history(tmp_path, Wanted()), tmp_path / "x.png")
+    with pytest.raises(StoreError, match="can hold only one figure, but there are 2"):
+        write_history(load_history(tmp_path, HistoryFilter()), tmp_path / "x.png")

@@ -57,7 +57,7 @@ def test_only_a_simulated_run_has_the_banner(make_run) -> None:
 
 
 def test_an_interrupted_run_is_not_valid(make_run) -> None:
-    assert "INVALID: This run is not valid (state: interrupted)" in render_markdown(
+    assert "INVALID: This run is invalid (state: interrupted)" in render_markdown(
         run_report(make_run(state="interrupted").summary, [])
     )
 

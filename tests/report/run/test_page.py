@@ -101,8 +101,8 @@ def test_a_run_without_leaders_findings_tags_or_success_has_a_page_too(make_run)
 
 
 def test_an_interrupted_run_is_not_valid(make_run) -> None:
-    assert "This run is not valid" in render_page(run_report(make_run(state="interrupted").summary, []))
-    assert "This run is not valid" not in render_page(run_report(make_run(requests=5).summary, []))
+    assert "This run is invalid" in render_page(run_report(make_run(state="interrupted").summary, []))
+    assert "This run is invalid" not in render_page(run_report(make_run(requests=5).summary, []))
 
 
 def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:

@@ -99,7 +99,7 @@ def test_a_load_test_has_no_pass_rate(make_run) -> None:
 def test_findings_come_with_their_remedy_and_the_report_comes_last(make_run) -> None:
     findings = [Finding(what="the client was the bottleneck", remedy="lower the rate", invalidates=True)]
     _, invalid, *_, finding, report = printed(make_run(requests=5, findings=findings).summary, 80).splitlines()
-    assert invalid == "INVALID: This run is not valid (state: complete). See the findings."
+    assert invalid == "INVALID: This run is invalid (state: complete). See the findings."
     assert finding == "Invalid: the client was the bottleneck; lower the rate"
     assert report == "Report: results/r/report.html"
 
