@@ -13,10 +13,9 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.characters import counted
-from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
-from harness.suite.suite import Load, Suite
+from harness.suite.suite import STATIONARY, Load, Suite
 
 LATE_SHARE = 0.10
 """Share of the median TTFT (from sent) from which the client's own lateness is worth a finding."""
@@ -37,7 +36,7 @@ too short, if `COLD_P` says so, too."""
 COLD_P = 1e-4
 COLD_SAMPLES = 10
 """Fewer in the first tenth show nothing."""
-STEADY_ARRIVALS = ("closed", *STEADY)
+STEADY_ARRIVALS = ("closed", *STATIONARY)
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts from which back-off shapes the latencies."""
 
