@@ -12,10 +12,9 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.characters import counted
-from harness.load.arrivals import STEADY
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
-from harness.suite.suite import Load, Suite
+from harness.suite.suite import STATIONARY, Load, Suite
 
 LATE_SHARE = 0.10
 """Share of the median TTFT (from sent) above which the client's own lateness is reported."""
@@ -36,7 +35,7 @@ next, by this factor, and the test at `COLD_P` agrees."""
 COLD_P = 1e-4
 COLD_SAMPLES = 10
 """Fewest requests in the first tenth for the test."""
-STEADY_ARRIVALS = ("closed", *STEADY)
+STEADY_ARRIVALS = ("closed", *STATIONARY)
 THROTTLED_SHARE = 0.05
 """Share of throttled attempts above which back-off shapes the latencies."""
 

@@ -28,6 +28,8 @@ from harness.suite.fields import (
 )
 
 ArrivalName = Literal["closed", "constant", "poisson", "gamma", "ramp", "steps", "trace"]
+STATIONARY = ("constant", "poisson", "gamma")
+"""Those that keep one rate."""
 Replay = Literal["prompts", "sizes", "times"]
 RetryableKind = Literal[
     "throttled",

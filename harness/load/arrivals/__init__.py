@@ -45,9 +45,6 @@ ARRIVALS: dict[str, Callable[[Load], Arrival]] = {
     "trace": Trace.from_load,
 }
 
-STEADY = ("constant", "poisson", "gamma")
-"""Those that keep one rate."""
-
 
 def make_arrival(load: Load) -> Arrival:
     """The arrival process that a suite's load names."""

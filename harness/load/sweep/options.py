@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from harness.errors import HarnessError
-from harness.load.arrivals import STEADY
 from harness.load.sweep.search import Ladder
 from harness.load.sweep.step import By, Objective
 from harness.load.sweep.sweep import Climb
 from harness.suite.digest import digest_suite
 from harness.suite.fields import MOST_PER_S, MOST_REQUESTS, UnitError, parse_duration
-from harness.suite.suite import Retries, Slo, Suite
+from harness.suite.suite import STATIONARY, Retries, Slo, Suite
 
 LOWEST_SHARE = 1 / 64
 """How far below the first level a search goes down."""
@@ -38,7 +37,7 @@ def make_climb(suite: Suite, options: SweepOptions, *, needed: int) -> Climb:
 
     HarnessError: an option that cannot be used, with the option's name.
     """
-    arrival = suite.load.arrival if suite.load.arrival in STEADY else "poisson"
+    arrival = suite.load.arrival if suite.load.arrival in STATIONARY else "poisson"
     climb = Climb(
         by=options.by,
         ladder=_ladder(options),

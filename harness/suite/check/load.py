@@ -10,9 +10,8 @@ from harness.suite.grammar.decode import WrittenSuite
 from harness.suite.grammar.gate import BY_TAG
 from harness.suite.grammar.mistakes import Mistake
 from harness.suite.grammar.structure import unknown_word
-from harness.suite.suite import Load, Prompt, Timeouts
+from harness.suite.suite import STATIONARY, Load, Prompt, Timeouts
 
-STATIONARY = ("constant", "poisson", "gamma")
 RATED = (*STATIONARY, "ramp")
 SPACED = (*RATED, "steps")
 OPEN = (*SPACED, "trace")
