@@ -100,7 +100,9 @@ def test_a_run_is_found_by_its_folder_its_id_its_beginning_or_as_the_latest(runs
 
 
 def test_a_beginning_that_several_runs_have_names_some_of_them(runs: list[str]) -> None:
-    with pytest.raises(StoreError, match=r"001: matches the ids of 2 runs .* \(0011-nightly, 0010-nightly\); write more of the id"):
+    with pytest.raises(
+        StoreError, match=r"001: matches the ids of 2 runs .* \(0011-nightly, 0010-nightly\); write more of the id"
+    ):
         find_run("001")
 
 
