@@ -87,7 +87,7 @@ def test_the_pdf_suite_asks_in_all_three_modes_and_warns_of_the_one_that_sees_no
     ]
     assert suite.warnings == (
         "Converse reads only the text of pdf/quarterly.pdf without citations; set citations: true, or use api invoke, "
-        "where it must see charts and layout",
+        "if it must see charts and layout",
     )
 
 

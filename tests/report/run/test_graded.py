@@ -83,4 +83,4 @@ def test_the_terminal_says_who_is_preferred_and_what_judging_cost(judged: RunSum
     out = io.StringIO()
     print_report(run_brief(judged), Console(file=out, width=100))
     assert "50.0% [25, 75]" in out.getvalue()
-    assert "Judging cost $1.50 on top: 1,234 questions, 2 without a verdict" in out.getvalue()
+    assert "Judging cost another $1.50: 1,234 questions, 2 without a verdict" in out.getvalue()

@@ -249,7 +249,7 @@ def test_a_pdf_over_converse_without_citations_is_a_warning(tmp_path: Path) -> N
     )
     assert load(tmp_path, text).warnings == (
         "Converse reads only the text of invoice-7.pdf without citations; set citations: true, or use api invoke, "
-        "where it must see charts and layout",
+        "if it must see charts and layout",
     )
     assert load(tmp_path, text.replace("prompt: Hi", "prompt: Hi\n    citations: true")).warnings == ()
     assert load(tmp_path, text.replace("api: converse", "api: invoke")).warnings == ()
