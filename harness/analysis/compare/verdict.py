@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 from msgspec.structs import replace
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
@@ -15,7 +15,7 @@ from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import benjamini_hochberg, holm
 from harness.analysis.stats.power import ALPHA, POWER, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
-from harness.analysis.stats.time_blocks import DEGREES, METHOD
+from harness.analysis.stats.time_blocks import METHOD
 
 EXPLORATORY_Q = 0.10
 """Share of false findings that Benjamini–Hochberg may let through among what is exploratory."""
@@ -72,23 +72,20 @@ def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
     return next((each for each in ("worse", "inconclusive", "equivalent", "better") if each in found), "inconclusive")
 
 
-def needed(
-    *, n: int, estimate: float, low: float, high: float, margin: float, family: int, degrees: float = math.inf
-) -> int | None:
+def needed(*, n: int, estimate: float, low: float, high: float, margin: float, family: int) -> int | None:
     """How many would settle an inconclusive metric at 80 % power, if the difference is what it seems.
 
     Below the margin it takes high < margin: n·((z + z_β)·SE / (margin − d))². Above it, it takes a significant
     difference, n·((z' + z_β)·SE / d)², in a run whose estimate reaches the margin too, n·(z_β·SE / (d − margin))²; the
-    larger of the two. SE is the interval's arm over z, and z' the quantile of α over the family, Holm's first step;
-    both are t quantiles where the interval's error has `degrees` of freedom.
+    larger of the two. SE is the interval's arm over z, and z' the quantile of α over the family, Holm's first step.
     None: it lies so near its margin that no n helps.
     """
-    z, z_beta = float(t.ppf(1 - ALPHA / 2, degrees)), float(norm.ppf(POWER))
+    z, z_beta = float(norm.ppf(1 - ALPHA / 2)), float(norm.ppf(POWER))
     apart = abs(margin - estimate)
     if not reaches(estimate, margin):
         reach, errors = high - estimate, (z + z_beta) / apart
     elif apart > ROUNDING * margin:
-        strict = float(t.ppf(1 - ALPHA / 2 / family, degrees))
+        strict = float(norm.ppf(1 - ALPHA / 2 / family))
         reach, errors = estimate - low, max((strict + z_beta) / estimate, z_beta / apart)
     else:
         return None
@@ -141,8 +138,7 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         return row.n_needed, row.clusters_needed
     if _never_happened(row):
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
-    degrees = DEGREES if row.method == METHOD else math.inf
-    n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family, degrees=degrees)
+    n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
     least = clusters_for_level(ALPHA / family)
     if row.method != METHOD or row.clusters >= least or not reaches(estimate, margin):
         return n, None

@@ -19,7 +19,7 @@ METHOD = "time-blocks"
 BLOCKS = 16
 """Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
 DEGREES = 7.0
-"""Of the t quantile: the coarser blocks, less one."""
+"""Of an error that blocks of time alone show: the coarser blocks, less one."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
 MOST_ALIKE = 0.95
@@ -54,10 +54,12 @@ def compare_quantiles(
     - deff = clustered variance of the shares / their binomial variance, both summed over the arms: a quiet arm is no
       proof that it cannot stall. D counts blocks of time as clusters (8 or 16, whichever says more, at least 1), D_p
       prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three.
+    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
+      most those of the prompts or groups.
     - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group, at most 0.95.
       Where nothing depends on time it is r. The more does, the less r can be known: it rests on few stalls.
 
-    Both are taken anew at each θ: at the estimate alone, a p95 is falsely worse five times as often. The p-value is the
+    All are taken anew at each θ: at the estimate alone, a p95 is falsely worse five times as often. The p-value is the
     level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
     that often.
 
@@ -74,7 +76,7 @@ def compare_quantiles(
     clusters = int(max(candidate.clusters.max(), baseline.clusters.max())) + 1
     arms = [_Arm(arm, clusters, logarithm=logarithm) for arm in (candidate, baseline)]
     independent = independent_clusters(candidate.clusters, baseline.clusters)
-    degrees = min(DEGREES, *(error_degrees(arm.prompts.sizes) for arm in arms))
+    degrees = min(error_degrees(arm.prompts.sizes) for arm in arms)
     fewest = min(len(arm.values) for arm in arms)
     found = []
     for q in quantiles:
@@ -128,7 +130,8 @@ class _Test:
     candidate: _Arm
     baseline: _Arm
     q: float
-    degrees: float
+    most_degrees: float
+    """Of the t quantile: those of the prompts or groups."""
 
     def bounds(self, estimate: float, level: float) -> tuple[float | None, float | None]:
         """The lowest and the highest θ that are not refused, by bisection from where the arms lie wholly apart."""
@@ -158,17 +161,17 @@ class _Test:
         sizes = [len(arm.values) for arm in arms]
         shares = [1 - under / n for under, n in zip(below, sizes, strict=True)]
         binomial = sum(p * (1 - p) / n for p, n in zip(shares, sizes, strict=True))
-        deff, phi = self._dependence(below, sizes, binomial) if binomial else (1.0, 0.0)
+        deff, phi, degrees = self._dependence(below, sizes, binomial) if binomial else (1.0, 0.0, self.most_degrees)
 
         def interval(level: float) -> tuple[float, float]:
-            t = float(stdtrit(self.degrees, (1 + level) / 2))
+            t = float(stdtrit(degrees, (1 + level) / 2))
             one, two = (wilson_bounds(p, n / deff, t) for p, n in zip(shares, sizes, strict=True))
             return square_and_add(shares[0], one, shares[1], two, phi)
 
         return interval
 
-    def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float]:
-        """The design effect and the correlation of the arms."""
+    def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
+        """The design effect, the correlation of the arms, and the degrees of freedom."""
 
         def effect(way: Callable[[_Arm], _Clusters]) -> tuple[float, list[Floats]]:
             ways = [way(arm) for arm in (self.candidate, self.baseline)]
@@ -180,7 +183,8 @@ class _Test:
         prompts, residuals = effect(lambda arm: arm.prompts)
         deff = max(time, prompts, time + prompts - effect(lambda arm: arm.both)[0])
         r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
-        return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2)))
+        degrees = min(self.most_degrees, DEGREES * time / (time - 1)) if time > 1 else self.most_degrees
+        return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2))), degrees
 
     def _below(self, theta: float) -> tuple[int, int]:
         """How many answers of each arm are at or below the pooled quantile, the candidate's moved by θ."""
