@@ -56,7 +56,9 @@ def compare_quantiles(
       prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three.
     - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
       most those of the prompts or groups.
-    - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group, at most 0.95.
+    - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
+      standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few answers show a
+      correlation by chance. At most 0.95.
       Where nothing depends on time it is r. The more does, the less r can be known: it rests on few stalls.
 
     All are taken anew at each θ: at the estimate alone, a p95 is falsely worse five times as often. The p-value is the
@@ -183,6 +185,8 @@ class _Test:
         prompts, residuals = effect(lambda arm: arm.prompts)
         deff = max(time, prompts, time + prompts - effect(lambda arm: arm.both)[0])
         r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
+        few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
+        r -= (1 - r * r) / math.sqrt(few)
         degrees = min(self.most_degrees, DEGREES * time / (time - 1)) if time > 1 else self.most_degrees
         return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2))), degrees
 

@@ -52,7 +52,7 @@ def test_a_candidate_that_is_a_quarter_slower_throughout_has_the_log_of_that_rat
     assert pytest.approx(0.1) == one(latencies(old, 1.25 * old), "ttft_p50", "absolute").estimate
 
 
-def test_the_levels_are_numpys_quantiles_and_the_interval_holds_what_scipys_holds(latencies: Latencies) -> None:
+def test_the_levels_are_numpys_quantiles_and_the_interval_is_near_scipys(latencies: Latencies) -> None:
     rng = np.random.default_rng(3)
     old, new = rng.lognormal(-0.7, 0.3, 200), rng.lognormal(-0.5, 0.3, 200)
     row = one(latencies(old, new), "ttft_p90")
@@ -64,10 +64,7 @@ def test_the_levels_are_numpys_quantiles_and_the_interval_holds_what_scipys_hold
 
     expected = bootstrap((old, new), contrast, paired=True, method="percentile", n_resamples=2000,
                          rng=np.random.default_rng(4)).confidence_interval  # fmt: skip
-    assert row.low is not None
-    assert row.high is not None
-    assert row.low < expected.low < expected.high < row.high
-    assert row.high - row.low < 1.5 * (expected.high - expected.low)
+    assert (expected.low, expected.high) == pytest.approx((row.low, row.high), abs=0.04)
 
 
 def test_a_tail_of_too_few_samples_has_no_bounds_and_says_how_many_it_takes(latencies: Latencies) -> None:
