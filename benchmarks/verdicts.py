@@ -167,7 +167,8 @@ def _asked(values: Floats, repeats: int) -> Answers:
 
 
 def _holds(effect: Effect, truth: float) -> bool:
-    return effect.low is not None and effect.high is not None and effect.low <= truth <= effect.high
+    """A bound that is not given rules nothing out."""
+    return (effect.low is None or effect.low <= truth) and (effect.high is None or truth <= effect.high)
 
 
 # --- whole comparisons ----------------------------------------------------------------------------------------------
@@ -366,7 +367,7 @@ def time_rows(scale: float) -> Iterator[Row]:
         for effects in zip(*rounds, strict=True):
             cells.append(_share([_is_worse(effect) for effect in effects]))
             cells.append(_share([_is_worse(effect, sign=-1) for effect in effects]))
-            cells.append(_share([_is_open_or_holds(effect) for effect in effects]))
+            cells.append(_share([_holds(effect, 0.0) for effect in effects]))
             open_ended = [effect.low is None or effect.high is None for effect in effects]
             cells.append(f"{100 * np.mean(open_ended):.0f}")
         yield Row(name, tuple(cells))
@@ -394,11 +395,6 @@ def _is_worse(effect: Effect, sign: int = 1) -> bool:
     bound = effect.low if sign > 0 else effect.high
     significant = effect.p_value is not None and effect.p_value < 0.05 and bound is not None and sign * bound > 0
     return significant and sign * effect.estimate >= MARGIN
-
-
-def _is_open_or_holds(effect: Effect) -> bool:
-    """A bound that is not given rules nothing out."""
-    return (effect.low is None or effect.low <= 0) and (effect.high is None or effect.high >= 0)
 
 
 def _share(hits: list[bool]) -> str:

@@ -57,9 +57,9 @@ def compare_quantiles(
     - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
       most those of the prompts or groups.
     - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
-      standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few answers show a
-      correlation by chance. At most 0.95.
-      Where nothing depends on time it is r. The more does, the less r can be known: it rests on few stalls.
+      standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few
+      answers show a correlation by chance. At most 0.95. Where nothing depends on time it is r;
+      the more does, the less r can be known: it rests on few stalls.
 
     All are taken anew at each θ: at the estimate alone, a p95 is falsely worse five times as often. The p-value is the
     level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
