@@ -26,7 +26,9 @@ def verdicts() -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(quick=True)
-    assert {"coverage": 22, "false": 3, "power": 10} == {name: len(rows) for name, rows in tables.items()}
+    assert {"coverage": 22, "false": 3, "time": 14, "time power": 3, "power": 10} == {
+        name: len(rows) for name, rows in tables.items()
+    }
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3
     for row in tables["coverage"]:

@@ -255,7 +255,7 @@ def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **chang
     return Arm(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-RATIO: dict[str, object] = {"scale": "log_ratio", "unit": "s", "n": 118, "method": "bootstrap", "clusters": 40}
+RATIO: dict[str, object] = {"scale": "log_ratio", "unit": "s", "n": 118, "method": "time-blocks", "clusters": 40}
 POINTS: dict[str, object] = {"scale": "points", "unit": "share", "n": 40, "method": "newcombe-paired", "clusters": 40}
 COST: dict[str, object] = {**RATIO, "unit": "usd", "method": "paired-t", "n": 40}
 ROWS = (

@@ -28,14 +28,12 @@ from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.quantiles import is_bounded, resamples_for
+from harness.analysis.stats.quantiles import is_bounded
 from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 from harness.suite.grammar.gate import metric_tag, tag_metric
 from harness.suite.suite import Suite
-
-SEED = 1
 
 
 def load_finished_run(folder: RunFolder) -> FinishedRun:
@@ -50,7 +48,6 @@ def compare_targets(
     baseline_target: str | None = None,
     candidate_targets: Sequence[str] = (),
     gate: Mapping[str, str] | None = None,
-    seed: int = SEED,
 ) -> CompareReport:
     """Every candidate against its baseline, as one family of tests.
 
@@ -58,16 +55,16 @@ def compare_targets(
     Two runs: each target that both have against itself; with `baseline_target`, that target of the baseline's run
     against `candidate_targets` of the other (by default the target of the same name, else all).
 
-    `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. `seed`: of the
-    bootstrap. If a run is invalid, the verdict is `inconclusive` and `valid` is False. CompareError: no baseline,
-    unknown targets, prompts that differ, a judge's model among the targets, a margin that cannot be read.
+    `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. The verdict of an
+    invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline, unknown targets, prompts that
+    differ, a judge's model among the targets, a margin that cannot be read.
     """
     other = candidate or baseline
     unshared = unshared_prompts(baseline.suite, other.suite)
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
     written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
-    measured = [_measure(each, rules, _family(rules, pairings), seed=seed) for each in pairings]
+    measured = [_measure(each, rules) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
@@ -114,10 +111,9 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
     return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
 
 
-def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) -> _Rows:
+def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
     pairs = pair(each.baseline_columns, each.candidate_columns)
-    resamples = resamples_for(family)
-    latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules], seed=seed, resamples=resamples)
+    latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
 
     def compare(rule: Rule) -> Difference:
@@ -143,7 +139,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], family: int, *, seed: int) ->
         for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
-    equal_length = compare_equal_length(pairs, seed=seed, resamples=resamples)
+    equal_length = compare_equal_length(pairs)
     exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
     return _Rows(pairs=pairs, gated=[compare(rule) for rule in rules], exploratory=exploratory)
 

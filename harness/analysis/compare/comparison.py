@@ -54,7 +54,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
-    """`newcombe-paired`, `paired-t`, `cluster-t`, `bootstrap`, `newcombe-independent`,
+    """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
     `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
     n_needed: int | None = None

@@ -33,6 +33,8 @@ PROMPT_SHARE = 0.5
 """Share of a difference's variance that is the prompt's own, so that repeats do not average it out."""
 GROUP_CORRELATION = 0.3
 """Of prompts that share a group."""
+TIME_EFFECT = 1.3
+"""Design effect of a latency where nothing stalls: an estimate that is never below 1 is above it by chance."""
 BETA = float(ndtri(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""
@@ -161,7 +163,7 @@ def _for_t(root: float, factor: float, tail: float) -> int:
 
 def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: float) -> DetectableDifference:
     """A sample is a prompt's answer (prompts × repeats of them) and counts as 1/`factor` independent ones."""
-    factor = _design_effect(n, groups) * _averaged(repeats) * repeats
+    factor = TIME_EFFECT * _design_effect(n, groups) * _averaged(repeats) * repeats
     needed, bounded = samples_for_quantile(q), is_bounded(q, n * repeats, groups)
     group = n / groups if groups else 1.0
     least = max(math.ceil(needed / repeats), math.ceil(clusters_for_quantile(q) * group))

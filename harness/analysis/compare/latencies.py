@@ -17,21 +17,20 @@ from harness.analysis.stats.quantiles import (
     independent_clusters,
     is_bounded,
     quantile,
-    quantile_ratios,
     samples_for_quantile,
 )
+from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 from harness.characters import counted
 
-Arms = list[tuple[Floats, Codes]]
-"""Baseline and candidate: values, and the cluster of each."""
+Arms = list[Answers]
+"""Baseline and candidate."""
 EQUAL_LENGTH = "e2e_p50_equal_length"
 """E2E latency as it would be at the baseline's output length."""
+BURSTS = "slow answers came in too few bursts to bound the difference; measure for longer"
 
 
-def compare_latencies(
-    pairs: Pairs, wanted: Iterable[tuple[str, Scale]], *, seed: int, resamples: int
-) -> dict[str, Difference]:
-    """Each wanted metric that is a quantile, by its key. The quantiles of one latency share their resamples."""
+def compare_latencies(pairs: Pairs, wanted: Iterable[tuple[str, Scale]]) -> dict[str, Difference]:
+    """Each wanted metric that is a quantile, by its key. The answers are sorted once for all quantiles of a latency."""
     together: dict[tuple[PerRequest, Scale], list[Metric]] = {}
     for key, scale in wanted:
         metric = metric_of(key)
@@ -40,12 +39,12 @@ def compare_latencies(
     found: dict[str, Difference] = {}
     for (of, scale), metrics in together.items():
         values = [of(arm.columns) for arm in (pairs.baseline, pairs.candidate)]
-        rows = _compare(pairs, values[0], values[1], metrics, scale, seed=seed, resamples=resamples)
+        rows = _compare(pairs, values[0], values[1], metrics, scale)
         found |= {row.metric: row for row in rows}
     return found
 
 
-def compare_equal_length(pairs: Pairs, *, seed: int, resamples: int) -> Difference:
+def compare_equal_length(pairs: Pairs) -> Difference:
     """Median E2E if the candidate's answers were as long as the baseline's: TTFT + TPOT·(L − 1) for every request.
 
     L is the baseline's mean output tokens for that prompt, in both arms alike; TTFT and TPOT are the request's own.
@@ -60,18 +59,11 @@ def compare_equal_length(pairs: Pairs, *, seed: int, resamples: int) -> Differen
 
     values = adjusted(pairs.baseline), adjusted(pairs.candidate)
     metric = metric_of(EQUAL_LENGTH)
-    return _compare(pairs, *values, [metric], "log_ratio", seed=seed, resamples=resamples)[0]
+    return _compare(pairs, *values, [metric], "log_ratio")[0]
 
 
 def _compare(
-    pairs: Pairs,
-    baseline: Floats,
-    candidate: Floats,
-    metrics: Sequence[Metric],
-    scale: Scale,
-    *,
-    seed: int,
-    resamples: int,
+    pairs: Pairs, baseline: Floats, candidate: Floats, metrics: Sequence[Metric], scale: Scale
 ) -> list[Difference]:
     values = [np.where(each > 0, each, np.nan) for each in (baseline, candidate)]
     before_n = pairs.baseline.means(values[0])[1]
@@ -84,18 +76,16 @@ def _compare(
     code = np.full(len(pairs.prompts), -1, dtype=np.int64)
     code[kept] = clusters
     count, quantiles = int(clusters.max()) + 1, [metric.quantile or 0.5 for metric in metrics]
-    arms = [_values(arm, each, code) for arm, each in zip((pairs.baseline, pairs.candidate), values, strict=True)]
-    effects = quantile_ratios(
-        arms[1], arms[0], quantiles, clusters=count, seed=seed, resamples=resamples, logarithm=scale == "log_ratio"
-    )
+    arms = [_answers(arm, each, code) for arm, each in zip((pairs.baseline, pairs.candidate), values, strict=True)]
+    effects = compare_quantiles(arms[1], arms[0], quantiles, logarithm=scale == "log_ratio")
     left_out = int(len(kept) - kept.sum())
     note = f"{counted(left_out, 'prompt')} without a value on both sides left out" if left_out else ""
-    n = min(len(arm[0]) for arm in arms)
+    n = min(len(arm.values) for arm in arms)
     measured = [
         msgspec.structs.replace(
             row,
-            baseline=float(np.quantile(arms[0][0], q, method="hazen")),
-            candidate=float(np.quantile(arms[1][0], q, method="hazen")),
+            baseline=float(np.quantile(arms[0].values, q, method="hazen")),
+            candidate=float(np.quantile(arms[1].values, q, method="hazen")),
             n=n,
             clusters=count,
             note=note,
@@ -108,19 +98,23 @@ def _compare(
     return [_with_failures(row, arms, failed, q) for row, q in zip(bounded, quantiles, strict=True)]
 
 
-def _values(arm: ArmColumns, values: Floats, code: Codes) -> tuple[Floats, Codes]:
-    """The values of the prompts that are kept, and the cluster of each."""
+def _answers(arm: ArmColumns, values: Floats, code: Codes) -> Answers:
+    """The values of the prompts that are kept, with the cluster and the moment of each."""
     clusters = code[arm.codes]
     there = ~np.isnan(values) & (clusters >= 0)
-    return values[there], clusters[there]
+    return Answers(values=values[there], clusters=clusters[there], due_s=arm.columns.due_s[there])
 
 
 def _with_bounds_needed(row: Difference, arms: Arms, q: float) -> Difference:
-    """How many samples and prompts or groups a quantile takes to have bounds, where these are too few."""
+    """How many samples and prompts or groups a quantile takes to have bounds, where these are too few.
+
+    And why a side has no bound where they are enough.
+    """
     needed, fewest = samples_for_quantile(q), clusters_for_quantile(q)
-    independent = independent_clusters(*(codes for _, codes in arms))
+    independent = independent_clusters(*(arm.clusters for arm in arms))
     if is_bounded(q, row.n, independent):
-        return row
+        open_ended = row.low is None or row.high is None
+        return add_note(row, BURSTS) if open_ended else row
     uneven = f" (its {row.clusters} are of unequal size and count as {independent})" * (independent < row.clusters)
     return msgspec.structs.replace(
         add_note(row, f"no bounds: p{round(100 * q)} needs {needed} samples of {fewest} prompts or groups{uneven}"),
@@ -133,7 +127,7 @@ def _with_failures(row: Difference, arms: Arms, failed: list[int], q: float) -> 
     """What the quantiles and their difference are with failures as ∞, where any request failed."""
     if not any(failed):
         return row
-    old, new = (_inflated(values, lost, q) for (values, _), lost in zip(arms, failed, strict=True))
+    old, new = (_inflated(arm.values, lost, q) for arm, lost in zip(arms, failed, strict=True))
     note = f"{failed[0]} and {failed[1]} requests failed and are not in it; with failures as ∞ "
     return msgspec.structs.replace(
         add_note(row, f"{note}{_describe(old)} → {_describe(new)}"),
@@ -152,7 +146,7 @@ def _inflated_estimate(arms: Arms, failed: list[int], inflated: list[float], q: 
     """The difference with failures as ∞; where both are ∞, with those that are more than the baseline's share."""
     if not all(map(math.isinf, inflated)):
         return _difference(inflated[0], inflated[1], scale)
-    (old, new), (lost, lost_now) = (np.sort(values) for values, _ in arms), failed
+    (old, new), (lost, lost_now) = (np.sort(arm.values) for arm in arms), failed
     more = max(0, round(lost_now - lost / (lost + len(old)) * (lost_now + len(new))))
     return _difference(quantile(old, q), _inflated(new, more, q), scale)
 

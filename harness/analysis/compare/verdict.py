@@ -15,6 +15,7 @@ from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import benjamini_hochberg, holm
 from harness.analysis.stats.power import ALPHA, POWER, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
+from harness.analysis.stats.time_blocks import METHOD
 
 EXPLORATORY_Q = 0.10
 """False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
@@ -139,7 +140,7 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
     n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
     least = clusters_for_level(ALPHA / family)
-    if row.method != "bootstrap" or row.clusters >= least or not reaches(estimate, margin):
+    if row.method != METHOD or row.clusters >= least or not reaches(estimate, margin):
         return n, None
     return (None if n is None else max(n, math.ceil(least * row.n / row.clusters))), least
 

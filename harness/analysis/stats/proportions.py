@@ -130,7 +130,7 @@ def newcombe_paired(
     z = float(ndtri((1 + level) / 2))
     first, second = (a + b) / n, (a + c) / n
     one, two = (wilson_bounds(p, n, z) for p in (first, second))
-    low, high = _square_and_add(first, one, second, two, _phi(a, b, c, d))
+    low, high = square_and_add(first, one, second, two, _phi(a, b, c, d))
     return first - second, low, high
 
 
@@ -189,10 +189,10 @@ def clustered_difference(
     first, second = (
         _clustered(np.bincount(clusters, weights=outcome), sizes, answers=answers) for outcome in (candidate, baseline)
     )
-    phi = _correlation(first.residuals, second.residuals, degrees=error_degrees(sizes))
+    phi = arms_correlation(first.residuals, second.residuals, degrees=error_degrees(sizes))
 
     def interval(at: float) -> Bounds:
-        return _square_and_add(first.share, first.bounds(at), second.share, second.bounds(at), phi)
+        return square_and_add(first.share, first.bounds(at), second.share, second.bounds(at), phi)
 
     low, high = interval(level)
     return Effect(
@@ -215,7 +215,7 @@ def independent_difference(
 
     def interval(at: float) -> Bounds:
         z = float(ndtri((1 + at) / 2))
-        return _square_and_add(
+        return square_and_add(
             first, wilson_bounds(first, candidate_n, z), second, wilson_bounds(second, baseline_n, z), 0.0
         )
 
@@ -223,7 +223,8 @@ def independent_difference(
     return Effect(estimate=first - second, low=low, high=high, p_value=invert(interval), method="newcombe-independent")
 
 
-def _square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: float) -> Bounds:
+def square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: float) -> Bounds:
+    """The interval of first − second from each one's own bounds and their correlation, as in `newcombe_paired`."""
     (l1, u1), (l2, u2) = one, two
     down, up = (first - l1, u2 - second), (u1 - first, second - l2)
     reach = [math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y)) for x, y in (down, up)]
@@ -239,7 +240,8 @@ def _phi(a: int, b: int, c: int, d: int) -> float:
     return corrected / math.sqrt(spread)
 
 
-def _correlation(r1: Floats, r2: Floats, *, degrees: float) -> float:
+def arms_correlation(r1: Floats, r2: Floats, *, degrees: float) -> float:
+    """Of two arms' cluster residuals: below ten clusters (`degrees` + 1) less its standard error."""
     scale = math.sqrt(float(r1 @ r1) * float(r2 @ r2))
     if scale == 0:
         return 0.0

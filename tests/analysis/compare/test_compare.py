@@ -118,7 +118,7 @@ def test_more_skill_is_better_and_a_slower_first_token_worse(side: MakeSide) -> 
     slower = rows(only(compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2, slower=1.25)}))))
     assert "worse" == slower["ttft_p50"].verdict
     assert slower["ttft_p50"].estimate == pytest.approx(math.log(1.25), abs=0.08)
-    assert ("log_ratio", "s", "bootstrap", "10%") == (
+    assert ("log_ratio", "s", "time-blocks", "10%") == (
         slower["ttft_p50"].scale, slower["ttft_p50"].unit, slower["ttft_p50"].method, slower["ttft_p50"].margin_written,
     )  # fmt: skip
 

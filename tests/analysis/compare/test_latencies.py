@@ -1,4 +1,4 @@
-"""Differences of latency quantiles worked by hand, against numpy, and against scipy's bootstrap."""
+"""Differences of latency quantiles worked by hand, against numpy, and beside scipy's bootstrap."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def latencies(make_columns: Callable[..., Columns]) -> Latencies:
 
 
 def one(pairs: Pairs, metric: str, scale: Scale = "log_ratio") -> Difference:
-    return compare_latencies(pairs, [(metric, scale)], seed=1, resamples=2000)[metric]
+    return compare_latencies(pairs, [(metric, scale)])[metric]
 
 
 def test_a_candidate_that_is_a_quarter_slower_throughout_has_the_log_of_that_ratio(latencies: Latencies) -> None:
@@ -46,13 +46,13 @@ def test_a_candidate_that_is_a_quarter_slower_throughout_has_the_log_of_that_rat
     row = one(latencies(old, 1.25 * old), "ttft_p50")
     assert [math.log(1.25)] * 3 == pytest.approx([row.estimate, row.low, row.high])
     assert (0.4, 0.5) == pytest.approx((row.baseline, row.candidate))
-    assert ("ttft_p50", "log_ratio", "s", "bootstrap", 80, 80, "") == (
+    assert ("ttft_p50", "log_ratio", "s", "time-blocks", 80, 80, "") == (
         row.metric, row.scale, row.unit, row.method, row.n, row.clusters, row.note,
     )  # fmt: skip
     assert pytest.approx(0.1) == one(latencies(old, 1.25 * old), "ttft_p50", "absolute").estimate
 
 
-def test_the_levels_are_numpys_quantiles_and_the_interval_is_scipys(latencies: Latencies) -> None:
+def test_the_levels_are_numpys_quantiles_and_the_interval_is_near_scipys(latencies: Latencies) -> None:
     rng = np.random.default_rng(3)
     old, new = rng.lognormal(-0.7, 0.3, 200), rng.lognormal(-0.5, 0.3, 200)
     row = one(latencies(old, new), "ttft_p90")
@@ -64,7 +64,7 @@ def test_the_levels_are_numpys_quantiles_and_the_interval_is_scipys(latencies: L
 
     expected = bootstrap((old, new), contrast, paired=True, method="percentile", n_resamples=2000,
                          rng=np.random.default_rng(4)).confidence_interval  # fmt: skip
-    assert (expected.low, expected.high) == pytest.approx((row.low, row.high), abs=0.03)
+    assert (expected.low, expected.high) == pytest.approx((row.low, row.high), abs=0.04)
 
 
 def test_a_tail_of_too_few_samples_has_no_bounds_and_says_how_many_it_takes(latencies: Latencies) -> None:
@@ -108,9 +108,7 @@ def test_without_a_pair_there_is_no_difference(latencies: Latencies) -> None:
 
 def test_metrics_that_are_no_quantiles_are_left_to_others(latencies: Latencies) -> None:
     wanted: list[tuple[str, Scale]] = [("pass_rate", "points"), ("e2e_p50", "log_ratio"), ("tpot_p50", "absolute")]
-    assert ["e2e_p50", "tpot_p50"] == list(
-        compare_latencies(latencies([1.0, 1.0], [1.0, 1.0]), wanted, seed=1, resamples=100)
-    )
+    assert ["e2e_p50", "tpot_p50"] == list(compare_latencies(latencies([1.0, 1.0], [1.0, 1.0]), wanted))
 
 
 def test_at_equal_length_longer_answers_are_no_slower(
@@ -120,6 +118,6 @@ def test_at_equal_length_longer_answers_are_no_slower(
     prompts = np.array([f"p{i:03d}" for i in range(30)], dtype=object)
     at = {"prompt_id": prompts, "group_id": prompts}
     longer = make_columns(30, **at, output_tokens=np.full(30, 21.0), last_s=np.arange(30) + 2.5)
-    row = compare_equal_length(pair(make_columns(30, **at), longer), seed=1, resamples=500)
+    row = compare_equal_length(pair(make_columns(30, **at), longer))
     assert ("e2e_p50_equal_length", "s", "log_ratio") == (row.metric, row.unit, row.scale)
     assert (1.5, 1.5, 0.0) == pytest.approx((row.baseline, row.candidate, row.estimate))

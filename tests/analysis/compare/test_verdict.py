@@ -167,7 +167,7 @@ def test_what_never_happened_is_ruled_out_by_as_many_prompts_as_wilsons_interval
 
 
 def latency(estimate: float, half: float, **facts: object) -> Difference:
-    row = found(estimate, 0.001, half, metric="ttft_p50", scale="log_ratio", unit="s", method="bootstrap")
+    row = found(estimate, 0.001, half, metric="ttft_p50", scale="log_ratio", unit="s", method="time-blocks")
     return msgspec.structs.replace(row, **facts)
 
 

@@ -1,0 +1,225 @@
+"""Quantiles of two arms compared where neighbours in time are slow together: a test on shares, inverted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.analysis.columns import Codes, Floats
+from harness.analysis.stats.interval import LEVEL, Effect, invert
+from harness.analysis.stats.means import error_degrees
+from harness.analysis.stats.proportions import arms_correlation, square_and_add, wilson_bounds
+from harness.analysis.stats.quantiles import independent_clusters, is_bounded
+
+METHOD = "time-blocks"
+BLOCKS = 16
+"""Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
+DEGREES = 7.0
+"""Of an error that blocks of time alone show: the coarser blocks, less one."""
+STEPS = 16
+"""Of each bisection: 16 halvings leave 0.002 % of the range."""
+MOST_ALIKE = 0.95
+"""The largest correlation of the arms that counts: never a width of zero because both had the same slow prompts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """One arm. All arrays have one entry an answer."""
+
+    values: Floats
+    clusters: Codes
+    """What is independent of the others but for time: the prompt, or its group, by the same codes in both arms."""
+    due_s: Floats
+    """When it was due; only its place within this arm's own time counts."""
+
+
+def compare_quantiles(
+    candidate: Answers,
+    baseline: Answers,
+    quantiles: Sequence[float],
+    *,
+    logarithm: bool = True,
+    level: float = LEVEL,
+) -> list[Effect]:
+    """θ = ln(q_candidate / q_baseline) for each quantile, or their difference, where answers depend on time and prompt.
+
+    A trial θ is in the interval unless a test refuses it: divide the candidate by e^θ (or take θ off), cut both arms at
+    their pooled q-quantile, and compare the two shares above the cut. Their difference has the square-and-add of two
+    Wilson intervals with t quantiles, in which n answers count as n / deff, and the arms' correlation φ.
+
+    - deff = clustered variance of the shares / their binomial variance, both summed over the arms: a quiet arm is no
+      proof that it cannot stall. D counts blocks of time as clusters (8 or 16, whichever says more, at least 1), D_p
+      prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three.
+    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
+      most those of the prompts or groups.
+    - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
+      standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few
+      answers show a correlation by chance. At most 0.95. Where nothing depends on time it is r;
+      the more does, the less r can be known: it rests on few stalls.
+
+    All are taken anew at each θ: at the estimate alone, a p95 is falsely worse five times as often. The p-value is the
+    level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
+    that often.
+
+    The estimate is of quantiles between order statistics (Hyndman & Fan's definition 5). A bound is None where no θ is
+    refused on that side: slow answers came in so few moments that their share could be anything. Both are None where
+    `is_bounded` says no. Clusters count by `independent_clusters`.
+
+    Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
+    Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
+    (both ways). docs/statistics.md has how it was measured. Raises ValueError on an empty arm.
+    """
+    if not len(candidate.values) or not len(baseline.values):
+        raise ValueError("compare_quantiles needs values in both arms")
+    clusters = int(max(candidate.clusters.max(), baseline.clusters.max())) + 1
+    arms = [_Arm(arm, clusters, logarithm=logarithm) for arm in (candidate, baseline)]
+    independent = independent_clusters(candidate.clusters, baseline.clusters)
+    degrees = min(error_degrees(arm.prompts.sizes) for arm in arms)
+    fewest = min(len(arm.values) for arm in arms)
+    found = []
+    for q in quantiles:
+        levels = [float(np.quantile(arm.values, q, method="hazen")) for arm in (candidate, baseline)]
+        estimate = math.log(levels[0] / levels[1]) if logarithm else levels[0] - levels[1]
+        low = high = p_value = None
+        if is_bounded(q, fewest, independent):
+            test = _Test(arms[0], arms[1], q, degrees)
+            low, high = test.bounds(estimate, level)
+            p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
+        found.append(Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD))
+    return found
+
+
+class _Clusters:
+    """One way to cluster an arm's answers, which are in ascending order."""
+
+    def __init__(self, codes: Codes, count: int) -> None:
+        self.codes, self.count = codes, count
+        self.sizes = np.bincount(codes, minlength=count)
+        there = int((self.sizes > 0).sum())
+        self.factor = there / (there - 1) if there > 1 else 1.0
+
+    def residuals(self, below: int) -> Floats:
+        """Σ (x − share) of each cluster, x = 1 for all answers but the first `below`. The shorter side is counted."""
+        share = below / len(self.codes)
+        if 2 * share > 1:
+            return np.asarray(np.bincount(self.codes[below:], minlength=self.count) - (1 - share) * self.sizes)
+        return np.asarray(share * self.sizes - np.bincount(self.codes[:below], minlength=self.count))
+
+
+class _Arm:
+    """One arm in ascending order, sorted once; values as logs where ratios are compared."""
+
+    def __init__(self, arm: Answers, clusters: int, *, logarithm: bool) -> None:
+        order = np.argsort(arm.values, kind="stable")
+        self.values = np.log(arm.values[order]) if logarithm else arm.values[order]
+        due = arm.due_s[order] - arm.due_s.min()
+        span = float(due.max())
+        block = np.minimum((due / span * BLOCKS).astype(np.int64), BLOCKS - 1) if span else np.zeros_like(order)
+        prompt = arm.clusters[order]
+        both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
+        self.blocks, self.halves = _Clusters(block, BLOCKS), _Clusters(block // 2, BLOCKS // 2)
+        self.prompts, self.both = _Clusters(prompt, clusters), _Clusters(both, int(both.max()) + 1)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Whether the q-quantiles differ by θ."""
+
+    candidate: _Arm
+    baseline: _Arm
+    q: float
+    most_degrees: float
+    """Of the t quantile: those of the prompts or groups."""
+
+    def bounds(self, estimate: float, level: float) -> tuple[float | None, float | None]:
+        """The lowest and the highest θ that are not refused, by bisection from where the arms lie wholly apart."""
+        new, old = self.candidate.values, self.baseline.values
+        ends = min(new[0] - old[-1], estimate) - 1.0, max(new[-1] - old[0], estimate) + 1.0
+        return self._bound(estimate, float(ends[0]), level), self._bound(estimate, float(ends[1]), level)
+
+    def _bound(self, inside: float, outside: float, level: float) -> float | None:
+        def refused(theta: float) -> bool:
+            low, high = self.at(theta)(level)
+            return low > 0 if outside < inside else high < 0
+
+        if not refused(outside):
+            return None
+        for _ in range(STEPS):
+            middle = (inside + outside) / 2
+            if refused(middle):
+                outside = middle
+            else:
+                inside = middle
+        return inside
+
+    def at(self, theta: float) -> Callable[[float], tuple[float, float]]:
+        """Level → the interval of the difference of shares above the pooled quantile, at that θ."""
+        below = self._below(theta)
+        arms = self.candidate, self.baseline
+        sizes = [len(arm.values) for arm in arms]
+        shares = [1 - under / n for under, n in zip(below, sizes, strict=True)]
+        binomial = sum(p * (1 - p) / n for p, n in zip(shares, sizes, strict=True))
+        deff, phi, degrees = self._dependence(below, sizes, binomial) if binomial else (1.0, 0.0, self.most_degrees)
+
+        def interval(level: float) -> tuple[float, float]:
+            t = float(stdtrit(degrees, (1 + level) / 2))
+            one, two = (wilson_bounds(p, n / deff, t) for p, n in zip(shares, sizes, strict=True))
+            return square_and_add(shares[0], one, shares[1], two, phi)
+
+        return interval
+
+    def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
+        """The design effect, the correlation of the arms, and the degrees of freedom."""
+
+        def effect(way: Callable[[_Arm], _Clusters]) -> tuple[float, list[Floats]]:
+            ways = [way(arm) for arm in (self.candidate, self.baseline)]
+            residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
+            errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, sizes, strict=True))
+            return sum(errors) / binomial, residuals
+
+        time = max(1.0, effect(lambda arm: arm.blocks)[0], effect(lambda arm: arm.halves)[0])
+        prompts, residuals = effect(lambda arm: arm.prompts)
+        deff = max(time, prompts, time + prompts - effect(lambda arm: arm.both)[0])
+        r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
+        few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
+        r -= (1 - r * r) / math.sqrt(few)
+        degrees = min(self.most_degrees, DEGREES * time / (time - 1)) if time > 1 else self.most_degrees
+        return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2))), degrees
+
+    def _below(self, theta: float) -> tuple[int, int]:
+        """How many answers of each arm are at or below the pooled quantile, the candidate's moved by θ."""
+        new, old = self.candidate.values, self.baseline.values
+        place = min(max(self.q * (len(new) + len(old)) - 0.5, 0.0), len(new) + len(old) - 1.0)
+        rank = math.floor(place)
+        cut = _ranked(old, new, theta, rank)
+        if place > rank:
+            cut += (place - rank) * (_ranked(old, new, theta, rank + 1) - cut)
+        return _at_or_below(new, theta, cut), _at_or_below(old, 0.0, cut)
+
+
+def _at_or_below(ordered: Floats, theta: float, cut: float) -> int:
+    """How many of `ordered` − θ are at or below the cut. Rounding of x − θ ≤ cut and x ≤ cut + θ may differ."""
+    at = int(np.searchsorted(ordered, cut + theta, "right"))
+    while at < len(ordered) and ordered[at] - theta <= cut:
+        at += 1
+    while at and ordered[at - 1] - theta > cut:
+        at -= 1
+    return at
+
+
+def _ranked(old: Floats, new: Floats, theta: float, rank: int) -> float:
+    """The value of that rank, from 0, among `old` and `new` − θ, both ascending: by bisection on how many are `old`."""
+    taken = rank + 1
+    low, high = max(0, taken - len(new)), min(taken, len(old))
+    while low < high:
+        middle = (low + high) // 2
+        if old[middle] < new[taken - middle - 1] - theta:
+            low = middle + 1
+        else:
+            high = middle
+    below = [float(old[low - 1])] if low else []
+    return max([*below, float(new[taken - low - 1] - theta)] if taken > low else below)
