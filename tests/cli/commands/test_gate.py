@@ -92,7 +92,7 @@ def test_a_kept_baseline_is_used_until_another_is_named(
     assert (0, "") == (done.returncode, done.stderr)
     assert {"upgrade": {"default": upgrade.run.name}} == json.loads(command("baseline", "show", "--json").stdout)
     done = command("gate", again.name[:4], "--candidate", "dull")
-    assert f"baseline: run {upgrade.run.name}, kept by" in done.stderr
+    assert f"baseline: run {upgrade.run.name}, set with" in done.stderr
     assert done.returncode in (0, 3), done.stdout
     done = command("gate", again.name, "--candidate", "dull", "--baseline", "old")
     assert "baseline: target old in the same run" in done.stderr
@@ -169,7 +169,7 @@ def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(co
     assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in told
     assert told.endswith("name the suite file next to them with --suite FILE")
     assert "not confirmed by a rerun" in done.stdout
-    assert_unconfirmed(fallen, "stores only digests of the suite's files")
+    assert_unconfirmed(fallen, "stores only digests of the suite")
     assert not (fallen.path / "confirm").exists()
 
 

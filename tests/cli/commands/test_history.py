@@ -54,7 +54,7 @@ def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest
     ("options", "told"),
     [
         ({"metric": ["ttft"]}, "--metric 'ttft': unknown .known: pass_rate, ttft_p50,"),
-        ({"suite": "daily"}, "no run matches --suite and --since .suites there: nightly."),
+        ({"suite": "daily"}, "no run matches --suite and --since .known suites: nightly."),
         ({"since": parse_when("2099-01-01")}, "no run matches --suite and --since"),
     ],
 )

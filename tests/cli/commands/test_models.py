@@ -151,7 +151,7 @@ def test_a_live_account_that_cannot_be_reached_is_the_users_to_mend() -> None:
 def test_what_only_live_uses_is_refused_without_it(options: tuple[str, str]) -> None:
     result = invoke(*options)
     assert isinstance(result.exception, EndpointError)
-    assert "add --live" in str(result.exception)
+    assert "need --live" in str(result.exception)
 
 
 def test_an_application_profile_without_live_is_answered_with_the_way_to_ask() -> None:

@@ -175,7 +175,7 @@ def test_json_on_a_terminal_cannot_command_it_and_says_the_same(ask: Ask, monkey
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="holds no runs"):
+    with pytest.raises(HarnessError, match="holds no readable runs"):
         query("SELECT 1", tmp_path / "missing")
 
 

@@ -138,7 +138,7 @@ async def test_no_proxy_stands_between_where_the_environment_says_so(encrypted, 
 @pytest.mark.parametrize("proxy", ["http://[bad", "http://x:99999999", "socks5://127.0.0.1:9x"])
 async def test_a_proxy_that_is_no_url_is_said_before_anything_issent(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(EndpointError, match="HTTPS_PROXY is no URL"):
+    with pytest.raises(EndpointError, match="HTTPS_PROXY is not the URL of an http or https proxy"):
         await WireClient(Connection(region="us-east-1")).__aenter__()
 
 
