@@ -145,7 +145,6 @@ MOST_BINS = 60
 REQUESTS_A_BIN = 10
 """At least, on average: with fewer, a rate is a matter of luck."""
 LAST_GAPS = 20
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,9 +196,3 @@ def _binned(targets: tuple[str, ...], due: array[float]) -> Offered:
     return Offered(
         targets=targets, requests=len(due), bin_s=bin_s, per_s=tuple(round(each / bin_s, 6) for each in counts)
     )
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """A character a value, `▁` for nothing and `█` for the largest."""
-    most = max(values, default=0.0)
-    return "".join(_BARS[round(each / most * (len(_BARS) - 1)) if most > 0 else 0] for each in values)

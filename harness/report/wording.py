@@ -16,6 +16,7 @@ MINUS = "−"
 SIMULATED = "SIMULATED"
 STAND_IN = "answered by a stand-in on this machine, not by Amazon Bedrock"
 SIMULATED_NOTE = f"{SIMULATED}: {STAND_IN}"
+BARS = "▁▂▃▄▅▆▇█"
 
 
 def simulated_title(title: str, simulated: bool) -> str:
@@ -190,3 +191,9 @@ def interval_note(level: float) -> str:
 def date_of(started_utc: str) -> str:
     """`2026-11-22T02:40:00Z` as `2026-11-22 02:40:00 UTC`."""
     return started_utc.replace("T", " ").removesuffix("Z") + " UTC"
+
+
+def sparkline(values: Sequence[float], *, low: float, high: float) -> str:
+    """A character a value, `▁` for `low` and `█` for `high`; `▁` for all where there is nothing between them."""
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((value - low) * scale)] for value in values)

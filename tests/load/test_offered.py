@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from harness.load.forecast import forecast, sparkline
+from harness.load.forecast import forecast
 from harness.suite.suite import Load
 
 
@@ -13,7 +13,7 @@ def test_the_picture_of_a_ramp_rises_and_holds_every_request(make_suite: Any) ->
     assert found.requests == round(sum(found.per_s) * found.bin_s)
     assert 32 == len(found.per_s)
     assert all(1 + (at + 0.5) / 4 == pytest.approx(rate, abs=0.6) for at, rate in enumerate(found.per_s))
-    assert "".join(sorted(sparkline(found.per_s))) == sparkline(found.per_s)
+    assert sorted(found.per_s) == list(found.per_s)
 
 
 def test_targets_of_another_rate_have_a_picture_of_their_own(make_suite: Any) -> None:
@@ -26,7 +26,3 @@ def test_targets_of_another_rate_have_a_picture_of_their_own(make_suite: Any) ->
 
 def test_a_closed_load_offers_nothing_that_could_be_drawn(make_suite: Any) -> None:
     assert [] == forecast(make_suite(Load()), seed=1).offered
-
-
-def test_a_line_of_nothing_is_flat() -> None:
-    assert ("", "▁▁", "▁▅█") == (sparkline([]), sparkline([0, 0]), sparkline([0, 1, 2]))

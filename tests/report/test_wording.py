@@ -16,6 +16,7 @@ from harness.report.wording import (
     sentence,
     shorten,
     significant,
+    sparkline,
     usd,
     value_of,
     verdict_of,
@@ -106,3 +107,8 @@ def test_a_tie_is_not_called_close_to_itself() -> None:
     assert "clear of the others" == verdict_of(tie)
     near = Winner(metric="m", target="a", value=1.0, unit="s", close=["b", "c"], tied_with=["b"], rivals=3, clear=False)
     assert "too close to call with c; clear of the others" == verdict_of(near)
+
+
+def test_bars_rise_from_low_to_high_and_are_flat_without_a_range() -> None:
+    drawn = [sparkline(values, low=0, high=max(values, default=0)) for values in ([], [0, 0], [0, 1, 2])]
+    assert ["", "▁▁", "▁▅█"] == drawn

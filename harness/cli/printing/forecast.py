@@ -73,14 +73,15 @@ def _summary(suite: Suite, expected: Forecast) -> str:
 
 def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
     """The load over time, for each target: `▁▂▄█  1 to 20/s over 60 s, 630 requests`."""
-    from harness.load.forecast import sparkline
+    from harness.report.wording import sparkline
 
     for each in offered:
         most, least = max(each.per_s), min(each.per_s)
         rates = f"{most:.3g}/s" if most - least < 0.1 * most else f"{least:.3g} to {most:.3g}/s"
         whom = "each target" if len(each.targets) == targets else ", ".join(each.targets)
         seconds = each.bin_s * len(each.per_s)
-        yield f"{sparkline(each.per_s)}  {rates} to {whom}, {each.requests:,} requests in {seconds:.3g} s"
+        bars = sparkline(each.per_s, low=0.0, high=most)
+        yield f"{bars}  {rates} to {whom}, {each.requests:,} requests in {seconds:.3g} s"
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:

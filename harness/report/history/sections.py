@@ -9,10 +9,9 @@ from harness.analysis.metrics import METRICS, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.characters import counted
 from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
-from harness.report.wording import date_of, simulated_title, value_with_unit
+from harness.report.wording import BARS, date_of, simulated_title, sparkline, value_with_unit
 
 CAUTION = "Change points show slow drift. To decide on an upgrade, use `harness compare` or `harness gate`."
-BARS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
 NOTHING_DIFFERED = "nothing in the manifests; the cause may be the service, its load, or a fact that manifests lack"
 COLUMNS: tuple[tuple[Column, Callable[[Trend], Cell]], ...] = (
@@ -20,7 +19,7 @@ COLUMNS: tuple[tuple[Column, Callable[[Trend], Cell]], ...] = (
     (Column(heading="runs", weight=6), lambda trend: len(trend.points)),
     (Column(heading="first", weight=4), lambda trend: _figure(trend, 0)),
     (Column(heading="latest", weight=8, interval_weight=5), lambda trend: _figure(trend, -1)),
-    (Column(heading="trend", weight=3, is_text=True), lambda trend: sparkline(trend)),
+    (Column(heading="trend", weight=3, is_text=True), lambda trend: trend_bars(trend)),
     (Column(heading="changes", weight=7), lambda trend: _changes(trend)),
 )
 
@@ -151,10 +150,10 @@ def count_sentence(history: SuiteHistory) -> str:
     return f"{runs}, {apart} of which {'does' if apart == 1 else 'do'} not count" if apart else runs
 
 
-def sparkline(trend: Trend) -> str:
+def trend_bars(trend: Trend) -> str:
     """The latest SPARKS runs as bars from the lowest to the highest; all in the middle if they are equal."""
     values = [point.value for point in trend.points][-SPARKS:]
     low, high = (min(values), max(values)) if values else (0.0, 0.0)
     if high <= low:
         return BARS[len(BARS) // 2] * len(values)
-    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
+    return sparkline(values, low=low, high=high)
