@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from harness.characters import printable
 from harness.cli.options import JsonOption, SinceOption
 from harness.cli.output import print_json
 from harness.cli.places import RESULTS, local_path
+
+if TYPE_CHECKING:
+    from harness.analysis.history import History
 
 
 def history(
@@ -64,13 +67,18 @@ def history(
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not loaded.suites:
         raise HarnessError(_nothing(results))
+    _report(loaded, out, as_json=json_output)
+
+
+def _report(history: History, out: Path | None, *, as_json: bool) -> None:
+    """Write the files that are asked for, then print the history."""
     written = []
     if out is not None:
         from harness.report.write import write_history
 
-        written = write_history(loaded, out)
-    if json_output:
-        print_json(loaded)
+        written = write_history(history, out)
+    if as_json:
+        print_json(history)
         return
     from rich.console import Console
 
@@ -78,7 +86,7 @@ def history(
     from harness.report.terminal import print_report
 
     page = written[0] if written else None
-    print_report(history_report(loaded), Console(highlight=False), written=page)
+    print_report(history_report(history), Console(highlight=False), written=page)
 
 
 def _known_metric(name: str) -> str:
