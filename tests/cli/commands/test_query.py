@@ -167,8 +167,7 @@ def test_csv_on_a_terminal_cannot_command_it(ask: Ask, monkeypatch: pytest.Monke
     assert seen == "text,number\n\ufffd]0;x\ufffd,1\n"
 
 
-def test_json_on_a_terminal_cannot_command_it_and_says_the_same(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+def test_json_cannot_command_a_terminal_and_says_the_same(ask: Ask) -> None:
     seen = ask("SELECT chr(155) || chr(27) || chr(8238) || '😀' AS text", json_output=True)
     assert not {"\x1b", "\x9b", "\u202e"} & set(seen)
     assert json.loads(seen) == [{"text": "\x9b\x1b\u202e😀"}]
