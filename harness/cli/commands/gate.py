@@ -14,6 +14,8 @@ from harness.cli.places import LATEST, local_path
 
 if TYPE_CHECKING:
     from harness.analysis.compare.comparison import CompareReport
+    from harness.cli.running.compare_runs import Sides
+    from harness.cli.running.confirm import Rerun
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -86,14 +88,12 @@ def gate(
     typer.echo(printable(f"baseline: {against}"), err=True)
     files = _Files(folder.path, against=against, junit=junit, markdown=markdown)
     if confirm:
-        from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun
+        from harness.cli.running.confirm import Rerun
 
         how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet)
-        plan = plan_rerun(sides, how)
-    report, interrupted = compare_sides(sides), False
-    if confirm and report.valid and report.verdict == "worse":
-        report, interrupted = confirm_by_rerun(report, sides, plan, how, files.write)
+        report, interrupted = _compare_and_confirm(sides, how, files)
     else:
+        report, interrupted = compare_sides(sides), False
         files.write(report)
     print_comparison(report, files.page, as_json=json_output)
     if interrupted:
@@ -101,6 +101,22 @@ def gate(
     if files.lost:
         raise StoreError("\n".join(files.lost.values()))
     raise typer.Exit(exit_code(report))
+
+
+def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[CompareReport, bool]:
+    """The comparison, what got worse sent again, and whether the rerun was interrupted; its files are written.
+
+    What stands in the way of a rerun is told before anything is compared.
+    """
+    from harness.cli.running.compare_runs import compare_sides
+    from harness.cli.running.confirm import confirm_by_rerun, plan_rerun
+
+    plan = plan_rerun(sides, how)
+    report = compare_sides(sides)
+    if report.valid and report.verdict == "worse":
+        return confirm_by_rerun(report, sides, plan, how, files.write)
+    files.write(report)
+    return report, False
 
 
 class _Files:
