@@ -39,7 +39,7 @@ CANDIDATES = {
 }
 """Label → model, api, how it differs from BASE, and that in words."""
 GATE = {"pass_rate": "5pp", "ttft_p50": "10%", "ttft_p95": "10%", "cost_per_request": "20%"}
-VERDICTS = ("worse", "inconclusive", "equivalent", "better")
+VERDICTS = ("worse", "inconclusive", "no_worse", "better")
 EXIT_CODES = (0, 1, 3)
 TOKEN_DRIFT = re.compile(r"the same price, (2|2\.1|1\.9) × the output tokens \(token drift\)")
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from worlds.tables import SEED, Row, Table
 
 from harness.analysis.compare.detectable import find_detectable
 from harness.analysis.stats.interval import Effect
-from harness.analysis.stats.power import pairs_for_difference, pairs_for_equivalence, samples_for_ratio
+from harness.analysis.stats.power import pairs_for_difference, pairs_to_rule_out, samples_for_ratio
 from harness.analysis.stats.proportions import paired_difference
 from harness.analysis.stats.time_blocks import compare_quantiles
 
@@ -27,7 +27,7 @@ def power_rows(scale: float) -> Iterator[Row]:
         told = f"{100 * difference:.0f} points, {discordance:.0%} discordant: significant"
         yield Row(told, (f"{n}", "80", f"{100 * np.mean(found):.1f}"))
     for discordance, margin in ((0.10, 0.05), (0.20, 0.05)):
-        n = pairs_for_equivalence(margin, discordance)
+        n = pairs_to_rule_out(margin, discordance)
         found = [
             effect.high is not None and effect.high < margin for effect in _tables(rng, n, discordance, 0.0, rounds)
         ]

@@ -262,7 +262,7 @@ ROWS = (
     Difference(metric="pass_rate", baseline=0.95, candidate=0.9, estimate=0.05, low=-0.01, high=0.12, margin=0.05,
                margin_written="5pp", n_needed=248, p_value=0.08, p_adjusted=0.16, **POINTS),
     Difference(metric="error_rate", baseline=0.01, candidate=0.01, estimate=0.0, low=-0.004, high=0.006, margin=0.01,
-               margin_written="1pp", verdict="equivalent", **POINTS),
+               margin_written="1pp", verdict="no_worse", **POINTS),
     Difference(metric="ttft_p95", baseline=1.3, candidate=1.612, estimate=0.2151, low=0.1655, high=0.27, margin=0.1398,
                margin_written="15%", verdict="worse", p_value=0.001, p_adjusted=0.004, **RATIO),
     Difference(metric="e2e_p99", baseline=3.3, candidate=3.1, estimate=-0.0625, low=-0.2, high=None, margin=0.1398,

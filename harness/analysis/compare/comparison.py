@@ -9,16 +9,21 @@ from msgspec import UNSET, UnsetType
 
 from harness.store.finding import Finding
 
-SCHEMA_VERSION = 2
-"""Of compare.json. Version 1 (without this key) listed only prompts that passed by half of their answers on one side,
-with `direction` `pass_to_fail` or `fail_to_pass`."""
+SCHEMA_VERSION = 3
+"""Of compare.json. Version 2 called `no_worse` `equivalent`; version 1 (without this key) listed only prompts that
+passed by half of their answers on one side, with `direction` `pass_to_fail` or `fail_to_pass`."""
 
-Verdict = Literal["better", "equivalent", "worse", "inconclusive"]
-ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "equivalent", "better")
+Verdict = Literal["better", "no_worse", "worse", "inconclusive"]
+ORDER: tuple[Verdict, ...] = ("worse", "inconclusive", "no_worse", "better")
 """From the worst to the best."""
 Scale = Literal["points", "log_ratio", "absolute"]
 """How a difference is counted: candidate − baseline of a rate (0.03 is 3 points), ln(candidate / baseline), or
 candidate − baseline in the metric's own unit."""
+
+
+def word(verdict: Verdict) -> str:
+    """The verdict as a reader says it: `no worse`."""
+    return verdict.replace("_", " ")
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +62,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
     `newcombe-clustered`."""
     verdict: Verdict = "inconclusive"
+    equivalent: bool = False
+    """Both bounds lie inside the margin: more than `no_worse`, which rules out a loss alone."""
     n_needed: int | None = None
     """Prompts (for a quantile: samples) that would settle an `inconclusive`. None: settled, or unknown.
     Before the verdict: the samples that bounds need."""
@@ -143,7 +150,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Arm
     verdict: Verdict
     """`worse` if any gate metric is, `inconclusive` if any gate metric is, else `better` if some is better, else
-    `equivalent`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins; a finding says so."""
+    `no_worse`. Without a gate: of pass rate, p95 latencies, errors and cost at default margins; a finding says so."""
     differences: tuple[Difference, ...]
     """The family first, in the gate's order; what is exploratory (by tag, no margin) behind it."""
     prompts: int
@@ -172,7 +179,7 @@ class CompareReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of every interval."""
     comparisons: tuple[Comparison, ...]
     verdict: Verdict
-    """The worst of the comparisons, in the order worse, inconclusive, equivalent, better."""
+    """The worst of the comparisons, in the order worse, inconclusive, no_worse, better."""
     family: int
     """Gate metrics × candidates: what Holm corrects over."""
     findings: tuple[Finding, ...] = ()

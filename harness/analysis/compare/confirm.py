@@ -7,7 +7,7 @@ import math
 from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
-from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference, add_note
+from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference, add_note, word
 from harness.analysis.validity import ERROR_SHARE
 from harness.store.finding import Finding
 
@@ -72,7 +72,7 @@ def _confirm_row(d: Difference, again: Difference | None) -> Difference:
         return _mark_unconfirmed(d)
     if again.verdict == "worse":
         return add_note(d, f"confirmed by a rerun ({_describe(again)})")
-    note = f"worse in the first run, but {again.verdict} in a rerun ({_describe(again)})"
+    note = f"worse in the first run, but {word(again.verdict)} in a rerun ({_describe(again)})"
     return add_note(replace(d, verdict="inconclusive"), note)
 
 

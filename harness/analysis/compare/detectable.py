@@ -17,7 +17,7 @@ from harness.analysis.stats.power import (
     discordance_at,
     none_in,
     pairs_for_difference,
-    pairs_for_equivalence,
+    pairs_to_rule_out,
     quantile_ratio_error,
     samples_for_ratio,
 )
@@ -58,8 +58,8 @@ class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How many this metric uses."""
     prompts_for_worse: int | None
     """To find a true difference of twice the margin `worse`."""
-    prompts_for_equivalent: int | None
-    """To find a candidate without a difference `equivalent`: to rule out the margin."""
+    prompts_for_no_worse: int | None
+    """To find a candidate without a difference `no_worse`: to rule out the margin."""
     note: str = ""
 
 
@@ -125,14 +125,14 @@ def _rate(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
     discordance = RARE if rare else DISCORDANCE
     twice = min(1.0, 2 * rule.margin)
     worse = pairs_for_difference(twice, discordance_at(twice, discordance), alpha=alpha)
-    equivalent = none_in(rule.margin) if rare else pairs_for_equivalence(rule.margin, discordance)
+    ruled_out = none_in(rule.margin) if rare else pairs_to_rule_out(rule.margin, discordance)
     return DetectableDifference(
         metric=rule.metric,
         margin=rule.written,
         minimum_detectable=detectable_difference(n / factor, discordance=discordance, margin=rule.margin, alpha=alpha),
         prompts=n,
         prompts_for_worse=math.ceil(worse * factor),
-        prompts_for_equivalent=math.ceil(equivalent * factor),
+        prompts_for_no_worse=math.ceil(ruled_out * factor),
         note="if nothing fails" if rare else "",
     )
 
@@ -149,7 +149,7 @@ def _cost(rule: Rule, n: int, design: float, repeats: int, alpha: float) -> Dete
         minimum_detectable=math.expm1(max(strict * error, rule.margin + BETA * error)) if n else None,
         prompts=n,
         prompts_for_worse=_for_t(strict * COST_SPREAD / (2 * rule.margin), factor, alpha / 2),
-        prompts_for_equivalent=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
+        prompts_for_no_worse=_for_t(plain * COST_SPREAD / rule.margin, factor, ALPHA / 2),
     )
 
 
@@ -190,7 +190,7 @@ def _latency(rule: Rule, q: float, n: int, groups: int, repeats: int, alpha: flo
         else None,
         prompts=n,
         prompts_for_worse=prompts[0],
-        prompts_for_equivalent=prompts[1],
+        prompts_for_no_worse=prompts[1],
         note=note,
     )
 
@@ -204,6 +204,6 @@ def _unknown(rule: Rule, n: int, note: str = "") -> DetectableDifference:
         minimum_detectable=None,
         prompts=n,
         prompts_for_worse=None,
-        prompts_for_equivalent=None,
+        prompts_for_no_worse=None,
         note=f"{note}; {absolute}" if note else absolute,
     )

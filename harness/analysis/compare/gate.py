@@ -18,7 +18,7 @@ from harness.suite.suite import Suite
 DEFAULT_GATE = {"pass_rate": "5pp", "error_rate": "2pp", "ttft_p95": "25%", "e2e_p95": "25%", "cost_per_request": "10%"}
 """For a suite without a gate. A finding says when it is used."""
 
-EXIT_CODES = {"better": 0, "equivalent": 0, "worse": 1, "inconclusive": 3}
+EXIT_CODES = {"better": 0, "no_worse": 0, "worse": 1, "inconclusive": 3}
 INVALID = 4
 
 
@@ -55,7 +55,7 @@ def gate_of(suite: Suite, *, tail: bool) -> tuple[dict[str, str], bool]:
 
 
 def exit_code(report: CompareReport) -> int:
-    """0 better or equivalent, 1 worse, 3 inconclusive, 4 a run is invalid."""
+    """0 better or no worse, 1 worse, 3 inconclusive, 4 a run is invalid."""
     return EXIT_CODES[report.verdict] if report.valid else INVALID
 
 

@@ -1,4 +1,4 @@
-"""The verdict of each difference and of a comparison: worse, better, equivalent or inconclusive."""
+"""The verdict of each difference and of a comparison: worse, better, no worse or inconclusive."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def decide(
 
     `worse`: the interval lies above 0, Holm's p-value is below 1 − level, and the estimate reaches the margin (a
     difference of exactly the margin does).
-    `better`: the same on the other side. `equivalent`: the interval ends below the margin (it may be better).
+    `better`: the same on the other side. `no_worse`: the interval ends below the margin (it may be better).
     Otherwise `inconclusive`.
 
-    A family makes many claims of worse or better, so these need the adjusted p-value. Equivalence is claimed for all
+    A family makes many claims of worse or better, so these need the adjusted p-value. `no_worse` is claimed for all
     metrics together or not at all (an intersection-union test, Berger 1982): each is tested at its own level.
     """
     if estimate is None:
@@ -45,7 +45,7 @@ def decide(
         return "worse"
     if significant and high is not None and high < 0 and reaches(-estimate, margin):
         return "better"
-    return "equivalent" if high is not None and not reaches(high, margin) else "inconclusive"
+    return "no_worse" if high is not None and not reaches(high, margin) else "inconclusive"
 
 
 def reaches(difference: float, margin: float) -> bool:
@@ -54,22 +54,22 @@ def reaches(difference: float, margin: float) -> bool:
 
 
 def decide_direction(*, estimate: float | None, p_adjusted: float | None) -> Verdict:
-    """The verdict of an exploratory row, which has no margin: of direction alone, never `equivalent`."""
+    """The verdict of an exploratory row, which has no margin: of direction alone, never `no_worse`."""
     if estimate is None or p_adjusted is None or p_adjusted >= EXPLORATORY_Q or estimate == 0:
         return "inconclusive"
     return "worse" if estimate > 0 else "better"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of one candidate's metrics: the first of worse, inconclusive, better, equivalent. Empty: inconclusive."""
+    """Of one candidate's metrics: the first of worse, inconclusive, better, no_worse. Empty: inconclusive."""
     present = set(verdicts)
-    return next((each for each in ("worse", "inconclusive", "better", "equivalent") if each in present), "inconclusive")
+    return next((each for each in ("worse", "inconclusive", "better", "no_worse") if each in present), "inconclusive")
 
 
 def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of several candidates: the first of worse, inconclusive, equivalent, better. Empty: inconclusive."""
+    """Of several candidates: the first of worse, inconclusive, no_worse, better. Empty: inconclusive."""
     present = set(verdicts)
-    return next((each for each in ("worse", "inconclusive", "equivalent", "better") if each in present), "inconclusive")
+    return next((each for each in ("worse", "inconclusive", "no_worse", "better") if each in present), "inconclusive")
 
 
 def needed(*, n: int, estimate: float, low: float, high: float, margin: float, family: int) -> int | None:
@@ -123,13 +123,16 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     if estimate is None or not math.isfinite(estimate):
         return replace(row, estimate=None, n_needed=None, clusters_needed=None)
     verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
-    notes = _equivalence_notes(verdict, row.low, rule.margin)
+    notes = ["worse, but by less than the margin"] if verdict == "no_worse" and (row.low or 0.0) > 0 else []
+    inside = row.low is not None and row.high is not None and not reaches(max(-row.low, row.high), rule.margin)
     if verdict == "inconclusive":
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
         row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
     elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
         verdict, notes = "inconclusive", ["its failed requests may hide slow answers"]
-    return add_note(replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict), *notes)
+    return add_note(
+        replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict, equivalent=inside), *notes
+    )
 
 
 def _settling(row: Difference, estimate: float, margin: float, family: int) -> tuple[int | None, int | None]:
@@ -157,14 +160,6 @@ def _hides_slow_answers(verdict: Verdict, inflated: float, margin: float) -> boo
     if verdict == "worse":
         return False
     return reaches(inflated, margin) or (verdict == "better" and inflated > 0)
-
-
-def _equivalence_notes(verdict: Verdict, low: float | None, margin: float) -> list[str]:
-    if verdict != "equivalent" or low is None:
-        return []
-    if low > 0:
-        return ["worse, but by less than the margin"]
-    return ["may be better: the interval reaches the margin on the better side"] if reaches(-low, margin) else []
 
 
 def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:

@@ -32,7 +32,7 @@ def pairs_for_difference(difference: float, discordance: float, *, alpha: float 
     return _up(spread**2 / difference**2)
 
 
-def pairs_for_equivalence(margin: float, discordance: float, *, alpha: float = ALPHA / 2, power: float = POWER) -> int:
+def pairs_to_rule_out(margin: float, discordance: float, *, alpha: float = ALPHA / 2, power: float = POWER) -> int:
     """Prompts, asked once, that show a candidate not worse than the margin where there is no difference.
 
     n = (z_α + z_β)²·p_d / m², one-sided. The verdict's α is 2.5 %: its interval of 95 % must end below the margin.

@@ -177,7 +177,7 @@ def clustered_difference(
     interval's own, inverted.
 
     Why not a t interval of the mean difference: if one arm passes most prompts always, its error is estimated from the
-    few others. With 20 prompts of 10 answers, 85 against 80 % pass, it covers 80 % (docs/statistics.md).
+    few others. With 20 prompts of 10 answers, 85 against 80 % pass, it covers 80 % (docs/calibration.md).
 
     Source: Newcombe 1998, Statistics in Medicine 17:2635–2650; Zou & Donner 2008, Statistics in Medicine 27:1693–1702
     (square-and-add from any two intervals); Korn & Graubard 1998, Survey Methodology 24:193–201 (n_eff).

@@ -71,7 +71,7 @@ def compare_quantiles(
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
     Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
-    (both ways). docs/statistics.md has how it was measured. Raises ValueError on an empty arm.
+    (both ways). docs/calibration.md has how it was measured. Raises ValueError on an empty arm.
     """
     if not len(candidate.values) or not len(baseline.values):
         raise ValueError("compare_quantiles needs values in both arms")

@@ -76,7 +76,7 @@ def gate(
     file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent: if the rerun
     fails, the verdict stays `worse`, marked as not confirmed, with the reason.
 
-    Exit codes: 0 better or equivalent · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
+    Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
     from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison

@@ -106,7 +106,7 @@ def _detectable(power: Detectable) -> Section:
     headings = (("metric", 1), ("margin", 3), ("detectable", 4), ("to detect", 1), ("to rule out", 2))
     columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
     rows = [
-        (each.metric, each.margin, _smallest(each), each.prompts_for_worse, each.prompts_for_equivalent)
+        (each.metric, each.margin, _smallest(each), each.prompts_for_worse, each.prompts_for_no_worse)
         for each in power.metrics
     ]
     notes = [

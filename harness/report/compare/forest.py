@@ -29,12 +29,12 @@ from harness.report.drawing.scales import write_tick
 from harness.report.drawing.style import GREY, INK, drawable
 from harness.report.wording import counts, interval_note, shorten
 
-COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "equivalent": "#0072B2", "inconclusive": GREY}
-MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "equivalent": "s", "inconclusive": "o"}
+COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "no_worse": "#0072B2", "inconclusive": GREY}
+MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "no_worse": "s", "inconclusive": "o"}
 TITLES: dict[Verdict, str] = {
     "worse": "worse than the baseline",
     "inconclusive": "may be worse than the baseline",
-    "equivalent": "equivalent to the baseline",
+    "no_worse": "no worse than the baseline",
     "better": "better than the baseline",
 }
 SHADE = "#E3E8ED"

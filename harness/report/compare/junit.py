@@ -10,7 +10,7 @@ import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, word
 from harness.characters import printable
 from harness.report.compare.verdicts import (
     candidate_of,
@@ -96,7 +96,7 @@ def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -
         settled = settled_by(d, c.prompts)
         message = f"inconclusive: {change}" + (f"; needs {settled} to settle" if settled else "")
         SubElement(case, "error", type="inconclusive", message=_clean(message)).text = _clean(_figures(c, d))
-    SubElement(case, "system-out").text = _clean(f"{d.verdict}: {change}\n{_figures(c, d)}")
+    SubElement(case, "system-out").text = _clean(f"{word(d.verdict)}: {change}\n{_figures(c, d)}")
 
 
 def _validity_case(suite: Element, report: CompareReport) -> None:

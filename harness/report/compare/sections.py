@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Flip
+from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Flip, word
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.stats.power import ALPHA
 from harness.characters import counted, visible
@@ -123,7 +123,7 @@ def _report(
     report: CompareReport, *, heading: str = "", facts: Sequence[str] = (), sections: Sequence[Section]
 ) -> Report:
     return Report(
-        title=f"{report.suite}: {report.verdict}",
+        title=f"{report.suite}: {word(report.verdict)}",
         heading=heading,
         simulated=report.simulated,
         invalid="" if report.valid else "One of these runs is invalid, so this comparison is invalid too.",
@@ -251,9 +251,9 @@ def _methods(report: CompareReport) -> list[Note]:
         ),
         ("better", "the same on the other side."),
         (
-            "equivalent",
-            "the interval ends below the margin: any loss is smaller than that. A high p-value is not enough, since it "
-            "may only mean too little data.",
+            "no worse",
+            "the interval ends below the margin: any loss is smaller than that. Equivalent, where both ends lie within "
+            "the margin. A high p-value is not enough, since it may only mean too little data.",
         ),
         (
             "inconclusive",

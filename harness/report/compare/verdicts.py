@@ -14,21 +14,22 @@ from harness.analysis.compare.comparison import (
     Flip,
     Outcomes,
     Verdict,
+    word,
 )
 from harness.analysis.metrics import metric_of
 from harness.characters import counted, printable
 from harness.report.section import Number, Tone
 from harness.report.wording import MISSING, usd, value_with_unit, write_interval, write_value
 
-SYMBOLS: dict[Verdict, str] = {"better": "✓", "equivalent": "=", "worse": "✗", "inconclusive": "?"}
-TONES: dict[Verdict, Tone] = {"better": "good", "equivalent": "good", "worse": "bad", "inconclusive": "warn"}
+SYMBOLS: dict[Verdict, str] = {"better": "✓", "no_worse": "○", "worse": "✗", "inconclusive": "?"}
+TONES: dict[Verdict, Tone] = {"better": "good", "no_worse": "good", "worse": "bad", "inconclusive": "warn"}
 MOST_NAMED = 3
 """Metrics named in a sentence."""
 
 
 def mark(verdict: Verdict) -> str:
     """`✗ worse`: a symbol and a word, so that no meaning depends on colour."""
-    return f"{SYMBOLS[verdict]} {verdict}"
+    return f"{SYMBOLS[verdict]} {word(verdict)}"
 
 
 def metric_name(metric: str) -> str:
@@ -125,8 +126,10 @@ def headline(c: Comparison, level: float) -> str:
             return f"{candidate} is worse than {baseline} on {_described(rows, level)}"
         case "better":
             return f"{candidate} is better than {baseline} on {_described(rows, level)}, and worse on no metric"
-        case "equivalent":
-            return f"{candidate} is equivalent to {baseline}: within the margin on {_listed(gated(c))}"
+        case "no_worse":
+            alike = [d for d in gated(c) if d.equivalent]
+            also = f" (equivalent on {_listed(alike)})" if alike else ""
+            return f"{candidate} is no worse than {baseline}: any loss is below the margin on {_listed(gated(c))}{also}"
     if rows:
         return f"{candidate} may be worse than {baseline} on {_described(rows, level)}"
     reason = "one of the runs is invalid" if gated(c) else "no metric could be compared"
@@ -142,8 +145,8 @@ def short_headline(c: Comparison) -> str:
     match c.verdict:
         case "inconclusive":
             return f"{candidate} may be worse than {other}"
-        case "equivalent":
-            return f"{candidate} is equivalent to {other}"
+        case "no_worse":
+            return f"{candidate} is no worse than {other}"
         case _:
             return f"{candidate} is {c.verdict} than {other}{first}"
 

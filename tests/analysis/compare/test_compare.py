@@ -91,8 +91,8 @@ def only(report: Any) -> Comparison:
 
 def test_the_same_target_twice_is_equivalent_and_exits_0(side: MakeSide) -> None:
     report = compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2)}))
-    assert "equivalent" == report.verdict == only(report).verdict
-    assert ["equivalent"] * 5 == [row.verdict for row in only(report).differences if not row.exploratory]
+    assert "no_worse" == report.verdict == only(report).verdict
+    assert ["no_worse"] * 5 == [row.verdict for row in only(report).differences if not row.exploratory]
     assert list(GATE) == [row.metric for row in only(report).differences][:5]
     assert (0, 5, True) == (exit_code(report), report.family, report.valid)
     assert msgspec.json.decode(msgspec.json.encode(report), type=type(report)) == report
@@ -274,7 +274,7 @@ def test_absolute_margins_are_in_the_metrics_own_unit(side: MakeSide) -> None:
     ttft, cost = found["ttft_p50"], found["cost_per_request"]
     assert ("absolute", 0.15, "worse") == (ttft.scale, ttft.margin, ttft.verdict)
     assert (ttft.candidate or 0) - (ttft.baseline or 0) == pytest.approx(ttft.estimate)
-    assert ("absolute", 0.0001, "equivalent") == (cost.scale, cost.margin, cost.verdict)
+    assert ("absolute", 0.0001, "no_worse") == (cost.scale, cost.margin, cost.verdict)
 
 
 def test_throttled_attempts_are_compared_as_independent(side: MakeSide) -> None:
@@ -331,7 +331,7 @@ def test_two_runs_compare_each_target_with_itself_and_tell_what_else_differs(sid
     )
     report = compare_targets(old, new)
     assert [("a", "a"), ("b", "b")] == [(c.baseline.target, c.candidate.target) for c in report.comparisons]
-    assert ["equivalent", "worse"] == [c.verdict for c in report.comparisons]
+    assert ["no_worse", "worse"] == [c.verdict for c in report.comparisons]
     assert any("differ in load" in finding.what for finding in report.findings)
     crossed = compare_targets(old, new, baseline_target="a", candidate_targets=("c",))
     assert [("a", "c")] == [(c.baseline.target, c.candidate.target) for c in crossed.comparisons]

@@ -52,10 +52,10 @@ def test_a_fall_that_is_seen_again_stays_and_says_so() -> None:
 
 
 def test_a_fall_that_is_not_seen_again_is_inconclusive_and_tells_both() -> None:
-    after = confirm(FIRST, report(row("ttft_p95", "equivalent", 3.0), verdict="equivalent"))
+    after = confirm(FIRST, report(row("ttft_p95", "no_worse", 3.0), verdict="no_worse"))
     (c,) = after.comparisons
     assert ("inconclusive", "inconclusive") == (after.verdict, c.verdict)
-    assert "worse in the first run, but equivalent in a rerun (+3.0%)" == c.differences[0].note
+    assert "worse in the first run, but no worse in a rerun (+3.0%)" == c.differences[0].note
     assert FIRST.comparisons[0].differences[1:] == c.differences[1:]
 
 

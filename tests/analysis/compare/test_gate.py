@@ -65,7 +65,7 @@ def test_the_default_gate_keeps_what_the_suite_can_have(make_suite: Callable[...
     ("verdict", "valid", "code"),
     [
         ("better", True, 0),
-        ("equivalent", True, 0),
+        ("no_worse", True, 0),
         ("worse", True, 1),
         ("inconclusive", True, 3),
         ("inconclusive", False, 4),

@@ -27,12 +27,12 @@ from harness.analysis.compare.verdict import (
         (0.10, 0.05, 0.15, 0.001, "worse"),
         (0.10, 0.05, 0.15, 0.20, "inconclusive"),  # significant alone, not in its family
         (0.10, -0.01, 0.21, 0.01, "inconclusive"),  # the p-value alone does not do
-        (0.02, 0.01, 0.029, 0.001, "equivalent"),  # worse, by less than the margin
+        (0.02, 0.01, 0.029, 0.001, "no_worse"),  # worse, by less than the margin
         (0.02, 0.01, 0.04, 0.001, "inconclusive"),
         (-0.10, -0.15, -0.05, 0.001, "better"),
-        (-0.10, -0.15, -0.05, 0.20, "equivalent"),
-        (-0.02, -0.02, -0.01, 0.001, "equivalent"),  # better, by less than the margin
-        (0.00, -0.20, 0.02, 1.0, "equivalent"),  # not worse than the margin
+        (-0.10, -0.15, -0.05, 0.20, "no_worse"),
+        (-0.02, -0.02, -0.01, 0.001, "no_worse"),  # better, by less than the margin
+        (0.00, -0.20, 0.02, 1.0, "no_worse"),  # not worse than the margin
         (0.00, -0.03, 0.03, 1.0, "inconclusive"),  # the margin itself is not below the margin
         (0.10, None, None, None, "inconclusive"),
         (None, None, None, None, "inconclusive"),
@@ -57,11 +57,11 @@ def test_what_is_exploratory_has_a_direction_only(
 
 def test_one_bad_metric_outweighs_and_doubt_outweighs_gain() -> None:
     assert "worse" == worst(["better", "worse", "inconclusive"])
-    assert "inconclusive" == worst(["better", "inconclusive", "equivalent"])
-    assert "better" == worst(["equivalent", "better"])
-    assert "equivalent" == worst(["equivalent"])
+    assert "inconclusive" == worst(["better", "inconclusive", "no_worse"])
+    assert "better" == worst(["no_worse", "better"])
+    assert "no_worse" == worst(["no_worse"])
     assert "inconclusive" == worst([]) == worst_of_comparisons([])
-    assert "equivalent" == worst_of_comparisons(["better", "equivalent"])
+    assert "no_worse" == worst_of_comparisons(["better", "no_worse"])
 
 
 def test_the_n_that_would_settle_it_narrows_the_interval_to_the_margin() -> None:
@@ -91,7 +91,7 @@ def test_a_difference_of_exactly_the_margin_reaches_it_in_floats_too(difference:
         return decide(estimate=estimate, low=estimate, high=estimate, p_adjusted=0.0, margin=margin)
 
     assert ("worse", "better") == (verdict(difference), verdict(-difference))
-    assert "equivalent" == verdict(difference - 1e-6)
+    assert "no_worse" == verdict(difference - 1e-6)
     assert needed(n=100, estimate=difference, low=-0.1, high=0.2, margin=margin, family=1) is None
 
 
@@ -109,7 +109,7 @@ def test_the_n_that_is_named_settles_it_in_four_runs_of_five(true: float, family
     for d in map(float, estimates):
         p = min(1.0, family * 2 * float(norm.sf(abs(d) / error)))
         verdicts += [decide(estimate=d, low=d - z * error, high=d + z * error, p_adjusted=p, margin=margin)]
-    settled = sum(each in ("worse", "equivalent", "better") for each in verdicts) / len(verdicts)
+    settled = sum(each in ("worse", "no_worse", "better") for each in verdicts) / len(verdicts)
     assert 0.79 <= settled <= 0.85
 
 
@@ -176,7 +176,7 @@ def latency(estimate: float, half: float, **facts: object) -> Difference:
     [
         (-0.2, -0.1, "better"),
         (-0.2, 0.01, "inconclusive"),
-        (0.0, 0.01, "equivalent"),
+        (0.0, 0.01, "no_worse"),
         (0.0, 0.2, "inconclusive"),
         (0.0, math.inf, "inconclusive"),
         (0.2, -math.inf, "worse"),
@@ -199,16 +199,18 @@ def test_a_quantile_without_bounds_asks_for_the_samples_that_give_it_some() -> N
 
 
 @pytest.mark.parametrize(
-    ("estimate", "half", "note"),
+    ("estimate", "half", "equivalent", "note"),
     [
-        (0.01, 0.005, "worse, but by less than the margin"),
-        (0.0, 0.01, ""),
-        (-0.03, 0.04, "may be better: the interval reaches the margin on the better side"),
+        (0.01, 0.005, True, "worse, but by less than the margin"),
+        (0.0, 0.01, True, ""),
+        (-0.03, 0.04, False, ""),
     ],
 )
-def test_an_equivalent_row_says_on_which_side_it_may_lie(estimate: float, half: float, note: str) -> None:
+def test_equivalence_takes_both_bounds_within_the_margin(
+    estimate: float, half: float, equivalent: bool, note: str
+) -> None:
     (judged,) = judge_rows([[found(estimate, 0.5, half)]], [[]], make_rules({"error_rate": "2pp"}))[0]
-    assert ("equivalent", note) == (judged.verdict, judged.note)
+    assert ("no_worse", equivalent, note) == (judged.verdict, judged.equivalent, judged.note)
 
 
 def test_the_n_that_is_named_counts_the_whole_family() -> None:

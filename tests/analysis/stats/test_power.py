@@ -17,7 +17,7 @@ from harness.analysis.stats.power import (
     discordance_at,
     none_in,
     pairs_for_difference,
-    pairs_for_equivalence,
+    pairs_to_rule_out,
     quantile_ratio_error,
     samples_for_ratio,
 )
@@ -35,9 +35,9 @@ def test_pairs_for_a_difference(discordance: float, difference: float, pairs: in
     assert pairs == pairs_for_difference(difference, discordance)
 
 
-def test_pairs_for_equivalence_one_sided_at_five_and_at_the_verdicts_two_and_a_half_per_cent() -> None:
-    assert 248 == pairs_for_equivalence(0.05, 0.10, alpha=0.05)
-    assert 314 == pairs_for_equivalence(0.05, 0.10)
+def test_pairs_to_rule_out_one_sided_at_five_and_at_the_verdicts_two_and_a_half_per_cent() -> None:
+    assert 248 == pairs_to_rule_out(0.05, 0.10, alpha=0.05)
+    assert 314 == pairs_to_rule_out(0.05, 0.10)
 
 
 @pytest.mark.parametrize("difference", [0.0, -0.1, 0.3])
@@ -45,7 +45,7 @@ def test_a_difference_that_the_discordance_does_not_hold_is_refused(difference: 
     with pytest.raises(ValueError, match="needs a discordance"):
         pairs_for_difference(difference, 0.2)
     with pytest.raises(ValueError, match="more than 0"):
-        pairs_for_equivalence(0, 0.2)
+        pairs_to_rule_out(0, 0.2)
 
 
 @pytest.mark.parametrize("n", [20, 155, 626])
@@ -98,13 +98,13 @@ def test_a_dry_run_tells_what_each_margin_takes(make_suite: MakeSuite) -> None:
     rows = {each.metric: each for each in found.metrics}
     assert (40, 1, 40, 10, False) == (found.prompts, found.repeats, found.clusters, found.family, found.default_gate)
     assert list(gate) == list(rows)
-    assert 628 == rows["pass_rate"].prompts_for_equivalent
+    assert 628 == rows["pass_rate"].prompts_for_no_worse
     assert pairs_for_difference(0.10, 0.30, alpha=0.05 / 10) == rows["pass_rate"].prompts_for_worse
     assert (rows["pass_rate"].minimum_detectable or 0) > 0.20
     assert rows["ttft_p99"].minimum_detectable is None
     assert "368 samples" in rows["ttft_p99"].note
     assert "known only after a run" in rows["e2e_p50"].note
-    assert none_in(0.01) == rows["error_rate"].prompts_for_equivalent
+    assert none_in(0.01) == rows["error_rate"].prompts_for_no_worse
 
 
 def test_the_prompts_that_are_named_find_a_dearer_model_in_four_runs_of_five(make_suite: MakeSuite) -> None:

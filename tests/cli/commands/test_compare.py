@@ -40,7 +40,7 @@ def test_each_known_difference_is_found_and_no_other(compared: Any) -> None:
 def test_the_same_model_answers_alike_so_that_nothing_flips(compared: Any) -> None:
     same = candidate(decode(compared.json), "same")
     assert () == same.flips
-    assert ("equivalent", "equivalent") == (verdicts(same)["pass_rate"], verdicts(same)["cost_per_request"])
+    assert ("no_worse", "no_worse") == (verdicts(same)["pass_rate"], verdicts(same)["cost_per_request"])
 
 
 def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:

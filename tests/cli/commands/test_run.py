@@ -142,7 +142,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_cost(harness: Any, suite
     assert 0 < forecast["cost_usd_at_most"]
     assert "prompts needed to rule out the margin" in done.stdout
     power = {each["metric"]: each for each in forecast["power"]["metrics"]}
-    assert all(each["prompts_for_equivalent"] > 5 for each in power.values())
+    assert all(each["prompts_for_no_worse"] > 5 for each in power.values())
     assert [] == bedrock.truth()
 
 

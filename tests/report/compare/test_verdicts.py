@@ -73,8 +73,8 @@ def test_a_worse_candidate_is_one_sentence(make_comparison) -> None:
     ("verdict", "told"),
     [
         (
-            "equivalent",
-            "is equivalent to claude-sonnet-4-5/global/converse: within the margin on pass",
+            "no_worse",
+            "is no worse than claude-sonnet-4-5/global/converse: any loss is below the margin on pass",
         ),
         ("better", "is better than claude-sonnet-4-5/global/converse on cost per request: −25.0%"),
         (
