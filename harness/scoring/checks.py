@@ -22,18 +22,18 @@ EXPECT = "expect"
 
 def make_scorer(check: Check, prompt: Prompt) -> AnyScorer:
     """The scorer for one check of a prompt. Raises SuiteError with all the mistakes in the check."""
-    made = _make(check, prompt)
-    if isinstance(made, list):
-        raise SuiteError([f"prompt {prompt.id!r}: {dotted(each.path) or 'check'}: {each.message}" for each in made])
-    return made
+    scorer = _make(check, prompt)
+    if isinstance(scorer, list):
+        raise SuiteError([f"prompt {prompt.id!r}: {dotted(each.path) or 'check'}: {each.message}" for each in scorer])
+    return scorer
 
 
 def check_mistakes(suite: Suite) -> Iterator[Mistake]:
     """A validator for `load_suite`: unknown check types, wrong parameters, checks with nothing to expect."""
     for at, prompt in enumerate(suite.prompts):
         for number, check in enumerate(prompt.checks):
-            made = _make(check, prompt)
-            for each in made if isinstance(made, list) else _context_mistakes(made, suite, prompt):
+            scorer = _make(check, prompt)
+            for each in scorer if isinstance(scorer, list) else _context_mistakes(scorer, suite, prompt):
                 yield Mistake(("prompts", at, "checks", number, *each.path), each.message)
 
 

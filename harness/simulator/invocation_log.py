@@ -126,8 +126,8 @@ class InvocationLog:
 
     def _draw_region(self, model_id: str, region: str) -> str | None:
         """The Region that served a request through a profile. None if it is the calling one."""
-        made = find_application_profile(model_id)
-        routing, _, base_id = (made.copied_from if made else model_id.rpartition("/")[2]).partition(".")
+        profile = find_application_profile(model_id)
+        routing, _, base_id = (profile.copied_from if profile else model_id.rpartition("/")[2]).partition(".")
         try:
             carried = find_model(base_id).routings.get(routing)
         except CatalogError:  # a bare id, or an unknown model

@@ -77,5 +77,5 @@ def _find_check(judge: Judge, prompt: Prompt) -> int | None:
 
 def _scorer(judge: Judge, prompt: Prompt) -> RubricJudge | None:
     at = _find_check(judge, prompt)
-    made = None if at is None else make_scorer(prompt.checks[at], prompt)
-    return made if isinstance(made, RubricJudge) else None
+    scorer = None if at is None else make_scorer(prompt.checks[at], prompt)
+    return scorer if isinstance(scorer, RubricJudge) else None

@@ -50,14 +50,14 @@ def _questions(suite: Suite, repeats: int) -> Iterator[tuple[str, Question, int]
     for prompt in suite.prompts:
         tokens = [_answer_tokens(suite, prompt, at) for at in range(len(suite.targets))]
         for check in prompt.checks:
-            made = make_scorer(check, prompt) if check.type in ("judge", "pairwise") else None
-            if isinstance(made, RubricJudge):
-                question = ask_for_score(prompt, longest * max(tokens), made.rubric)
-                yield from ((name, question, repeats * len(tokens)) for name in made.judges)
-            elif isinstance(made, Pairwise):
+            scorer = make_scorer(check, prompt) if check.type in ("judge", "pairwise") else None
+            if isinstance(scorer, RubricJudge):
+                question = ask_for_score(prompt, longest * max(tokens), scorer.rubric)
+                yield from ((name, question, repeats * len(tokens)) for name in scorer.judges)
+            elif isinstance(scorer, Pairwise):
                 answer = longest * max(tokens)
-                question = ask_for_preference(prompt, answer, answer, made.rubric)
-                yield made.judge, question, 2 * repeats * (len(tokens) - 1)
+                question = ask_for_preference(prompt, answer, answer, scorer.rubric)
+                yield scorer.judge, question, 2 * repeats * (len(tokens) - 1)
     for judge in suite.graders.judges:
         prompts = {prompt.id: prompt for prompt in suite.prompts}
         for label in judge.labels:

@@ -85,8 +85,8 @@ async def score_pairs(run: RunFolder, suite: Suite, aids: CachingAids) -> list[S
 
 
 def _checks(prompt: Prompt) -> list[Pairwise]:
-    made = [make_scorer(check, prompt) for check in prompt.checks if check.type == PAIRWISE]
-    return [scorer for scorer in made if isinstance(scorer, Pairwise)]
+    scorers = [make_scorer(check, prompt) for check in prompt.checks if check.type == PAIRWISE]
+    return [scorer for scorer in scorers if isinstance(scorer, Pairwise)]
 
 
 def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str], *, share: float | None) -> Iterator[list[Pair]]:

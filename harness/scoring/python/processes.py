@@ -25,7 +25,7 @@ MEMORY_BYTES = 4 * 2**30
 """Limit of a worker's address space, where the system supports one."""
 MAX_REPLY_BYTES = 2**20
 NOT_RUN = (
-    "not regraded: check functions are never run from a run's folder; "
+    "not graded: check functions are never run from a run's folder; "
     "use `harness report RUN --suite FILE` to run those of your own suite"
 )
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")

@@ -178,12 +178,12 @@ def _profiles(region: str) -> list[dict[str, Any]]:
     """The system-defined profiles, then the account's."""
     known = profile_ids(region)
     own = [_profile(profile_id, *known[profile_id], region) for profile_id in known]
-    made = [
+    copied = [
         _application_profile(profile, *known[profile.copied_from], region)
         for profile in APPLICATION_PROFILES
         if profile.copied_from in known
     ]
-    return own + made
+    return own + copied
 
 
 def _profile(profile_id: str, model: Model, routing: str, region: str) -> dict[str, Any]:
@@ -201,13 +201,13 @@ def _profile(profile_id: str, model: Model, routing: str, region: str) -> dict[s
     }
 
 
-def _application_profile(made: ApplicationProfile, model: Model, routing: str, region: str) -> dict[str, Any]:
+def _application_profile(profile: ApplicationProfile, model: Model, routing: str, region: str) -> dict[str, Any]:
     return {
-        **_profile(made.copied_from, model, routing, region),
-        "inferenceProfileName": made.name,
-        "description": f"Copied from {made.copied_from}.",
-        "inferenceProfileArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{made.id}",
-        "inferenceProfileId": made.id,
+        **_profile(profile.copied_from, model, routing, region),
+        "inferenceProfileName": profile.name,
+        "description": f"Copied from {profile.copied_from}.",
+        "inferenceProfileArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{profile.id}",
+        "inferenceProfileId": profile.id,
         "type": "APPLICATION",
     }
 

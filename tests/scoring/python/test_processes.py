@@ -335,7 +335,7 @@ def test_no_code_named_by_a_foreign_run_folder_is_run(
     [row] = read_scores(run)
     assert not (tmp_path / "ran").exists()
     assert row.value is None
-    assert row.reason.startswith("not regraded: check functions are never run from a run's folder; ")
+    assert row.reason.startswith("not graded: check functions are never run from a run's folder; ")
 
 
 @pytest.mark.parametrize("place", ["absolute", "above", "linked"])
