@@ -41,7 +41,7 @@ class NoJudges:
         return find_judge(self._suite, judge)
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
-        raise Unscored(f"not judged yet: judge {judge!r} was not asked; `harness report RUN --judge` asks")
+        raise Unscored(f"not judged yet: judge {judge!r} was not asked; use `harness report RUN --judge` to ask it")
 
 
 class Judges:

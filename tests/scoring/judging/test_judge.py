@@ -326,7 +326,7 @@ def test_a_pairwise_check_without_a_baseline_is_reported(tmp_path: Path) -> None
         load_checked(tmp_path / "s.yaml")
 
 
-def test_lines_of_the_judgements_that_are_not_whole_are_skipped(write_run: Any, make_suite: Any) -> None:
+def test_malformed_lines_of_the_judgements_are_skipped(write_run: Any, make_suite: Any) -> None:
     """Only attempts.parquet holds the answers."""
     suite = make_suite([JUDGE], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"))

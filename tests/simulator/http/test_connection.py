@@ -171,7 +171,7 @@ async def test_a_converse_stream_has_one_event_type_a_frame_and_no_start_of_a_te
         assert payload["p"]
 
 
-async def test_streamed_and_whole_answers_are_the_same_text(simulator: Start) -> None:
+async def test_streamed_and_unstreamed_answers_have_the_same_text(simulator: Start) -> None:
     url = await simulator(speed=1000)
     whole = (await ask(url, request("converse", CONVERSE))).json()["output"]["message"]["content"][0]["text"]
     frames = (await ask(url, request("converse-stream", CONVERSE))).frames()
@@ -386,7 +386,7 @@ async def test_the_truth_has_the_stamps_of_every_request_in_order(simulator: Sta
     assert served["last_ns"] - served["received_ns"] >= 19_000_000
 
 
-async def test_a_whole_answer_is_one_chunk(simulator: Start) -> None:
+async def test_an_unstreamed_answer_is_one_chunk(simulator: Start) -> None:
     url = await simulator(speed=1000)
     await ask(url, request("invoke", INVOKE))
     (served,) = await truth(url)
