@@ -27,13 +27,13 @@ SCORERS: dict[str, str] = {
 
 
 def scorer_names() -> list[str]:
-    """Every scorer there is, ours first."""
-    return [*SCORERS, *sorted(_outside().keys() - SCORERS.keys())]
+    """Names of all scorers: the built-in ones, then those of other packages, sorted."""
+    return [*SCORERS, *sorted(_plug_ins().keys() - SCORERS.keys())]
 
 
 def load_scorer(name: str) -> type[AnyScorer]:
-    """The scorer's class, whose fields are the check's parameters. HarnessError: it cannot be imported."""
-    point = EntryPoint(name, SCORERS[name], GROUP) if name in SCORERS else _outside()[name]
+    """The scorer's class, whose fields are the check's parameters. Raises HarnessError if it cannot be imported."""
+    point = EntryPoint(name, SCORERS[name], GROUP) if name in SCORERS else _plug_ins()[name]
     try:
         kind: type[AnyScorer] = point.load()
     except (ImportError, AttributeError) as error:
@@ -42,6 +42,6 @@ def load_scorer(name: str) -> type[AnyScorer]:
 
 
 @cache
-def _outside() -> dict[str, EntryPoint]:
-    """Scorers of other packages. Looked for once: it means reading every installed package's metadata."""
+def _plug_ins() -> dict[str, EntryPoint]:
+    """Scorers of other packages. Cached, because the lookup reads the metadata of every installed package."""
     return {point.name: point for point in entry_points(group=GROUP)}

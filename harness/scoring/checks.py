@@ -1,4 +1,4 @@
-"""From a suite's checks to scorers: every mistake in a check is found before anything is sent."""
+"""Turns a suite's checks into scorers, and finds every mistake in them before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from msgspec.inspect import StructType, type_info
 
 from harness.errors import HarnessError, SuiteError
 from harness.scoring import load_scorer, scorer_names
-from harness.scoring.scorer import AnyScorer, Fitted
+from harness.scoring.scorer import AnyScorer, SuiteAwareScorer
 from harness.suite.grammar.mistakes import Mistake, dotted
 from harness.suite.grammar.structure import unknown_key, unknown_word
 from harness.suite.suite import Check, Prompt, Suite
 
 EXPECT = "expect"
-"""The parameter that falls back to the prompt's own `expect` where a scorer requires it."""
+"""Where a scorer requires this parameter, it defaults to the prompt's own `expect`."""
 
 
 def make_scorer(check: Check, prompt: Prompt) -> AnyScorer:
-    """The scorer of one check of a prompt. SuiteError with every mistake in it."""
-    made = _make(check, prompt)
-    if isinstance(made, list):
-        raise SuiteError([f"prompt {prompt.id!r}: {dotted(each.path) or 'check'}: {each.message}" for each in made])
-    return made
+    """The scorer for one check of a prompt. Raises SuiteError with all the mistakes in the check."""
+    scorer = _make(check, prompt)
+    if isinstance(scorer, list):
+        raise SuiteError([f"prompt {prompt.id!r}: {dotted(each.path) or 'check'}: {each.message}" for each in scorer])
+    return scorer
 
 
 def check_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """A validator for `load_suite`: unknown check types, wrong parameters, checks without anything to expect."""
+    """A validator for `load_suite`: unknown check types, wrong parameters, checks with nothing to expect."""
     for at, prompt in enumerate(suite.prompts):
         for number, check in enumerate(prompt.checks):
-            made = _make(check, prompt)
-            for each in made if isinstance(made, list) else _misfits(made, suite, prompt):
+            scorer = _make(check, prompt)
+            for each in scorer if isinstance(scorer, list) else _context_mistakes(scorer, suite, prompt):
                 yield Mistake(("prompts", at, "checks", number, *each.path), each.message)
 
 
@@ -49,7 +49,7 @@ def check_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
-    """The scorer, or what is wrong with the check; paths begin at the check."""
+    """The scorer, or the mistakes in the check, with paths relative to it."""
     names = scorer_names()
     if check.type not in names:
         return [Mistake(("type",), unknown_word(check.type, names))]
@@ -66,13 +66,15 @@ def _make(check: Check, prompt: Prompt) -> AnyScorer | list[Mistake]:
         return [_describe(str(error))]
 
 
-def _misfits(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[Mistake]:
-    """What a good check lacks in this prompt or suite."""
-    return [Mistake((), mistake) for mistake in scorer.misfits(suite, prompt)] if isinstance(scorer, Fitted) else []
+def _context_mistakes(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[Mistake]:
+    """Why a well-formed check does not work with this prompt or suite."""
+    if not isinstance(scorer, SuiteAwareScorer):
+        return []
+    return [Mistake((), message) for message in scorer.find_mistakes(suite, prompt)]
 
 
 def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
-    """The check's parameters with the prompt's `expect` where it is needed; unknown and missing keys."""
+    """The check's parameters, with the prompt's `expect` filled in, and a mistake for each unknown or missing key."""
     info = type_info(kind)
     if not isinstance(info, StructType):
         return check.params, []
@@ -89,7 +91,7 @@ def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str
 
 
 def _describe(message: str) -> Mistake:
-    """msgspec's ``Expected `str`, got `int` - at `$.expect` `` as a mistake with its path."""
+    """Turns msgspec's ``Expected `str`, got `int` - at `$.expect` `` into a mistake with its path."""
     mistake, _, place = message.partition(" - at ")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", place)
     path = tuple(int(index) if index else name for name, index in steps)

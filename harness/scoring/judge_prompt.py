@@ -1,7 +1,7 @@
-"""What judges are asked: the rubric, and the answers as data between marks that no answer can close.
+"""The judges' prompts: the rubric, and the answers as data between tags that no answer can close.
 
-A mark ends in a digest of all that stands between marks, so that an answer cannot hold its own. The simulator reads
-these questions too (`simulator/model/tool_calls.py`): it finds the parts by their marks.
+Each tag ends in a digest of everything between the tags, so an answer cannot contain its own closing tag. The
+simulator parses these prompts by their tags (`simulator/model/tool_calls.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from harness.catalog.target import Tool
 from harness.scoring.scorer import Question
 from harness.suite.suite import Prompt
 
-LONGEST_PART = 60_000
-"""Characters of a question or an answer that a judge is shown; of a longer one the middle is left out."""
+MAX_PART_CHARS = 60_000
+"""Most characters of a question or an answer that a judge is shown; the middle of a longer one is left out."""
 TOOL = "verdict"
 
 SCORE = Tool(
@@ -54,21 +54,21 @@ _PREFERENCE_SYSTEM = (
 
 
 def ask_for_score(prompt: Prompt, answer: str, rubric: str) -> Question:
-    """How well one answer meets a rubric."""
-    parts = {**_asked(prompt), "rubric": rubric, "answer": answer}
+    """Ask how well one answer meets a rubric."""
+    parts = {**_conversation(prompt), "rubric": rubric, "answer": answer}
     text = _text(parts, "Grade the answer by the rubric.")
     return Question(about=_digest(parts), system=_SCORE_SYSTEM, text=text, tool=SCORE)
 
 
 def ask_for_preference(prompt: Prompt, first: str, second: str, rubric: str) -> Question:
-    """Which of two answers is better."""
-    parts = {**_asked(prompt), "rubric": rubric, "answer-a": first, "answer-b": second}
+    """Ask which of two answers is better."""
+    parts = {**_conversation(prompt), "rubric": rubric, "answer-a": first, "answer-b": second}
     text = _text(parts, "Which answer is better?")
     return Question(about=_digest(parts), system=_PREFERENCE_SYSTEM, text=text, tool=PREFERENCE)
 
 
-def _asked(prompt: Prompt) -> dict[str, str]:
-    """What the models were asked; of attachments only the names."""
+def _conversation(prompt: Prompt) -> dict[str, str]:
+    """The conversation that the models saw; only the names of attachments."""
     *earlier, last = prompt.messages
     attached = [each.name for each in (*prompt.documents, *prompt.images)]
     parts = {
@@ -93,7 +93,7 @@ def _digest(parts: dict[str, str]) -> str:
 
 
 def _shorten(text: str) -> str:
-    if len(text) <= LONGEST_PART:
+    if len(text) <= MAX_PART_CHARS:
         return text
-    half = LONGEST_PART // 2
+    half = MAX_PART_CHARS // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"

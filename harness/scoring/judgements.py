@@ -1,4 +1,4 @@
-"""What judges and the user's functions have said of a run's answers, kept so that no one is asked, or paid, twice."""
+"""Judgements of a run's answers by judges and check functions, stored so that no judge is asked or paid twice."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Kind = Literal["python", "judge", "pair", "label"]
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of `judgements.jsonl`. Of lines with the same key, the last one counts."""
+    """One line of `judgements.jsonl`. If several lines have the same key, the last one counts."""
 
     key: str
-    """Digest of the grader, the question, the answer and the request; not of the words in which a judge was asked, so
-    that a later harness finds it again."""
+    """Digest of the grader, the question, the answer and the request. The wording of the judge's prompt is left out, so
+    that a later version of the harness still finds it."""
     kind: Kind
-    """`python` and `judge`: what one of them said. `pair` and `label`: what was made of that."""
+    """`python` and `judge`: the result of one function or judge. `pair` and `label`: what was derived from them."""
     by: str
     """The judge's name, or `checks.py:grade`."""
     request_id: str
     given: dict[str, Any] = {}
-    """What was said; hostile where a model said it."""
+    """The result. A judge's is untrusted, like all model output."""
     error: str | None = None
-    """Why nothing was."""
+    """Why there is no result."""
     cost_usd: float | None = None
 
 
 class Judgements:
-    """The judgements of one run; new ones are written at once."""
+    """The judgements of one run; new ones are written immediately."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,7 +47,7 @@ class Judgements:
         return self._by_key.get(key)
 
     def add(self, judgement: Judgement) -> None:
-        """StoreError: it cannot be written."""
+        """Add a judgement. Raises StoreError if it cannot be written."""
         if self._by_key.get(judgement.key) == judgement:
             return
         self._by_key[judgement.key] = judgement
@@ -64,7 +64,7 @@ class Judgements:
 
 
 def _open_to_add(path: Path) -> IO[bytes]:
-    """The file, its last line ended where a killed run left half of one. OSError: it is not a file of its folder."""
+    """Open the file, ending its last line if a killed run left half of one. Raises OSError if the path is a link."""
     file = os.fdopen(open_descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, follow=False), "a+b", buffering=0)
     if file.seek(0, SEEK_END):
         file.seek(-1, SEEK_END)
@@ -74,7 +74,7 @@ def _open_to_add(path: Path) -> IO[bytes]:
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
-    """Every line that is whole; a killed run may have left half of one. StoreError: the file cannot be read."""
+    """All complete lines; a killed run may have left half of one. Raises StoreError if the file cannot be read."""
     decoder = msgspec.json.Decoder(Judgement)
     try:
         for line in read_lines(path):
@@ -90,5 +90,5 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
 
 
 def digest_of(*parts: object) -> str:
-    """First 32 hex digits of SHA-256 over what makes a judgement what it is."""
+    """First 32 hex digits of the SHA-256 of the parts that identify a judgement."""
     return sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:32]

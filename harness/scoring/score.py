@@ -1,4 +1,4 @@
-"""Scores a run: reads the stored answers, runs the checks of their prompts, writes `scores.parquet`."""
+"""Scores a run: reads the stored answers, runs their prompts' checks, writes `scores.parquet`."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Prompt, Suite
 
 TIMEOUT_S = 60.0
-"""For one check of one answer, but only where its scorer awaits: nothing can cut a check that computes all the time.
+"""For one check of one answer. It interrupts a scorer only at an `await`.
 
-Every scorer here bounds its own time. One from another package that computes without end holds up the scoring.
+The built-in scorers bound their own time. A plug-in that computes forever blocks the scoring.
 """
 BATCH = 64
-"""Answers scored at the same time, and held in memory."""
-LONGEST_REASON = 300
+"""Answers that are scored concurrently and held in memory."""
+MAX_REASON_CHARS = 300
 
-# What the user cancelled is no answer; what was not stored (load.store_text) has no score.
+# Requests that the user cancelled and answers that were not stored (load.store_text) are not scored.
 _ANSWERS = f"""
 SELECT request_id, prompt_id, ok, text, error_kind, citations, stop_reason
 FROM ({LAST_MEASURED}) WHERE error_kind IS DISTINCT FROM 'cancelled' AND (text IS NOT NULL OR NOT ok)
 """
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """How a measured request ended."""
+class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a measured request."""
 
     prompt_id: str
     ok: bool
@@ -48,8 +48,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
 
 
-class Checked(msgspec.Struct, frozen=True):
-    """A prompt with its scorers, each under the name of its check."""
+class PromptScorers(msgspec.Struct, frozen=True):
+    """A prompt and its scorers, each with the name of its check."""
 
     prompt: Prompt
     scorers: tuple[tuple[str, AnyScorer], ...]
@@ -58,20 +58,20 @@ class Checked(msgspec.Struct, frozen=True):
 async def score_run(
     run: RunFolder, suite: Suite, judges: Judges | None = None, check_files: Sequence[CheckFile] = ()
 ) -> int:
-    """Score every measured request of a run that has ended; returns the rows written. Replaces earlier scores.
+    """Score every measured request of a finished run and replace earlier scores. Returns the number of rows written.
 
-    `suite` is the run's own, which may be somebody else's and names no code. `check_files`: of the suite file that the
-    user gave. They alone are run, and only where `suite` has them by name and digest.
+    `suite` is the run's own and untrusted: the run may come from somebody else. Only `check_files`, from the suite file
+    that the user gave, are run, and only if `suite` lists them with the same name and digest.
 
-    One row for each check: of a failed request it is not passed (`request failed: throttled`); where the scorer raised
-    or took too long it has neither value nor verdict (`scorer broke: …`, or why there is none). Prompts without checks
-    and requests that the user cancelled have no rows. Where answers are stored in part (`load.store_text`), failures
-    are graded in that part too: all of them beside a tenth of the answers would be no pass rate. The number of answers
-    does not matter to memory, but for what judges and check functions say of them.
+    There is one row per check. A failed request fails its checks (`request failed: throttled`). If the scorer raises or
+    times out, the row has no value and no verdict, and the reason says why (`scorer failed: …`). Prompts without checks
+    and cancelled requests have no rows. If only a share of the answers is stored (`load.store_text`), the same share of
+    the failures is graded; otherwise failures would dominate the pass rate. Memory does not grow with the number of
+    answers, except for the judgements of judges and check functions.
     """
     from harness.store.parquet import write_parquet
 
-    prompts = {prompt.id: _checked(prompt) for prompt in suite.prompts}
+    prompts = {prompt.id: _make_scorers(prompt) for prompt in suite.prompts}
     lines = temporary_name(run.scores_path.with_suffix(".jsonl"))
     try:
         with open_new(lines) as file:
@@ -87,7 +87,7 @@ async def score_run(
 
 
 async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = NO_AIDS) -> Outcome:
-    """What a scorer says, whichever of the two protocols it follows."""
+    """The outcome of a scorer, whichever of the two protocols it implements."""
     if isinstance(scorer, AnswerScorer):
         return await scorer.score_answer(prompt, answer, aids)
     try:
@@ -98,35 +98,35 @@ async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = 
 
 
 async def _score_all(
-    run: RunFolder, prompts: Mapping[str, Checked], aids: Aids, file: IO[bytes], *, share: float | None
+    run: RunFolder, prompts: Mapping[str, PromptScorers], aids: Aids, file: IO[bytes], *, share: float | None
 ) -> None:
     encoder = msgspec.json.Encoder()
-    for batch in _ended(run):
-        sampled = [ended for ended in batch if is_sampled(ended.answer.request_id, share)]
-        known = [(_find(prompts, ended, run), ended) for ended in sampled]
+    for batch in _read_results(run):
+        sampled = [result for result in batch if is_sampled(result.answer.request_id, share)]
+        pairs = [(_scorers_for(prompts, result, run), result) for result in sampled]
         async with asyncio.TaskGroup() as tasks:
-            scored = [tasks.create_task(_score_request(*each, aids)) for each in known if each[0].scorers]
+            scored = [tasks.create_task(_score_request(*each, aids)) for each in pairs if each[0].scorers]
         file.write(encoder.encode_lines([row for task in scored for row in task.result()]))
 
 
-async def _score_request(checked: Checked, ended: Ended, aids: Aids) -> list[Score]:
+async def _score_request(prompt: PromptScorers, result: RequestResult, aids: Aids) -> list[Score]:
     """The rows of one request."""
-    if ended.ok:
-        return [await _score(name, scorer, checked.prompt, ended.answer, aids) for name, scorer in checked.scorers]
-    reason, request_id = f"request failed: {ended.error_kind}", ended.answer.request_id
+    if result.ok:
+        return [await _score(name, scorer, prompt.prompt, result.answer, aids) for name, scorer in prompt.scorers]
+    reason, request_id = f"request failed: {result.error_kind}", result.answer.request_id
     return [
-        Score(request_id=request_id, scorer=name, value=0.0, passed=False, reason=reason) for name, _ in checked.scorers
+        Score(request_id=request_id, scorer=name, value=0.0, passed=False, reason=reason) for name, _ in prompt.scorers
     ]
 
 
 async def _score(name: str, scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids) -> Score:
     try:
         outcome = await grade(scorer, prompt, answer, aids)
-    except Unscored as none:
-        return _unscored(name, answer, str(none), none.cost_usd)
-    except Exception as error:  # a scorer may come from another package: whatever it raises is data
+    except Unscored as unscored:
+        return _unscored(name, answer, str(unscored), unscored.cost_usd)
+    except Exception as error:  # a plug-in may raise anything; it must not end the scoring
         cause = _first_cause(error)
-        return _unscored(name, answer, f"scorer broke: {type(cause).__name__}: {cause}")
+        return _unscored(name, answer, f"scorer failed: {type(cause).__name__}: {cause}")
     return Score(
         request_id=answer.request_id,
         scorer=name,
@@ -138,7 +138,7 @@ async def _score(name: str, scorer: AnyScorer, prompt: Prompt, answer: Answer, a
 
 
 def _first_cause(error: Exception) -> Exception:
-    """What went wrong in the first of the tasks that a group speaks for."""
+    """The error itself, or the first one inside a (nested) group."""
     return _first_cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
@@ -148,16 +148,16 @@ def _unscored(name: str, answer: Answer, reason: str, cost_usd: float | None = N
     )
 
 
-def _ended(run: RunFolder) -> Iterator[Sequence[Ended]]:
+def _read_results(run: RunFolder) -> Iterator[Sequence[RequestResult]]:
     from harness.store.query import connect
 
     with closing(connect([run])) as connection:
         found = connection.execute(_ANSWERS)
         while rows := found.fetchmany(BATCH):
-            yield [_read(*row) for row in rows]
+            yield [_to_result(*row) for row in rows]
 
 
-def _read(
+def _to_result(
     request_id: str,
     prompt_id: str,
     ok: bool,
@@ -165,33 +165,33 @@ def _read(
     error_kind: str | None,
     citations: str | None,
     stop_reason: str | None,
-) -> Ended:
+) -> RequestResult:
     answer = Answer(
         request_id=request_id, text=text or "", citations=_read_citations(citations), stop_reason=stop_reason
     )
-    return Ended(prompt_id=prompt_id, ok=ok, error_kind=error_kind, answer=answer)
+    return RequestResult(prompt_id=prompt_id, ok=ok, error_kind=error_kind, answer=answer)
 
 
 def _read_citations(written: str | None) -> tuple[Citation, ...]:
-    """None where the column holds something else, as that of somebody else's run may."""
+    """Empty if the column does not hold citations: the run may come from somebody else."""
     try:
         return msgspec.json.decode(written or "[]", type=tuple[Citation, ...])
     except (msgspec.DecodeError, RecursionError):
         return ()
 
 
-def _checked(prompt: Prompt) -> Checked:
-    """Without what compares answers: that takes all of them (`pairs.py`)."""
-    alone = [check for check in prompt.checks if check.type != PAIRWISE]
-    return Checked(prompt, tuple((check.type, make_scorer(check, prompt)) for check in alone))
+def _make_scorers(prompt: Prompt) -> PromptScorers:
+    """All but the pairwise checks, which need every answer (`pairs.py`)."""
+    checks = [check for check in prompt.checks if check.type != PAIRWISE]
+    return PromptScorers(prompt, tuple((check.type, make_scorer(check, prompt)) for check in checks))
 
 
-def _find(prompts: Mapping[str, Checked], ended: Ended, run: RunFolder) -> Checked:
-    if ended.prompt_id not in prompts:
-        raise StoreError(f"{run.path}: an attempt answers prompt {ended.prompt_id!r}, which its suite has not")
-    return prompts[ended.prompt_id]
+def _scorers_for(prompts: Mapping[str, PromptScorers], result: RequestResult, run: RunFolder) -> PromptScorers:
+    if result.prompt_id not in prompts:
+        raise StoreError(f"{run.path}: an attempt answers prompt {result.prompt_id!r}, which is not in the run's suite")
+    return prompts[result.prompt_id]
 
 
 def _clean(reason: str) -> str:
-    """Short, without a secret of this process, and text that UTF-8 can carry."""
-    return redact(reason)[:LONGEST_REASON].encode(errors="replace").decode()
+    """Redact secrets, shorten, and replace what UTF-8 cannot encode."""
+    return redact(reason)[:MAX_REASON_CHARS].encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""What every scorer shares: the answer it sees, the outcome it gives and the protocol it follows."""
+"""The scorer protocols, and the types that go in and out of a scorer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from harness.suite.suite import Prompt, Suite
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model gave. All of it is hostile input."""
+    """A model's answer. All of it is untrusted input."""
 
     text: str
-    """What it said; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
+    """The text, then each tool call as a line of JSON, `{"tool": NAME, "input": {…}}`."""
     citations: tuple[Citation, ...] = ()
     stop_reason: str | None = None
     request_id: str = ""
-    """Of the request that it answers; empty where there was none."""
+    """The request that it answers; empty if there was none."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scorer says of one answer. The room makes the row of `scores.parquet` of it."""
+    """A scorer's result for one answer; it becomes a row of `scores.parquet`."""
 
     value: float
     """0 … 1."""
     passed: bool
     reason: str = ""
-    """Why not, for a person; may quote the answer, so it is hostile like the answer."""
+    """Why the answer failed, for people. It may quote the answer, so it is untrusted too."""
     cost_usd: float | None = None
 
 
@@ -38,12 +38,12 @@ PASS = Outcome(value=1.0, passed=True)
 
 
 def fail(reason: str) -> Outcome:
-    """Not passed, value 0."""
+    """A failed outcome, with value 0."""
     return Outcome(value=0.0, passed=False, reason=reason)
 
 
 class Unscored(Exception):
-    """An answer that could not be scored, in words: nothing broke, but there is no verdict. `cost_usd` was spent."""
+    """There is no verdict on an answer, though nothing failed. The message says why; `cost_usd` was spent anyway."""
 
     def __init__(self, reason: str, *, cost_usd: float | None = None) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class Unscored(Exception):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A function of a check file of the suite's, and the case that it is to grade."""
+    """A call of a function in one of the suite's check files, with the case to grade."""
 
     file: str
     function: str
@@ -61,7 +61,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function of the user's returned for one answer. `error`: it returned nothing that can be used."""
+    """What a check function returned for one answer; `error` says why there is no usable value."""
 
     value: float | None = None
     """0 … 1."""
@@ -70,17 +70,17 @@ class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a judge is asked, and the tool with which it is to answer."""
+    """A question for a judge, and the tool that it must answer with."""
 
     about: str
-    """Digest of prompt, rubric and answers: the same whatever words they are wrapped in."""
+    """Digest of prompt, rubric and answers; independent of the wording around them."""
     system: str
     text: str
     tool: Tool
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What a judge answered: the input of the tool, hostile like every model's output. `error`: it gave none."""
+    """A judge's answer: the tool's input, untrusted like all model output; `error` says why there is none."""
 
     given: dict[str, Any] = {}
     error: str | None = None
@@ -88,34 +88,34 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Aids(Protocol):
-    """What a scorer may call upon beside the answer. Both raise Unscored where they are not to be asked."""
+    """What a scorer may use besides the answer. Both methods raise Unscored if they are not available."""
 
     async def run_python(self, call: Call) -> FunctionResult:
-        """What a function of the user's says."""
+        """Call one of the user's check functions."""
         ...
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
-        """What a judge says."""
+        """Ask a judge."""
         ...
 
 
 class NoAids:
-    """Nothing to call upon: what needs help stays unscored."""
+    """No functions and no judges: checks that need them stay unscored."""
 
     async def run_python(self, call: Call) -> FunctionResult:
-        raise Unscored(f"not run: {call.file} is not to be run here")
+        raise Unscored(f"not run: {call.file} is not available here")
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
-        raise Unscored(f"not judged: judge {judge!r} is not to be asked here")
+        raise Unscored(f"not judged: judge {judge!r} is not available here")
 
 
 NO_AIDS = NoAids()
 
 
 class Scorer(Protocol):
-    """One check with its parameters. Whatever `score` raises leaves the answer unscored and becomes the reason.
+    """One check with its parameters. If `score` raises, the answer stays unscored and the error becomes the reason.
 
-    The answer is hostile input: time and memory must be bounded whatever it holds.
+    The answer is untrusted input: bound time and memory whatever it holds.
     """
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome: ...
@@ -123,7 +123,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class AnswerScorer(Protocol):
-    """A scorer that needs more of the answer than its text, or help. One that bounds its own time is not cut short."""
+    """A scorer that needs more than the answer's text, or aids. It must bound its own time: it has no timeout."""
 
     async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome: ...
 
@@ -132,9 +132,9 @@ AnyScorer = Scorer | AnswerScorer
 
 
 @runtime_checkable
-class Fitted(Protocol):
-    """A scorer that knows what its prompt and its suite must have."""
+class SuiteAwareScorer(Protocol):
+    """A scorer that checks whether its suite and its prompt have what it needs."""
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterable[str]:
-        """What is missing, in words; nothing where it fits."""
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterable[str]:
+        """One message per mistake."""
         ...

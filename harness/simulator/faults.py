@@ -1,4 +1,4 @@
-"""What goes wrong: the errors of the service, and which request gets one."""
+"""The service's errors, and the random faults that a request may get."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """An error of the service as it goes on the wire. `code` is the name in `x-amzn-ErrorType`."""
+    """An error of the service. `code` is the name in `x-amzn-ErrorType`."""
 
     status: int
     code: str
     message: str
 
 
-class Refused(Exception):
-    """A request that the service answers with an error before any content."""
+class ServiceError(Exception):
+    """The service answers a request with an error, before any content."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -30,7 +30,7 @@ UNAVAILABLE = Fault(
     message="Bedrock is unable to process your request.",
 )
 INTERRUPTED = Fault(status=503, code="serviceUnavailableException", message="The stream was interrupted.")
-"""In mid-stream, where codes are in lower camel case."""
+"""In mid-stream, codes are in lower camel case."""
 UNAUTHENTICATED = Fault(status=403, code="AccessDeniedException", message="Missing Authentication Token")
 UNKNOWN_OPERATION = Fault(
     status=404, code="UnknownOperationException", message="The requested operation is not recognized by the service."
@@ -60,34 +60,34 @@ UNKNOWN_KEY = Fault(
 )
 
 
-def validation(message: str) -> Refused:
-    """A ValidationException (400) to raise."""
-    return Refused(Fault(status=400, code="ValidationException", message=message))
+def validation(message: str) -> ServiceError:
+    """Make a ValidationException (400) to raise."""
+    return ServiceError(Fault(status=400, code="ValidationException", message=message))
 
 
 class Stall(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which nothing is answered: it begins so long after the first request, and lasts so long, ns."""
+    """A period without any response: its start after the first request and its length, ns."""
 
     after_ns: int
     lasts_ns: int
 
-    def hold(self, due_ns: int, first_request_ns: int) -> int:
-        """When something that is due then goes out."""
+    def delay(self, due_ns: int, first_request_ns: int) -> int:
+        """When a piece that is due at `due_ns` is sent: at the end of the stall if it falls into it."""
         begins_ns = first_request_ns + self.after_ns
         ends_ns = begins_ns + self.lasts_ns
         return ends_ns if begins_ns <= due_ns < ends_ns else due_ns
 
 
 class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
-    """Share of requests, 0 to 1, that get each fault. The sum of the first two is at most 1."""
+    """Share of requests, 0 to 1, that get each fault. The first two add up to 1 at most."""
 
     throttle: float = 0.0
     unavailable: float = 0.0
     interrupt: float = 0.0
-    """Of the streams that begin, the share that ends in an error half way."""
+    """Share of the started streams that end in an error half way."""
 
     def draw(self, rng: Random) -> Fault | None:
-        """The fault of one request, None for most."""
+        """The fault of one request, if it gets one."""
         left = rng.random()
         for rate, fault in ((self.throttle, THROTTLED), (self.unavailable, UNAVAILABLE)):
             if left < rate:
@@ -96,5 +96,5 @@ class FaultRates(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def draw_interruption(self, rng: Random) -> bool:
-        """Whether a stream breaks off."""
+        """Whether a stream is interrupted."""
         return self.interrupt > 0 and rng.random() < self.interrupt

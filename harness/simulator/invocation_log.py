@@ -1,4 +1,4 @@
-"""Bedrock's model invocation log, as a file: one JSON record a line, in the documented shape."""
+"""Bedrock's model invocation log as a file: one JSON record per line, in the documented format."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harness.simulator.aws.account import ACCOUNT, CALLER_ARN, find_application_
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply
 from harness.simulator.faults import Fault
-from harness.simulator.performance import Operation, Performance
+from harness.simulator.performance import Operation, TimedAnswer
 from harness.simulator.streams import all_events
-from harness.simulator.truth import Served
+from harness.simulator.truth import ServedRequest
 
 MAX_BODY = 100_000
-"""Bytes of a body inside a record; a longer one is kept beside the log, under `data/`."""
+"""Most bytes of a body inside a record; a longer one is stored beside the log, under `data/`."""
 _FLUSH_AFTER_S = 1.0
 _OPERATIONS = {
     ("invoke", False): "InvokeModel",
@@ -36,19 +36,19 @@ _OPERATIONS = {
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as the log tells of it."""
+    """The request behind a log record."""
 
     operation: Operation
-    served: Served
+    served: ServedRequest
     region: str
     body: bytes
 
 
 class InvocationLog:
-    """Appends records; they are on the disk within a second, and at `close`. Needs a running loop."""
+    """Appends records and flushes them within a second, and on `close`. Needs a running event loop."""
 
     def __init__(self, path: Path, seed: int) -> None:
-        """Raises EndpointError when the file cannot be written."""
+        """Raises EndpointError if the file cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab")
@@ -60,16 +60,16 @@ class InvocationLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close the file."""
         if self._timer is not None:
             self._timer.cancel()
         self._file.close()
 
-    def add_reply(self, call: Call, reply: Reply, performance: Performance) -> None:
-        """A request that gets an answer."""
+    def add_reply(self, call: Call, reply: Reply, timed: TimedAnswer) -> None:
+        """Log a request with an answer."""
         dialect = DIALECTS[call.operation.api]
         if call.operation.stream:
-            events = all_events(call.operation.api, reply, performance)
+            events = all_events(call.operation.api, reply, timed)
             body = b"[%b]" % b",".join(map(dialect.logged, events))
         else:
             body = dialect.body(reply)
@@ -83,7 +83,7 @@ class InvocationLog:
         self._add(call, counted, {"output": output}, reply.question.metadata)
 
     def add_fault(self, call: Call, fault: Fault) -> None:
-        """A request that gets an error."""
+        """Log a request with an error."""
         self._add(call, {}, {"errorCode": fault.code}, None)
 
     def _add(
@@ -112,7 +112,7 @@ class InvocationLog:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER_S, self._flush)
 
     def _body(self, call: Call, side: str, body: bytes) -> dict[str, Any]:
-        """`inputBodyJson`, or where the body is kept. One that is no JSON is left out."""
+        """`inputBodyJson`, or the path of a long body. A body that is not JSON is left out."""
         logged: dict[str, Any] = {f"{side}ContentType": "application/json"}
         if len(body) > MAX_BODY:
             name = f"data/{call.served.request_id}_{side}.json"
@@ -125,12 +125,12 @@ class InvocationLog:
             return logged
 
     def _draw_region(self, model_id: str, region: str) -> str | None:
-        """The Region that served through a profile. None: the one that was called."""
-        made = find_application_profile(model_id)
-        routing, _, base_id = (made.copied_from if made else model_id.rpartition("/")[2]).partition(".")
+        """The Region that served a request through a profile. None if it is the calling one."""
+        profile = find_application_profile(model_id)
+        routing, _, base_id = (profile.copied_from if profile else model_id.rpartition("/")[2]).partition(".")
         try:
             carried = find_model(base_id).routings.get(routing)
-        except CatalogError:  # a bare id, or one that is no model's
+        except CatalogError:  # a bare id, or an unknown model
             return None
         chosen = self._rng.choice(carried.value) if carried and carried.value else region
         return chosen if chosen != region else None

@@ -1,4 +1,4 @@
-"""Which operation a path names, and of which model; and the answer of those that count tokens."""
+"""Finds the operation and the model of a request, and counts tokens for the operations that do."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ OPERATIONS = {
     b"converse": ("converse", False),
     b"converse-stream": ("converse", True),
 }
-"""Last part of the path → api, streamed or not."""
+"""Last part of the path → api, whether streamed."""
 MESSAGES_PATH = b"/anthropic/v1/messages"
-"""Of the Messages API, on bedrock-mantle and on bedrock-runtime."""
+"""The Messages API, on bedrock-mantle and on bedrock-runtime."""
 OPENAI_PATHS = (b"/openai/v1/chat/completions", b"/v1/chat/completions")
-"""Of chat completions: on bedrock-runtime, and where clients of other servers ask below an address."""
+"""Chat completions: on bedrock-runtime, and as served by other OpenAI-compatible servers."""
 
 
-class _Named(msgspec.Struct, frozen=True):
-    """What a body says of the operation, where the path does not."""
+class _ModelAndStream(msgspec.Struct, frozen=True):
+    """The model and stream flag in a body, for paths without them."""
 
     model: str = ""
     stream: bool = False
 
 
 def find_operation(request: HttpRequest) -> Operation | None:
-    """`/model/{modelId}/{operation}` taken apart, the id percent-decoded, or what the body says. None: no such path.
+    """The operation, from `/model/{modelId}/{operation}` or from the body. None if there is no such path.
 
-    A raw `:` or `/` in the id (an ARN that was not encoded) is understood too.
+    The id is percent-decoded; a raw `:` or `/` in it (an unencoded ARN) works too.
     """
     path = _path(request)
     if path == MESSAGES_PATH or path in OPENAI_PATHS:
-        named = _read_named(request.body)
+        body_fields = _read_model(request.body)
         api = "messages" if path == MESSAGES_PATH else "openai"
-        return Operation(model_id=named.model, api=api, stream=named.stream)
+        return Operation(model_id=body_fields.model, api=api, stream=body_fields.stream)
     model_id, name = _split(path)
     if not model_id or name not in OPERATIONS:
         return None
@@ -52,7 +52,7 @@ def find_operation(request: HttpRequest) -> Operation | None:
 
 
 def count_path(request: HttpRequest) -> Literal["bedrock", "messages"] | None:
-    """Whether tokens are to be counted, and in whose words."""
+    """The format of a request to count tokens. None if it is another request."""
     path = _path(request)
     if request.method != b"POST":
         return None
@@ -67,39 +67,39 @@ def _path(request: HttpRequest) -> bytes:
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:
-    """Model id, still encoded, and operation; both empty for a path of another kind."""
+    """Model id, still encoded, and operation; both empty for any other path."""
     prefix, _, rest = path.partition(b"/model/")
     model_id, _, name = rest.rpartition(b"/")
     return (b"", b"") if prefix else (model_id, name)
 
 
-def _read_named(body: bytes) -> _Named:
-    """What cannot be read is refused later, with the rest of the body."""
+def _read_model(body: bytes) -> _ModelAndStream:
+    """Empty for a malformed body, which is rejected later."""
     try:
-        return msgspec.json.decode(body, type=_Named)
+        return msgspec.json.decode(body, type=_ModelAndStream)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Named()
+        return _ModelAndStream()
 
 
 class _InvokeModel(msgspec.Struct, frozen=True):
     body: str
 
 
-class _Given(msgspec.Struct, frozen=True, rename="camel"):
+class _CountInput(msgspec.Struct, frozen=True, rename="camel"):
     invoke_model: _InvokeModel | None = None
     converse: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    input: _Given
+class _CountRequest(msgspec.Struct, frozen=True):
+    input: _CountInput
 
 
-_DECODER = msgspec.json.Decoder(_Asked)
+_DECODER = msgspec.json.Decoder(_CountRequest)
 
 
 def count_bedrock(body: bytes) -> int:
-    """Of a CountTokens request: exactly one of an InvokeModel body, in base64, and a Converse body. Raises Refused."""
-    given: _Given = decode_body(_DECODER, body).input
+    """Input tokens of a CountTokens request: an InvokeModel body in base64, or a Converse body. Raises ServiceError."""
+    given: _CountInput = decode_body(_DECODER, body).input
     if given.invoke_model is not None:
         return count_messages(decode_base64(given.invoke_model.body, "input.invokeModel.body"))
     if not bytes(given.converse):
@@ -109,6 +109,6 @@ def count_bedrock(body: bytes) -> int:
 
 
 def count_messages(body: bytes) -> int:
-    """Of a body of the Messages API. Raises Refused."""
+    """Input tokens of a body of the Messages API. Raises ServiceError."""
     segments, _ = messages_prompt.read_input(messages_prompt.read_body(body))
     return sum(segment.tokens for segment in segments)

@@ -1,4 +1,4 @@
-"""Decides what one request gets: a fault, or an answer in chunks with a due time for each. All of it is seeded."""
+"""Draws the outcome of a request from a seed: a fault, or an answer in chunks with a due time for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from harness.simulator.dialects.base import Question
-from harness.simulator.faults import FaultRates, Refused
+from harness.simulator.faults import FaultRates, ServiceError
 from harness.simulator.model.answers import (
     CHARS_PER_TOKEN,
     Answer,
@@ -17,12 +17,12 @@ from harness.simulator.model.answers import (
     Citation,
     ContentBlock,
     count_tokens,
-    cut,
     draw_filler,
     lengthen,
     prompt_digest,
+    truncate,
 )
-from harness.simulator.model.profiles import ModelName, OwnProfile, Profile, Timing, adapt, draw_timing
+from harness.simulator.model.profiles import ModelName, Profile, ProfileOverride, Timing, apply_overrides, draw_timing
 from harness.simulator.model.tool_calls import draw_call, draw_verdict
 
 _FIXED_TEXT = "tic "
@@ -30,7 +30,7 @@ _THINKING_TOKENS = (16, 48)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks to be done: `api` `invoke`, `converse`, `messages` or `openai`, streamed or not."""
+    """The operation of a request. `api` is `invoke`, `converse`, `messages` or `openai`."""
 
     model_id: str
     api: str
@@ -44,102 +44,102 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     speed: float
     rates: FaultRates
     fixed: Timing | None
-    """Not None: every answer has this timing and is filler text in as many chunks, whatever was asked."""
-    own: Mapping[str, OwnProfile] = {}
-    """Models that behave otherwise than their profile says."""
+    """If set, every answer has this timing and is filler text in as many chunks."""
+    overrides: Mapping[str, ProfileOverride] = {}
+    """The user's overrides, by base id or profile id."""
 
 
-class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer, its text in chunks, passage by passage, and when each is due."""
+class TimedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, the chunks of each content block, and when each chunk is due."""
 
     answer: Answer
     texts: tuple[tuple[str, ...], ...]
     timing: Timing
     interrupted: bool = False
-    """Whether a stream ends in an error half way."""
+    """Whether the stream ends in an error half way."""
 
 
-class Performer:
-    """Draws performances.
+class AnswerGenerator:
+    """Draws timed answers.
 
-    The seed of one is (seed, model id, api, streamed or not, prompt, how often that was asked before), so the order in
-    which different requests arrive changes nothing. What is said hangs on the base model instead of the model id and
-    not on the api: the same model answers alike through every routing and api.
+    Each is seeded with (seed, model id, api, whether streamed, prompt, how often it was asked before), so the order in
+    which different requests arrive does not matter. The text is seeded with the base model and without the api: a model
+    answers alike through every routing and api.
     """
 
     def __init__(self, behaviour: Behaviour, book: AnswerBook) -> None:
         self._behaviour = behaviour
         self._book = book
-        self._asked: Counter[tuple[Operation, str]] = Counter()
-        self._fixed = None if behaviour.fixed is None else _fixed_performance(behaviour.fixed)
+        self._count: Counter[tuple[Operation, str]] = Counter()
+        self._fixed = None if behaviour.fixed is None else _fixed_answer(behaviour.fixed)
 
     def draw(
         self, operation: Operation, question: Question, *, model: ModelName, profile: Profile, uncached_tokens: int
-    ) -> Performance:
-        """What this request gets. Raises Refused when a fault is drawn."""
+    ) -> TimedAnswer:
+        """Draw the answer to a request. Raises ServiceError if a fault is drawn."""
         behaviour = self._behaviour
         digest = prompt_digest(question.prompt)
-        self._asked[operation, digest] += 1
-        occasion = f"{digest}/{self._asked[operation, digest]}"
+        self._count[operation, digest] += 1
+        occasion = f"{digest}/{self._count[operation, digest]}"
         place = f"{behaviour.seed}/{operation.model_id}/{operation.api}/{operation.stream}/{occasion}"
-        luck = Random(f"{place}/fault")
-        fault = behaviour.rates.draw(luck)
+        fault_rng = Random(f"{place}/fault")
+        fault = behaviour.rates.draw(fault_rng)
         if fault is not None:
-            raise Refused(fault)
-        interrupted = operation.stream and behaviour.rates.draw_interruption(luck)
+            raise ServiceError(fault)
+        interrupted = operation.stream and behaviour.rates.draw_interruption(fault_rng)
         if self._fixed is not None:
             return msgspec.structs.replace(self._fixed, interrupted=interrupted) if interrupted else self._fixed
-        profile = adapt(profile, behaviour.own, model_id=operation.model_id, model=model)
-        said = self._answer(question, digest, profile, Random(f"{behaviour.seed}/{model.base_id}/{occasion}"))
-        answer = cut(said, max_tokens=question.max_tokens, stop_sequences=question.stop_sequences)
+        profile = apply_overrides(profile, behaviour.overrides, model_id=operation.model_id, model=model)
+        blocks = self._draw_blocks(question, digest, profile, Random(f"{behaviour.seed}/{model.base_id}/{occasion}"))
+        answer = truncate(blocks, max_tokens=question.max_tokens, stop_sequences=question.stop_sequences)
         timing = draw_timing(
             profile,
             Random(place),
             input_tokens=uncached_tokens,
-            output_tokens=[count_tokens(passage.text) for passage in answer.passages],
+            output_tokens=[count_tokens(block.text) for block in answer.blocks],
             speed=behaviour.speed,
         )
         return _compose(answer, timing, interrupted=interrupted)
 
-    def _answer(self, question: Question, digest: str, profile: Profile, rng: Random) -> list[ContentBlock]:
-        """A thought, where one was asked for, and a call or words."""
+    def _draw_blocks(self, question: Question, digest: str, profile: Profile, rng: Random) -> list[ContentBlock]:
+        """A thinking block if requested, then a tool call or text."""
         entry = self._book.find(digest)
         blind = entry is not None and entry.visual and not question.sees
         skill = 0.0 if blind else profile.skill
-        said = draw_verdict(question.prompt, question.toolbox, self._book, skill=profile.skill, rng=rng)
-        said = said or draw_call(entry, question.toolbox, skill=skill, rng=rng)
-        if said is None:
-            text = lengthen(self._book.say(entry, skill=skill, rng=rng), profile.verbosity, rng)
-            said = ContentBlock(kind="text", text=text, citations=tuple(_cite(question)))
+        block = draw_verdict(question.prompt, question.toolbox, self._book, skill=profile.skill, rng=rng)
+        block = block or draw_call(entry, question.toolbox, skill=skill, rng=rng)
+        if block is None:
+            text = lengthen(self._book.draw_text(entry, skill=skill, rng=rng), profile.verbosity, rng)
+            block = ContentBlock(kind="text", text=text, citations=tuple(_cite(question)))
         if not question.thinks:
-            return [said]
-        return [ContentBlock(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), said]
+            return [block]
+        return [ContentBlock(kind="thinking", text=draw_filler(rng, *_THINKING_TOKENS)), block]
 
 
-def delayed(performance: Performance, wait_ns: int) -> Performance:
-    """The same, all of it later."""
+def delay(answer: TimedAnswer, wait_ns: int) -> TimedAnswer:
+    """The answer with every chunk `wait_ns` later."""
     if not wait_ns:
-        return performance
-    timing = performance.timing
+        return answer
+    timing = answer.timing
     later = Timing(
         chunks_ns=tuple(at_ns + wait_ns for at_ns in timing.chunks_ns),
         sizes=timing.sizes,
         end_ns=timing.end_ns + wait_ns,
     )
-    return msgspec.structs.replace(performance, timing=later)
+    return msgspec.structs.replace(answer, timing=later)
 
 
 def _cite(question: Question) -> Iterator[Citation]:
-    """The beginning of the first document that is to be cited."""
+    """A citation of the beginning of the first document with citations."""
     for index, document in enumerate(question.cited):
         if document is not None:
             yield Citation(index=index, title=document.title, text=document.excerpt, pages=bool(document.pages))
             return
 
 
-def _compose(answer: Answer, timing: Timing, *, interrupted: bool = False) -> Performance:
-    texts = (tuple(_slice(passage.text, sizes)) for passage, sizes in zip(answer.passages, timing.sizes, strict=True))
-    return Performance(answer=answer, texts=tuple(texts), timing=timing, interrupted=interrupted)
+def _compose(answer: Answer, timing: Timing, *, interrupted: bool = False) -> TimedAnswer:
+    texts = (tuple(_slice(block.text, sizes)) for block, sizes in zip(answer.blocks, timing.sizes, strict=True))
+    return TimedAnswer(answer=answer, texts=tuple(texts), timing=timing, interrupted=interrupted)
 
 
 def _slice(text: str, sizes: tuple[int, ...]) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _slice(text: str, sizes: tuple[int, ...]) -> Iterator[str]:
         at = end
 
 
-def _fixed_performance(timing: Timing) -> Performance:
+def _fixed_answer(timing: Timing) -> TimedAnswer:
     chunks = len(timing.chunks_ns)
-    passage = ContentBlock(kind="text", text=_FIXED_TEXT * chunks)
-    return _compose(Answer(passages=(passage,), output_tokens=chunks, stop_reason="end_turn"), timing)
+    block = ContentBlock(kind="text", text=_FIXED_TEXT * chunks)
+    return _compose(Answer(blocks=(block,), output_tokens=chunks, stop_reason="end_turn"), timing)

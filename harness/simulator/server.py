@@ -1,4 +1,4 @@
-"""An embedded Bedrock on loopback: the unmodified SDKs and the AWS CLI talk to it as to the service.
+"""An embedded Bedrock on loopback that unmodified SDKs and the AWS CLI can talk to.
 
 | request | answer |
 | --- | --- |
@@ -11,8 +11,8 @@
 | POST /openai/v1/chat/completions, /v1/chat/completions | chat completions |
 | GET /foundation-models, /inference-profiles, … | the control plane (see control_plane.py) |
 | POST /, GET /{bucket}?lifecycle | STS, Service Quotas and more (see aws/services.py) |
-| GET /_simulator/truth | `{"requests": [truth.Served, …]}` of the replies that are over; `?reset` then clears them |
-| GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies being given |
+| GET /_simulator/truth | `{"requests": [truth.ServedRequest, …]}` of the finished replies; `?reset` then clears them |
+| GET /_simulator/health | `{"status": "ok", "under_way": n}`: the replies in progress |
 | anything else | 404 UnknownOperationException |
 """
 
@@ -39,8 +39,8 @@ from harness.simulator.http.pump import Pump
 from harness.simulator.invocation_log import InvocationLog
 from harness.simulator.model.answers import AnswerBook, load_answer_key
 from harness.simulator.model.capacity import Limits
-from harness.simulator.model.profiles import fixed_timing, load_own_profiles
-from harness.simulator.performance import Behaviour, Performer
+from harness.simulator.model.profiles import fixed_timing, load_profile_overrides
+from harness.simulator.performance import AnswerGenerator, Behaviour
 from harness.simulator.service import Service
 from harness.simulator.truth import Truth
 
@@ -53,48 +53,48 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 0
-    """0: any free one."""
+    """0 for any free port."""
     seed: int = 1
     answer_key: Path | None = None
-    """None: every prompt gets filler text."""
+    """If None, every prompt gets filler text."""
     throttle_rate: float = 0.0
     unavailable_rate: float = 0.0
     interrupt_rate: float = 0.0
-    """Of the streams that begin, the share that ends in an error half way."""
+    """Share of the started streams that end in an error half way."""
     speed: float = 1.0
-    """10 answers ten times quicker than the models do."""
+    """10 answers ten times as fast as the models."""
     fixed: tuple[float, float, int] | None = None
-    """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks; `speed` has no part in it."""
+    """TTFT in seconds, gap in seconds, chunks: the same for every answer, for benchmarks. `speed` does not apply."""
     profiles: Path | None = None
-    """Models that behave otherwise, as in model/profiles.py."""
+    """File with overrides of the models' profiles (see model/profiles.py)."""
     secret: str | None = None
-    """The secret access key with which requests must be signed. None: any signature is taken, unread."""
+    """The secret access key that must sign requests. None accepts any signature, unchecked."""
     key_id: str | None = None
-    """The access key id that goes with the secret. None: any."""
+    """The access key id that goes with the secret. None accepts any."""
     stall: Stall | None = None
     limits: Limits = Limits()
-    """What each route can bear."""
+    """The limits of each route."""
     denied: frozenset[str] = frozenset()
     """Base ids of the models to which the account has no access."""
     invocation_log: Path | None = None
-    """Append a record of every call of a model to this file."""
+    """File to which every model call is logged."""
     logging: str = "none"
-    """Where the account says that its log goes: `s3://BUCKET/PREFIX`, `logs:GROUP` or `none`."""
+    """The log destination in the account's settings: `s3://BUCKET/PREFIX`, `logs:GROUP` or `none`."""
     stop_with_stdin: bool = False
-    """Stop when stdin ends, so as never to outlive the parent."""
+    """Stop when stdin ends, so that the process never outlives its parent."""
 
     def __repr__(self) -> str:
-        """Without the secret, whoever prints it."""
+        """Leaves out the secret."""
         return f"SimulatorOptions(host={self.host!r}, port={self.port}, seed={self.seed}, …)"
 
 
 @asynccontextmanager
 async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
-    """A simulator on the running loop; yields its base URL, hangs up on everyone at the end.
+    """Run a simulator on the current event loop. Yields its base URL; closes all connections on exit.
 
-    Raises EndpointError for options that cannot be served.
+    Raises EndpointError for invalid options.
     """
-    performer, account = _make_performer(options), _make_account(options)
+    generator, account = _make_generator(options), _make_account(options)
     with ExitStack() as stack:
         log = None
         if options.invocation_log is not None:
@@ -103,9 +103,9 @@ async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
         connections: set[HttpConnection] = set()
         truth = Truth()
         service = Service(
-            performer,
+            generator,
             truth,
-            lambda: sum(connection.is_playing for connection in connections),
+            lambda: sum(connection.is_replying for connection in connections),
             account=account,
             keys=Keys(secret=options.secret, key_id=options.key_id),
             log=log,
@@ -131,7 +131,7 @@ async def _listening(
         )
     except OSError as error:
         raise EndpointError(
-            f"cannot listen on {options.host} port {options.port}: {error.strerror}; take another --port, or 0 for any"
+            f"cannot listen on {options.host} port {options.port}: {error.strerror}; use another --port, or 0 for any"
         ) from error
     port = server.sockets[0].getsockname()[1]
     try:
@@ -145,7 +145,7 @@ async def _listening(
 
 
 def serve(options: SimulatorOptions, on_ready: Callable[[str], None]) -> None:
-    """Run a simulator until SIGINT, SIGTERM or, when asked for, the end of stdin. `on_ready` gets the base URL."""
+    """Run a simulator until SIGINT, SIGTERM or (`stop_with_stdin`) the end of stdin. `on_ready` gets the base URL."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -160,7 +160,7 @@ async def _serve(options: SimulatorOptions, on_ready: Callable[[str], None]) -> 
     if options.stop_with_stdin:
         _watch_stdin(loop, stop)
     async with running_simulator(options) as url:
-        gc.freeze()  # what start-up made is never garbage; without this every full collection walks it
+        gc.freeze()  # start-up objects never become garbage; spare full collections from scanning them
         on_ready(url)
         await stop.wait()
 
@@ -175,11 +175,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
     try:
         loop.add_reader(descriptor, read)
-    except PermissionError:  # a file or /dev/null: nobody holds the other end
+    except PermissionError:  # a file or /dev/null has no other end to wait for
         stop.set()
 
 
-def _make_performer(options: SimulatorOptions) -> Performer:
+def _make_generator(options: SimulatorOptions) -> AnswerGenerator:
     _check(options)
     behaviour = Behaviour(
         seed=options.seed,
@@ -188,10 +188,10 @@ def _make_performer(options: SimulatorOptions) -> Performer:
             throttle=options.throttle_rate, unavailable=options.unavailable_rate, interrupt=options.interrupt_rate
         ),
         fixed=None if options.fixed is None else fixed_timing(*options.fixed),
-        own={} if options.profiles is None else load_own_profiles(options.profiles),
+        overrides={} if options.profiles is None else load_profile_overrides(options.profiles),
     )
     key = {} if options.answer_key is None else load_answer_key(options.answer_key)
-    return Performer(behaviour, AnswerBook(key))
+    return AnswerGenerator(behaviour, AnswerBook(key))
 
 
 def _make_account(options: SimulatorOptions) -> Account:
@@ -212,6 +212,6 @@ def _check(options: SimulatorOptions) -> None:
     if not 0 <= options.interrupt_rate <= 1:
         raise EndpointError(f"interrupt rate {options.interrupt_rate} must be a share from 0 to 1")
     if not options.speed > 0:
-        raise EndpointError(f"speed {options.speed} must be above 0; 1 is the models' own pace")
+        raise EndpointError(f"speed {options.speed} must be above 0; 1 is the models' own speed")
     if options.fixed is not None and (min(options.fixed[:2]) < 0 or options.fixed[2] < 1):
         raise EndpointError(f"fixed timing {options.fixed} must be TTFT ≥ 0 s, gap ≥ 0 s and at least one chunk")

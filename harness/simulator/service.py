@@ -1,4 +1,4 @@
-"""Turns a request into the script of its reply: finds the operation, refuses or answers."""
+"""Turns a request into a scheduled reply: an answer or an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.catalog.limits import burndown
 from harness.simulator.aws import control_plane, services
 from harness.simulator.aws.signature import Keys, Scope, check_signature, read_scope
 from harness.simulator.dialects import DIALECTS
-from harness.simulator.dialects.base import Reply, bedrock_refusal
+from harness.simulator.dialects.base import Reply, bedrock_error
 from harness.simulator.faults import (
     MODEL_ID_INVALID,
     MODEL_NOT_FOUND,
@@ -20,12 +20,12 @@ from harness.simulator.faults import (
     THROTTLED,
     UNKNOWN_OPERATION,
     Fault,
-    Refused,
+    ServiceError,
     Stall,
     validation,
 )
 from harness.simulator.http.connection import MAX_BODY, HttpRequest, encode_head
-from harness.simulator.http.pump import Script
+from harness.simulator.http.pump import ScheduledReply
 from harness.simulator.invocation_log import Call, InvocationLog
 from harness.simulator.model.capacity import Capacity, Limits, TokenQuota
 from harness.simulator.model.profiles import ModelName, Profile, find_profile, read_model_id
@@ -38,17 +38,17 @@ from harness.simulator.operations import (
     count_path,
     find_operation,
 )
-from harness.simulator.performance import Operation, Performer, delayed
-from harness.simulator.streams import lay_out
-from harness.simulator.truth import Served, Truth
+from harness.simulator.performance import AnswerGenerator, Operation, delay
+from harness.simulator.streams import encode_stream
+from harness.simulator.truth import ServedRequest, Truth
 
 
 class Service:
-    """Answers every request; `under_way` counts the replies being given."""
+    """Answers every request. `under_way` counts the replies in progress."""
 
     def __init__(
         self,
-        performer: Performer,
+        generator: AnswerGenerator,
         truth: Truth,
         under_way: Callable[[], int],
         *,
@@ -58,7 +58,7 @@ class Service:
         limits: Limits,
         stall: Stall | None,
     ) -> None:
-        self._performer = performer
+        self._generator = generator
         self._truth = truth
         self._under_way = under_way
         self._account = account
@@ -70,19 +70,19 @@ class Service:
         self._stall = stall
         self._first_request_ns: int | None = None
 
-    def respond(self, request: HttpRequest) -> Script:
-        """The script of the reply; an error is a reply too. Only what goes to a model is part of the truth."""
+    def respond(self, request: HttpRequest) -> ScheduledReply:
+        """The reply to a request, which may be an error. Only model calls are recorded in the truth."""
         page = self._own_page(request)
         if page is not None:
             return _reply_now(request, 200, page, {})
         scope = read_scope(request)
-        if services.is_asked(request):
+        if services.handles(request):
             answer = services.answer(request, scope.region, self._signature_fault(request, scope))
             return _reply_now(request, answer.status, answer.body, {"Content-Type": answer.content_type})
-        return self._free(request, scope) or self._call_model(request, scope)
+        return self._without_model(request, scope) or self._call_model(request, scope)
 
     def _own_page(self, request: HttpRequest) -> bytes | None:
-        """The body of one of the simulator's own pages. None: no such page."""
+        """The body of one of the simulator's own pages. None for any other path."""
         path, _, query = request.target.partition(b"?")
         if request.method != b"GET" or not path.startswith(b"/_simulator/"):
             return None
@@ -95,14 +95,14 @@ class Service:
             self._truth.clear()
         return body
 
-    def _free(self, request: HttpRequest, scope: Scope) -> Script | None:
-        """The reply to what calls no model: the control plane, and the counting of tokens."""
+    def _without_model(self, request: HttpRequest, scope: Scope) -> ScheduledReply | None:
+        """The reply to a request of the control plane or to count tokens. None for any other request."""
         try:
             answer = self._control_plane(request, scope) or self._count(request, scope)
-        except Refused as refused:
+        except ServiceError as error:
             request_id = str(uuid4())
-            body, headers = _dialect_refusal(request)(refused.fault, request_id)
-            return _reply_now(request, refused.fault.status, body, headers, request_id=request_id)
+            body, headers = _error_format(request)(error.fault, request_id)
+            return _reply_now(request, error.fault.status, body, headers, request_id=request_id)
         return None if answer is None else _reply_now(request, 200, answer, {})
 
     def _control_plane(self, request: HttpRequest, scope: Scope) -> bytes | None:
@@ -111,13 +111,13 @@ class Service:
         if request.method != b"GET" or (collection, bool(name)) not in control_plane.PAGES:
             return None
         check_signature(request, scope, self._keys)
-        asked = control_plane.Query(
+        parsed = control_plane.Query(
             name=unquote_to_bytes(name).decode("utf-8", "replace"),
-            query=dict(parse_qsl(query.decode("latin-1"))),
+            params=dict(parse_qsl(query.decode("latin-1"))),
             region=scope.region,
             account=self._account,
         )
-        return msgspec.json.encode(control_plane.answer(collection, asked))
+        return msgspec.json.encode(control_plane.answer(collection, parsed))
 
     def _count(self, request: HttpRequest, scope: Scope) -> bytes | None:
         kind = count_path(request)
@@ -131,13 +131,13 @@ class Service:
     def _signature_fault(self, request: HttpRequest, scope: Scope) -> Fault | None:
         try:
             check_signature(request, scope, self._keys)
-        except Refused as refused:
-            return refused.fault
+        except ServiceError as error:
+            return error.fault
         return None
 
-    def _call_model(self, request: HttpRequest, scope: Scope) -> Script:
+    def _call_model(self, request: HttpRequest, scope: Scope) -> ScheduledReply:
         operation = find_operation(request)
-        served = Served(
+        served = ServedRequest(
             request_id=str(uuid4()),
             model_id=operation.model_id if operation else "",
             api=operation.api if operation else "",
@@ -147,24 +147,24 @@ class Service:
         )
         try:
             if operation is None or request.method != b"POST":
-                raise Refused(UNKNOWN_OPERATION)
+                raise ServiceError(UNKNOWN_OPERATION)
             check_signature(request, scope, self._keys)
             call = Call(operation=operation, served=served, region=scope.region, body=request.body)
             return self._answer(request, call)
-        except Refused as refused:
-            served.status = refused.fault.status
-            body, headers = _dialect_refusal(request)(refused.fault, served.request_id)
+        except ServiceError as error:
+            served.status = error.fault.status
+            body, headers = _error_format(request)(error.fault, served.request_id)
             return _reply_now(request, served.status, body, headers, served=served)
 
-    def _answer(self, request: HttpRequest, call: Call) -> Script:
+    def _answer(self, request: HttpRequest, call: Call) -> ScheduledReply:
         try:
             return self._make_reply(request, call)
-        except Refused as refused:
+        except ServiceError as error:
             if self._log is not None:
-                self._log.add_fault(call, refused.fault)
+                self._log.add_fault(call, error.fault)
             raise
 
-    def _make_reply(self, request: HttpRequest, call: Call) -> Script:
+    def _make_reply(self, request: HttpRequest, call: Call) -> ScheduledReply:
         operation, served = call.operation, call.served
         if self._first_request_ns is None:
             self._first_request_ns = request.received_ns
@@ -178,60 +178,62 @@ class Service:
         reserved = usage.total + question.max_tokens
         routing = operation.model_id.partition(".anthropic.")[0] if ".anthropic." in operation.model_id else "in-region"
         if not self._quota.admit(place, routing, request.received_ns, reserved):
-            raise Refused(THROTTLED)
-        performance = self._performer.draw(
+            raise ServiceError(THROTTLED)
+        timed = self._generator.draw(
             operation, question, model=model, profile=profile, uncached_tokens=usage.total - usage.read
         )
-        service_ns = performance.timing.end_ns
-        performance = delayed(performance, self._capacity.begin(place, routing, request.received_ns, service_ns))
-        timing = performance.timing
+        service_ns = timed.timing.end_ns
+        timed = delay(timed, self._capacity.begin(place, routing, request.received_ns, service_ns))
+        timing = timed.timing
         self._quota.settle(
             place,
             request.received_ns + timing.end_ns,
             reserved=reserved,
-            kept=usage.total - usage.read + performance.answer.output_tokens * burndown(model.base_id),
+            charged=usage.total - usage.read + timed.answer.output_tokens * burndown(model.base_id),
         )
         ready_ns = request.received_ns + timing.first_ns
-        self._cache.keep(place, question.segments, now_ns=request.received_ns, ready_ns=ready_ns)
-        served.output_tokens = performance.answer.output_tokens
+        self._cache.store(place, question.segments, now_ns=request.received_ns, ready_ns=ready_ns)
+        served.output_tokens = timed.answer.output_tokens
         reply = Reply(
             request_id=served.request_id,
             model=model,
             question=question,
             usage=usage,
-            answer=performance.answer,
+            answer=timed.answer,
             first_byte_ms=timing.first_ns // 1_000_000,
             latency_ms=timing.end_ns // 1_000_000,
         )
         if self._log is not None:
-            self._log.add_reply(call, reply, performance)
+            self._log.add_reply(call, reply, timed)
         if not operation.stream:
             body = dialect.body(reply)
             head = _json_head(200, reply.request_id, body, dialect.headers(reply))
-            return Script([head + body], [self._held(request.received_ns + timing.end_ns)], chunks=1, served=served)
-        pieces = lay_out(operation.api, reply, performance)
+            return ScheduledReply(
+                [head + body], [self._send_time(request.received_ns + timing.end_ns)], chunks=1, served=served
+            )
+        pieces = encode_stream(operation.api, reply, timed)
         pieces[0] = encode_head(200, _stream_headers(operation, reply)) + pieces[0]
         content = len(pieces) - 1
         offsets_ns = (timing.chunks_ns or (timing.end_ns,))[:content]
-        end_ns = offsets_ns[-1] if performance.interrupted else timing.end_ns
-        dues_ns = [self._held(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
-        return Script(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
+        end_ns = offsets_ns[-1] if timed.interrupted else timing.end_ns
+        dues_ns = [self._send_time(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
+        return ScheduledReply(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
 
-    def _held(self, due_ns: int) -> int:
-        """When a piece goes out that is due then: later, where the service stalls."""
+    def _send_time(self, due_ns: int) -> int:
+        """When a piece that is due at `due_ns` is sent, after a stall if there is one."""
         if self._stall is None or self._first_request_ns is None:
             return due_ns
-        return self._stall.hold(due_ns, self._first_request_ns)
+        return self._stall.delay(due_ns, self._first_request_ns)
 
     def _find_model(self, model_id: str) -> tuple[ModelName, Profile]:
         model = read_model_id(model_id)
         if model is None:
-            raise Refused(MODEL_ID_INVALID)
+            raise ServiceError(MODEL_ID_INVALID)
         profile = find_profile(model)
         if profile is None:
-            raise Refused(MODEL_NOT_FOUND)
+            raise ServiceError(MODEL_NOT_FOUND)
         if model.base_id in self._account.denied:
-            raise Refused(NO_ACCESS)
+            raise ServiceError(NO_ACCESS)
         return model, profile
 
 
@@ -240,11 +242,11 @@ def _stream_headers(operation: Operation, reply: Reply) -> dict[str, str]:
     return headers | {"request-id": reply.request_id} if operation.api == "messages" else headers
 
 
-def _dialect_refusal(request: HttpRequest) -> Callable[[Fault, str], tuple[bytes, dict[str, str]]]:
-    """How the api of this path tells of a fault."""
+def _error_format(request: HttpRequest) -> Callable[[Fault, str], tuple[bytes, dict[str, str]]]:
+    """How the api of this path formats an error."""
     if request.target.startswith(OPENAI_PATHS):
-        return DIALECTS["openai"].refusal
-    return DIALECTS["messages"].refusal if request.target.startswith(MESSAGES_PATH) else bedrock_refusal
+        return DIALECTS["openai"].error_response
+    return DIALECTS["messages"].error_response if request.target.startswith(MESSAGES_PATH) else bedrock_error
 
 
 def _reply_now(
@@ -254,11 +256,11 @@ def _reply_now(
     headers: dict[str, str],
     *,
     request_id: str | None = None,
-    served: Served | None = None,
-) -> Script:
-    """A whole reply that is due at once."""
+    served: ServedRequest | None = None,
+) -> ScheduledReply:
+    """A complete reply that is due immediately."""
     head = _json_head(status, request_id or (served.request_id if served else str(uuid4())), body, headers)
-    return Script([head if request.method == b"HEAD" else head + body], [request.received_ns], served=served)
+    return ScheduledReply([head if request.method == b"HEAD" else head + body], [request.received_ns], served=served)
 
 
 def _json_head(status: int, request_id: str, body: bytes, more: dict[str, str]) -> bytes:

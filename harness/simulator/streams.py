@@ -1,4 +1,4 @@
-"""Lays out a streamed reply: which bytes go out with each content chunk."""
+"""Encodes a streamed reply: the bytes that are sent with each content chunk."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Dialect, Event, Reply
 from harness.simulator.faults import INTERRUPTED
 from harness.simulator.http.connection import LAST_CHUNK, encode_chunk
-from harness.simulator.performance import Performance
+from harness.simulator.performance import TimedAnswer
 
 
-def lay_out(api: str, reply: Reply, performance: Performance) -> list[bytes]:
-    """One piece of the body for each content chunk, at least one, and the ending.
+def encode_stream(api: str, reply: Reply, timed: TimedAnswer) -> list[bytes]:
+    """One piece of the body per content chunk, but at least one, and the ending.
 
-    What has to go before a chunk (the opening, the start of a passage) goes out together with it. A stream that is
-    interrupted has the first half of the chunks, and an error for an ending.
+    Events that precede a chunk (the opening, the start of a block) are sent together with it. An interrupted stream has
+    the first half of the chunks and ends in an error.
     """
     dialect = DIALECTS[api]
     pieces: list[bytes] = []
     before = _join(dialect, dialect.opening(reply))
-    for index, (passage, texts) in enumerate(zip(performance.answer.passages, performance.texts, strict=True)):
-        before += _join(dialect, dialect.start(passage, index))
+    for index, (block, texts) in enumerate(zip(timed.answer.blocks, timed.texts, strict=True)):
+        before += _join(dialect, dialect.start(block, index))
         first = len(pieces)
-        pieces += map(_encode_delta, repeat(api), repeat(passage.kind), repeat(index), texts)
+        pieces += map(_encode_delta, repeat(api), repeat(block.kind), repeat(index), texts)
         if texts:
             pieces[first] = encode_chunk(before) + pieces[first]
             before = b""
-        before += _join(dialect, dialect.stop(passage, index))
+        before += _join(dialect, dialect.stop(block, index))
     if not pieces:
         pieces.append(encode_chunk(before))
         before = b""
-    if performance.interrupted:
+    if timed.interrupted:
         half = (len(pieces) + 1) // 2
         return [*pieces[:half], encode_chunk(dialect.interruption(INTERRUPTED)) + LAST_CHUNK]
     pieces.append(encode_chunk(before + _join(dialect, dialect.ending(reply))) + LAST_CHUNK)
     return pieces
 
 
-def all_events(api: str, reply: Reply, performance: Performance) -> Iterator[Event]:
+def all_events(api: str, reply: Reply, timed: TimedAnswer) -> Iterator[Event]:
     """Every event of the stream, in order."""
     dialect = DIALECTS[api]
     yield from dialect.opening(reply)
-    for index, (passage, texts) in enumerate(zip(performance.answer.passages, performance.texts, strict=True)):
-        yield from dialect.start(passage, index)
-        yield from (dialect.delta(passage.kind, index, text) for text in texts)
-        yield from dialect.stop(passage, index)
+    for index, (block, texts) in enumerate(zip(timed.answer.blocks, timed.texts, strict=True)):
+        yield from dialect.start(block, index)
+        yield from (dialect.delta(block.kind, index, text) for text in texts)
+        yield from dialect.stop(block, index)
     yield from dialect.ending(reply)
 
 

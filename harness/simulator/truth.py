@@ -1,4 +1,4 @@
-"""The server's own account of every request, for tests and benchmarks to compare the harness with."""
+"""The server's own record of every request, to which tests and benchmarks compare the harness."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import deque
 
 import msgspec
 
-KEPT = 200_000
-"""Requests; the oldest are dropped."""
+MAX_REQUESTS = 200_000
+"""The oldest are dropped beyond this."""
 
 
-class Served(msgspec.Struct, kw_only=True, gc=False):
-    """One request as the server saw it. `*_ns`: CLOCK_MONOTONIC; None: did not happen (`done_ns`: the client left)."""
+class ServedRequest(msgspec.Struct, kw_only=True, gc=False):
+    """One request as the server saw it. `*_ns` are CLOCK_MONOTONIC; None means that it did not happen."""
 
     request_id: str
     model_id: str
@@ -19,23 +19,23 @@ class Served(msgspec.Struct, kw_only=True, gc=False):
     stream: bool
     status: int
     received_ns: int
-    """The request was complete."""
+    """The request was received completely."""
     first_ns: int | None = None
-    """The first content chunk was written (a whole answer is one chunk)."""
+    """The first content chunk was written (an answer that is not streamed is one chunk)."""
     last_ns: int | None = None
     done_ns: int | None = None
-    """Everything was written."""
+    """Everything was written; None if the client left earlier."""
     chunks: int = 0
     output_tokens: int = 0
 
 
 class Truth:
-    """The last requests, in the order in which they ended."""
+    """The most recent requests, in the order in which they ended."""
 
     def __init__(self) -> None:
-        self._served: deque[Served] = deque(maxlen=KEPT)
+        self._served: deque[ServedRequest] = deque(maxlen=MAX_REQUESTS)
 
-    def add(self, served: Served) -> None:
+    def add(self, served: ServedRequest) -> None:
         self._served.append(served)
 
     def clear(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.stats.power import pairs_for_difference
 from harness.catalog.prices import price_for
-from harness.simulator.model.profiles import load_own_profiles
+from harness.simulator.model.profiles import load_profile_overrides
 from harness.suite.loader import load_suite
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -31,7 +31,7 @@ def test_every_candidate_differs_from_the_baseline_in_one_thing_at_most(upgrade:
     assert (40, 2, 3) == (len(suite.prompts), suite.load.repeats, suite.load.concurrency)
     prices = [price_for(target.base_model, target.routing, suite.prices) for target in suite.targets]
     assert all(price is not None and price == prices[0] for price in prices)
-    profiles = load_own_profiles(upgrade.write_profiles(tmp_path))
+    profiles = load_profile_overrides(upgrade.write_profiles(tmp_path))
     assert {target.base_model for target in suite.targets} == set(profiles)
     written = json.loads((tmp_path / "profiles.json").read_text())
     differing = {

@@ -67,7 +67,7 @@ def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged:
     checks, frozen = judged.home / "judged" / "checks.py", judged.run / "suite.json"
     (judged.run / "judgements.jsonl").unlink()
     ungraded = harness("report", judged.run, "--json")
-    assert "checks not graded anew: check functions are never run from a run's folder; " in ungraded.stderr
+    assert "checks not graded: check functions are never run from a run's folder; " in ungraded.stderr
     assert {row[4][:10] for row in scores(judged.run) if row[1] == "python"} == {"not graded"}
     regraded = harness("report", judged.run, "--suite", "judged.yaml", "--json")
     assert "not graded" not in regraded.stderr

@@ -17,7 +17,7 @@ WHOLE = WireRequest(api="invoke", model_id="m", stream=False, body={})
 
 
 def _tape(*pieces, status=200, headers=None):
-    """A tape whose nth piece arrived at n."""
+    """A tape whose nth piece arrived at time n."""
     tape = Tape()
     tape.mark_head(status, headers or {})
     tape.pieces, tape.stamps = list(pieces), list(range(len(pieces)))
@@ -37,12 +37,12 @@ STOP = _chunk({"type": "message_stop"})
 
 
 class ClientError(Exception):
-    """Stands for aiohttp's."""
+    """Stands in for aiohttp's."""
 
     __module__ = "aiohttp.client_exceptions"
 
 
-def test_a_whole_stream_is_a_good_reply():
+def test_a_complete_stream_is_a_good_reply():
     reply = read_tape(INVOKE, _tape(START, _text("Par"), _text("is"), STOP, headers={"x-amzn-requestid": "r-1"}))
     assert (reply.ok, reply.text, reply.error_kind, reply.http_status) == (True, "Paris", None, 200)
     assert (reply.chunk_ns, reply.first_ns, reply.last_ns) == ([1, 2], 1, 2)
@@ -57,7 +57,7 @@ def test_a_frame_has_the_stamp_of_the_piece_that_completed_it():
 
 
 @given(cuts=st.lists(st.integers(0, 400), max_size=8))
-def test_how_the_bytes_are_cut_changes_no_text(cuts):
+def test_the_text_does_not_depend_on_how_the_bytes_are_split(cuts):
     data = START + _text("Par") + _text("is") + STOP
     ends = sorted({*(cut for cut in cuts if cut < len(data)), len(data)})
     pieces = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
@@ -76,11 +76,11 @@ def test_what_had_arrived_of_a_broken_stream_is_kept():
     assert (reply.text, reply.chunk_ns, reply.input_tokens, reply.output_tokens) == ("Par", [1], 14, None)
 
 
-def test_bytes_after_the_terminal_event_that_are_half_a_frame_are_a_truncation():
+def test_half_a_frame_after_the_terminal_event_is_a_truncation():
     assert read_tape(INVOKE, _tape(START, STOP, START[:20])).error_kind == "stream_truncated"
 
 
-def test_an_exception_frame_names_the_failure_and_keeps_the_text():
+def test_an_exception_frame_classifies_the_failure_and_keeps_the_text():
     frame = encode_exception("throttlingException", b'{"message":"Too many tokens"}')
     reply = read_tape(INVOKE, _tape(START, _text("Par"), frame), error=RuntimeError("the SDK's own words"))
     assert (reply.error_kind, reply.error_code, reply.error_message, reply.text) == (
@@ -91,7 +91,7 @@ def test_an_exception_frame_names_the_failure_and_keeps_the_text():
     )
 
 
-def test_an_error_event_of_the_model_names_the_failure():
+def test_an_error_event_classifies_the_failure():
     event = _chunk({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
     reply = read_tape(INVOKE, _tape(START, event))
     assert (reply.error_kind, reply.error_code, reply.error_message) == (
@@ -111,12 +111,12 @@ def test_an_error_event_of_the_model_names_the_failure():
     ],
     ids=["html", "checksum", "payload", "no message type"],
 )
-def test_bytes_that_break_the_protocol_are_a_protocol_error(garbage):
+def test_malformed_bytes_are_a_protocol_error(garbage):
     reply = read_tape(INVOKE, _tape(START, _text("Par"), garbage), error=RuntimeError("the SDK's own words"))
     assert (reply.error_kind, reply.text) == ("protocol", "Par")
 
 
-def test_a_connection_lost_after_the_headers_cuts_a_stream_but_a_whole_answer_is_just_lost():
+def test_a_connection_lost_after_the_headers_truncates_a_stream_but_is_a_connection_error_otherwise():
     lost = ClientError("reset by peer")
     assert read_tape(INVOKE, _tape(START), error=lost).error_kind == "stream_truncated"
     assert read_tape(WHOLE, _tape(b'{"content":'), error=lost).error_kind == "connection"
@@ -127,7 +127,7 @@ def test_a_connection_lost_before_the_headers_is_a_connection_error():
     assert (reply.error_kind, reply.http_status, reply.text) == ("connection", None, None)
 
 
-def test_an_http_error_wins_over_what_the_client_raised():
+def test_an_http_error_takes_precedence_over_the_clients_exception():
     headers = {"x-amzn-errortype": "ThrottlingException:http://x/", "x-amzn-requestid": "r-1"}
     tape = _tape(b'{"message":', b'"Too many"}', status=429, headers=headers)
     reply = read_tape(INVOKE, tape, error=ClientError("429"))
@@ -135,7 +135,7 @@ def test_an_http_error_wins_over_what_the_client_raised():
     assert (reply.http_status, reply.aws_request_id) == (429, "r-1")
 
 
-def test_a_good_answer_that_the_client_choked_on_is_internal_and_says_on_what():
+def test_a_good_answer_that_the_client_fails_to_parse_is_internal_and_names_the_error():
     reply = read_tape(INVOKE, _tape(START, _text("Paris"), STOP), error=KeyError("usage"))
     assert (reply.ok, reply.error_kind, reply.error_message) == (False, "internal", "KeyError: 'usage'")
     assert reply.text == "Paris"
@@ -146,31 +146,31 @@ def test_a_client_that_returns_without_an_answer_is_internal():
 
 
 @pytest.mark.parametrize("reason", ["first_token_timeout", "total_timeout", "cancelled"])
-def test_the_harnesss_own_reason_for_stopping_is_the_error_kind_and_keeps_what_arrived(reason):
+def test_the_harnesss_own_reason_is_the_error_kind_and_what_had_arrived_is_kept(reason):
     reply = read_tape(INVOKE, _tape(START, _text("Par")), reason=reason)
     assert (reply.ok, reply.error_kind, reply.error_code, reply.text) == (False, reason, None, "Par")
     assert read_tape(INVOKE, Tape(), reason=reason).error_kind == reason
 
 
-def test_a_whole_answer_has_the_stamp_of_its_last_piece_and_its_latency_from_the_header():
+def test_an_answer_without_a_stream_has_the_stamp_of_its_last_piece_and_the_latency_header():
     body = b'{"content":[{"type":"text","text":"Paris"}],"stop_reason":"end_turn"}'
     reply = read_tape(WHOLE, _tape(body[:9], body[9:], headers={"x-amzn-bedrock-invocation-latency": "597"}))
     assert (reply.ok, reply.text, reply.chunk_ns, reply.server_latency_ms) == (True, "Paris", [1], 597.0)
 
 
 @pytest.mark.parametrize("latency", ["soon", "nan", "inf", "-1", ""])
-def test_a_latency_header_that_is_no_latency_is_not_recorded(latency):
+def test_an_invalid_latency_header_is_not_recorded(latency):
     reply = read_tape(WHOLE, _tape(b'{"content":[]}', headers={"x-amzn-bedrock-invocation-latency": latency}))
     assert (reply.ok, reply.server_latency_ms) == (True, None)
 
 
 @pytest.mark.parametrize("body", [[], [b""], [b"{}"], [b"<html>"]])
-def test_a_whole_answer_that_is_none_is_a_protocol_error(body):
+def test_an_invalid_answer_without_a_stream_is_a_protocol_error(body):
     assert read_tape(WHOLE, _tape(*body)).error_kind == "protocol"
 
 
 @pytest.mark.parametrize("request_", [INVOKE, CONVERSE, MANTLE, WHOLE])
-def test_json_deeper_than_any_stack_is_a_protocol_error(request_):
+def test_json_that_is_nested_too_deeply_is_a_protocol_error(request_):
     deep = b'{"type":"x","content":[{"input":%b' % (b"[" * 100_000)
     framed = {
         "invoke": encode_event("chunk", b'{"bytes":"%b"}' % b64encode(deep)),
@@ -181,7 +181,7 @@ def test_json_deeper_than_any_stack_is_a_protocol_error(request_):
     assert read_tape(request_, _tape(data)).error_kind == "protocol"
 
 
-def test_the_request_id_is_read_from_either_header_and_the_one_that_aws_logs_goes_first():
+def test_the_request_id_is_read_from_either_header_and_the_one_that_aws_logs_takes_precedence():
     headers = {"request-id": "req-1"}
     assert read_tape(MANTLE, _tape(headers=headers)).aws_request_id == "req-1"
     assert read_tape(MANTLE, _tape(headers=headers | {"x-amzn-requestid": "r-1"})).aws_request_id == "r-1"
@@ -197,7 +197,7 @@ def test_a_refusal_is_an_answer():
 
 
 @given(data=st.binary(max_size=300), status=st.integers(100, 599))
-def test_no_bytes_can_make_reading_fail(data, status):
+def test_no_bytes_make_reading_fail(data, status):
     for request in (INVOKE, CONVERSE, MANTLE, WHOLE):
         reply = read_tape(request, _tape(data, status=status))
         assert reply.error_kind in get_args(ErrorKind)
@@ -215,7 +215,7 @@ HOSTILE_BODIES = [
 @pytest.mark.parametrize("request_", [INVOKE, CONVERSE, WHOLE], ids=["invoke", "converse", "whole"])
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("body", HOSTILE_BODIES, ids=["latin-1", "deep list", "bad text", "deep object"])
-def test_no_body_is_so_broken_that_it_cannot_be_recorded(request_, status, body):
+def test_any_broken_body_can_be_recorded(request_, status, body):
     framed = encode_event("contentBlockDelta", body) if request_.stream and status == 200 else body
     assert not read_tape(request_, _tape(framed, status=status)).ok
 
@@ -233,6 +233,6 @@ def test_any_payload_in_a_good_frame_is_read_without_an_exception(payload):
             read_tape(request_, _tape(encode_event(event, payload)))
 
 
-def test_a_connection_that_breaks_behind_a_whole_answer_takes_nothing_from_it():
+def test_a_connection_that_breaks_after_a_complete_answer_does_not_spoil_it():
     reply = read_tape(INVOKE, _tape(START, _text("hi"), STOP), error=ClientError("reset"))
     assert (True, "hi") == (reply.ok, reply.text)

@@ -1,4 +1,4 @@
-"""Runs that are over, as scoring finds them: one or two targets, any prompts, answers as given."""
+"""Finished runs to score: two targets, one prompt, any answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_target(name: str, model: str = "claude-haiku-4-5-20251001-v1:0") -> Tar
 
 @pytest.fixture
 def make_suite() -> MakeSuite:
-    """`make_suite([check, …])`: a prompt `p` that expects Paris, targets `base` and `cand`, a judge for each name."""
+    """`make_suite([check, …])`: prompt `p`, which expects Paris; targets `base` and `cand`; a judge per name."""
 
     def build(
         checks: Sequence[Check], *, judges: Sequence[str] = (), labels: Sequence[Label] = (), **more: Any
@@ -68,15 +68,15 @@ def make_suite() -> MakeSuite:
 
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
-    """`write_run(suite, ("cand", "Paris"), ("base", None), …)`: answers of each target in turn; None: a failed one."""
+    """`write_run(suite, ("cand", "Paris"), ("base", None), …)`: each target's answers in order; None is a failure."""
 
     def build(suite: Suite, *answers: tuple[str, str | None]) -> RunFolder:
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
         run = create_run(tmp_path, manifest, suite)
-        asked: dict[str, int] = {}
+        repeats: dict[str, int] = {}
         rows = []
         for at, (target, text) in enumerate(answers):
-            repeat = asked[target] = asked.get(target, -1) + 1
+            repeat = repeats[target] = repeats.get(target, -1) + 1
             rows.append(make_attempt(manifest.run_id, f"{at:06d}-00", target, text, repeat=repeat))
         run.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(rows))
         run.finalise("complete")

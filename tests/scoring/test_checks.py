@@ -1,4 +1,4 @@
-"""Checks become scorers, and every mistake in one is told with its place."""
+"""Checks become scorers, and every mistake in a check is reported with its place."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def find(kind: str, params: dict[str, Any], expect: str | None = None) -> list[t
     good = make_prompt("exact", {}, "yes")
     prompts = (good, make_prompt(kind, params, expect))
     suite = Suite(name="s", digest="", endpoint="simulator", targets=(), prompts=prompts)
-    told = []
+    found = []
     for mistake in check_mistakes(suite):
         assert mistake.path[:4] == ("prompts", 1, "checks", 0)
-        told.append((".".join(str(step) for step in mistake.path[4:]), mistake.message))
-    return told
+        found.append((".".join(str(step) for step in mistake.path[4:]), mistake.message))
+    return found
 
 
 def test_good_checks_have_no_mistakes() -> None:
@@ -50,7 +50,7 @@ def test_good_checks_have_no_mistakes() -> None:
         ("contains", {"expect": "a", "mode": "some"}, None, "mode", "some"),
         ("exact", {}, " \n", "", "`expect` is blank"),
         ("exact", {"expect": "\u200b\u00a0\u3000"}, None, "", "`expect` is blank"),
-        ("contains", {}, " ", "", "`expect` is blank: nothing is left of ' ' without white space"),
+        ("contains", {}, " ", "", "`expect` is blank: ' ' is only white space"),
         ("contains", {"expect": ["a", "\u2028"]}, None, "", "`expect` is blank"),
         ("similarity", {}, "\t", "", "`expect` is blank"),
         ("regex", {"pattern": " ", "flags": "x"}, None, "", "`pattern` is blank"),
@@ -70,23 +70,31 @@ def test_good_checks_have_no_mistakes() -> None:
         ("json_schema", {"schema": {"type": "objekt"}}, None, "", "not a JSON Schema at $.type"),
         ("json_schema", {"schema": {"unevaluatedProperties": False}}, None, "", "use additionalProperties"),
         ("json_schema", {"schema": {"$defs": {"a": {"unevaluatedItems": False}}}}, None, "", "use items"),
-        ("json_schema", {"schema": {"allOf": [{"unevaluatedItems": False}]}}, None, "", "unevaluatedItems is refused"),
+        (
+            "json_schema",
+            {"schema": {"allOf": [{"unevaluatedItems": False}]}},
+            None,
+            "",
+            "unevaluatedItems is not",
+        ),
         ("json_schema", {"schema": {"$ref": "http://127.0.0.1:9/x.json"}}, None, "", "is not in the schema"),
         ("json_schema", {"schema": {"$ref": "#/$defs/none"}}, None, "", "is not in the schema"),
     ],
 )
-def test_a_bad_check_is_told(kind: str, params: dict[str, Any], expect: str | None, where: str, message: str) -> None:
-    [(place, told)] = find(kind, params, expect)
+def test_a_bad_check_is_reported(
+    kind: str, params: dict[str, Any], expect: str | None, where: str, message: str
+) -> None:
+    [(place, found)] = find(kind, params, expect)
     assert place == where
-    assert message in told
+    assert message in found
 
 
-def test_a_blank_rubric_and_a_blank_passage_are_told() -> None:
+def test_a_blank_rubric_and_a_blank_passage_are_reported() -> None:
     assert "`rubric` is blank" in str(find("judge", {"rubric": " ", "judge": "j"}))
     assert "`text` is blank" in str(find("citations", {"text": "\u3000"}))
 
 
-def test_all_mistakes_of_a_check_are_told_at_once() -> None:
+def test_all_mistakes_of_a_check_are_reported_at_once() -> None:
     assert len(find("regex", {"paternn": "a", "flag": "i"})) == 3
 
 
@@ -96,7 +104,7 @@ def test_a_bad_check_makes_no_scorer() -> None:
         make_scorer(prompt.checks[0], prompt)
 
 
-def test_every_scorer_has_a_schema_that_is_one() -> None:
+def test_every_scorer_has_a_valid_schema() -> None:
     schemas = check_schemas()
     assert list(schemas) == scorer_names() == list(SCORERS)
     for schema in schemas.values():

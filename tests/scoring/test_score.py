@@ -27,7 +27,7 @@ StoredRun = Callable[..., tuple[RunFolder, Suite]]
 
 
 class Odd(msgspec.Struct, frozen=True):
-    """A scorer of another package that misbehaves as its `how` says."""
+    """A plug-in scorer that misbehaves in the way that `how` names."""
 
     how: str
 
@@ -120,7 +120,7 @@ async def test_a_failed_request_is_a_failed_answer(stored_run: StoredRun) -> Non
     ]
 
 
-async def test_the_last_attempt_is_the_one_that_counts(stored_run: StoredRun) -> None:
+async def test_the_last_attempt_counts(stored_run: StoredRun) -> None:
     failed = {"request": "0-0", "error_kind": "throttled"}
     run, suite = stored_run([EXACT], failed, {"request": "0-0", "text": "Paris", "try_no": 2})
     await score_run(run, suite)
@@ -159,7 +159,7 @@ async def test_a_scorer_that_raises_leaves_the_answer_unscored(stored_run: Store
     run, suite = stored_run([Check(type="odd", params={"how": how})], {"request": "0-0", "text": "Paris"})
     await score_run(run, suite)
     [row] = read(run)
-    assert (row.value, row.passed, row.reason) == (None, None, "scorer broke: KeyError: 'Paris'")
+    assert (row.value, row.passed, row.reason) == (None, None, "scorer failed: KeyError: 'Paris'")
 
 
 @pytest.mark.usefixtures("odd")
@@ -170,11 +170,11 @@ async def test_a_scorer_that_hangs_leaves_the_answer_unscored(
     run, suite = stored_run([Check(type="odd", params={"how": "hangs"})], {"request": "0-0", "text": "Paris"})
     await score_run(run, suite)
     [row] = read(run)
-    assert (row.passed, row.reason) == (None, "scorer broke: TimeoutError: took more than 0.01 s")
+    assert (row.passed, row.reason) == (None, "scorer failed: TimeoutError: took more than 0.01 s")
 
 
 @pytest.mark.usefixtures("odd")
-async def test_a_reason_is_kept_short_and_writable(stored_run: StoredRun) -> None:
+async def test_a_reason_is_shortened_and_made_encodable(stored_run: StoredRun) -> None:
     run, suite = stored_run([Check(type="odd", params={"how": "surrogate"})], {"request": "0-0", "text": "Paris"})
     await score_run(run, suite)
     assert read(run) == [Score(request_id="0-0", scorer="odd", value=0.5, passed=True, reason="?" * 300, cost_usd=0.25)]
@@ -192,20 +192,20 @@ async def test_scoring_again_gives_the_same_scores(stored_run: StoredRun) -> Non
     }  # fmt: skip
 
 
-async def test_a_suite_that_is_not_the_runs_own_is_told(stored_run: StoredRun) -> None:
+async def test_a_suite_of_another_run_is_reported(stored_run: StoredRun) -> None:
     run, suite = stored_run([EXACT], {"request": "0-0", "text": "Paris", "prompt_id": "q"})
-    with pytest.raises(StoreError, match="prompt 'q', which its suite has not"):
+    with pytest.raises(StoreError, match="prompt 'q', which is not in the run's suite"):
         await score_run(run, suite)
 
 
-async def test_a_check_that_cannot_be_made_is_told_before_anything_is_scored(stored_run: StoredRun) -> None:
+async def test_an_unknown_check_is_reported_before_anything_is_scored(stored_run: StoredRun) -> None:
     run, suite = stored_run([Check(type="exakt")], {"request": "0-0", "text": "Paris"})
     with pytest.raises(SuiteError, match="did you mean 'exact'"):
         await score_run(run, suite)
     assert not run.scores_path.exists()
 
 
-def test_failures_are_graded_in_the_share_in_which_answers_are_stored(
+def test_the_same_share_of_failures_is_graded_as_of_answers(
     make_suite: Callable[..., Suite],
     write_run: Callable[..., RunFolder],
     read_scores: Callable[[RunFolder], list[Score]],
@@ -213,10 +213,12 @@ def test_failures_are_graded_in_the_share_in_which_answers_are_stored(
     suite = make_suite([Check(type="exact")], load=Load(store_text=0.25))
     run = write_run(suite, *(("cand", None if at % 10 == 0 else "Paris") for at in range(400)))
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE kept AS SELECT * FROM '{run.attempts_path}'")
-        ids = [id_ for (id_,) in connection.sql("SELECT request_id FROM kept").fetchall() if not is_sampled(id_, 0.25)]
-        connection.execute("UPDATE kept SET text = NULL WHERE list_contains($ids, request_id)", {"ids": ids})
-        connection.execute(f"COPY kept TO '{run.attempts_path}' (FORMAT parquet)")
+        connection.execute(f"CREATE TABLE stored AS SELECT * FROM '{run.attempts_path}'")
+        ids = [
+            id_ for (id_,) in connection.sql("SELECT request_id FROM stored").fetchall() if not is_sampled(id_, 0.25)
+        ]
+        connection.execute("UPDATE stored SET text = NULL WHERE list_contains($ids, request_id)", {"ids": ids})
+        connection.execute(f"COPY stored TO '{run.attempts_path}' (FORMAT parquet)")
     asyncio.run(score_run(run, suite))
     rows = read_scores(run)
     assert 400 - len(ids) == len(rows)

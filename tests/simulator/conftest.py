@@ -13,7 +13,7 @@ from aiobotocore.config import AioConfig
 
 KEYS = {"aws_access_key_id": "MADEUP", "aws_secret_access_key": "up", "region_name": "us-east-1"}
 SESSION = aioboto3.Session()
-"""Shared, since reading the descriptions of the services is what takes time."""
+"""Shared, because loading the service descriptions is slow."""
 Open = Callable[..., Awaitable[Any]]
 
 

@@ -1,4 +1,4 @@
-"""PDFs, images and citations, in all dialects: what they count, what is cited, what is refused."""
+"""PDFs, images and citations in all dialects: input tokens, citations, rejected requests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_pages_are_counted(content: bytes, pages: int) -> None:
     assert count_pages(content) == pages
 
 
-async def test_a_page_that_is_seen_counts_seven_times_what_its_text_does(simulator: Start, boto: Open) -> None:
+async def test_a_visual_page_has_seven_times_the_tokens_of_its_text(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock-runtime", await simulator(speed=1000))
     text = (await client.converse(**converse(pdf(3))))["usage"]["inputTokens"]
     cited = (await client.converse(**converse(pdf(3), citations=True)))["usage"]["inputTokens"]
@@ -83,13 +83,20 @@ async def test_citations_point_at_the_first_page_in_every_dialect(simulator: Sta
     assert cited["location"] == {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}
     assert cited["title"] == "chart"
     assert cited["sourceContent"][0]["text"]
-    (told,) = (await ask_invoke(client, invoke(pdf(1), citations=True)))["content"][0]["citations"]
-    assert told["type"] == "page_location"
-    assert (told["document_index"], told["start_page_number"], told["end_page_number"]) == (0, 1, 2)
-    assert (told["document_title"], told["cited_text"]) == ("chart", cited["sourceContent"][0]["text"])
+    (page,) = (await ask_invoke(client, invoke(pdf(1), citations=True)))["content"][0]["citations"]
+    assert page["type"] == "page_location"
+    assert (page["document_index"], page["start_page_number"], page["end_page_number"]) == (
+        0,
+        1,
+        2,
+    )
+    assert (page["document_title"], page["cited_text"]) == (
+        "chart",
+        cited["sourceContent"][0]["text"],
+    )
 
 
-async def test_streams_carry_the_citations_of_whole_answers(simulator: Start, boto: Open) -> None:
+async def test_streams_have_the_same_citations_as_complete_answers(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock-runtime", await simulator(speed=1000))
     whole = (await client.converse(**converse(pdf(1), citations=True)))["output"]["message"]["content"][0]
     stream = (await client.converse_stream(**converse(pdf(1), citations=True)))["stream"]
@@ -102,7 +109,7 @@ async def test_streams_carry_the_citations_of_whole_answers(simulator: Start, bo
     assert delta["citation"]["type"] == "page_location"
 
 
-async def test_a_document_of_text_is_cited_by_its_characters(simulator: Start, boto: Open) -> None:
+async def test_a_text_document_is_cited_by_characters(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock-runtime", await simulator(speed=1000))
     request = converse(b"The total is 118.40.", citations=True, format="txt")
     (block,) = (await client.converse(**request))["output"]["message"]["content"]
@@ -113,7 +120,7 @@ async def test_a_document_of_text_is_cited_by_its_characters(simulator: Start, b
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize(
-    ("blocks", "said"),
+    ("blocks", "message"),
     [
         ([{"document": {"format": "pdf", "name": "a", "source": {"bytes": b"no pdf"}}}], "not valid"),
         ([{"document": {"format": "pdf", "name": "a.pdf", "source": {"bytes": pdf(1)}}}], "alphanumeric"),
@@ -131,16 +138,16 @@ async def test_a_document_of_text_is_cited_by_its_characters(simulator: Start, b
         ),
     ],
 )
-async def test_converse_refuses_what_is_out_of_bounds(
-    simulator: Start, boto: Open, blocks: list[dict[str, Any]], said: str
+async def test_converse_rejects_invalid_attachments(
+    simulator: Start, boto: Open, blocks: list[dict[str, Any]], message: str
 ) -> None:
     client = await boto("bedrock-runtime", await simulator())
-    with pytest.raises(ClientError, match=said) as refused:
+    with pytest.raises(ClientError, match=message) as refused:
         await client.converse(modelId=MODEL, messages=[{"role": "user", "content": [*blocks, {"text": QUESTION}]}])
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-async def test_a_document_needs_words_beside_it(simulator: Start, boto: Open) -> None:
+async def test_a_document_needs_accompanying_text(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock-runtime", await simulator())
     request = converse(pdf(1))
     del request["messages"][0]["content"][1]

@@ -1,4 +1,4 @@
-"""The invocation log: one record for each call of a model, in the documented shape."""
+"""The invocation log: one record per model call, in the documented format."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ async def test_a_streams_output_is_the_list_of_its_events(tmp_path: Path, boto: 
         client = await boto("bedrock-runtime", url)
         body = (await client.invoke_model_with_response_stream(modelId=MODEL, body=json.dumps(BODY)))["body"]
         invoked = [json.loads(event["chunk"]["bytes"]) async for event in body]
-        said = [event async for event in (await client.converse_stream(**CONVERSE))["stream"]]
+        events = [event async for event in (await client.converse_stream(**CONVERSE))["stream"]]
     first, second = (record["output"]["outputBodyJson"] for record in records(path))
     assert [record["operation"] for record in records(path)] == ["InvokeModelWithResponseStream", "ConverseStream"]
     assert first == invoked
-    assert [next(iter(event)) for event in second] == [next(iter(event)) for event in said]
+    assert [next(iter(event)) for event in second] == [next(iter(event)) for event in events]
 
 
-async def test_a_refused_call_has_an_error_code_and_no_output(tmp_path: Path, boto: Open) -> None:
+async def test_a_failed_call_has_an_error_code_and_no_output(tmp_path: Path, boto: Open) -> None:
     path = tmp_path / "log.jsonl"
     async with running_simulator(options(path, throttle_rate=1.0)) as url:
         client = await boto("bedrock-runtime", url)
@@ -70,7 +70,7 @@ async def test_a_refused_call_has_an_error_code_and_no_output(tmp_path: Path, bo
     assert "output" not in record
 
 
-async def test_a_profile_is_at_times_served_in_another_region_and_a_bare_id_never(tmp_path: Path, boto: Open) -> None:
+async def test_a_profile_is_sometimes_served_in_another_region_and_a_bare_id_never(tmp_path: Path, boto: Open) -> None:
     path = tmp_path / "log.jsonl"
     bare = "anthropic.claude-sonnet-4-6"
     async with running_simulator(options(path)) as url:
@@ -85,7 +85,7 @@ async def test_a_profile_is_at_times_served_in_another_region_and_a_bare_id_neve
     assert all(region.startswith("eu-") for region in served[f"eu.{bare}"] if region)
 
 
-async def test_a_long_body_is_kept_beside_the_log(tmp_path: Path, boto: Open) -> None:
+async def test_a_long_body_is_stored_beside_the_log(tmp_path: Path, boto: Open) -> None:
     path = tmp_path / "log.jsonl"
     long = json.dumps(BODY | {"system": "x" * 100_000})
     async with running_simulator(options(path)) as url:
@@ -96,7 +96,7 @@ async def test_a_long_body_is_kept_beside_the_log(tmp_path: Path, boto: Open) ->
     assert (tmp_path / name).read_text() == long
 
 
-async def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+async def test_a_log_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(EndpointError, match="cannot be written"):
         async with running_simulator(options(tmp_path)):
             pass

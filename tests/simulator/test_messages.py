@@ -24,7 +24,7 @@ async def test_a_message_is_created(simulator: Start, mantle: Open) -> None:
     assert 0 < message.usage.output_tokens <= 50
 
 
-async def test_a_stream_has_the_first_partys_events(simulator: Start, mantle: Open) -> None:
+async def test_a_stream_has_the_events_of_anthropics_api(simulator: Start, mantle: Open) -> None:
     client = await mantle(await simulator(speed=1000))
     stream = await client.messages.create(**ASKED, stream=True)
     kinds = [event.type async for event in stream]
@@ -35,7 +35,7 @@ async def test_a_stream_has_the_first_partys_events(simulator: Start, mantle: Op
     assert stream.response.headers["request-id"]
 
 
-async def test_a_stream_and_a_whole_message_say_the_same(simulator: Start, mantle: Open) -> None:
+async def test_a_stream_and_a_complete_message_are_the_same(simulator: Start, mantle: Open) -> None:
     client = await mantle(await simulator(speed=1000))
     whole = await client.messages.create(**ASKED)
     async with client.messages.stream(**ASKED) as stream:
@@ -55,7 +55,7 @@ async def test_a_stream_and_a_whole_message_say_the_same(simulator: Start, mantl
         ({}, {"extra_body": {"temperature": 0}}, anthropic.BadRequestError, "invalid_request_error"),
     ],
 )
-async def test_errors_have_the_first_partys_shape(
+async def test_errors_have_the_format_of_anthropics_api(
     simulator: Start,
     mantle: Open,
     options: dict[str, Any],
@@ -71,7 +71,7 @@ async def test_errors_have_the_first_partys_shape(
     assert refused.value.request_id == body["request_id"]
 
 
-async def test_a_stream_that_breaks_off_ends_in_an_error_event(simulator: Start, mantle: Open) -> None:
+async def test_an_interrupted_stream_ends_in_an_error_event(simulator: Start, mantle: Open) -> None:
     client = await mantle(await simulator(speed=1000, interrupt_rate=1.0))
     stream = await client.messages.create(**ASKED, stream=True)
     kinds: list[str] = []

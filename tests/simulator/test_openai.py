@@ -46,7 +46,7 @@ async def test_a_completion_is_created_at_both_paths(simulator: Start, client: O
     assert 0 < completion.usage.completion_tokens <= 50
 
 
-async def test_a_stream_says_what_the_whole_says_and_its_usage_when_asked(simulator: Start, client: Open) -> None:
+async def test_a_stream_equals_the_complete_answer_and_has_its_usage_on_request(simulator: Start, client: Open) -> None:
     sdk = await client(await simulator(speed=1000) + "/v1")
     whole = await sdk.chat.completions.create(**ASKED)
     stream = await sdk.chat.completions.create(**ASKED, stream=True, stream_options={"include_usage": True})
@@ -60,10 +60,10 @@ async def test_a_stream_says_what_the_whole_says_and_its_usage_when_asked(simula
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
-async def test_a_tool_is_called_whole_and_in_pieces(simulator: Start, client: Open, choice: Any) -> None:
+async def test_a_tool_call_is_returned_complete_and_streamed(simulator: Start, client: Open, choice: Any) -> None:
     sdk = await client(await simulator(speed=1000) + "/v1")
-    asked = ASKED | TOOLS | {"tool_choice": choice}
-    whole = await sdk.chat.completions.create(**asked)
+    request = ASKED | TOOLS | {"tool_choice": choice}
+    whole = await sdk.chat.completions.create(**request)
     assert whole.choices[0].finish_reason == "tool_calls"
     [call] = whole.choices[0].message.tool_calls or []
     assert (call.type, call.function.name, call.function.arguments) == (
@@ -71,7 +71,7 @@ async def test_a_tool_is_called_whole_and_in_pieces(simulator: Start, client: Op
         "get_weather",
         '{"city":"something"}',
     )
-    deltas = [event.choices[0].delta async for event in await sdk.chat.completions.create(**asked, stream=True)]
+    deltas = [event.choices[0].delta async for event in await sdk.chat.completions.create(**request, stream=True)]
     calls = [each.function for delta in deltas for each in delta.tool_calls or []]
     assert calls[0] is not None
     assert calls[0].name == "get_weather"
@@ -85,8 +85,8 @@ async def test_images_files_and_earlier_turns_are_part_of_the_input(simulator: S
         {"type": "text", "text": "What is it?"},
     ]
     turns = [TURN, {"role": "assistant", "content": "Something."}, {"role": "user", "content": parts}]
-    asked: dict[str, Any] = {"model": MODEL, "messages": turns}
-    completion = await sdk.chat.completions.create(**asked)
+    request: dict[str, Any] = {"model": MODEL, "messages": turns}
+    completion = await sdk.chat.completions.create(**request)
     assert completion.usage is not None
     assert completion.usage.prompt_tokens > 1000
 
@@ -116,7 +116,7 @@ async def test_errors_have_the_types_of_the_api(
     assert raised.value.type == kind
 
 
-async def test_a_stream_that_is_interrupted_ends_in_an_error(simulator: Start, client: Open) -> None:
+async def test_an_interrupted_stream_ends_in_an_error(simulator: Start, client: Open) -> None:
     sdk = await client(await simulator(speed=1000, interrupt_rate=1.0) + "/v1")
     stream = await sdk.chat.completions.create(**ASKED, stream=True)
     with pytest.raises(openai.APIError, match="interrupted"):

@@ -1,4 +1,4 @@
-"""What a request may ask for beside an answer: tools, thinking, caching, long prompts, sampling."""
+"""Options of a request: tools, thinking, caching, long prompts, sampling."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THINKING = {"type": "enabled", "budget_tokens": 1024}
 
 
 class Asker:
-    """The same question through InvokeModel and Converse, whole and streamed."""
+    """The same question through InvokeModel and Converse, complete and streamed."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -60,7 +60,7 @@ class Asker:
 
 @pytest.fixture
 async def asker(simulator: Start, boto: Open, tmp_path: Path) -> Asker:
-    """Of a simulator that knows which tool to call and, with this seed, does."""
+    """A client of a simulator that knows which tool to call and, with this seed, does."""
     key = tmp_path / "key.json"
     key.write_text(json.dumps({prompt_digest(QUESTION): {"answer": json.dumps(CALL)}}))
     return Asker(await boto("bedrock-runtime", await simulator(speed=1000, answer_key=key, seed=3)))
@@ -71,9 +71,9 @@ async def test_a_prompt_with_tools_is_answered_with_the_keys_call(asker: Asker) 
     (block,) = answer["content"]
     assert (block["type"], block["name"], block["input"]) == ("tool_use", "weather", {"city": "Paris"})
     assert answer["stop_reason"] == "tool_use"
-    said = await asker.converse(toolConfig=TOOL_CONFIG)
-    call = said["output"]["message"]["content"][0]["toolUse"]
-    assert (call["name"], call["input"], said["stopReason"]) == ("weather", {"city": "Paris"}, "tool_use")
+    reply = await asker.converse(toolConfig=TOOL_CONFIG)
+    call = reply["output"]["message"]["content"][0]["toolUse"]
+    assert (call["name"], call["input"], reply["stopReason"]) == ("weather", {"city": "Paris"}, "tool_use")
 
 
 async def test_a_call_is_streamed_as_the_json_of_its_input(asker: Asker) -> None:
@@ -81,30 +81,30 @@ async def test_a_call_is_streamed_as_the_json_of_its_input(asker: Asker) -> None
     assert events[1]["content_block"]["name"] == "weather"
     parts = [event["delta"]["partial_json"] for event in events if event["type"] == "content_block_delta"]
     assert json.loads("".join(parts)) == {"city": "Paris"}
-    said = await asker.converse_stream(toolConfig=TOOL_CONFIG)
-    assert said[1]["contentBlockStart"]["start"]["toolUse"]["name"] == "weather"
-    pieces = [event["contentBlockDelta"]["delta"] for event in said if "contentBlockDelta" in event]
+    reply = await asker.converse_stream(toolConfig=TOOL_CONFIG)
+    assert reply[1]["contentBlockStart"]["start"]["toolUse"]["name"] == "weather"
+    pieces = [event["contentBlockDelta"]["delta"] for event in reply if "contentBlockDelta" in event]
     assert json.loads("".join(piece["toolUse"]["input"] for piece in pieces)) == {"city": "Paris"}
 
 
-async def test_without_tools_or_with_none_wanted_the_answer_is_words(asker: Asker) -> None:
-    none: dict[str, Any] = {}
-    for more in (none, {"tools": TOOLS, "tool_choice": {"type": "none"}}):
+async def test_without_tools_or_with_choice_none_the_answer_is_text(asker: Asker) -> None:
+    no_tools: dict[str, Any] = {}
+    for more in (no_tools, {"tools": TOOLS, "tool_choice": {"type": "none"}}):
         assert (await asker.invoke(**more))["content"][0]["type"] == "text"
 
 
-async def test_a_call_that_is_insisted_on_is_made_up_from_the_schema(asker: Asker) -> None:
+async def test_a_required_call_is_made_up_from_the_schema(asker: Asker) -> None:
     messages = [{"role": "user", "content": "Unknown to the key."}]
     answer = await asker.invoke(tools=TOOLS, tool_choice={"type": "any"}, messages=messages)
     assert answer["content"][0]["input"] == {"city": "something", "days": 1}
 
 
-async def test_a_thought_comes_first_in_every_dialect(asker: Asker) -> None:
+async def test_thinking_comes_first_in_every_dialect(asker: Asker) -> None:
     answer = await asker.invoke(thinking=THINKING)
     assert [block["type"] for block in answer["content"]] == ["thinking", "text"]
     assert answer["content"][0]["signature"]
-    said = await asker.converse(additionalModelRequestFields={"thinking": THINKING})
-    thought = said["output"]["message"]["content"][0]["reasoningContent"]["reasoningText"]
+    reply = await asker.converse(additionalModelRequestFields={"thinking": THINKING})
+    thought = reply["output"]["message"]["content"][0]["reasoningContent"]["reasoningText"]
     assert thought["text"] == answer["content"][0]["thinking"]
     events = await asker.invoke_stream(thinking=THINKING)
     kinds = [event["delta"]["type"] for event in events if event["type"] == "content_block_delta"]
@@ -116,7 +116,7 @@ async def test_a_thought_comes_first_in_every_dialect(asker: Asker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "body", "said"),
+    ("model", "body", "message"),
     [
         (OPUS, {"thinking": {"type": "enabled", "budget_tokens": 100}}, "greater than or equal to 1024"),
         (OPUS, {"thinking": {"type": "enabled", "budget_tokens": 2000}}, "must be greater than"),
@@ -128,8 +128,8 @@ async def test_a_thought_comes_first_in_every_dialect(asker: Asker) -> None:
         (OPUS, {"messages": [{"role": "user", "content": "x" * 800_004}]}, "Input is too long for requested model"),
     ],
 )
-async def test_what_a_model_does_not_take_is_refused(asker: Asker, model: str, body: dict[str, Any], said: str) -> None:
-    with pytest.raises(ClientError, match=said) as refused:
+async def test_unsupported_options_are_rejected(asker: Asker, model: str, body: dict[str, Any], message: str) -> None:
+    with pytest.raises(ClientError, match=message) as refused:
         await asker.invoke(model, **body)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
@@ -142,18 +142,18 @@ async def test_what_a_model_does_not_take_is_refused(asker: Asker, model: str, b
         (OPUS, {"system": [{"text": "x" * 800_000}]}),
     ],
 )
-async def test_converse_refuses_the_same(asker: Asker, model: str, more: dict[str, Any]) -> None:
+async def test_converse_rejects_the_same(asker: Asker, model: str, more: dict[str, Any]) -> None:
     with pytest.raises(ClientError) as refused:
         await asker.converse(model, **more)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-async def test_older_models_take_sampling_parameters(asker: Asker) -> None:
+async def test_older_models_accept_sampling_parameters(asker: Asker) -> None:
     assert await asker.invoke(temperature=0, top_k=5)
     assert await asker.converse(inferenceConfig={"temperature": 0.0, "topP": 0.5})
 
 
-async def test_the_beta_opens_a_million_tokens_on_sonnet_alone(asker: Asker) -> None:
+async def test_the_beta_allows_a_million_tokens_on_sonnet_only(asker: Asker) -> None:
     beta = ["context-1m-2025-08-07"]
     long = [{"role": "user", "content": "x" * 1_000_000}]
     assert (await asker.invoke(SONNET, messages=long, anthropic_beta=beta))["usage"]["input_tokens"] == 250_000
@@ -184,7 +184,7 @@ async def test_a_prefix_is_written_to_the_cache_and_then_read(asker: Asker) -> N
     assert stop["amazon-bedrock-invocationMetrics"]["cacheReadInputTokenCount"] == 100
 
 
-async def test_a_cache_point_does_the_same_over_converse(asker: Asker) -> None:
+async def test_a_cache_point_does_the_same_through_converse(asker: Asker) -> None:
     system = [{"text": "y" * 400}, {"cachePoint": {"type": "default"}}]
     first, second = [(await asker.converse(system=system))["usage"] for _ in range(2)]
     assert (first["cacheWriteInputTokens"], first["cacheReadInputTokens"], first["inputTokens"]) == (100, 0, 5)
@@ -192,17 +192,15 @@ async def test_a_cache_point_does_the_same_over_converse(asker: Asker) -> None:
     assert first["totalTokens"] == 105 + first["outputTokens"]
 
 
-async def test_performance_settings_are_taken_and_told_back(asker: Asker) -> None:
-    said = await asker.converse(performanceConfig={"latency": "optimized"})
-    assert said["performanceConfig"] == {"latency": "optimized"}
+async def test_performance_settings_are_accepted_and_echoed(asker: Asker) -> None:
+    reply = await asker.converse(performanceConfig={"latency": "optimized"})
+    assert reply["performanceConfig"] == {"latency": "optimized"}
     response = await asker.client.invoke_model(modelId=OPUS, body=asker._body({}), performanceConfigLatency="optimized")
     assert response["performanceConfigLatency"] == "optimized"
 
 
 @pytest.mark.parametrize("operation", ["invoke", "converse", "count-tokens"])
-async def test_nesting_without_end_is_refused_and_does_not_break_the_connection(
-    simulator: Start, operation: str
-) -> None:
+async def test_endless_nesting_is_rejected_and_does_not_break_the_connection(simulator: Start, operation: str) -> None:
     url = await simulator()
     headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20261122/us-east-1/bedrock/aws4_request"}
     async with httpx2.AsyncClient(headers=headers) as http:

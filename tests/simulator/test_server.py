@@ -1,4 +1,4 @@
-"""The simulator through the unmodified SDKs, and as a process of its own."""
+"""The simulator through the unmodified SDKs, and as a separate process."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def sdk_client(url: str) -> AsyncIterator[anthropic.AsyncAnthropicBedrock]
 
 @pytest.fixture
 async def url(simulator: Start, tmp_path: Path) -> str:
-    """A quick simulator that knows the answer and, as Opus with this seed, gets it right."""
+    """A fast simulator that knows the answer and, as Opus with this seed, gets it right."""
     key = tmp_path / "answers.json"
     key.write_text(json.dumps({prompt_digest(QUESTION): {"answer": "Paris"}}))
     return await simulator(speed=1000, answer_key=key, seed=1)
@@ -148,7 +148,7 @@ async def test_a_throttle_is_a_throttle_to_both_sdks(simulator: Start) -> None:
             )
 
 
-async def test_a_stream_that_breaks_off_raises_in_both_of_botos_readers(simulator: Start) -> None:
+async def test_an_interrupted_stream_raises_in_both_of_botos_readers(simulator: Start) -> None:
     url = await simulator(speed=1000, interrupt_rate=1.0)
     async with boto_client(url) as client:
         body = (await client.invoke_model_with_response_stream(modelId=MODEL, body=BODY))["body"]
@@ -161,31 +161,31 @@ async def test_a_stream_that_breaks_off_raises_in_both_of_botos_readers(simulato
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"host": "0.0.0.0"}, "loopback only"),
         ({"host": "localhost"}, "loopback only"),
         ({"throttle_rate": 0.6, "unavailable_rate": 0.6}, "add up to 1"),
         ({"throttle_rate": -0.1}, "shares from 0 to 1"),
         ({"interrupt_rate": 1.5}, "share from 0 to 1"),
-        ({"logging": "ftp://x"}, "none of s3://BUCKET"),
+        ({"logging": "ftp://x"}, "not one of s3://BUCKET"),
         ({"speed": 0.0}, "above 0"),
         ({"fixed": (0.1, 0.1, 0)}, "at least one chunk"),
         ({"answer_key": Path("missing.json")}, r"missing\.json"),
     ],
 )
-async def test_options_that_cannot_be_served_are_refused(simulator: Start, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(EndpointError, match=said):
+async def test_invalid_options_are_rejected(simulator: Start, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(EndpointError, match=message):
         await simulator(**options)
 
 
-async def test_a_port_that_is_taken_is_named(simulator: Start) -> None:
+async def test_a_port_in_use_is_reported(simulator: Start) -> None:
     port = int((await simulator()).rpartition(":")[2])
     with pytest.raises(EndpointError, match=f"port {port}"):
         await simulator(port=port)
 
 
-async def test_stopping_hangs_up_on_everyone() -> None:
+async def test_stopping_closes_every_connection() -> None:
     async with running_simulator(SimulatorOptions(fixed=(600.0, 0.0, 1))) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(b"POST /model/anthropic.claude-opus-4-6-v1/converse HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\n")
@@ -214,7 +214,7 @@ async def child_simulator() -> AsyncIterator[tuple[asyncio.subprocess.Process, s
         await child.communicate()
 
 
-async def test_a_process_of_its_own_serves_and_ends_with_its_stdin() -> None:
+async def test_a_separate_process_serves_and_exits_with_its_stdin() -> None:
     async with child_simulator() as (child, url):
         async with boto_client(url) as client:
             with pytest.raises(ClientError, match="model identifier is invalid"):
@@ -226,7 +226,7 @@ async def test_a_process_of_its_own_serves_and_ends_with_its_stdin() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_process_of_its_own_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+async def test_a_separate_process_exits_cleanly_on_a_signal(number: signal.Signals) -> None:
     async with child_simulator() as (child, url):
         assert url.startswith("http://127.0.0.1:")
         child.send_signal(number)

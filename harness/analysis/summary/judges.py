@@ -14,8 +14,8 @@ from harness.analysis.stats.means import cluster_codes
 from harness.analysis.stats.proportions import clustered_rate, wilson
 from harness.analysis.summary.summary import JudgeSummary, Preference, RunSummary
 from harness.scoring.judgements import Judgement
-from harness.scoring.judging.calibration import Labelled
-from harness.scoring.judging.pairs import Compared
+from harness.scoring.judging.calibration import LabelResult
+from harness.scoring.judging.pairs import PairResult
 from harness.suite.suite import Judge, Suite
 
 Given = TypeVar("Given")
@@ -26,7 +26,7 @@ def add_judging(summary: RunSummary, suite: Suite, judgements: Iterable[Judgemen
     latest = list({each.key: each for each in judgements}.values())
     judges = [summarise_judge(judge, latest) for judge in suite.graders.judges]
     costs = [judge.cost_usd for judge in judges if judge.cost_usd is not None]
-    pairs = _convert([each for each in latest if each.kind == "pair"], Compared)
+    pairs = _convert([each for each in latest if each.kind == "pair"], PairResult)
     groups = {prompt.id: prompt.group or prompt.id for prompt in suite.prompts}
     targets = []
     for target in summary.targets:
@@ -42,7 +42,7 @@ def summarise_judge(judge: Judge, judgements: Sequence[Judgement]) -> JudgeSumma
     """One judge's questions and labels."""
     questions = [each for each in judgements if each.kind == "judge" and each.by == judge.name]
     costs = [each.cost_usd for each in questions if each.cost_usd is not None]
-    labels = _convert([each for each in judgements if each.kind == "label" and each.by == judge.name], Labelled)
+    labels = _convert([each for each in judgements if each.kind == "label" and each.by == judge.name], LabelResult)
     both = [(each.person, each.judge) for each in labels if each.judge is not None]
     table = [[both.count((person, verdict)) for verdict in (True, False)] for person in (True, False)]
     agreed = table[0][0] + table[1][1]
@@ -67,7 +67,7 @@ def _convert(judgements: Sequence[Judgement], kind: type[Given]) -> list[Given]:
     return converted
 
 
-def summarise_pairs(pairs: Sequence[Compared], clusters: Sequence[str]) -> Preference | None:
+def summarise_pairs(pairs: Sequence[PairResult], clusters: Sequence[str]) -> Preference | None:
     """One candidate's pairs; `clusters`: the group of each one's prompt. None without a pair."""
     if not pairs:
         return None

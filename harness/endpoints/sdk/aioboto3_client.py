@@ -1,4 +1,4 @@
-"""The client `aioboto3`: InvokeModel and Converse through the unmodified SDK, no retries, its bytes taped."""
+"""The client `aioboto3`: InvokeModel and Converse through the unmodified SDK, taped and without retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.errors import EndpointError
 
 
 class Aioboto3Client:
-    """Client for the apis `invoke` and `converse`, streaming or not."""
+    """Client for the apis `invoke` and `converse`, streamed or not."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class Aioboto3Client:
     async def __aenter__(self) -> Self:
         try:
             self._sdk = await self._stack.enter_async_context(await _open_sdk(self._connection))
-            await self._rehearse()
+            await self._warm_up()
         except NOT_FOUND as error:
             await self._stack.aclose()
             raise EndpointError(
@@ -65,25 +65,25 @@ class Aioboto3Client:
             case _:
                 await self._sdk.converse(modelId=request.model_id, **request.body)
 
-    async def _rehearse(self) -> None:
-        """Make each call once on a canned answer: credentials, endpoint rules, signer and parsers are loaded by that.
+    async def _warm_up(self) -> None:
+        """Make each call once with a canned answer, which loads credentials, endpoint rules, signer and parsers.
 
-        The answer is given before anything would be sent, so nothing leaves the process.
+        The SDK gets the answer before it sends anything, so nothing leaves the process.
         """
         events = self._sdk.meta.events
         events.register("before-send.bedrock-runtime", _canned_answer)
         try:
-            for request in _REHEARSAL:
+            for request in _WARM_UP:
                 await self._call(request)
         finally:
             events.unregister("before-send.bedrock-runtime", _canned_answer)
 
 
 _MODELS = Path(__file__).with_name("botocore_models")
-"""What Bedrock takes and botocore 1.40 does not know yet, in botocore's own form: tiers, the life of a cache point."""
+"""Parameters that botocore 1.40 does not support yet, as botocore models: service tiers, the TTL of cache points."""
 
 _ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLatency"}
-"""The SDK's names for the headers of InvokeModel."""
+"""Headers of InvokeModel → the SDK's parameter names."""
 
 
 async def _open_sdk(connection: Connection) -> Any:
@@ -110,7 +110,7 @@ def _invoke_arguments(request: WireRequest) -> dict[str, Any]:
 
 
 async def _drain(events: Any) -> None:
-    """Let the SDK decode every event, as it would for its user, and give the connection back."""
+    """Have the SDK decode every event, as for any user, then release the connection."""
     try:
         async for _ in events:
             pass
@@ -120,11 +120,11 @@ async def _drain(events: Any) -> None:
 
 _CANNED_STREAM = encode_event("chunk", b'{"bytes":""}') + encode_event("messageStop", b'{"stopReason":"end_turn"}')
 _TURN = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
-_REHEARSAL = [
-    WireRequest(api="invoke", model_id="rehearsal", stream=True, body={}),
-    WireRequest(api="invoke", model_id="rehearsal", stream=False, body={}),
-    WireRequest(api="converse", model_id="rehearsal", stream=True, body=_TURN),
-    WireRequest(api="converse", model_id="rehearsal", stream=False, body=_TURN),
+_WARM_UP = [
+    WireRequest(api="invoke", model_id="warm-up", stream=True, body={}),
+    WireRequest(api="invoke", model_id="warm-up", stream=False, body={}),
+    WireRequest(api="converse", model_id="warm-up", stream=True, body=_TURN),
+    WireRequest(api="converse", model_id="warm-up", stream=False, body=_TURN),
 ]
 
 
@@ -134,7 +134,7 @@ def _canned_answer(request: Any, **_: object) -> AioAWSResponse:
 
 
 class _CannedBody:
-    """As much of an aiohttp response as the SDK reads."""
+    """The parts of an aiohttp response that the SDK uses."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""The client `anthropic`: AsyncAnthropicBedrock and its Mantle sister, unmodified, no retries, their bytes taped."""
+"""The client `anthropic`: unmodified AsyncAnthropicBedrock and AsyncAnthropicBedrockMantle, taped, without retries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from harness.secrets import remember
 
 
 class AnthropicClient:
-    """Client for the apis `invoke` and `mantle`, streaming or not. Both SDK clients share one HTTP client."""
+    """Client for the apis `invoke` and `mantle`, streamed or not. Both SDK clients share one HTTP client."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -43,7 +43,7 @@ class AnthropicClient:
         http_client = self._http_client = _make_http_client(self._connection)
         try:
             self._sdks = _make_sdks(self._connection, http_client)
-            await self._rehearse()
+            await self._warm_up()
         except (AnthropicError, *NOT_FOUND, ValueError) as error:
             await http_client.aclose()
             raise EndpointError(
@@ -63,23 +63,23 @@ class AnthropicClient:
             CURRENT_TAPE.reset(token)
             tape.mark_done()
 
-    async def _rehearse(self) -> None:
-        """Make each call once on a canned answer: credentials, signer, decoders and pydantic's models are loaded.
+    async def _warm_up(self) -> None:
+        """Make each call once with a canned answer, which loads credentials, signer, decoders and pydantic models.
 
-        The address leads to a transport without a socket, so nothing leaves the process.
+        The URL is mounted on a transport without a socket, so nothing leaves the process.
         """
-        await anyio.lowlevel.checkpoint()  # the HTTP client loads its backend on first use, too: 20 ms
+        await anyio.lowlevel.checkpoint()  # loads the HTTP client's backend: 20 ms
         addresses = {api: sdk.base_url for api, sdk in self._sdks.items()}
         for sdk in self._sdks.values():
-            sdk.base_url = REHEARSAL_URL
-        for request in REHEARSAL:
+            sdk.base_url = WARM_UP_URL
+        for request in WARM_UP:
             await self.send(request, Tape())
         for api, sdk in self._sdks.items():
             sdk.base_url = addresses[api]
 
 
 _SIGNATURE = frozenset({"max_tokens", "messages", "system", "stop_sequences"})
-"""What `messages.create` takes by name. The rest of a body goes in as `extra_body`, which wins over the SDK's own."""
+"""Parameters of `messages.create`. The rest of a body is passed as `extra_body`, which overrides the SDK's own."""
 
 
 async def _call(sdk: Any, request: WireRequest) -> None:
@@ -113,7 +113,7 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
         keys = {"aws_access_key": MADE_UP_KEY_ID, "aws_secret_key": MADE_UP_SECRET}
     else:
         guard_credentials(botocore.session.get_session())
-    # With an api_key the constructor leaves AWS_BEARER_TOKEN_BEDROCK alone; with keys it would refuse it.
+    # With an api_key the constructor ignores AWS_BEARER_TOKEN_BEDROCK; with AWS keys it would reject it.
     invoke = AsyncAnthropicBedrock(api_key="unused" if keys else None, base_url=runtime, **settings)
     if keys:
         invoke.api_key = None
@@ -124,14 +124,14 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
     }
     if connection.made_up_credentials:
         for sdk in sdks.values():
-            sdk._custom_headers = {}  # ANTHROPIC_CUSTOM_HEADERS, which may hold a gateway's key
+            sdk._custom_headers = {}  # from ANTHROPIC_CUSTOM_HEADERS, which may contain a gateway's key
     return sdks
 
 
 def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
-    """The SDK's own HTTP client with a pool as wide as the connection says; over loopback, past every proxy."""
+    """The SDK's own HTTP client with the connection's pool size; with made-up credentials it bypasses all proxies."""
     size = connection.pool_size
-    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {REHEARSAL_URL: ANSWERING}
+    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {WARM_UP_URL: CANNED_TRANSPORT}
     if connection.made_up_credentials:
         mounts |= dict.fromkeys(("all://", "http://", "https://"))
     return DefaultAsyncHttpxClient(
@@ -145,26 +145,26 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
 
 
 async def _remember_token(request: httpx2.Request) -> None:
-    """Know the session token that the SDK has found for itself, each that is new: a server may quote it."""
+    """Remember each session token that the SDK finds, to redact it: a server may quote it."""
     remember(request.headers.get("x-amz-security-token"))
 
 
-REHEARSAL_URL = "http://rehearsal.invalid"
-"""Leads to `ANSWERING`, a transport without a socket."""
+WARM_UP_URL = "http://warm-up.invalid"
+"""Mounted on `CANNED_TRANSPORT`, which has no socket."""
 
 _BODY = {"max_tokens": 1, "messages": [{"role": "user", "content": "hello"}]}
 _APIS: tuple[Api, ...] = ("invoke", "mantle")
-REHEARSAL = [
-    WireRequest(api=api, model_id="rehearsal", stream=stream, body=_BODY) for api in _APIS for stream in (True, False)
+WARM_UP = [
+    WireRequest(api=api, model_id="warm-up", stream=stream, body=_BODY) for api in _APIS for stream in (True, False)
 ]
-"""Each call that the client makes, once."""
+"""One request for each kind of call."""
 
 _USAGE = {"input_tokens": 1, "output_tokens": 1}
 _MESSAGE = {
-    "id": "msg_rehearsal",
+    "id": "msg_warm_up",
     "type": "message",
     "role": "assistant",
-    "model": "rehearsal",
+    "model": "warm-up",
     "content": [{"type": "text", "text": "hello"}],
     "stop_reason": "end_turn",
     "stop_sequence": None,
@@ -180,7 +180,7 @@ _EVENTS: list[dict[str, object]] = [
 ]
 
 
-def _answer(request: httpx2.Request) -> httpx2.Response:
+def _canned_answer(request: httpx2.Request) -> httpx2.Response:
     if request.url.path.endswith("stream"):
         return httpx2.Response(200, content=b"".join(map(_to_frame, _EVENTS)))
     if b'"stream":true' in request.content.replace(b" ", b""):
@@ -196,4 +196,4 @@ def _to_sse(event: dict[str, object]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), msgspec.json.encode(event))
 
 
-ANSWERING = httpx2.MockTransport(_answer)
+CANNED_TRANSPORT = httpx2.MockTransport(_canned_answer)

@@ -1,1 +1,1 @@
-"""The client `wire`: every api over sockets of its own."""
+"""The client `wire`: every api over the harness's own sockets."""

@@ -1,4 +1,4 @@
-"""The client `wire`: every api over sockets of its own, with as little between the network and the tape as can be."""
+"""The client `wire`: every api over the harness's own sockets, with as little overhead as possible."""
 
 from __future__ import annotations
 
@@ -14,40 +14,39 @@ from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.failures import clean
 from harness.endpoints.wire.connect import find_proxy, make_tls
 from harness.endpoints.wire.pool import Origin, Pool
-from harness.endpoints.wire.request import Address, Prepared, prepare
-from harness.endpoints.wire.signer import Signer, ToSign, open_signer
+from harness.endpoints.wire.request import Address, PreparedRequest, prepare
+from harness.endpoints.wire.signer import SignableRequest, Signer, open_signer
 from harness.endpoints.wire.watch import StreamWatch
 from harness.errors import EndpointError
 
-KEPT_BYTES = 128 * 1024 * 1024
-"""Bodies that are cached encoded, those sent last: a load sends the same few prompts over and over."""
+CACHE_BYTES = 128 * 1024 * 1024
+"""Size of the LRU cache of encoded bodies: a load test sends the same few prompts over and over."""
 SERVICES = {"mantle": "bedrock-mantle"}
-"""The name that a request is signed for, where it is not `bedrock`."""
+"""Api → service name in the signature, if it is not `bedrock`."""
 
 
 class WireClient:
-    """Client for every api there is, streaming or not."""
+    """Client for every api, streamed or not."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._signer: Signer | None = None
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[tuple[str, str, int], Pool] = {}
-        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
-        self._kept_bytes = 0
+        self._prepared: OrderedDict[int, PreparedRequest] = OrderedDict()
+        self._cached_bytes = 0
 
     async def __aenter__(self) -> Self:
         connection = self._connection
         try:
             session = AioSession()
-            session.set_config_variable("region", connection.region)  # whose STS a role is asked of
+            session.set_config_variable("region", connection.region)  # determines the STS endpoint for assumed roles
             self._signer = await open_signer(session, connection)
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
                 if not connection.made_up_credentials:
-                    find_proxy(
-                        connection.url or f"https://{AWS_DOMAIN}"
-                    )  # so that a mistake is reported before anything is sent
+                    # report a malformed proxy before anything is sent
+                    find_proxy(connection.url or f"https://{AWS_DOMAIN}")
         except (*NOT_FOUND, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
         return self
@@ -72,12 +71,12 @@ class WireClient:
         finally:
             tape.mark_done()
 
-    async def _sign(self, prepared: Prepared) -> bytes:
-        """The whole head, signed as of now."""
+    async def _sign(self, prepared: PreparedRequest) -> bytes:
+        """The request head, signed with the current time."""
         assert self._signer is not None
-        to_sign = ToSign(prepared.url, dict(prepared.signed), prepared.payload)
-        await self._signer.sign(to_sign, SERVICES.get(prepared.request.api, "bedrock"))
-        lines = "".join([f"{name}: {value}\r\n" for name, value in to_sign.headers.items()])
+        signable = SignableRequest(prepared.url, dict(prepared.signed), prepared.payload)
+        await self._signer.sign(signable, SERVICES.get(prepared.request.api, "bedrock"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in signable.headers.items()])
         return f"{prepared.start}{lines}\r\n".encode("latin-1")
 
     def _pool(self, address: Address) -> Pool:
@@ -94,16 +93,16 @@ class WireClient:
             )
         return pool
 
-    def _prepare(self, request: WireRequest) -> Prepared:
-        """What goes on the wire for `request`, cached as long as it is among those sent last."""
+    def _prepare(self, request: WireRequest) -> PreparedRequest:
+        """The encoded request, from the LRU cache if possible."""
         cached = self._prepared.get(id(request))
         if cached is not None:
             self._prepared.move_to_end(id(request))
             return cached
         prepared = prepare(self._connection, request)
-        self._prepared[id(request)] = prepared  # which holds the request: no other gets its id meanwhile
-        self._kept_bytes += len(prepared.body)
-        while self._kept_bytes > KEPT_BYTES and len(self._prepared) > 1:
+        self._prepared[id(request)] = prepared  # keeps the request alive, so that its id stays unique
+        self._cached_bytes += len(prepared.body)
+        while self._cached_bytes > CACHE_BYTES and len(self._prepared) > 1:
             _, dropped = self._prepared.popitem(last=False)
-            self._kept_bytes -= len(dropped.body)
+            self._cached_bytes -= len(dropped.body)
         return prepared

@@ -1,4 +1,4 @@
-"""How the client `wire` connects: certificates verified, through the proxy of the environment; what it raises."""
+"""How the client `wire` connects: verified TLS, proxies from the environment, and the exceptions it raises."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from harness.errors import EndpointError
 
 
 class ConnectTimeout(Exception):
-    """No connection, encryption included, within the deadline."""
+    """No connection, including TLS, within the deadline."""
 
 
 class ConnectFailed(ConnectionError):
-    """No connection: no such host, nobody listens, or a certificate that is not trusted."""
+    """No connection: unknown host, refused, or an untrusted certificate."""
 
 
 class ConnectionLost(ConnectionError):
-    """The server hung up before its answer was whole."""
+    """The server hung up before its answer was complete."""
 
 
 class ProtocolError(Exception):
@@ -34,9 +34,9 @@ class ProtocolError(Exception):
 
 
 def make_tls(session: AioSession) -> ssl.SSLContext:
-    """A context that verifies, with `ca_bundle` (AWS_CA_BUNDLE), REQUESTS_CA_BUNDLE or the usual authorities.
+    """A verifying TLS context with `ca_bundle` (AWS_CA_BUNDLE), REQUESTS_CA_BUNDLE or the default CAs.
 
-    OSError: the file named there cannot be read or holds no certificate.
+    Raises OSError if the bundle cannot be read or contains no certificate.
     """
     bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     context = ssl.create_default_context(cafile=bundle or get_cert_path(True))
@@ -49,7 +49,7 @@ _END = b"\r\n\r\n"
 
 
 class Proxy(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to ask for the tunnel. `authorization`: the value of a header, a secret."""
+    """A proxy to tunnel through. `authorization` is a header value, and secret."""
 
     scheme: str
     host: str
@@ -61,9 +61,9 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_proxy(url: str) -> Proxy | None:
-    """The proxy for an https URL, from HTTPS_PROXY and NO_PROXY as the SDKs read them; None: no proxy.
+    """The proxy for an https URL, from HTTPS_PROXY and NO_PROXY as the SDKs interpret them. None if there is none.
 
-    EndpointError: the value cannot be used.
+    Raises EndpointError for a malformed value.
     """
     named = get_environ_proxies(url).get("https")
     if not named:
@@ -83,29 +83,31 @@ def find_proxy(url: str) -> Proxy | None:
 
 
 async def open_tunnel(proxy: Proxy, host: str, port: int, *, tls: ssl.SSLContext) -> asyncio.Transport:
-    """A transport whose bytes the proxy carries to `host`. ConnectFailed: it will not; OSError: it is not there.
+    """Open a transport that the proxy tunnels to `host`. `tls` is used to reach an https proxy.
 
-    `tls` is for the proxy itself, where that is asked by https.
+    Raises ConnectFailed if the proxy refuses, OSError if it cannot be reached.
     """
     transport, tunnel = await asyncio.get_running_loop().create_connection(
         _Tunnel, proxy.host, proxy.port, ssl=tls if proxy.scheme == "https" else None
     )
     try:
-        far = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        allowed = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
-        transport.write(f"CONNECT {far} HTTP/1.1\r\nHost: {far}\r\n{allowed}\r\n".encode("latin-1"))
+        destination = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        authorization = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+        transport.write(
+            f"CONNECT {destination} HTTP/1.1\r\nHost: {destination}\r\n{authorization}\r\n".encode("latin-1")
+        )
         status = await tunnel.answered
     except BaseException:
         transport.abort()
         raise
     if not status.startswith("2"):
         transport.abort()
-        raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} refused a tunnel to {far}: {status}")
+        raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} refused a tunnel to {destination}: {status}")
     return transport
 
 
 class _Tunnel(asyncio.Protocol):
-    """Waits for the proxy's answer; `answered` is its status and reason."""
+    """Waits for the proxy's answer; `answered` resolves to its status code and reason."""
 
     def __init__(self) -> None:
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()

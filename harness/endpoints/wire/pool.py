@@ -1,4 +1,4 @@
-"""The connections of the client `wire` to one host: opened with a deadline, kept while idle, never too many."""
+"""The connection pool of the client `wire` for one host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEEP_ALIVE_NS = int(KEEP_ALIVE_S * 1e9)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to connect to, and by which way. `tls` None: unencrypted, and then past every proxy."""
+    """Where to connect, and how. Without `tls` the connection is unencrypted and bypasses all proxies."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pool:
-    """At most `size` connections to `origin`; who asks for more waits, first come, first served."""
+    """At most `size` connections to `origin`; further callers wait, first come, first served."""
 
     def __init__(self, origin: Origin, *, size: int, connect_timeout_s: float) -> None:
         self._origin = origin
@@ -34,67 +34,67 @@ class Pool:
         self._connect_timeout_s = connect_timeout_s
         self._idle: deque[WireConnection] = deque()
         self._open: set[WireConnection] = set()
-        self._taken = 0
+        self._used_slots = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> WireConnection:
-        """A connection on which nothing is under way, the one used last before all others, else a new one.
+        """The most recently used idle connection, or else a new one. Raises ConnectTimeout, ConnectFailed.
 
-        One that the server has closed, or that has been idle too long to be sure of, is never given out: an exchange
-        begins on a connection that is open, so nothing has to be sent twice. Raises ConnectTimeout, ConnectFailed.
+        A connection that the server has closed, or that has been idle for too long, is never returned: an exchange
+        starts on an open connection, so nothing has to be sent twice.
         """
-        if self._taken < self._size:
-            self._taken += 1
+        if self._used_slots < self._size:
+            self._used_slots += 1
         else:
             await self._wait()
         try:
             return self._reuse() or await self._connect()
         except BaseException:
-            self._let_go()
+            self._free_slot()
             raise
 
     def release(self, connection: WireConnection) -> None:
-        """Give a connection back; it is kept when another exchange can follow, else closed."""
+        """Return a connection to the pool; it is closed unless it can be reused."""
         if connection.reusable and not connection.lost:
             connection.idle_since_ns = clock.now_ns()
             self._idle.append(connection)
         else:
             connection.abort()
-        self._let_go()
+        self._free_slot()
 
     def close(self) -> None:
-        """Hang up on everything."""
+        """Close all connections."""
         for connection in list(self._open):
             connection.abort()
 
     async def _wait(self) -> None:
-        """Until somebody hands over a place: it is never free in between, so that nobody can get before the queue."""
+        """Wait for a slot. It is handed over directly and never free in between, so that nobody can jump the queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._let_go()  # the turn had come already: it is the next one's
+                self._free_slot()  # already got a slot: pass it on
             raise
 
-    def _let_go(self) -> None:
-        """Give a place to whoever waits longest, or nobody."""
+    def _free_slot(self) -> None:
+        """Hand the slot to the longest-waiting caller, or free it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._taken -= 1
+        self._used_slots -= 1
 
     def _reuse(self) -> WireConnection | None:
-        """The idle connection that was used last, those that have been idle for too long closed."""
+        """The most recently used idle connection, if any; closes those that have been idle for too long."""
         too_old_ns = clock.now_ns() - _KEEP_ALIVE_NS
         while self._idle and self._idle[0].idle_since_ns < too_old_ns:
             self._idle.popleft().abort()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_quiet():
+            if connection.is_idle():
                 return connection
             connection.abort()
         return None
@@ -104,9 +104,9 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_timeout_s) as deadline:
                 connection = WireConnection(self._forget)
-                await _reach(origin, connection)
+                await _establish(origin, connection)
         except TimeoutError as error:
-            if not deadline.expired():  # the operating system's own
+            if not deadline.expired():  # the operating system's own timeout
                 raise ConnectTimeout(f"{origin.host}:{origin.port}: {error}") from error
             raise ConnectTimeout(
                 f"no connection to {origin.host}:{origin.port} within {self._connect_timeout_s:g} s"
@@ -121,14 +121,14 @@ class Pool:
         return connection
 
     def _forget(self, connection: WireConnection) -> None:
-        """The connection is no more."""
+        """Remove a lost connection."""
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
 
 
-async def _reach(origin: Origin, connection: WireConnection) -> None:
-    """Connect, through a tunnel where there is a proxy. Whatever is open is closed when this is cancelled."""
+async def _establish(origin: Origin, connection: WireConnection) -> None:
+    """Connect, through a tunnel if there is a proxy. Closes everything if it is cancelled."""
     loop = asyncio.get_running_loop()
     if origin.proxy is None or origin.tls is None:
         await loop.create_connection(lambda: connection, origin.host, origin.port, ssl=origin.tls)

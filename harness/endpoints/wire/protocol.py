@@ -1,4 +1,4 @@
-"""One connection of the client `wire`: a request out, its answer onto the tape, HTTP/1.1 by httptools."""
+"""A connection of the client `wire`: sends a request and tapes its answer, with httptools as HTTP/1.1 parser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.endpoints.base import AnswerTooLong, Tape
 from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
 
 SLICE = 256 * 1024
-"""Bytes of a body that are handed to the socket at a time; the next go when these are gone."""
+"""Bytes of a body written at a time; the next slice follows once the socket has taken this one."""
 MAX_HEAD = 1024 * 1024
-"""Bytes, more than one read can bring; an answer that has not begun by then is garbage, whatever came before it."""
+"""Bytes before the answer's body, more than one read can return; anything longer is garbage."""
 MAX_FIELDS = 64 * 1024
 """Bytes of an answer's header fields, trailers included."""
 
-BrokeOff = Callable[[Tape], bool]
+HasFailed = Callable[[Tape], bool]
 
 _BODILESS = frozenset({204, 304})
 
@@ -28,18 +28,18 @@ _BODILESS = frozenset({204, 304})
 class WireConnection(asyncio.Protocol):
     """Makes one exchange after the other. `reusable` says whether another may follow.
 
-    Stamps are taken in `data_received` before anything is parsed, and go with the body's bytes onto the tape there;
-    the task that sends wakes once, when the exchange is over.
+    `data_received` takes the stamp before it parses anything, and tapes it with the bytes of the body. The sending task
+    wakes up once, when the exchange is over.
     """
 
     __slots__ = (
         "_at_ns",
         "_bodies",
-        "_broke_off",
         "_complete",
         "_drained",
         "_fields_size",
         "_framed",
+        "_has_failed",
         "_head_size",
         "_headers",
         "_on_lost",
@@ -67,7 +67,7 @@ class WireConnection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._paused = False
         self._poll: select.poll | None = None
-        self._broke_off: BrokeOff | None = None
+        self._has_failed: HasFailed | None = None
         self._headers: dict[str, str] = {}
         self._head_size = self._fields_size = 0
         self._at_ns = 0
@@ -78,16 +78,16 @@ class WireConnection(asyncio.Protocol):
         self.reusable = False
         self.idle_since_ns = 0
 
-    async def exchange(self, head: bytes, body: bytes, tape: Tape, broke_off: BrokeOff | None = None) -> None:
-        """Send a request and return when its answer is on the tape to the last byte.
+    async def exchange(self, head: bytes, body: bytes, tape: Tape, has_failed: HasFailed | None = None) -> None:
+        """Send a request and return when its answer is taped to the last byte.
 
-        `broke_off` is asked after each piece of the body whether the answer says that it goes no further, whatever the
-        server does with the connection. ConnectionLost: the server hung up too early; ProtocolError: it does not speak
-        HTTP. Whoever cancels this, or gets an error of it, has to `abort`.
+        `has_failed` is called after each piece of the body; True means that the answer reported an error and ends here,
+        even if the server keeps the connection open. Raises ConnectionLost if the server hangs up too early and
+        ProtocolError if it does not speak HTTP. After a cancellation or an error the caller must `abort`.
         """
         if self._transport is None:
             raise ConnectionLost("the server hung up before anything was sent")
-        self._tape, self._over, self._broke_off = tape, asyncio.get_running_loop().create_future(), broke_off
+        self._tape, self._over, self._has_failed = tape, asyncio.get_running_loop().create_future(), has_failed
         self._complete = self._reading = self.reusable = False
         self._head_size = 0
         try:
@@ -99,7 +99,7 @@ class WireConnection(asyncio.Protocol):
             self._bodies.clear()
 
     async def _write(self, head: bytes, body: bytes) -> bool:
-        """Hand the request to the socket, no quicker than that takes it. False: it was answered before its end."""
+        """Write the request with back-pressure. False if the answer came before it was sent completely."""
         assert self._transport is not None
         assert self._over is not None
         if len(head) + len(body) <= SLICE:
@@ -114,7 +114,7 @@ class WireConnection(asyncio.Protocol):
         return not self._paused or await self._drain()
 
     async def _drain(self) -> bool:
-        """Wait until the socket has taken everything, or the exchange is over: whether it was the first."""
+        """Wait until the socket has taken everything; False if the exchange is over before that."""
         assert self._over is not None
         self._drained = asyncio.get_running_loop().create_future()
         try:
@@ -124,8 +124,8 @@ class WireConnection(asyncio.Protocol):
             self._drained.cancel()
             self._drained = None
 
-    def is_quiet(self) -> bool:
-        """Whether an idle connection can be used: still open, and nothing on it that nobody asked for (an end, say)."""
+    def is_idle(self) -> bool:
+        """Whether an idle connection can be reused: it is open and has nothing to read, such as an EOF."""
         if self.lost or self._transport is None or self._transport.is_closing():
             return False
         if self._poll is None:
@@ -134,14 +134,14 @@ class WireConnection(asyncio.Protocol):
         return not self._poll.poll(0)
 
     def abort(self) -> None:
-        """Hang up at once, whatever is under way."""
+        """Close the connection at once, even during an exchange."""
         self.reusable = False
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
-        # `resume_writing` then says that everything is sent. Not 0: with TLS even an empty buffer would be too full.
+        self._transport = cast(asyncio.Transport, transport)  # not a subclass in uvloop
+        # Now `resume_writing` means that everything is sent. Not high=0: with TLS even an empty buffer would exceed it.
         self._transport.set_write_buffer_limits(high=1, low=0)
 
     def pause_writing(self) -> None:
@@ -156,7 +156,7 @@ class WireConnection(asyncio.Protocol):
         at_ns = clock.now_ns()
         tape = self._tape
         if tape is None or self._over is None or self._over.done():
-            self.abort()  # nobody asked for this
+            self.abort()  # unsolicited data
             return
         self._at_ns = at_ns
         try:
@@ -169,7 +169,7 @@ class WireConnection(asyncio.Protocol):
             if not self._complete:
                 self._fail(_to_protocol_error(error))
                 return
-            self.reusable = False  # the answer is whole, what follows it is not
+            self.reusable = False  # the answer is complete, but garbage follows it
         else:
             if not self._store(tape, at_ns):
                 return
@@ -177,7 +177,7 @@ class WireConnection(asyncio.Protocol):
             self._finish()
 
     def _store(self, tape: Tape, at_ns: int) -> bool:
-        """Everything of the body that one read brought, as one piece. False: that has ended the exchange."""
+        """Tape the body bytes of one read as one piece. False if that ended the exchange."""
         bodies = self._bodies
         if not bodies:
             return True
@@ -187,7 +187,7 @@ class WireConnection(asyncio.Protocol):
             self._fail(error)
             return False
         bodies.clear()
-        if self._complete or self._broke_off is None or not self._broke_off(tape):
+        if self._complete or self._has_failed is None or not self._has_failed(tape):
             return True
         self.reusable = False
         self._finish()
@@ -204,7 +204,7 @@ class WireConnection(asyncio.Protocol):
         if self._over is not None and not self._over.done():
             if self._reading and not self._framed and exc is None:
                 self._at_ns = clock.now_ns()
-                self._finish()  # a body that ends with the connection
+                self._finish()  # the end of the connection ends the body
             else:
                 where = "in the middle of its answer" if self._reading else "before it answered"
                 self._fail(ConnectionLost(f"the server hung up {where}" + (f" ({exc})" if exc is not None else "")))
@@ -212,7 +212,7 @@ class WireConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._complete:
-            raise ProtocolError("a second answer, which nobody asked for")
+            raise ProtocolError("the server sent a second answer to one request")
         self._headers, self._fields_size = {}, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -234,7 +234,7 @@ class WireConnection(asyncio.Protocol):
         self._tape.mark_head(status, headers, self._at_ns)
 
     def on_message_complete(self) -> None:
-        if self._reading:  # else that was a 100, and the answer is yet to come
+        if self._reading:  # otherwise it was a 1xx, and the answer is still to come
             self._complete = True
             self.reusable = self._framed and self._parser.should_keep_alive()
 
@@ -243,7 +243,7 @@ class WireConnection(asyncio.Protocol):
         assert self._over is not None
         self._tape.mark_done(self._at_ns)
         if self._tape.sent_ns is None:
-            self.reusable = False  # answered before the request was through
+            self.reusable = False  # answered before the request was sent completely
         self._over.set_result(None)
 
     def _fail(self, error: Exception) -> None:
@@ -253,10 +253,10 @@ class WireConnection(asyncio.Protocol):
 
 
 def _to_protocol_error(error: Exception) -> ProtocolError:
-    """httptools wraps what a callback raises."""
+    """Unwrap errors of callbacks, which httptools wraps in its own."""
     inner = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
     if isinstance(inner, ProtocolError):
         return inner
     if isinstance(inner, httptools.HttpParserUpgrade):
-        return ProtocolError("the server wants to speak another protocol")
+        return ProtocolError("the server tried to switch to another protocol")
     return ProtocolError(f"the server's answer is not HTTP: {inner}")

@@ -1,4 +1,4 @@
-"""What the client `wire` sends for a request, signature apart: address, headers, the body encoded and digested once."""
+"""Prepares a request for the client `wire`: its address, its headers, and its body, encoded and hashed once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPERATIONS = {
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """A URL taken apart. `path` begins with a slash and is percent-encoded."""
+    """A parsed URL. `path` starts with a slash and is percent-encoded."""
 
     scheme: str
     host: str
@@ -33,15 +33,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def authority(self) -> str:
-        """What the `Host` header says: the port only where it is not the scheme's own."""
+        """The value of the `Host` header; it has a port only if that is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def find_address(connection: Connection, request: WireRequest) -> Address:
-    """Where `request` goes: bedrock-mantle for the api `mantle`, bedrock-runtime for all others.
+    """The address of `request`: bedrock-mantle for the api `mantle`, bedrock-runtime for all others.
 
-    Below a URL the paths are the same, except for `openai` (see `openai_path`).
+    At another endpoint URL the paths are the same, except for `openai` (see `openai_path`).
     """
     region = connection.region
     parts = urlsplit(connection.url or (mantle_url(region) if request.api == "mantle" else runtime_url(region)))
@@ -57,10 +57,10 @@ def find_address(connection: Connection, request: WireRequest) -> Address:
 
 
 def openai_path(prefix: str, host: str) -> str:
-    """Where chat completions are asked below a URL with this path: as other clients of such servers have it.
+    """The path of chat completions for an endpoint URL with the path `prefix`, as in other OpenAI clients.
 
-    `http://host:8000` → `/v1/chat/completions`; `http://host:8000/v1` and `…/openai/v1` → `…/chat/completions`; a host
-    of AWS's, such as a VPC endpoint, → `/openai/v1/chat/completions`.
+    `http://host:8000` → `/v1/chat/completions`; `http://host:8000/v1` and `…/openai/v1` → `…/chat/completions`; an AWS
+    host, such as a VPC endpoint → `/openai/v1/chat/completions`.
     """
     if prefix.endswith("/v1"):
         return f"{prefix}/chat/completions"
@@ -73,23 +73,23 @@ ANTHROPIC_VERSION = "2023-06-01"
 """The version header of the Messages API that every Claude model accepts."""
 
 
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request is on the wire, but for its signature."""
+class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An encoded request, without its signature."""
 
     request: WireRequest
     address: Address
     url: str
     signed: dict[str, str]
-    """Headers that are signed."""
+    """The headers to sign."""
     body: bytes
     payload: str
     """SHA-256 of the body, hex."""
     start: str
-    """Request line and the headers that are not signed."""
+    """Request line and unsigned headers."""
 
 
-def prepare(connection: Connection, request: WireRequest) -> Prepared:
-    """Encode `request`: raw bytes in its body become base64, the model goes where the api wants it."""
+def prepare(connection: Connection, request: WireRequest) -> PreparedRequest:
+    """Encode `request`: raw bytes in its body become base64, and the model goes where the api expects it."""
     address = find_address(connection, request)
     body = msgspec.json.encode(_whole_body(request))
     signed = {"Host": address.authority, "Content-Type": "application/json", **request.headers}
@@ -103,7 +103,7 @@ def prepare(connection: Connection, request: WireRequest) -> Prepared:
         "Accept-Encoding: identity",
         f"Content-Length: {len(body)}",
     )
-    return Prepared(
+    return PreparedRequest(
         request=request,
         address=address,
         url=f"{address.scheme}://{address.authority}{address.path}",

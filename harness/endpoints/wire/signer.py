@@ -1,7 +1,7 @@
-"""Signs what the client `wire` sends: botocore's Signature Version 4 with credentials that renew themselves, or a key.
+"""Signs the requests of the client `wire`: botocore's Signature Version 4 with refreshable credentials, or an API key.
 
-Of botocore's signer two things are kept from one request to the next: the digest of a body that is sent again, and the
-key that is derived for a day, a Region and a service.
+Two parts of a signature are cached across requests: the digest of a body, and the signing key derived for a day, a
+Region and a service.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, gua
 from harness.errors import EndpointError
 
 
-class ToSign:
-    """As much of a request as botocore's signer reads."""
+class SignableRequest:
+    """The parts of a request that botocore's signer uses."""
 
     __slots__ = ("context", "headers", "method", "params", "payload", "url")
 
     def __init__(self, url: str, headers: dict[str, str], payload: str) -> None:
-        """`headers` are those that are signed, `Host` among them; the signer adds its own. `payload`: SHA-256, hex."""
+        """`headers`: those to sign, including `Host`; the signer adds its own. `payload`: SHA-256 of the body, hex."""
         self.method = "POST"
         self.url = url
         self.headers = headers
@@ -37,30 +37,30 @@ class ToSign:
 class Signer(Protocol):
     """Adds the sender's authorization to a request's headers."""
 
-    async def sign(self, request: ToSign, service: str) -> None:
-        """botocore's exceptions: credentials that could not be renewed."""
+    async def sign(self, request: SignableRequest, service: str) -> None:
+        """Add the headers. Raises botocore's exceptions if credentials cannot be refreshed."""
         ...
 
 
 class BearerSigner:
-    """A Bedrock API key."""
+    """Signs with a Bedrock API key."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
-    async def sign(self, request: ToSign, service: str) -> None:
+    async def sign(self, request: SignableRequest, service: str) -> None:
         request.headers["Authorization"] = f"Bearer {self._token}"
 
 
 class SigV4Signer:
-    """Keys, whichever provider of botocore's chain they come from."""
+    """Signs with AWS credentials from any provider of botocore's chain."""
 
     def __init__(self, credentials: Any, region: str) -> None:
         self._credentials = credentials
         self._region = region
         self._auths: dict[str, _Auth] = {}
 
-    async def sign(self, request: ToSign, service: str) -> None:
+    async def sign(self, request: SignableRequest, service: str) -> None:
         frozen = await self._credentials.get_frozen_credentials()
         auth = self._auths.get(service)
         if auth is None or auth.credentials != frozen:
@@ -69,15 +69,15 @@ class SigV4Signer:
 
 
 class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore has no types
-    """botocore's signer with what repeats kept. One for each set of keys and service."""
+    """botocore's signer with cached digest and signing key. One per set of credentials and service."""
 
     _day = ""
     _key = b""
 
-    def payload(self, request: ToSign) -> str:
+    def payload(self, request: SignableRequest) -> str:
         return request.payload
 
-    def signature(self, string_to_sign: str, request: ToSign) -> str:
+    def signature(self, string_to_sign: str, request: SignableRequest) -> str:
         day = request.context["timestamp"][:8]
         if day != self._day:
             key = f"AWS4{self.credentials.secret_key}".encode()
@@ -89,26 +89,26 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore has no types
 
 
 async def open_signer(session: AioSession, connection: Connection) -> Signer:
-    """Who signs for this connection: made-up keys, the environment's API key, or the AWS chain.
+    """The signer for a connection: with made-up credentials, the API key in the environment, or the AWS chain.
 
-    The credentials are fetched now, and something is signed once, so that the first request need not pay for what that
-    loads. EndpointError and botocore's exceptions: credentials are missing or cannot be obtained.
+    Fetches the credentials and signs once, so that the first request does not pay for loading them. Raises
+    EndpointError or botocore's exceptions if credentials are missing or cannot be obtained.
     """
     if connection.made_up_credentials:
-        return await _rehearsed(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
+        return await _warm_signer(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
     guard_credentials(session)
     token = os.environ.get(BEARER_VARIABLE)
     if token:
         if not token.isascii() or not token.isprintable():
-            raise EndpointError(f"client wire: {BEARER_VARIABLE} does not hold an API key; set it again")
+            raise EndpointError(f"client wire: {BEARER_VARIABLE} is not a valid API key; set it again")
         return BearerSigner(token)
     credentials = await find_credentials(session)
     if credentials is None:
         raise NoCredentialsError
-    return await _rehearsed(credentials, connection)
+    return await _warm_signer(credentials, connection)
 
 
-async def _rehearsed(credentials: Any, connection: Connection) -> Signer:
+async def _warm_signer(credentials: Any, connection: Connection) -> Signer:
     signer = SigV4Signer(credentials, connection.region)
-    await signer.sign(ToSign("https://rehearsal/", {"Host": "rehearsal"}, ""), "bedrock")
+    await signer.sign(SignableRequest("https://warm-up/", {"Host": "warm-up"}, ""), "bedrock")
     return signer

@@ -1,4 +1,4 @@
-"""How the client `wire` watches a stream: an error inside it ends the exchange, though the server may never end it."""
+"""Detects an error inside a stream of the client `wire`, which ends the exchange even if the server does not."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ SSE_APIS = ("mantle", "messages", "openai")
 
 _SSE_MARKS = (b'"error"',)
 _FRAME_MARKS = (b"\x0d:message-type\x07\x00\x09exception", b"\x0d:message-type\x07\x00\x05error")
-"""What every error inside a stream contains. The text in JSON holds neither control characters nor bare quotes, so
-these are seldom a model's own words; where one is, the stream is read, and only that decides."""
+"""Byte sequences in every error inside a stream. JSON text contains neither control characters nor bare quotes, so the
+model's output rarely matches; if it does, the stream is parsed, and only that decides."""
 
 
 class StreamWatch:
-    """Finds out after each piece of one exchange's body whether the stream has reported its own failure.
+    """Called after each piece of a body: whether the stream has reported an error.
 
-    A mark may lie across pieces: the end of a piece that could be within one is looked at again with the next. A stream
-    with a mark is read up to there, each piece once however many marks there are, and on until no frame or event is
-    left unfinished.
+    A mark may span pieces, so the end of a piece that could be part of one is searched again with the next piece. After
+    a mark the stream is parsed, each piece once, until no frame or event is incomplete.
     """
 
-    __slots__ = ("_in_doubt", "_inside", "_marks", "_reach", "_reading", "_tail")
+    __slots__ = ("_mark_bytes", "_marks", "_overlap", "_parsing", "_reading", "_tail")
 
     def __init__(self, request: WireRequest) -> None:
-        self._marks, self._inside, self._reach = _SSE if request.api in SSE_APIS else _FRAMES
+        self._marks, self._mark_bytes, self._overlap = _SSE if request.api in SSE_APIS else _FRAMES
         self._reading = StreamReading(request, Reply())
-        self._in_doubt = False
+        self._parsing = False
         self._tail = b""
 
     def __call__(self, tape: Tape) -> bool:
-        if not self._in_doubt:
+        if not self._parsing:
             piece = tape.pieces[-1]
             if self._tail:
                 piece = self._tail + piece
@@ -40,17 +39,17 @@ class StreamWatch:
                 if mark in piece:
                     break
             else:
-                self._tail = piece[-self._reach :] if piece[-1] in self._inside else b""
+                self._tail = piece[-self._overlap :] if piece[-1] in self._mark_bytes else b""
                 return False
         if tape.status is None or not 200 <= tape.status < 300:
             return False
         failure = self._reading.read_on(tape)
-        self._in_doubt, self._tail = self._reading.pending > 0, b""
+        self._parsing, self._tail = self._reading.pending > 0, b""
         return failure is not None
 
 
 def _measure(marks: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bytes, int]:
-    """Marks, the bytes after which one may go on, and how many of it can have come before its last."""
+    """The marks, the bytes after which one may continue, and the most bytes of one that can precede its last."""
     return marks, b"".join(mark[:-1] for mark in marks), max(map(len, marks)) - 1
 
 

@@ -1,1 +1,1 @@
-"""Judges: asked, kept, compared with people, and what they cost."""
+"""Judges: asking them, storing their verdicts, comparing them with people, and forecasting their cost."""

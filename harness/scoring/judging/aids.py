@@ -1,4 +1,4 @@
-"""What scorers call upon while a run is scored: the user's functions and the judges, each asked once for an answer."""
+"""The aids of a run's scorers: check functions and judges, each called once per answer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
 
 
-class KeepingAids:
-    """Answers out of what was kept, or asks and keeps what was result."""
+class CachingAids:
+    """Returns the stored judgement of an answer; if there is none, asks for one and stores it."""
 
     def __init__(
-        self, kept: Judgements, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges
+        self, judgements: Judgements, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges
     ) -> None:
-        """`digests`: of the check files by which the answers are to be graded, by name."""
-        self.kept = kept
+        """`digests`: check file → digest of the version that grades the answers."""
+        self.judgements = judgements
         self._digests = digests
         self._workers = workers
         self._judges = judges
@@ -32,7 +32,7 @@ class KeepingAids:
         if digest is None:
             raise Unscored(f"the suite has no check file {call.file!r}")
         key = digest_of("python", digest, call.function, call.request_id, answer)
-        found = self.kept.find(key)
+        found = self.judgements.find(key)
         if found is None:
             result = await self._workers.run(call, digest)
             found = Judgement(
@@ -43,12 +43,12 @@ class KeepingAids:
                 given={} if result.value is None else {"value": result.value, "reason": result.reason},
                 error=result.error,
             )
-            self.kept.add(found)
+            self.judgements.add(found)
         return msgspec.convert({**found.given, "error": found.error}, FunctionResult)
 
     async def ask_judge(self, judge: str, question: Question, request_id: str) -> Verdict:
         key = digest_of("judge", judge, self._judges.target(judge).model_id, question.about, request_id)
-        found = self.kept.find(key)
+        found = self.judgements.find(key)
         if found is None or (found.error is not None and self._judges.asks):
             verdict = await self._judges.ask(judge, question, key)
             before = None if found is None else found.cost_usd
@@ -62,22 +62,22 @@ class KeepingAids:
                 error=verdict.error,
                 cost_usd=sum(spent) if spent else None,
             )
-            self.kept.add(found)
+            self.judgements.add(found)
         return Verdict(given=found.given, error=found.error, cost_usd=found.cost_usd)
 
 
 @asynccontextmanager
 async def open_aids(
     run: RunFolder, suite: Suite, judges: Judges | NoJudges, check_files: Sequence[CheckFile]
-) -> AsyncIterator[KeepingAids]:
-    """Aids for scoring a run. Every answer goes into the run's `judgements.jsonl`.
+) -> AsyncIterator[CachingAids]:
+    """Aids for scoring a run. Every judgement is written to the run's `judgements.jsonl`.
 
-    `check_files`: those that may be run, whatever the suite of the run names.
+    Only `check_files` may be run, whatever files the run's suite names.
     """
     digests = {file.name: file.digest for file in suite.graders.check_files}
-    kept = Judgements(run.judgements_path)
+    judgements = Judgements(run.judgements_path)
     try:
         async with open_workers(check_files) as workers:
-            yield KeepingAids(kept, digests, workers, judges)
+            yield CachingAids(judgements, digests, workers, judges)
     finally:
-        kept.close()
+        judgements.close()

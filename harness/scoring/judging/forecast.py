@@ -1,4 +1,4 @@
-"""What judging a run will take: questions and their cost at most, before anything is sent."""
+"""Forecasts the judging of a run before anything is sent: the number of questions and their maximum cost."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from harness.suite.suite import Judge, Prompt, Suite
 
 
 class JudgingForecast(msgspec.Struct, frozen=True, kw_only=True):
-    """All judges together, if every request is answered at full length."""
+    """For all judges together, if every answer is as long as allowed."""
 
     questions: int
     cost_usd_at_most: float | None
-    """None: a judge's price is unknown."""
+    """None if a judge's price is unknown."""
 
 
 def forecast_judging(suite: Suite) -> JudgingForecast | None:
-    """Retries come on top. None: no judge is asked, or only a duration says how often."""
+    """The forecast without retries. None if no judge is asked, or if the load is given as a duration only."""
     rounds = measured_rounds(suite)
     if not suite.graders.judges or rounds is None:
         return None
@@ -45,19 +45,19 @@ def forecast_judging(suite: Suite) -> JudgingForecast | None:
 
 
 def _questions(suite: Suite, repeats: int) -> Iterator[tuple[str, Question, int]]:
-    """(Judge, a question as long as any, how often it is asked)."""
+    """(Judge, the longest possible question, how often it is asked)."""
     longest = "x" * CHARS_PER_TOKEN
     for prompt in suite.prompts:
         tokens = [_answer_tokens(suite, prompt, at) for at in range(len(suite.targets))]
         for check in prompt.checks:
-            made = make_scorer(check, prompt) if check.type in ("judge", "pairwise") else None
-            if isinstance(made, RubricJudge):
-                question = ask_for_score(prompt, longest * max(tokens), made.rubric)
-                yield from ((name, question, repeats * len(tokens)) for name in made.judges)
-            elif isinstance(made, Pairwise):
+            scorer = make_scorer(check, prompt) if check.type in ("judge", "pairwise") else None
+            if isinstance(scorer, RubricJudge):
+                question = ask_for_score(prompt, longest * max(tokens), scorer.rubric)
+                yield from ((name, question, repeats * len(tokens)) for name in scorer.judges)
+            elif isinstance(scorer, Pairwise):
                 answer = longest * max(tokens)
-                question = ask_for_preference(prompt, answer, answer, made.rubric)
-                yield made.judge, question, 2 * repeats * (len(tokens) - 1)
+                question = ask_for_preference(prompt, answer, answer, scorer.rubric)
+                yield scorer.judge, question, 2 * repeats * (len(tokens) - 1)
     for judge in suite.graders.judges:
         prompts = {prompt.id: prompt for prompt in suite.prompts}
         for label in judge.labels:

@@ -1,4 +1,4 @@
-"""Asks judges: one request for each question, with the suite's retries, time limits, quotas and budget."""
+"""Asks judges: one request per question, under the suite's retries, timeouts, quotas and budget."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from harness.scoring.text.json_values import find_json
 from harness.suite.suite import Message, Prompt, Suite
 
 DEFAULT_CONCURRENCY = 8
-"""Judgements under way at once under an open load; a closed one has as many as it has slots."""
+"""Concurrent questions under an open load; a closed load has its own concurrency."""
 
 
 class NoJudges:
-    """Judges that are not to be asked: the verdicts that were kept count, the others stay open."""
+    """Judges that are not asked: stored verdicts count, and the other answers stay unscored."""
 
     asks = False
 
@@ -41,11 +41,11 @@ class NoJudges:
         return find_judge(self._suite, judge)
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
-        raise Unscored(f"not judged yet: judge {judge!r} was not asked; `harness report RUN --judge` asks")
+        raise Unscored(f"not judged yet: judge {judge!r} was not asked; use `harness report RUN --judge` to ask it")
 
 
 class Judges:
-    """The judges of a suite with what it takes to ask them."""
+    """The judges of a suite, with open channels to their models."""
 
     asks = True
 
@@ -60,7 +60,7 @@ class Judges:
         return find_judge(self._suite, judge)
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
-        """What a judge says; a failure is part of the verdict. Unscored: the budget is spent, so it was not asked."""
+        """Ask a judge; a failed request is a verdict with an `error`. Raises Unscored if the budget is spent."""
         async with self._slots:
             budget = self._suite.budget_usd
             if budget is not None and self._spent_usd >= budget:
@@ -74,7 +74,7 @@ class Judges:
         return read_verdict(replies[-1], cost_usd=sum(known) if known else None)
 
     async def _send(self, judge: str, question: Question, key: str) -> list[Reply]:
-        """What came of every attempt that it took, the last one last."""
+        """The reply to each attempt, in order."""
         suite, channel, replies = self._suite, self._channels[judge], list[Reply]()
         request = build_request(channel.target, _as_prompt(question, channel.target))
         sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=Random(key), stop=Stop())
@@ -85,42 +85,42 @@ class Judges:
 
 @asynccontextmanager
 async def open_judges(suite: Suite, url: str, *, spent_usd: float) -> AsyncIterator[Judges]:
-    """Judges with their clients. `url`: `aws` or an endpoint's. EndpointError: no credentials, no such address."""
+    """Open the judges' clients. `url` is `aws` or an endpoint's URL. Raises EndpointError, as for a run."""
     targets = tuple(judge.target for judge in suite.graders.judges)
-    asking = msgspec.structs.replace(suite, targets=targets, prompts=())
-    async with open_channels(asking, url, Stop()) as channels:
+    judging = msgspec.structs.replace(suite, targets=targets, prompts=())
+    async with open_channels(judging, url, Stop()) as channels:
         yield Judges(suite, channels, spent_usd=spent_usd)
 
 
 def find_judge(suite: Suite, name: str) -> Target:
-    """The judge's target; the suite was checked to have it."""
+    """The judge's target. The suite has been validated, so the judge exists."""
     return next(judge.target for judge in suite.graders.judges if judge.name == name)
 
 
 def read_verdict(reply: Reply, *, cost_usd: float | None) -> Verdict:
-    """The tool's input, or the JSON that was written instead of a call."""
+    """The input of the judge's tool call, or JSON in its text if it called no tool."""
     if not reply.ok:
         return Verdict(error=f"request failed: {reply.error_kind}", cost_usd=cost_usd)
     answer = Answer(text=reply.text or "", stop_reason=reply.stop_reason)
     calls = read_calls(answer)
-    given = next((call.input for call in calls if call.tool == TOOL), None) if calls else _written(answer.text)
+    given = next((call.input for call in calls if call.tool == TOOL), None) if calls else _verdict_in_text(answer.text)
     if not isinstance(given, dict):
         why = "its answer was cut off at max_tokens" if reply.stop_reason == "max_tokens" else "it gave no verdict"
         return Verdict(error=why, cost_usd=cost_usd)
     return Verdict(given=given, cost_usd=cost_usd)
 
 
-def _written(text: str) -> Any:
-    """The verdict that was written down instead of called. None: there is none, or none that can be kept."""
+def _verdict_in_text(text: str) -> Any:
+    """The verdict in the text of an answer without a tool call. None if there is none that can be stored."""
     try:
         found = msgspec.json.decode(msgspec.json.encode(find_json(text)))
     except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        return None  # half a surrogate pair, a number without end, brackets without end
+        return None  # a lone surrogate, a huge number, endless nesting
     return found["input"] if isinstance(found, dict) and found.keys() == {"tool", "input"} else found
 
 
 def _as_prompt(question: Question, target: Target) -> Prompt:
-    """The question; a model that thinks may not be made to call a tool, so it is only offered one."""
+    """The question as a prompt. A thinking model cannot be forced to call a tool, so it is only offered one."""
     choice = TOOL if target.options.thinking is None else "auto"
     options = Options(system=question.system, tools=[question.tool], tool_choice=choice)
     return Prompt(id="judge", messages=(Message(role="user", content=question.text),), options=options)

@@ -1,4 +1,4 @@
-"""The second pass of scoring: each candidate's answer beside the baseline's, shown to a judge in both orders."""
+"""Pairwise scoring: a judge compares each candidate's answer with the baseline's, in both orders."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import ask_for_preference
 from harness.scoring.judgements import Judgement, digest_of
-from harness.scoring.judging.aids import KeepingAids
+from harness.scoring.judging.aids import CachingAids
 from harness.scoring.scorer import Unscored
-from harness.scoring.scorers.pairwise import Pairwise, Preferred
+from harness.scoring.scorers.pairwise import PairVerdict, Pairwise
 from harness.store.records import LAST_MEASURED, PAIRWISE, Score, is_sampled
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Prompt, Suite
 
 BATCH = 64
-"""Pairs compared at the same time, and held in memory."""
+"""Pairs that are compared concurrently and held in memory."""
 
 _PAIRS = f"""
 WITH ended AS (
@@ -48,25 +48,25 @@ class Pair(msgspec.Struct, frozen=True):
     baseline_request_id: str
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a pair: the `given` of a judgement of kind `pair`."""
+class PairResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of comparing a pair: the `given` of a judgement of kind `pair`."""
 
     target: str
     prompt_id: str
     value: float | None
-    """1 the candidate's is better, 0 the baseline's, 0.5 a tie. None: no verdict."""
+    """1 if the candidate's answer is better, 0 if the baseline's is, 0.5 for a tie. None: no verdict."""
     judged: bool = True
-    """Whether a judge was asked; not where an answer is missing or both are the same."""
+    """False if no judge was needed: an answer is missing, or both are equal."""
     flipped: bool = False
-    """The judge preferred whichever stood first, or last."""
+    """Whether the judge's preference depended on the order."""
     longer: float = 0.0
-    """1 the candidate's answer is the longer one, 0 the baseline's, 0.5 neither."""
+    """1 if the candidate's answer is longer, 0 if the baseline's is, 0.5 if neither."""
 
 
-async def score_pairs(run: RunFolder, suite: Suite, aids: KeepingAids) -> list[Score]:
-    """A row for each pair and check, of the candidate's request; `passed` stays open: it is not a pass rate's matter.
+async def score_pairs(run: RunFolder, suite: Suite, aids: CachingAids) -> list[Score]:
+    """One row per pair and check, for the candidate's request. `passed` is None: a preference is not a pass.
 
-    Every pair is kept among the judgements as well, for the analysis of the judge.
+    Every result is also stored with the judgements, for the analysis of the judge.
     """
     checks = {prompt.id: found for prompt in suite.prompts if (found := _checks(prompt))}
     if not checks or suite.baseline is None:
@@ -85,12 +85,12 @@ async def score_pairs(run: RunFolder, suite: Suite, aids: KeepingAids) -> list[S
 
 
 def _checks(prompt: Prompt) -> list[Pairwise]:
-    made = [make_scorer(check, prompt) for check in prompt.checks if check.type == PAIRWISE]
-    return [scorer for scorer in made if isinstance(scorer, Pairwise)]
+    scorers = [make_scorer(check, prompt) for check in prompt.checks if check.type == PAIRWISE]
+    return [scorer for scorer in scorers if isinstance(scorer, Pairwise)]
 
 
 def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str], *, share: float | None) -> Iterator[list[Pair]]:
-    """Those of which both answers were to be stored."""
+    """Batches of the pairs whose answers were both sampled for storage."""
     from harness.store.query import connect
 
     with closing(connect([run])) as connection:
@@ -100,7 +100,7 @@ def _pairs(run: RunFolder, baseline: str, prompts: Sequence[str], *, share: floa
             yield [p for p in pairs if is_sampled(p.request_id, share) and is_sampled(p.baseline_request_id, share)]
 
 
-async def _score(check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids) -> Score:
+async def _score(check: Pairwise, prompt: Prompt, pair: Pair, aids: CachingAids) -> Score:
     value: float | None
     costs: list[float] = []
     judged = flipped = False
@@ -108,53 +108,52 @@ async def _score(check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids)
         judged = True
         try:
             value, flipped, reason, costs = await _compare(check, prompt, pair, aids)
-        except* Unscored as none:
-            value, reason = None, str(none.exceptions[0])
+        except* Unscored as unscored:
+            value, reason = None, str(unscored.exceptions[0])
     else:
         value, reason = _without_judge(pair)
     cost_usd = sum(costs) if costs else None
     longer = _longer(len(pair.candidate), len(pair.baseline))
-    given = Compared(
+    result = PairResult(
         target=pair.target, prompt_id=pair.prompt_id, value=value, judged=judged, flipped=flipped, longer=longer
     )
     key = digest_of("pair", check.judge, check.rubric, pair.request_id)
-    aids.kept.add(
-        Judgement(key=key, kind="pair", by=check.judge, request_id=pair.request_id, given=msgspec.structs.asdict(given))
-    )
+    given = msgspec.structs.asdict(result)
+    aids.judgements.add(Judgement(key=key, kind="pair", by=check.judge, request_id=pair.request_id, given=given))
     return Score(
         request_id=pair.request_id, scorer=PAIRWISE, value=value, passed=None, reason=reason[:300], cost_usd=cost_usd
     )
 
 
 def _without_judge(pair: Pair) -> tuple[float, str]:
-    """What needs no judge: an answer that never came loses to one that did."""
+    """Value and reason where no judge is needed: a failed request loses to an answer."""
     if pair.candidate_ok is pair.baseline_ok:
         return 0.5, "tie: the same answer" if pair.candidate_ok else "tie: both requests failed"
     return (1.0, "win: the baseline's request failed") if pair.candidate_ok else (0.0, "loss: the request failed")
 
 
 async def _compare(
-    check: Pairwise, prompt: Prompt, pair: Pair, aids: KeepingAids
+    check: Pairwise, prompt: Prompt, pair: Pair, aids: CachingAids
 ) -> tuple[float | None, bool, str, list[float]]:
-    """Value, whether the order decided, the reason, and the costs that are known."""
+    """Value, whether the order decided, the reason, and the known costs."""
     arrangements = ((pair.candidate, pair.baseline), (pair.baseline, pair.candidate))
     async with asyncio.TaskGroup() as tasks:
-        asked = [
+        questions = [
             tasks.create_task(
                 aids.ask_judge(check.judge, ask_for_preference(prompt, *each, check.rubric), pair.request_id)
             )
             for each in arrangements
         ]
-    verdicts = [task.result() for task in asked]
+    verdicts = [task.result() for task in questions]
     costs = [verdict.cost_usd for verdict in verdicts if verdict.cost_usd is not None]
-    preferences: list[Preferred] = []
+    preferences: list[PairVerdict] = []
     for verdict in verdicts:
         try:
             if verdict.error is not None:
                 return None, False, f"judge {check.judge} failed: {verdict.error}", costs
-            preferences.append(msgspec.convert(verdict.given, Preferred))
-        except msgspec.ValidationError as wrong:
-            return None, False, f"judge {check.judge} failed: no verdict that can be read: {wrong}", costs
+            preferences.append(msgspec.convert(verdict.given, PairVerdict))
+        except msgspec.ValidationError as error:
+            return None, False, f"judge {check.judge} failed: its verdict is malformed: {error}", costs
     first, second = preferences
     wins = [{"A": 1.0, "tie": 0.5, "B": 0.0}[first.better], {"A": 0.0, "tie": 0.5, "B": 1.0}[second.better]]
     if wins[0] == wins[1]:

@@ -1,1 +1,1 @@
-"""The user's own check functions, in processes of their own."""
+"""Runs the user's check functions in separate processes."""

@@ -1,4 +1,4 @@
-"""Worker processes for the user's check functions: one a file, kept for all answers, killed when one takes too long."""
+"""Worker processes for the user's check functions: one per file, reused for all answers, killed on a timeout."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from harness.suite.suite import CheckFile
 
 PROGRAM = Path(__file__).with_name("worker.py")
 START_LIMIT_S = 20.0
-"""For starting the process and running the file's top level."""
+"""Timeout for starting the process and importing the file."""
 END_LIMIT_S = 5.0
 MEMORY_BYTES = 4 * 2**30
-"""Address space of a worker, where the system can bound it."""
-LONGEST_REPLY = 2**20
+"""Limit of a worker's address space, where the system supports one."""
+MAX_REPLY_BYTES = 2**20
 NOT_RUN = (
-    "not graded anew: check functions are never run from a run's folder; "
-    "`harness report RUN --suite FILE` runs those of your own suite"
+    "not graded: check functions are never run from a run's folder; "
+    "use `harness report RUN --suite FILE` to run those of your own suite"
 )
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
-"""All that a worker sees of the environment: no credential stands in these."""
+"""The only environment variables that a worker sees; none of them holds a credential."""
 
 
 _reply = msgspec.json.Decoder(FunctionResult)
 
 
 class Workers:
-    """The workers of the check files of a suite that the user gave, each started when it is first needed."""
+    """One worker per check file of the user's suite, each started when it is first needed."""
 
     def __init__(self, files: Sequence[CheckFile]) -> None:
         self._workers = {file.name: Worker(file) for file in files}
 
     async def run(self, call: Call, digest: str) -> FunctionResult:
-        """What a function says of an answer that is to be graded by the file with this digest.
+        """Grade an answer with a function of the file that has this digest.
 
-        Unscored: the user gave no such file, or another one of that name; then nothing is run.
+        Raises Unscored, and runs nothing, if the user gave no such file or another version of it.
         """
         worker = self._workers.get(call.file)
         if worker is None or worker.file.source is None:
@@ -62,7 +62,7 @@ class Workers:
 
 @asynccontextmanager
 async def open_workers(files: Sequence[CheckFile]) -> AsyncIterator[Workers]:
-    """Workers that are gone when this is left."""
+    """Workers that are killed on exit."""
     workers = Workers(files)
     try:
         yield workers
@@ -71,17 +71,17 @@ async def open_workers(files: Sequence[CheckFile]) -> AsyncIterator[Workers]:
 
 
 class Worker:
-    """One file's process; answers take turns."""
+    """The process of one check file; it grades one answer at a time."""
 
     def __init__(self, file: CheckFile) -> None:
         self.file = file
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._broken: str | None = None
-        """Why the file cannot be loaded: it is not tried again."""
+        """Why the file cannot be loaded; it is not tried again."""
 
     async def run(self, call: Call) -> FunctionResult:
-        """The wait for one's turn is not counted."""
+        """Run one call. Waiting for the process does not count towards the timeout."""
         async with self._turn:
             try:
                 if self._process is None and self._broken is None:
@@ -90,7 +90,7 @@ class Worker:
                     return FunctionResult(error=self._broken)
                 return await self._exchange(_request(call), call.timeout_s)
             except BaseException:
-                await self.kill()  # what it would say next belongs to an answer that nobody waits for
+                await self.kill()  # its next reply would belong to the abandoned call
                 raise
 
     async def _start(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
             stderr=asyncio.subprocess.DEVNULL,
             env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
             start_new_session=True,
-            limit=LONGEST_REPLY,
+            limit=MAX_REPLY_BYTES,
         )
         source = self.file.source.decode("utf-8-sig")
         first = {"source": source, "name": self.file.name, "memory_bytes": MEMORY_BYTES}
@@ -112,7 +112,7 @@ class Worker:
             await self.kill()
 
     async def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> FunctionResult:
-        """One line there and one back; a process that fails at it is killed, and another one started next time."""
+        """Send one line and read one back. On a failure the process is killed; the next call starts another."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -128,18 +128,15 @@ class Worker:
         except TimeoutError:
             await self.kill()
             return FunctionResult(error=f"took more than {timeout_s:g} s")
-        except (
-            OSError,
-            ValueError,
-            msgspec.MsgspecError,
-        ) as error:  # a broken pipe; a reply without end; one that is none
+        # a broken pipe, a reply that is too long, a malformed reply
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
             await self.kill()
-            return FunctionResult(error=f"the process broke: {error}")
+            return FunctionResult(error=f"the process failed: {error}")
         await self.kill()
         return FunctionResult(error=f"the process died ({_cause(code)})")
 
     async def kill(self) -> None:
-        """End the process and whatever it has started."""
+        """Kill the process and its children."""
         process, self._process = self._process, None
         if process is None:
             return

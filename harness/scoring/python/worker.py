@@ -1,7 +1,7 @@
-"""The process in which a user's check functions run. It imports nothing of the harness, and is started by path.
+"""The process in which a user's check functions run. It is started by path and imports nothing from the harness.
 
 It reads lines of JSON from standard input: first `{"source", "name", "memory_bytes"}`, then for each answer
-`{"function", "given", "timeout_s"}`. It answers each with one: `{}`, `{"value", "reason"}` or `{"error"}`.
+`{"function", "given", "timeout_s"}`. It replies to each with one line: `{}`, `{"value", "reason"}` or `{"error"}`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-LONGEST_REASON = 1000
+MAX_REASON_CHARS = 1000
 ORPHAN_S = 5.0
-"""Longer than its time limit a call goes on only where the parent is gone; then this process ends itself."""
+"""Grace period after a call's timeout, then the process exits. The parent kills on timeout, so only orphans need it."""
 
 
 def main() -> None:
@@ -37,13 +37,13 @@ def main() -> None:
     replies.write(_line({}))
     for line in requests:
         request = json.loads(line)
-        _ring_in(request["timeout_s"] + ORPHAN_S)
+        _set_alarm(request["timeout_s"] + ORPHAN_S)
         replies.write(_line(_call(getattr(module, request["function"], None), request["given"])))
-        _ring_in(0)
+        _set_alarm(0)
 
 
 def _silence() -> None:
-    """What the functions print, and read, is nobody's: the protocol's ends were moved away."""
+    """Point stdin, stdout and stderr at /dev/null, so that the functions cannot disturb the protocol."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
@@ -57,8 +57,8 @@ def _bound_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _ring_in(seconds: float) -> None:
-    """SIGALRM, which ends the process whatever it is doing. 0: never mind."""
+def _set_alarm(seconds: float) -> None:
+    """Schedule SIGALRM, which ends the process whatever it is doing; 0 cancels it."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -69,33 +69,33 @@ def _call(function: Callable[[Any], Any] | None, given: Any) -> dict[str, Any]:
             raise LookupError("there is no such function")
         return _read(function(given))
     except MemoryError:
-        return {"error": "MemoryError: it needs more memory than it may have"}
+        return {"error": "MemoryError: the function exceeded the memory limit"}
     except BaseException as error:
         return {"error": _describe(error)}
 
 
 def _read(returned: Any) -> dict[str, Any]:
-    """A bool, a number of 0 … 1, or one of these with a reason."""
+    """Validate the return value: a bool, a number from 0 to 1, or a tuple of one of these and a reason."""
     value, reason = returned, ""
     if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], str):
         value, reason = returned
     if isinstance(value, bool):
-        return {"value": float(value), "reason": reason[:LONGEST_REASON]}
+        return {"value": float(value), "reason": reason[:MAX_REASON_CHARS]}
     if isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1:
-        return {"value": float(value), "reason": reason[:LONGEST_REASON]}
+        return {"value": float(value), "reason": reason[:MAX_REASON_CHARS]}
     shown = repr(returned)[:100]
-    return {"error": f"returned {shown}; a bool, a number of 0 … 1, or (one of them, a reason) is asked for"}
+    return {"error": f"returned {shown}; return a bool, a number from 0 to 1, or a tuple of one of these and a reason"}
 
 
 def _describe(error: BaseException) -> str:
-    """`ValueError: no such thing (line 7)`."""
+    """The error and its line in the check file: `ValueError: no such thing (line 7)`."""
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__") == "checks":
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" (line {line})" if line is not None else ""
-    return f"{type(error).__name__}: {str(error)[:LONGEST_REASON]}{where}"
+    return f"{type(error).__name__}: {str(error)[:MAX_REASON_CHARS]}{where}"
 
 
 def _line(reply: dict[str, Any]) -> bytes:

@@ -1,1 +1,1 @@
-"""One file for each scorer: a frozen Struct of its parameters that scores an answer."""
+"""The built-in scorers, one per file: each a frozen Struct of its parameters."""

@@ -20,7 +20,7 @@ Pages = Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1)]
 
 
 class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Citations come only from targets with `citations: true`; pages only of documents that have them."""
+    """Only targets with `citations: true` cite, and only documents with pages have page numbers."""
 
     document: Annotated[Text | None, Meta(description="One of the prompt's documents. Default: any of them.")] = None
     pages: Annotated[
@@ -29,10 +29,11 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = None
     text: Annotated[Text | None, Meta(description="What the cited passage must contain.")] = None
     mode: Annotated[
-        Literal["any", "all"], Meta(description="any: one citation is right. all: none is wrong, and there is one.")
+        Literal["any", "all"],
+        Meta(description="any: at least one citation is right. all: every citation is right."),
     ] = "any"
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from blank_mistake("text", *([] if self.text is None else [self.text]))
         names = [document.name for document in prompt.documents]
         if not names:
@@ -52,7 +53,7 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return fail(f"expected {self._describe()}, cites {_describe(answer.citations)}")
 
     def _sent_name(self, prompt: Prompt) -> str | None:
-        """The document's name as the model was given it."""
+        """The document's name as it was sent to the model."""
         names = zip(prompt.documents, name_documents(prompt.documents), strict=True)
         return next((name for document, name in names if document.name == self.document), self.document)
 
@@ -70,13 +71,13 @@ class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def _touches(citation: Citation, page: int) -> bool:
-    """Whether the cited pages hold it. The end is exclusive, as Anthropic's api counts: page 3 is cited as 3 to 4."""
+    """Whether the page is cited. The end is exclusive, as in Anthropic's API: page 3 is cited as 3 to 4."""
     first = citation.start_page
     return first is not None and first <= page < max(first + 1, citation.end_page or 0)
 
 
 def _describe(citations: Sequence[Citation]) -> str:
-    """What was cited, in short: `Report p. 3, Report p. 7`."""
+    """The first few citations: `Report p. 3, Report p. 7`."""
     places = dict.fromkeys(
         f"{citation.document or 'a document'}" + (f" p. {citation.start_page}" if citation.start_page else "")
         for citation in citations[:20]

@@ -1,4 +1,4 @@
-"""contains: the expected text, or all or any of several, occurs in the answer."""
+"""contains: the answer contains the expected text, or all or any of several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class Contains(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Occurs anywhere, inside longer words too, with white space, quotes and dashes normalised."""
+    """Matches anywhere, even inside a longer word, after normalising white space, quotes and dashes."""
 
     expect: Annotated[
         Text | Annotated[list[Text], Meta(min_length=1)],
@@ -26,7 +26,7 @@ class Contains(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mode: Annotated[Literal["all", "any"], Meta(description="Of several texts: all of them, or any one.")] = "all"
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from blank_mistake("expect", *self._wanted())
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:

@@ -1,4 +1,4 @@
-"""exact: the answer is the expected text, after both were normalised."""
+"""exact: the answer equals the expected text after normalisation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.suite.suite import Prompt, Suite
 
 
 class Exact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equal but for case, white space, Unicode form, surrounding quotes and Markdown marks, and final punctuation."""
+    """Ignores case, white space, Unicode form, surrounding quotes and Markdown marks, and final punctuation."""
 
     expect: Annotated[str, Meta(min_length=1, description="The right answer. Default: the prompt's `expect`.")]
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from blank_mistake("expect", self.expect)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:

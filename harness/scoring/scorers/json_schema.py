@@ -1,4 +1,4 @@
-"""json_schema: the answer holds JSON that fits a schema and, if asked for, has the expected values."""
+"""json_schema: the answer contains JSON that matches a schema and, optionally, has the expected values."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TOO_DEEP = "the JSON is nested too deeply"
 
 
 class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON is the whole answer, else its first fenced block that parses, else its first {…} or […].
+    """Takes the whole answer as JSON, else its first fenced block that parses, else its first {…} or […].
 
-    Without `expect` here, the prompt's own is compared when it is a JSON object or list.
+    Without `expect` here, the prompt's own is compared if it is a JSON object or list.
     """
 
     schema: Annotated[dict[str, Any], Meta(description="JSON Schema, Draft 2020-12 unless `$schema` says otherwise.")]
@@ -52,7 +52,7 @@ class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def differences(wanted: Any, value: Any, where: str = "$") -> Iterator[str]:
-    """How `value` falls short of `wanted`, in words; nothing for a `wanted` of None at the top."""
+    """A message for each value of `wanted` that `value` lacks; none if `wanted` as a whole is None."""
     if where == "$" and wanted is None:
         return
     if isinstance(wanted, dict) and isinstance(value, dict):
@@ -69,7 +69,7 @@ def differences(wanted: Any, value: Any, where: str = "$") -> Iterator[str]:
 
 
 def _same(wanted: Any, value: Any) -> bool:
-    """JSON's equality: 1 equals 1.0, and true is no number."""
+    """JSON's equality: 1 equals 1.0, but not true."""
     return isinstance(wanted, bool) == isinstance(value, bool) and bool(wanted == value)
 
 

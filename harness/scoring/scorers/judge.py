@@ -1,4 +1,4 @@
-"""judge: a model that is not compared grades the answer by a rubric, alone or in a panel."""
+"""judge: a model that is not itself under test grades the answer by a rubric, alone or on a panel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.suite.suite import Prompt, Suite
 Text = Annotated[str, Meta(min_length=1)]
 
 
-class Graded(msgspec.Struct, frozen=True):
+class RubricVerdict(msgspec.Struct, frozen=True):
     """A judge's verdict on one answer."""
 
     score: Annotated[float, Meta(ge=0, le=1)]
@@ -27,10 +27,10 @@ class Graded(msgspec.Struct, frozen=True):
 
 
 class Ballot(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of asking one judge."""
+    """One panel member's verdict, or why there is none."""
 
     judge: str
-    graded: Graded | None
+    verdict: RubricVerdict | None
     reason: str
     cost_usd: float | None
 
@@ -38,14 +38,14 @@ class Ballot(msgspec.Struct, frozen=True, kw_only=True):
 class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The value is the median of the judges' scores, 0 … 1, or with `majority` the share of judges who pass it.
 
-    Of a panel more than half must give a verdict; else the answer is unscored.
+    More than half of a panel must give a verdict; otherwise the answer is unscored.
     """
 
     rubric: Annotated[Text, Meta(description="What makes an answer good, in plain words.")]
     judge: Annotated[
         Text | Annotated[list[Text], Meta(min_length=1)], Meta(description="One of the suite's `judges`, or a panel.")
     ]
-    pass_at: Annotated[float, Meta(gt=0, le=1, description="The least score that passes.")] = 0.5
+    pass_at: Annotated[float, Meta(gt=0, le=1, description="The lowest score that passes.")] = 0.5
     panel: Annotated[
         Literal["median", "majority"], Meta(description="How the scores of several judges become one.")
     ] = "median"
@@ -54,7 +54,7 @@ class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def judges(self) -> list[str]:
         return [self.judge] if isinstance(self.judge, str) else self.judge
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from blank_mistake("rubric", self.rubric)
         yield from unknown_judges(self.judges, suite)
 
@@ -62,7 +62,7 @@ class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ballots = await ask_panel(self, prompt, answer, aids)
         costs = [ballot.cost_usd for ballot in ballots if ballot.cost_usd is not None]
         cost_usd = sum(costs) if costs else None
-        scores = [ballot.graded.score for ballot in ballots if ballot.graded is not None]
+        scores = [ballot.verdict.score for ballot in ballots if ballot.verdict is not None]
         reason = "; ".join(ballot.reason for ballot in ballots)
         if 2 * len(scores) <= len(ballots):
             raise Unscored(reason, cost_usd=cost_usd)
@@ -76,7 +76,7 @@ class RubricJudge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def unknown_judges(names: list[str], suite: Suite) -> Iterator[str]:
-    """What is wrong with the judges that a check names."""
+    """Messages for unknown and repeated judges of a check."""
     known = [judge.name for judge in suite.graders.judges]
     for name in dict.fromkeys(names):
         if suite.graders.unread and name not in known:
@@ -86,27 +86,27 @@ def unknown_judges(names: list[str], suite: Suite) -> Iterator[str]:
         elif name not in known:
             yield f"judge {unknown_word(name, known)}"
         elif names.count(name) > 1:
-            yield f"judge {name!r} is given twice; drop one"
+            yield f"judge {name!r} is named twice; drop one"
 
 
 async def ask_panel(check: RubricJudge, prompt: Prompt, answer: Answer, aids: Aids) -> list[Ballot]:
-    """Every judge's ballot on an answer."""
+    """Ask every judge of the check about an answer."""
     question = ask_for_score(prompt, answer.text, check.rubric)
 
     async def ask(judge: str) -> Ballot:
         try:
-            verdict = await aids.ask_judge(judge, question, answer.request_id)
-        except Unscored as none:
-            return Ballot(judge=judge, graded=None, reason=str(none), cost_usd=none.cost_usd)
-        graded, error = None, verdict.error
+            reply = await aids.ask_judge(judge, question, answer.request_id)
+        except Unscored as unscored:
+            return Ballot(judge=judge, verdict=None, reason=str(unscored), cost_usd=unscored.cost_usd)
+        verdict, error = None, reply.error
         if error is None:
             try:
-                graded = msgspec.convert(verdict.given, Graded, strict=False)
-            except msgspec.ValidationError as wrong:
-                error = f"no verdict that can be read: {wrong}"
-        reason = f"judge {judge} failed: {error}" if graded is None else f"{judge} {graded.score:g}: {graded.reason}"
-        return Ballot(judge=judge, graded=graded, reason=reason, cost_usd=verdict.cost_usd)
+                verdict = msgspec.convert(reply.given, RubricVerdict, strict=False)
+            except msgspec.ValidationError as malformed:
+                error = f"its verdict is malformed: {malformed}"
+        reason = f"judge {judge} failed: {error}" if verdict is None else f"{judge} {verdict.score:g}: {verdict.reason}"
+        return Ballot(judge=judge, verdict=verdict, reason=reason, cost_usd=reply.cost_usd)
 
     async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(ask(judge)) for judge in check.judges]
-    return [task.result() for task in asked]
+        ballots = [tasks.create_task(ask(judge)) for judge in check.judges]
+    return [task.result() for task in ballots]

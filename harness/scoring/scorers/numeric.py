@@ -1,4 +1,4 @@
-"""numeric: the number that the answer concludes with is the expected one, within a tolerance."""
+"""numeric: the last number in the answer is the expected one, within a tolerance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.scoring.scorer import PASS, Outcome, fail
-from harness.scoring.text.numbers import doubt, last_number, read_number
+from harness.scoring.text.numbers import find_ambiguity, last_number, read_number
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 
@@ -18,7 +18,7 @@ Margin = Annotated[float, Meta(ge=0)]
 
 
 class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """|number − expect| ≤ max(tolerance, relative · |expect|), exactly, for the last number of the answer."""
+    """|number − expect| ≤ max(tolerance, relative · |expect|) in exact decimals, for the last number of the answer."""
 
     expect: Annotated[
         int | float | str, Meta(description="The right number. Default: the prompt's `expect`.", examples=[118.4])
@@ -30,10 +30,10 @@ class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if not self._expected().is_finite():
             raise ValueError(f"expect {self.expect!r} is not a finite number")
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
-        doubtful = doubt(self.expect) if isinstance(self.expect, str) else None
-        if doubtful is not None:
-            yield doubtful
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+        ambiguity = find_ambiguity(self.expect) if isinstance(self.expect, str) else None
+        if ambiguity is not None:
+            yield ambiguity
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
         number, expected = last_number(answer), self._expected()

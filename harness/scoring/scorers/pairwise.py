@@ -1,4 +1,4 @@
-"""pairwise: a judge prefers the candidate's answer to the baseline's, or the other way round, in both orders."""
+"""pairwise: a judge says whether the candidate's or the baseline's answer is better, in both orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Text = Annotated[str, Meta(min_length=1)]
 RUBRIC = "The better answer is the more correct one; of two correct answers, the more helpful and the clearer one."
 
 
-class Preferred(msgspec.Struct, frozen=True):
+class PairVerdict(msgspec.Struct, frozen=True):
     """A judge's verdict on two answers."""
 
     better: Literal["A", "B", "tie"]
@@ -24,15 +24,15 @@ class Preferred(msgspec.Struct, frozen=True):
 
 
 class Pairwise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Each candidate's answer against the baseline's to the same prompt and repeat. It decides no pass rate.
+    """Compares each candidate's answer with the baseline's for the same prompt and repeat. It has no pass rate.
 
-    Asked twice, either answer first; where the judge does not name the same answer both times, it is a tie.
+    The judge is asked twice, with either answer first; unless it names the same answer both times, it is a tie.
     """
 
     judge: Annotated[Text, Meta(description="One of the suite's `judges`.")]
     rubric: Annotated[Text, Meta(description="What makes one answer better, in plain words.")] = RUBRIC
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from unknown_judges([self.judge], suite)
         if suite.baseline is None:
             yield "there is nothing to compare with; name the `baseline`"
@@ -40,5 +40,5 @@ class Pairwise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             yield "there is only the baseline; give another target"
 
     async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
-        """An answer alone says nothing; `pairs.py` compares it when all are there."""
-        raise Unscored("compared with the baseline's answer only in a run")
+        """Always raises Unscored: one answer is not a pair. `pairs.py` compares them once all are stored."""
+        raise Unscored("compared with the baseline's answer in a run only")

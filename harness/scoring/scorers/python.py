@@ -1,4 +1,4 @@
-"""python: a function of the user's own grades the answer, in a process of its own."""
+"""python: the user's own function grades the answer, in a separate process."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Text = Annotated[str, Meta(min_length=1)]
 class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`def grade(case): …` gets a dict: prompt, messages, expect, tags, answer, citations, stop_reason.
 
-    It returns a bool, a number of 0 … 1, or one of these with a reason. It runs as the user who runs the harness.
+    It returns a bool, a number from 0 to 1, or a tuple of one of these and a reason. It runs as the current user.
     """
 
     file: Annotated[Text, Meta(description="A .py file beside the suite.", examples=["checks.py"])]
-    function: Annotated[Text, Meta(description="One at the top level of the file.")] = "grade"
-    pass_at: Annotated[float, Meta(ge=0, le=1, description="The least number that passes.")] = 0.5
-    timeout: Annotated[DurationText, Meta(description="For one answer; then the process is ended.")] = "5s"
+    function: Annotated[Text, Meta(description="A function at the top level of the file.")] = "grade"
+    pass_at: Annotated[float, Meta(ge=0, le=1, description="The lowest number that passes.")] = 0.5
+    timeout: Annotated[DurationText, Meta(description="For one answer; then the process is killed.")] = "5s"
 
     def __post_init__(self) -> None:
         try:
@@ -33,10 +33,10 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         except UnitError as error:
             raise ValueError(f"timeout: {error}") from None
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         file = next((each for each in suite.graders.check_files if each.name == self.file), None)
         if file is None:
-            return  # reported already, for the file
+            return  # the missing file is already reported
         if not file.functions:
             yield f"{self.file!r} has no function at its top level"
         elif self.function not in file.functions:
@@ -50,14 +50,14 @@ class Python(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             timeout_s=parse_duration(self.timeout),
             request_id=answer.request_id,
         )
-        said = await aids.run_python(call)
-        if said.value is None:
-            raise Unscored(f"scorer broke: {self.function}: {said.error}")
-        return Outcome(value=said.value, passed=said.value >= self.pass_at, reason=said.reason)
+        result = await aids.run_python(call)
+        if result.value is None:
+            raise Unscored(f"scorer failed: {self.function}: {result.error}")
+        return Outcome(value=result.value, passed=result.value >= self.pass_at, reason=result.reason)
 
 
 def describe_case(prompt: Prompt, answer: Answer) -> dict[str, Any]:
-    """What a function is given."""
+    """The argument of a check function."""
     return {
         "prompt": prompt.id,
         "messages": msgspec.to_builtins(prompt.messages),

@@ -1,4 +1,4 @@
-"""regex: a pattern matches somewhere in the answer, within a time limit that no answer can break."""
+"""regex: a pattern matches somewhere in the answer, within a time limit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 
 LIMIT_S = 1.0
-"""A search that takes longer leaves the answer unscored: the pattern backtracks without end on it."""
+"""A search that takes longer leaves the answer unscored: the pattern backtracks too much on it."""
 FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
 
 
 class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A search, in Python's syntax; anchor it with `^` and `$` to match the whole answer."""
 
-    pattern: Annotated[str, Meta(min_length=1, description="What is searched for.", examples=[r"\bParis\b"])]
+    pattern: Annotated[str, Meta(min_length=1, description="The pattern to search for.", examples=[r"\bParis\b"])]
     flags: Annotated[
         str,
         Meta(
@@ -36,11 +36,11 @@ class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         self._compiled()
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         yield from blank_mistake("pattern", self.pattern)
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome:
-        """TimeoutError: the search took longer than LIMIT_S."""
+        """Raises TimeoutError if the search takes longer than LIMIT_S."""
         try:
             found = self._compiled().search(answer, timeout=LIMIT_S)
         except TimeoutError:

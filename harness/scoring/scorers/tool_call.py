@@ -11,19 +11,18 @@ from msgspec import Meta
 from harness.catalog.target import merge_options
 from harness.scoring.scorer import PASS, Aids, Answer, Outcome, fail
 from harness.scoring.scorers.json_schema import TOO_DEEP, differences
-from harness.scoring.text.json_values import check_schema, first_mistake
+from harness.scoring.text.json_values import MAX_CHARS, check_schema, first_mistake
 from harness.suite.grammar.structure import describe
 from harness.suite.suite import Prompt, Suite
 
-IN_WORDS = ("end_turn", "stop_sequence")
-"""Stop reasons of an answer without calls: what looks like one there was only written down."""
-MOST_CALLS = 100
-LONGEST = 200_000
+TEXT_STOP_REASONS = ("end_turn", "stop_sequence")
+"""Stop reasons of an answer without calls. Anything that looks like a call in such an answer is just text."""
+MAX_CALLS = 100
 Text = Annotated[str, Meta(min_length=1)]
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call as it stands in an answer. An `input` that is text was no whole JSON."""
+    """A tool call in an answer. If `input` is text, the JSON was incomplete or malformed."""
 
     tool: str
     input: Any
@@ -33,9 +32,9 @@ _call = msgspec.json.Decoder(Call)
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without `tool`, the call wanted is the prompt's `expect`, as JSON: `{"tool": "get_weather", "input": {…}}`."""
+    """Without `tool`, the expected call is the prompt's `expect`, as JSON: `{"tool": "get_weather", "input": {…}}`."""
 
-    tool: Annotated[Text | None, Meta(description="Name of the tool that must be called.")] = None
+    tool: Annotated[Text | None, Meta(description="Name of the tool to call.")] = None
     arguments: Annotated[dict[str, Any] | None, Meta(description="Values that its input must have.")] = None
     match: Annotated[Literal["subset", "equal"], Meta(description="subset: the input may have other keys as well.")] = (
         "subset"
@@ -50,17 +49,17 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.schema is not None:
             check_schema(self.schema)
         if self.calls == "none" and (self.tool or self.arguments is not None or self.schema is not None):
-            raise ValueError("calls 'none' wants no call, so there is no tool, no arguments and no schema")
+            raise ValueError("calls 'none' expects no call; drop tool, arguments and schema")
         if self.tool is None and (self.arguments is not None or self.schema is not None):
             raise ValueError("arguments and schema belong to a tool; name it with 'tool'")
 
-    def misfits(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
+    def find_mistakes(self, suite: Suite, prompt: Prompt) -> Iterator[str]:
         if self.calls == "none":
             return
         wanted = self._wanted(prompt)
         if wanted is None:
             call = '{"tool": …, "input": {…}}'
-            yield f"check 'tool_call' needs 'tool'; or give the call as the prompt's `expect`: {call}"
+            yield f"check 'tool_call' needs 'tool', or the call as the prompt's `expect`: {call}"
             return
         for target in suite.targets:
             tools = merge_options(target.options, prompt.options).tools or []
@@ -71,13 +70,13 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     async def score_answer(self, prompt: Prompt, answer: Answer, aids: Aids) -> Outcome:
         made, wanted = read_calls(answer), self._wanted(prompt)
         if self.calls == "none":
-            return PASS if not made else fail(f"called {_names(made)}, where no tool was to be called")
+            return PASS if not made else fail(f"called {_names(made)}; expected no call")
         if wanted is None:
             raise ValueError("the check names no tool")
         if not made:
             return fail(f"called no tool; expected {wanted.tool!r}: {describe(answer.text.strip())}")
         if self.calls == "one" and len(made) > 1:
-            return fail(f"made {len(made)} calls ({_names(made)}); expected one of {wanted.tool!r}")
+            return fail(f"made {len(made)} calls ({_names(made)}); expected one call, of {wanted.tool!r}")
         mistakes = [self._mistake(call, wanted) for call in made]
         return PASS if None in mistakes else fail(str(mistakes[0]))
 
@@ -90,32 +89,32 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return None
 
     def _mistake(self, call: Call, wanted: Call) -> str | None:
-        """Why a call is not the one wanted; None: it is."""
+        """Why a call is not the expected one. None if it is."""
         if call.tool != wanted.tool:
             return f"expected a call of {wanted.tool!r}, got {call.tool!r}"
         if not isinstance(call.input, dict):
-            return f"the input of {call.tool!r} is no whole JSON: {describe(call.input)}"
+            return f"the input of {call.tool!r} is not valid JSON: {describe(call.input)}"
         try:
             mistake = None if self.schema is None else first_mistake(self.schema, call.input)
             mistake = mistake or next(differences(wanted.input, call.input), None)
             if mistake is None and self.match == "equal" and any(differences(call.input, wanted.input)):
-                mistake = "has keys that were not expected"
+                mistake = "has unexpected keys"
         except RecursionError:
             mistake = TOO_DEEP
         return None if mistake is None else f"{call.tool}: {mistake}"
 
 
 def read_calls(answer: Answer) -> list[Call]:
-    """The calls that end an answer, in order; none where the model ended its turn in words."""
-    if answer.stop_reason in IN_WORDS:
+    """The calls at the end of an answer, in order; none if the model ended its turn with text."""
+    if answer.stop_reason in TEXT_STOP_REASONS:
         return []
     calls: list[Call] = []
-    for line in reversed(answer.text[-LONGEST:].removesuffix("\n").split("\n")):
+    for line in reversed(answer.text[-MAX_CHARS:].removesuffix("\n").split("\n")):
         try:
             calls.append(_call.decode(line))
         except (msgspec.DecodeError, RecursionError):
             break
-        if len(calls) == MOST_CALLS:
+        if len(calls) == MAX_CALLS:
             break
     return calls[::-1]
 

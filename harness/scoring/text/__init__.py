@@ -1,1 +1,1 @@
-"""Model output made comparable: texts, numbers, JSON."""
+"""Normalises model output for comparison: texts, numbers, JSON."""

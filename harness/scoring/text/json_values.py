@@ -1,6 +1,6 @@
-"""JSON out of a model's prose, and JSON Schema over such values: nothing is fetched, nothing runs without end.
+"""Finds JSON in a model's prose and validates it against a JSON Schema, in bounded time and without network access.
 
-JSON is the whole text, a fenced block, or the first {…} or […] in it.
+The JSON is the whole text, a fenced block, or the first {…} or […].
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from referencing.jsonschema import DRAFT202012
 from harness.clock import now_ns
 from harness.suite.grammar.patterns import compile_pattern
 
-LONGEST = 200_000
-"""Characters; a longer text is not looked at, which bounds the work whatever a model writes."""
-STARTS = 20
-"""Brackets from which a value is tried to be read."""
+MAX_CHARS = 200_000
+"""Most characters of an answer that are searched, which bounds the work."""
+MAX_BRACKETS = 20
+"""Opening brackets at which parsing is tried."""
 
 
 def find_json(text: str) -> Any:
-    """The JSON value in a text. ValueError: there is none. RecursionError: it is nested too deeply."""
-    if len(text) > LONGEST:
-        raise ValueError(f"the answer has more than {LONGEST:,} characters")
+    """The JSON value in a text. Raises ValueError if there is none, RecursionError if it is nested too deeply."""
+    if len(text) > MAX_CHARS:
+        raise ValueError(f"the answer has more than {MAX_CHARS:,} characters")
     for candidate in (text, *_fenced(text)):
         try:
             return parse_json(candidate)
@@ -49,7 +49,7 @@ def parse_json(text: str) -> Any:
 
 
 def _fenced(text: str) -> Iterator[str]:
-    """What stands between lines of three backticks, without the language's name."""
+    """The contents of fenced code blocks, without the info string."""
     for block in text.split("```")[1::2]:
         _, _, body = block.partition("\n")
         yield body
@@ -57,13 +57,13 @@ def _fenced(text: str) -> Iterator[str]:
 
 def _first_value(text: str) -> Any:
     for number, bracket in enumerate(re.finditer(r"[{\[]", text)):
-        if number == STARTS:
+        if number == MAX_BRACKETS:
             break
         try:
             return _DECODER.raw_decode(text, bracket.start())[0]
         except ValueError:
             continue
-    raise ValueError("the answer holds no JSON")
+    raise ValueError("the answer contains no JSON")
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -74,16 +74,16 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 PATTERN_LIMIT_S = 1.0
-"""For all the patterns of one check of one answer together."""
+"""Total for all patterns of one check of one answer."""
 REGISTRY: Registry[Any] = Registry()
-"""Empty, and it retrieves nothing: a `$ref` finds what is in its own schema."""
+"""Empty, and never fetches: a `$ref` can only point into its own schema."""
 REFUSED = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": "items"}
-"""Keywords whose time no one bounds (plain `re`, every item compared with every other) → what to use instead."""
+"""Keywords whose validators take unbounded time (plain `re`, quadratic comparison) → what to use instead."""
 SCHEMAS_BY_NAME = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
-"""Keywords that hold an object whose keys are names, not keywords."""
+"""Keywords whose value maps names, not keywords, to schemas."""
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 IN_PLACE = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
-"""Keywords whose schemas are held against the same value, not against a part of it."""
+"""Keywords whose schemas apply to the same value, not to a part of it."""
 VALUES = ("const", "enum", "default", "examples")
 """Keywords that hold values, not schemas."""
 
@@ -91,7 +91,7 @@ _patterns_end_ns: ContextVar[int] = ContextVar("patterns_end_ns")
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """ValueError: not a JSON Schema, one without end, a `$ref` to what is not in it, or a keyword that is refused."""
+    """Raises ValueError for an invalid or endless schema, a `$ref` out of the schema, or a refused keyword."""
     dialect = schema.get("$schema")
     if dialect is not None and not isinstance(dialect, str):
         raise ValueError("not a JSON Schema at $.$schema: expected text")
@@ -99,7 +99,7 @@ def check_schema(schema: dict[str, Any]) -> None:
     try:
         for part in _parts(schema):
             _check_patterns(part)
-        kind.check_schema(schema, format_checker=None)  # the patterns, its only format here, are checked
+        kind.check_schema(schema, format_checker=None)  # patterns, the only format here, are checked above
         _check_references(schema)
     except jsonschema.SchemaError as error:
         where = f" at {error.json_path}" if error.path else ""
@@ -110,7 +110,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 def _check_patterns(part: dict[str, Any]) -> None:
     for keyword in REFUSED.keys() & part.keys():
-        raise ValueError(f"{keyword} is refused, since an answer could make it run for hours; use {REFUSED[keyword]}")
+        raise ValueError(f"{keyword} is not supported: an answer could make it run for hours; use {REFUSED[keyword]}")
     named = part.get("patternProperties")
     for pattern in [part.get("pattern"), *(named if isinstance(named, dict) else ())]:
         if isinstance(pattern, str):
@@ -118,7 +118,7 @@ def _check_patterns(part: dict[str, Any]) -> None:
 
 
 def _check_references(schema: dict[str, Any]) -> None:
-    """Every reference leads somewhere in the schema, and none back to where it stands without a step into the value."""
+    """Raises ValueError unless every reference resolves inside the schema and no cycle stays at the same value."""
     resolver = REGISTRY.resolver_with_root(DRAFT202012.create_resource(schema))
     applied: dict[int, list[int]] = {}
     for part in _parts(schema):
@@ -127,17 +127,17 @@ def _check_references(schema: dict[str, Any]) -> None:
             try:
                 inner.append(resolver.lookup(reference).contents)
             except (Unresolvable, LookupError, ValueError):
-                message = f"$ref {reference!r} is not in the schema; put what it names into $defs"
+                message = f"$ref {reference!r} is not in the schema; define it under $defs"
                 raise ValueError(message) from None
         applied[id(part)] = [id(each) for value in inner for each in (value if isinstance(value, list) else [value])]
     try:
         TopologicalSorter(applied).prepare()
     except CycleError:
-        raise ValueError("the schema refers to itself without end; step into properties or items first") from None
+        raise ValueError("the schema refers to itself endlessly; put properties or items in between") from None
 
 
 def first_mistake(schema: dict[str, Any], value: Any) -> str | None:
-    """What is wrong with a value, None when it fits. TimeoutError: the schema's patterns took too long."""
+    """The first validation error, None if the value is valid. Raises TimeoutError if the patterns take too long."""
     _patterns_end_ns.set(now_ns() + int(PATTERN_LIMIT_S * 1e9))
     error = next(iter(_validator(msgspec.json.encode(schema)).iter_errors(value)), None)
     return None if error is None else f"{error.json_path}: {error.message}"
@@ -203,15 +203,15 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Items as JSON texts: Python's numbers could be chosen so that all their hashes collide, its strings cannot."""
+    """Compare items as JSON texts: numbers can be chosen so that their hashes collide, strings cannot."""
     if wanted is True and isinstance(instance, list):
         texts = {json.dumps(_canonical(item), sort_keys=True) for item in instance}
         if len(texts) < len(instance):
-            yield ValidationError("the same item is there twice")
+            yield ValidationError("the same item occurs twice")
 
 
 def _canonical(value: Any) -> Any:
-    """The same for what JSON calls equal: 1.0 is 1."""
+    """One form for values that are equal in JSON: 1.0 becomes 1."""
     if isinstance(value, list):
         return [_canonical(each) for each in value]
     if isinstance(value, dict):

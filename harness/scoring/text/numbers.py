@@ -1,16 +1,16 @@
-"""Numbers out of a model's prose, as exact decimals.
+"""Reads numbers in a model's prose as exact decimals.
 
-The last number of the answer counts, since models reason first and conclude last. What is understood:
+The last number of the answer counts, since models reason first and conclude last. Supported:
 
-- signs, among them `−` and `–`; a dash after a digit or letter, or before a space, is none: `2024-05-17` ends in 17
+- signs, among them `−` and `–`; but not a dash after a digit or letter, or before a space: `2024-05-17` ends in 17
 - currency signs and codes before or after the number, the percent sign (12 % is 12), Markdown and LaTeX around it
 - grouping by comma, point, apostrophe, underscore, no-break or thin space: `1,234.5`, `1.234,5`, `12,34,567`, `1’234`
 - a comma that cannot group is a decimal comma: `118,40`, `0,125`; a single point is a decimal point: `1.234`
 - exponents: `1.5e-3`, `3 × 10^8`, `3 × 10⁸`, `3 \\times 10^{8}`
-- an answer that begins with its only number may group by plain spaces: `1 234 567 km`
-- fractions of whole numbers: `3/4`, `1 3/4`, `¾`, `1¾`, `\\frac{3}{4}`; `84 / 4` is none, and `17/05/2024` ends in 2024
+- an answer that begins with its only number may use plain spaces for grouping: `1 234 567 km`
+- fractions of whole numbers: `3/4`, `1 3/4`, `¾`, `1¾`, `\\frac{3}{4}`; but not `84 / 4`, and `17/05/2024` ends in 2024
 
-Not understood: words (`twelve`, `3 million`).
+Not supported: words (`twelve`, `3 million`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import unicodedata
 from decimal import Decimal
 
 TAIL = 10_000
-"""Characters from the answer's end that are looked at."""
+"""Characters at the end of the answer that are searched."""
 
 MINUS = r"\-−–‐‑﹣－"
 """For a character class."""
@@ -63,25 +63,25 @@ _FRACTION = re.compile(
 
 
 def last_number(text: str) -> Decimal | None:
-    """The number that an answer concludes with; None: it holds none. Never raises, whatever the text."""
+    """The last number of an answer, None if there is none. Never raises, whatever the text."""
     found = list(_NUMBER.finditer(_plain(text)))
     return _read(found[-1]) if found else None
 
 
 def read_number(text: str) -> Decimal:
-    """A number written by a suite's author. ValueError: there is none in the text."""
+    """A number written by a suite's author. Raises ValueError if the text contains none."""
     number = last_number(text)
     if number is None:
         raise ValueError(f"no number in {text!r}")
     return number
 
 
-def doubt(text: str) -> str | None:
-    """Why a number written by a suite's author may be read otherwise than it is meant; None: it is clear."""
+def find_ambiguity(text: str) -> str | None:
+    """Why a number written by a suite's author is ambiguous. None if it is clear."""
     plain = _plain(text)
     first, *more = _NUMBER.finditer(plain)
     if more or any(character.isdigit() for character in plain[: first.start()] + plain[first.end() :]):
-        return f"`expect` is {text!r}, which is more than one number; write one"
+        return f"`expect` is {text!r}, which is more than one number; write a single one"
     grouped = first["comma"]
     if grouped and grouped.count(",") == 1 and "." not in grouped:
         sign = _plain_minus(first["sign"] or first["inner"] or "")
@@ -91,7 +91,7 @@ def doubt(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """The end of a text, with what Unicode and LaTeX write in ways of their own made plain."""
+    """The end of a text, with Unicode and LaTeX notations replaced by plain ones."""
     tail = text[-TAIL:].strip().translate(PLAIN).replace("{,}", ",").replace("\\,", "")
     tail = _FRACTION.sub(_slashed, tail)
     spaced = _SPACED.fullmatch(tail)

@@ -1,1 +1,1 @@
-"""The made-up account and the AWS services around Bedrock."""
+"""The simulated AWS account and the services around Bedrock."""

@@ -1,4 +1,4 @@
-"""The made-up AWS account: who calls, its own profiles, where its log goes, and what each Region offers it."""
+"""The simulated AWS account: its caller, its application profiles, its logging, and the models in each Region."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CALLER_ID = "AIDASIMULATEDCALLER01"
 
 
 class ApplicationProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile that the account made, over one of Bedrock's own."""
+    """An application inference profile of the account, copied from a system-defined one."""
 
     id: str
     name: str
     copied_from: str
-    """A system-defined profile's id."""
+    """Id of the system-defined profile."""
 
 
 APPLICATION_PROFILES = (
@@ -40,7 +40,7 @@ APPLICATION_PROFILES = (
 
 
 def find_application_profile(reference: str) -> ApplicationProfile | None:
-    """The profile of this id or ARN."""
+    """The application profile with this id or ARN, if there is one."""
     last = reference.rpartition("/")[2]
     return next((profile for profile in APPLICATION_PROFILES if profile.id == last), None)
 
@@ -55,7 +55,7 @@ def read_logging(written: str) -> dict[str, Any] | None:
         return {"cloudWatchConfig": {"logGroupName": group, "roleArn": role}, **delivered}
     bucket, _, prefix = written.removeprefix("s3://").partition("/")
     if not written.startswith("s3://") or not bucket:
-        raise ValueError(f"{written!r} is none of s3://BUCKET/PREFIX, logs:GROUP, none")
+        raise ValueError(f"{written!r} is not one of s3://BUCKET/PREFIX, logs:GROUP, none")
     place = {"bucketName": bucket, "keyPrefix": prefix.rstrip("/")} if prefix.rstrip("/") else {"bucketName": bucket}
     return {"s3Config": place, **delivered}
 
@@ -68,7 +68,7 @@ _GEOGRAPHIES = {
     "apac": "ap-",
     "au": "ap-southeast-",
 }
-"""Routing → the start of its Regions' names, for what only the oldest source knows, without naming a Region."""
+"""Routing → prefix of its Regions' names, for models whose Regions the catalog does not list."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,29 +76,29 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
     model: Model
     routings: tuple[str, ...]
-    """The ones that this Region carries."""
+    """Those available in this Region."""
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """The geographies and `global`: what has an inference profile."""
+        """The routings with an inference profile: the geographies and `global`."""
         return tuple(routing for routing in self.routings if routing != IN_REGION)
 
 
 @lru_cache(maxsize=64)
 def offers_in(region: str) -> tuple[Offer, ...]:
     """Every model that can be called from the Region."""
-    found = ((model, tuple(_carried(model, region))) for model in known_models())
+    found = ((model, tuple(_routings_in(model, region))) for model in known_models())
     return tuple(Offer(model=model, routings=routings) for model, routings in found if routings)
 
 
 def destinations(model: Model, routing: str, region: str) -> tuple[str, ...]:
-    """The Regions to which a profile may send a request; at least the one that it is called in."""
+    """The Regions to which a profile may route a request, including the calling one."""
     carrying = model.routings[routing].value
     return carrying if region in carrying else (region, *carrying)
 
 
 def profile_ids(region: str) -> dict[str, tuple[Model, str]]:
-    """Profile id → model and routing, of all that the Region carries."""
+    """Profile id → model and routing, for all profiles in the Region."""
     return {
         model_id(offer.model.base_id, routing): (offer.model, routing)
         for offer in offers_in(region)
@@ -117,7 +117,7 @@ def title(model: Model) -> str:
     return " ".join(["Claude", *words])
 
 
-def _carried(model: Model, region: str) -> Iterator[str]:
+def _routings_in(model: Model, region: str) -> Iterator[str]:
     for routing, fact in model.routings.items():
         start = _GEOGRAPHIES.get(routing, "")
         if region in fact.value or (not fact.value and region.startswith(start)):

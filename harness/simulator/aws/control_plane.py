@@ -1,4 +1,4 @@
-"""The control plane of Bedrock (service `bedrock`): models, inference profiles, access, where the log goes."""
+"""Bedrock's control plane (service `bedrock`): models, inference profiles, model access, logging."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.simulator.aws.account import (
     profile_ids,
     title,
 )
-from harness.simulator.faults import Fault, Refused, validation
+from harness.simulator.faults import Fault, ServiceError, validation
 
 _CREATED = "2025-01-01T00:00:00Z"
 _MAX_PAGE = 1_000
@@ -36,36 +36,36 @@ _FOREIGN = {
     "inferenceTypesSupported": ["ON_DEMAND"],
     "modelLifecycle": {"status": "ACTIVE"},
 }
-"""One that is not Anthropic's, so that there is something to leave out."""
+"""A model of another provider, so that clients have something to filter out."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What this account may do and keeps."""
+    """The account's access and settings."""
 
     denied: frozenset[str] = frozenset()
-    """Base ids of the models to which it has no access."""
+    """Base ids of the models without access."""
     logging: dict[str, Any] | None = None
-    """`loggingConfig`; None: off."""
+    """`loggingConfig`. None if logging is off."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to the control plane. `name`: what follows the collection in the path, `` for the collection."""
+    """A request to the control plane. `name` is the path after the collection, empty for the collection itself."""
 
     name: str
-    query: Mapping[str, str]
+    params: Mapping[str, str]
     region: str
     account: Account
 
 
-def answer(path: str, asked: Query) -> dict[str, Any] | None:
-    """The JSON of a reply. None: no such page. Raises Refused."""
-    page = PAGES.get((path, bool(asked.name)))
-    return None if page is None else page(asked)
+def answer(path: str, query: Query) -> dict[str, Any] | None:
+    """The JSON of the reply. None if there is no such page. Raises ServiceError."""
+    page = PAGES.get((path, bool(query.name)))
+    return None if page is None else page(query)
 
 
-def _list_models(asked: Query) -> dict[str, Any]:
-    summaries = [_foreign(asked.region), *(_summary(offer, asked.region) for offer in offers_in(asked.region))]
-    wanted = asked.query
+def _list_models(query: Query) -> dict[str, Any]:
+    summaries = [_foreign(query.region), *(_summary(offer, query.region) for offer in offers_in(query.region))]
+    wanted = query.params
     return {
         "modelSummaries": [
             each
@@ -78,19 +78,19 @@ def _list_models(asked: Query) -> dict[str, Any]:
     }
 
 
-def _get_model(asked: Query) -> dict[str, Any]:
-    wanted = asked.name.rpartition("/")[2]
-    for summary in _list_models(msgspec.structs.replace(asked, query={}))["modelSummaries"]:
+def _get_model(query: Query) -> dict[str, Any]:
+    wanted = query.name.rpartition("/")[2]
+    for summary in _list_models(msgspec.structs.replace(query, params={}))["modelSummaries"]:
         if summary["modelId"] == wanted:
             return {"modelDetails": summary}
     raise _unknown("The provided model identifier is invalid.")
 
 
-def _get_availability(asked: Query) -> dict[str, Any]:
-    offered = any(offer.model.base_id == asked.name for offer in offers_in(asked.region))
-    granted = asked.name not in asked.account.denied
+def _get_availability(query: Query) -> dict[str, Any]:
+    offered = any(offer.model.base_id == query.name for offer in offers_in(query.region))
+    granted = query.name not in query.account.denied
     return {
-        "modelId": asked.name,
+        "modelId": query.name,
         "agreementAvailability": {"status": "AVAILABLE" if granted else "NOT_AVAILABLE"},
         "authorizationStatus": "AUTHORIZED" if granted else "NOT_AUTHORIZED",
         "entitlementAvailability": "AVAILABLE" if granted else "NOT_AVAILABLE",
@@ -98,22 +98,22 @@ def _get_availability(asked: Query) -> dict[str, Any]:
     }
 
 
-def _list_profiles(asked: Query) -> dict[str, Any]:
-    kind = asked.query.get("type")
-    profiles = [each for each in _profiles(asked.region) if kind in (None, each["type"])]
-    page, token = paginate(profiles, size=asked.query.get("maxResults"), token=asked.query.get("nextToken"))
+def _list_profiles(query: Query) -> dict[str, Any]:
+    kind = query.params.get("type")
+    profiles = [each for each in _profiles(query.region) if kind in (None, each["type"])]
+    page, token = paginate(profiles, size=query.params.get("maxResults"), token=query.params.get("nextToken"))
     return {"inferenceProfileSummaries": page, **({"nextToken": token} if token else {})}
 
 
-def _get_profile(asked: Query) -> dict[str, Any]:
-    for profile in _profiles(asked.region):
-        if asked.name in (profile["inferenceProfileId"], profile["inferenceProfileArn"]):
+def _get_profile(query: Query) -> dict[str, Any]:
+    for profile in _profiles(query.region):
+        if query.name in (profile["inferenceProfileId"], profile["inferenceProfileArn"]):
             return profile
-    raise _unknown(f"Could not find inference profile {asked.name}.")
+    raise _unknown(f"Could not find inference profile {query.name}.")
 
 
-def _get_logging(asked: Query) -> dict[str, Any]:
-    config = asked.account.logging
+def _get_logging(query: Query) -> dict[str, Any]:
+    config = query.account.logging
     return {} if config is None else {"loggingConfig": config}
 
 
@@ -125,13 +125,13 @@ PAGES: dict[tuple[str, bool], Callable[[Query], dict[str, Any]]] = {
     ("inference-profiles", True): _get_profile,
     ("logging", True): _get_logging,
 }
-"""First part of the path, and whether there is more → the page."""
+"""(First part of the path, whether more follows) → handler."""
 
 
 def paginate(
     items: Sequence[dict[str, Any]], *, size: str | int | None, token: str | None
 ) -> tuple[list[Any], str | None]:
-    """One page, and the token of the next. Raises Refused for a token that was never given."""
+    """One page and the token of the next. Raises ServiceError for an invalid token."""
     try:
         start = int(b64decode(token, validate=True)) if token else 0
         end = start + min(int(size or _MAX_PAGE), _MAX_PAGE)
@@ -175,15 +175,15 @@ def _lifecycle(model: Model) -> dict[str, Any]:
 
 
 def _profiles(region: str) -> list[dict[str, Any]]:
-    """Bedrock's own, then the account's."""
+    """The system-defined profiles, then the account's."""
     known = profile_ids(region)
     own = [_profile(profile_id, *known[profile_id], region) for profile_id in known]
-    made = [
+    copied = [
         _application_profile(profile, *known[profile.copied_from], region)
         for profile in APPLICATION_PROFILES
         if profile.copied_from in known
     ]
-    return own + made
+    return own + copied
 
 
 def _profile(profile_id: str, model: Model, routing: str, region: str) -> dict[str, Any]:
@@ -201,13 +201,13 @@ def _profile(profile_id: str, model: Model, routing: str, region: str) -> dict[s
     }
 
 
-def _application_profile(made: ApplicationProfile, model: Model, routing: str, region: str) -> dict[str, Any]:
+def _application_profile(profile: ApplicationProfile, model: Model, routing: str, region: str) -> dict[str, Any]:
     return {
-        **_profile(made.copied_from, model, routing, region),
-        "inferenceProfileName": made.name,
-        "description": f"Copied from {made.copied_from}.",
-        "inferenceProfileArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{made.id}",
-        "inferenceProfileId": made.id,
+        **_profile(profile.copied_from, model, routing, region),
+        "inferenceProfileName": profile.name,
+        "description": f"Copied from {profile.copied_from}.",
+        "inferenceProfileArn": f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{profile.id}",
+        "inferenceProfileId": profile.id,
         "type": "APPLICATION",
     }
 
@@ -222,5 +222,5 @@ def _model_arn(region: str, model_id: Any) -> str:
     return f"arn:aws:bedrock:{region}::foundation-model/{model_id}"
 
 
-def _unknown(message: str) -> Refused:
-    return Refused(Fault(status=404, code="ResourceNotFoundException", message=message))
+def _unknown(message: str) -> ServiceError:
+    return ServiceError(Fault(status=404, code="ResourceNotFoundException", message=message))

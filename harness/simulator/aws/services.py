@@ -1,4 +1,4 @@
-"""The services beside Bedrock that a harness asks: Service Quotas, STS, and what says how long the log is kept."""
+"""The other AWS services that the harness calls: Service Quotas, STS, and log retention in S3 and CloudWatch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import msgspec
 from harness.catalog.names import IN_REGION
 from harness.simulator.aws.account import ACCOUNT, CALLER_ARN, CALLER_ID, Offer, offers_in, title
 from harness.simulator.aws.control_plane import paginate
-from harness.simulator.faults import BAD_SIGNATURE, UNKNOWN_KEY, Fault, Refused
+from harness.simulator.faults import BAD_SIGNATURE, UNKNOWN_KEY, Fault, ServiceError
 from harness.simulator.http.connection import HttpRequest
 
 TARGET = "ServiceQuotasV20190624."
 _MINUTES_OF_A_DAY = 1_440
 _ON_DEMAND, _GEOGRAPHY, _GLOBAL = 400_000, 2_000_000, 5_000_000
-"""Tokens per minute; what accounts have been seen to have of Sonnet 4.5, and a fifth of it without a profile."""
+"""Tokens per minute, as seen in accounts for Sonnet 4.5; without a profile, a fifth of it."""
 
 
 class _Input(msgspec.Struct, frozen=True, rename="pascal"):
@@ -31,23 +31,25 @@ class _Input(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 def list_quotas(operation: str, body: bytes, region: str) -> dict[str, Any]:
-    """ListServiceQuotas or ListAWSDefaultServiceQuotas. Raises Refused for anything else."""
+    """ListServiceQuotas or ListAWSDefaultServiceQuotas. Raises ServiceError for anything else."""
     if operation not in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"):
-        raise Refused(Fault(status=400, code="UnknownOperationException", message=f"Unknown operation {operation}"))
+        raise ServiceError(
+            Fault(status=400, code="UnknownOperationException", message=f"Unknown operation {operation}")
+        )
     try:
-        asked = msgspec.json.decode(body, type=_Input)
+        request = msgspec.json.decode(body, type=_Input)
     except msgspec.DecodeError as error:
-        raise Refused(Fault(status=400, code="SerializationException", message=str(error))) from error
-    if asked.service_code != "bedrock":
-        message = f"The request failed because the specified service does not exist: {asked.service_code}"
-        raise Refused(Fault(status=400, code="NoSuchResourceException", message=message))
+        raise ServiceError(Fault(status=400, code="SerializationException", message=str(error))) from error
+    if request.service_code != "bedrock":
+        message = f"The request failed because the specified service does not exist: {request.service_code}"
+        raise ServiceError(Fault(status=400, code="NoSuchResourceException", message=message))
     quotas = [_quota(name, value, region) for offer in offers_in(region) for name, value in _quotas(offer)]
-    page, token = paginate(quotas, size=asked.max_results or 100, token=asked.next_token)
+    page, token = paginate(quotas, size=request.max_results or 100, token=request.next_token)
     return {"Quotas": page, **({"NextToken": token} if token else {})}
 
 
 def _quotas(offer: Offer) -> Iterator[tuple[str, int]]:
-    """Name and value of each."""
+    """Name and value of each quota."""
     version = re.search(r"-v(\d+)(?::\d+)?$", offer.model.base_id)
     model = f"Anthropic {title(offer.model)}" + (f" V{version[1]}" if version else "")
     if IN_REGION in offer.routings:
@@ -86,14 +88,14 @@ XML = "text/xml"
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A reply that is not Bedrock's."""
+    """A reply of one of these services."""
 
     status: int = 200
     content_type: str
     body: bytes
 
 
-def is_asked(request: HttpRequest) -> bool:
+def handles(request: HttpRequest) -> bool:
     """Whether the request is for one of these services."""
     path, _, query = request.target.partition(b"?")
     if request.method == b"POST":
@@ -102,7 +104,7 @@ def is_asked(request: HttpRequest) -> bool:
 
 
 def answer(request: HttpRequest, region: str, fault: Fault | None) -> Page:
-    """The reply; `fault`: what is wrong with the request's signature."""
+    """The reply. `fault` says what is wrong with the request's signature, if anything."""
     if request.method == b"GET":
         return _lifecycle(request.target.partition(b"?")[0].decode("latin-1"))
     target = request.headers.get(b"x-amz-target", b"").decode("latin-1")
@@ -112,34 +114,34 @@ def answer(request: HttpRequest, region: str, fault: Fault | None) -> Page:
 def _json(target: str, body: bytes, region: str, fault: Fault | None) -> Page:
     try:
         if fault is not None:
-            raise Refused(fault)
-        content = _ask(target, body, region)
-    except Refused as refused:
-        content = {"__type": refused.fault.code, "message": refused.fault.message}
-        status = refused.fault.status
+            raise ServiceError(fault)
+        content = _dispatch(target, body, region)
+    except ServiceError as error:
+        content = {"__type": error.fault.code, "message": error.fault.message}
+        status = error.fault.status
         return Page(status=status, content_type=JSON_1_1, body=msgspec.json.encode(content))
     return Page(content_type=JSON_1_1, body=msgspec.json.encode(content))
 
 
-def _ask(target: str, body: bytes, region: str) -> dict[str, Any]:
+def _dispatch(target: str, body: bytes, region: str) -> dict[str, Any]:
     if target.startswith(TARGET):
         return list_quotas(target.removeprefix(TARGET), body, region)
     if target == f"{_LOGS}DescribeLogGroups":
         return _log_groups(body, region)
-    raise Refused(Fault(status=400, code="UnknownOperationException", message=f"Unknown operation {target}"))
+    raise ServiceError(Fault(status=400, code="UnknownOperationException", message=f"Unknown operation {target}"))
 
 
 def _log_groups(body: bytes, region: str) -> dict[str, Any]:
-    """The group that was asked for, kept for ever."""
+    """The requested group, without an expiry."""
     name = str(msgspec.json.decode(body).get("logGroupNamePrefix", "/aws/bedrock"))
     return {"logGroups": [{"logGroupName": name, "arn": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{name}:*"}]}
 
 
 def _lifecycle(path: str) -> Page:
-    """Every bucket keeps its objects for ever."""
-    said = f"<BucketName>{escape(path.strip('/'))}</BucketName><RequestId>{uuid4()}</RequestId>"
+    """No bucket has a lifecycle rule."""
+    details = f"<BucketName>{escape(path.strip('/'))}</BucketName><RequestId>{uuid4()}</RequestId>"
     error = "<Code>NoSuchLifecycleConfiguration</Code><Message>The lifecycle configuration does not exist</Message>"
-    return Page(status=404, content_type=XML, body=f"<Error>{error}{said}</Error>".encode())
+    return Page(status=404, content_type=XML, body=f"<Error>{error}{details}</Error>".encode())
 
 
 def _sts(body: bytes, fault: Fault | None) -> Page:

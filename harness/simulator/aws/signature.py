@@ -1,4 +1,4 @@
-"""Who signed a request, for which Region and service, and whether the signature is right (AWS Signature Version 4)."""
+"""Reads and verifies the signature of a request (AWS Signature Version 4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from harness.clock import utc_now
-from harness.simulator.faults import BAD_SIGNATURE, EXPIRED_SIGNATURE, UNAUTHENTICATED, UNKNOWN_KEY, Refused
+from harness.simulator.faults import BAD_SIGNATURE, EXPIRED_SIGNATURE, UNAUTHENTICATED, UNKNOWN_KEY, ServiceError
 from harness.simulator.http.connection import HttpRequest
 
 DEFAULT_REGION = "us-east-1"
@@ -22,7 +22,7 @@ _MAX_SKEW_S = 900
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What a signature is for. A bearer key says none of it: `key_id` is None then."""
+    """The credential scope of a signature. A bearer key has none; `key_id` is None then."""
 
     key_id: str | None = None
     region: str = DEFAULT_REGION
@@ -30,7 +30,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose signatures are taken. `secret` None: anyone's, unread. `key_id` None: the secret goes with any."""
+    """The accepted credentials. `secret` None: any signature, unchecked. `key_id` None: any key id with the secret."""
 
     secret: str | None = None
     key_id: str | None = None
@@ -40,7 +40,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_scope(request: HttpRequest) -> Scope:
-    """The credential scope of a request; the defaults where there is none that can be read."""
+    """The credential scope of a request, or the defaults if it has none that can be parsed."""
     match = _SCOPE.match(request.headers.get(b"authorization", b""))
     if match is None:
         return Scope()
@@ -49,37 +49,37 @@ def read_scope(request: HttpRequest) -> Scope:
 
 
 def check_signature(request: HttpRequest, scope: Scope, keys: Keys) -> None:
-    """Raise Refused for a request that nobody signed or, when a secret is given, that was not signed with it.
+    """Raise ServiceError for an unsigned request or, if a secret is set, one not signed with it.
 
-    A bearer key is right when it is the secret.
+    A bearer key must equal the secret.
     """
     written = request.headers.get(b"authorization")
     if written is None:
-        raise Refused(UNAUTHENTICATED)
+        raise ServiceError(UNAUTHENTICATED)
     if keys.secret is None:
         return
     if written.startswith(_BEARER):
         if not hmac.compare_digest(written.removeprefix(_BEARER), keys.secret.encode()):
-            raise Refused(UNKNOWN_KEY)
+            raise ServiceError(UNKNOWN_KEY)
         return
     if keys.key_id is not None and scope.key_id != keys.key_id:
-        raise Refused(UNKNOWN_KEY)
+        raise ServiceError(UNKNOWN_KEY)
     _verify(request, scope, keys.secret, written.decode("latin-1"))
 
 
 def _verify(request: HttpRequest, scope: Scope, secret: str, written: str) -> None:
     match = _SIGNATURE.search(written)
     timestamp = request.headers.get(b"x-amz-date", b"").decode("latin-1")
-    if match is None or scope.key_id is None or not _holds_body(request):
-        raise Refused(BAD_SIGNATURE)
+    if match is None or scope.key_id is None or not _matches_body(request):
+        raise ServiceError(BAD_SIGNATURE)
     _check_age(timestamp)
     expected = _sign(request, scope, secret, timestamp=timestamp, signed_headers=match["headers"].split(";"))
     if not hmac.compare_digest(expected, match["signature"]):
-        raise Refused(BAD_SIGNATURE)
+        raise ServiceError(BAD_SIGNATURE)
 
 
 def _sign(request: HttpRequest, scope: Scope, secret: str, *, timestamp: str, signed_headers: list[str]) -> str:
-    """What botocore's own signer makes of the request as it arrived: it encodes a path's `%3A` once more, as AWS."""
+    """botocore's signature of the request as it arrived. Like AWS, it encodes a `%3A` in the path once more."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
@@ -96,8 +96,8 @@ def _sign(request: HttpRequest, scope: Scope, secret: str, *, timestamp: str, si
     return signature
 
 
-def _holds_body(request: HttpRequest) -> bool:
-    """Whether the digest that the request names, if it does, is the body's."""
+def _matches_body(request: HttpRequest) -> bool:
+    """Whether the body matches the digest in the request, if it has one."""
     named = request.headers.get(b"x-amz-content-sha256")
     return named is None or named == hashlib.sha256(request.body).hexdigest().encode()
 
@@ -106,6 +106,6 @@ def _check_age(timestamp: str) -> None:
     try:
         signed = datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
     except ValueError as error:
-        raise Refused(BAD_SIGNATURE) from error
+        raise ServiceError(BAD_SIGNATURE) from error
     if abs((utc_now() - signed).total_seconds()) > _MAX_SKEW_S:
-        raise Refused(EXPIRED_SIGNATURE)
+        raise ServiceError(EXPIRED_SIGNATURE)

@@ -1,4 +1,4 @@
-"""The apis that the simulator speaks, each a dialect."""
+"""The simulator's dialects, one per api."""
 
 from harness.simulator.dialects.base import Dialect
 from harness.simulator.dialects.converse import CONVERSE

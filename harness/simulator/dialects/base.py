@@ -1,4 +1,4 @@
-"""What the dialects share: the question, the reply, and how a body is read."""
+"""What the dialects share: questions, replies, and helpers to read a body."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream", "Transfer-
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks for."""
+    """A parsed request."""
 
     prompt: str
     """The text of the last user message."""
     segments: tuple[Segment, ...]
-    """The whole input, in the order in which a cache knows it."""
+    """The whole input, in the order of the prompt cache."""
     max_tokens: int
     stop_sequences: tuple[str, ...] = ()
     toolbox: Toolbox = Toolbox()
     thinks: bool = False
     cited: tuple[Document | None, ...] = ()
-    """The documents of the prompt that are to be cited, by their index among all of them."""
+    """The documents of the prompt by index; None for one without citations."""
     sees: bool = True
-    """Whether images and pages are looked at, and not only read."""
+    """Whether the model sees images and pages, not only extracted text."""
     latency: str | None = None
     service_tier: str | None = None
     metadata: dict[str, str] | None = None
     """For the invocation log."""
     counted: bool = True
-    """Whether a stream says how many tokens it took."""
+    """Whether a stream ends with the token usage."""
 
     @property
     def input_tokens(self) -> int:
@@ -48,7 +48,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request is told. Latencies are as planned, ms."""
+    """The reply to one request. Latencies are the scheduled ones, in ms."""
 
     request_id: str
     model: ModelName
@@ -60,44 +60,44 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(NamedTuple):
-    """An event of a stream before it is framed: its type and its JSON."""
+    """A stream event before framing: its type and its JSON."""
 
     name: str
     data: bytes
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """How one api is spoken. A stream is the opening, then start, deltas and stop of each passage, then the ending."""
+    """How one api is spoken. A stream is the opening; start, deltas and stop of each content block; the ending."""
 
     read: Callable[[bytes, Mapping[bytes, bytes], ModelName], Question]
-    """Body and headers. Raises Refused (ValidationException) for what the service would not take."""
+    """Parse body and headers. Raises ServiceError (ValidationException) for what the service would reject."""
     body: Callable[[Reply], bytes]
-    """The whole answer, not streamed."""
+    """Body of an answer that is not streamed."""
     headers: Callable[[Reply], dict[str, str]]
-    """Of the whole answer."""
+    """Headers of an answer that is not streamed."""
     opening: Callable[[Reply], Sequence[Event]]
     start: Callable[[ContentBlock, int], Sequence[Event]]
     delta: Callable[[str, int, str], Event]
-    """The kind of passage, its index, and the text of one content chunk."""
+    """The block's kind, its index, and the text of one content chunk."""
     stop: Callable[[ContentBlock, int], Sequence[Event]]
     ending: Callable[[Reply], Sequence[Event]]
     frame: Callable[[Event], bytes]
     interruption: Callable[[Fault], bytes]
-    """What is sent in place of the rest of a stream."""
+    """Sent instead of the rest of an interrupted stream."""
     stream_headers: dict[str, str]
     logged: Callable[[Event], bytes]
-    """The event as the invocation log has it, JSON."""
-    refusal: Callable[[Fault, str], tuple[bytes, dict[str, str]]]
-    """Body and headers that tell of a fault to the request of this id."""
+    """The event as JSON for the invocation log."""
+    error_response: Callable[[Fault, str], tuple[bytes, dict[str, str]]]
+    """Body and headers of an error response, from the fault and the request id."""
 
 
 def padding(data: bytes) -> str:
-    """The padding member `p` of an event, 1 to 62 characters; always the same for the same event."""
+    """The padding `p` of an event, 1 to 62 characters, determined by the event."""
     return _PADDING[: 1 + crc32(data) % len(_PADDING)]
 
 
 def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    """The body as the decoder's type. Raises Refused for one that is no JSON or has wrong types."""
+    """The body as the decoder's type. Raises ServiceError for invalid JSON and wrong types."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -107,7 +107,7 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 
 def read_metadata(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
-    """`X-Amzn-Bedrock-Request-Metadata`. None: not sent, or not what it should be."""
+    """The header `X-Amzn-Bedrock-Request-Metadata`. None if it is missing or malformed."""
     try:
         return msgspec.json.decode(headers[b"x-amzn-bedrock-request-metadata"], type=dict[str, str])
     except (KeyError, msgspec.DecodeError):
@@ -115,11 +115,11 @@ def read_metadata(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
 
 
 def bedrock_interruption(fault: Fault) -> bytes:
-    """A fault in mid-stream as bedrock-runtime tells it."""
+    """A fault in mid-stream, as bedrock-runtime sends it."""
     return encode_exception(fault.code, msgspec.json.encode({"message": fault.message}))
 
 
-def bedrock_refusal(fault: Fault, _request_id: str) -> tuple[bytes, dict[str, str]]:
-    """A fault as bedrock-runtime tells it."""
+def bedrock_error(fault: Fault, _request_id: str) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of an error response of bedrock-runtime."""
     error_type = f"{fault.code}:http://internal.amazon.com/coral/com.amazon.bedrock/"
     return msgspec.json.encode({"message": fault.message}), {"x-amzn-ErrorType": error_type}

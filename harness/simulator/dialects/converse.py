@@ -1,4 +1,4 @@
-"""Converse: Bedrock's own JSON for all models, streamed as one event type per frame. Keys are sorted on the wire."""
+"""Converse: Bedrock's model-independent JSON, streamed with one event per frame. Keys are sorted on the wire."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harness.simulator.dialects.base import (
     Dialect,
     Event,
     Reply,
+    bedrock_error,
     bedrock_interruption,
-    bedrock_refusal,
     padding,
 )
 from harness.simulator.dialects.converse_prompt import read_question
@@ -45,22 +45,22 @@ def _metadata(reply: Reply) -> dict[str, Any]:
 
 
 def _body(reply: Reply) -> bytes:
-    passages = enumerate(reply.answer.passages)
-    content = [_block(passage, at) for at, passage in passages if passage.text or passage.kind == "tool"]
+    blocks = enumerate(reply.answer.blocks)
+    content = [_block(block, at) for at, block in blocks if block.text or block.kind == "tool"]
     output = {"message": {"content": content, "role": "assistant"}}
     whole = {"output": output, "stopReason": reply.answer.stop_reason, **_metadata(reply)}
     return msgspec.json.encode(whole, order="sorted")
 
 
-def _block(passage: ContentBlock, index: int) -> dict[str, Any]:
-    if passage.kind == "thinking":
-        return {"reasoningContent": {"reasoningText": {"text": passage.text, "signature": SIGNATURE}}}
-    if passage.kind == "tool":
-        return {"toolUse": {**_called(passage, index), "input": tool_input(passage)}}
-    if passage.citations:
-        cited = [_cite(each) for each in passage.citations]
-        return {"citationsContent": {"content": [{"text": passage.text}], "citations": cited}}
-    return {"text": passage.text}
+def _block(block: ContentBlock, index: int) -> dict[str, Any]:
+    if block.kind == "thinking":
+        return {"reasoningContent": {"reasoningText": {"text": block.text, "signature": SIGNATURE}}}
+    if block.kind == "tool":
+        return {"toolUse": {**_tool_use(block, index), "input": tool_input(block)}}
+    if block.citations:
+        cited = [_cite(each) for each in block.citations]
+        return {"citationsContent": {"content": [{"text": block.text}], "citations": cited}}
+    return {"text": block.text}
 
 
 def _headers(_reply: Reply) -> dict[str, str]:
@@ -71,11 +71,11 @@ def _opening(_reply: Reply) -> tuple[Event, ...]:
     return (_event("messageStart", {"role": "assistant"}),)
 
 
-def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    """Only a call has one."""
-    if passage.kind != "tool":
+def _start(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    """Only tool calls have a start event."""
+    if block.kind != "tool":
         return ()
-    return (_event("contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": _called(passage, index)}}),)
+    return (_event("contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": _tool_use(block, index)}}),)
 
 
 def _delta(kind: str, index: int, text: str) -> Event:
@@ -84,9 +84,9 @@ def _delta(kind: str, index: int, text: str) -> Event:
     return _delta_event(index, {"toolUse": {"input": text}} if kind == "tool" else {"text": text})
 
 
-def _stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    events = [_delta_event(index, {"citation": _cite(each)}) for each in passage.citations]
-    if passage.kind == "thinking":
+def _stop(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    events = [_delta_event(index, {"citation": _cite(each)}) for each in block.citations]
+    if block.kind == "thinking":
         events.append(_delta_event(index, {"reasoningContent": {"signature": SIGNATURE}}))
     return (*events, _event("contentBlockStop", {"contentBlockIndex": index}))
 
@@ -105,7 +105,7 @@ def _event(name: str, event: dict[str, Any]) -> Event:
 
 
 def _frame(event: Event) -> bytes:
-    """The padding member goes to its place among the sorted names."""
+    """Add the padding, in its place among the sorted keys."""
     padded = {**msgspec.json.decode(event.data), "p": padding(event.data)}
     return encode_event(event.name, msgspec.json.encode(padded, order="sorted"))
 
@@ -114,8 +114,8 @@ def _logged(event: Event) -> bytes:
     return b'{"%b":%b}' % (event.name.encode(), event.data)
 
 
-def _called(passage: ContentBlock, index: int) -> dict[str, str]:
-    return {"toolUseId": f"tooluse_{index:02}{passage.tool[:16]}", "name": passage.tool}
+def _tool_use(block: ContentBlock, index: int) -> dict[str, str]:
+    return {"toolUseId": f"tooluse_{index:02}{block.tool[:16]}", "name": block.tool}
 
 
 def _cite(citation: Citation) -> dict[str, Any]:
@@ -141,5 +141,5 @@ CONVERSE = Dialect(
     interruption=bedrock_interruption,
     stream_headers=EVENT_STREAM,
     logged=_logged,
-    refusal=bedrock_refusal,
+    error_response=bedrock_error,
 )

@@ -1,4 +1,4 @@
-"""Reads the body of Converse."""
+"""Parses the body of a Converse request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.simulator.model.prompt_cache import Segment
 from harness.simulator.model.tool_calls import Tool, Toolbox
 
 DEFAULT_MAX_TOKENS = 64_000
-"""Without `maxTokens`: the model's own maximum."""
+"""The model's maximum, used if `maxTokens` is missing."""
 MAX_DOCUMENTS, MAX_DOCUMENT_BYTES = 5, 4_500_000
 MAX_IMAGES, MAX_IMAGE_BYTES = 20, 3_750_000
 _NAME = re.compile(r"(?!.*\s\s)[A-Za-z0-9 ()\[\]-]{1,200}")
@@ -59,7 +59,7 @@ class _Image(msgspec.Struct, frozen=True):
 
 
 class _Block(msgspec.Struct, frozen=True, rename="camel"):
-    """A content block: one of its members."""
+    """A content block: exactly one member is set."""
 
     text: str | None = None
     image: _Image | None = None
@@ -112,7 +112,7 @@ class _ToolConfig(msgspec.Struct, frozen=True, rename="camel"):
     tool_choice: _ToolChoice = _ToolChoice()
 
 
-class _More(msgspec.Struct, frozen=True):
+class _ModelFields(msgspec.Struct, frozen=True):
     anthropic_beta: list[str] = []
     thinking: dict[str, Any] | None = None
     temperature: float | None = None
@@ -129,20 +129,20 @@ class _Tier(msgspec.Struct, frozen=True):
 
 
 class ConverseBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The JSON of a request."""
+    """The body of a Converse request."""
 
     messages: list[_Turn]
     system: list[_Block] = []
     inference_config: _InferenceConfig = _InferenceConfig()
     tool_config: _ToolConfig = _ToolConfig()
-    additional_model_request_fields: _More = _More()
+    additional_model_request_fields: _ModelFields = _ModelFields()
     performance_config: _Performance = _Performance()
     service_tier: _Tier = _Tier()
     request_metadata: dict[str, str] | None = None
 
 
-class _Seen(msgspec.Struct):
-    """What of a prompt is neither words nor tools."""
+class _Attachments(msgspec.Struct):
+    """The attachments of a prompt, collected while it is read."""
 
     documents: list[Document] = []
     images: int = 0
@@ -152,87 +152,87 @@ _DECODER = msgspec.json.Decoder(ConverseBody)
 
 
 def read_body(body: bytes) -> ConverseBody:
-    """The body, its types and the order of turns checked. Raises Refused."""
-    asked: ConverseBody = decode_body(_DECODER, body)
-    if not asked.messages or asked.messages[0].role != "user":
+    """Decode the body and check the order of turns. Raises ServiceError."""
+    request: ConverseBody = decode_body(_DECODER, body)
+    if not request.messages or request.messages[0].role != "user":
         raise validation(
             "A conversation must start with a user message. Try again with a conversation that starts with a user "
             "message."
         )
-    for at, turn in enumerate(asked.messages):
+    for at, turn in enumerate(request.messages):
         _check_turn(turn, at)
-    return asked
+    return request
 
 
 def read_question(body: bytes, _headers: Mapping[bytes, bytes], model: ModelName) -> Question:
-    """What is asked. Raises Refused for what the service or the model does not take."""
-    asked = read_body(body)
-    config, more = asked.inference_config, asked.additional_model_request_fields
+    """Parse a request. Raises ServiceError for what the service or the model rejects."""
+    request = read_body(body)
+    config, more = request.inference_config, request.additional_model_request_fields
     if config.max_tokens < 1:
         raise validation("inferenceConfig.maxTokens: must be greater than or equal to 1")
     sampling = {"temperature": config.temperature, "topP": config.top_p, "top_k": more.top_k}
     check_sampling(model, {**sampling, "top_p": more.top_p, "additional temperature": more.temperature})
-    segments, seen = read_input(asked)
-    check_pages(model, sum(document.pages for document in seen.documents))
+    segments, attached = read_input(request)
+    check_pages(model, sum(document.pages for document in attached.documents))
     check_window(model, sum(segment.tokens for segment in segments), more.anthropic_beta)
-    users = [turn.content for turn in asked.messages if turn.role == "user"]
+    users = [turn.content for turn in request.messages if turn.role == "user"]
     return Question(
         prompt="\n".join(block.text for block in users[-1] if block.text is not None),
         segments=segments,
         max_tokens=config.max_tokens,
         stop_sequences=config.stop_sequences,
-        toolbox=_toolbox(asked.tool_config),
+        toolbox=_toolbox(request.tool_config),
         thinks=check_thinking(model, more.thinking, config.max_tokens),
-        cited=tuple(document if document.cited else None for document in seen.documents),
-        sees=bool(seen.images) or any(document.cited for document in seen.documents),
-        latency=asked.performance_config.latency,
-        service_tier=asked.service_tier.type,
-        metadata=asked.request_metadata,
+        cited=tuple(document if document.cited else None for document in attached.documents),
+        sees=bool(attached.images) or any(document.cited for document in attached.documents),
+        latency=request.performance_config.latency,
+        service_tier=request.service_tier.type,
+        metadata=request.request_metadata,
     )
 
 
-def read_input(asked: ConverseBody) -> tuple[tuple[Segment, ...], _Seen]:
-    """Everything that counts as input, and what is attached to it. Raises Refused for attachments out of bounds."""
-    seen = _Seen()
+def read_input(request: ConverseBody) -> tuple[tuple[Segment, ...], _Attachments]:
+    """All input segments, and the attachments. Raises ServiceError for too many or too large attachments."""
+    attached = _Attachments()
     segments: list[Segment] = []
-    for tool in asked.tool_config.tools:
+    for tool in request.tool_config.tools:
         if tool.tool_spec is not None:
             spec = tool.tool_spec
             text = spec.name + spec.description + msgspec.json.encode(spec.input_schema.json).decode()
             segments.append(Segment(tokens=count_tokens(text), content=spec))
         _mark(segments, tool.cache_point)
-    for where, turn in _turns(asked):
+    for where, turn in _turns(request):
         for at, block in enumerate(turn.content):
             if block.cache_point is None:
-                tokens = _block_tokens(block, f"{where}.{at}", seen)
+                tokens = _block_tokens(block, f"{where}.{at}", attached)
                 segments.append(Segment(tokens=tokens, content=(turn.role, block)))
             _mark(segments, block.cache_point)
-    _check_attachments(seen)
-    return tuple(segments), seen
+    _check_attachments(attached)
+    return tuple(segments), attached
 
 
-def _turns(asked: ConverseBody) -> Iterator[tuple[str, _Turn]]:
-    yield "system", _Turn(role="system", content=asked.system)
-    for at, turn in enumerate(asked.messages):
+def _turns(request: ConverseBody) -> Iterator[tuple[str, _Turn]]:
+    yield "system", _Turn(role="system", content=request.system)
+    for at, turn in enumerate(request.messages):
         yield f"messages.{at}.content", turn
 
 
 def _mark(segments: list[Segment], point: _CachePoint | None) -> None:
-    """A cache point belongs to what goes before it."""
+    """Apply a cache point to the segment before it."""
     if point is not None and segments:
         segments[-1] = msgspec.structs.replace(segments[-1], ttl=point.ttl)
 
 
-def _block_tokens(block: _Block, where: str, seen: _Seen) -> int:
+def _block_tokens(block: _Block, where: str, attached: _Attachments) -> int:
     if block.image is not None:
-        seen.images += 1
+        attached.images += 1
         size = len(block.image.source.bytes or "") * 3 // 4
         if size > MAX_IMAGE_BYTES:
             raise validation(f"{where}: The image exceeds the maximum size of 3.75 MB.")
         return IMAGE_TOKENS
     if block.document is not None:
         document = _read_document(block.document, f"{where}.document")
-        seen.documents.append(document)
+        attached.documents.append(document)
         return document.tokens(visual=document.cited) + count_tokens(block.document.context or "")
     others = (block.tool_use, block.tool_result, block.reasoning_content, block.citations_content)
     return count_tokens((block.text or "") + "".join(bytes(raw).decode("utf-8", "replace") for raw in others))
@@ -269,14 +269,14 @@ def _check_turn(turn: _Turn, at: int) -> None:
         raise validation(f"messages.{at}: A text block must accompany a document. Add a text block and try again.")
 
 
-def _check_attachments(seen: _Seen) -> None:
-    if len(seen.documents) > MAX_DOCUMENTS:
+def _check_attachments(attached: _Attachments) -> None:
+    if len(attached.documents) > MAX_DOCUMENTS:
         raise validation(f"The request holds more than the maximum of {MAX_DOCUMENTS} documents.")
-    if any(document.size > MAX_DOCUMENT_BYTES for document in seen.documents):
+    if any(document.size > MAX_DOCUMENT_BYTES for document in attached.documents):
         raise validation("The document exceeds the maximum size of 4.5 MB.")
-    if seen.images > MAX_IMAGES:
+    if attached.images > MAX_IMAGES:
         raise validation(f"The request holds more than the maximum of {MAX_IMAGES} images.")
-    check_citations([document.cited for document in seen.documents])
+    check_citations([document.cited for document in attached.documents])
 
 
 def _toolbox(config: _ToolConfig) -> Toolbox:

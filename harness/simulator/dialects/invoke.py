@@ -1,4 +1,4 @@
-"""InvokeModel: the Messages API's JSON, streamed as base64 in `chunk` events."""
+"""InvokeModel: the JSON of the Messages API, streamed as base64 in `chunk` events."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from harness.simulator.dialects.base import (
     Event,
     Question,
     Reply,
+    bedrock_error,
     bedrock_interruption,
-    bedrock_refusal,
     padding,
 )
 from harness.simulator.dialects.messages_prompt import read_body, read_question
@@ -25,16 +25,16 @@ from harness.simulator.faults import validation
 from harness.simulator.model.profiles import ModelName
 
 _VERSION_SINCE = {"bedrock-2023-05-31": 0.0, "2026-10-21": 4.7}
-"""`anthropic_version` → the first model generation that knows it."""
+"""`anthropic_version` → the first model generation that supports it."""
 
 
 def _read(body: bytes, headers: Mapping[bytes, bytes], model: ModelName) -> Question:
-    asked = read_body(body)
-    if asked.anthropic_version is None:
+    request = read_body(body)
+    if request.anthropic_version is None:
         raise validation("anthropic_version: Field required")
-    if model.generation < _VERSION_SINCE.get(asked.anthropic_version, float("inf")):
-        raise validation(f"anthropic_version: {asked.anthropic_version!r} is not supported by this model")
-    return read_question(asked, headers, model)
+    if model.generation < _VERSION_SINCE.get(request.anthropic_version, float("inf")):
+        raise validation(f"anthropic_version: {request.anthropic_version!r} is not supported by this model")
+    return read_question(request, headers, model)
 
 
 def _body(reply: Reply) -> bytes:
@@ -95,5 +95,5 @@ INVOKE = Dialect(
     interruption=bedrock_interruption,
     stream_headers=EVENT_STREAM | {"X-Amzn-Bedrock-Content-Type": "application/json"},
     logged=lambda event: event.data,
-    refusal=bedrock_refusal,
+    error_response=bedrock_error,
 )

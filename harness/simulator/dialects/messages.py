@@ -1,4 +1,4 @@
-"""The Messages API as Anthropic speaks it: the model in the body, a stream of server-sent events."""
+"""Anthropic's Messages API: the model is in the body, and a stream is server-sent events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.simulator.model.answers import Citation, ContentBlock
 from harness.simulator.model.profiles import ModelName
 
 SIGNATURE = "c2ltdWxhdGVk"
-"""Of every thought: base64, and proof of nothing."""
+"""The signature of every thinking block: base64, but meaningless."""
 _TEMPLATES = {
     kind: b'{"type":"content_block_delta","index":%%d,"delta":{"type":"%s","%s":%%b}}' % (name, member)
     for kind, name, member in (
@@ -26,45 +26,45 @@ _TEMPLATES = {
 
 
 def whole_message(reply: Reply) -> dict[str, Any]:
-    """The answer, not streamed."""
-    content = [_block(passage, at) for at, passage in enumerate(reply.answer.passages) if _is_said(passage)]
+    """The JSON of an answer that is not streamed."""
+    content = [_block(block, at) for at, block in enumerate(reply.answer.blocks) if _has_content(block)]
     return {**_message(reply), "content": content, **_stop(reply), "usage": _usage(reply, reply.answer.output_tokens)}
 
 
 def message_start(reply: Reply) -> Event:
-    """The first event."""
+    """The first event of a stream."""
     start: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": _usage(reply, 1)}
     return _event({"type": "message_start", "message": {**_message(reply), **start}})
 
 
-def block_start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    """What goes before the deltas of a passage."""
+def block_start(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    """The events before the deltas of a block."""
     empty: dict[str, Any] = {"type": "text", "text": ""}
-    if passage.kind == "thinking":
+    if block.kind == "thinking":
         empty = {"type": "thinking", "thinking": "", "signature": ""}
-    elif passage.kind == "tool":
-        empty = {"type": "tool_use", "id": _tool_id(passage, index), "name": passage.tool, "input": {}}
-    elif passage.citations:
+    elif block.kind == "tool":
+        empty = {"type": "tool_use", "id": _tool_id(block, index), "name": block.tool, "input": {}}
+    elif block.citations:
         empty["citations"] = []
     return (_event({"type": "content_block_start", "index": index, "content_block": empty}),)
 
 
 def block_delta(kind: str, index: int, text: str) -> Event:
-    """One content chunk."""
+    """The event of one content chunk."""
     return Event("content_block_delta", _TEMPLATES[kind] % (index, msgspec.json.encode(text)))
 
 
-def block_stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    """What goes after the deltas of a passage: its signature, its citations, its end."""
-    deltas: list[dict[str, Any]] = [{"type": "citations_delta", "citation": _cite(each)} for each in passage.citations]
-    if passage.kind == "thinking":
+def block_stop(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    """The events after the deltas of a block: its citations, its signature, its end."""
+    deltas: list[dict[str, Any]] = [{"type": "citations_delta", "citation": _cite(each)} for each in block.citations]
+    if block.kind == "thinking":
         deltas.append({"type": "signature_delta", "signature": SIGNATURE})
     events = [_event({"type": "content_block_delta", "index": index, "delta": delta}) for delta in deltas]
     return (*events, _event({"type": "content_block_stop", "index": index}))
 
 
 def message_delta(reply: Reply) -> Event:
-    """The last event but one: why it stopped, and the count of tokens."""
+    """The second-to-last event: the stop reason and the token count."""
     output_tokens = reply.answer.output_tokens
     return _event({"type": "message_delta", "delta": _stop(reply), "usage": {"output_tokens": output_tokens}})
 
@@ -101,32 +101,32 @@ def _usage(reply: Reply, output_tokens: int) -> dict[str, Any]:
     return content
 
 
-def _is_said(passage: ContentBlock) -> bool:
-    return bool(passage.text) or passage.kind == "tool"
+def _has_content(block: ContentBlock) -> bool:
+    return bool(block.text) or block.kind == "tool"
 
 
-def _block(passage: ContentBlock, index: int) -> dict[str, Any]:
-    if passage.kind == "thinking":
-        return {"type": "thinking", "thinking": passage.text, "signature": SIGNATURE}
-    if passage.kind == "tool":
-        called = {"type": "tool_use", "id": _tool_id(passage, index), "name": passage.tool}
-        return {**called, "input": tool_input(passage)}
-    block: dict[str, Any] = {"type": "text", "text": passage.text}
-    if passage.citations:
-        block["citations"] = [_cite(each) for each in passage.citations]
-    return block
+def _block(block: ContentBlock, index: int) -> dict[str, Any]:
+    if block.kind == "thinking":
+        return {"type": "thinking", "thinking": block.text, "signature": SIGNATURE}
+    if block.kind == "tool":
+        called = {"type": "tool_use", "id": _tool_id(block, index), "name": block.tool}
+        return {**called, "input": tool_input(block)}
+    text: dict[str, Any] = {"type": "text", "text": block.text}
+    if block.citations:
+        text["citations"] = [_cite(each) for each in block.citations]
+    return text
 
 
-def tool_input(passage: ContentBlock) -> dict[str, Any]:
-    """A call's input; empty where `max_tokens` cut it short."""
+def tool_input(block: ContentBlock) -> dict[str, Any]:
+    """The input of a tool call; empty if `max_tokens` truncated it."""
     try:
-        return msgspec.json.decode(passage.text, type=dict[str, Any])
+        return msgspec.json.decode(block.text, type=dict[str, Any])
     except msgspec.DecodeError:
         return {}
 
 
-def _tool_id(passage: ContentBlock, index: int) -> str:
-    return f"toolu_bdrk_{index:02}{passage.tool[:16]}"
+def _tool_id(block: ContentBlock, index: int) -> str:
+    return f"toolu_bdrk_{index:02}{block.tool[:16]}"
 
 
 def _cite(citation: Citation) -> dict[str, Any]:
@@ -168,8 +168,8 @@ def _opening(reply: Reply) -> tuple[Event, ...]:
     return (message_start(reply),)
 
 
-def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    return (*block_start(passage, index), *([_PING] if index == 0 else []))
+def _start(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    return (*block_start(block, index), *([_PING] if index == 0 else []))
 
 
 def _ending(reply: Reply) -> tuple[Event, ...]:
@@ -188,7 +188,7 @@ def _error(fault: Fault) -> dict[str, str]:
     return {"type": ERROR_TYPES.get(fault.status, "api_error"), "message": fault.message}
 
 
-def _refusal(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:
+def _error_response(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:
     error = _error(fault)
     return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id}), {"request-id": request_id}
 
@@ -206,5 +206,5 @@ MESSAGES = Dialect(
     interruption=_interruption,
     stream_headers={"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"},
     logged=lambda event: event.data,
-    refusal=_refusal,
+    error_response=_error_response,
 )

@@ -1,4 +1,4 @@
-"""Reads the body of the Messages API, for every api that carries one."""
+"""Parses the body of the Messages API, for every api that uses it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _ToolChoice(msgspec.Struct, frozen=True):
 
 
 class MessagesBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The JSON of a request."""
+    """The body of a request."""
 
     messages: list[_Message]
     max_tokens: int | None = None
@@ -91,52 +91,55 @@ _DECODER = msgspec.json.Decoder(MessagesBody)
 
 
 def read_body(body: bytes) -> MessagesBody:
-    """The body, its types checked. Raises Refused."""
-    asked: MessagesBody = decode_body(_DECODER, body)
-    return asked
+    """Decode the body. Raises ServiceError."""
+    request: MessagesBody = decode_body(_DECODER, body)
+    return request
 
 
-def read_question(asked: MessagesBody, headers: Mapping[bytes, bytes], model: ModelName) -> Question:
-    """What is asked. Raises Refused for what the model does not take."""
-    if asked.max_tokens is None:
+def read_question(request: MessagesBody, headers: Mapping[bytes, bytes], model: ModelName) -> Question:
+    """Parse a request. Raises ServiceError for what the model rejects."""
+    if request.max_tokens is None:
         raise validation("max_tokens: Field required")
-    if asked.max_tokens < 1:
+    if request.max_tokens < 1:
         raise validation("max_tokens: must be greater than or equal to 1")
-    check_sampling(model, {"temperature": asked.temperature, "top_p": asked.top_p, "top_k": asked.top_k})
-    segments, documents = read_input(asked)
+    check_sampling(model, {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k})
+    segments, documents = read_input(request)
     check_pages(model, sum(document.pages for document in documents))
-    betas = {*asked.anthropic_beta, *headers.get(b"anthropic-beta", b"").decode("latin-1").replace(" ", "").split(",")}
+    betas = {
+        *request.anthropic_beta,
+        *headers.get(b"anthropic-beta", b"").decode("latin-1").replace(" ", "").split(","),
+    }
     check_window(model, sum(segment.tokens for segment in segments), betas)
-    users = [message.content for message in asked.messages if message.role == "user"]
+    users = [message.content for message in request.messages if message.role == "user"]
     if not users:
         raise validation('messages: at least one message must use the "user" role')
     return Question(
         prompt=_text(users[-1]),
         segments=segments,
-        max_tokens=asked.max_tokens,
-        stop_sequences=asked.stop_sequences,
-        toolbox=_toolbox(asked),
-        thinks=check_thinking(model, asked.thinking, asked.max_tokens),
+        max_tokens=request.max_tokens,
+        stop_sequences=request.stop_sequences,
+        toolbox=_toolbox(request),
+        thinks=check_thinking(model, request.thinking, request.max_tokens),
         cited=tuple(document if document.cited else None for document in documents),
         latency=_header(headers, b"x-amzn-bedrock-performanceconfig-latency"),
-        service_tier=_header(headers, b"x-amzn-bedrock-service-tier") or asked.service_tier,
+        service_tier=_header(headers, b"x-amzn-bedrock-service-tier") or request.service_tier,
         metadata=read_metadata(headers),
     )
 
 
-def read_input(asked: MessagesBody) -> tuple[tuple[Segment, ...], tuple[Document, ...]]:
-    """Everything that counts as input, and the documents in it. Raises Refused for blank or unreadable parts."""
-    if not asked.messages:
+def read_input(request: MessagesBody) -> tuple[tuple[Segment, ...], tuple[Document, ...]]:
+    """All input segments, and the documents among them. Raises ServiceError for blank or unreadable parts."""
+    if not request.messages:
         raise validation("messages: at least one message is required")
     documents: list[Document] = []
     segments = [
         Segment(
             tokens=count_tokens(_json(tool)), content=(tool.name, tool.description, tool.input_schema), ttl=_ttl(tool)
         )
-        for tool in asked.tools
+        for tool in request.tools
     ]
-    segments += _segments("system", asked.system, "system", documents)
-    for at, message in enumerate(asked.messages):
+    segments += _segments("system", request.system, "system", documents)
+    for at, message in enumerate(request.messages):
         if not _has_content(message.content):
             raise validation(f"messages.{at}: text content blocks must be non-empty")
         segments += _segments(message.role, message.content, f"messages.{at}.content", documents)
@@ -187,9 +190,9 @@ def _document(block: _Block, where: str) -> Document:
     return read_document(content, pdf=pdf, title=block.title, cited=cited, where=f"{where}.source.base64")
 
 
-def _toolbox(asked: MessagesBody) -> Toolbox:
-    choice = asked.tool_choice or _ToolChoice(type="auto")
-    tools = tuple(Tool(name=tool.name, schema=tool.input_schema) for tool in asked.tools)
+def _toolbox(request: MessagesBody) -> Toolbox:
+    choice = request.tool_choice or _ToolChoice(type="auto")
+    tools = tuple(Tool(name=tool.name, schema=tool.input_schema) for tool in request.tools)
     if choice.type == "tool" and choice.name not in {tool.name for tool in tools}:
         raise validation(f"tool_choice.tool: there is no tool named {choice.name!r}")
     return Toolbox(tools=tools, choice=choice.type, name=choice.name)

@@ -1,6 +1,6 @@
-"""Chat completions: the model in the body, a stream of server-sent events that ends with `[DONE]`.
+"""Chat completions: the model is in the body, and a stream is server-sent events that end with `[DONE]`.
 
-A body is read, and rewritten in the words of the Messages API.
+A body is parsed by translating it to the Messages API.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.simulator.model.answers import ContentBlock
 from harness.simulator.model.profiles import ModelName
 
 DEFAULT_MAX_TOKENS = 4096
-"""Of an answer, where the request names no limit."""
+"""Used if the request sets no limit."""
 
 
 class _Url(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class _Function(msgspec.Struct, frozen=True):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """A tool, the choice of one, or a call."""
+    """A tool, a tool choice, or a tool call."""
 
     function: _Function
     type: Literal["function"] = "function"
@@ -77,21 +77,21 @@ _DECODER = msgspec.json.Decoder(_Body)
 
 
 def read_body(body: bytes) -> tuple[MessagesBody, bool]:
-    """What is asked, and whether a stream is to end with its usage. Raises Refused."""
-    asked: _Body = decode_body(_DECODER, body)
-    system = [message for message in asked.messages if message.role in ("system", "developer")]
-    limit = asked.max_completion_tokens or asked.max_tokens
+    """The translated body, and whether a stream ends with its usage. Raises ServiceError."""
+    request: _Body = decode_body(_DECODER, body)
+    system = [message for message in request.messages if message.role in ("system", "developer")]
+    limit = request.max_completion_tokens or request.max_tokens
     given = {
         "system": [block for message in system for block in _blocks(message)],
-        "messages": [_turn(message) for message in asked.messages if message not in system],
+        "messages": [_turn(message) for message in request.messages if message not in system],
         "max_tokens": DEFAULT_MAX_TOKENS if limit is None else limit,
-        "temperature": asked.temperature,
-        "top_p": asked.top_p,
-        "stop_sequences": [asked.stop] if isinstance(asked.stop, str) else asked.stop or [],
-        "tools": [_tool(tool.function) for tool in asked.tools],
-        "tool_choice": _choice(asked.tool_choice),
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop_sequences": [request.stop] if isinstance(request.stop, str) else request.stop or [],
+        "tools": [_tool(tool.function) for tool in request.tools],
+        "tool_choice": _choice(request.tool_choice),
     }
-    counted = asked.stream_options is not None and asked.stream_options.include_usage
+    counted = request.stream_options is not None and request.stream_options.include_usage
     return msgspec.convert(given, MessagesBody), counted
 
 
@@ -121,7 +121,7 @@ def _block(part: _Part) -> dict[str, Any]:
 
 
 def _source(url: str) -> dict[str, str]:
-    """`data:application/pdf;base64,…` taken apart."""
+    """Split a data URL such as `data:application/pdf;base64,…`."""
     kind, comma, data = url.removeprefix("data:").partition(",")
     if not comma or not url.startswith("data:") or not kind.endswith(";base64"):
         raise validation("messages: files and images are taken as data URLs in base64 only")
@@ -143,7 +143,7 @@ def _choice(choice: str | _Named | None) -> dict[str, str] | None:
 _FINISH_REASONS = {"max_tokens": "length", "tool_use": "tool_calls"}
 _DONE = b"[DONE]"
 _CHUNK = {"id": "chatcmpl-simulated", "object": "chat.completion.chunk", "created": 0, "model": "simulated"}
-"""Of every chunk alike, so that what is said again need not be written again."""
+"""The same for every chunk, so that encoded chunks can be cached."""
 _TEMPLATES = {
     kind: b'{"id":"chatcmpl-simulated","object":"chat.completion.chunk","created":0,"model":"simulated",'
     b'"choices":[{"index":0,"delta":{%b},"finish_reason":null}]}' % member
@@ -156,18 +156,18 @@ _TEMPLATES = {
 
 
 def _read(body: bytes, headers: Mapping[bytes, bytes], model: ModelName) -> Question:
-    asked, counted = read_body(body)
-    return msgspec.structs.replace(read_question(asked, headers, model), counted=counted)
+    request, counted = read_body(body)
+    return msgspec.structs.replace(read_question(request, headers, model), counted=counted)
 
 
 def _body(reply: Reply) -> bytes:
-    said: dict[str, Any] = {"role": "assistant", "content": None}
-    for passage in reply.answer.passages:
-        if passage.kind == "tool":
-            said["tool_calls"] = [_call(passage, passage.text)]
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    for block in reply.answer.blocks:
+        if block.kind == "tool":
+            message["tool_calls"] = [_call(block, block.text)]
         else:
-            said["content" if passage.kind == "text" else "reasoning_content"] = passage.text
-    choice = {"index": 0, "message": said, "finish_reason": _finish_reason(reply)}
+            message["content" if block.kind == "text" else "reasoning_content"] = block.text
+    choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply)}
     whole = {"id": f"chatcmpl-{reply.request_id}", "object": "chat.completion", "created": 0}
     return msgspec.json.encode({**whole, "model": reply.model.short, "choices": [choice], "usage": _usage(reply)})
 
@@ -180,15 +180,15 @@ def _opening(reply: Reply) -> tuple[Event, ...]:
     return (_event({"role": "assistant", "content": ""}),)
 
 
-def _start(passage: ContentBlock, index: int) -> tuple[Event, ...]:
-    return (_event({"tool_calls": [{"index": 0, **_call(passage, "")}]}),) if passage.kind == "tool" else ()
+def _start(block: ContentBlock, index: int) -> tuple[Event, ...]:
+    return (_event({"tool_calls": [{"index": 0, **_call(block, "")}]}),) if block.kind == "tool" else ()
 
 
 def _delta(kind: str, index: int, text: str) -> Event:
     return Event("", _TEMPLATES[kind].replace(b"%b", msgspec.json.encode(text)))
 
 
-def _stop(passage: ContentBlock, index: int) -> tuple[Event, ...]:
+def _stop(block: ContentBlock, index: int) -> tuple[Event, ...]:
     return ()
 
 
@@ -210,7 +210,7 @@ def _interruption(fault: Fault) -> bytes:
     return _frame(Event("", msgspec.json.encode({"error": _error(fault)})))
 
 
-def _refusal(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:
+def _error_response(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:
     return msgspec.json.encode({"error": _error(fault)}), {}
 
 
@@ -223,9 +223,9 @@ def _event(delta: dict[str, Any], finish_reason: str | None = None) -> Event:
     return Event("", msgspec.json.encode({**_CHUNK, "choices": [choice]}))
 
 
-def _call(passage: ContentBlock, arguments: str) -> dict[str, Any]:
-    called = {"name": passage.tool, "arguments": arguments}
-    return {"id": f"call_{passage.tool[:16]}", "type": "function", "function": called}
+def _call(block: ContentBlock, arguments: str) -> dict[str, Any]:
+    called = {"name": block.tool, "arguments": arguments}
+    return {"id": f"call_{block.tool[:16]}", "type": "function", "function": called}
 
 
 def _finish_reason(reply: Reply) -> str:
@@ -233,11 +233,11 @@ def _finish_reason(reply: Reply) -> str:
 
 
 def _usage(reply: Reply) -> dict[str, Any]:
-    usage, said = reply.usage, reply.answer.output_tokens
+    usage, output_tokens = reply.usage, reply.answer.output_tokens
     return {
         "prompt_tokens": usage.total,
-        "completion_tokens": said,
-        "total_tokens": usage.total + said,
+        "completion_tokens": output_tokens,
+        "total_tokens": usage.total + output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.read},
     }
 
@@ -255,5 +255,5 @@ OPENAI = Dialect(
     interruption=_interruption,
     stream_headers={"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"},
     logged=_logged,
-    refusal=_refusal,
+    error_response=_error_response,
 )

@@ -1,1 +1,1 @@
-"""HTTP/1.1 as the simulator speaks it."""
+"""The simulator's HTTP/1.1 server."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: requests in, one reply after the other out."""
+"""One HTTP/1.1 connection: reads requests and replies to them in order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import httptools
 import msgspec
 
 from harness.clock import now_ns
-from harness.simulator.http.pump import Pump, Script
-from harness.simulator.truth import Served
+from harness.simulator.http.pump import Pump, ScheduledReply
+from harness.simulator.truth import ServedRequest
 
 MAX_BODY = 25_000_000
-"""Bytes; the service's own limit. What goes beyond is dropped and the request marked `too_large`."""
+"""Bytes; the service's limit. Anything beyond is dropped, and the request is marked `too_large`."""
 LAST_CHUNK = b"0\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -28,7 +28,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     method: bytes
     target: bytes
-    """Path and query as they came, still percent-encoded."""
+    """Path and query, still percent-encoded."""
     headers: dict[bytes, bytes]
     """Names in lower case."""
     body: bytes
@@ -49,15 +49,15 @@ def encode_head(status: int, headers: dict[str, str]) -> bytes:
 
 
 class HttpConnection(asyncio.Protocol):
-    """Has `respond` make a script for each request and the pump play it. Requests may be pipelined.
+    """Calls `respond` for each request and has the pump send the reply. Requests may be pipelined.
 
-    `served` gets the account of a reply when it is over. A connection that is lost stops its script at once.
+    `served` is called with the record of each finished reply. Losing the connection stops its reply at once.
     """
 
     def __init__(
         self,
-        respond: Callable[[HttpRequest], Script],
-        served: Callable[[Served], None],
+        respond: Callable[[HttpRequest], ScheduledReply],
+        served: Callable[[ServedRequest], None],
         pump: Pump,
         connections: set[HttpConnection],
     ) -> None:
@@ -68,15 +68,15 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[HttpRequest] = deque()
-        self._script: Script | None = None
+        self._reply: ScheduledReply | None = None
         self._closing = False
         self._owes_continue = False
         self.on_message_begin()
 
     @property
-    def is_playing(self) -> bool:
-        """Whether a reply is under way."""
-        return self._script is not None
+    def is_replying(self) -> bool:
+        """Whether a reply is in progress."""
+        return self._reply is not None
 
     def abort(self) -> None:
         """Hang up."""
@@ -85,17 +85,17 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by type
+        self._transport = cast(asyncio.Transport, transport)  # not a subclass in uvloop
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._transport = None
         self._waiting.clear()
-        script, self._script = self._script, None
-        if script is not None:
-            script.stop()
-            self._account(script)
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.stop()
+            self._report(reply)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -144,42 +144,42 @@ class HttpConnection(asyncio.Protocol):
         self._start_next()
 
     def _start_next(self) -> None:
-        if self._script is not None or self._closing or self._transport is None:
+        if self._reply is not None or self._closing or self._transport is None:
             return
         if not self._waiting:
             self._send_continue()
             return
         request = self._waiting.popleft()
         self._closing = not request.keep_alive
-        self._script = script = self._respond(request)
-        script.start(self._transport, self._end_reply)
-        self._pump.add(script)
+        self._reply = reply = self._respond(request)
+        reply.start(self._transport, self._end_reply)
+        self._pump.add(reply)
 
     def _end_reply(self) -> None:
-        script, self._script = self._script, None
-        if script is not None:
-            self._account(script)
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            self._report(reply)
         if self._closing and self._transport is not None:
             self._transport.close()
         self._start_next()
 
     def _reject(self) -> None:
-        """What came is no HTTP/1.1 request: say so, unless that would land inside a reply, and hang up."""
+        """Answer a malformed request with 400, unless a reply is in progress, and hang up."""
         self._closing = True
         if self._transport is None:
             return
-        if self._script is not None:
+        if self._reply is not None:
             self._transport.abort()
         else:
             self._transport.write(_UNREADABLE)
             self._transport.close()
 
-    def _account(self, script: Script) -> None:
-        if script.served is not None:
-            self._served(script.served)
+    def _report(self, reply: ScheduledReply) -> None:
+        if reply.served is not None:
+            self._served(reply.served)
 
     def _send_continue(self) -> None:
-        """Ask for the body, unless replies to earlier requests have to go out first."""
-        if self._owes_continue and self._script is None and not self._waiting and self._transport is not None:
+        """Send 100 Continue, unless replies to earlier requests must go out first."""
+        if self._owes_continue and self._reply is None and not self._waiting and self._transport is not None:
             self._owes_continue = False
             self._transport.write(_CONTINUE)

@@ -1,4 +1,4 @@
-"""One timer heap for all replies: writes each piece when it is due, with a single pump for the whole server."""
+"""Sends every piece of every reply when it is due, with one timer heap for the whole server."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
 
 from harness.clock import now_ns
-from harness.simulator.truth import Served
+from harness.simulator.truth import ServedRequest
 
 GRANULARITY_NS = 1_000_000
-"""Pieces go out never before they are due and, on an idle core, at most about this long after."""
+"""No piece is sent before it is due and, on an idle core, hardly any more than this long after."""
 
 
-class Script:
-    """One reply: `pieces[i]` is due at `dues_ns[i]` (CLOCK_MONOTONIC). The first `chunks` pieces hold the content.
+class ScheduledReply:
+    """One reply: `pieces[i]` is due at `dues_ns[i]` (CLOCK_MONOTONIC). The first `chunks` pieces are the content.
 
-    `served` is stamped along the way; None for a reply that is not part of the truth.
+    `served` is stamped along the way; it is None for a reply that is not recorded in the truth.
     """
 
     __slots__ = ("_at", "_on_end", "_transport", "chunks", "dues_ns", "pieces", "served")
 
     def __init__(
-        self, pieces: list[bytes], dues_ns: list[int], *, chunks: int = 0, served: Served | None = None
+        self, pieces: list[bytes], dues_ns: list[int], *, chunks: int = 0, served: ServedRequest | None = None
     ) -> None:
         self.pieces = pieces
         self.dues_ns = dues_ns
@@ -33,19 +33,19 @@ class Script:
         self._on_end: Callable[[], None] | None = None
 
     def start(self, transport: asyncio.Transport, on_end: Callable[[], None]) -> None:
-        """Say where the pieces go; `on_end` is called after the last."""
+        """Set the transport; `on_end` is called after the last piece."""
         self._transport = transport
         self._on_end = on_end
 
     def stop(self) -> None:
-        """Nobody listens any more: let go of the pieces and the connection."""
+        """Drop the pieces and the connection: nobody is listening any more."""
         self._transport = self._on_end = None
         self.pieces = []
         if self.served is not None:
             self.served.chunks = min(self._at, self.chunks)
 
-    def play(self) -> int | None:
-        """Write the piece that is due. Returns when the next one is, None when there is none."""
+    def send_next(self) -> int | None:
+        """Write the next piece. Returns when the one after it is due, None if it was the last."""
         transport = self._transport
         if transport is None:
             return None
@@ -58,14 +58,14 @@ class Script:
         return self.dues_ns[at + 1] if at < last else None
 
     def end(self) -> None:
-        """Played to its end: say so, once."""
+        """Finish the reply and call `on_end`, once."""
         on_end = self._on_end
         self.stop()
         if on_end is not None:
             on_end()
 
     def _stamp(self, at: int, last: int) -> None:
-        """Stamps are taken just before the write, so that no client can have a piece before its stamp."""
+        """Take stamps just before the write, so that no client receives a piece before its stamp."""
         served = self.served
         if served is None:
             return
@@ -79,23 +79,23 @@ class Script:
 
 
 class Pump:
-    """Plays any number of scripts with one timer of the event loop."""
+    """Sends any number of replies with one timer of the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._heap: list[tuple[int, int, Script]] = []
+        self._heap: list[tuple[int, int, ScheduledReply]] = []
         self._added = 0
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._wake_ns = 0
 
-    def add(self, script: Script) -> None:
-        """Take on a started script."""
+    def add(self, reply: ScheduledReply) -> None:
+        """Schedule a started reply."""
         self._added += 1
-        heappush(self._heap, (script.dues_ns[0], self._added, script))
+        heappush(self._heap, (reply.dues_ns[0], self._added, reply))
         self._arm()
 
     def close(self) -> None:
-        """Play nothing more."""
+        """Send nothing more."""
         self._heap.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -115,12 +115,12 @@ class Pump:
         heap = self._heap
         horizon = now_ns()  # fixed, so that a backlog cannot keep requests from being read
         while heap and heap[0][0] <= horizon:
-            _, order, script = heap[0]
-            due = script.play()
+            _, order, reply = heap[0]
+            due = reply.send_next()
             if due is None:
                 heappop(heap)
-                script.end()
+                reply.end()
             else:
-                heapreplace(heap, (due, order, script))
+                heapreplace(heap, (due, order, reply))
         if heap:
             self._arm()

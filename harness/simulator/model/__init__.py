@@ -1,1 +1,1 @@
-"""How a simulated model behaves: what it says, how quickly, and what it refuses."""
+"""How a simulated model behaves: its answers, its speed, and the requests it rejects."""

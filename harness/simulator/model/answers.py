@@ -1,7 +1,7 @@
-"""What the models say: right answers from an answer key, wrong ones as often as their skill has it, else filler text.
+"""The models' answers: right or wrong according to skill where an answer key has the prompt, otherwise filler text.
 
-The answer key is a JSON file `{"<prompt_digest>": {"answer": "Paris", "visual": false}}`, written by whoever knows the
-right answers. A token is taken to be four characters, here and in every count of tokens.
+The answer key is a JSON file `{"<prompt_digest>": {"answer": "Paris", "visual": false}}`. A token is taken to be four
+characters, here and wherever tokens are counted.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     answer: str
     visual: bool = False
-    """Whether it takes eyes: a model that gets only the text of a document answers wrongly."""
+    """Whether the answer needs vision: a model that gets only a document's text answers wrongly."""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer rests on: the start of the document at `index` among those of the prompt."""
+    """A citation of the beginning of the prompt's document at `index`."""
 
     index: int
     title: str | None
     text: str
     pages: bool
-    """Whether the document has pages; of one without, characters are cited."""
+    """Whether the document has pages; otherwise characters are cited."""
 
 
 class ContentBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A content block of an answer. `text` is the words, or a tool's input as JSON."""
+    """A content block of an answer. `text` is its text, or a tool's input as JSON."""
 
     kind: Literal["thinking", "text", "tool"]
     text: str
@@ -58,36 +58,36 @@ class ContentBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model says to one prompt. `stop_reason` in the words of all apis."""
+    """A model's answer to one prompt. `stop_reason` is in the terms of the Messages API."""
 
-    passages: tuple[ContentBlock, ...]
+    blocks: tuple[ContentBlock, ...]
     output_tokens: int
     stop_reason: str
     stop_sequence: str | None = None
 
 
 def prompt_digest(text: str) -> str:
-    """First 16 hex digits of SHA-256 over the text of the last user message: a prompt's name in an answer key."""
+    """First 16 hex digits of the SHA-256 of the last user message: a prompt's key in an answer key."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of a text: its characters over four, rounded up."""
+    """Tokens of a text: a quarter of its characters, rounded up."""
     return -(-len(text) // CHARS_PER_TOKEN)
 
 
 def load_answer_key(path: Path) -> dict[str, KeyEntry]:
-    """Digest → right answer. Raises EndpointError when the file is no answer key."""
+    """Digest → right answer. Raises EndpointError if the file is not an answer key."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, KeyEntry])
     except OSError as error:
         raise EndpointError(f"{path}: the answer key cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:
-        raise EndpointError(f'{path}: no answer key ({error}); write {{"<digest>": {{"answer": "…"}}}}') from error
+        raise EndpointError(f'{path}: not an answer key ({error}); write {{"<digest>": {{"answer": "…"}}}}') from error
 
 
 class AnswerBook:
-    """Everything that can be said. The same `rng` state gives the same text."""
+    """Draws answers from an answer key. The same `rng` state gives the same text."""
 
     def __init__(self, key: dict[str, KeyEntry]) -> None:
         self._key = key
@@ -96,18 +96,18 @@ class AnswerBook:
             self._by_kind.setdefault(_kind(answer), []).append(answer)
 
     def find(self, digest: str) -> KeyEntry | None:
-        """The right answer to a prompt. None: the key has none."""
+        """The right answer to a prompt, None if the key has none."""
         return self._key.get(digest)
 
-    def say(self, entry: KeyEntry | None, *, skill: float, rng: Random) -> str:
-        """The whole text for a prompt; `skill` is the probability that a prompt of the key is answered rightly."""
+    def draw_text(self, entry: KeyEntry | None, *, skill: float, rng: Random) -> str:
+        """The text of an answer. `skill` is the probability that a prompt in the key is answered correctly."""
         if entry is None:
             return draw_filler(rng, *_FILLER_TOKENS)
         if rng.random() < skill:
-            return _dress(entry.answer, rng)
-        return self._err(entry.answer, rng)
+            return _format_right(entry.answer, rng)
+        return self._draw_wrong(entry.answer, rng)
 
-    def _err(self, right: str, rng: Random) -> str:
+    def _draw_wrong(self, right: str, rng: Random) -> str:
         kind = _kind(right)
         if kind == "json":
             return spoil_json(json.loads(right), rng)
@@ -121,24 +121,24 @@ class AnswerBook:
         return rng.choice(alike or others or evasions)
 
 
-def cut(passages: Sequence[ContentBlock], *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
-    """The passages as far as they are sent: up to the first stop sequence in the words (left out) or `max_tokens`."""
+def truncate(blocks: Sequence[ContentBlock], *, max_tokens: int, stop_sequences: tuple[str, ...]) -> Answer:
+    """The blocks up to `max_tokens`, and the text up to the first stop sequence, which is left out."""
     sent: list[ContentBlock] = []
     used = 0
-    reason, stopped_by = "tool_use" if passages[-1].kind == "tool" else "end_turn", None
-    for passage in passages:
-        text = passage.text
-        if passage.kind == "text":
+    reason, stopped_by = "tool_use" if blocks[-1].kind == "tool" else "end_turn", None
+    for block in blocks:
+        text = block.text
+        if block.kind == "text":
             text, stopped_by = _until(text, stop_sequences)
             reason = "stop_sequence" if stopped_by else reason
         left = max_tokens - used
         if count_tokens(text) > left:
             text, reason, stopped_by = text[: left * CHARS_PER_TOKEN], "max_tokens", None
         used += count_tokens(text)
-        sent.append(msgspec.structs.replace(passage, text=text))
+        sent.append(msgspec.structs.replace(block, text=text))
         if reason == "max_tokens":
             break
-    return Answer(passages=tuple(sent), output_tokens=used, stop_reason=reason, stop_sequence=stopped_by)
+    return Answer(blocks=tuple(sent), output_tokens=used, stop_reason=reason, stop_sequence=stopped_by)
 
 
 def _until(text: str, stop_sequences: tuple[str, ...]) -> tuple[str, str | None]:
@@ -175,8 +175,8 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _dress(right: str, rng: Random) -> str:
-    """A right answer as models give it: JSON at times in a fence, words at times with a full stop, else a newline."""
+def _format_right(right: str, rng: Random) -> str:
+    """Vary a right answer as models do: JSON in a code fence, text with a full stop, or a newline at the end."""
     roll = rng.random()
     if roll < 0.6:
         return right
@@ -189,14 +189,14 @@ def _dress(right: str, rng: Random) -> str:
 
 
 def _spoil_number(right: str, rng: Random) -> str:
-    """Another number with as many decimals, off by more than a tenth and by at least one."""
+    """A number with as many decimals that is off by more than a tenth and by at least one."""
     decimals = len(right.partition(".")[2])
     off = max(1.0, abs(float(right)) * rng.uniform(0.11, 0.5))
     return f"{float(right) + rng.choice((-1, 1)) * (off + 1):.{decimals}f}"
 
 
 def spoil_json(value: Any, rng: Random) -> str:
-    """The same shape with one member changed or missing."""
+    """The same JSON with one member changed or missing."""
     if isinstance(value, list):
         return json.dumps(value[:-1] if value else [None])
     if not value:
@@ -220,14 +220,14 @@ def _other(member: Any, rng: Random) -> Any:
 
 
 def draw_filler(rng: Random, fewest: int, most: int) -> str:
-    """`fewest` to `most` tokens of plain words."""
+    """`fewest` to `most` tokens of filler text."""
     length = rng.randint(fewest, most) * CHARS_PER_TOKEN
     text = " ".join(rng.choices(_FILLER.split(), k=length // 4))
     return text[:length].capitalize()
 
 
 def lengthen(text: str, verbosity: float, rng: Random) -> str:
-    """`verbosity` times as many tokens, words without a number or a meaning behind the text; 1 leaves it as it is."""
+    """Append filler text until there are `verbosity` times as many tokens; 1 leaves the text unchanged."""
     more = round((verbosity - 1) * count_tokens(text))
     return (
         text

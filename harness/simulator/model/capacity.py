@@ -1,4 +1,4 @@
-"""What a route can bear: streams that it serves at once, the others queue; tokens a minute, the rest is throttled."""
+"""Limits of a route: concurrent streams, beyond which requests queue, and tokens per minute, beyond which they fail."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ MINUTE_NS = 60_000_000_000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Of each model on each route. Routing (`us`, `global`, …) → limit; `` is every other one's. None: no limit."""
+    """Limits per model and route: routing (`us`, `global`, …) → limit; the empty routing is the default."""
 
     streams: Mapping[str, float] = {}
     tokens_per_minute: Mapping[str, float] = {}
 
 
 def limit_of(limits: Mapping[str, float], routing: str) -> float | None:
-    """The limit of one route."""
+    """The limit of a route, None if it has none."""
     return limits.get(routing, limits.get(""))
 
 
 class Capacity:
-    """Serves so many streams of one place at once; a request beyond that begins when the first of them ends."""
+    """Limits the concurrent streams of a place; a request beyond the limit starts when the first of them ends."""
 
     def __init__(self, limits: Mapping[str, float]) -> None:
         self._limits = limits
         self._ends_ns: dict[str, list[int]] = defaultdict(list)
 
     def begin(self, place: str, routing: str, now_ns: int, service_ns: int) -> int:
-        """How long a request that takes `service_ns` has to wait first, ns. Requests come in the order of time."""
+        """How long a request that takes `service_ns` must wait first, ns. Call in order of time."""
         limit = limit_of(self._limits, routing)
         if limit is None:
             return 0
@@ -44,9 +44,9 @@ class Capacity:
 
 
 class TokenQuota:
-    """Bedrock's own accounting: input + max_tokens reserved at admission; at the end output × burndown is kept of it.
+    """Bedrock's accounting: input + max_tokens are reserved at admission, input + output × burndown charged at the end.
 
-    A bucket of one minute's tokens for each place, filled continuously.
+    Each place has a bucket with one minute's tokens that refills continuously.
     """
 
     def __init__(self, limits: Mapping[str, float]) -> None:
@@ -56,7 +56,7 @@ class TokenQuota:
         self._returns: dict[str, list[tuple[int, float]]] = defaultdict(list)
 
     def admit(self, place: str, routing: str, now_ns: int, reserved: float) -> bool:
-        """Whether the reservation is granted; what is not granted costs nothing."""
+        """Whether the reservation is granted. A rejected one costs nothing."""
         limit = limit_of(self._limits, routing)
         if limit is None:
             return True
@@ -66,10 +66,10 @@ class TokenQuota:
         self._left[place] -= reserved
         return True
 
-    def settle(self, place: str, end_ns: int, *, reserved: float, kept: float) -> None:
-        """At its end a granted request has cost `kept`; the rest of its reservation goes back then."""
+    def settle(self, place: str, end_ns: int, *, reserved: float, charged: float) -> None:
+        """When a granted request ends, charge `charged` tokens and return the rest of its reservation."""
         if place in self._left:
-            heapq.heappush(self._returns[place], (end_ns, reserved - kept))
+            heapq.heappush(self._returns[place], (end_ns, reserved - charged))
 
     def _refill(self, place: str, limit: float, now_ns: int) -> None:
         left = self._left.get(place, limit) + limit * (now_ns - self._at_ns.get(place, now_ns)) / MINUTE_NS

@@ -1,4 +1,4 @@
-"""What a model does not take: sampling parameters, thinking, prompts beyond its window, too many documents."""
+"""What a model rejects: sampling parameters, thinking, prompts beyond its context window, too many pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PAGES_OF_SMALL_WINDOWS = 100
 
 
 def check_sampling(model: ModelName, given: dict[str, Any]) -> None:
-    """Refuse temperature and its kin where a generation has no use for them. `given`: name → value, None: not sent."""
+    """Reject sampling parameters for generations without them. `given`: name → value, None if not sent."""
     if model.generation < _NO_SAMPLING_SINCE:
         return
     for name, value in given.items():
@@ -34,7 +34,7 @@ def check_sampling(model: ModelName, given: dict[str, Any]) -> None:
 
 
 def check_thinking(model: ModelName, thinking: dict[str, Any] | None, max_tokens: int) -> bool:
-    """Whether the model is to think. Refuses a budget that does not fit and a model that cannot."""
+    """Whether the model should think. Rejects an invalid budget and models without thinking."""
     kind = thinking.get("type") if thinking else "disabled"
     if thinking is None or kind == "disabled":
         return False
@@ -52,7 +52,7 @@ def check_thinking(model: ModelName, thinking: dict[str, Any] | None, max_tokens
 
 
 def check_window(model: ModelName, input_tokens: int, betas: Collection[str]) -> None:
-    """Refuse a prompt that is longer than the model's context window."""
+    """Reject a prompt that is longer than the model's context window."""
     window = _window(model.base_id)
     if LONG_CONTEXT_BETA in betas and (model.family, model.generation) in _LONG_CONTEXT_MODELS:
         window = max(window, LONG_CONTEXT)
@@ -61,14 +61,14 @@ def check_window(model: ModelName, input_tokens: int, betas: Collection[str]) ->
 
 
 def check_pages(model: ModelName, pages: int) -> None:
-    """Refuse more pages of PDF than the model reads at once."""
+    """Reject more PDF pages than the model accepts."""
     limit = _PAGES if _window(model.base_id) > _DEFAULT_WINDOW else _PAGES_OF_SMALL_WINDOWS
     if pages > limit:
         raise validation(f"A maximum of {limit} PDF pages may be provided.")
 
 
 def check_citations(enabled: list[bool]) -> None:
-    """Refuse citations that are on for some documents only."""
+    """Reject citations that are enabled for some documents only."""
     if any(enabled) and not all(enabled):
         raise validation("Citations must be enabled on all or none of the documents in the request.")
 

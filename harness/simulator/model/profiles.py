@@ -1,17 +1,17 @@
-"""How quick and how good each model is: a profile per model id, and the timing of one answer drawn from it.
+"""The speed and skill of each model: a profile per model id, and timings drawn from it.
 
-The figures are public hints and inference, not measurements (medians of TTFT 0.6 / 1.3 / 2.2 s and 140 / 65 / 48 tokens
-per second for Haiku / Sonnet / Opus of generation 4.5). Two effects lie on top of them, both made up but plausible:
+The figures are estimates from public sources, not measurements (median TTFT 0.6 / 1.3 / 2.2 s and 140 / 65 / 48 tokens
+per second for Haiku / Sonnet / Opus of generation 4.5). Two made-up but plausible effects are added:
 
-- generation: a model of generation g is 1.5^(g − 4.5) times as quick (within 0.6 to 1.6) and errs 0.5^(g − 4.5) times
+- generation: a model of generation g is 1.5^(g − 4.5) times as fast (within 0.6 to 1.6) and errs 0.5^(g − 4.5) times
   as often, so that an upgrade shows in every metric;
 - routing: `global` has a median TTFT 8 % above a geography's (the serving Region may be far away) and a lighter tail
-  (sigma 0.33 instead of 0.45, since free capacity is found somewhere); a bare id, served in one Region only, has a
+  (sigma 0.33 instead of 0.45, since some Region has free capacity); a bare id, served in one Region only, has a
   median 5 % below and a heavier tail (0.55). Tokens per second and skill do not depend on routing.
 
-A user may change profiles, so that a comparison can be rehearsed: a known difference must be found. They are JSON:
+Users may override profiles, to check that a comparison finds a known difference. Overrides are JSON:
 `{"claude-sonnet-4-6": {"ttft_s": 1.6, "verbosity": 2}, "us.anthropic.claude-opus-4-6": {"skill": 0.8}}`.
-A key is an alias or a base id, for every way to call that model, or a profile id, which wins over it.
+A key is an alias or a base id, which applies to every route of the model, or a profile id, which takes precedence.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TOKENS_PER_EVENT = (3, 6)
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """A model family at generation 4.5, called through a geography's profile."""
+    """A model family at generation 4.5, called through a geographic profile."""
 
     ttft_s: float
     """Median."""
@@ -65,15 +65,15 @@ FAMILIES = {
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model id says about itself."""
+    """A parsed model id."""
 
     base_id: str
     """`anthropic.claude-sonnet-4-5-20250929-v1:0`."""
     short: str
-    """As in an answer's `model`: `claude-sonnet-4-5-20250929`."""
+    """As in the `model` of an answer: `claude-sonnet-4-5-20250929`."""
     family: str
     generation: float
-    """4.5 for 4-5; 4.0 for a bare 4."""
+    """4.5 for `4-5`, 4.0 for `4`."""
     routing: Routing
 
 
@@ -82,23 +82,23 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     ttft_median_s: float
     ttft_sigma: float
-    """Of the log-normal."""
+    """Of the log-normal distribution of TTFT."""
     tokens_per_s: float
     skill: float
     """Probability of a right answer."""
     verbosity: float = 1.0
-    """Tokens of an answer over those that it takes."""
+    """Tokens of an answer as a multiple of those that it needs."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """When each piece of one answer is due, ns after the request was complete."""
+    """When each piece of an answer is due, ns after the request was complete."""
 
     chunks_ns: tuple[int, ...]
     """One per content chunk; the first is the TTFT. Empty for an empty answer."""
     sizes: tuple[tuple[int, ...], ...]
-    """Tokens of each content chunk, passage by passage."""
+    """Tokens of each content chunk, per content block."""
     end_ns: int
-    """The end of the stream, or the whole answer when not streamed."""
+    """The end of the stream, or the whole answer if it is not streamed."""
 
     @property
     def first_ns(self) -> int:
@@ -107,10 +107,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=1024)
 def read_model_id(model_id: str) -> ModelName | None:
-    """A profile id, bare base id or ARN of one of these, taken apart. None: no Anthropic model's id.
+    """Parse a profile id, a base id, or the ARN of one. None if it is not the id of an Anthropic model.
 
-    An application profile of the made-up account is read as the profile that it was made from. Which Regions offer a
-    model is not checked here: any well-formed id has a routing.
+    An application profile of the simulated account is resolved to the profile that it was copied from. Whether a Region
+    offers the model is not checked.
     """
     if (profile := find_application_profile(model_id)) and "application-inference-profile/" in model_id:
         model_id = profile.copied_from
@@ -132,7 +132,7 @@ def read_model_id(model_id: str) -> ModelName | None:
 
 @lru_cache(maxsize=1024)
 def find_profile(name: ModelName) -> Profile | None:
-    """The profile of a model. None: a family that does not exist."""
+    """The profile of a model. None for an unknown family."""
     family = FAMILIES.get(name.family)
     if family is None:
         return None
@@ -148,9 +148,9 @@ def find_profile(name: ModelName) -> Profile | None:
 def draw_timing(
     profile: Profile, rng: Random, *, input_tokens: int, output_tokens: Sequence[int], speed: float
 ) -> Timing:
-    """The timing of one answer: log-normal TTFT + 0.1 s per 1,000 input tokens, then 3 to 6 tokens an event.
+    """Draw the timing of one answer: log-normal TTFT + 0.1 s per 1,000 input tokens, then 3 to 6 tokens per event.
 
-    `input_tokens` are those not read from a cache, `output_tokens` those of each passage. Each gap is the event's
+    `input_tokens` excludes tokens read from a cache; `output_tokens` is per content block. Each gap is the event's
     tokens over this request's tokens per second (±15 %, normal), times 0.5 to 1.5. The end comes one token after the
     last chunk. `speed` divides every time.
     """
@@ -159,20 +159,20 @@ def draw_timing(
     chunks: list[int] = []
     sizes: list[tuple[int, ...]] = []
     for left in output_tokens:
-        passage: list[int] = []
+        block: list[int] = []
         while left > 0:
             size = min(rng.randint(*_TOKENS_PER_EVENT), left)
             if chunks:
                 at_s += size * token_s * rng.uniform(0.5, 1.5)
             chunks.append(round(at_s / speed * 1e9))
-            passage.append(size)
+            block.append(size)
             left -= size
-        sizes.append(tuple(passage))
+        sizes.append(tuple(block))
     return Timing(chunks_ns=tuple(chunks), sizes=tuple(sizes), end_ns=round((at_s + token_s) / speed * 1e9))
 
 
 def fixed_timing(ttft_s: float, gap_s: float, chunks: int) -> Timing:
-    """The same timing for every answer, for benchmarks: one token a chunk, the end together with the last chunk."""
+    """A fixed timing, for benchmarks: one token per chunk, the end together with the last chunk."""
     times = tuple(round((ttft_s + at * gap_s) * 1e9) for at in range(chunks))
     return Timing(chunks_ns=times, sizes=((1,) * chunks,), end_ns=times[-1] if times else round(ttft_s * 1e9))
 
@@ -180,8 +180,8 @@ def fixed_timing(ttft_s: float, gap_s: float, chunks: int) -> Timing:
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class OwnProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What differs from the model's own profile. None: nothing."""
+class ProfileOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Overrides of a model's profile; None keeps the value."""
 
     skill: Annotated[float, Meta(ge=0, le=1)] | None = None
     """Probability of a right answer."""
@@ -189,23 +189,27 @@ class OwnProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Median."""
     tokens_per_s: Positive | None = None
     verbosity: Annotated[float, Meta(ge=1)] | None = None
-    """Tokens of an answer over what they would be: words without a meaning are put behind it."""
+    """Tokens of an answer as a multiple of the usual; filler text is appended."""
 
 
-def load_own_profiles(path: Path) -> dict[str, OwnProfile]:
-    """Base id or profile id → what differs. Raises EndpointError, and CatalogError for a model that does not exist."""
+def load_profile_overrides(path: Path) -> dict[str, ProfileOverride]:
+    """Base id or profile id → overrides. Raises EndpointError, and CatalogError for an unknown model."""
     try:
-        written = msgspec.json.decode(path.read_bytes(), type=dict[str, OwnProfile])
+        written = msgspec.json.decode(path.read_bytes(), type=dict[str, ProfileOverride])
     except OSError as error:
         raise EndpointError(f"{path}: the profiles cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise EndpointError(f'{path}: no profiles ({error}); write {{"claude-haiku-4-5": {{"skill": 0.8}}}}') from error
+        raise EndpointError(
+            f'{path}: not a file of profiles ({error}); write {{"claude-haiku-4-5": {{"skill": 0.8}}}}'
+        ) from error
     return {(name if read_model_id(name) else find_model(name).base_id): own for name, own in written.items()}
 
 
-def adapt(profile: Profile, own: Mapping[str, OwnProfile], *, model_id: str, model: ModelName) -> Profile:
-    """The profile as the user has it."""
-    found = own.get(model_id) or own.get(model.base_id)
+def apply_overrides(
+    profile: Profile, overrides: Mapping[str, ProfileOverride], *, model_id: str, model: ModelName
+) -> Profile:
+    """The profile with the user's overrides."""
+    found = overrides.get(model_id) or overrides.get(model.base_id)
     if found is None:
         return profile
     given = {name: value for name, value in msgspec.structs.asdict(found).items() if value is not None}

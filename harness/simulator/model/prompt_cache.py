@@ -1,7 +1,7 @@
-"""The prompt cache: prefixes of prompts that are kept for five minutes or an hour.
+"""The prompt cache: prefixes of prompts that are stored for five minutes or an hour.
 
-Two things are simpler than on the service: a prefix of any length is kept (the service passes over a cache point before
-1,024 to 4,096 tokens, which depends on the model), and a hit is looked for at every block, not only the last twenty.
+Two things are simpler than in the service: a prefix of any length is stored (the service ignores a cache point before
+1,024 to 4,096 tokens, depending on the model), and every block is searched for a hit, not only the last twenty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-KEEP_NS = {"5m": 300_000_000_000, "1h": 3_600_000_000_000}
+TTL_NS = {"5m": 300_000_000_000, "1h": 3_600_000_000_000}
 _SWEEP_ABOVE = 10_000
 
 
@@ -21,13 +21,13 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
     tokens: int
     content: Any
-    """What the cache knows it by; anything that msgspec encodes."""
+    """Identifies the segment; anything that msgspec can encode."""
     ttl: str | None = None
-    """`5m` or `1h`: a cache point comes after it."""
+    """`5m` or `1h` if a cache point follows."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Input tokens by how they are charged: `uncached` are neither read from the cache nor written to it."""
+    """Input tokens by how they are charged; `uncached` ones are neither read from the cache nor written to it."""
 
     uncached: int
     read: int = 0
@@ -43,7 +43,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         return self.uncached + self.read + self.write
 
 
-class _Kept(msgspec.Struct, frozen=True, gc=False):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     ready_ns: int
     ends_ns: int
     ttl: str
@@ -53,10 +53,10 @@ class PromptCache:
     """Prefixes by digest. Times are CLOCK_MONOTONIC, ns."""
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, _Kept] = {}
+        self._entries: dict[bytes, _Entry] = {}
 
     def charge(self, place: str, segments: Sequence[Segment], now_ns: int) -> Usage:
-        """How a prompt's tokens are charged. `place` is what has a cache of its own: a model in a Region."""
+        """How a prompt's tokens are charged. Each `place`, a model in a Region, has its own cache."""
         points = [at for at, segment in enumerate(segments) if segment.ttl]
         total = sum(segment.tokens for segment in segments)
         if not points:
@@ -74,35 +74,35 @@ class PromptCache:
         write_5m, write_1h = written["5m"], written["1h"]
         return Usage(uncached=total - read - write_5m - write_1h, read=read, write_5m=write_5m, write_1h=write_1h)
 
-    def keep(self, place: str, segments: Sequence[Segment], *, now_ns: int, ready_ns: int) -> None:
-        """Keep each prefix that ends at a cache point, from `ready_ns` on; one that is there is kept anew."""
+    def store(self, place: str, segments: Sequence[Segment], *, now_ns: int, ready_ns: int) -> None:
+        """Store each prefix that ends at a cache point, usable from `ready_ns` on; a stored one is renewed."""
         points = [at for at, segment in enumerate(segments) if segment.ttl]
         if not points:
             return
         self._sweep(now_ns)
         digests = _digests(place, segments[: points[-1] + 1])
         for at, digest in enumerate(digests):
-            old = self._kept.get(digest) if self._is_alive(digest, now_ns) else None
+            old = self._entries.get(digest) if self._is_alive(digest, now_ns) else None
             ttl = segments[at].ttl
             if old is not None:
-                self._kept[digest] = _Kept(min(old.ready_ns, ready_ns), now_ns + KEEP_NS[old.ttl], old.ttl)
+                self._entries[digest] = _Entry(min(old.ready_ns, ready_ns), now_ns + TTL_NS[old.ttl], old.ttl)
             elif ttl is not None:
-                self._kept[digest] = _Kept(ready_ns, ready_ns + KEEP_NS[ttl], ttl)
+                self._entries[digest] = _Entry(ready_ns, ready_ns + TTL_NS[ttl], ttl)
 
     def _is_alive(self, digest: bytes, now_ns: int) -> bool:
-        kept = self._kept.get(digest)
-        return kept is not None and now_ns < kept.ends_ns
+        entry = self._entries.get(digest)
+        return entry is not None and now_ns < entry.ends_ns
 
     def _is_ready(self, digest: bytes, now_ns: int) -> bool:
-        return self._is_alive(digest, now_ns) and self._kept[digest].ready_ns <= now_ns
+        return self._is_alive(digest, now_ns) and self._entries[digest].ready_ns <= now_ns
 
     def _sweep(self, now_ns: int) -> None:
-        if len(self._kept) > _SWEEP_ABOVE:
-            self._kept = {digest: kept for digest, kept in self._kept.items() if now_ns < kept.ends_ns}
+        if len(self._entries) > _SWEEP_ABOVE:
+            self._entries = {digest: entry for digest, entry in self._entries.items() if now_ns < entry.ends_ns}
 
 
 def _digests(place: str, segments: Sequence[Segment]) -> list[bytes]:
-    """The digest of the prefix up to and with each segment."""
+    """The digest of the prefix that ends with each segment."""
     running = hashlib.sha256(place.encode())
     digests = []
     for segment in segments:

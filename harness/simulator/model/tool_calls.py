@@ -1,4 +1,4 @@
-"""Which tool a simulated model calls, and with what; as a judge, it calls `verdict`."""
+"""The tool calls of simulated models; a simulated judge calls `verdict`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Toolbox(msgspec.Struct, frozen=True, kw_only=True):
-    """The tools of a request. `choice`: `auto`, `any`, `none`, or `tool` with the name that must be called."""
+    """The tools of a request. `choice` is `auto`, `any`, `none`, or `tool` with the `name` that must be called."""
 
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
@@ -30,17 +30,17 @@ class Toolbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Call(msgspec.Struct, frozen=True):
-    """An answer of the key that is a call."""
+    """An answer in the key that is a tool call."""
 
     tool: str
     input: dict[str, Any]
 
 
 def draw_call(entry: KeyEntry | None, toolbox: Toolbox, *, skill: float, rng: Random) -> ContentBlock | None:
-    """The call that a prompt gets. None: it is answered in words.
+    """The tool call that answers a prompt. None if it is answered with text.
 
-    The key's own call is made as often as `skill` has it, else one with a wrong input. A request that insists on a call
-    for which the key has none gets one whose input the tool's schema suggests.
+    With probability `skill` it is the key's call, otherwise one with a wrong input. If the request requires a call but
+    the key has none, the input is made up from the tool's schema.
     """
     offered = {tool.name: tool for tool in toolbox.tools}
     if not offered or toolbox.choice == "none":
@@ -67,7 +67,7 @@ def _encode(given: dict[str, Any]) -> str:
 
 
 def _suggest(schema: dict[str, Any]) -> dict[str, Any]:
-    """A plain value for each property."""
+    """A simple value for each property of a schema."""
     properties = schema.get("properties")
     return {name: _value(each) for name, each in properties.items()} if isinstance(properties, dict) else {}
 
@@ -84,14 +84,14 @@ def _value(schema: Any) -> Any:
 TOOL = "verdict"
 _PART = re.compile(r"<(?P<name>[a-z-]+)-(?P<digest>[0-9a-f]{12})>\n(?P<text>.*?)\n</(?P=name)-(?P=digest)>", re.DOTALL)
 _GOOD, _BAD = (0.75, 1.0), (0.0, 0.35)
-"""Scores of answers that are taken for right and for wrong."""
+"""Ranges of the scores for answers judged right and wrong."""
 
 
 def draw_verdict(prompt: str, toolbox: Toolbox, book: AnswerBook, *, skill: float, rng: Random) -> ContentBlock | None:
-    """The call of `verdict` with which a judge answers. None: the prompt asks for none.
+    """A judge's call of `verdict`. None if the request does not ask for one.
 
-    An answer that holds the key's is right. The judge is wrong about one as often as it is in answering; of two
-    answers it then prefers the first.
+    An answer that contains the key's is right. The judge errs with probability 1 − `skill`; of two answers it then
+    prefers the first.
     """
     if TOOL not in [tool.name for tool in toolbox.tools]:
         return None
@@ -100,19 +100,18 @@ def draw_verdict(prompt: str, toolbox: Toolbox, book: AnswerBook, *, skill: floa
     right = entry.answer if entry is not None else parts.get("reference")
     errs = rng.random() >= skill
     if "answer" in parts:
-        holds = _holds(parts["answer"], right, rng)
-        taken = holds is not errs
-        score = round(rng.uniform(*(_GOOD if taken else _BAD)), 2)
-        verdict = "it agrees with the answer key" if taken else "it does not agree with the answer key"
+        accepted = _is_right(parts["answer"], right, rng) is not errs
+        score = round(rng.uniform(*(_GOOD if accepted else _BAD)), 2)
+        verdict = "it agrees with the answer key" if accepted else "it does not agree with the answer key"
         return _call({"reason": f"SIMULATED: {verdict}.", "score": score})
     if {"answer-a", "answer-b"} <= parts.keys():
-        first, second = (_holds(parts[name], right, rng) for name in ("answer-a", "answer-b"))
+        first, second = (_is_right(parts[name], right, rng) for name in ("answer-a", "answer-b"))
         better = "A" if errs or first > second else "B" if second > first else "tie"
         return _call({"reason": f"SIMULATED: {'the first one' if errs else 'by the answer key'}.", "better": better})
     return None
 
 
-def _holds(answer: str, right: str | None, rng: Random) -> bool:
+def _is_right(answer: str, right: str | None, rng: Random) -> bool:
     if right is None:
         return rng.random() < 0.5
     return " ".join(right.casefold().split()) in " ".join(answer.casefold().split())

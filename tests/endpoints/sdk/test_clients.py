@@ -143,7 +143,7 @@ def _plain(body, status=b"200 OK", headers=b""):
 
 
 class WatchedTape(Tape):
-    """Says when the first body bytes are on it."""
+    """Sets `arrived` once it has the first body bytes."""
 
     __slots__ = ("arrived",)
 
@@ -156,8 +156,8 @@ class WatchedTape(Tape):
         self.arrived.set()
 
 
-async def _sent(client, request, tape):
-    """What `send` raised, None for nothing."""
+async def _send_error(client, request, tape):
+    """The exception that `send` raised, if any."""
     try:
         await client.send(request, tape)
     except Exception as error:
@@ -171,7 +171,7 @@ def _made_up(url, **settings):
 
 @each_client
 @pytest.mark.parametrize("stream", [True, False])
-async def test_the_simulator_is_answered_by_every_client_as_by_bedrock(simulator, exchange, name, api, stream):
+async def test_every_client_works_with_the_simulator(simulator, exchange, name, api, stream):
     url = await simulator(fixed=(0.0, 0.0, 5))
     reply, tape = await exchange(name, url, _request(api, stream=stream))
     assert (reply.ok, reply.error_message, reply.http_status) == (True, None, 200)
@@ -186,7 +186,7 @@ async def test_the_simulator_is_answered_by_every_client_as_by_bedrock(simulator
 
 
 @each_client
-async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, api):
+async def test_a_complete_stream_is_read_to_the_last_byte(serve, exchange, name, api):
     served = await serve(HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     reply, tape = await exchange(name, served.url, _request(api))
     assert (reply.ok, reply.error_message, reply.text, len(reply.chunk_ns)) == (True, None, "Paris", 2)
@@ -205,7 +205,7 @@ async def test_a_whole_stream_is_read_to_the_last_byte(serve, exchange, name, ap
     ],
     ids=["whole", "cut", "exception frame", "429"],
 )
-async def test_all_clients_make_the_same_reply_of_the_same_exchange(serve, exchange, steps):
+async def test_all_clients_turn_the_same_exchange_into_the_same_reply(serve, exchange, steps):
     served = await serve(*steps)
     replies = [(await exchange(name, served.url, _request("invoke")))[0] for name in CLIENTS]
     first, *others = (msgspec.structs.replace(reply, chunk_ns=[]) for reply in replies)
@@ -224,7 +224,7 @@ async def test_all_clients_send_the_same_body_to_the_same_model(serve, exchange,
 
 
 @each_client
-async def test_nothing_is_sent_a_second_time_after_a_failure(serve, exchange, name, api):
+async def test_nothing_is_sent_twice_after_a_failure(serve, exchange, name, api):
     served = await serve(_plain(b'{"message":"no"}', b"503 X"))
     reply, _ = await exchange(name, served.url, _request(api))
     assert reply.error_kind == "unavailable"
@@ -268,7 +268,7 @@ async def test_an_http_error_is_recorded_with_its_code_message_and_request_id(
     ],
     ids=["clean end", "mid-frame", "closed", "exception", "stream error", "error frame", "garbage", "checksum"],
 )
-async def test_a_stream_that_breaks_is_named_and_what_had_arrived_is_kept(serve, exchange, name, api, tail, kind):
+async def test_a_broken_stream_is_classified_and_what_had_arrived_is_kept(serve, exchange, name, api, tail, kind):
     head = [_http_chunk(frame) for frame in FRAMES[api][:UNTIL_FIRST_TEXT]]
     served = await serve(STREAM_HEAD, *head, *tail)
     reply, _ = await exchange(name, served.url, _request(api))
@@ -293,7 +293,7 @@ async def test_a_stream_that_breaks_is_named_and_what_had_arrived_is_kept(serve,
     ],
     ids=["clean end", "mid-event", "closed", "overloaded", "error", "garbage"],
 )
-async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, name, tail, kind, code):
+async def test_a_broken_mantle_stream_is_classified_too(serve, exchange, name, tail, kind, code):
     head = [_http_chunk(event) for event in FRAMES["mantle"][:UNTIL_FIRST_TEXT]]
     served = await serve(SSE_HEAD, *head, *tail)
     reply, _ = await exchange(name, served.url, _request("mantle"))
@@ -315,7 +315,7 @@ async def test_a_stream_of_mantles_that_breaks_is_named_too(serve, exchange, nam
         (500, "never_heard_of", "server_error"),
     ],
 )
-async def test_an_http_error_of_mantles_is_recorded_with_its_code_and_message(
+async def test_an_http_error_from_mantle_is_recorded_with_its_code_and_message(
     serve, exchange, name, stream, status, code, kind
 ):
     body = {"type": "error", "error": {"type": code, "message": "what happened"}, "request_id": "r-1"}
@@ -325,7 +325,7 @@ async def test_an_http_error_of_mantles_is_recorded_with_its_code_and_message(
 
 
 @pytest.mark.parametrize("name", ON_MANTLE)
-async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(serve, exchange, name):
+async def test_mantle_requests_have_their_own_path_and_are_signed_for_their_own_service(serve, exchange, name):
     served = await serve(_plain(b"{}", b"500 X"))
     await exchange(name, served.url, _request("mantle"), region="eu-west-1")
     [(head, body)] = served.requests
@@ -338,7 +338,7 @@ async def test_mantle_is_asked_at_its_own_path_and_signed_for_its_own_service(se
 @pytest.mark.parametrize(
     ("api", "path"), [("messages", b"/anthropic/v1/messages"), ("openai", b"/v1/chat/completions")]
 )
-async def test_what_no_sdk_signs_is_signed_for_bedrock(serve, exchange, api, path):
+async def test_apis_without_an_sdk_are_signed_for_bedrock(serve, exchange, api, path):
     served = await serve(_plain(b"{}", b"500 X"))
     await exchange("wire", served.url, _request(api), region="eu-west-1")
     [(head, body)] = served.requests
@@ -354,7 +354,7 @@ async def test_a_connection_reset_in_a_stream_is_a_truncation_and_what_had_arriv
     tape = WatchedTape()
     served = await serve(HEADS[api], _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), tape.arrived, "reset")
     async with make_client(name, _made_up(served.url)) as client:
-        error = await _sent(client, _request(api), tape)
+        error = await _send_error(client, _request(api), tape)
     reply = read_tape(_request(api), tape, error=error)
     assert (reply.error_kind, reply.text) == ("stream_truncated", "Par")
 
@@ -369,21 +369,21 @@ async def test_a_server_that_hangs_up_before_it_answers_is_a_connection_error(se
 
 
 @each_client
-async def test_a_server_that_speaks_no_http_is_a_protocol_error(serve, exchange, name, api):
+async def test_a_server_that_does_not_speak_http_is_a_protocol_error(serve, exchange, name, api):
     served = await serve(b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "close")
     reply, _ = await exchange(name, served.url, _request(api))
     assert reply.error_kind == "protocol"
 
 
 @each_client
-async def test_a_whole_answer_that_is_cut_off_is_a_connection_error(serve, exchange, name, api):
+async def test_a_truncated_answer_without_a_stream_is_a_connection_error(serve, exchange, name, api):
     served = await serve(_plain(b'{"content":[]}')[:-3], "close")
     reply, _ = await exchange(name, served.url, _request(api, stream=False))
     assert (reply.error_kind, reply.http_status) == ("connection", 200)
 
 
 @each_client
-async def test_a_whole_answer_that_is_no_json_is_a_protocol_error(serve, exchange, name, api):
+async def test_an_answer_that_is_not_json_is_a_protocol_error(serve, exchange, name, api):
     served = await serve(_plain(b"<html>hello</html>"))
     reply, _ = await exchange(name, served.url, _request(api, stream=False))
     assert (reply.error_kind, reply.http_status) == ("protocol", 200)
@@ -412,7 +412,7 @@ async def test_a_port_that_accepts_nobody_is_a_connect_timeout(exchange, name, a
 
 
 @each_client
-async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serve, name, api):
+async def test_a_cancelled_send_hangs_up_and_keeps_what_had_arrived(serve, name, api):
     served = await serve(HEADS[api], _http_chunk(b"".join(FRAMES[api][:UNTIL_FIRST_TEXT])), "hold")
     tape = WatchedTape()
     async with make_client(name, _made_up(served.url)) as client:
@@ -433,7 +433,7 @@ async def test_a_send_that_is_cancelled_hangs_up_and_keeps_what_had_arrived(serv
 
 @each_client
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_server_that_never_answers_can_be_given_up_on(serve, name, api, stream):
+async def test_waiting_for_a_server_that_never_answers_can_be_cancelled(serve, name, api, stream):
     served = await serve("hold")
     tape = Tape()
     async with make_client(name, _made_up(served.url)) as client:
@@ -448,16 +448,16 @@ async def test_a_server_that_never_answers_can_be_given_up_on(serve, name, api, 
 
 
 @each_client
-async def test_connections_are_kept_and_used_again(serve, name, api):
+async def test_connections_are_reused(serve, name, api):
     served = await serve(HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     async with make_client(name, _made_up(served.url)) as client:
         for _ in range(3):
-            assert await _sent(client, _request(api), Tape()) is None
+            assert await _send_error(client, _request(api), Tape()) is None
     assert (len(served.requests), served.connections) == (3, 1)
 
 
 @each_client
-async def test_as_many_exchanges_go_on_at_once_as_the_pool_is_wide(serve, name, api):
+async def test_as_many_exchanges_run_concurrently_as_the_pool_is_wide(serve, name, api):
     width, go = 30, asyncio.Event()
     served = await serve(go, HEADS[api], *map(_http_chunk, FRAMES[api]), END)
     tapes = [Tape() for _ in range(width)]

@@ -1,4 +1,4 @@
-"""What only the client `wire` has to do itself: connections, HTTP, TLS, back-pressure."""
+"""What the client `wire` does without an SDK: connections, HTTP, TLS, back-pressure."""
 
 import asyncio
 from collections import deque
@@ -39,8 +39,8 @@ def open_client(url, **more):
     return WireClient(Connection(url=url, region="us-east-1", made_up_credentials=True, **more))
 
 
-async def sent(client, request=REQUEST, tape=None):
-    """The reply, read as the runner reads it."""
+async def send_and_read(client, request=REQUEST, tape=None):
+    """Send a request and read the tape, as the runner does."""
     tape, error = tape or Tape(), None
     try:
         await client.send(request, tape)
@@ -59,10 +59,10 @@ async def sent(client, request=REQUEST, tape=None):
     ],
     ids=["chunked", "fixed", "100", "103 and 100"],
 )
-async def test_an_answer_of_known_length_leaves_the_connection_to_the_next(serve, answer):
+async def test_a_connection_is_reused_after_an_answer_of_known_length(serve, answer):
     served = await serve(answer)
     async with open_client(served.url) as client:
-        replies = [await sent(client) for _ in range(3)]
+        replies = [await send_and_read(client) for _ in range(3)]
     assert [(reply.ok, reply.text, reply.aws_request_id) for reply in replies] == [(True, "Paris", "r-1")] * 3
     assert (len(served.requests), served.connections) == (3, 1)
 
@@ -76,19 +76,19 @@ async def test_an_answer_of_known_length_leaves_the_connection_to_the_next(serve
     ],
     ids=["until the end", "close", "1.0"],
 )
-async def test_an_answer_that_ends_with_the_connection_is_whole(serve, answer, text):
+async def test_an_answer_that_ends_with_the_connection_is_complete(serve, answer, text):
     served = await serve(answer, "close")
     async with open_client(served.url) as client:
-        replies = [await sent(client) for _ in range(2)]
+        replies = [await send_and_read(client) for _ in range(2)]
     assert [(reply.ok, reply.text) for reply in replies] == [(True, text)] * 2
     assert served.connections == 2
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
+async def test_an_answer_without_a_body_ends_with_its_head(serve, status):
     served = await serve(b"HTTP/1.1 %b\r\n\r\n" % status)
     async with open_client(served.url) as client:
-        kinds = [(await sent(client)).error_kind for _ in range(2)]
+        kinds = [(await send_and_read(client)).error_kind for _ in range(2)]
     assert kinds == (["stream_truncated"] * 2 if status.startswith(b"204") else ["protocol"] * 2)
     assert served.connections == 1
 
@@ -120,32 +120,32 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
         "cut body",
     ],
 )
-async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
+async def test_a_malformed_answer_is_reported_and_its_connection_is_not_reused(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
     async with open_client(served.url) as client:
-        kinds = [(await sent(client)).error_kind for _ in range(2)]
+        kinds = [(await send_and_read(client)).error_kind for _ in range(2)]
     assert (kinds, served.connections) == ([kind, kind], 2)
 
 
-async def test_an_answer_that_never_ends_is_cut_before_it_fills_the_memory(serve, monkeypatch):
+async def test_an_endless_answer_is_cut_off_before_it_fills_the_memory(serve, monkeypatch):
     monkeypatch.setattr(base, "MAX_ANSWER", 2**20)
     served = await serve(HEAD + b"Content-Length: %d\r\n\r\n" % 2**40, b"x" * 2**22, "hold")
     async with open_client(served.url) as client:
         tape = Tape()
-        reply = await sent(client, WHOLE, tape)
+        reply = await send_and_read(client, WHOLE, tape)
     assert (reply.error_kind, reply.error_message) == ("connection", "AnswerTooLong: the answer is longer than 1 MiB")
     assert sum(map(len, tape.pieces)) <= 2**20
 
 
-async def test_what_follows_an_answer_unasked_spoils_the_connection_but_not_the_answer(serve):
+async def test_surplus_bytes_after_an_answer_spoil_the_connection_but_not_the_answer(serve):
     served = await serve(STREAM + STREAM)
     async with open_client(served.url) as client:
-        replies = [await sent(client) for _ in range(2)]
+        replies = [await send_and_read(client) for _ in range(2)]
     assert [(reply.ok, reply.text) for reply in replies] == [(True, "Paris")] * 2
     assert served.connections == 2
 
 
-async def test_a_half_read_answer_is_never_followed_by_another_exchange(serve):
+async def test_a_connection_with_a_half_read_answer_is_not_reused(serve):
     served = await serve(CHUNKED, "hold")
     async with open_client(served.url) as client:
         for number in range(1, 3):
@@ -160,21 +160,21 @@ async def test_a_half_read_answer_is_never_followed_by_another_exchange(serve):
             assert served.connections == number
 
 
-async def test_a_connection_that_the_server_closed_while_it_was_idle_is_passed_over(serve):
+async def test_an_idle_connection_that_the_server_closed_is_skipped(serve):
     served = await serve(STREAM, "close")
     async with open_client(served.url) as client:
-        replies = [await sent(client) for _ in range(4)]
+        replies = [await send_and_read(client) for _ in range(4)]
     assert [reply.ok for reply in replies] == [True] * 4
     assert (len(served.requests), served.connections) == (4, 4)
 
 
-async def test_a_request_whose_connection_breaks_once_it_was_sent_is_not_sent_again(serve):
-    """It may have been served already: only the caller can know whether to ask twice."""
+async def test_a_request_is_not_sent_again_when_its_connection_breaks(serve):
+    """The server may have processed it already: only the caller can decide to retry."""
     served = await serve(STREAM, asyncio.Event())
     async with open_client(served.url) as client:
-        assert (await sent(client)).ok
+        assert (await send_and_read(client)).ok
         on_wire = asyncio.Event()
-        sending = asyncio.create_task(sent(client, tape=Tape(on_wire.set)))
+        sending = asyncio.create_task(send_and_read(client, tape=Tape(on_wire.set)))
         await on_wire.wait()
         [connection] = next(iter(client._pools.values()))._open
         connection._transport.abort()
@@ -182,19 +182,19 @@ async def test_a_request_whose_connection_breaks_once_it_was_sent_is_not_sent_ag
     assert (reply.error_kind, len(served.requests), served.connections) == ("connection", 1, 1)
 
 
-async def test_an_idle_connection_is_given_up_before_the_server_would(serve, monkeypatch):
+async def test_an_idle_connection_is_closed_before_the_server_closes_it(serve, monkeypatch):
     served = await serve(STREAM)
     monkeypatch.setattr(wire_pool, "_KEEP_ALIVE_NS", -1)
     async with open_client(served.url) as client:
-        assert [(await sent(client)).ok for _ in range(3)] == [True] * 3
+        assert [(await send_and_read(client)).ok for _ in range(3)] == [True] * 3
     assert served.connections == 3
 
 
-async def test_no_more_connections_are_open_than_the_pool_is_wide(serve):
+async def test_no_more_connections_are_open_than_the_size_of_the_pool(serve):
     go = asyncio.Event()
     served = await serve(go, STREAM)
     async with open_client(served.url, pool_size=2) as client:
-        sending = [asyncio.create_task(sent(client)) for _ in range(6)]
+        sending = [asyncio.create_task(send_and_read(client)) for _ in range(6)]
         while len(served.requests) < 2:
             served.asked.clear()
             await served.asked.wait()
@@ -205,29 +205,29 @@ async def test_no_more_connections_are_open_than_the_pool_is_wide(serve):
     assert (len(served.requests), served.connections) == (5, 2)
 
 
-async def test_who_waits_for_a_connection_has_his_turn_when_one_before_him_gives_up(serve):
+async def test_a_waiting_caller_gets_its_turn_when_an_earlier_one_is_cancelled(serve):
     go = asyncio.Event()
     served = await serve(go, STREAM)
     async with open_client(served.url, pool_size=1) as client:
-        first, second, third = (asyncio.create_task(sent(client)) for _ in range(3))
+        first, second, third = (asyncio.create_task(send_and_read(client)) for _ in range(3))
         await served.asked.wait()
         second.cancel()
         go.set()
         assert ((await first).ok, (await third).ok, second.cancelled()) == (True, True, True)
 
 
-async def test_a_turn_that_comes_to_one_who_has_just_given_up_goes_to_the_next():
+async def test_a_slot_handed_to_a_caller_that_was_just_cancelled_goes_to_the_next():
     pool = Pool(Origin(host="127.0.0.1", port=9), size=1, connect_timeout_s=1.0)
-    pool._taken = 1
+    pool._used_slots = 1
     waiting = [asyncio.create_task(pool._wait()) for _ in range(2)]
     await asyncio.sleep(0)
-    pool._let_go()
-    assert pool._taken == 1  # the place is taken already: who comes now goes behind the two
+    pool._free_slot()
+    assert pool._used_slots == 1  # the slot is already handed over: newcomers queue behind the two
     waiting[0].cancel()
     await waiting[1]
-    assert (waiting[0].cancelled(), pool._taken) == (True, 1)
-    pool._let_go()
-    assert pool._taken == 0
+    assert (waiting[0].cancelled(), pool._used_slots) == (True, 1)
+    pool._free_slot()
+    assert pool._used_slots == 0
 
 
 def large_request(size):
@@ -236,7 +236,7 @@ def large_request(size):
 
 @asynccontextmanager
 async def serving(answer, **settings):
-    """The port of a server that is gone afterwards, with everything that it was about to do."""
+    """The port of a server that is stopped on exit, with all its tasks."""
     tasks = set()
 
     async def handle(reader, writer):
@@ -263,7 +263,7 @@ async def read_body(head, reader):
     return await reader.readexactly(length)
 
 
-async def test_a_large_body_goes_out_no_quicker_than_it_is_taken_and_is_sent_when_it_is(monkeypatch):
+async def test_a_large_body_is_written_with_back_pressure_and_stamped_when_it_is_sent(monkeypatch):
     paused, read_on, received = asyncio.Event(), asyncio.Event(), []
 
     async def answer(reader, writer):
@@ -280,7 +280,7 @@ async def test_a_large_body_goes_out_no_quicker_than_it_is_taken_and_is_sent_whe
     monkeypatch.setattr(WireConnection, "pause_writing", pause)
     async with serving(answer) as port, open_client(f"http://127.0.0.1:{port}") as client:
         tape = Tape()
-        sending = asyncio.create_task(sent(client, large_request(100 * SLICE), tape))
+        sending = asyncio.create_task(send_and_read(client, large_request(100 * SLICE), tape))
         await paused.wait()
         [connection] = next(iter(client._pools.values()))._open
         assert connection._transport.get_write_buffer_size() <= SLICE
@@ -292,7 +292,7 @@ async def test_a_large_body_goes_out_no_quicker_than_it_is_taken_and_is_sent_whe
     assert tape.sent_ns <= tape.headers_ns
 
 
-async def test_an_answer_before_the_whole_request_is_out_is_the_answer():
+async def test_an_answer_may_come_before_the_request_is_sent_completely():
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(REFUSAL)
@@ -300,22 +300,22 @@ async def test_an_answer_before_the_whole_request_is_out_is_the_answer():
 
     async with serving(answer) as port, open_client(f"http://127.0.0.1:{port}") as client:
         tape = Tape()
-        reply = await sent(client, large_request(100 * SLICE), tape)
+        reply = await send_and_read(client, large_request(100 * SLICE), tape)
         assert next(iter(client._pools.values()))._idle == deque()
     assert (reply.error_kind, reply.http_status, tape.sent_ns) == ("access_denied", 403, None)
 
 
-async def test_every_connection_is_closed_with_theopen_client(serve):
+async def test_every_connection_is_closed_with_the_client(serve):
     served = await serve(STREAM)
     async with open_client(served.url) as client:
-        assert (await sent(client)).ok
+        assert (await send_and_read(client)).ok
         [connection] = next(iter(client._pools.values()))._open
     await asyncio.sleep(0)
     assert connection.lost
 
 
 class _FedConnection(WireConnection):
-    """A connection with nobody at the other end: what is written is dropped, what is fed has arrived."""
+    """A connection without a network: writes are dropped, and the test feeds it what arrives."""
 
     def __init__(self):
         super().__init__(lambda _: None)
@@ -332,7 +332,7 @@ class _Sink(asyncio.Transport):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=40))
-def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
+def test_the_reply_is_the_same_however_the_network_splits_the_answer(cuts):
     async def fed():
         connection, tape = _FedConnection(), Tape()
         sending = asyncio.create_task(connection.exchange(b"", b"", tape))
@@ -355,7 +355,7 @@ def test_however_the_network_cuts_an_answer_the_reply_is_the_same(cuts):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(at=st.integers(0, len(STREAM)), junk=st.binary(max_size=60), dropped=st.integers(0, 60))
-def test_whatever_a_server_sends_is_an_answer_or_a_named_failure(at, junk, dropped):
+def test_whatever_a_server_sends_is_an_answer_or_a_classified_failure(at, junk, dropped):
     async def fed():
         connection, tape = _FedConnection(), Tape()
         sending = asyncio.create_task(connection.exchange(b"", b"", tape))
@@ -381,7 +381,7 @@ async def test_a_connection_that_is_lost_before_anything_is_sent_is_a_connection
         await connection.exchange(b"", b"", Tape())
 
 
-async def test_one_read_is_one_piece_of_the_tape_however_many_chunks_it_held():
+async def test_one_read_is_one_piece_on_the_tape_however_many_chunks_it_contains():
     connection, tape = _FedConnection(), Tape()
     sending = asyncio.create_task(connection.exchange(b"", b"", tape))
     await asyncio.sleep(0)
@@ -391,24 +391,24 @@ async def test_one_read_is_one_piece_of_the_tape_however_many_chunks_it_held():
     assert tape.done_ns == tape.headers_ns
 
 
-async def test_an_error_in_a_stream_ends_the_exchange_though_the_server_never_does(serve):
+async def test_an_error_in_a_stream_ends_the_exchange_even_if_the_server_does_not(serve):
     error = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"later"}}\n\n'
     text = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"an \\"error\\" "}}\n\n'
     chunks = [b"%x\r\n%b\r\n" % (len(data), data) for data in (text, text, error)]
     served = await serve(CHUNKED, *chunks, "hold")
     async with open_client(served.url) as client:
         request = WireRequest(api="messages", model_id="m", stream=True, body={})
-        reply = await sent(client, request)
+        reply = await send_and_read(client, request)
     assert (reply.error_kind, reply.error_message, reply.text) == ("unavailable", "later", 'an "error" an "error" ')
 
 
-async def test_a_request_that_is_sent_again_is_encoded_once_and_old_ones_are_forgotten(serve, monkeypatch):
+async def test_a_repeated_request_is_encoded_once_and_old_ones_are_evicted(serve, monkeypatch):
     served = await serve(STREAM)
     async with open_client(served.url) as client:
         first, second = client._prepare(REQUEST), client._prepare(REQUEST)
         assert first is second
-        monkeypatch.setattr("harness.endpoints.wire.client.KEPT_BYTES", 2 * len(first.body))
+        monkeypatch.setattr("harness.endpoints.wire.client.CACHE_BYTES", 2 * len(first.body))
         for _ in range(5):
             client._prepare(WireRequest(api="converse", model_id="m", stream=True, body=REQUEST.body))
         assert len(client._prepared) == 2
-        assert client._kept_bytes == 2 * len(first.body)
+        assert client._cached_bytes == 2 * len(first.body)

@@ -1,4 +1,4 @@
-"""The client `wire` and whom it trusts: certificates, and the proxies on the way."""
+"""How the client `wire` connects: certificates and proxies."""
 
 import asyncio
 import re
@@ -12,12 +12,20 @@ from harness.endpoints.base import Connection, Tape
 from harness.endpoints.wire.client import WireClient
 from harness.endpoints.wire.protocol import SLICE
 from harness.errors import EndpointError
-from tests.endpoints.wire.test_client import REQUEST, STREAM, large_request, open_client, read_body, sent, serving
+from tests.endpoints.wire.test_client import (
+    REQUEST,
+    STREAM,
+    large_request,
+    open_client,
+    read_body,
+    send_and_read,
+    serving,
+)
 
 
 @pytest.fixture
 async def encrypted(tmp_path):
-    """`url, bundle`: a server on `localhost` with a certificate of an authority of its own, and that in a file."""
+    """`url, bundle`: a server on `localhost` with a certificate of its own CA, and the CA's certificate in a file."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
@@ -33,31 +41,31 @@ async def encrypted(tmp_path):
         yield f"https://localhost:{port}", str(bundle)
 
 
-async def test_a_certificate_of_a_trusted_authority_is_taken_and_the_connection_kept(encrypted, monkeypatch):
+async def test_a_certificate_of_a_trusted_ca_is_accepted_and_the_connection_reused(encrypted, monkeypatch):
     url, bundle = encrypted
     monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
     async with open_client(url) as client:
-        replies = [await sent(client, request) for request in (REQUEST, REQUEST, large_request(4 * SLICE))]
+        replies = [await send_and_read(client, request) for request in (REQUEST, REQUEST, large_request(4 * SLICE))]
         assert len(next(iter(client._pools.values()))._open) == 1
     assert [(reply.ok, reply.error_message) for reply in replies] == [(True, None)] * 3
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_a_certificate_that_cannot_be_verified_stops_the_exchange(encrypted, monkeypatch, host):
-    """Of an unknown authority, or of a known one for another name."""
+    """The CA is unknown, or the certificate is for another name."""
     url, bundle = encrypted
     if host != "localhost":
         monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
     tape = Tape()
     async with open_client(url.replace("localhost", host)) as client:
-        reply = await sent(client, tape=tape)
+        reply = await send_and_read(client, tape=tape)
     assert (reply.error_kind, tape.sent_ns) == ("connection", None)
     assert "certificate verify failed" in reply.error_message
 
 
 @asynccontextmanager
 async def _proxying():
-    """The port of a proxy, and the heads of what it was asked."""
+    """The port of a proxy, and the heads of the requests to it."""
     heads = []
 
     async def carry(reader, writer):
@@ -80,7 +88,7 @@ async def _proxying():
 
 @pytest.fixture
 def their_keys(monkeypatch):
-    """What an address that is not made up is asked with."""
+    """Credentials in the environment, and no proxy."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "their-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "their-secret")
     for name in ("NO_PROXY", "no_proxy", "https_proxy"):
@@ -88,13 +96,13 @@ def their_keys(monkeypatch):
 
 
 @pytest.mark.usefixtures("their_keys")
-async def test_a_proxy_of_the_environment_is_gone_through_and_sees_no_request(encrypted, monkeypatch):
+async def test_a_proxy_in_the_environment_is_used_and_sees_no_request(encrypted, monkeypatch):
     url, bundle = encrypted
     monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
     async with _proxying() as (port, heads):
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40cret@127.0.0.1:{port}")
         async with WireClient(Connection(url=url, region="us-east-1")) as client:
-            replies = [await sent(client, request) for request in (REQUEST, large_request(4 * SLICE), REQUEST)]
+            replies = [await send_and_read(client, request) for request in (REQUEST, large_request(4 * SLICE), REQUEST)]
     assert [(reply.ok, reply.error_message) for reply in replies] == [(True, None)] * 3
     [head] = heads
     authority = url.removeprefix("https://").encode()
@@ -105,10 +113,10 @@ async def test_a_proxy_of_the_environment_is_gone_through_and_sees_no_request(en
 
 @pytest.mark.usefixtures("their_keys")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [(b"HTTP/1.1 407 Who are you\r\n\r\n", "refused a tunnel to .*: 407 Who are you"), (b"", "hung up")],
 )
-async def test_a_proxy_that_refuses_is_a_connection_error_that_names_it(encrypted, monkeypatch, answer, said):
+async def test_a_refusing_proxy_is_a_connection_error_that_names_it(encrypted, monkeypatch, answer, message):
     async def refuse(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -119,24 +127,24 @@ async def test_a_proxy_that_refuses_is_a_connection_error_that_names_it(encrypte
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         tape = Tape()
         async with WireClient(Connection(url=encrypted[0], region="us-east-1")) as client:
-            reply = await sent(client, tape=tape)
+            reply = await send_and_read(client, tape=tape)
     assert (reply.error_kind, tape.sent_ns) == ("connection", None)
-    assert re.search(said, reply.error_message)
+    assert re.search(message, reply.error_message)
 
 
 @pytest.mark.usefixtures("their_keys")
-async def test_no_proxy_stands_between_where_the_environment_says_so(encrypted, monkeypatch):
+async def test_no_proxy_in_the_environment_bypasses_the_proxy(encrypted, monkeypatch):
     url, bundle = encrypted
     monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "localhost")
     async with WireClient(Connection(url=url, region="us-east-1")) as client:
-        assert (await sent(client)).ok
+        assert (await send_and_read(client)).ok
 
 
 @pytest.mark.usefixtures("their_keys")
 @pytest.mark.parametrize("proxy", ["http://[bad", "http://x:99999999", "socks5://127.0.0.1:9x"])
-async def test_a_proxy_that_is_no_url_is_said_before_anything_issent(monkeypatch, proxy):
+async def test_a_malformed_proxy_url_is_reported_before_anything_is_sent(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(EndpointError, match="HTTPS_PROXY is not the URL of an http or https proxy"):
         await WireClient(Connection(region="us-east-1")).__aenter__()
@@ -149,5 +157,5 @@ async def test_a_server_without_encryption_is_a_connection_error():
         await reader.read()
 
     async with serving(answer) as port, open_client(f"https://127.0.0.1:{port}") as client:
-        reply = await sent(client)
+        reply = await send_and_read(client)
     assert reply.error_kind == "connection"

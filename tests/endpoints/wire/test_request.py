@@ -28,11 +28,11 @@ RUNTIME = "https://bedrock-runtime.eu-west-1.amazonaws.com"
         ("mantle", True, "https://bedrock-mantle.eu-west-1.api.aws/anthropic/v1/messages"),
     ],
 )
-def test_each_api_has_its_place_at_aws(api, stream, expected):
+def test_each_api_has_its_own_aws_url(api, stream, expected):
     assert expected == _url(api, stream=stream)
 
 
-def test_an_arn_is_one_part_of_the_path():
+def test_an_arn_is_a_single_path_segment():
     assert _url("converse", model=ARN).split("/")[4] == ARN.replace(":", "%3A").replace("/", "%2F")
 
 
@@ -40,7 +40,7 @@ def test_an_arn_is_one_part_of_the_path():
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9000", "https://gateway.example/team/a", "https://gateway.example:444", "http://[::1]:9"]
 )
-def test_below_a_url_the_paths_follow_its_own(api, url):
+def test_paths_are_appended_to_the_path_of_the_endpoint_url(api, url):
     paths = {
         "invoke": "/model/us.m-v1%3A0/invoke-with-response-stream",
         "messages": "/anthropic/v1/messages",
@@ -63,5 +63,5 @@ def test_below_a_url_the_paths_follow_its_own(api, url):
         ("https://notamazonaws.com", "https://notamazonaws.com/v1/chat/completions"),
     ],
 )
-def test_chat_completions_are_asked_where_the_server_has_them(url, expected):
+def test_chat_completions_use_the_path_of_the_server(url, expected):
     assert expected == _url("openai", url=url)

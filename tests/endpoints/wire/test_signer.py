@@ -1,4 +1,4 @@
-"""Whether what the client `wire` keeps of a signature changes it: held against botocore's own signer, unmodified."""
+"""Whether caching parts of a signature changes it: compared with botocore's unmodified signer."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from harness.endpoints.base import Connection
-from harness.endpoints.wire.signer import SigV4Signer, ToSign, open_signer
+from harness.endpoints.wire.signer import SignableRequest, SigV4Signer, open_signer
 from harness.errors import EndpointError
 
 URL = "https://bedrock-runtime.eu-west-1.amazonaws.com/model/us.anthropic.m-v1%3A0/converse-stream"
@@ -25,13 +25,13 @@ def _as_botocore_signs(body, service, token):
 
 
 async def _as_we_sign(signer, body, service):
-    request = ToSign(URL, dict(HEADERS), sha256(body).hexdigest())
+    request = SignableRequest(URL, dict(HEADERS), sha256(body).hexdigest())
     await signer.sign(request, service)
     return request.headers["Authorization"]
 
 
 @pytest.mark.parametrize("token", [None, "session"])
-async def test_a_signature_is_botocores_whatever_was_signed_before_it(monkeypatch, token):
+async def test_a_signature_equals_botocores_whatever_was_signed_before(monkeypatch, token):
     now = [datetime(2026, 11, 25, 23, 59, 58, tzinfo=UTC)]
     monkeypatch.setattr(auth, "get_current_datetime", lambda *_, **__: now[0])
     signer = SigV4Signer(AioCredentials("AKID", "SECRET", token), "eu-west-1")
@@ -43,7 +43,7 @@ async def test_a_signature_is_botocores_whatever_was_signed_before_it(monkeypatc
         now[0] += timedelta(seconds=1)
 
 
-async def test_new_credentials_are_signed_with_from_their_first_request_on():
+async def test_new_credentials_are_used_from_the_next_request_on():
     credentials = AioCredentials("old", "SECRET")
     signer = SigV4Signer(credentials, "eu-west-1")
     assert "Credential=old/" in await _as_we_sign(signer, b"", "bedrock")
@@ -52,8 +52,8 @@ async def test_new_credentials_are_signed_with_from_their_first_request_on():
 
 
 @pytest.mark.parametrize("token", ["broken\r\nX-Injected: yes", "schlüssel"])
-async def test_a_key_that_no_header_can_hold_is_refused_without_being_told(monkeypatch, token):
+async def test_a_key_that_does_not_fit_in_a_header_is_rejected_without_quoting_it(monkeypatch, token):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", token)
-    with pytest.raises(EndpointError, match="AWS_BEARER_TOKEN_BEDROCK does not hold an API key") as raised:
+    with pytest.raises(EndpointError, match="AWS_BEARER_TOKEN_BEDROCK is not a valid API key") as raised:
         await open_signer(AioSession(), Connection(region="eu-west-1"))
     assert token not in str(raised.value)

@@ -1,4 +1,4 @@
-"""How the client `wire` sees that a stream has failed, however the network cuts it, and what the looking costs."""
+"""How the client `wire` detects a failed stream, however the network splits it, and at what cost."""
 
 import asyncio
 from itertools import pairwise
@@ -37,7 +37,7 @@ def request_to(api):
 
 
 async def is_over_after(api, reads):
-    """Whether an exchange ends by itself when these have been read, and its tape."""
+    """Whether an exchange ends by itself after these reads, and its tape."""
     connection, tape = _FedConnection(), Tape()
     sending = asyncio.create_task(connection.exchange(b"", b"", tape, StreamWatch(request_to(api))))
     await asyncio.sleep(0)
@@ -57,7 +57,7 @@ def cut(stream, edges):
 
 
 @each_failure
-async def test_an_error_ends_a_stream_wherever_it_is_cut_in_two(api, failure):
+async def test_an_error_ends_a_stream_wherever_it_is_split_in_two(api, failure):
     first = b"".join(map(_http_chunk, FRAMES[api][:3]))
     for at in range(len(failure) + 1):
         halves = [_http_chunk(half) for half in (failure[:at], failure[at:]) if half]
@@ -70,8 +70,8 @@ async def test_an_error_ends_a_stream_wherever_it_is_cut_in_two(api, failure):
 @each_failure
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_an_error_ends_a_stream_however_often_it_is_cut(api, failure, data):
-    """The framing of HTTP is cut, too: some reads bring nothing of the body."""
+def test_an_error_ends_a_stream_however_often_it_is_split(api, failure, data):
+    """HTTP framing is split, too: some reads contain no body bytes."""
     frames = [*FRAMES[api][:3], failure]
     pieces = [part for frame in frames for part in cut(frame, data.draw(st.sets(st.integers(0, len(frame)))))]
     stream = HEADS[api] + b"".join(map(_http_chunk, pieces))
@@ -82,7 +82,7 @@ def test_an_error_ends_a_stream_however_often_it_is_cut(api, failure, data):
 
 
 @each_failure
-async def test_an_error_is_seen_byte_by_byte(api, failure):
+async def test_an_error_is_detected_byte_by_byte(api, failure):
     stream = b"".join([*FRAMES[api][:3], failure])
     reads = [_http_chunk(stream[at : at + 1]) for at in range(len(stream))]
     assert (await is_over_after(api, [HEADS[api], *reads]))[0]
@@ -105,7 +105,7 @@ HARMLESS = {
 @pytest.mark.parametrize("api", HARMLESS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edges=st.sets(st.integers(0, 2000), max_size=40))
-def test_what_only_looks_like_an_error_ends_nothing(api, edges):
+def test_text_that_looks_like_an_error_does_not_end_the_stream(api, edges):
     body = HARMLESS[api] + b"".join(FRAMES[api])
     reads = map(_http_chunk, cut(body, {edge % len(body) for edge in edges}))
     over, tape, connection = asyncio.run(is_over_after(api, [HEADS[api], *reads, END]))
@@ -130,7 +130,7 @@ class _CountingDecoder:
 
 
 @pytest.mark.parametrize("api", HARMLESS)
-def test_a_model_that_writes_what_an_error_looks_like_has_each_byte_read_once(api):
+def test_each_byte_is_parsed_once_if_a_model_writes_text_that_looks_like_an_error(api):
     counting = _CountingDecoder(FrameDecoder() if api == "converse" else SseDecoder())
     tape = Tape()
     tape.mark_head(200, {})
@@ -143,7 +143,7 @@ def test_a_model_that_writes_what_an_error_looks_like_has_each_byte_read_once(ap
     assert counting.fed == tape.size
 
 
-def test_a_body_of_an_error_without_a_stream_is_left_to_its_end():
+def test_an_error_body_without_a_stream_is_read_to_its_end():
     tape = Tape()
     tape.mark_head(429, {})
     watch = StreamWatch(request_to("messages"))

@@ -1,4 +1,4 @@
-"""Answers in pairs: both orders, ties where they disagree, and rows that decide no pass rate. Labels beside judges."""
+"""Pairwise scoring: both orders, ties where they disagree, rows without a pass rate. Calibration with labels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.analysis.summary.summarise import summarise
 from harness.catalog.target import Target
 from harness.cli.running.endpoint import write_answer_key
 from harness.scoring.judgements import Judgement, Judgements, read_judgements
-from harness.scoring.judging.aids import KeepingAids
+from harness.scoring.judging.aids import CachingAids
 from harness.scoring.judging.calibration import calibrate
 from harness.scoring.judging.judges import open_judges
-from harness.scoring.judging.pairs import Compared, score_pairs
+from harness.scoring.judging.pairs import PairResult, score_pairs
 from harness.scoring.python.processes import Workers
 from harness.scoring.score import score_run
 from harness.scoring.scorer import Question, Unscored, Verdict
@@ -35,7 +35,7 @@ JUDGE = Check(type="judge", params={"judge": "strict", "rubric": "Right.", "pass
 
 
 class Judge:
-    """A judge that answers by a rule of the test's: a function of the question's text."""
+    """A judge that answers by a rule: a function of the question's text."""
 
     asks = True
 
@@ -51,37 +51,37 @@ class Judge:
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
         self.asked += 1
-        said = self.rule(question.text)
-        if isinstance(said, Exception):
-            raise said
-        if isinstance(said, Verdict):
-            return said
-        return Verdict(given={"better": said, "score": said, "reason": "because"}, cost_usd=0.01)
+        result = self.rule(question.text)
+        if isinstance(result, Exception):
+            raise result
+        if isinstance(result, Verdict):
+            return result
+        return Verdict(given={"better": result, "score": result, "reason": "because"}, cost_usd=0.01)
 
 
 def part(text: str, name: str) -> str:
-    """What stands between a part's marks."""
+    """The text between a part's tags."""
     opening = next(line for line in text.splitlines() if line.startswith(f"<{name}-"))
     return text.partition(f"{opening}\n")[2].partition(f"\n</{opening[1:]}")[0]
 
 
 def honest(text: str) -> str:
-    """Prefers the answer that holds Paris."""
+    """Prefers the answer that contains Paris."""
     first, second = ("Paris" in part(text, f"answer-{which}") for which in "ab")
     return "tie" if first == second else "A" if first else "B"
 
 
 async def compare(run: RunFolder, suite: Suite, judge: Judge) -> list[Score]:
-    kept = Judgements(run.judgements_path)
+    judgements = Judgements(run.judgements_path)
     try:
-        return await score_pairs(run, suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
+        return await score_pairs(run, suite, CachingAids(judgements, {}, Workers([]), judge))  # type: ignore[arg-type]
     finally:
-        kept.close()
+        judgements.close()
 
 
-def pairs_of(run: RunFolder) -> list[Compared]:
+def pairs_of(run: RunFolder) -> list[PairResult]:
     return [
-        msgspec.convert(each.given, Compared) for each in read_judgements(run.judgements_path) if each.kind == "pair"
+        msgspec.convert(each.given, PairResult) for each in read_judgements(run.judgements_path) if each.kind == "pair"
     ]
 
 
@@ -121,7 +121,7 @@ async def test_a_pair_is_won_lost_or_tied(
 
 
 @pytest.mark.parametrize("first", ["A", "B"])
-async def test_a_judge_that_goes_by_the_order_gives_ties_that_count_as_flipped(
+async def test_a_judge_that_follows_the_order_gives_ties_that_count_as_flipped(
     make_suite: Any, write_run: Any, first: str
 ) -> None:
     suite = make_suite([PAIR], judges=["strict"])
@@ -131,7 +131,7 @@ async def test_a_judge_that_goes_by_the_order_gives_ties_that_count_as_flipped(
     assert [pair.flipped for pair in pairs_of(run)] == [True]
 
 
-async def test_a_tie_in_one_order_is_a_tie_but_no_flip(make_suite: Any, write_run: Any) -> None:
+async def test_a_tie_in_one_order_is_a_tie_but_not_a_flip(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([PAIR], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
     [row] = await compare(run, suite, Judge(lambda text: "A" if "Paris" in part(text, "answer-a") else "tie"))
@@ -139,11 +139,11 @@ async def test_a_tie_in_one_order_is_a_tie_but_no_flip(make_suite: Any, write_ru
     assert [pair.flipped for pair in pairs_of(run)] == [False]
 
 
-@pytest.mark.parametrize("said", ["first", Verdict(error="request failed: throttled"), Unscored("budget")])
-async def test_a_pair_without_a_verdict_is_unjudged(make_suite: Any, write_run: Any, said: Any) -> None:
+@pytest.mark.parametrize("result", ["first", Verdict(error="request failed: throttled"), Unscored("budget")])
+async def test_a_pair_without_a_verdict_is_unjudged(make_suite: Any, write_run: Any, result: Any) -> None:
     suite = make_suite([PAIR], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
-    [row] = await compare(run, suite, Judge(lambda text: said))
+    [row] = await compare(run, suite, Judge(lambda text: result))
     assert (row.value, row.passed) == (None, None)
     assert row.reason
     preference = summarise_pairs(pairs_of(run), ["p"])
@@ -158,7 +158,7 @@ async def test_answers_are_paired_by_prompt_and_repeat(make_suite: Any, write_ru
     assert [(row.request_id, row.value) for row in rows] == [("000000-00", 1.0), ("000001-00", 0.0)]
 
 
-async def test_pairs_decide_no_pass_rate(make_suite: Any, write_run: Any) -> None:
+async def test_pairs_do_not_count_towards_the_pass_rate(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([EXACT, PAIR], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"), ("cand", "Lyon"), ("base", "Lyon"))
     await score_run(run, suite)
@@ -171,7 +171,7 @@ async def test_pairs_decide_no_pass_rate(make_suite: Any, write_run: Any) -> Non
     assert load_run(run).columns["cand"].passed.tolist() == [1.0, 0.0]
 
 
-async def test_a_run_of_pairs_alone_has_no_pass_rate(make_suite: Any, write_run: Any) -> None:
+async def test_a_run_with_pairs_only_has_no_pass_rate(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([PAIR], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
     await score_run(run, suite)
@@ -179,9 +179,9 @@ async def test_a_run_of_pairs_alone_has_no_pass_rate(make_suite: Any, write_run:
     assert [target.pass_rate for target in summary.targets] == [None, None]
 
 
-async def test_a_preference_counts_ties_as_halves_and_tells_of_flips_and_lengths() -> None:
-    def pair(value: float | None, **more: Any) -> Compared:
-        return Compared(target="cand", prompt_id="p", value=value, **more)
+async def test_a_preference_counts_ties_as_halves_and_reports_flips_and_lengths() -> None:
+    def pair(value: float | None, **more: Any) -> PairResult:
+        return PairResult(target="cand", prompt_id="p", value=value, **more)
 
     pairs = [pair(1, longer=1), pair(1, longer=1), pair(0, longer=1), pair(0.5, flipped=True), pair(None)]
     preference = summarise_pairs([*pairs, pair(1, judged=False, longer=1)], ["a", "b", "c", "d", "e", "f"])
@@ -200,11 +200,11 @@ async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_sui
     labels = [Label(prompt_id="p", answer=answer, passed=passed) for answer, passed in LABELS]
     suite = make_suite([JUDGE], judges=["strict"], labels=labels)
     run = write_run(suite, ("cand", "Paris"))
-    kept = Judgements(run.judgements_path)
+    judgements = Judgements(run.judgements_path)
     judge = Judge(lambda text: 0.9 if "Paris" in part(text, "answer") else 0.1)
-    await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
-    await calibrate(suite, KeepingAids(kept, {}, Workers([]), judge))  # type: ignore[arg-type]
-    kept.close()
+    await calibrate(suite, CachingAids(judgements, {}, Workers([]), judge))  # type: ignore[arg-type]
+    await calibrate(suite, CachingAids(judgements, {}, Workers([]), judge))  # type: ignore[arg-type]
+    judgements.close()
     assert judge.asked == 50
     found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))
     assert (found.asked, found.failed, found.cost_usd, found.labels) == (50, 0, pytest.approx(0.5), 50)
@@ -215,7 +215,7 @@ async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_sui
 
 
 LABELS = [("Paris", True)] * 20 + [("Lyon", True)] * 5 + [("Paris, Texas", False)] * 10 + [("Lyon", False)] * 15
-"""The table of the textbooks: 20, 5, 10, 15."""
+"""The textbook example of Cohen's kappa: 20, 5, 10, 15."""
 
 
 async def test_labels_that_the_judge_did_not_grade_do_not_count(make_suite: Any, write_run: Any) -> None:
@@ -226,7 +226,7 @@ async def test_labels_that_the_judge_did_not_grade_do_not_count(make_suite: Any,
     assert (found.asked, found.labels, found.kappa) == (0, 0, None)
 
 
-async def test_the_summary_tells_what_judging_cost_apart_from_the_answers(make_suite: Any, write_run: Any) -> None:
+async def test_the_summary_reports_the_cost_of_judging_separately(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([EXACT], judges=["strict", "kind"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Paris"))
     await score_run(run, suite)
@@ -254,12 +254,12 @@ async def test_a_simulated_judge_prefers_the_right_answer(
     assert values.count(1.0) >= 18
 
 
-async def test_an_answer_that_was_not_stored_is_compared_with_none(make_suite: Any, write_run: Any) -> None:
+async def test_an_answer_that_was_not_stored_is_not_compared(make_suite: Any, write_run: Any) -> None:
     suite, judge = make_suite([PAIR], judges=["strict"]), Judge(honest)
     run = write_run(suite, ("cand", None), ("base", "Paris"))
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE kept AS SELECT * FROM '{run.attempts_path}'")
-        connection.execute("UPDATE kept SET ok = true, error_kind = NULL")
-        connection.execute(f"COPY kept TO '{run.attempts_path}' (FORMAT parquet)")
+        connection.execute(f"CREATE TABLE stored AS SELECT * FROM '{run.attempts_path}'")
+        connection.execute("UPDATE stored SET ok = true, error_kind = NULL")
+        connection.execute(f"COPY stored TO '{run.attempts_path}' (FORMAT parquet)")
     assert [] == await compare(run, suite, judge)
     assert 0 == judge.asked

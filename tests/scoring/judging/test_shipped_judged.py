@@ -1,4 +1,4 @@
-"""The shipped suite `judged`: its reference answers pass every check that needs no model, and a shrug passes none."""
+"""The shipped suite `judged`: reference answers pass every check that needs no model; evasive ones pass none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.cli.running.overrides import load_checked
 from harness.scoring.checks import make_scorer
 from harness.scoring.judgements import Judgements
-from harness.scoring.judging.aids import KeepingAids
+from harness.scoring.judging.aids import CachingAids
 from harness.scoring.judging.judges import NoJudges
 from harness.scoring.python.processes import open_workers
 from harness.scoring.score import grade
@@ -19,42 +19,42 @@ MODELS = ("judge", "pairwise")
 
 
 async def passes(answer: str | None, tmp_path: Path) -> dict[str, list[bool]]:
-    """Prompt → what its checks say of an answer (None: the reference answer), those that ask a model left out."""
+    """Prompt → whether an answer (None: the reference answer) passes each check that needs no model."""
     suite = load_checked(SUITE)
-    said: dict[str, list[bool]] = {}
+    passed: dict[str, list[bool]] = {}
     async with open_workers(suite.graders.check_files) as workers:
         digests = {file.name: file.digest for file in suite.graders.check_files}
-        aids = KeepingAids(Judgements(tmp_path / "judgements.jsonl"), digests, workers, NoJudges(suite))
+        aids = CachingAids(Judgements(tmp_path / "judgements.jsonl"), digests, workers, NoJudges(suite))
         for prompt in suite.prompts:
             text = prompt.expect or "" if answer is None else answer
             given = Answer(text=text, stop_reason="tool_use" if text.startswith('{"tool"') else "end_turn")
             checks = [check for check in prompt.checks if check.type not in MODELS]
             outcomes = [await grade(make_scorer(check, prompt), prompt, given, aids) for check in checks]
-            said[prompt.id] = [outcome.passed for outcome in outcomes]
-        aids.kept.close()
-    return said
+            passed[prompt.id] = [outcome.passed for outcome in outcomes]
+        aids.judgements.close()
+    return passed
 
 
 async def test_every_reference_answer_passes(tmp_path: Path) -> None:
     assert all(all(outcomes) for outcomes in (await passes(None, tmp_path)).values())
 
 
-async def test_a_shrug_passes_no_prompt_that_a_model_does_not_grade(tmp_path: Path) -> None:
+async def test_an_evasive_answer_passes_no_prompt_that_is_graded_without_a_model(tmp_path: Path) -> None:
     suite = load_checked(SUITE)
     graded = {prompt.id for prompt in suite.prompts if any(check.type in MODELS for check in prompt.checks)}
-    shrugged = await passes("I do not know.", tmp_path)
-    assert [] == [prompt_id for prompt_id, outcomes in shrugged.items() if prompt_id not in graded and all(outcomes)]
+    evasive = await passes("I do not know.", tmp_path)
+    assert [] == [prompt_id for prompt_id, outcomes in evasive.items() if prompt_id not in graded and all(outcomes)]
 
 
-def test_it_uses_every_scorer_that_this_house_has_for_it_and_gives_no_warning() -> None:
+def test_it_uses_the_expected_scorers_and_gives_no_warning() -> None:
     suite = load_checked(SUITE)
     used = Counter(check.type for prompt in suite.prompts for check in prompt.checks)
     assert {"judge", "pairwise", "python", "similarity", "tool_call", "contains"} == set(used)
     assert suite.warnings == ()
 
 
-def test_the_labels_hold_both_verdicts_for_most_judged_prompts() -> None:
+def test_the_labels_include_both_verdicts_for_most_judged_prompts() -> None:
     [judge] = load_checked(SUITE).graders.judges
-    said = {(label.prompt_id, label.passed) for label in judge.labels}
+    verdicts = {(label.prompt_id, label.passed) for label in judge.labels}
     assert len(judge.labels) >= 16
-    assert len(said) == 12
+    assert len(verdicts) == 12

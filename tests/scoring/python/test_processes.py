@@ -1,4 +1,4 @@
-"""A user's own check functions: in a process of their own, bounded, and none of their failures is an answer's."""
+"""The user's check functions: in a separate process, within limits, and their failures never fail an answer."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def check_file(tmp_path: Path) -> Callable[[str], CheckFile]:
 
 
 async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s: float = 10.0) -> list[FunctionResult]:
-    """What the functions say, one after the other in the same worker."""
+    """The results of the functions, called in turn in the same worker."""
     async with open_workers([file]) as workers:
         case = {"answer": answer, "expect": "Paris"}
         calls = [Call(file=file.name, function=f, case=case, timeout_s=timeout_s, request_id="0") for f in functions]
@@ -96,22 +96,22 @@ async def run(file: CheckFile, *functions: str, answer: str = "Paris", timeout_s
 
 
 async def test_a_bool_a_number_and_either_with_a_reason_are_verdicts(check_file: Any) -> None:
-    said = await run(check_file(SOURCE), "grade", "share", "plain_share")
-    assert said == [
+    results = await run(check_file(SOURCE), "grade", "share", "plain_share")
+    assert results == [
         FunctionResult(value=1.0),
         FunctionResult(value=0.25, reason="a quarter"),
         FunctionResult(value=0.75),
     ]
 
 
-async def test_what_it_prints_and_reads_is_nobodys(check_file: Any) -> None:
+async def test_a_function_cannot_reach_stdin_or_stdout(check_file: Any) -> None:
     loud, asks, after = await run(check_file(SOURCE), "loud", "asks", "grade")
     assert (loud, after) == (FunctionResult(value=1.0), FunctionResult(value=1.0))
     assert "EOFError" in str(asks.error)
 
 
 @pytest.mark.parametrize(
-    ("function", "told"),
+    ("function", "message"),
     [
         ("broken", "ValueError: Paris (line 16)"),
         ("quits", "SystemExit: 0"),
@@ -120,17 +120,17 @@ async def test_what_it_prints_and_reads_is_nobodys(check_file: Any) -> None:
         ("eats", "MemoryError"),
     ],
 )
-async def test_a_function_that_breaks_is_told_and_the_next_answer_is_graded(
-    check_file: Any, function: str, told: str
+async def test_a_failing_function_is_reported_and_the_next_answer_is_graded(
+    check_file: Any, function: str, message: str
 ) -> None:
     broken, after = await run(check_file(SOURCE), function, "grade")
     assert broken.value is None
-    assert told in str(broken.error)
+    assert message in str(broken.error)
     assert after == FunctionResult(value=1.0)
 
 
 @pytest.mark.parametrize("function", ["sleeps", "spins"])
-async def test_a_function_without_end_is_ended_and_the_next_answer_is_graded(check_file: Any, function: str) -> None:
+async def test_an_endless_function_is_killed_and_the_next_answer_is_graded(check_file: Any, function: str) -> None:
     file = check_file(SOURCE)
     async with open_workers([file]) as workers:
         call = Call(file="checks.py", function=function, case={}, timeout_s=0.05, request_id="0")
@@ -141,31 +141,31 @@ async def test_a_function_without_end_is_ended_and_the_next_answer_is_graded(che
 
 
 @pytest.mark.parametrize("answer", ["nan", "two", "none", "text", "list", "odd"])
-async def test_what_is_no_verdict_is_told(check_file: Any, answer: str) -> None:
-    [said] = await run(check_file(SOURCE), "strange", answer=answer)
-    assert said.value is None
-    assert "a bool, a number of 0 … 1" in str(said.error)
+async def test_an_invalid_return_value_is_reported(check_file: Any, answer: str) -> None:
+    [result] = await run(check_file(SOURCE), "strange", answer=answer)
+    assert result.value is None
+    assert "return a bool, a number from 0 to 1" in str(result.error)
 
 
-async def test_one_process_is_kept_for_many_answers(check_file: Any) -> None:
+async def test_one_process_grades_many_answers(check_file: Any) -> None:
     assert [each.value for each in await run(check_file(SOURCE), *["remembers"] * 4)] == [1, 0.5, 1 / 3, 0.25]
 
 
-async def test_no_secret_of_the_environment_reaches_it(check_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_environment_secret_reaches_a_function(check_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "ANTHROPIC_API_KEY", "GITHUB_TOKEN"):
         monkeypatch.setenv(name, "canary")
-    [said] = await run(check_file(SOURCE), "environment")
-    assert set(said.reason.split(",")) <= {*KEPT_VARIABLES, "LC_CTYPE"}
+    [result] = await run(check_file(SOURCE), "environment")
+    assert set(result.reason.split(",")) <= {*KEPT_VARIABLES, "LC_CTYPE"}
 
 
-async def test_a_file_that_cannot_be_loaded_is_told_for_every_answer_and_tried_once(check_file: Any) -> None:
+async def test_a_file_that_cannot_be_loaded_is_reported_for_every_answer_but_tried_once(check_file: Any) -> None:
     file = check_file("import no_such_package\ndef grade(case): return True")
     first, second = await run(file, "grade", "grade")
     assert first == second
     assert "checks.py cannot be loaded: ModuleNotFoundError" in str(first.error)
 
 
-async def test_what_was_read_with_the_suite_is_run_whatever_becomes_of_the_file(
+async def test_the_source_that_was_loaded_with_the_suite_is_run_even_if_the_file_changes(
     check_file: Any, tmp_path: Path
 ) -> None:
     file = check_file(SOURCE)
@@ -175,7 +175,7 @@ async def test_what_was_read_with_the_suite_is_run_whatever_becomes_of_the_file(
     assert await run(file, "grade") == [FunctionResult(value=1.0)]
 
 
-async def test_nothing_runs_but_the_functions_at_the_top_level_of_the_file_that_is_meant(check_file: Any) -> None:
+async def test_only_top_level_functions_of_the_right_version_of_a_file_are_run(check_file: Any) -> None:
     file = check_file("from os import abort\ndef grade(case): return True")
     async with open_workers([file]) as workers:
         call = Call(file="checks.py", function="grade", case={}, timeout_s=10, request_id="0")
@@ -187,7 +187,7 @@ async def test_nothing_runs_but_the_functions_at_the_top_level_of_the_file_that_
             await workers.run(msgspec.structs.replace(call, file="../other.py"), file.digest)
 
 
-async def test_a_broken_check_leaves_the_answer_unscored_and_a_good_one_grades_it(
+async def test_a_failing_check_leaves_the_answer_unscored_and_a_good_one_grades_it(
     check_file: Any, make_suite: Any, write_run: Any, read_scores: Callable[[RunFolder], list[Score]]
 ) -> None:
     file = check_file(SOURCE)
@@ -201,12 +201,12 @@ async def test_a_broken_check_leaves_the_answer_unscored_and_a_good_one_grades_i
         *((0.0, False), (None, None), (1.0, True)),
         *[(0.0, False)] * 3,
     ]
-    assert rows[1].reason == "scorer broke: broken: ValueError: Paris (line 16)"
+    assert rows[1].reason == "scorer failed: broken: ValueError: Paris (line 16)"
     assert rows[2].reason == "['answer', 'citations', 'expect', 'messages', 'prompt', 'stop_reason', 'tags']"
     assert rows[8].reason == "request failed: throttled"
 
 
-async def test_what_was_said_is_kept_and_the_file_is_not_run_again(
+async def test_results_are_stored_and_the_file_is_not_run_again(
     check_file: Any, make_suite: Any, write_run: Any, read_scores: Any, tmp_path: Path
 ) -> None:
     file = check_file(SOURCE)
@@ -234,8 +234,8 @@ async def test_a_half_written_judgement_is_asked_for_again(
     assert len(list(read_judgements(run.judgements_path))) == 2
 
 
-def test_a_worker_whose_parent_is_gone_ends_itself() -> None:
-    """A killed harness leaves nothing that computes for ever."""
+def test_an_orphaned_worker_exits() -> None:
+    """A killed harness leaves no process behind."""
     first = {"source": "def spins(case):\n  while True: pass", "name": "checks.py", "memory_bytes": MEMORY_BYTES}
     call = {"function": "spins", "given": {}, "timeout_s": 0.05 - ORPHAN_S}
     lines = "".join(json.dumps(each) + "\n" for each in (first, call))
@@ -257,7 +257,7 @@ def load(folder: Path, file: str = "checks.py", function: str = "grade") -> Suit
     return load_suite(path, validators=[check_mistakes])
 
 
-def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: Path) -> None:
+def test_a_check_files_digest_is_part_of_the_suite_digest_and_of_the_stored_suite(tmp_path: Path) -> None:
     (tmp_path / "checks.py").write_text("def grade(case): return True\n")
     first = load(tmp_path)
     (tmp_path / "suite.json").write_bytes(encode_suite(first))
@@ -271,7 +271,7 @@ def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("file", "source", "function", "told"),
+    ("file", "source", "function", "message"),
     [
         ("../checks.py", "", "grade", "lies outside the suite's folder"),
         ("/etc/passwd", "", "grade", "lies outside the suite's folder"),
@@ -282,15 +282,15 @@ def test_the_files_digest_is_part_of_the_suites_and_of_the_frozen_one(tmp_path: 
         ("checks.py", "async def grade(case): ...\ndef other(case): ...", "grade", "'grade' is not one of other"),
     ],
 )
-def test_a_file_that_cannot_grade_is_told_before_anything_is_sent(
-    tmp_path: Path, file: str, source: str, function: str, told: str
+def test_a_file_that_cannot_grade_is_reported_before_anything_is_sent(
+    tmp_path: Path, file: str, source: str, function: str, message: str
 ) -> None:
     (tmp_path / "checks.py").write_text(source)
     with pytest.raises(SuiteError) as error:
         load(tmp_path, file, function)
     [mistake] = error.value.mistakes
     assert "s.yaml:4: prompts[0].checks[0]" in mistake
-    assert told in mistake
+    assert message in mistake
 
 
 MARKER = """\
@@ -301,7 +301,7 @@ def grade(case): return True
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A file outside of every suite's folder, which says so where it is run."""
+    """A file outside every suite's folder that leaves a marker when it is run."""
     path = tmp_path / "elsewhere" / "evil.py"
     path.parent.mkdir()
     path.write_text(MARKER.format(marker=str(tmp_path / "ran")))
@@ -309,7 +309,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 
 def name_file(folder: Path, evil: Path, path: str) -> Suite:
-    """The suite of a run in `folder` that says its code is at `path`, and holds it as well."""
+    """The suite of a run in `folder` that names its code at `path` and also contains it."""
     home = folder.with_name("home")
     for each in (home, folder):
         each.mkdir()
@@ -322,7 +322,7 @@ def name_file(folder: Path, evil: Path, path: str) -> Suite:
 
 
 @pytest.mark.parametrize("place", ["absolute", "above", "linked"])
-def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
+def test_no_code_named_by_a_foreign_run_folder_is_run(
     tmp_path: Path, elsewhere: Path, write_run: Any, read_scores: Any, place: str
 ) -> None:
     folder = tmp_path / "theirs"
@@ -335,11 +335,11 @@ def test_a_run_of_somebody_else_runs_no_code_that_its_folder_names(
     [row] = read_scores(run)
     assert not (tmp_path / "ran").exists()
     assert row.value is None
-    assert row.reason.startswith("not graded anew: check functions are never run from a run's folder; ")
+    assert row.reason.startswith("not graded: check functions are never run from a run's folder; ")
 
 
 @pytest.mark.parametrize("place", ["absolute", "above", "linked"])
-def test_a_suite_of_somebody_else_names_no_code_outside_its_folder(tmp_path: Path, elsewhere: Path, place: str) -> None:
+def test_a_foreign_suite_cannot_name_code_outside_its_folder(tmp_path: Path, elsewhere: Path, place: str) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir()
     path = {"absolute": str(elsewhere), "above": f"../elsewhere/{elsewhere.name}", "linked": "checks.py"}[place]
@@ -359,7 +359,7 @@ def test_a_suite_of_somebody_else_names_no_code_outside_its_folder(tmp_path: Pat
         {"prompts": [{"id": "p", "messages": [{"role": "user", "content": "?"}], "images": ["secret.png"]}]},
     ],
 )
-def test_the_suite_of_a_run_names_no_file_at_all(tmp_path: Path, naming: dict[str, Any]) -> None:
+def test_the_stored_suite_of_a_run_reads_no_file(tmp_path: Path, naming: dict[str, Any]) -> None:
     for name in ("more.csv", "mine.toml", "calls.csv", "secret.txt", "secret.png"):
         (tmp_path / name).write_text("id,prompt\n1,stolen\n")
     (tmp_path / "checks.py").write_text("def grade(case): return True\n")
@@ -369,7 +369,7 @@ def test_the_suite_of_a_run_names_no_file_at_all(tmp_path: Path, naming: dict[st
         assert b"stolen" not in encode_suite(read_suite(tmp_path))
 
 
-def test_loading_a_suite_runs_nothing_of_its_check_files(tmp_path: Path) -> None:
+def test_loading_a_suite_does_not_run_its_check_files(tmp_path: Path) -> None:
     (tmp_path / "checks.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef grade(case): return True\n")
     load(tmp_path)
     assert not (tmp_path / "ran").exists()

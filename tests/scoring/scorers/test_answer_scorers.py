@@ -1,4 +1,4 @@
-"""Scorers that see more than an answer's text, and the one that measures likeness."""
+"""Scorers that need more than an answer's text, and `similarity`."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def find(prompt: Prompt, **options: Any) -> list[str]:
         ({}, "", 0.0, False),
     ],
 )
-async def test_similarity_counts_likeness(params: dict[str, Any], answer: str, value: float, passed: bool) -> None:
+async def test_similarity_measures_a_ratio(params: dict[str, Any], answer: str, value: float, passed: bool) -> None:
     outcome = await score("similarity", params, Answer(text=answer), expect="The quick brown fox")
     assert (outcome.value, outcome.passed) == (pytest.approx(value, abs=0.01), passed)
     assert bool(outcome.reason) is not passed
 
 
-async def test_similarity_looks_at_no_more_than_it_can_compare() -> None:
+async def test_similarity_bounds_the_length_of_the_answer() -> None:
     outcome = await score("similarity", {"ratio": "ratio"}, Answer(text="x" * 10_000_000), expect="yes")
     assert not outcome.passed
     assert len(outcome.reason) < 200
@@ -71,7 +71,7 @@ async def test_similarity_looks_at_no_more_than_it_can_compare() -> None:
         ({"tool": "get_weather"}, f"I will look.\n{CALL}", None),
         ({"tool": "get_weather", "arguments": {"city": "Oslo"}}, CALL, None),
         ({"tool": "get_weather", "arguments": {"city": "Bergen"}}, CALL, "$.city: expected 'Bergen', got 'Oslo'"),
-        ({"tool": "get_weather", "arguments": {"city": "Oslo"}, "match": "equal"}, CALL, "not expected"),
+        ({"tool": "get_weather", "arguments": {"city": "Oslo"}, "match": "equal"}, CALL, "has unexpected keys"),
         ({"tool": "get_weather", "arguments": {"city": "Oslo", "days": 2.0}, "match": "equal"}, CALL, None),
         ({"tool": "get_weather", "schema": {"required": ["city"]}}, CALL, None),
         ({"tool": "get_weather", "schema": {"required": ["country"]}}, CALL, "'country' is a required property"),
@@ -79,10 +79,10 @@ async def test_similarity_looks_at_no_more_than_it_can_compare() -> None:
         ({"tool": "get_weather"}, f"{OTHER}\n{CALL}", "made 2 calls"),
         ({"tool": "get_weather", "calls": "any"}, f"{OTHER}\n{CALL}", None),
         ({"tool": "get_weather"}, "It is sunny in Oslo.", "called no tool"),
-        ({"tool": "get_weather"}, '{"tool":"get_weather","input":"{\\"city\\": \\"Os"}', "no whole JSON"),
+        ({"tool": "get_weather"}, '{"tool":"get_weather","input":"{\\"city\\": \\"Os"}', "is not valid JSON"),
         ({"tool": "get_weather"}, '{"tool":"get_weather","input":{"a":' + "[" * 5000, "called no tool"),
         ({"calls": "none"}, "It is sunny.", None),
-        ({"calls": "none"}, CALL, "where no tool was to be called"),
+        ({"calls": "none"}, CALL, "expected no call"),
         ({}, CALL, None),
     ],
 )
@@ -95,14 +95,14 @@ async def test_tool_call_compares_the_call(params: dict[str, Any], text: str, wh
 
 @pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
 async def test_only_a_line_feed_ends_a_call(odd: str) -> None:
-    """Other characters that Python takes for a line's end may stand in JSON as they are, or in what was said before."""
+    """Other characters that Python treats as line ends may occur in JSON, or in the text before it."""
     call = '{"tool":"get_weather","input":{"city":"Os' + ("" if odd < " " else odd) + 'lo"}}'
     wanted = {"tool": "get_weather", "arguments": {"city": "Os" + ("" if odd < " " else odd) + "lo"}}
     outcome = await score("tool_call", wanted, Answer(text=f"One{odd}moment.\n{call}", stop_reason="tool_use"))
     assert outcome.passed, outcome.reason
 
 
-async def test_a_call_that_is_only_written_down_is_none() -> None:
+async def test_a_call_written_as_text_does_not_count() -> None:
     outcome = await score("tool_call", {"tool": "get_weather"}, Answer(text=CALL, stop_reason="end_turn"))
     assert not outcome.passed
 
@@ -113,14 +113,16 @@ async def test_a_call_that_is_only_written_down_is_none() -> None:
         ({"tool": "get_time"}, None, "tool 'get_time' is not among the tools that t is offered"),
         ({}, None, "check 'tool_call' needs 'tool'"),
         ({}, "sunny", "check 'tool_call' needs 'tool'"),
-        ({"calls": "none", "tool": "get_weather"}, None, "calls 'none' wants no call"),
+        ({"calls": "none", "tool": "get_weather"}, None, "calls 'none' expects no call"),
         ({"arguments": {}}, None, "name it with 'tool'"),
         ({"tool": "get_weather", "schema": {"type": "objekt"}}, None, "not a JSON Schema"),
     ],
 )
-def test_a_tool_call_check_that_cannot_pass_is_told(params: dict[str, Any], expect: str | None, message: str) -> None:
-    [told] = find(make_prompt("tool_call", params, expect), tools=[WEATHER])
-    assert message in told
+def test_a_tool_call_check_that_cannot_pass_is_reported(
+    params: dict[str, Any], expect: str | None, message: str
+) -> None:
+    [found] = find(make_prompt("tool_call", params, expect), tools=[WEATHER])
+    assert message in found
 
 
 CITED = Answer(
@@ -148,7 +150,7 @@ CITED = Answer(
         ({"mode": "all", "document": "reports/q3 2026.pdf"}, False),
     ],
 )
-async def test_citations_must_name_the_place(params: dict[str, Any], passed: bool) -> None:
+async def test_citations_must_match_document_page_and_text(params: dict[str, Any], passed: bool) -> None:
     outcome = await score("citations", params, CITED, documents=(REPORT,))
     assert outcome.passed is passed
     assert passed or "q3 2026 p. 3" in outcome.reason
@@ -159,7 +161,7 @@ async def test_an_answer_that_cites_nothing_fails() -> None:
     assert (outcome.passed, outcome.reason) == (False, "cites nothing")
 
 
-def test_a_citations_check_that_cannot_pass_is_told() -> None:
+def test_a_citations_check_that_cannot_pass_is_reported() -> None:
     assert find(make_prompt("citations", {}), citations=True) == [
         "there is nothing to cite: the prompt has no documents"
     ]

@@ -51,13 +51,13 @@ async def test_exact_ignores_what_a_reader_ignores(answer: str, expect: str) -> 
     ("answer", "expect"),
     [("", "Paris"), ("Paris, France", "Paris"), ("Lyon", "Paris"), ("", "?"), ("!", "?"), ("-5", "5"), ("C", "C++")],
 )
-async def test_exact_refuses_what_differs(answer: str, expect: str) -> None:
+async def test_exact_fails_what_differs(answer: str, expect: str) -> None:
     outcome = await score("exact", answer, {}, expect)
     assert (outcome.passed, outcome.value) == (False, 0.0)
     assert outcome.reason == f"expected {expect!r}, got {answer!r}"
 
 
-async def test_exact_can_look_at_case() -> None:
+async def test_exact_can_be_case_sensitive() -> None:
     assert (await score("exact", "*paris*", {"case_sensitive": True}, "Paris")).passed is False
     assert (await score("exact", "*Paris*", {"case_sensitive": True}, "Paris")).passed is True
 
@@ -72,7 +72,7 @@ async def test_exact_can_look_at_case() -> None:
         (["oslo", "rome"], "any", False),
     ],
 )
-async def test_contains_wants_all_or_any(expect: str | list[str], mode: str, passed: bool) -> None:
+async def test_contains_requires_all_or_any(expect: str | list[str], mode: str, passed: bool) -> None:
     outcome = await score("contains", "Paris lies on\nthe Seine.", {"expect": expect, "mode": mode})
     assert outcome.passed is passed
 
@@ -97,7 +97,7 @@ async def test_regex_searches_the_answer(pattern: str, flags: str, answer: str, 
     assert (await score("regex", answer, {"pattern": pattern, "flags": flags})).passed is passed
 
 
-async def test_regex_gives_up_on_a_pattern_that_backtracks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_regex_gives_up_on_a_pattern_that_backtracks_endlessly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.scoring.scorers.regex.LIMIT_S", 0.02)
     with pytest.raises(TimeoutError, match="make it backtrack less"):
         await score("regex", "a" * 5_000 + "b", {"pattern": "(a|aa)+$"})
@@ -123,7 +123,7 @@ async def test_numeric_compares_the_last_number(answer: str, params: dict[str, A
     assert (await score("numeric", answer, params)).passed is passed
 
 
-async def test_numeric_reads_the_prompts_own_expectation() -> None:
+async def test_numeric_defaults_to_the_prompts_expect() -> None:
     assert (await score("numeric", "It is 118.40", {}, expect="118.4")).passed is True
 
 
@@ -152,17 +152,17 @@ async def test_json_schema_finds_the_json(answer: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("", "the answer holds no JSON"),
-        ("five", "the answer holds no JSON"),
-        ('{"total": NaN}', "the answer holds no JSON"),
-        ('{"total": 5', "the answer holds no JSON"),
+        ("", "the answer contains no JSON"),
+        ("five", "the answer contains no JSON"),
+        ('{"total": NaN}', "the answer contains no JSON"),
+        ('{"total": 5', "the answer contains no JSON"),
         ('{"total": "5"}', "$.total: '5' is not of type 'number'"),
         ('{"sum": 5}', "$: 'total' is a required property"),
         ('{"total": 5, "more": 1}', "$: 'more' is not allowed here"),
         ("[" * 100_000, "the JSON is nested too deeply"),
         ('{"total": ' + "[" * 50_000 + "]" * 50_000 + "}", "the JSON is nested too deeply"),
         ("[" * 300_000, "the answer has more than 200,000 characters"),
-        ("9" * 10_000, "the answer holds no JSON"),
+        ("9" * 10_000, "the answer contains no JSON"),
     ],
 )
 async def test_json_schema_says_what_is_wrong(answer: str, reason: str) -> None:
@@ -188,7 +188,7 @@ async def test_json_schema_compares_the_expected_values(answer: str, expect: Any
     assert (outcome.passed, outcome.reason) == (not reason, reason)
 
 
-async def test_json_schema_takes_the_prompts_expectation_when_it_is_a_json_object() -> None:
+async def test_json_schema_defaults_to_the_prompts_expect_if_it_is_a_json_object() -> None:
     assert (await score("json_schema", '{"a": 2}', {"schema": {}}, expect='{"a": 1}')).passed is False
     assert (await score("json_schema", '{"a": 2}', {"schema": {}}, expect="Paris")).passed is True
 
@@ -223,7 +223,7 @@ async def test_json_schema_bounds_the_time_of_all_patterns_together(monkeypatch:
         ("[-0.0, 0]", False),
     ],
 )
-async def test_json_schema_knows_equal_items(items: str, unique: bool) -> None:
+async def test_json_schema_recognises_equal_items(items: str, unique: bool) -> None:
     assert (await score("json_schema", items, {"schema": {"uniqueItems": True}})).passed is unique
     assert (await score("json_schema", items, {"schema": {"uniqueItems": False}})).passed is True
 
@@ -233,14 +233,14 @@ async def test_json_schema_knows_equal_items(items: str, unique: bool) -> None:
     [["a", *range(5_000)], [n * (2**61 - 1) for n in range(4_000)]],
     ids=["mixed types", "numbers whose hashes collide"],
 )
-def test_json_schema_compares_no_item_with_every_other(items: list[Any]) -> None:
+def test_json_schema_finds_equal_items_in_linear_time(items: list[Any]) -> None:
     def check(text: str) -> None:
         assert asyncio.run(score("json_schema", text, {"schema": {"uniqueItems": True}})).passed
 
     assert_linear(check, *(json.dumps(some, separators=(",", ":")) for some in (items[: len(items) // 10], items)))
 
 
-async def test_json_schema_patterns_work_as_the_standard_says() -> None:
+async def test_json_schema_patterns_follow_the_standard() -> None:
     schema = {"patternProperties": {"^n_": {"type": "integer"}}, "additionalProperties": {"pattern": "^x"}}
     assert (await score("json_schema", '{"n_a": 1, "b": "xy"}', {"schema": schema})).passed is True
     assert (await score("json_schema", '{"n_a": "1"}', {"schema": schema})).passed is False

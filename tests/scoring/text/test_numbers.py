@@ -1,4 +1,4 @@
-"""Numbers in prose: everything in the table is read, and no text at all breaks the reader."""
+"""Numbers in prose: every notation in the table is read, and no text crashes the reader."""
 
 from __future__ import annotations
 
@@ -108,23 +108,23 @@ def test_a_text_without_a_number_has_none(text: str) -> None:
     [("3/4", "0.75"), ("1 234,5", "1234.5"), ("50%", "50"), ("−5", "-5"), ("€ 118,40", "118.4"), ("1.234", "1.234"),
      ("1,234.50", "1234.5"), ("0,125", "0.125"), ("1,234,567", "1234567"), ("1.5e-3", "0.0015"), ("5 kg", "5")],
 )  # fmt: skip
-def test_an_author_may_write_a_number_as_models_do(text: str, expected: str) -> None:
+def test_an_author_may_use_the_same_notations_as_models(text: str, expected: str) -> None:
     assert read_number(text) == Decimal(expected)
 
 
-def test_an_author_who_writes_no_number_is_told() -> None:
+def test_an_expected_text_without_a_number_is_reported() -> None:
     with pytest.raises(ValueError, match="no number in 'twelve'"):
         read_number("twelve")
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_no_text_crashes_the_reader(text: str) -> None:
     number = last_number(text)
     assert number is None or number.is_finite()
 
 
 @given(st.text(st.sampled_from("0123456789.,-−'_ $€eExX×10^{}⁸\u00a0")))
-def test_no_jumble_of_number_characters_breaks_the_reader(text: str) -> None:
+def test_no_jumble_of_number_characters_crashes_the_reader(text: str) -> None:
     number = last_number(text)
     assert number is None or number.is_finite()
 

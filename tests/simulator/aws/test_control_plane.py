@@ -1,4 +1,4 @@
-"""The control plane and its neighbours through unmodified aioboto3."""
+"""The control plane and the other AWS services through unmodified aioboto3."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_models_are_filtered(
     assert any(each["providerName"] != "Anthropic" for each in listed) is has_others
 
 
-async def test_a_model_says_when_it_ends(simulator: Start, boto: Open) -> None:
+async def test_a_model_has_its_lifecycle_dates(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock", await simulator())
     statuses = {}
     for base_id in (SONNET, HAIKU, OPUS_3):
@@ -62,7 +62,7 @@ async def test_a_model_says_when_it_ends(simulator: Start, boto: Open) -> None:
     assert {"Claude Sonnet 4.5": "LEGACY", "Claude Haiku 4.5": "ACTIVE", "Claude 3 Opus": "LEGACY"} == statuses
 
 
-async def test_profiles_come_in_pages_that_hold_each_once(simulator: Start, boto: Open) -> None:
+async def test_profiles_are_paged_without_gaps_or_repeats(simulator: Start, boto: Open) -> None:
     client = await boto("bedrock", await simulator())
     pages = [
         page["inferenceProfileSummaries"]
@@ -108,7 +108,7 @@ async def test_an_application_profile_names_the_model_behind_it(simulator: Start
         ("get_foundation_model", {"modelIdentifier": "anthropic.claude-sonata-9"}),
     ],
 )
-async def test_what_is_unknown_is_not_found(
+async def test_unknown_names_are_not_found(
     simulator: Start, boto: Open, operation: str, arguments: dict[str, str]
 ) -> None:
     client = await boto("bedrock", await simulator())
@@ -117,7 +117,7 @@ async def test_what_is_unknown_is_not_found(
     assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-async def test_a_denied_model_is_known_but_not_callable(simulator: Start, boto: Open) -> None:
+async def test_a_denied_model_is_listed_but_not_callable(simulator: Start, boto: Open) -> None:
     url = await simulator(denied=frozenset({HAIKU}), speed=1000)
     client = await boto("bedrock", url)
     granted = {}
@@ -149,7 +149,7 @@ async def test_a_denied_model_is_known_but_not_callable(simulator: Start, boto: 
         ),
     ],
 )
-async def test_logging_says_where_it_was_told_to_go(
+async def test_the_logging_destination_is_the_configured_one(
     simulator: Start, boto: Open, written: str, expected: dict[str, Any] | None
 ) -> None:
     client = await boto("bedrock", await simulator(logging=written))
@@ -159,13 +159,13 @@ async def test_logging_says_where_it_was_told_to_go(
     assert expected == (config and {name: config[name] for name in config if name.endswith("Config")})
 
 
-async def test_sts_names_the_made_up_account(simulator: Start, boto: Open) -> None:
+async def test_sts_names_the_simulated_account(simulator: Start, boto: Open) -> None:
     caller = await (await boto("sts", await simulator())).get_caller_identity()
     assert (caller["Account"], caller["Arn"]) == ("123456789012", "arn:aws:iam::123456789012:user/simulated")
 
 
 @pytest.mark.parametrize("operation", ["list_service_quotas", "list_aws_default_service_quotas"])
-async def test_quotas_are_named_in_words_and_paged(simulator: Start, boto: Open, operation: str) -> None:
+async def test_quotas_have_their_aws_names_and_are_paged(simulator: Start, boto: Open, operation: str) -> None:
     client = await boto("service-quotas", await simulator())
     pages = client.get_paginator(operation).paginate(ServiceCode="bedrock", PaginationConfig={"PageSize": 10})
     names = [quota["QuotaName"] async for page in pages for quota in page["Quotas"]]
@@ -198,7 +198,7 @@ async def test_tokens_are_counted_alike_in_both_dialects(simulator: Start, boto:
         assert (await client.count_tokens(modelId=HAIKU, input=given))["inputTokens"] == 10
 
 
-async def test_calls_of_no_model_are_not_part_of_the_truth(simulator: Start, boto: Open) -> None:
+async def test_only_model_calls_are_recorded_in_the_truth(simulator: Start, boto: Open) -> None:
     url = await simulator()
     await (await boto("sts", url)).get_caller_identity()
     await (await boto("bedrock", url)).list_foundation_models()
@@ -206,7 +206,7 @@ async def test_calls_of_no_model_are_not_part_of_the_truth(simulator: Start, bot
         assert await response.json() == {"requests": []}
 
 
-async def test_what_says_how_long_the_log_is_kept_says_for_ever(simulator: Start, boto: Open) -> None:
+async def test_logs_never_expire(simulator: Start, boto: Open) -> None:
     url = await simulator()
     with pytest.raises(ClientError) as refused:
         await (await boto("s3", url)).get_bucket_lifecycle_configuration(Bucket="logs")

@@ -1,4 +1,4 @@
-"""Signatures, checked for real: every client's own, with the right secret and with a wrong one."""
+"""Verification of signatures: every client's own, with the right secret and with a wrong one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLS: list[tuple[str, str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("service", "operation", "arguments", "code"), CALLS)
-async def test_botos_signature_is_taken_with_the_right_secret_only(
+async def test_botos_signature_is_accepted_with_the_right_secret_only(
     simulator: Start, boto: Open, service: str, operation: str, arguments: dict[str, Any], code: str
 ) -> None:
     url = await simulator(secret="the secret", speed=1000)
@@ -41,7 +41,7 @@ async def test_botos_signature_is_taken_with_the_right_secret_only(
 
 
 @pytest.mark.parametrize("model", [MODEL, ARN])
-async def test_the_sdks_signature_over_a_raw_colon_is_taken(simulator: Start, model: str) -> None:
+async def test_the_sdks_signature_over_a_raw_colon_is_accepted(simulator: Start, model: str) -> None:
     url = await simulator(secret="the secret", speed=1000)
     for secret, taken in (("the secret", True), ("another", False)):
         async with anthropic.AsyncAnthropicBedrock(
@@ -55,15 +55,15 @@ async def test_the_sdks_signature_over_a_raw_colon_is_taken(simulator: Start, mo
                     await call
 
 
-async def test_mantles_signature_is_checked_too(simulator: Start, mantle: Open) -> None:
+async def test_mantles_signature_is_verified_too(simulator: Start, mantle: Open) -> None:
     url = await simulator(secret="the secret", speed=1000)
-    asked: Any = {"model": "anthropic.claude-opus-4-8", "max_tokens": 5, "messages": MESSAGES}
-    assert (await (await mantle(url, secret="the secret")).messages.create(**asked)).content
+    request: Any = {"model": "anthropic.claude-opus-4-8", "max_tokens": 5, "messages": MESSAGES}
+    assert (await (await mantle(url, secret="the secret")).messages.create(**request)).content
     with pytest.raises(anthropic.PermissionDeniedError):
-        await (await mantle(url, secret="another")).messages.create(**asked)
+        await (await mantle(url, secret="another")).messages.create(**request)
 
 
-async def test_a_key_id_that_nobody_gave_out_is_not_recognised(simulator: Start, boto: Open) -> None:
+async def test_an_unknown_key_id_is_not_recognised(simulator: Start, boto: Open) -> None:
     url = await simulator(secret="up", key_id="KNOWN", speed=1000)
     assert await (await boto("bedrock", url, aws_access_key_id="KNOWN")).list_foundation_models()
     for service, operation, code in (
@@ -75,7 +75,7 @@ async def test_a_key_id_that_nobody_gave_out_is_not_recognised(simulator: Start,
         assert refused.value.response["Error"]["Code"] == code
 
 
-async def test_a_bearer_key_has_to_be_the_secret(simulator: Start) -> None:
+async def test_a_bearer_key_must_be_the_secret(simulator: Start) -> None:
     url = await simulator(secret="the secret", speed=1000)
     for key, taken in (("the secret", True), ("another", False)):
         async with anthropic.AsyncAnthropicBedrock(
@@ -89,6 +89,6 @@ async def test_a_bearer_key_has_to_be_the_secret(simulator: Start) -> None:
                     await call
 
 
-async def test_without_a_secret_any_signature_is_taken(simulator: Start, boto: Open) -> None:
+async def test_without_a_secret_any_signature_is_accepted(simulator: Start, boto: Open) -> None:
     client = await boto("sts", await simulator(), aws_secret_access_key="whatever")
     assert await client.get_caller_identity()

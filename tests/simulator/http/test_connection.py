@@ -1,4 +1,4 @@
-"""The simulator on the level of bytes: keep-alive, pipelining, errors, disconnects, its own account."""
+"""The simulator at the level of bytes: keep-alive, pipelining, errors, disconnects, the truth."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Wire:
-    """One connection, spoken to in bytes."""
+    """A raw client connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -171,7 +171,7 @@ async def test_a_converse_stream_has_one_event_type_a_frame_and_no_start_of_a_te
         assert payload["p"]
 
 
-async def test_streamed_and_whole_answers_are_the_same_text(simulator: Start) -> None:
+async def test_streamed_and_unstreamed_answers_have_the_same_text(simulator: Start) -> None:
     url = await simulator(speed=1000)
     whole = (await ask(url, request("converse", CONVERSE))).json()["output"]["message"]["content"][0]["text"]
     frames = (await ask(url, request("converse-stream", CONVERSE))).frames()
@@ -179,7 +179,7 @@ async def test_streamed_and_whole_answers_are_the_same_text(simulator: Start) ->
     assert "".join(deltas) == whole
 
 
-async def test_an_answer_cut_to_nothing_streams_to_its_end(simulator: Start) -> None:
+async def test_an_empty_answer_streams_to_its_end(simulator: Start) -> None:
     url = await simulator(speed=1000)
     body = INVOKE | {"stop_sequences": list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}  # filler begins with a capital letter
     assert len((await ask(url, request("invoke-with-response-stream", body))).frames()) == 5
@@ -201,7 +201,7 @@ async def test_a_model_id_may_be_encoded_in_any_way(simulator: Start, model: str
 
 
 @pytest.mark.parametrize(
-    ("operation", "body", "said"),
+    ("operation", "body", "message"),
     [
         ("invoke", b"{", "Malformed input request, please"),
         ("invoke", b'"\xff"', "Malformed input request"),
@@ -222,14 +222,16 @@ async def test_a_model_id_may_be_encoded_in_any_way(simulator: Start, model: str
         ("converse", CONVERSE | {"messages": [{"role": "user", "content": "text"}]}, "Expected `array`"),
     ],
 )
-async def test_a_bad_body_is_a_validation_exception(simulator: Start, operation: str, body: object, said: str) -> None:
+async def test_a_bad_body_is_a_validation_exception(
+    simulator: Start, operation: str, body: object, message: str
+) -> None:
     response = await ask(await simulator(speed=1000), request(operation, body))
     assert response.status == 400
     assert response.headers["x-amzn-errortype"] == ERROR_TYPE.format("ValidationException")
-    assert said in response.json()["message"]
+    assert message in response.json()["message"]
 
 
-async def test_the_new_anthropic_version_is_for_the_models_that_know_it(simulator: Start) -> None:
+async def test_the_new_anthropic_version_is_limited_to_models_that_support_it(simulator: Start) -> None:
     body = INVOKE | {"anthropic_version": "2026-10-21"}
     model = "us.anthropic.claude-opus-4-8"
     assert (await ask(await simulator(speed=1000), request("invoke", body, model=model))).status == 200
@@ -270,7 +272,7 @@ async def test_the_new_anthropic_version_is_for_the_models_that_know_it(simulato
         ),
     ],
 )
-async def test_a_refusal_has_the_services_shape(
+async def test_an_error_has_the_services_format(
     simulator: Start, raw: bytes, status: int, code: str, message: str
 ) -> None:
     response = await ask(await simulator(), raw)
@@ -283,7 +285,7 @@ async def test_a_refusal_has_the_services_shape(
     ("option", "status", "code"),
     [("throttle_rate", 429, "ThrottlingException"), ("unavailable_rate", 503, "ServiceUnavailableException")],
 )
-async def test_faults_have_the_services_shape(simulator: Start, option: str, status: int, code: str) -> None:
+async def test_faults_have_the_services_format(simulator: Start, option: str, status: int, code: str) -> None:
     url = await simulator(**{option: 1.0})
     response = await ask(url, request("converse-stream", CONVERSE))
     assert response.status == status
@@ -310,7 +312,7 @@ async def test_pipelined_requests_are_answered_in_order(simulator: Start) -> Non
         assert [(await wire.response()).status for _ in range(3)] == [200, 400, 404]
 
 
-async def test_a_request_may_come_byte_by_byte(simulator: Start) -> None:
+async def test_a_request_may_arrive_byte_by_byte(simulator: Start) -> None:
     async with connected(await simulator(speed=1000)) as wire:
         for byte in request("invoke", INVOKE):
             wire.writer.write(bytes((byte,)))
@@ -344,13 +346,13 @@ async def test_a_connection_closes_when_the_client_asks(simulator: Start) -> Non
         assert await wire.reader.read() == b""
 
 
-async def test_garbage_gets_a_400_and_a_hang_up(simulator: Start) -> None:
+async def test_garbage_gets_a_400_and_the_connection_is_closed(simulator: Start) -> None:
     async with connected(await simulator()) as wire:
         assert (await wire.ask(b"what is this\r\n\r\n")).status == 400
         assert await wire.reader.read() == b""
 
 
-async def test_a_body_over_the_services_limit_is_refused(simulator: Start) -> None:
+async def test_a_body_over_the_services_limit_is_rejected(simulator: Start) -> None:
     response = await ask(await simulator(), request("invoke", b" " * 25_000_001))
     assert response.status == 400
     assert "longer than 25000000 bytes" in response.json()["message"]
@@ -369,7 +371,7 @@ async def test_a_client_that_leaves_in_mid_stream_frees_its_stream(simulator: St
     assert (served["chunks"], served["last_ns"], served["done_ns"]) == (1, None, None)
 
 
-async def test_the_truth_holds_the_stamps_of_every_request_in_order(simulator: Start) -> None:
+async def test_the_truth_has_the_stamps_of_every_request_in_order(simulator: Start) -> None:
     url = await simulator(fixed=(0.01, 0.001, 10))
     before = now_ns()
     response = await ask(url, request("invoke-with-response-stream", INVOKE))
@@ -384,7 +386,7 @@ async def test_the_truth_holds_the_stamps_of_every_request_in_order(simulator: S
     assert served["last_ns"] - served["received_ns"] >= 19_000_000
 
 
-async def test_a_whole_answer_is_one_chunk(simulator: Start) -> None:
+async def test_an_unstreamed_answer_is_one_chunk(simulator: Start) -> None:
     url = await simulator(speed=1000)
     await ask(url, request("invoke", INVOKE))
     (served,) = await truth(url)
@@ -404,11 +406,11 @@ async def test_the_same_seed_gives_the_same_answers_in_any_order_of_arrival(simu
 
     async def texts(seed: int, order: list[int]) -> dict[int, list[str]]:
         url = await simulator(speed=1000, seed=seed)
-        said: dict[int, list[str]] = {}
+        answers: dict[int, list[str]] = {}
         for at in order:
             answer = (await ask(url, request("invoke", prompts[at]))).json()["content"][0]["text"]
-            said.setdefault(at, []).append(answer)
-        return said
+            answers.setdefault(at, []).append(answer)
+        return answers
 
     forwards, backwards = await texts(7, [0, 1, 2, 3, 4, 0]), await texts(7, [4, 3, 2, 0, 1, 0])
     assert forwards == backwards
@@ -418,8 +420,8 @@ async def test_the_same_seed_gives_the_same_answers_in_any_order_of_arrival(simu
 
 async def test_the_same_model_answers_alike_through_every_routing(simulator: Start) -> None:
     url = await simulator(speed=1000)
-    said = [
+    answers = [
         (await ask(url, request("invoke", INVOKE, model=f"{prefix}.anthropic.claude-sonnet-4-6"))).json()["content"]
         for prefix in ("global", "us", "eu")
     ]
-    assert said[0] == said[1] == said[2]
+    assert answers[0] == answers[1] == answers[2]

@@ -1,4 +1,4 @@
-"""Model ids taken apart, and how quick and good each model is."""
+"""Parsing of model ids, and the speed and skill of each model."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def draw(model_id: str, seed: int, *, input_tokens: int = 10, output_tokens: int
         ),
     ],
 )
-def test_a_model_id_is_taken_apart(model_id: str, family: str, generation: float, routing: str, short: str) -> None:
+def test_a_model_id_is_parsed(model_id: str, family: str, generation: float, routing: str, short: str) -> None:
     name = read_model_id(model_id)
     assert name is not None
     assert (name.family, name.generation, name.routing, name.short) == (family, generation, routing, short)
 
 
 @pytest.mark.parametrize("model_id", ["", "nope", "meta.llama3-8b", "us.anthropic.", "arn:aws:s3:::x", "a/../b"])
-def test_what_is_no_model_id_is_none(model_id: str) -> None:
+def test_anything_else_is_not_a_model_id(model_id: str) -> None:
     assert read_model_id(model_id) is None
 
 
@@ -85,7 +85,7 @@ def test_every_routing_shares_the_base_id_and_the_skill() -> None:
     assert len({profile(model_id).skill for model_id in ids}) == 1
 
 
-def test_a_newer_generation_is_quicker_and_better() -> None:
+def test_a_newer_generation_is_faster_and_better() -> None:
     old, new = profile("us.anthropic.claude-sonnet-4-20250514-v1:0"), profile("us.anthropic.claude-sonnet-4-6")
     assert new.ttft_median_s < old.ttft_median_s
     assert new.tokens_per_s > old.tokens_per_s
@@ -118,7 +118,7 @@ def test_speed_divides_every_time() -> None:
     assert quick.end_ns == pytest.approx(slow.end_ns / 10, abs=1)
 
 
-def test_chunks_rise_in_time_and_hold_all_tokens_three_to_six_at_a_time() -> None:
+def test_chunks_are_in_order_and_carry_all_tokens_three_to_six_at_a_time() -> None:
     timing = draw("us.anthropic.claude-haiku-4-5", 0, output_tokens=101)
     (sizes,) = timing.sizes
     assert sum(sizes) == 101
@@ -127,7 +127,7 @@ def test_chunks_rise_in_time_and_hold_all_tokens_three_to_six_at_a_time() -> Non
     assert timing.end_ns > timing.chunks_ns[-1]
 
 
-def test_no_chunk_holds_pieces_of_two_passages() -> None:
+def test_no_chunk_spans_two_blocks() -> None:
     timing = draw_timing(
         profile("us.anthropic.claude-haiku-4-5"), Random(0), input_tokens=0, output_tokens=[7, 0, 8], speed=1
     )
@@ -141,7 +141,7 @@ def test_an_empty_answer_only_ends() -> None:
     assert timing.first_ns == timing.end_ns > 0
 
 
-def test_fixed_timing_is_what_was_asked_for() -> None:
+def test_fixed_timing_is_as_configured() -> None:
     assert fixed_timing(0.2, 0.015, 3) == Timing(
         chunks_ns=(200_000_000, 215_000_000, 230_000_000), sizes=((1, 1, 1),), end_ns=230_000_000
     )

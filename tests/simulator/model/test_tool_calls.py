@@ -1,4 +1,4 @@
-"""Simulated judges: right as often as their skill has it, in the shape that was asked for, and marked as simulated."""
+"""Simulated judges: right as often as their skill says, in the requested format, and marked as simulated."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RUBRIC = "It is right."
 
 def judge(question: Question, *, skill: float = 1.0, seed: int = 1, book: AnswerBook = BOOK) -> dict[str, Any]:
     toolbox = Toolbox(tools=(Tool(name=question.tool.name),), choice="tool", name=question.tool.name)
-    said = draw_verdict(question.text, toolbox, book, skill=skill, rng=Random(seed))
-    assert said is not None
-    assert (said.kind, said.tool) == ("tool", "verdict")
-    given: dict[str, Any] = json.loads(said.text)
+    call = draw_verdict(question.text, toolbox, book, skill=skill, rng=Random(seed))
+    assert call is not None
+    assert (call.kind, call.tool) == ("tool", "verdict")
+    given: dict[str, Any] = json.loads(call.text)
     assert given["reason"].startswith("SIMULATED")
     return given
 
@@ -36,7 +36,7 @@ def test_a_right_answer_scores_high_and_a_wrong_one_low() -> None:
 
 
 @pytest.mark.parametrize("answer", ["Paris", "Lyon"])
-def test_it_errs_as_often_as_its_skill_has_it(answer: str) -> None:
+def test_a_judge_errs_as_often_as_its_skill_says(answer: str) -> None:
     question = ask_for_score(PROMPT, answer, RUBRIC)
     high = sum(judge(question, skill=0.8, seed=seed)["score"] >= 0.5 for seed in range(2000))
     assert (high if answer == "Paris" else 2000 - high) / 2000 == pytest.approx(0.8, abs=0.03)
@@ -50,21 +50,21 @@ def test_the_right_one_of_two_answers_is_preferred(first: str, second: str, bett
     assert judge(ask_for_preference(PROMPT, first, second, RUBRIC))["better"] == better
 
 
-def test_where_it_errs_it_prefers_whichever_stands_first() -> None:
+def test_a_judge_that_errs_prefers_the_first_answer() -> None:
     assert judge(ask_for_preference(PROMPT, "Lyon", "Paris", RUBRIC), skill=0.0)["better"] == "A"
 
 
-def test_without_a_key_it_goes_by_the_reference() -> None:
+def test_without_a_key_a_judge_uses_the_reference() -> None:
     prompt = Prompt(id="p", messages=PROMPT.messages, expect="Lyon")
     assert judge(ask_for_score(prompt, "Lyon", RUBRIC), book=AnswerBook({}))["score"] >= 0.75
 
 
 @pytest.mark.parametrize("text", ["Grade this.", "<answer-0123456789ab>\nParis", ""])
-def test_a_prompt_that_shows_no_answer_gets_no_verdict(text: str) -> None:
+def test_a_prompt_without_an_answer_gets_no_verdict(text: str) -> None:
     toolbox = Toolbox(tools=(Tool(name="verdict"),))
     assert draw_verdict(text, toolbox, BOOK, skill=1.0, rng=Random(1)) is None
 
 
-def test_a_prompt_without_that_tool_is_no_judges() -> None:
+def test_a_prompt_without_the_tool_is_not_for_a_judge() -> None:
     question = ask_for_score(PROMPT, "Paris", RUBRIC)
     assert draw_verdict(question.text, Toolbox(), BOOK, skill=1.0, rng=Random(1)) is None
