@@ -7,6 +7,7 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -97,26 +98,28 @@ def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
     return dict.fromkeys(sharing, possible // len(sharing))
 
 
-async def send_part(
-    job: Job, part: Part, channels: Mapping[str, Channel], journal: Path, progress: Progress, stop: Stop
-) -> ClientHealth:
-    """Send this process's part of the plan and journal it; returns the process's health."""
-    async with Journal(journal) as written:
-        return await run_load(job, part, channels, write=written.record, progress=progress, stop=stop)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A part of a load that is ready to send from this process."""
+
+    job: Job
+    part: Part
+    channels: Mapping[str, Channel]
+    """By target."""
+    progress: Progress
+    stop: Stop
 
 
-async def run_load(
-    job: Job,
-    part: Part,
-    channels: Mapping[str, Channel],
-    *,
-    write: Callable[[Attempt], object],
-    progress: Progress,
-    stop: Stop,
-) -> ClientHealth:
-    """Send the part, or less of it when `stop` is asked; returns this process's health."""
-    suite = part.suite
-    send = make_send(job, part, channels, write=write, progress=progress, stop=stop)
+async def send_part(session: Session, journal: Path) -> ClientHealth:
+    """Send the part and record every attempt in `journal`; returns this process's health."""
+    async with Journal(journal) as opened:
+        return await run_load(session, opened.record)
+
+
+async def run_load(session: Session, write: Callable[[Attempt], object]) -> ClientHealth:
+    """Send the part until it ends or a stop is requested; returns this process's health. `write` gets every attempt."""
+    job, part, channels, suite = session.job, session.part, session.channels, session.part.suite
+    send = make_send(session, write)
     async with watched(channels) as watch:
         await run_plan(
             lambda: part.rounds(seed=job.seed),
@@ -125,26 +128,19 @@ async def run_load(
             warmup=part.share(suite.load.warmup),
             start_ns=job.start_ns,
             targets=[target.name for target in suite.targets],
-            stop=stop,
+            stop=session.stop,
         )
     limits = {name: channel.in_flight_limit for name, channel in channels.items()}
     held_back = {name: each.held for name, each in limits.items() if each.limit is not None}
     return msgspec.structs.replace(watch.result(worker=part.index), held_back=held_back)
 
 
-def make_send(
-    job: Job,
-    part: Part,
-    channels: Mapping[str, Channel],
-    *,
-    write: Callable[[Attempt], object],
-    progress: Progress,
-    stop: Stop,
-) -> Send:
-    """What sends a planned request, and writes a row of each of its attempts.
+def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
+    """A function that sends one planned request and passes each of its attempts to `write`.
 
-    Requests that carry documents or images are built now: files are read before the load, not during it.
+    Requests with documents or images are built now, so that no file is read during the load.
     """
+    job, part, channels, progress, stop = session.job, session.part, session.channels, session.progress, session.stop
     suite, prompts = part.suite, {prompt.id: prompt for prompt in part.suite.prompts}
     rng = Random(f"{job.seed}/backoff/{part.index}")
     sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop)

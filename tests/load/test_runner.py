@@ -17,7 +17,7 @@ from harness.load.plan import Part, make_plan
 from harness.load.recorder import Progress, Tally
 from harness.load.runner import run_plan
 from harness.load.sender import Channel
-from harness.load.session import Job, make_send
+from harness.load.session import Job, Session, make_send
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.records import Attempt
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
@@ -97,17 +97,16 @@ class Run:
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
         suite, stop = self.suite, Stop()
         self.channels = scripted_channels(suite, self.client, stop)
-        send = make_send(
-            Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
-            Part(suite=suite),
-            self.channels,
-            write=self.attempts.append,
+        session = Session(
+            job=Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
+            part=Part(suite=suite),
+            channels=self.channels,
             progress=Progress(planned=None, tallies={target.name: Tally() for target in suite.targets}),
             stop=stop,
         )
         sending = run_plan(
             lambda: make_plan(suite, seed=1),
-            send,
+            make_send(session, self.attempts.append),
             suite.load,
             warmup=suite.load.warmup,
             targets=[target.name for target in suite.targets],

@@ -21,7 +21,7 @@ import msgspec
 from harness.errors import HarnessError, first_leaf
 from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, open_channels, send_part
+from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import INTERRUPTED, Reason, Stop
 from harness.secrets import RedactedStream, redact, remember_environment
 from harness.store.client_health import ClientHealth
@@ -89,8 +89,9 @@ async def work() -> None:
             _report(Ready())
             job, journal = await unpack(pipe)
             progress = Progress(planned=None, tallies={name: Tally() for name in channels})
+            session = Session(job=job, part=part, channels=channels, progress=progress, stop=stop)
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(job, part, channels, journal, progress, stop))
+                main = tasks.create_task(send_part(session, journal))
                 others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
                 health = await main
                 for each in others:
