@@ -1,4 +1,4 @@
-"""From a tape to a reply: the one place where the bytes of an exchange are read, the same for every client."""
+"""Turns a tape into a reply. This is the only place that interprets the bytes of an exchange, for every client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.endpoints.reply import Milliseconds, Reply, StreamFailure
 from harness.secrets import redact
 
 _REASONS: dict[ErrorKind, str] = {
-    "first_token_timeout": "nothing of the answer had arrived by the first-token deadline",
+    "first_token_timeout": "no part of the answer had arrived by the first-token deadline",
     "total_timeout": "the answer was not complete by the total deadline",
     "cancelled": "the run was stopped before the answer was complete",
 }
@@ -32,10 +32,10 @@ _REASONS: dict[ErrorKind, str] = {
 def read_tape(
     request: WireRequest, tape: Tape, *, error: BaseException | None = None, reason: ErrorKind | None = None
 ) -> Reply:
-    """Read what arrived and name what went wrong, if anything did.
+    """The reply of an exchange, with its failure, if any.
 
-    `error` is what the client raised. `reason` says that the exchange was cut off by the harness itself
-    (`first_token_timeout`, `total_timeout`, `cancelled`) and then is the error kind.
+    `error`: the exception of the client. `reason`: set if the harness itself cut the exchange off
+    (`first_token_timeout`, `total_timeout`, `cancelled`); it becomes the error kind.
     """
     reply = Reply(http_status=tape.status)
     failure = _find_failure(request, tape, reply, error)
@@ -45,7 +45,7 @@ def read_tape(
         reply.error_kind, reply.error_code, reply.error_message = failure.kind, failure.code, failure.message
     reply.text = _redacted(reply.join_texts())
     reply.citations = _redacted(reply.join_citations())
-    reply.texts, reply.tools, reply.cited = [], {}, []  # from here on only what is redacted
+    reply.texts, reply.tools, reply.cited = [], {}, []  # from here on, only redacted text is left
     reply.stop_reason = _redacted(reply.stop_reason)
     reply.aws_request_id = _request_id(tape)
     if reply.server_latency_ms is None:
@@ -58,12 +58,12 @@ def _redacted(text: str | None) -> str | None:
 
 
 def _find_failure(request: WireRequest, tape: Tape, reply: Reply, error: BaseException | None) -> Failure | None:
-    """Fold the tape into `reply` and say what went wrong: the tape's word goes before the client's exception."""
+    """Fold the tape into `reply`; returns its failure. An error on the tape wins over the client's exception."""
     raised = from_exception(error) if error is not None else None
     if tape.status is None:
         return raised or Failure(kind="internal", message="the client returned without an answer")
     if not 200 <= tape.status < 300:
-        return _read_refusal(tape.status, tape)
+        return _read_error_response(tape.status, tape)
     if encoding := _encoding(tape):
         return from_encoding(encoding)
     if raised is not None and raised.kind in TRANSPORT:
@@ -74,12 +74,12 @@ def _find_failure(request: WireRequest, tape: Tape, reply: Reply, error: BaseExc
         raised = msgspec.structs.replace(raised, kind="internal")
     failure = _read_body(request, tape, reply)
     if failure is None and reply.complete and raised is not None and raised.kind == "stream_truncated":
-        return None  # the connection broke behind a whole answer
+        return None  # the connection broke after a complete answer
     return failure or raised or _require_end(request, reply)
 
 
-def _read_refusal(status: int, tape: Tape) -> Failure:
-    """What an answer says that is no 2xx."""
+def _read_error_response(status: int, tape: Tape) -> Failure:
+    """The failure of an answer with a status other than 2xx."""
     location = tape.headers.get("location")
     if location and 300 <= status < 400:
         return from_redirect(status, location)
@@ -88,13 +88,13 @@ def _read_refusal(status: int, tape: Tape) -> Failure:
 
 
 def _encoding(tape: Tape) -> str | None:
-    """How the body is compressed. None: it is not, as every client asks."""
+    """The compression of the body. None: not compressed, as every client requests."""
     encoding = tape.headers.get("content-encoding", "").strip()
     return encoding if encoding.lower() not in ("", "identity") else None
 
 
 class StreamReading:
-    """The frames of one exchange's stream, folded into `reply` as they come, each piece once."""
+    """Folds the frames of a stream into `reply`, reading each piece of the tape once."""
 
     __slots__ = ("_at", "_decoder", "_read_event", "_reply")
 
@@ -106,13 +106,13 @@ class StreamReading:
 
     @property
     def pending(self) -> int:
-        """Bytes of a frame that is not whole yet."""
+        """Bytes of an incomplete frame."""
         return self._decoder.pending
 
     def read_on(self, tape: Tape) -> Failure | None:
-        """Fold every frame since the last time, each with the stamp of the piece that completed it.
+        """Fold all frames since the last call, each with the stamp of the piece that completed it.
 
-        What the stream says went wrong, None when it says nothing; nothing of worth follows a failure.
+        Returns the failure that the stream reports, if any; the rest of the stream is irrelevant then.
         """
         first, self._at = self._at, len(tape.pieces)
         try:
@@ -132,7 +132,7 @@ class StreamReading:
 
 
 def _read_body(request: WireRequest, tape: Tape, reply: Reply) -> Failure | None:
-    """Fold the body; what it says went wrong, None when it says nothing."""
+    """Fold the body; returns the failure that it reports, if any."""
     if request.stream:
         reading = StreamReading(request, reply)
         failure = reading.read_on(tape)
@@ -156,21 +156,21 @@ def _to_failure(error: Exception) -> Failure:
 
 
 def _require_end(request: WireRequest, reply: Reply) -> Failure | None:
-    """A body that ends cleanly may still be half an answer: only the terminal event says that it is whole."""
+    """A failure unless the terminal event has arrived: a body may end cleanly and still be half an answer."""
     if reply.complete:
         return None
     terminal = DIALECTS[request.api].TERMINAL
-    return Failure(kind="stream_truncated", message=f"the stream ended without a whole `{terminal}` event")
+    return Failure(kind="stream_truncated", message=f"the stream ended without a complete `{terminal}` event")
 
 
 def _request_id(tape: Tape) -> str | None:
-    """bedrock-runtime names the exchange in one header, bedrock-mantle in another."""
+    """The request id, which is in different headers on bedrock-runtime and bedrock-mantle."""
     found = tape.headers.get("x-amzn-requestid") or tape.headers.get("request-id") or ""
     return clean(found, MAX_CODE) or None
 
 
 def _latency_header(tape: Tape) -> float | None:
-    """InvokeModel without streaming gives its latency in a header, ms."""
+    """The latency in the header of InvokeModel without streaming, ms."""
     try:
         return msgspec.convert(tape.headers["x-amzn-bedrock-invocation-latency"], Milliseconds, strict=False)
     except (KeyError, msgspec.ValidationError):

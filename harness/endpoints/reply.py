@@ -1,4 +1,4 @@
-"""The outcome of an attempt, into which the dialects fold an answer event by event."""
+"""The outcome of an attempt, built by the dialects event by event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class StreamFailure(Exception):
-    """The model's own error event inside a stream that is otherwise well-formed."""
+    """An error event in a well-formed stream."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -22,13 +22,13 @@ class StreamFailure(Exception):
 
 
 class ToolCall(msgspec.Struct, kw_only=True):
-    """A call of a tool as it grows: its name, and its input as pieces of JSON text."""
+    """A tool call as it arrives: its name, and its input as pieces of JSON text."""
 
     name: str
     pieces: list[str] = []
 
     def to_line(self) -> str:
-        """`{"tool": NAME, "input": {…}}` on one line; an input that is not valid JSON becomes a string."""
+        """`{"tool": NAME, "input": {…}}` on one line. An input that is not valid JSON becomes a string."""
         text = "".join(self.pieces)
         try:
             value = msgspec.json.decode(text or "{}")
@@ -38,7 +38,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sentence of the answer rests on, as the api gave it; pages are None where the document has none."""
+    """A citation as the api gave it. Pages are None for documents without pages."""
 
     document: str | None = None
     start_page: int | None = None
@@ -47,24 +47,24 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """What came of an exchange. `*_ns` are stamps on CLOCK_MONOTONIC; None: did not happen, or is not in the answer.
+    """The outcome of an exchange. `*_ns`: stamps on CLOCK_MONOTONIC. None: did not happen, or is not in the answer.
 
-    `text`, `citations` and `stop_reason` are the model's: hostile input, but no secret of this process is in them once
-    the tape is read (`read_tape`). A reply that is not `ok` keeps whatever had come until then.
+    `text`, `citations` and `stop_reason` come from the model, so they are hostile input. `read_tape` redacts this
+    process's secrets in them. A reply that is not `ok` has what arrived until the failure.
     """
 
     text: str | None = None
-    """The texts, then each tool call as one line of JSON, `{"tool": NAME, "input": {…}}`. Set once the tape is read."""
+    """The text, then one line of JSON for each tool call, `{"tool": NAME, "input": {…}}`. Set by `read_tape`."""
     citations: str | None = None
-    """JSON: a list of `{"document", "start_page", "end_page", "text"}`. None: none came. Set once the tape is read."""
+    """JSON: a list of `{"document", "start_page", "end_page", "text"}`. None: no citations. Set by `read_tape`."""
     texts: list[str] = []
-    """What `text` is made of while the tape is read, as `tools` and `cited` are; empty afterwards."""
+    """Like `tools` and `cited`, filled while the tape is read, and empty afterwards."""
     tools: dict[int, ToolCall] = {}
-    """By the index of their block, in the order in which they began."""
+    """By index of the content block, in order of their start."""
     cited: list[Citation] = []
     chunk_ns: list[int] = []
-    """Arrival of each non-empty piece of text, thinking or a tool call (its name is the first of its pieces); without
-    streaming, of the whole body."""
+    """Arrival of each content chunk: a non-empty piece of text, thinking or a tool call, whose name is its first piece.
+    Without streaming, the arrival of the whole body."""
     complete: bool = False
     """Whether the terminal event has arrived."""
     input_tokens: int | None = None
@@ -95,12 +95,12 @@ class Reply(msgspec.Struct, kw_only=True):
         return self.chunk_ns[-1] if self.chunk_ns else None
 
     def join_texts(self) -> str | None:
-        """The texts, then each tool call on a line. None: there is no text, and the answer is not over."""
+        """The text, then each tool call on its own line. None: no text, and the answer is incomplete."""
         if not (self.texts or self.tools or self.complete):
             return None
         text, calls = "".join(self.texts), "\n".join(call.to_line() for call in self.tools.values())
         return f"{text}\n{calls}" if text and calls and not text.endswith("\n") else text + calls
 
     def join_citations(self) -> str | None:
-        """The citations as a JSON list; None when none came."""
+        """The citations as a JSON list. None: no citations."""
         return msgspec.json.encode(self.cited).decode() if self.cited else None

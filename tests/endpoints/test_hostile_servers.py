@@ -151,7 +151,7 @@ async def test_what_is_asked_of_an_account_and_of_its_log_follows_no_redirect_ei
                     await question
             with pytest.raises(AccountError, match=f"HTTP {status}, a redirect, which is not followed"):
                 await account.foundation_models()
-            assert (await account._bucket_retention("bucket", "")).unread is not None
+            assert (await account._bucket_retention("bucket", "")).error is not None
         for source in ("s3://bucket", "logs:group"):
             with pytest.raises(EndpointError, match=source):
                 await read_log(source, connection)

@@ -113,7 +113,7 @@ class Run:
             stop=stop,
         )
         if stop_after_s is not None:
-            asyncio.get_running_loop().call_later(stop_after_s, stop.ask, INTERRUPTED)
+            asyncio.get_running_loop().call_later(stop_after_s, stop.request, INTERRUPTED)
         try:
             async with asyncio.timeout(cancel_after_s):
                 await sending
@@ -294,7 +294,7 @@ def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_
     run_virtual(run())
     assert 3 == run.client.most_in_flight
     assert [0.1 * k for k in range(12)] == pytest.approx(sorted(seconds(one.due_ns) for one in run.attempts))
-    held = run.channels["t0"].in_flight_limit.held
+    held = run.channels["t0"].in_flight_limit.waits
     late = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
     assert (sum(each > 0 for each in late), max(late)) == (held.requests, pytest.approx(held.longest_ns))
     assert 9 == held.requests
@@ -305,7 +305,7 @@ def test_every_target_has_room_of_its_own(make_suite: Any, run_virtual: Any) -> 
     run = Run(suite, [Answer(after_s=1.0)])
     run_virtual(run())
     assert all(one.sent_ns == one.due_ns for one in run.attempts)
-    assert [0, 0] == [channel.in_flight_limit.held.requests for channel in run.channels.values()]
+    assert [0, 0] == [channel.in_flight_limit.waits.requests for channel in run.channels.values()]
 
 
 def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtual: Any) -> None:
@@ -313,7 +313,7 @@ def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtu
     run = Run(suite, [Answer(after_s=10.0)])
     run_virtual(run(stop_after_s=5.0))
     assert 2 == len(run.attempts)
-    held = run.channels["t0"].in_flight_limit.held
+    held = run.channels["t0"].in_flight_limit.waits
     assert (48, pytest.approx(9.8e9)) == (held.requests, held.longest_ns)
 
 

@@ -42,11 +42,20 @@ DAMAGE = {
     "a number without end": (lambda line: line.replace(b'"cost_usd":null', b'"cost_usd":1e400'), "out of range"),
     "brackets without end": (lambda line: b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "recursion"),
     "no target": (lambda line: line.replace(b'"target":"t",', b""), "missing required field `target`"),
-    "a target that the run has not": (lambda line: line.replace(b'"target":"t"', b'"target":"x"'), "no such target"),
-    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "its phase is unknown"),
+    "a target that the run has not": (
+        lambda line: line.replace(b'"target":"t"', b'"target":"x"'),
+        "its target is not in the run",
+    ),
+    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "unknown phase"),
     "another run": (lambda line: line.replace(b'"run_id":"', b'"run_id":"x'), "belongs to another run"),
-    "another attempt under an id": (lambda line: line.replace(b'"1-0-1"', b'"0-0-1"'), "another attempt has its id"),
-    "another attempt of the same try": (lambda line: line.replace(b'"1-0"', b'"0-0"'), "is the same try"),
+    "another attempt under an id": (
+        lambda line: line.replace(b'"1-0-1"', b'"0-0-1"'),
+        "another attempt has the same id",
+    ),
+    "another attempt of the same try": (
+        lambda line: line.replace(b'"1-0"', b'"0-0"'),
+        "another attempt has the same request and try number",
+    ),
     "a line without end": (lambda line: b" " * (LONGEST_LINE + 1000) + line, "longer than 64 MB"),
 }
 
@@ -125,7 +134,7 @@ def test_an_attempt_at_a_prompt_that_the_suite_has_not_is_left_out(make_run: Mak
     run.write_suite(Suite(name="s", digest="d", endpoint="simulator", targets=targets, prompts=(prompt,)))
     run.journal_path().write_bytes(encode(make_attempt(0), run) + encode(make_attempt(1, prompt_id="q"), run))
     [finding] = open_run(run.path, recover=True).read_manifest().findings
-    assert finding.what.endswith("the first at attempts.jsonl:2: the suite has no such prompt")
+    assert finding.what.endswith("the first at attempts.jsonl:2: its prompt is not in the suite")
     assert stamps(run) == [0]
 
 

@@ -1,1 +1,1 @@
-"""The SDKs as clients, unmodified, their bytes taped."""
+"""Clients that use unmodified SDKs and record their bytes on tapes."""

@@ -1,4 +1,4 @@
-"""The client `aioboto3`: InvokeModel and Converse through the unmodified SDK, no retries, its bytes taped."""
+"""The client `aioboto3`: InvokeModel and Converse with the unmodified SDK, without retries, recorded on tapes."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ class Aioboto3Client:
                 await self._sdk.converse(modelId=request.model_id, **request.body)
 
     async def _rehearse(self) -> None:
-        """Make each call once on a canned answer: credentials, endpoint rules, signer and parsers are loaded by that.
+        """Make each call once with a canned answer, to load credentials, endpoint rules, signer and parsers.
 
-        The answer is given before anything would be sent, so nothing leaves the process.
+        The answer is returned before sending, so nothing leaves the process.
         """
         events = self._sdk.meta.events
         events.register("before-send.bedrock-runtime", _canned_answer)
@@ -80,7 +80,7 @@ class Aioboto3Client:
 
 
 _MODELS = Path(__file__).with_name("botocore_models")
-"""What Bedrock takes and botocore 1.40 does not know yet, in botocore's own form: tiers, the life of a cache point."""
+"""Service models for botocore 1.40, which does not know service tiers and the TTL of cache points yet."""
 
 _ARGUMENTS = {TIER_HEADER: "serviceTier", LATENCY_HEADER: "performanceConfigLatency"}
 """The SDK's names for the headers of InvokeModel."""
@@ -110,7 +110,7 @@ def _invoke_arguments(request: WireRequest) -> dict[str, Any]:
 
 
 async def _drain(events: Any) -> None:
-    """Let the SDK decode every event, as it would for its user, and give the connection back."""
+    """Let the SDK decode every event, as for a user, and release the connection."""
     try:
         async for _ in events:
             pass
@@ -134,7 +134,7 @@ def _canned_answer(request: Any, **_: object) -> AioAWSResponse:
 
 
 class _CannedBody:
-    """As much of an aiohttp response as the SDK reads."""
+    """The part of an aiohttp response that the SDK uses."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""The client `anthropic`: AsyncAnthropicBedrock and its Mantle sister, unmodified, no retries, their bytes taped."""
+"""The client `anthropic`: AsyncAnthropicBedrock(Mantle), unmodified, without retries, recorded on tapes."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class AnthropicClient:
             tape.mark_done()
 
     async def _rehearse(self) -> None:
-        """Make each call once on a canned answer: credentials, signer, decoders and pydantic's models are loaded.
+        """Make each call once with a canned answer, to load credentials, signer, decoders and pydantic's models.
 
         The address leads to a transport without a socket, so nothing leaves the process.
         """
-        await anyio.lowlevel.checkpoint()  # the HTTP client loads its backend on first use, too: 20 ms
+        await anyio.lowlevel.checkpoint()  # the HTTP client also loads its backend on first use, in 20 ms
         addresses = {api: sdk.base_url for api, sdk in self._sdks.items()}
         for sdk in self._sdks.values():
             sdk.base_url = REHEARSAL_URL
@@ -79,7 +79,7 @@ class AnthropicClient:
 
 
 _SIGNATURE = frozenset({"max_tokens", "messages", "system", "stop_sequences"})
-"""What `messages.create` takes by name. The rest of a body goes in as `extra_body`, which wins over the SDK's own."""
+"""Named parameters of `messages.create`. The rest goes into `extra_body`, which wins over the SDK's own values."""
 
 
 async def _call(sdk: Any, request: WireRequest) -> None:
@@ -129,9 +129,9 @@ def _make_sdks(connection: Connection, http_client: httpx2.AsyncClient) -> dict[
 
 
 def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
-    """The SDK's own HTTP client with a pool as wide as the connection says; over loopback, past every proxy."""
+    """The SDK's HTTP client, with the connection's pool size. Loopback bypasses all proxies."""
     size = connection.pool_size
-    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {REHEARSAL_URL: ANSWERING}
+    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {REHEARSAL_URL: CANNED_TRANSPORT}
     if connection.made_up_credentials:
         mounts |= dict.fromkeys(("all://", "http://", "https://"))
     return DefaultAsyncHttpxClient(
@@ -145,19 +145,19 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
 
 
 async def _remember_token(request: httpx2.Request) -> None:
-    """Know the session token that the SDK has found for itself, each that is new: a server may quote it."""
+    """Register the session token that the SDK found as a secret, as a server may quote it."""
     remember(request.headers.get("x-amz-security-token"))
 
 
 REHEARSAL_URL = "http://rehearsal.invalid"
-"""Leads to `ANSWERING`, a transport without a socket."""
+"""Leads to `CANNED_TRANSPORT`, a transport without a socket."""
 
 _BODY = {"max_tokens": 1, "messages": [{"role": "user", "content": "hello"}]}
 _APIS: tuple[Api, ...] = ("invoke", "mantle")
 REHEARSAL = [
     WireRequest(api=api, model_id="rehearsal", stream=stream, body=_BODY) for api in _APIS for stream in (True, False)
 ]
-"""Each call that the client makes, once."""
+"""Every kind of call that the client makes, once."""
 
 _USAGE = {"input_tokens": 1, "output_tokens": 1}
 _MESSAGE = {
@@ -196,4 +196,4 @@ def _to_sse(event: dict[str, object]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), msgspec.json.encode(event))
 
 
-ANSWERING = httpx2.MockTransport(_answer)
+CANNED_TRANSPORT = httpx2.MockTransport(_answer)

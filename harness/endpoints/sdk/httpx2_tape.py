@@ -1,4 +1,4 @@
-"""The tape's place in httpx2: event hooks for the SDK's HTTP client that stamp what is sent and what arrives."""
+"""Event hooks for httpx2 that record on a tape what the SDK's HTTP client sends and receives."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import httpx2
 from harness.endpoints.base import CURRENT_TAPE, Tape
 
 _find_h11 = attrgetter("_stream._httpcore_stream._stream._connection._h11_state")
-"""From a response's stream to the state of its connection, which httpx2 has no public name for."""
+"""The h11 state of a response stream's connection, for which httpx2 has no public API."""
 
 
 class _TapedStream(httpx2.AsyncByteStream):
-    """A response's raw body that puts every piece on the tape before it hands it on.
+    """A raw response body that records every piece on the tape before passing it on.
 
-    When it is closed, so is a connection that said more than the answer: h11 would take that for the next one's.
+    If the connection received more than the answer, it is not reused, as h11 would take the rest for the next answer.
     """
 
     def __init__(self, stream: httpx2.AsyncByteStream, tape: Tape, network: Any) -> None:
@@ -41,15 +41,15 @@ class _TapedStream(httpx2.AsyncByteStream):
         except AttributeError:  # a canned answer, which has no connection
             h11 = None
         if h11 is not None and (h11.trailing_data[0] or _holds_more(self._network.get_extra_info("ssl_object"))):
-            h11.send_failed()  # so no request may follow
+            h11.send_failed()  # prevents reuse
         await self._stream.aclose()
 
 
 def _holds_more(encrypted: ssl.SSLObject | None) -> bool:
-    """Whether bytes have been received that nobody has decrypted yet. None: nothing is encrypted."""
+    """Whether more encrypted bytes were received. `encrypted` None: the connection is not encrypted."""
     try:
         return encrypted is not None and bool(encrypted.read(1))
-    except ssl.SSLError:  # nothing to be had for now
+    except ssl.SSLError:  # no more bytes for now
         return False
 
 
@@ -66,10 +66,10 @@ async def _on_request(request: httpx2.Request) -> None:
 async def _on_head(response: httpx2.Response) -> None:
     tape = CURRENT_TAPE.get()
     tape.mark_head(response.status_code, dict(response.headers.items()))
-    response.headers.pop("content-encoding", None)  # nothing is unpacked that nobody asked to be packed
+    response.headers.pop("content-encoding", None)  # the request rules out compression, so nothing is decompressed
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     response.stream = _TapedStream(response.stream, tape, response.extensions.get("network_stream"))
 
 
 TAPE_HOOKS: dict[str, list[Callable[..., Any]]] = {"request": [_on_request], "response": [_on_head]}
-"""`event_hooks` of an httpx2 client. The tape is that of the task that sends."""
+"""`event_hooks` for an httpx2 client. They use the tape of the sending task."""

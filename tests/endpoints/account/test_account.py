@@ -373,12 +373,14 @@ async def test_logging_tells_where_the_log_goes_and_how_long_it_is_kept(moto: st
         assert ("logs", "bedrock/today", "/bedrock", True) == (
             config.bucket, config.prefix, config.log_group, config.text
         )  # fmt: skip
-        assert [(None, None)] * 2 == [(kept.days, kept.unread) for kept in (config.bucket_kept, config.log_group_kept)]  # type: ignore[union-attr]
+        assert [(None, None)] * 2 == [
+            (kept.days, kept.error) for kept in (config.bucket_retention, config.log_group_retention)
+        ]  # type: ignore[union-attr]
         client("s3").put_bucket_lifecycle_configuration(Bucket="logs", LifecycleConfiguration={"Rules": LIFECYCLE})
         client("logs").put_retention_policy(logGroupName="/bedrock", retentionInDays=14)
         config = await account.logging()
         assert config is not None
-        assert [90, 14] == [kept.days for kept in (config.bucket_kept, config.log_group_kept)]  # type: ignore[union-attr]
+        assert [90, 14] == [kept.days for kept in (config.bucket_retention, config.log_group_retention)]  # type: ignore[union-attr]
 
 
 async def test_a_log_whose_retention_may_not_be_read_is_still_told(aws: Scripted) -> None:
@@ -391,7 +393,7 @@ async def test_a_log_whose_retention_may_not_be_read_is_still_told(aws: Scripted
     async with open_account(aws.url, region=REGION) as account:
         config = await account.logging()
     assert config is not None
-    assert config.bucket_kept is not None
-    assert config.log_group_kept is not None
-    assert "not permitted: s3:GetLifecycleConfiguration" in (config.bucket_kept.unread or "")
-    assert "not permitted: logs:DescribeLogGroups" in (config.log_group_kept.unread or "")
+    assert config.bucket_retention is not None
+    assert config.log_group_retention is not None
+    assert "not permitted: s3:GetLifecycleConfiguration" in (config.bucket_retention.error or "")
+    assert "not permitted: logs:DescribeLogGroups" in (config.log_group_retention.error or "")

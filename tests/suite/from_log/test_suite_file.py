@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Api, Options, Tool
 from harness.errors import CatalogError, SuiteError
-from harness.suite.from_log.suite_file import Candidates, ImportedSuite, draw_suite
+from harness.suite.from_log.suite_file import Candidates, ImportedSuite, make_suite_file
 from harness.suite.from_log.traffic import Call, Traffic
 from harness.suite.loader import load_suite
 from harness.suite.suite import Message, Suite
@@ -32,7 +32,7 @@ def asked(*texts: str, options: Options | None = None, how: Call | None = None, 
 
 
 def draw(traffic: Traffic, *models: str, routing: str | None = None) -> ImportedSuite:
-    return draw_suite("mine", traffic, Candidates(models=models, routing=routing), about=["Made of a log."])
+    return make_suite_file("mine", traffic, Candidates(models=models, routing=routing), about=["Made of a log."])
 
 
 def load(drawn: ImportedSuite, folder: Path) -> Suite:
@@ -114,7 +114,7 @@ def test_an_option_that_no_suite_takes_is_left_out_and_told(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["", "two words", "../up"])
 def test_a_name_that_no_suite_may_have_is_refused(name: str) -> None:
     with pytest.raises(SuiteError, match="cannot be a suite's name"):
-        draw_suite(name, asked("a"), Candidates(), about=[])
+        make_suite_file(name, asked("a"), Candidates(), about=[])
 
 
 def test_a_log_without_a_prompt_is_told() -> None:
@@ -125,5 +125,5 @@ def test_a_log_without_a_prompt_is_told() -> None:
 
 
 def test_a_comment_at_the_head_stays_a_comment(tmp_path: Path) -> None:
-    drawn = draw_suite("mine", asked("a"), Candidates(), about=["a path\nsuite: other", "\x85targets: []"])
+    drawn = make_suite_file("mine", asked("a"), Candidates(), about=["a path\nsuite: other", "\x85targets: []"])
     assert "mine" == load(drawn, tmp_path).name
