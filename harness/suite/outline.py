@@ -106,7 +106,7 @@ def _open_parts(load: Load) -> Iterator[str]:
     if load.steps:
         yield ", ".join(f"{step.rate_per_s:g}/s for {step.duration_s:g} s" for step in load.steps)
     if load.calls:
-        speed = "" if load.speed is None else f", replayed {load.speed:g} × as fast"
+        speed = "" if load.speed is None else f", {load.speed:g} times as fast"
         yield f"{len(load.calls):,} calls in {load.calls[-1].at_s:g} s{speed}"
     if load.rate_per_s is not None:
         to = "" if load.to_per_s is None else f" to {load.to_per_s:g}/s"

@@ -116,7 +116,7 @@ def test_a_model_of_which_the_account_is_silent_keeps_what_is_documented() -> No
     assert live(summary(SONNET), profile("us"))["claude-opus-4-5"] == find_model("claude-opus-4-5")
 
 
-def test_an_answer_of_another_shape_is_told_and_no_traceback() -> None:
+def test_an_answer_of_another_shape_is_reported_and_no_traceback() -> None:
     with pytest.raises(CatalogError, match="does not have the documented form"):
         live_facts([{"modelId": 3}], [], region=REGION, as_of=DAY)
 

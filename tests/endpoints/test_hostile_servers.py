@@ -222,7 +222,7 @@ async def test_what_follows_an_answer_is_never_taken_for_the_next_ones(serve, na
 
 
 @pytest.mark.parametrize(("name", "api"), [("wire", "invoke"), ("aioboto3", "invoke"), ("anthropic", "invoke")])
-async def test_what_follows_an_answer_encrypted_on_its_own_is_no_answer_either(monkeypatch, tmp_path, name, api):
+async def test_what_follows_an_answer_encrypted_on_its_own_is_not_an_answer_either(monkeypatch, tmp_path, name, api):
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -165,7 +165,7 @@ def test_a_latency_header_that_is_no_latency_is_not_recorded(latency):
 
 
 @pytest.mark.parametrize("body", [[], [b""], [b"{}"], [b"<html>"]])
-def test_a_whole_answer_that_is_none_is_a_protocol_error(body):
+def test_a_whole_answer_that_is_invalid_is_a_protocol_error(body):
     assert read_tape(WHOLE, _tape(*body)).error_kind == "protocol"
 
 

@@ -61,7 +61,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_line_is_left_out_told_and_kept_and_every_other_one_is_taken(
+def test_a_damaged_line_is_left_out_reported_and_kept_and_every_other_one_is_taken(
     make_run: MakeRun, make_attempt: Make, name: str
 ) -> None:
     run, (damage, why) = make_run(), DAMAGE[name]
@@ -127,7 +127,7 @@ def test_nothing_is_changed_where_the_stored_attempts_are_damaged(make_run: Make
     assert {path: path.read_bytes() for path in run.path.iterdir()} == before
 
 
-def test_an_attempt_at_a_prompt_that_the_suite_has_not_is_left_out(make_run: MakeRun, make_attempt: Make) -> None:
+def test_an_attempt_at_a_prompt_that_is_not_in_the_suite_is_left_out(make_run: MakeRun, make_attempt: Make) -> None:
     run = make_run()
     prompt = Prompt(id="p", messages=(Message(role="user", content="x"),))
     targets = run.read_manifest().targets
@@ -139,7 +139,7 @@ def test_an_attempt_at_a_prompt_that_the_suite_has_not_is_left_out(make_run: Mak
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "device"])
-def test_a_journal_that_is_no_file_of_its_folder_is_told_and_never_waited_for(
+def test_a_journal_that_is_not_a_file_in_its_folder_is_reported_and_never_waited_for(
     make_run: MakeRun, make_attempt: Make, tmp_path: Path, kind: str
 ) -> None:
     run, outside = make_run(), tmp_path / "outside.jsonl"

@@ -88,7 +88,7 @@ def test_what_is_about_a_target_goes_with_it(folder: Path) -> None:
     assert "a" == keep_targets(load(folder), {"a", "c"}).baseline
 
 
-def test_a_suite_that_does_not_come_back_is_told(folder: Path) -> None:
+def test_a_suite_that_does_not_come_back_is_reported(folder: Path) -> None:
     suite = load(folder, LOADS[1])
     with pytest.raises(SuiteError, match=r"load\.rates\.a: no target has this name"):
         check_storable(Suite(**{name: getattr(suite, name) for name in suite.__struct_fields__} | {

@@ -106,12 +106,12 @@ def test_earlier_thinking_is_passed_over() -> None:
         (
             "invoke",
             invoke(messages=[USER, ASSISTANT]),
-            "an answer begun by the caller (prefill)",
+            "an answer started by the caller (prefill)",
         ),
         (
             "invoke",
             invoke(messages=[ASSISTANT, USER]),
-            "turns that do not begin with the user's",
+            "turns that do not start with the user's",
         ),
         ("invoke", invoke(tools=[{"type": "web_search_20250305", "name": "w"}]), "tools that the service itself runs"),
         ("invoke", invoke(messages=[]), "a turn without text"),

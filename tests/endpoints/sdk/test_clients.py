@@ -383,7 +383,7 @@ async def test_a_whole_answer_that_is_cut_off_is_a_connection_error(serve, excha
 
 
 @each_client
-async def test_a_whole_answer_that_is_no_json_is_a_protocol_error(serve, exchange, name, api):
+async def test_a_whole_answer_that_is_not_json_is_a_protocol_error(serve, exchange, name, api):
     served = await serve(_plain(b"<html>hello</html>"))
     reply, _ = await exchange(name, served.url, _request(api, stream=False))
     assert (reply.error_kind, reply.http_status) == ("protocol", 200)

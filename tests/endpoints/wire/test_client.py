@@ -120,7 +120,7 @@ async def test_an_answer_without_a_body_is_over_with_its_head(serve, status):
         "cut body",
     ],
 )
-async def test_what_is_no_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
+async def test_what_is_not_an_answer_is_named_and_its_connection_never_used_again(serve, answer, kind):
     served = await serve(answer, "close" if b"ab" in answer or b"99" in answer else "hold")
     async with open_client(served.url) as client:
         kinds = [(await sent(client)).error_kind for _ in range(2)]
@@ -305,7 +305,7 @@ async def test_an_answer_before_the_whole_request_is_out_is_the_answer():
     assert (reply.error_kind, reply.http_status, tape.sent_ns) == ("access_denied", 403, None)
 
 
-async def test_every_connection_is_closed_with_theopen_client(serve):
+async def test_every_connection_is_closed_with_the_open_client(serve):
     served = await serve(STREAM)
     async with open_client(served.url) as client:
         assert (await sent(client)).ok

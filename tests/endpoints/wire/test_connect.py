@@ -136,7 +136,7 @@ async def test_no_proxy_stands_between_where_the_environment_says_so(encrypted, 
 
 @pytest.mark.usefixtures("their_keys")
 @pytest.mark.parametrize("proxy", ["http://[bad", "http://x:99999999", "socks5://127.0.0.1:9x"])
-async def test_a_proxy_that_is_no_url_is_said_before_anything_issent(monkeypatch, proxy):
+async def test_a_proxy_that_is_not_a_url_is_reported_before_anything_is_sent(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(EndpointError, match="HTTPS_PROXY is not the URL of an http or https proxy"):
         await WireClient(Connection(region="us-east-1")).__aenter__()

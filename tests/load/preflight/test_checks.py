@@ -172,7 +172,7 @@ async def test_a_judge_is_looked_at_like_a_target(aws: Aws) -> None:
     assert {"strict"} == {each.target for each in found if each.status == "problem"}
 
 
-async def test_a_profile_is_told_with_the_regions_that_serve_it(aws: Aws) -> None:
+async def test_a_profile_is_reported_with_the_regions_that_serve_it(aws: Aws) -> None:
     assert f"profile {GLOBAL}, served in any Region" == (await the("route", aws)).message
     listed = aws.answers["GET /inference-profiles"]["inferenceProfileSummaries"]
     listed.append(profile(f"us.{HAIKU}", HAIKU, "us-west-2", "us-east-1"))
