@@ -447,7 +447,7 @@ def test_mistakes_of_meaning_are_reported_beside_broken_parts_wherever_those_lea
         "x.yaml:6: baseline: 'nope' is not one of claude-haiku-4-5/us/converse, claude-haiku-4-5/us/converse",
         "x.yaml:8: load.repeats: must be at least 1, got 0",
         "x.yaml:9: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', "
-        "and this load is 'closed'",
+        "but this load is 'closed'",
         "x.yaml:11: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:12: prompts[1].id: prompt 'a' appears twice (first: x.yaml:11); rename one",
         "x.yaml:13: dataset: gone.csv: there is no such file",

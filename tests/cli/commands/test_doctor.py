@@ -130,7 +130,7 @@ def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_termi
         (("--region", "us-eest-1"), CANARIES, "unknown Region 'us-eest-1'"),
         (("--endpoint", "simulator"), CANARIES, "the simulator has no account to check"),
         (("--endpoint", "ftp://x"), CANARIES, "neither"),
-        (("--region", "us-east-1"), {**CANARIES, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "cannot be asked"),
+        (("--region", "us-east-1"), {**CANARIES, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "is not available"),
     ],
 )
 def test_bad_credentials_and_bad_input_are_exit_code_2_without_a_secret(

@@ -275,7 +275,7 @@ async def test_what_is_not_permitted_names_the_iam_action_to_ask_for(
 
 async def test_an_address_where_nobody_answers_is_reported() -> None:
     async with open_account("http://127.0.0.1:1", region=REGION) as account:
-        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: Could not connect"):
+        with pytest.raises(AccountError, match="sts in us-east-1 is not available: Could not connect"):
             await account.identity()
 
 
@@ -285,7 +285,7 @@ async def test_a_page_that_no_aws_service_wrote_is_reported_as_such(aws: Scripte
 
     aws.answers = {"POST /": page, "GET /foundation-model-availability/m": page}
     async with open_account(aws.url, region=REGION) as account:
-        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: its answer is not that of an AWS"):
+        with pytest.raises(AccountError, match="sts in us-east-1 is not available: its answer is not from an AWS"):
             await account.identity()
         with pytest.raises(AccountError, match="HTTP 403 without a message"):
             await account.availability("m")

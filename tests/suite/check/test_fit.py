@@ -113,7 +113,7 @@ BAD = [
     (
         "filler: {tokens: 250000}",
         "prompt",
-        "9: prompts[0]: has about 250,001 tokens, and the context window of claude-haiku-4-5 holds 200,000; shorten it,"
+        "9: prompts[0]: has about 250,001 tokens, but the context window of claude-haiku-4-5 holds 200,000; shorten it,"
         " or ask a model with a larger one",
     ),
     (

@@ -120,7 +120,7 @@ def test_a_name_that_no_suite_may_have_is_refused(name: str) -> None:
 def test_a_log_without_a_prompt_is_reported() -> None:
     traffic = Traffic(sample=10, seed=1)
     traffic.add_size(call())
-    with pytest.raises(SuiteError, match="holds no prompt"):
+    with pytest.raises(SuiteError, match="has no prompt"):
         draw(traffic)
 
 
