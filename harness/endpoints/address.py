@@ -88,7 +88,7 @@ def _checked(endpoint: str) -> str:
         usable = False
     if not usable:
         raise EndpointError(
-            f"endpoint {endpoint!r} is neither 'simulator', 'aws' nor a URL; for example http://127.0.0.1:9000"
+            f"endpoint {endpoint!r} is neither 'simulator', 'aws' nor a URL; write for example http://127.0.0.1:9000"
         )
     if parts.username or parts.password:
         raise EndpointError(
