@@ -85,7 +85,7 @@ def test_a_suite_that_can_run_at_the_simulator_has_no_problem(
     assert 0 == result.exit_code, everything_said(result)
     found = diagnoses(result)
     assert ["ok"] * 4 == [found[check]["status"] for check in ("identity", "offered", "route", "lifecycle")]
-    assert "tokens a minute" in found["quota"]["told"]
+    assert "tokens/min" in found["quota"]["told"]
 
 
 def test_real_credentials_are_told_by_source_and_never_shown(bedrock: Any, run_doctor: Doctor) -> None:
