@@ -28,7 +28,7 @@ from harness.load.limits import Connections, InFlightLimit, make_admission
 from harness.load.plan import Part, make_plan
 from harness.load.recorder import Progress, Tally
 from harness.load.sender import Channel
-from harness.load.session import Job, run_load
+from harness.load.session import Job, Session, run_load
 from harness.load.stop import Stop
 from harness.store.journal import Journal
 from harness.store.records import Attempt
@@ -104,7 +104,8 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
         job = Job(run_id="r", seed=1, origin_ns=now_ns())
         assert sum(1 for _ in make_plan(suite, seed=1)) == attempts
         channels = {target.name: channel}
-        await run_load(job, Part(suite=suite), channels, write=write, progress=progress, stop=stop)
+        session = Session(job=job, part=Part(suite=suite), channels=channels, progress=progress, stop=stop)
+        await run_load(session, write)
     return seen
 
 

@@ -1,1 +1,1 @@
-"""What can be called on Bedrock, and what it costs."""
+"""The models on Bedrock, where they can be called, and what they cost."""

@@ -1,4 +1,4 @@
-"""Context windows, and how many tokens of a quota an output token costs."""
+"""Context windows, and how many tokens of quota an output token costs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _GUESS = ("a guess: AWS's page names no rate for this model", "2026-11-22")
 
 
 def context_window(model: Model, beta: Sequence[str] | None = None) -> int | None:
-    """The most tokens of one request, input and output together, with these beta values. None: unknown.
+    """The model's context window in tokens, input and output together, with these beta values. None: unknown.
 
-    Returns the beta's window even after the beta ended: see `long_context_warning`.
+    A beta's window is returned even after the beta ended; see `long_context_warning`.
     """
     if model.long_context and LONG_CONTEXT_BETA in (beta or ()):
         return model.long_context.value
@@ -27,7 +27,7 @@ def context_window(model: Model, beta: Sequence[str] | None = None) -> int | Non
 
 
 def long_context_warning(model: Model, beta: Sequence[str] | None, today: date) -> str | None:
-    """A warning about the 1M header: it has ended, or does nothing for this model. None: no warning."""
+    """A warning if the 1M beta has ended, or has no effect on this model."""
     if LONG_CONTEXT_BETA not in (beta or ()):
         return None
     if model.long_context is None:
@@ -48,7 +48,7 @@ def burndown(base_model: str) -> int:
 
 
 def burndown_fact(base_model: str) -> Fact[int]:
-    """The same, with its source. A model that AWS's page does not name gets the last documented rule: 5 from 3.7 on."""
+    """The same with its source. A model that AWS's page does not name gets the last documented rule: 5 from 3.7 on."""
     rate, (source, as_of) = _burndown(short_name(base_model), generation(base_model))
     return Fact(value=rate, source=source, as_of=as_of)
 

@@ -1,4 +1,4 @@
-"""Turns the control plane's answers for one account and Region into facts of the catalog."""
+"""Turns the control plane's answers for one account and Region into catalog facts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 
 class ApplicationProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """An inference profile of the account's own, and the Claude model behind it."""
+    """An account's own inference profile, and the Claude model behind it."""
 
     arn: str
     name: str
     base_id: str
     routing: str
-    """The routing of the profile or model it was made from; `application` if the answers do not say."""
+    """The routing of the profile or model that it was made from; `application` if unknown."""
 
 
 class _Lifecycle(msgspec.Struct, rename="camel"):
-    """SDKs of 2025 drop the dates."""
+    """The lifecycle of a model. SDKs of 2025 drop the dates."""
 
     status: str = "ACTIVE"
     legacy_time: datetime | None = None
@@ -66,8 +66,8 @@ def live_facts(
 ) -> Mapping[str, Facts]:
     """Base id → facts, from the entries of ListFoundationModels and ListInferenceProfiles in one Region.
 
-    A profile stays ACTIVE when its model is LEGACY, so the lifecycle is the model's own, joined by base id. Entries of
-    other providers are ignored. CatalogError: an entry does not have the documented form.
+    A profile stays ACTIVE when its model is LEGACY, so the lifecycle comes from the model. Other providers' entries are
+    ignored. CatalogError: an entry does not have the documented form.
     """
     listed = {each.model_id: each for each in _read(summaries, _Summary) if is_claude(each.model_id)}
     routings = {
@@ -85,7 +85,7 @@ def live_facts(
 
 
 class _Source:
-    """The account, as the source of facts."""
+    """The account as a source of facts."""
 
     def __init__(self, region: str, as_of: date) -> None:
         self.region = region
@@ -104,7 +104,7 @@ def _facts(routings: Iterable[str], summary: _Summary | None, source: _Source) -
     lifecycle = summary.model_lifecycle if summary else None
     status: Status = "legacy" if lifecycle and lifecycle.status == "LEGACY" else "active"
     return Facts(
-        asked_region=source.region,
+        live_region=source.region,
         routings={routing: source.fact((source.region,)) for routing in routings},
         status=source.fact(status) if lifecycle else None,
         legacy=source.day(lifecycle.legacy_time) if lifecycle else None,
@@ -116,8 +116,8 @@ def _facts(routings: Iterable[str], summary: _Summary | None, source: _Source) -
 def read_application_profiles(profiles: Iterable[dict[str, Any]]) -> dict[str, ApplicationProfile]:
     """ARN → the account's own profiles of Claude models, from ListInferenceProfiles.
 
-    The models behind a profile show what it was made from: only the global profile has an ARN without a Region, a
-    single ARN is a model's own, and a geography has the same ARNs as its system-defined profile.
+    The ARNs behind a profile show what it was made from: one without a Region means the global profile, a single one a
+    bare model, and a geography has the same ARNs as its system-defined profile.
     """
     entries = _read(profiles, _Profile)
     origins = {

@@ -1,4 +1,4 @@
-"""bedrock-mantle: model ids without a profile's prefix, offered in Regions of its own."""
+"""bedrock-mantle: model ids without prefix, date and version, and the Regions that offer them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from harness.errors import CatalogError
 
 
 def mantle_id(model: Model) -> str:
-    """`anthropic.claude-haiku-4-5`: no date, no version, no prefix."""
+    """`anthropic.claude-haiku-4-5`: without prefix, date and version."""
     return f"anthropic.{model.name}"
 
 
 def check_mantle_routing(routing: str | None) -> None:
-    """CatalogError for anything but the model's own id."""
+    """CatalogError: a routing other than `in-region` was given."""
     if routing not in (None, IN_REGION):
-        message = f"'{routing}' cannot be used with api 'mantle', which takes a model's own id; leave routing out"
+        message = f"'{routing}' cannot be used with api 'mantle', which takes the bare model id; leave routing out"
         raise CatalogError(message, key="routing")
 
 
 def choose_mantle_region(model: Model, region: str | None, home_region: str | None) -> str:
     """`region` if given, else the home Region if it offers the model, else a default Region.
 
-    CatalogError: `region` does not offer the model. If no source lists the model, any Region is accepted.
+    If no source lists the model, any Region is accepted. CatalogError: `region` does not offer the model.
     """
     fact = read_mantle().get(mantle_id(model))
     if fact is None:

@@ -1,4 +1,4 @@
-"""The Claude models on Bedrock: the facts of all sources, merged; the fresher source wins."""
+"""The Claude models on Bedrock: the facts of all sources, merged. The fresher source wins."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _ROUTING_ORDER = ("global", "us", "eu", "jp", "apac", "au", "in", names.US_GOV)
 
 
 class Model(Facts, frozen=True, kw_only=True):
-    """A Claude model that can be called on bedrock-runtime; every fact carries its source and date.
+    """A Claude model that can be called on bedrock-runtime. Every fact has a source and a date.
 
-    `routings` is the union over the sources; where several know a routing, the freshest says which Regions carry it.
+    `routings` is the union over the sources. If several list a routing, the freshest one provides its Regions.
     """
 
     name: str
     """`claude-sonnet-4-5`; unique."""
     base_id: str
     aliases: tuple[str, ...]
-    """Other short names that are accepted, `claude-sonnet-4-5-20250929`."""
+    """Other accepted short names, such as `claude-sonnet-4-5-20250929`."""
     generation: tuple[int, int]
     """(4, 5) for Claude Sonnet 4.5."""
 
 
 def known_models(live: Mapping[str, Facts] | None = None) -> tuple[Model, ...]:
-    """Every Claude model that a source lists as offered, the newest generation first.
+    """Every Claude model that a source lists as offered, newest generation first.
 
-    `live`: an account's facts in one Region (`live.live_facts`), which override everything else: a routing that they
-    do not list is not offered there.
+    `live`: an account's facts in one Region (`live.live_facts`). They override all others: a routing that they do not
+    list is not offered in that Region.
     """
-    return _packaged_models() if live is None else _make_models(_laid_over(_packaged_facts(), live))
+    return _packaged_models() if live is None else _make_models(_merge(_packaged_facts(), live))
 
 
 @cache
@@ -46,22 +46,22 @@ def _packaged_models() -> tuple[Model, ...]:
 
 
 def _packaged_facts() -> dict[str, Facts]:
-    return _laid_over(read_documented(), read_package())
+    return _merge(read_documented(), read_package())
 
 
-def _laid_over(lower: Mapping[str, Facts], upper: Mapping[str, Facts]) -> dict[str, Facts]:
+def _merge(lower: Mapping[str, Facts], upper: Mapping[str, Facts]) -> dict[str, Facts]:
     return {**lower, **{base_id: _overlay(lower.get(base_id, Facts()), facts) for base_id, facts in upper.items()}}
 
 
 def _overlay(lower: Facts, upper: Facts) -> Facts:
     """The values of `upper` where set, else those of `lower`; the routings of both."""
     values = {field: value for field in Facts.__struct_fields__ if (value := getattr(upper, field)) is not None}
-    routings = _outside(lower.routings, upper.asked_region) if upper.asked_region else lower.routings
+    routings = _without_region(lower.routings, upper.live_region) if upper.live_region else lower.routings
     return msgspec.structs.replace(lower, **{**values, "routings": {**routings, **upper.routings}})
 
 
-def _outside(routings: dict[str, Fact[tuple[str, ...]]], region: str) -> dict[str, Fact[tuple[str, ...]]]:
-    """The routings without this Region; a routing carried by this Region alone is dropped."""
+def _without_region(routings: dict[str, Fact[tuple[str, ...]]], region: str) -> dict[str, Fact[tuple[str, ...]]]:
+    """The routings without this Region. A routing that only this Region carries is dropped."""
     elsewhere = {
         routing: msgspec.structs.replace(fact, value=tuple(each for each in fact.value if each != region))
         for routing, fact in routings.items()
@@ -92,7 +92,7 @@ def _make_model(base_id: str, facts: Facts, offered: Iterable[str]) -> Model:
 
 
 def _routing_rank(routing: str) -> tuple[int, str]:
-    """The order of routings: global, the geographies, in-region."""
+    """Sort key: global, the geographies, in-region."""
     if routing == names.IN_REGION:
         return len(_ROUTING_ORDER) + 1, routing
     rank = _ROUTING_ORDER.index(routing) if routing in _ROUTING_ORDER else len(_ROUTING_ORDER)
@@ -105,7 +105,7 @@ def _index() -> dict[str, Model]:
 
 
 def find_model(name: str) -> Model:
-    """The model with this short name, alias or base id. CatalogError names the closest known models."""
+    """The model with this short name, alias or base id. CatalogError: unknown, with the closest known models."""
     if model := _index().get(name):
         return model
     near = dict.fromkeys(_index()[key].name for key in get_close_matches(name, _index(), n=3, cutoff=0.6))
@@ -115,7 +115,7 @@ def find_model(name: str) -> Model:
 
 @cache
 def carrying_regions(routing: str) -> tuple[str, ...]:
-    """The Regions in which a source says that this routing can be called, for any model; sorted, possibly empty."""
+    """The Regions that carry a routing for any model, sorted. Empty: no source says."""
     regions = {region for model in known_models() if (fact := model.routings.get(routing)) for region in fact.value}
     if geography := read_geographies().get(routing):
         regions.update(geography.regions.value)
@@ -136,7 +136,7 @@ def all_regions() -> frozenset[str]:
 
 
 def lifecycle_warning(model: Model, today: date) -> str | None:
-    """A warning about the model's end of life, with dates and source. None: no end is known."""
+    """A warning if the model is deprecated, legacy or ended, with dates and source."""
     end, legacy, deprecated = model.end_of_life, model.legacy, model.deprecated
     remedy = "; `harness models` lists the active ones"
     if end and end.value <= today:

@@ -1,4 +1,4 @@
-"""Parses the ways to name a model: base id, profile id, ARN, short name."""
+"""Parses the names of a model: short name, base id, profile id, ARN."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _VERSION_PART = re.compile(r"-(\d{1,2})(?=-|$)")
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a model's name, as a user writes it. None: the name does not say."""
+    """The parts of a model's name as a user wrote it. None: not in the name."""
 
     model: str | None
     """A base id or a short name. None: the ARN of an application profile, whose model only the account knows."""
     routing: str | None = None
     region: str | None = None
     arn: str | None = None
-    """The ARN as written; it goes on the wire in place of an id."""
+    """The ARN as written, which is sent in place of a model id."""
 
 
 def read_reference(text: str, *, key: str = "model") -> Reference:
@@ -60,7 +60,7 @@ def _read_arn(arn: str, key: str) -> Reference:
 
 
 def model_id(base_id: str, routing: str) -> str:
-    """What goes into the URL: the profile's id, or the bare base id for `in-region`."""
+    """The id in the URL: a profile id, or for `in-region` the bare base id."""
     return base_id if routing == IN_REGION else f"{routing}.{base_id}"
 
 
@@ -70,13 +70,13 @@ def is_claude(base_id: str) -> bool:
 
 
 def short_name(base_id: str) -> str:
-    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5`: neither date nor version."""
+    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5`, without date and version."""
     match = _BASE_ID.fullmatch(base_id)
     return match["name"] if match else base_id
 
 
 def dated_name(base_id: str) -> str:
-    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5-20250929`; the short name where undated."""
+    """`anthropic.claude-sonnet-4-5-20250929-v1:0` → `claude-sonnet-4-5-20250929`; the short name if undated."""
     match = _BASE_ID.fullmatch(base_id)
     return f"{match['name']}-{match['date']}" if match and match["date"] else short_name(base_id)
 

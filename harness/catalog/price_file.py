@@ -15,14 +15,14 @@ from harness.catalog.target import Latency, ServiceTier
 from harness.errors import CatalogError
 
 _RATES = Rates.__struct_fields__
-_NEEDED_RATES = ("input", "output")
-_USUAL = {"routing": None, "service_tier": "default", "latency": "standard"}
-_KEYS = {"prices": ("model", *_USUAL, *_RATES, "tiers"), "tiers": ("above_input_tokens", *_RATES)}
+_REQUIRED_RATES = ("input", "output")
+_DEFAULTS = {"routing": None, "service_tier": "default", "latency": "standard"}
+_KEYS = {"prices": ("model", *_DEFAULTS, *_RATES, "tiers"), "tiers": ("above_input_tokens", *_RATES)}
 _TIERS, _LATENCIES = get_args(ServiceTier), get_args(Latency)
 
 
 class PriceFileError(CatalogError):
-    """A price file that cannot be used; `mistakes` holds every one."""
+    """A price file that cannot be used. `mistakes` holds all of its mistakes."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -34,11 +34,11 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
 
         [[prices]]
         model = "claude-sonnet-4-5"     # short name or base id
-        routing = "global"              # left out: every routing
+        routing = "global"              # default: every routing
         input = 2.7
         output = 13.5
-        cache_read = 0.27               # cache_write_5m, cache_write_1h; left out: charged as input
-        service_tier = "priority"       # of this tier alone; latency = "optimized" likewise
+        cache_read = 0.27               # also cache_write_5m, cache_write_1h; default: as input
+        service_tier = "priority"       # only for this tier; also latency = "optimized"
 
         [[prices.tiers]]                # long-context rates
         above_input_tokens = 200_000
@@ -66,15 +66,15 @@ def _override(entry: Mapping[str, Any]) -> PriceOverride:
 
 KeyPath = tuple[str | int, ...]
 Mistakes = Iterator[tuple[KeyPath, str]]
-"""(where, what is wrong with it)."""
+"""(where, what is wrong)."""
 
 
 def _mistakes(content: Mapping[str, Any]) -> Mistakes:
     for key in content.keys() - {"prices"}:
-        yield (key,), "unknown key; a price file holds [[prices]] and nothing else"
+        yield (key,), "unknown key; a price file has only [[prices]] tables"
     entries = content.get("prices")
     if not _is_tables(entries) or not entries:
-        yield ("prices",), "write one [[prices]] table for each price"
+        yield ("prices",), "write one [[prices]] table per price"
         return
     for index, entry in enumerate(entries):
         yield from _structure_mistakes(("prices", index), entry)
@@ -85,7 +85,7 @@ def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Mistakes:
     yield from _key_mistakes(place, entry, _KEYS["prices"])
     tiers = entry.get("tiers", [])
     if not _is_tables(tiers):
-        yield (*place, "tiers"), "write one [[prices.tiers]] table for each tier"
+        yield (*place, "tiers"), "write one [[prices.tiers]] table per tier"
         return
     for index, tier in enumerate(tiers):
         yield from _key_mistakes((*place, "tiers", index), tier, _KEYS["tiers"])
@@ -103,7 +103,7 @@ def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str])
         )
     for rate in _RATES:
         if rate not in entry:
-            if rate in _NEEDED_RATES:
+            if rate in _REQUIRED_RATES:
                 yield (*place, rate), "is missing; write USD per million tokens"
         elif not _is_rate(entry[rate]):
             yield (*place, rate), f"expected USD per million tokens, 0 or more, got {entry[rate]!r}"
@@ -119,11 +119,11 @@ def _is_tables(value: object) -> bool:
 
 MOST_USD = 10_000
 LEAST_USD = 0.01
-"""Bounds per million tokens. A price outside them was written in another unit, such as per token or per thousand."""
+"""Bounds in USD per million tokens. A price outside them is probably per token or per thousand tokens."""
 
 
 def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Mistakes:
-    """Implausible prices, in a price file or a suite. Paths begin with `prices` and the entry's index."""
+    """Implausible prices in a price file or a suite. Paths start with `prices` and the entry's index."""
     seen: dict[tuple[object, ...], int] = {}
     for index, entry in enumerate(entries):
         place: KeyPath = ("prices", index)
@@ -134,24 +134,24 @@ def price_mistakes(entries: Sequence[Mapping[str, Any]]) -> Mistakes:
         for key, known in (("routing", _routings()), ("service_tier", _TIERS), ("latency", _LATENCIES)):
             if key in entry:
                 yield from _word_mistakes((*place, key), entry[key], known)
-        identity = (_base_id(entry.get("model")), *(str(entry.get(key, usual)) for key, usual in _USUAL.items()))
+        identity = (_base_id(entry.get("model")), *(str(entry.get(key, usual)) for key, usual in _DEFAULTS.items()))
         first = seen.setdefault(identity, index)
         if first != index:
-            yield place, f"the same model and routing as prices[{first}]; drop one of them"
+            yield place, f"has the same model and routing as prices[{first}]; drop one of them"
 
 
 def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Mistakes:
     for key in (key for key in _RATES if _is_rate(rates.get(key))):
         rate = rates[key]
         if rate > MOST_USD:
-            yield (*place, key), f"{_short(rate)} is too much for a million tokens, in USD"
-        elif key in _NEEDED_RATES and rate == 0:
+            yield (*place, key), f"{_short(rate)} is too high for USD per million tokens"
+        elif key in _REQUIRED_RATES and rate == 0:
             yield (
                 (*place, key),
-                "is 0, so no budget and no gate would work; write the price of a million tokens, in USD",
+                "is 0, so budgets and gates would not work; write USD per million tokens",
             )
-        elif key in _NEEDED_RATES and rate < LEAST_USD:
-            yield (*place, key), f"{_short(rate)} is too little for a million tokens, in USD; is it the price of one?"
+        elif key in _REQUIRED_RATES and rate < LEAST_USD:
+            yield (*place, key), f"{_short(rate)} is too low for USD per million tokens; is it the price of one token?"
 
 
 def _short(rate: float) -> str:

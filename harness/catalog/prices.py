@@ -1,4 +1,4 @@
-"""Prices of models, the user's own or Bedrock's from genai-prices, and the cost of one exchange."""
+"""Prices of models, from the user or from genai-prices, and the cost of one exchange."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ USERS_PRICES = "user's price file"
 
 
 class Terms(NamedTuple):
-    """The terms on which a request is served; each combination has its own price."""
+    """The terms on which a request is served. Each combination has its own price."""
 
     service_tier: str = "default"
     latency: str = "standard"
 
     def non_default(self) -> list[str]:
-        """The terms that are not the default: `service_tier: priority`."""
+        """The terms that differ from the default, such as `service_tier: priority`."""
         return [f"{key}: {value}" for key, value in self._asdict().items() if value != self._field_defaults[key]]
 
     def qualifier(self) -> str:
-        """`with service_tier: priority`; empty for the default terms."""
+        """`with service_tier: priority`. Empty for the default terms."""
         return f"with {' and '.join(self.non_default())}" if self != STANDARD else ""
 
 
@@ -54,7 +54,7 @@ Rate = Annotated[float, Meta(ge=0)]
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """USD per million tokens. None: the source has no separate price for that."""
+    """USD per million tokens. None: the source has no separate price."""
 
     input: Rate
     output: Rate
@@ -64,18 +64,18 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Tier(Rates, frozen=True, kw_only=True):
-    """The rates for all tokens of a request whose input, cached or not, is longer than `above_input_tokens`."""
+    """The rates for all tokens of a request with more than `above_input_tokens` input tokens, cached ones included."""
 
     above_input_tokens: Annotated[int, Meta(ge=0)]
 
 
 class PriceOverride(Rates, frozen=True, kw_only=True):
-    """A price that the user sets, such as a discount; it overrides the catalog's. USD per million tokens."""
+    """A price set by the user, such as a discount. It overrides the catalog. USD per million tokens."""
 
     model: Annotated[Text, Meta(description="Short name or base id.")]
-    routing: Annotated[Text | None, Meta(description="Default: every routing that has no price of its own.")] = None
-    service_tier: Annotated[ServiceTier | None, Meta(description="Of this tier alone. Default: `default`.")] = None
-    latency: Annotated[Latency | None, Meta(description="Of this latency alone. Default: `standard`.")] = None
+    routing: Annotated[Text | None, Meta(description="Default: every routing without its own price.")] = None
+    service_tier: Annotated[ServiceTier | None, Meta(description="Only for this tier. Default: `default`.")] = None
+    latency: Annotated[Latency | None, Meta(description="Only for this latency. Default: `standard`.")] = None
     tiers: Annotated[tuple[Tier, ...], Meta(description="Long-context rates, in ascending order.")] = ()
 
     @property
@@ -83,7 +83,7 @@ class PriceOverride(Rates, frozen=True, kw_only=True):
         return Terms(self.service_tier or "default", self.latency or "standard")
 
     def covers(self, base_model: str, routing: str, terms: Terms) -> bool:
-        """Whether this price applies to the model at this routing, on these terms."""
+        """Whether this price applies to the model with this routing and these terms."""
         return self.routing in (routing, None) and self.terms == terms and _is_same_model(self.model, base_model)
 
 
@@ -94,7 +94,7 @@ class Price(Rates, frozen=True, kw_only=True):
     """Ascending."""
     source: str
     as_of: str | None
-    """None: the source has no date other than the version in its name."""
+    """ISO date. None: the source has no date besides the version in its name."""
 
     def rates(self, input_tokens: int) -> Rates:
         """The rates for a request of this many input tokens in total."""
@@ -105,11 +105,11 @@ class Price(Rates, frozen=True, kw_only=True):
 def price_for(
     base_model: str, routing: str, overrides: Sequence[PriceOverride] = (), terms: Terms = STANDARD
 ) -> Price | None:
-    """Today's price of a base id at a routing (`global`, `us`, …, `in-region`). None: unknown, not free.
+    """Today's price of a base id with a routing (`global`, `us`, …, `in-region`). None: unknown, not free.
 
-    An override that names the routing wins over one that does not, and either over the catalog. An application
-    profile of unknown origin (`application`) is priced at the regional rates, the higher ones. The price list knows
-    the default tier at standard latency only; on other terms an override must name them.
+    Overrides win over the catalog, and those that name the routing over those that do not. An application profile of
+    unknown origin (`application`) has the regional price, the higher one. The price list covers the default tier at
+    standard latency only; other terms need an override.
     """
     matching = [each for each in overrides if each.covers(base_model, routing, terms)]
     if matching:
@@ -158,7 +158,7 @@ def _listed_price(base_model: str, routing: str, day: date) -> Price | None:
 
 
 def _with_premium(worldwide: Price, premium: Fact[float]) -> Price:
-    """The global price plus a geography's premium, which the price list does not contain."""
+    """The global price plus a geography's premium, which is not in the price list."""
     rates = _scaled(worldwide, 1 + premium.value)
     tiers = [
         Tier(**_scaled(each, 1 + premium.value), above_input_tokens=each.above_input_tokens) for each in worldwide.tiers
@@ -210,14 +210,14 @@ def _rate_at(price: Decimal | TieredPrices | None, input_tokens: int) -> float |
 
 
 def premium(price: Price | None, worldwide: Price | None) -> float | None:
-    """A price / the global one − 1, for input tokens: 0.1 means 10 % more. None: one of the two is unknown or free."""
+    """Input price / global input price − 1: 0.1 is 10 % more. None: either is unknown or free."""
     if price is None or worldwide is None or not worldwide.input:
         return None
     return round(price.input / worldwide.input - 1, 6)
 
 
 def regional_premium(base_model: str, overrides: Sequence[PriceOverride] = ()) -> float | None:
-    """The premium of a regional endpoint over the global one."""
+    """The premium of a regional endpoint over the global one, as a fraction."""
     return premium(price_for(base_model, names.IN_REGION, overrides), price_for(base_model, "global", overrides))
 
 
@@ -232,8 +232,8 @@ def cost_usd(
 ) -> float:
     """The cost of one exchange, USD. `input_tokens` excludes cached tokens, as Bedrock's usage does.
 
-    `cache_ttl`: how long the cache is kept (`Options.cache`); None: five minutes, the default. Cached tokens without a
-    rate are charged as input; one-hour writes without a rate, as five-minute writes.
+    `cache_ttl`: `Options.cache`; None: five minutes, the default. Cached tokens without a rate are charged as input,
+    one-hour writes without a rate as five-minute writes.
     """
     rates = price.rates(input_tokens + cache_read_tokens + cache_write_tokens)
     read = rates.input if rates.cache_read is None else rates.cache_read

@@ -1,4 +1,4 @@
-"""Options that a model refuses, found before anything is sent, each with its fix."""
+"""Options that a model refuses, and how to fix them, before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from harness.catalog.models import Model
 from harness.catalog.target import Options
 
 Refusal = tuple[str, str]
-"""The option's name, and what is wrong with it and how to fix it."""
+"""(option, what is wrong and how to fix it)."""
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _LEAST_THINKING = 1024
 _NO_SUCH_TIERS = {"claude-haiku-4-5": ("priority", "flex")}
-"""From one model card; nothing is known of the other models."""
+"""From one model card; nothing is known about other models."""
 _OPTIMISED = ("claude-3-5-haiku",)
 
 
 def refusals(model: Model, options: Options) -> list[Refusal]:
-    """Every option that the service is known to answer with 400.
+    """Every option that the service is known to reject with HTTP 400.
 
-    `options`: those of one request, with the prompt's over the target's.
+    `options`: of one request, the prompt's merged over the target's.
     """
     return [refusal for rule in _RULES for refusal in rule(model, options)]
 
@@ -41,9 +41,9 @@ def _thinking(model: Model, options: Options) -> Iterator[Refusal]:
     if thinking is None:
         return
     if model.generation < (3, 7):
-        yield "thinking", f"{model.name} has no extended thinking (Claude 3.7 was the first); leave it out"
+        yield "thinking", f"{model.name} has no extended thinking (available from 3.7 on); leave it out"
     elif thinking == "adaptive" and model.generation < (4, 6):
-        yield "thinking", f"{model.name} has no adaptive thinking (from 4.6 on); write a budget in tokens"
+        yield "thinking", f"{model.name} has no adaptive thinking (available from 4.6 on); write a budget in tokens"
     elif isinstance(thinking, int):
         yield from _thinking_budget(model, thinking, options.max_tokens)
 
@@ -52,9 +52,12 @@ def _thinking_budget(model: Model, budget: int, max_tokens: int | None) -> Itera
     if model.generation >= (4, 7):
         yield "thinking", f"{model.name} refuses a thinking budget, as does every model from 4.7 on; write 'adaptive'"
     elif budget < _LEAST_THINKING:
-        yield "thinking", f"a thinking budget is at least {_LEAST_THINKING} tokens, not {budget}; raise it"
+        yield "thinking", f"a thinking budget must be at least {_LEAST_THINKING} tokens, got {budget}; raise it"
     elif max_tokens is not None and budget >= max_tokens:
-        yield "thinking", f"max_tokens ({max_tokens}) must be more than the thinking budget ({budget}); raise it"
+        yield (
+            "thinking",
+            f"max_tokens ({max_tokens}) must be more than the thinking budget ({budget}); raise max_tokens",
+        )
 
 
 def _beside_thinking(model: Model, options: Options) -> Iterator[Refusal]:
@@ -77,13 +80,13 @@ def _length(model: Model, options: Options) -> Iterator[Refusal]:
     most = model.max_output
     if most is not None and options.max_tokens is not None and options.max_tokens > most.value:
         source = f"({most.source}, {most.as_of})"
-        yield "max_tokens", f"{model.name} writes at most {most.value:,} tokens, not {options.max_tokens:,} {source}"
+        yield "max_tokens", f"{model.name} writes at most {most.value:,} tokens, got {options.max_tokens:,} {source}"
 
 
 def _caching(model: Model, options: Options) -> Iterator[Refusal]:
     """AWS's page on prompt caching."""
     if options.cache is not None and model.generation < (3, 5):
-        yield "cache", f"{model.name} has no prompt caching (from 3.5 on); leave it out"
+        yield "cache", f"{model.name} has no prompt caching (available from 3.5 on); leave it out"
     elif options.cache == "1h" and model.generation < (4, 5):
         yield "cache", f"{model.name} keeps a cache for 5 minutes only (an hour from 4.5 on); write '5m'"
 
@@ -91,7 +94,7 @@ def _caching(model: Model, options: Options) -> Iterator[Refusal]:
 def _citing(model: Model, options: Options) -> Iterator[Refusal]:
     """Anthropic's page on citations."""
     if options.citations and model.generation < (3, 5):
-        yield "citations", f"{model.name} cannot cite documents (from 3.5 on); leave it out"
+        yield "citations", f"{model.name} cannot cite documents (available from 3.5 on); leave it out"
 
 
 def _service(model: Model, options: Options) -> Iterator[Refusal]:
@@ -99,7 +102,10 @@ def _service(model: Model, options: Options) -> Iterator[Refusal]:
     if options.service_tier in _NO_SUCH_TIERS.get(model.name, ()):
         yield "service_tier", f"{model.name} has no tier '{options.service_tier}'; write 'default' or 'reserved'"
     if options.latency == "optimized" and model.name not in _OPTIMISED:
-        yield "latency", f"{model.name} has no latency-optimised inference ({', '.join(_OPTIMISED)} has); leave it out"
+        yield (
+            "latency",
+            f"{model.name} has no latency-optimised inference (only {', '.join(_OPTIMISED)} has it); leave it out",
+        )
 
 
 _RULES: tuple[Callable[[Model, Options], Iterator[Refusal]], ...] = (

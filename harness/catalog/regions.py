@@ -1,4 +1,4 @@
-"""Chooses the Region in which a target is called, and checks that it carries the routing."""
+"""Chooses a target's Region, and checks that it carries the routing."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def choose_region(model: Model, routing: str, region: str | None, home_region: s
 
 
 def regions_of(model: Model, routing: str) -> tuple[str, ...]:
-    """The Regions in which the routing can be called; empty if no source says.
+    """The Regions that carry the routing. Empty: no source says.
 
-    If no source names a Region for this model, a geography has the Regions it has for other models. An application
-    profile has the Regions of all routings of its model.
+    If no source names a Region of a geography for this model, those for other models count. An application profile has
+    the Regions of all routings of its model.
     """
     if routing == APPLICATION:
         offered = [regions_of(model, each) for each in model.routings]

@@ -1,4 +1,4 @@
-"""The facts of each source on each Claude model: the shipped `documented.toml`, and the bedrock-models package."""
+"""The sources of facts about Claude models: the shipped `documented.toml`, and the bedrock-models package."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from harness.catalog.names import IN_REGION, is_claude
 T = TypeVar("T")
 
 Status = Literal["active", "legacy", "deprecated"]
-"""`legacy` is AWS's word, `deprecated` the guide's: still callable, with an end in sight."""
+"""`legacy` (AWS's word) and `deprecated` (the guide's) both mean callable, but not for much longer."""
 
 
 class Fact(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """Something that a source says."""
+    """A value with its source."""
 
     value: T
     source: str
     as_of: str
-    """The source's date: ISO, or its own words where it gives no day."""
+    """The source's date: ISO, or as the source words it if it gives no day."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one model. None: no source says."""
+    """The known facts about one model. None: unknown."""
 
     title: str | None = None
-    """The guide's name, `Claude Sonnet 4.5`."""
+    """The guide's name for it, `Claude Sonnet 4.5`."""
     routings: dict[str, Fact[tuple[str, ...]]] = {}
-    """Routing → the Regions that carry it, sorted; no Regions: the source names none."""
-    asked_region: str | None = None
-    """The Region in which a live account was asked; its facts cover this Region only. None: no account was asked."""
+    """Routing → the Regions that carry it, sorted. Empty: the source names none."""
+    live_region: str | None = None
+    """The Region of the live account whose facts are included; they cover this Region only. None: no account."""
     status: Fact[Status] | None = None
     deprecated: Fact[date] | None = None
     legacy: Fact[date] | None = None
     extended_access: Fact[date] | None = None
-    """From this day on, a legacy model costs more."""
+    """The day from which a legacy model costs more."""
     end_of_life: Fact[date] | None = None
     context_window: Fact[int] | None = None
     """Tokens."""
@@ -53,11 +53,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Geography(msgspec.Struct, frozen=True, kw_only=True):
-    """Documented facts about a geography that neither package has."""
+    """Documented facts about a geography that are in neither package."""
 
     regions: Fact[tuple[str, ...]]
     premium: Fact[float]
-    """Its prices / the global prices − 1."""
+    """Prices / global prices − 1."""
 
 
 class _Source(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,13 +111,13 @@ def _documented() -> _Documented:
 
 
 def read_documented() -> dict[str, Facts]:
-    """Base id → facts of `documented.toml`."""
+    """Base id → facts from `documented.toml`."""
     return {row.base_id: _facts_of_row(row, _documented().sources) for row in _documented().models}
 
 
 @cache
 def read_geographies() -> dict[str, Geography]:
-    """Routing → facts about that geography in `documented.toml`."""
+    """Routing → facts about its geography from `documented.toml`."""
     regions, limits = _documented().sources.regions, _documented().sources.limits
     return {
         routing: Geography(
@@ -167,10 +167,10 @@ class _Changed(msgspec.Struct):
 
 
 def read_package() -> dict[str, Facts]:
-    """Base id → facts of the installed bedrock-models package, for the models that bedrock-runtime serves.
+    """Base id → facts from the installed bedrock-models package, for models on bedrock-runtime.
 
-    The date of a fact is the day on which the model's entry last changed. The package is not imported; only
-    its two JSON files are read.
+    A fact's date is the day on which the model's entry last changed. The package is not imported; only its two JSON
+    files are read.
     """
     package = distribution("bedrock-models")
     listed, changed = _read_listed(package)
@@ -184,7 +184,7 @@ def read_package() -> dict[str, Facts]:
 
 @cache
 def read_mantle() -> dict[str, Fact[tuple[str, ...]]]:
-    """Model id on bedrock-mantle → the Regions that offer its Messages API there, from the same package."""
+    """Model id on bedrock-mantle → the Regions that offer its Messages API, from the same package."""
     package = distribution("bedrock-models")
     listed, changed = _read_listed(package)
     return {
@@ -224,10 +224,10 @@ def _facts_of_entry(entry: _Listed, source: str, as_of: str) -> Facts:
 
 
 def _routings(kinds: list[str], *, on_mantle: bool) -> list[str]:
-    """The routings of one Region.
+    """The routings that one Region carries.
 
-    The package also says ON_DEMAND for every Region that has the model on bedrock-mantle; there it does not prove
-    that bedrock-runtime accepts the bare id.
+    The package also lists ON_DEMAND for every Region with the model on bedrock-mantle, which does not show that
+    bedrock-runtime accepts the bare id there.
     """
     routings = [kind.lower() for kind in kinds if kind not in ("ON_DEMAND", "PROVISIONED")]
     return [*routings, IN_REGION] if "ON_DEMAND" in kinds and not on_mantle else routings

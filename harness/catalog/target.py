@@ -1,4 +1,4 @@
-"""A target: model × routing × api × client × Region × options, resolved to the id that goes on the wire."""
+"""A target: model × routing × api × client × Region × options, resolved to the id that is sent."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from harness.catalog.regions import choose_region
 from harness.errors import CatalogError
 
 Api = Literal["invoke", "converse", "messages", "mantle", "openai"]
-"""The dialect on the wire: InvokeModel, Converse, the Messages API on bedrock-runtime itself or on bedrock-mantle, or
-chat completions."""
+"""The dialect on the wire: InvokeModel, Converse, the Messages API on bedrock-runtime or on bedrock-mantle, or chat
+completions."""
 ServiceTier = Literal["default", "priority", "flex", "reserved"]
 Latency = Literal["standard", "optimized"]
 CacheTtl = Literal["5m", "1h"]
 
 
 END = r"$(?!\n)"
-"""The end of the text, also in Python, where `$` alone matches before a final line break, too."""
+"""Matches only at the end of the text. In Python, a plain `$` also matches before a final line break."""
 Text = Annotated[str, Meta(min_length=1)]
 Texts = Annotated[list[Text], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 BetaName = Annotated[str, Meta(pattern=rf"^[!-~]+{END}")]
-"""Printable, since some apis take it in a header."""
+"""Printable, as some apis take it in a header."""
 InputSchema = Annotated[
     dict[str, Any],
     Meta(extra_json_schema={"properties": {"type": {"const": "object"}}, "required": ["type"]}),
@@ -41,7 +41,7 @@ InputSchema = Annotated[
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tool that the model may call. Calls are recorded with the answer and never run."""
+    """A tool that the model may call. Calls are recorded with the answer, never run."""
 
     name: Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_-]{{1,64}}{END}", examples=["get_weather"])]
     description: str = ""
@@ -49,9 +49,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Request options. A prompt's value overrides its target's, and a target's the defaults. None: not sent."""
+    """Request options. A prompt's options override its target's, which override the defaults. None: not sent."""
 
-    max_tokens: Annotated[Count | None, Meta(description="Most tokens an answer may have.")] = None
+    max_tokens: Annotated[Count | None, Meta(description="The longest answer, in tokens.")] = None
     system: Annotated[Text | None, Meta(description="The system prompt.")] = None
     temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
     top_p: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
@@ -84,7 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A model at one kind of endpoint, which is what a suite compares. `name` is unique in a suite."""
+    """What a suite compares: a model at one kind of endpoint. `name` is unique in a suite."""
 
     name: str
     model: str
@@ -92,9 +92,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     base_model: str
     """The foundation model's id, `anthropic.claude-sonnet-4-5-20250929-v1:0`."""
     model_id: str
-    """What goes into the URL: a profile id, a bare base id or an ARN."""
+    """The id in the URL: a profile id, a bare base id or an ARN."""
     routing: str
-    """`global`, `us`, `eu`, …, `in-region`; `application`: a profile of the account of unknown origin."""
+    """`global`, `us`, `eu`, …, `in-region`, or `application`: an account's profile of unknown origin."""
     api: Api
     client: str
     region: str
@@ -126,18 +126,18 @@ def resolve_target(
     home_region: str | None = None,
     profiles: Mapping[str, ApplicationProfile] = MappingProxyType({}),
 ) -> Target:
-    """Resolve a target, as a suite describes it, to what goes on the wire.
+    """Resolve a target from its description in a suite.
 
-    `model`: a short name, base id, profile id or ARN; `routing`: one of the model's, or the ARN of a profile of it.
-    The default for `routing` is the one in the model's name, else `global`, else the first geography offered. The
-    default for `region` is the one in an ARN, else `home_region` (AWS_REGION) if it carries the routing, else the
-    geography's own. CatalogError: an unknown model, or a combination that is not offered.
+    `model`: a short name, base id, profile id or ARN. `routing`: one of the model's, or the ARN of one of its profiles;
+    default: the one in the model's name, else `global`, else the first geography offered. `region`: default: the one in
+    an ARN, else `home_region` (AWS_REGION) if it carries the routing, else the geography's default. CatalogError: an
+    unknown model, or a combination that is not offered.
 
-    Api `mantle` has no routing: it takes the model's own id, in a Region that offers it there.
+    Api `mantle` has no routing: it takes the bare model id, in a Region that offers it there.
 
-    Only the account knows the model of an application profile: look it up in `profiles` (by ARN), or name the model
-    and write the ARN as `routing`. If the model's name has a routing, `global.anthropic.…`, the profile has the same;
-    otherwise its routing is `application`, which is priced as a regional one.
+    Only the account knows the model of an application profile: it is looked up in `profiles` (by ARN), or named as
+    `model` with the ARN as `routing`. The profile has the routing in the model's name (`global.anthropic.…`), else
+    `application`, which is priced as regional.
     """
     reference = _reference(model, routing, profiles)
     if routing is not None and routing.startswith("arn:"):
@@ -176,7 +176,7 @@ def _default_name(model: str, routing: str, api: str) -> str:
 
 
 def _reference(model: str, routing: str | None, profiles: Mapping[str, ApplicationProfile]) -> Reference:
-    """What `model` and `routing` name together, with an application profile's model from the account."""
+    """The model that `model` and `routing` name together; an application profile's model comes from `profiles`."""
     named = _with_origin(read_reference(model), profiles)
     if routing is None or not routing.startswith("arn:"):
         return named
@@ -193,7 +193,7 @@ def _with_origin(reference: Reference, profiles: Mapping[str, ApplicationProfile
 
 
 def _join(named: Reference, profile: Reference) -> Reference:
-    """The model, with the profile whose ARN is its routing."""
+    """The model's reference joined with that of the profile given as its routing."""
     if named.model is None or profile.model is None:
         model = named.model or profile.model
     else:
@@ -238,9 +238,9 @@ def _one_region(reference: Reference, region: str | None) -> str | None:
 
 
 def distinguish(targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Make names unique: add profile, client, Region and mode where targets share a name and differ in them.
+    """Make names unique: if targets share a name, add the profile, client, Region or mode in which they differ.
 
-    Labels stay as they are. Targets that still share a name need a label.
+    Labels do not change. Targets that still share a name need a label.
     """
     named = tuple(targets)
     for part in (_profile, _client, _region, _mode):
@@ -257,7 +257,7 @@ def distinguish(targets: Sequence[Target]) -> tuple[Target, ...]:
 
 
 def _profile(target: Target) -> str:
-    """The id of an application profile; empty for anything else."""
+    """The id of an application profile. Empty for any other target."""
     return target.model_id.rpartition("/")[2] if ":application-inference-profile/" in target.model_id else ""
 
 
@@ -291,8 +291,8 @@ def target_warnings(target: Target, *, today: date) -> tuple[str, ...]:
 def _routing_warning(model: Model, target: Target) -> str | None:
     if target.routing == APPLICATION:
         return (
-            f"only the account knows what {target.model_id} was made from, so it is priced as regional; write for "
-            f"example `model: {model_id(model.base_id, next(iter(model.routings)))}` beside the ARN if you know it"
+            f"the origin of {target.model_id} is not known, so it is priced as regional; if you know it, name it "
+            f"beside the ARN, for example `model: {model_id(model.base_id, next(iter(model.routings)))}`"
         )
     fact = model.routings[target.routing]
     if fact.value:

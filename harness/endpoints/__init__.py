@@ -1,4 +1,4 @@
-"""The clients by name; each is imported only when it is asked for, since an SDK takes a second to load."""
+"""The clients by name. Each is imported when it is used, as an SDK takes a second to load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.endpoints.base import Client, Connection
 from harness.errors import EndpointError
 
 GROUP = "harness.clients"
-"""The entry point group in which other packages offer clients: `name = "module:Class"`, called with a Connection."""
+"""The entry point group for clients from other packages: `name = "module:Class"`, called with a Connection."""
 
 CLIENTS: dict[str, str] = {
     "wire": "harness.endpoints.wire.client:WireClient",
@@ -23,35 +23,35 @@ APIS: dict[str, tuple[str, ...]] = {
     "aioboto3": ("invoke", "converse"),
     "anthropic": ("invoke", "mantle"),
 }
-"""The apis that each of our clients speaks."""
+"""Client → the apis that it supports."""
 
 ABSENT: dict[str, tuple[str, ...]] = {
     "messages": ("service_tier", "latency"),
     "mantle": ("service_tier", "latency"),
     "openai": ("top_k", "thinking", "cache", "citations", "beta", "service_tier", "latency"),
 }
-"""Options that an api does not support."""
+"""Api → options that it does not support."""
 
 
 def client_names() -> list[str]:
-    """The names of all clients, our own first."""
+    """The names of all clients, built-in ones first."""
     return [*CLIENTS, *sorted({point.name for point in entry_points(group=GROUP)} - CLIENTS.keys())]
 
 
 def supports(name: str, api: str) -> bool:
-    """Whether a client speaks an api. A client of another package is assumed to; an unknown client does not."""
+    """Whether a client supports an api. Clients from other packages are assumed to support all; unknown ones, none."""
     return api in APIS[name] if name in APIS else name in client_names()
 
 
 def unsupported(target: Target, options: Options) -> str | None:
-    """Why `options` cannot be put on the wire to `target`, and what to use instead; None when they can.
+    """Why `options` cannot be sent to `target`, and what to use instead. None: they can.
 
-    `options` are those of one request: the target's with a prompt's over them (`merge_options`).
+    `options`: of one request, the prompt's merged over the target's.
     """
     api = target.api
     if not supports(target.client, api):
         able = " or ".join(name for name in client_names() if supports(name, api))
-        return f"client '{target.client}' does not speak api '{api}'; use client {able}"
+        return f"client '{target.client}' does not support api '{api}'; use client {able}"
     absent = [name for name in ABSENT.get(api, ()) if getattr(options, name) is not None]
     if absent:
         others = " or ".join(other for other in get_args(Api) if absent[0] not in ABSENT.get(other, ()))
@@ -64,7 +64,7 @@ def _unsupported_choice(api: Api, options: Options) -> str | None:
     if choice is None:
         return None
     if not names:
-        return f"tool_choice '{choice}' without tools; add `tools`, or leave it out"
+        return f"tool_choice '{choice}' needs tools; add `tools`, or leave it out"
     if choice == "none" and api == "converse":
         return "api 'converse' has no tool_choice 'none'; use api invoke or messages, or leave the tools out"
     if choice not in ("auto", "any", "none", *names):
@@ -73,7 +73,7 @@ def _unsupported_choice(api: Api, options: Options) -> str | None:
 
 
 def make_client(name: str, connection: Connection) -> Client:
-    """The client called `name`, not yet entered. EndpointError: unknown, or it cannot be imported."""
+    """The client called `name`, not entered yet. EndpointError: unknown, or it cannot be imported."""
     outside = {point.name: point for point in entry_points(group=GROUP)}
     point = EntryPoint(name, CLIENTS[name], GROUP) if name in CLIENTS else outside.get(name)
     if point is None:

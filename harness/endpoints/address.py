@@ -1,4 +1,4 @@
-"""Turns an endpoint, `aws` or a URL, into a Connection."""
+"""Turns an endpoint (`aws` or a URL) into a Connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.errors import EndpointError
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine's loopback, in any spelling of it. No name is looked up."""
+    """Whether the URL's host is loopback, in any notation. Does not look up names."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -25,7 +25,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _is_short_loopback(host: str) -> bool:
-    """`127.1`, `2130706433`, `0x7f000001`: what the C library reads as an IPv4 address."""
+    """The same for `127.1`, `2130706433`, `0x7f000001`, which the C library accepts as IPv4 addresses."""
     try:
         address = ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, ValueError):
@@ -38,12 +38,12 @@ PORTS = {"http": 80, "https": 443}
 
 
 def runtime_url(region: str) -> str:
-    """AWS's own bedrock-runtime in a Region."""
+    """AWS's bedrock-runtime endpoint in a Region."""
     return f"https://bedrock-runtime.{region}.{AWS_DOMAIN}"
 
 
 def mantle_url(region: str) -> str:
-    """AWS's own bedrock-mantle in a Region."""
+    """AWS's bedrock-mantle endpoint in a Region."""
     return f"https://bedrock-mantle.{region}.api.aws"
 
 
@@ -51,9 +51,9 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 def forget_aws() -> None:
-    """Remove all AWS settings but the Region from the environment, so that loopback does not depend on them.
+    """Remove all AWS settings except the Region from the environment, as loopback must not depend on them.
 
-    A missing profile or a broken configuration file would stop the SDKs even with made-up keys.
+    Even with made-up keys, a missing profile or an invalid configuration file would stop the SDKs.
     """
     for name in [name for name in os.environ if name.startswith("AWS_") and name not in REGION_VARIABLES]:
         del os.environ[name]
@@ -65,9 +65,9 @@ def forget_aws() -> None:
 
 
 def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeout_s: float) -> Connection:
-    """`aws` or a URL. A loopback URL gets made-up credentials and never a real one; any other is AWS elsewhere.
+    """The connection for `aws` or a URL. A loopback URL gets made-up credentials, any other URL the user's own.
 
-    EndpointError: neither of the two.
+    EndpointError: not a usable endpoint.
     """
     url = None if endpoint == "aws" else _checked(endpoint)
     return Connection(
@@ -91,7 +91,9 @@ def _checked(endpoint: str) -> str:
             f"endpoint {endpoint!r} is neither 'simulator', 'aws' nor a URL; write for example http://127.0.0.1:9000"
         )
     if parts.username or parts.password:
-        raise EndpointError("the endpoint's URL carries a user name or password; credentials come from the AWS chain")
+        raise EndpointError(
+            "the endpoint's URL contains a user name or password; remove it, as credentials come from the AWS chain"
+        )
     if parts.scheme == "http" and not is_loopback(endpoint):
         raise EndpointError(
             f"endpoint {endpoint!r} would send signed requests unencrypted; use https:// for any host but loopback"

@@ -1,7 +1,7 @@
-"""aiobotocore's HTTP sessions: importing this module stops them from following redirects. `TapedSession` has the tape.
+"""aiobotocore's HTTP sessions: importing this module stops them from following redirects; `TapedSession` records tapes.
 
-The patch covers all sessions: aiobotocore opens some that no setting reaches, to ask STS, SSO or a metadata service for
-credentials.
+The patch covers all sessions, as no setting reaches those that aiobotocore opens to get credentials from STS, SSO or a
+metadata service.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.endpoints.base import CURRENT_TAPE, Tape
 
 
 class _Protocol(ResponseHandler):
-    """A connection of aiohttp, which would take data received while idle for the answer to the next request."""
+    """A connection that is not reused if it received data while idle; aiohttp would take it for the next answer."""
 
     def is_connected(self) -> bool:
         """Whether the connection can be reused."""
@@ -69,7 +69,7 @@ class TapedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no 
 
 
 class _TapedContent:
-    """A response body that puts every piece on the tape before it passes it on."""
+    """A response body that records every piece on the tape before passing it on."""
 
     __slots__ = ("_content", "_tape")
 
@@ -81,7 +81,7 @@ class _TapedContent:
         return getattr(self._content, name)
 
     async def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; for −1, all of them, taped as they arrive."""
+        """Up to `size` bytes; for −1 all, recorded as they arrive."""
         if size >= 0:
             return self._take(await self._content.read(size))
         pieces = []
@@ -96,7 +96,7 @@ class _TapedContent:
         return self
 
     async def __anext__(self) -> tuple[bytes, bool]:
-        """Whatever has arrived; empty only at the end, which `readchunk` does not report reliably for an empty body."""
+        """The next piece. (`readchunk` does not report the end of an empty body reliably.)"""
         piece = self._take(await self._content.readany())
         if not piece:
             raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""The AWS SDK for a connection: made-up credentials over loopback, else the normal chain; one client per service."""
+"""AWS SDK sessions and clients for a connection, with made-up credentials for loopback, else the normal chain."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from harness.endpoints.credentials import find_credentials, guard_credentials
 
 
 def open_session(connection: Connection, *, models: Path | None = None) -> Any:
-    """An aioboto3 session for the connection's Region. botocore's exceptions: unknown profile.
+    """An aioboto3 session for the connection's Region. Raises botocore's exceptions, such as for an unknown profile.
 
-    `models`: a folder with more service models for botocore.
+    `models`: a folder with additional service models for botocore.
     """
     core = get_session()
     if models is not None:
@@ -36,7 +36,7 @@ def open_session(connection: Connection, *, models: Path | None = None) -> Any:
 
 
 async def make_client(session: Any, service: str, connection: Connection, **settings: Any) -> Any:
-    """A client of the session, to be entered. `settings`: further settings of botocore's Config."""
+    """A client for a service, to be entered. `settings`: additional settings for botocore's Config."""
     config = {
         "connect_timeout": connection.connect_timeout_s,
         "ignore_configured_endpoint_urls": IGNORE_CONFIGURED_URLS,
@@ -53,9 +53,9 @@ async def make_client(session: Any, service: str, connection: Connection, **sett
 
 
 class AwsServices:
-    """Clients of one connection by service, opened on first use and shared.
+    """The clients of one connection by service, opened on first use and shared.
 
-    They are not load, so they may retry.
+    They send no load, so they may retry.
     """
 
     def __init__(self, connection: Connection, stack: AsyncExitStack, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""What all clients share: the request, the tape of what arrived, the list of error kinds, the Client protocol."""
+"""What all clients share: requests, tapes, error kinds, connections, and the Client protocol."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ ErrorKind = Literal[
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP exchange to make. `body` is in the api's own dialect; Converse's may contain raw bytes."""
+    """A request for one HTTP exchange. `body` is in the api's dialect; Converse's may contain raw bytes."""
 
     api: Api
     model_id: str
     stream: bool
     body: dict[str, Any]
     headers: dict[str, str] = {}
-    """Headers that the api takes beside the body, without secrets."""
+    """Headers of the api, without secrets."""
     reserved_tokens: int = 0
-    """Estimated tokens that the service reserves for it from the tokens-per-minute quota. Not sent."""
+    """Estimated tokens that the service reserves from the tokens-per-minute quota. Not sent."""
 
 
 MAX_ANSWER = 256 * 1024 * 1024
-"""Bytes of a body, ten times Bedrock's longest answers, so that an endless answer does not fill the memory."""
+"""Bytes of a body, ten times Bedrock's longest answers, so that an endless answer cannot exhaust memory."""
 
 
 class AnswerTooLong(Exception):
-    """A body of more than `MAX_ANSWER` bytes; what arrived before is on the tape."""
+    """A body of more than `MAX_ANSWER` bytes. What arrived before is on the tape."""
 
 
 class Tape:
-    """What arrived in one exchange: raw body bytes, each piece with the stamp of its arrival.
+    """What arrived in one exchange: the raw pieces of the body, each stamped on arrival.
 
-    Stamps are CLOCK_MONOTONIC ns; None: did not happen. If a deadline or Ctrl-C cancels the send, the tape keeps what
-    arrived. `read_tape` interprets it.
+    Stamps are CLOCK_MONOTONIC ns; None: did not happen. If a deadline or Ctrl-C cancels the send, the tape has what
+    arrived until then. `read_tape` interprets it.
     """
 
     __slots__ = ("_on_sent", "done_ns", "headers", "headers_ns", "pieces", "sent_ns", "size", "stamps", "status")
@@ -78,19 +78,19 @@ class Tape:
         """Bytes of all pieces."""
 
     def mark_sent(self) -> None:
-        """The request's last byte was handed to the socket."""
+        """Call when the request's last byte was handed to the socket."""
         self.sent_ns = clock.now_ns()
         if self._on_sent is not None:
             self._on_sent()
 
     def mark_head(self, status: int, headers: Mapping[str, str], at_ns: int | None = None) -> None:
-        """Status line and headers arrived, at `at_ns` or now."""
+        """Call when status line and headers arrived, at `at_ns` or now."""
         self.headers_ns = clock.now_ns() if at_ns is None else at_ns
         self.status = status
         self.headers = headers
 
     def add(self, piece: bytes, at_ns: int | None = None) -> None:
-        """Body bytes arrived, at `at_ns` or now; stamped before anyone parses them. Raises AnswerTooLong."""
+        """Add body bytes that arrived at `at_ns` or now, before they are parsed. Raises AnswerTooLong."""
         self.size += len(piece)
         if self.size > MAX_ANSWER:
             raise AnswerTooLong(f"the answer is longer than {MAX_ANSWER // 2**20} MiB")
@@ -98,7 +98,7 @@ class Tape:
         self.pieces.append(piece)
 
     def mark_done(self, at_ns: int | None = None) -> None:
-        """The exchange ended, well or badly. Only the first mark counts."""
+        """Call when the exchange ended, successfully or not. Only the first call counts."""
         if self.done_ns is None:
             self.done_ns = clock.now_ns() if at_ns is None else at_ns
 
@@ -108,41 +108,42 @@ CURRENT_TAPE: ContextVar[Tape] = ContextVar("current_tape")
 
 
 READ_TIMEOUT_S = 3600.0
-"""The SDKs' own read timeout, far beyond the runner's deadlines, which are the ones that count."""
+"""The SDKs' own read timeout, far longer than the harness's deadlines, which are the ones that apply."""
 
 KEEP_ALIVE_S = 12.0
 """How long an idle connection is kept: well under the 20 s after which AWS closes it."""
 
 IGNORE_CONFIGURED_URLS = True
-"""`aws` is AWS, whatever AWS_ENDPOINT_URL or a configuration file says: credentials are sent nowhere else."""
+"""Whether AWS_ENDPOINT_URL and the like are ignored, so that credentials for `aws` go to AWS only."""
 MADE_UP_KEY_ID = "MADEUPKEYID"
 MADE_UP_SECRET = "made-up-secret"
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """Where clients connect. `url` None: the Region's own AWS endpoint with the normal credential chain."""
+    """Where and how clients connect."""
 
     url: str | None = None
+    """None: the Region's AWS endpoint."""
     region: str
     made_up_credentials: bool = False
-    """Loopback only: fixed fake keys, no proxy, no token or header from the user's environment."""
+    """For loopback: fixed fake keys, and no proxy, token or header from the user's environment."""
     pool_size: int = 64
-    """At least the number of exchanges that can be under way at once."""
+    """At least the number of concurrent exchanges."""
     connect_timeout_s: float = 5.0
 
 
 class Client(Protocol):
-    """Puts one request on the wire. Knows nothing of load, sets no deadline, retries nothing."""
+    """Puts one request on the wire. Sets no deadlines and does not retry."""
 
     async def __aenter__(self) -> Self:
-        """Load what the first call would load. EndpointError: credentials are missing or cannot be obtained."""
+        """Load everything that the first call needs. EndpointError: credentials are missing or cannot be obtained."""
         ...
 
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def send(self, request: WireRequest, tape: Tape) -> None:
-        """Return when the exchange is over, with its end marked on the tape, whether it succeeded or not.
+        """Make the exchange, recording it on the tape up to `mark_done`, whether it succeeds or not.
 
-        Exceptions of the SDK propagate; `read_tape` classifies them. May be cancelled at any moment.
+        Exceptions of the SDK propagate, and `read_tape` classifies them. May be cancelled at any time.
         """
         ...

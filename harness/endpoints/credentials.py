@@ -1,4 +1,4 @@
-"""Credentials from botocore's chain, remembered as secrets, including those of every later refresh."""
+"""Gets credentials from botocore's chain, and registers them as secrets, including those of later refreshes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BEARER_VARIABLE = "AWS_BEARER_TOKEN_BEDROCK"
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token")
 
 NOT_FOUND = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
-"""Raised if credentials are missing or cannot be obtained. ResponseParserError: the server is not an AWS service."""
+"""Exceptions for credentials that are missing or cannot be obtained. ResponseParserError: not an AWS service."""
 
 
 def guard_credentials(session: Any) -> None:
-    """Remember the secrets in the environment and the shared AWS files, and send them to AWS only.
+    """Register the secrets in the environment and the shared AWS files, and make sure that they go to AWS only.
 
-    `session`: botocore's or aiobotocore's. The clients of STS and SSO that a session makes for itself, to get
-    credentials, take no setting but the environment's.
+    `session`: botocore's or aiobotocore's. The STS and SSO clients that a session opens to get credentials can only be
+    configured through the environment.
     """
     remember_environment()
     with suppress(BotoCoreError):  # an unreadable file, which is reported when credentials are needed
@@ -35,9 +35,9 @@ def guard_credentials(session: Any) -> None:
 
 
 async def find_credentials(session: Any) -> Any:
-    """The credentials of an aiobotocore or aioboto3 session, remembered on each refresh. None: none found.
+    """The credentials of an aiobotocore or aioboto3 session. None: none found. Raises botocore's exceptions.
 
-    Raises botocore's exceptions. Signers ask for the frozen credentials, which is when they are refreshed.
+    Signers get frozen credentials, which may refresh them, so each new set is registered as secrets then.
     """
     credentials = await session.get_credentials()
     if credentials is not None:

@@ -1,4 +1,4 @@
-"""Every way a request can fail, by name: tables from error codes, HTTP statuses and exceptions to one error kind."""
+"""Classifies failures: tables that map error codes, HTTP statuses and exceptions to error kinds."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ CODES: dict[str, ErrorKind] = {
     "rate_limit_exceeded": "throttled",
     "billing_error": "access_denied",
 }
-"""Error codes, lower-cased: HTTP errors and exception frames spell the same code in two cases.
+"""Error code → kind. Codes are in lower case, as HTTP errors and exception frames differ in case.
 
-ModelStreamErrorException is left out on purpose: as an HTTP error its status says `model_error`, in a stream it is
-the plain `stream_error`.
+ModelStreamErrorException is left out on purpose: as an HTTP error, its status gives `model_error`; in a stream, it is a
+`stream_error`.
 """
 
 STATUSES: dict[int, ErrorKind] = {
@@ -65,7 +65,7 @@ STATUSES: dict[int, ErrorKind] = {
     504: "unavailable",
     529: "unavailable",
 }
-"""HTTP statuses, used if the code is missing or not in `CODES`."""
+"""HTTP status → kind, if the code is missing or not in `CODES`."""
 
 EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ConnectTimeoutError": "connect_timeout",
@@ -93,33 +93,33 @@ EXCEPTIONS: dict[str, ErrorKind] = {
     "botocore.ClientError": "credentials",
     "botocore.ResponseParserError": "credentials",
 }
-"""Exceptions by package and class, first match in this order along the whole chain of causes and base classes.
+"""Exception, by package and class → kind. The first match wins, over the whole chain of causes and base classes.
 
-Names, so that no SDK is imported to read an error. The last two in an exchange that brought no answer of its own are
-the answer of STS or SSO to a refresh of credentials, or of whatever answered in their place.
+Names are used so that no SDK is imported to classify an error. In an exchange without an answer of its own, the last
+two come from refreshing credentials: STS, SSO or something in their place answered with an error.
 """
 
 MESSAGES: dict[str, ErrorKind] = {
     "RuntimeError: Could not resolve AWS credentials": "credentials",
     "RuntimeError: Credentials were refreshed, but": "credentials",
 }
-"""Exceptions without a class of their own, of the Anthropic SDK and botocore, by the start of their text."""
+"""Start of the text → kind, for exceptions of the Anthropic SDK and botocore without their own class."""
 
 TRANSPORT: frozenset[ErrorKind] = frozenset({"connect_timeout", "connection", "protocol"})
-"""Network failures. After the headers have arrived, they mean that the body was cut off."""
+"""Network failures. Once the headers have arrived, they mean that the body was cut off."""
 
 MAX_MESSAGE = 500
 MAX_CODE = 100
 MAX_ADDRESS = 200
 MAX_BODY = 64 * 1024
-"""Bytes of a body that are searched for a message; far more than is kept, since redaction shortens it."""
+"""Bytes of a body used as a message: far more than is stored, as redaction shortens it."""
 
 _SECRETS = re.compile(
     r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
     r"|\bbearer\s+\S+|\b(?:credential|signature)=\S+|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:ABSK|bedrock-api-key-)\S+"
     r"|\baws_(?:secret_access_key|session_token)\b[\"']?\s*[:=].*$|\bsk-ant-\S+|(?<=//)[^/@\s:]*:[^/@\s]*(?=@)"
 )
-"""Text that looks like a secret, even if this process does not know it."""
+"""Text that looks like a secret, even if it is not a registered one."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +136,7 @@ class _Error(msgspec.Struct, frozen=True):
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
-    """The known error bodies: AWS's flat one in two spellings, and that of the Messages API."""
+    """Error bodies: AWS's flat one in two spellings, and that of the Messages API."""
 
     error: _Error = _Error()
     message: str | None = None
@@ -145,7 +145,7 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 
 def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
-    """An HTTP error response. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
+    """The failure of an HTTP error response. `error_type`: the header `x-amzn-errortype`, `Code:http://…`."""
     answer = _read_error_body(body)
     named = error_type or answer.type or answer.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
@@ -155,14 +155,14 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
 
 
 def from_redirect(status: int, location: str) -> Failure:
-    """A redirect, which is not followed: a request carries credentials and prompts."""
+    """The failure of a redirect, which is not followed, as requests contain credentials and prompts."""
     to = clean(location.partition("?")[0], MAX_ADDRESS)
-    message = f"HTTP {status}: the server redirects to {to}, which is not followed; name the final address instead"
+    message = f"HTTP {status}: the server redirects to {to}; redirects are not followed, so use the final address"
     return Failure(kind="protocol", message=message)
 
 
 def from_encoding(encoding: str) -> Failure:
-    """A body compressed against the request. It is not unpacked, since a small body may unpack to any size."""
+    """The failure of a body compressed against the request. It is not decompressed, as it may expand to any size."""
     message = f"the answer is compressed (content-encoding: {clean(encoding, MAX_CODE)}), which the request rules out"
     return Failure(kind="protocol", message=message)
 
@@ -174,7 +174,7 @@ def _kind_of_class(status: int) -> ErrorKind:
 
 
 def from_frame(headers: Mapping[str, str], payload: bytes) -> Failure | None:
-    """The failure that an event stream frame reports; None for an event."""
+    """The failure that an event stream frame reports. None: the frame is an event."""
     match headers.get(":message-type"):
         case "event":
             return None
@@ -187,14 +187,14 @@ def from_frame(headers: Mapping[str, str], payload: bytes) -> Failure | None:
 
 
 def from_code(code: str, message: str) -> Failure:
-    """An error inside a stream, by its code; `stream_error` when the code is not a known one."""
+    """The failure of an error inside a stream, by code. `stream_error`: the code is unknown."""
     return Failure(
         kind=CODES.get(code.lower(), "stream_error"), code=clean(code, MAX_CODE) or None, message=clean(message)
     )
 
 
 def from_exception(error: BaseException) -> Failure:
-    """A client's exception, by the first row of `EXCEPTIONS`, then of `MESSAGES`, that matches its chain of causes."""
+    """The failure of a client's exception, by `EXCEPTIONS`, then `MESSAGES`, over its chain of causes."""
     chain = list(_chain(error))
     names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for each in chain for base in type(each).__mro__}
     described = [f"{type(each).__name__}: {each}".rstrip(": ") for each in chain]
@@ -222,10 +222,10 @@ def _read_error_body(body: bytes) -> _ErrorBody:
 
 
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Untrusted text, made safe to record: no credentials, valid UTF-8, at most `limit` characters.
+    """Untrusted text, made safe to record: without credentials, valid UTF-8, at most `limit` characters.
 
-    AWS quotes the signed headers, session token included, when a signature does not match. The text is cut last, since
-    half a secret would not be found.
+    If a signature does not match, AWS quotes the signed headers with the session token. The text is cut last, as half a
+    secret would not be found.
     """
     plain = text.encode(errors="replace").decode()
     return _SECRETS.sub(REDACTED, redact(plain))[:limit].strip()

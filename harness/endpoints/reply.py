@@ -28,7 +28,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     pieces: list[str] = []
 
     def to_line(self) -> str:
-        """`{"tool": NAME, "input": {…}}` on one line; an input that is not valid JSON becomes a string."""
+        """`{"tool": NAME, "input": {…}}` on one line. An input that is not valid JSON becomes a string."""
         text = "".join(self.pieces)
         try:
             value = msgspec.json.decode(text or "{}")

@@ -1,4 +1,4 @@
-"""From a target and a prompt to the request that goes on the wire."""
+"""Builds the request for a target and a prompt."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.suite.check.size import prompt_tokens
 from harness.suite.suite import Prompt
 
 DEFAULT_MAX_TOKENS = 1024
-"""Sent when neither the prompt nor the target says: Bedrock would reserve the model's maximum against the quota."""
+"""Sent if neither prompt nor target sets it, as Bedrock would reserve the model's maximum from the quota."""
 
 
 def build_request(target: Target, prompt: Prompt) -> WireRequest:
-    """What `target` is asked for `prompt`; the prompt's own options win over the target's.
+    """The request that sends `prompt` to `target`. The prompt's options win over the target's.
 
-    Reads the prompt's attachments. EndpointError: one of them is gone or has changed.
+    Reads the prompt's attachments. EndpointError: one of them is missing or has changed.
     """
     options = sent_options(target, prompt)
     dialect = DIALECTS[target.api]
@@ -32,7 +32,7 @@ def build_request(target: Target, prompt: Prompt) -> WireRequest:
 
 
 def sent_options(target: Target, prompt: Prompt) -> Options:
-    """The options that are sent with a prompt: its own over the target's, over the default for `max_tokens`."""
+    """The prompt's options merged over the target's, with the default for `max_tokens`."""
     options = merge_options(target.options, prompt.options)
     if options.max_tokens is None:
         return msgspec.structs.replace(options, max_tokens=DEFAULT_MAX_TOKENS)
@@ -40,6 +40,6 @@ def sent_options(target: Target, prompt: Prompt) -> Options:
 
 
 def reserved_tokens(target: Target, prompt: Prompt) -> int:
-    """What an attempt takes from the quota at admission: input, cache write included, + max_tokens; estimated."""
+    """Estimated tokens that an attempt takes from the quota at admission: input (cache write included) + max_tokens."""
     options = sent_options(target, prompt)
     return prompt_tokens(prompt, options, target.api) + (options.max_tokens or DEFAULT_MAX_TOKENS)

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class InFlightLimit:
-    """Entered around each request, including retries and back-off. First come, first served.
+    """An async context around each request, including its retries and back-off. First come, first served.
 
-    The wait counts as queue delay. After a stop, requests that get in send nothing and leave at once.
+    The wait counts as queue delay. After a stop, requests that are still waiting pass through without sending.
     """
 
     def __init__(self, limit: int | None) -> None:
-        """`limit` None: any number of requests at once."""
+        """`limit`: requests at once. None: no limit."""
         self.limit = limit
-        self.held = HeldBack()
+        self.waits = HeldBack()
         self._slots = None if limit is None else asyncio.Semaphore(limit)
 
     async def __aenter__(self) -> None:
@@ -43,12 +43,12 @@ class InFlightLimit:
         if not self._slots.locked():
             await self._slots.acquire()
             return
-        self.held.requests += 1
+        self.waits.requests += 1
         since_ns = clock.now_ns()
         try:
             await self._slots.acquire()
         finally:
-            self.held.longest_ns = max(self.held.longest_ns, clock.now_ns() - since_ns)
+            self.waits.longest_ns = max(self.waits.longest_ns, clock.now_ns() - since_ns)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,17 +58,17 @@ class InFlightLimit:
 
 
 class Connections:
-    """Entered around each exchange of one client; takes nanoseconds, so it can be on the hot path."""
+    """A context around each exchange of one client. It costs nanoseconds, so it may be on the hot path."""
 
     __slots__ = ("busy", "most", "size", "waits")
 
     def __init__(self, size: int) -> None:
         self.size = size
-        """The width of the client's pool."""
+        """The size of the client's pool."""
         self.busy = 0
         self.most = 0
         self.waits = 0
-        """Exchanges that began while every connection was in use."""
+        """Exchanges that started while every connection was in use."""
 
     def __enter__(self) -> None:
         self.busy += 1
@@ -85,28 +85,28 @@ class Connections:
 
 WINDOW_NS = 60_000_000_000
 NEVER_SENT = frozenset({"connection", "connect_timeout", "credentials"})
-"""Errors of attempts that never reached the service, if there was no answer."""
+"""Error kinds of attempts without an answer that never reached the service."""
 
 
-class Taken(msgspec.Struct, kw_only=True):
-    """Tokens that are taken from the budget of one minute."""
+class Withdrawal(msgspec.Struct, kw_only=True):
+    """Tokens taken from a budget, and when."""
 
     since_ns: int
     tokens: float
 
 
 class TokenBudget:
-    """Keeps what the attempts of the last 60 s took at or below `per_minute`, as far as is known at each moment.
+    """Keeps the tokens taken in the last 60 s at or below `per_minute`, as far as they are known at each moment.
 
-    An attempt takes input + cache write + max_tokens when it is admitted, and input + cache write + output × burndown
-    once it is over. The difference is given back; an excess over the reservation counts from then on.
+    An attempt takes input + cache write + max_tokens when it is admitted, and is charged input + cache write + output ×
+    burndown once it is over. The difference is returned to the budget; an excess is taken at that moment.
     """
 
     def __init__(self, *, per_minute: float, burndown: float) -> None:
         self.taken = 0.0
         self._per_minute = per_minute
         self._burndown = burndown
-        self._window: deque[Taken] = deque()
+        self._window: deque[Withdrawal] = deque()
         self._given_back = asyncio.Event()
         self._answered = 0
         self._charged = self._reserved = 0.0
@@ -114,10 +114,10 @@ class TokenBudget:
 
     @property
     def lasting_per_s(self) -> float | None:
-        """Attempts per second that the budget sustains; None: none was answered yet.
+        """Attempts per second that the budget sustains. None: no attempt has been answered yet.
 
-        From the means of the answered attempts: each takes what it was charged for a minute, and until it is over the
-        rest of its reservation. A full budget lets more through, but only for a short time.
+        Computed from the means of the answered attempts: each holds its charge for a minute, and the rest of its
+        reservation until it is over. A full budget allows more, but only briefly.
         """
         if not self._answered:
             return None
@@ -128,24 +128,24 @@ class TokenBudget:
 
     @property
     def is_full(self) -> bool:
-        """Whether no tokens are taken."""
+        """Whether nothing was taken in the last 60 s."""
         self._forget_old()
         return not self._window
 
     def admits(self, tokens: float) -> bool:
-        """Whether that many tokens are left. An attempt larger than `per_minute` is admitted alone."""
+        """Whether that many tokens are left. A larger attempt than `per_minute` needs a full budget."""
         self._forget_old()
         return self.taken + tokens <= self._per_minute or not self._window
 
-    def take(self, tokens: float) -> Taken:
+    def take(self, tokens: float) -> Withdrawal:
         """Take tokens, even if fewer are left."""
-        taken = Taken(since_ns=clock.now_ns(), tokens=tokens)
+        taken = Withdrawal(since_ns=clock.now_ns(), tokens=tokens)
         self._window.append(taken)
         self.taken += tokens
         return taken
 
-    def settle(self, taken: Taken, reply: Reply) -> None:
-        """The attempt is over. A refused attempt costs nothing; one that was cut off keeps its reservation."""
+    def settle(self, taken: Withdrawal, reply: Reply) -> None:
+        """Charge an attempt that is over. A refusal costs nothing; an attempt cut off keeps its reservation."""
         if reply.input_tokens is not None and reply.output_tokens is not None:
             input_tokens = reply.input_tokens + (reply.cache_write_tokens or 0)
             charged = input_tokens + reply.output_tokens * self._burndown
@@ -163,12 +163,12 @@ class TokenBudget:
             self._given_back.set()
 
     async def wait(self, stop: Stop) -> None:
-        """Wait until the oldest entry expires, tokens are given back, or a stop is requested."""
+        """Wait until the oldest withdrawal expires, tokens are returned, or a stop is requested."""
         self._given_back.clear()
         left_ns = self._window[0].since_ns + WINDOW_NS - clock.now_ns()
         await stop.wait_for(self._given_back.wait(), timeout_s=max(left_ns, 1_000_000) / 1e9)
 
-    def _count(self, taken: Taken, charged: float) -> None:
+    def _count(self, taken: Withdrawal, charged: float) -> None:
         self._answered += 1
         self._charged += charged
         self._reserved += taken.tokens
@@ -179,14 +179,14 @@ class TokenBudget:
         while self._window and self._window[0].since_ns <= oldest_ns:
             self.taken -= self._window.popleft().tokens
         if not self._window:
-            self.taken = 0.0  # no rounding error outlives the minute
+            self.taken = 0.0  # drop accumulated rounding errors
 
 
 class Admission:
     """Admits attempts as their target's quotas allow. First come, first served; the wait counts as queue delay.
 
-    Tokens first, then the permit of `requests_per_minute`: an attempt that waits for tokens holds no permit, so
-    however many tokens come free at once, the attempts still leave at the permitted rate.
+    An attempt waits for its tokens first and for a permit of `requests_per_minute` second. It holds no permit while it
+    waits for tokens, so attempts leave at the permitted rate even when many tokens come free at once.
     """
 
     def __init__(self, *, requests_per_minute: float | None, budget: TokenBudget | None, stop: Stop) -> None:
@@ -194,38 +194,38 @@ class Admission:
         self.budget = budget
         self._requests_per_minute = requests_per_minute
         self._stop = stop
-        self._head = asyncio.Lock()  # only the head of the queue looks for tokens and permits
+        self._head = asyncio.Lock()  # only the attempt at the head of the queue waits for tokens and permits
 
-    async def admit(self, tokens: float) -> Taken | None:
-        """Wait until the attempt may go or a stop is requested; returns the tokens taken, for `settle`."""
+    async def admit(self, tokens: float) -> Withdrawal | None:
+        """Wait until the attempt may be sent or a stop is requested; returns what it took, to be passed to `settle`."""
         budget, throttler, stop = self.budget, self.throttler, self._stop
         if budget is None and throttler is None:
             return None
         async with self._head:
-            while not stop.asked:
+            while not stop.requested:
                 if budget is not None and not budget.admits(tokens):
                     await budget.wait(stop)
                     continue
                 if throttler is not None:
                     await stop.wait_for(throttler.acquire())  # type: ignore[no-untyped-call]
-                if budget is None or stop.asked:
+                if budget is None or stop.requested:
                     return None
-                if budget.admits(tokens):  # an answer may have cost more than was reserved for it in the meantime
+                if budget.admits(tokens):  # meanwhile, an answer may have cost more than its reservation
                     return budget.take(tokens)
         return None
 
-    def settle(self, taken: Taken | None, reply: Reply) -> None:
+    def settle(self, taken: Withdrawal | None, reply: Reply) -> None:
         """Settle an admitted attempt that is over."""
         if taken is not None and self.budget is not None:
             self.budget.settle(taken, reply)
 
     async def wait_until_full(self) -> None:
-        """Wait until no tokens are taken from the budget, or a stop is requested."""
-        while self.budget is not None and not self.budget.is_full and not self._stop.asked:
+        """Wait until the budget is full again, or a stop is requested."""
+        while self.budget is not None and not self.budget.is_full and not self._stop.requested:
             await self.budget.wait(self._stop)
 
     def sustained_below(self, requested_per_s: float | None) -> float | None:
-        """Requests per second that the quotas sustain, if `requested_per_s` is more; else None."""
+        """The rate that the quotas sustain, requests per second, if it is below `requested_per_s`; else None."""
         by_requests = None if self._requests_per_minute is None else self._requests_per_minute / 60
         by_tokens = None if self.budget is None else self.budget.lasting_per_s
         lowest = min((each for each in (by_requests, by_tokens) if each is not None), default=None)
@@ -233,28 +233,32 @@ class Admission:
 
 
 def make_throttler(requests_per_minute: float) -> Throttler:
-    """Permits over windows of about a second (n attempts in n × 60 / cap seconds), so that a minute's allowance is not
-    spent in one burst."""
+    """A throttler with windows of about a second, so that a minute's allowance is not spent in one burst.
+
+    A window of n × 60 / `requests_per_minute` seconds admits n attempts.
+    """
     from asyncio_throttle.throttler import Throttler
 
-    together = max(1, int(requests_per_minute / 60))
-    return Throttler(rate_limit=together, period=together * 60 / requests_per_minute)
+    per_window = max(1, int(requests_per_minute / 60))
+    return Throttler(rate_limit=per_window, period=per_window * 60 / requests_per_minute)
 
 
 def make_admission(quota: Quota, target: Target, stop: Stop) -> Admission:
-    """The admission to one target."""
+    """The admission to a target under `quota`."""
     per_minute = quota.tokens_per_minute
     budget = None if per_minute is None else TokenBudget(per_minute=per_minute, burndown=output_burndown(target))
     return Admission(requests_per_minute=quota.requests_per_minute, budget=budget, stop=stop)
 
 
 def budget_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """Prompts that the token budget would never admit. Empty without targets, a mistake reported elsewhere."""
+    """Prompts too large for the token budget. Without targets there are none; that mistake is reported elsewhere."""
     most = suite.quota.tokens_per_minute
     if most is None or not suite.targets:
         return
     for at, prompt in enumerate(suite.prompts):
         needed, name = max((reserved_tokens(target, prompt), target.name) for target in suite.targets)
         if needed > most:
-            message = f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute"
-            yield Mistake(("prompts", at), f"{message} ({most:,.0f}) ever lets through; lower max_tokens or raise it")
+            message = (
+                f"input and max_tokens are about {needed:,} tokens ({name}), more than quota.tokens_per_minute allows"
+            )
+            yield Mistake(("prompts", at), f"{message} ({most:,.0f}); lower max_tokens or raise the quota")

@@ -1,4 +1,4 @@
-"""The plan: which requests a run makes, in which order. Deterministic: same suite, same seed, same plan."""
+"""The plan: which requests a run makes, and in which order. The same suite and seed always give the same plan."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WARMUP = "warmup"
 MEASURE = "measure"
 
 ENDING = ("ramp", "steps", "trace")
-"""Arrival processes whose schedule has an end of its own."""
+"""Arrival processes with a finite schedule."""
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
+class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request of the plan."""
 
     request_id: str
-    """`<round>-<target>`, both counted from 0: unique in the run, the same for the same suite and seed."""
+    """`<round>-<target>`, both counted from 0. Unique in the run, and reproducible."""
     target: str
     prompt_id: str
     repeat: int
@@ -32,54 +32,55 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """The requests that share a moment: one (prompt, repeat) for every target, in shuffled order.
+    """Requests that are due at the same moment: one (prompt, repeat) for every target, in shuffled order.
 
-    Targets with a rate of their own have rounds of their own, which ask the same in the same order.
+    Targets with their own rate have their own rounds, with the same prompts in the same order.
     """
 
     index: int
-    """In the order in which these targets are asked."""
+    """Counted from 0 in sending order, separately for each schedule."""
     phase: str
     offset_s: float | None
-    """Due, seconds after the run's start; None: when a slot frees."""
-    requests: tuple[Planned, ...]
+    """When the round is due, seconds after the run's start. None: as soon as a slot is free."""
+    requests: tuple[PlannedRequest, ...]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process sends of a plan: the rounds whose index leaves `index` when divided by `of`."""
+    """One process's part of a plan: the rounds with `round.index % of == index`."""
 
     suite: Suite
-    """With this part's slots and quotas. Its plan is still the whole one: `rounds` selects the part."""
+    """Has this part's slots and quotas, but the whole plan: `rounds` selects the part."""
     index: int = 0
     of: int = 1
 
     def rounds(self, *, seed: int) -> Iterator[Round]:
-        """The rounds of this part, in their order. The parts of a plan are disjoint, and their union is the plan."""
+        """The rounds of this part, in order. The parts of a plan are disjoint, and their union is the plan."""
         return (each for each in make_plan(self.suite, seed=seed) if each.index % self.of == self.index)
 
     def share(self, whole: int) -> int:
-        """How many of the first `whole` rounds, or of `whole` slots, are this part's."""
+        """How many of `whole` rounds or slots belong to this part."""
         return len(range(self.index, whole, self.of))
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Targets that share due times, by their place in the suite, and their load."""
+    """A load, and the targets that share its due times."""
 
     load: Load
     targets: tuple[int, ...]
+    """Indices into the suite's targets."""
 
 
 def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
-    """Rounds in the order in which they are handed out: warm-up first, then each repeat in an order of its own.
+    """Rounds in sending order: the warm-up first, then every repeat with its prompts shuffled anew.
 
-    Without end for a closed load that only a duration bounds; the runner stops handing out when the time is over.
+    Infinite for a closed load that only a duration bounds; the runner stops when the time is up.
     """
     plans = [_rounds(suite, schedule, seed=seed) for schedule in make_schedules(suite)]
     return plans[0] if len(plans) == 1 else merge(*plans, key=lambda each: each.offset_s or 0.0)
 
 
 def make_schedules(suite: Suite) -> list[Schedule]:
-    """The suite's load; one for each rate where targets have rates of their own."""
+    """One schedule for each rate: a single one, unless targets have their own rates."""
     by_rate: dict[float | None, list[int]] = {}
     own = suite.load.rates_per_s or {}
     for at, target in enumerate(suite.targets):
@@ -100,7 +101,7 @@ def _rounds(suite: Suite, schedule: Schedule, *, seed: int) -> Iterator[Round]:
             phase=phase,
             offset_s=offset_s,
             requests=tuple(
-                Planned(
+                PlannedRequest(
                     request_id=f"{index:06d}-{at:02d}",
                     target=suite.targets[at].name,
                     prompt_id=prompt_id,
@@ -113,15 +114,15 @@ def _rounds(suite: Suite, schedule: Schedule, *, seed: int) -> Iterator[Round]:
 
 
 def _cases(suite: Suite, order: Random) -> Iterator[tuple[str, str, int]]:
-    """(phase, prompt id, repeat): warm-up cycles through the prompts, then what is measured."""
+    """(phase, prompt id, repeat): a warm-up that cycles through the prompts, then the measured requests."""
     for at in range(suite.load.warmup):
         yield WARMUP, suite.prompts[at % len(suite.prompts)].id, 0
-    for prompt_id, repeat in islice(_asked(suite, order), measured_rounds(suite)):
+    for prompt_id, repeat in islice(_measured_cases(suite, order), measured_rounds(suite)):
         yield MEASURE, prompt_id, repeat
 
 
-def _asked(suite: Suite, order: Random) -> Iterator[tuple[str, int]]:
-    """(prompt id, repeat): every repeat asks each prompt once, without end; a trace may name who is asked when."""
+def _measured_cases(suite: Suite, order: Random) -> Iterator[tuple[str, int]]:
+    """(prompt id, repeat): every repeat has each prompt once, without end. A trace may name the prompt of each call."""
     cycle = _cycle(suite.prompts, order)
     if not any(call.prompt_id for call in suite.load.calls or ()):
         yield from cycle
@@ -139,7 +140,7 @@ def _cycle(prompts: Sequence[Prompt], order: Random) -> Iterator[tuple[str, int]
 
 
 def measured_rounds(suite: Suite) -> int | None:
-    """How many times each target is asked at most; None: until the duration or the schedule is over."""
+    """The most measured requests for each target. None: only the duration or the schedule bounds them."""
     load = suite.load
     repeats = None if load.repeats is None else load.repeats * len(suite.prompts)
     bounds = [each for each in (load.requests, repeats) if each is not None]
@@ -149,7 +150,7 @@ def measured_rounds(suite: Suite) -> int | None:
 
 
 def count_requests(suite: Suite, *, seed: int) -> dict[str, int] | None:
-    """Requests of the plan by phase; None where only the answers decide how many fit into the duration."""
+    """Requests of the plan by phase. None: the number depends on how fast the answers come."""
     most, measured = measured_rounds(suite), 0
     endless = suite.load.arrival == "closed" or (suite.load.duration_s is None and suite.load.arrival not in ENDING)
     if suite.load.arrival == "closed" and most is None:
@@ -162,14 +163,14 @@ def count_requests(suite: Suite, *, seed: int) -> dict[str, int] | None:
 
 
 def due_times(suite: Suite, schedule: Schedule, *, seed: int) -> Iterator[float]:
-    """When the rounds of an open load's schedule are due, warm-up included, s after the start."""
+    """When the rounds of an open load are due, warm-up included, s after the start."""
     most = measured_rounds(suite)
     offsets = islice(_offsets(schedule.load, seed=seed), None if most is None else suite.load.warmup + most)
     return (at for at in offsets if at is not None)
 
 
 def _offsets(load: Load, *, seed: int) -> Iterator[float | None]:
-    """Warm-up, at the rate with which the load begins, then what is measured."""
+    """The warm-up, at the opening rate, then the measured schedule."""
     opening_per_s, measured = make_arrival(load).opening_per_s, _measured_offsets(load, seed=seed)
     if opening_per_s is None:
         return measured
@@ -178,7 +179,7 @@ def _offsets(load: Load, *, seed: int) -> Iterator[float | None]:
 
 
 def _measured_offsets(load: Load, *, seed: int) -> Iterator[float | None]:
-    """Since the first request could be measured. A closed load's duration is the runner's to keep."""
+    """Seconds since the end of the warm-up. The runner enforces the duration of a closed load."""
     offsets, most_s = make_arrival(load).offsets(Random(f"{seed}/arrivals")), load.duration_s
     if most_s is None or load.arrival == "closed":
         return offsets

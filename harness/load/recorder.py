@@ -1,4 +1,4 @@
-"""Records attempts: the row of each, the running counts that the live display shows, and what was spent."""
+"""Records attempts: their rows, the running counts for the live display, and the money spent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
-from harness.load.plan import Planned
+from harness.load.plan import PlannedRequest
 from harness.load.stop import Reason, Stop
 from harness.store.records import Attempt, is_sampled
 from harness.suite.suite import Suite
@@ -17,10 +17,10 @@ from harness.suite.suite import Suite
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one target so far, warm-up included (it costs money too)."""
+    """Running counts for one target, warm-up included (it costs money too)."""
 
     done: int = 0
-    """Requests that are over."""
+    """Completed requests."""
     in_flight: int = 0
     failed: int = 0
     """Attempts that were not ok."""
@@ -32,13 +32,14 @@ class Tally:
 
 @dataclass(slots=True)
 class Progress:
-    """Tallies by target. `planned`: requests for each target, None: only a duration bounds the run, or they differ."""
+    """Tallies by target."""
 
     planned: int | None
+    """Requests for each target. None: unknown, or not the same for all targets."""
     tallies: dict[str, Tally] = field(default_factory=dict)
 
     def count(self, attempt: Attempt) -> None:
-        """Take one attempt into account."""
+        """Add one attempt to its target's tally."""
         tally = self.tallies[attempt.target]
         tally.failed += not attempt.ok
         tally.output_tokens += attempt.output_tokens or 0
@@ -57,13 +58,13 @@ class Progress:
 
 
 def stop_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
-    """Ask the run to stop once the attempts have cost the budget; what is on the wire costs on top."""
+    """Request a stop once the budget is spent. Requests in flight still finish, and cost extra."""
     if budget_usd is not None and progress.cost_usd >= budget_usd:
-        stop.ask(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
+        stop.request(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
 
 
 def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None) -> float | None:
-    """What an attempt cost. None: the price is unknown, or no usage came back."""
+    """The cost of an attempt. None: the price is unknown, or the answer has no usage."""
     if price is None or reply.input_tokens is None or reply.output_tokens is None:
         return None
     return cost_usd(
@@ -77,7 +78,7 @@ def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None
 
 
 class Recorder:
-    """Makes a row of every attempt of a suite, counts it, writes it and holds it against the suite's budget."""
+    """Turns every attempt into a row, counts it, writes it, and checks the suite's budget."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Recorder:
         progress: Progress,
         stop: Stop,
     ) -> None:
-        """`origin_ns`: the run's zero on CLOCK_MONOTONIC."""
+        """`origin_ns`: the run's zero on CLOCK_MONOTONIC. `write` gets every row."""
         self._run_id = run_id
         self._origin_ns = origin_ns
         self._write = write
@@ -99,22 +100,22 @@ class Recorder:
         self._store_text = suite.load.store_text
         self._prompts = {prompt.id: prompt for prompt in suite.prompts}
         self._targets = {target.name: target for target in suite.targets}
-        self._priced = {
+        self._prices = {
             (target.name, prompt.id): each
             for target in suite.targets
-            for prompt, each in zip(suite.prompts, _priced(target, suite), strict=True)
+            for prompt, each in zip(suite.prompts, _prices_of(target, suite), strict=True)
         }
 
-    def record(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> None:
+    def record(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> None:
         """Record attempt `try_no`, due at `due_ns` on CLOCK_MONOTONIC."""
         attempt = self._row(planned, try_no, due_ns, tape, reply)
         self._progress.count(attempt)
         self._write(attempt)
         stop_at_budget(self._budget_usd, self._progress, self._stop)
 
-    def _row(self, planned: Planned, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
+    def _row(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns
-        sent_ns, (price, cache_ttl) = tape.sent_ns, self._priced[planned.target, planned.prompt_id]
+        sent_ns, (price, cache_ttl) = tape.sent_ns, self._prices[planned.target, planned.prompt_id]
         return Attempt(
             run_id=self._run_id,
             request_id=planned.request_id,
@@ -158,8 +159,8 @@ class Recorder:
         )
 
 
-def _priced(target: Target, suite: Suite) -> Iterator[tuple[Price | None, CacheTtl | None]]:
-    """For each prompt, the price on its terms, and how long what it writes to the cache is kept."""
+def _prices_of(target: Target, suite: Suite) -> Iterator[tuple[Price | None, CacheTtl | None]]:
+    """(price, cache lifetime) for each prompt of the suite."""
     prices: dict[Terms, Price | None] = {}
     for prompt in suite.prompts:
         options = merge_options(target.options, prompt.options)

@@ -1,4 +1,4 @@
-"""Tokens per minute that a suite's load takes from each target's quota: what is reserved, and what is charged."""
+"""Tokens per minute that a suite's load takes from each target's quota: reserved first, then charged."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from harness.suite.suite import Suite
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What one target's load takes, each figure a mean over the prompts at the load's highest rate."""
+    """What the load on one target takes at its highest rate, from means over the prompts."""
 
     target: str
     requests_per_minute: float
     reserved_per_minute: float
-    """Admission: input + cache write + max_tokens. A request is throttled when this much is not left."""
+    """Admission: input + cache write + max_tokens. Bedrock throttles a request if less than this is left."""
     settled_per_minute_at_most: float
-    """Settlement: input + cache write + output × burndown, with answers as long as max_tokens allows."""
+    """Settlement: input + cache write + output × burndown, if answers are as long as max_tokens allows."""
     burndown: float
-    """How many tokens of quota a token of output is charged as."""
+    """Tokens of quota charged for one token of output."""
     assumed_e2e_s: float | None
-    """Closed load: how long an answer was assumed to take; the rate follows from it. None: the rate is the plan's."""
+    """Closed load: the assumed duration of an answer, which determines the rate. None: the plan determines it."""
 
 
 def reservations(suite: Suite) -> list[Reservation]:
-    """One for each target. Cached input counts as written: the estimate knows of no cache that is already warm."""
+    """One reservation for each target. Cached input counts as written, as if no cache were warm."""
     assumed = TYPICAL_E2E_S if suite.load.arrival == "closed" else None
     found: dict[str, Reservation] = {}
     for schedule in make_schedules(suite):
-        alike = [suite.targets[at] for at in schedule.targets]
-        rate = requests_per_minute(msgspec.structs.replace(suite, load=schedule.load, targets=tuple(alike[:1])))
-        found |= {target.name: _reserve(suite, target, rate, assumed) for target in alike}
+        sharing = [suite.targets[at] for at in schedule.targets]
+        rate = requests_per_minute(msgspec.structs.replace(suite, load=schedule.load, targets=tuple(sharing[:1])))
+        found |= {target.name: _reserve(suite, target, rate, assumed) for target in sharing}
     return [found[target.name] for target in suite.targets]
 
 
 def requests_per_minute(suite: Suite) -> float:
-    """The most that one target is sent in a minute: the highest rate, or what the slots manage; no more than there is
-    to send. Of targets with rates of their own, the first.
+    """The most requests that one target gets in a minute, but no more than the plan holds.
 
-    A closed load's slots are each free again after an answer, which is taken to last `TYPICAL_E2E_S`.
+    An open load has its peak rate. A closed load sends one request per slot every `TYPICAL_E2E_S`. If targets have
+    their own rates, the first target counts.
     """
     load, counts = make_schedules(suite)[0].load, count_requests(suite, seed=0)
     peak_per_s = make_arrival(load).peak_per_s
@@ -78,8 +78,8 @@ def _reserve(suite: Suite, target: Target, rate: float, assumed_e2e_s: float | N
 
 
 def output_burndown(target: Target) -> float:
-    """How many tokens of quota a token of the target's output is charged as.
+    """Tokens of quota charged for one token of the target's output.
 
-    bedrock-mantle keeps a quota of its own for output; its input quota still admits by max_tokens.
+    0 on bedrock-mantle, which has a separate output quota; its input quota still reserves max_tokens.
     """
     return 0.0 if target.api == "mantle" else float(burndown(target.base_model))

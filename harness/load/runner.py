@@ -1,4 +1,4 @@
-"""The loop that sends: hands out the plan's rounds, by slots (closed) or by the schedule (open)."""
+"""The sending loop: starts the plan's rounds when a slot is free (closed) or when they are due (open)."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Protocol
 import msgspec
 
 from harness import clock
-from harness.load.plan import Planned, Round
+from harness.load.plan import PlannedRequest, Round
 from harness.load.stop import Alarm, Stop
 from harness.suite.suite import Load
 
 SLOT_APART_NS = 100_000_000
 SPREAD_NS = 1_000_000_000
-"""Slots start 100 ms apart, all within a second: slots in step would queue behind each other in the client."""
+"""Slots start 100 ms apart, all within a second. In lockstep, they would queue behind each other in the client."""
 
 HANDOVER_S = 0.05
-"""A slot hands its requests over one after the other: the next is due once the one before is on the wire, or this much
-later. So no target is charged with what it costs to send to the others."""
+"""A slot sends its requests one after the other: the next is due when the previous one is on the wire, or after this
+time. That way no target's latency includes the cost of sending to the others."""
 
 ROUNDS_IN_A_ROW = 64
-"""Rounds handed out in a row at most: an open load that is behind its schedule waits for nothing, and what it handed
-out, answers and Ctrl-C would never get a turn."""
+"""The most rounds started without yielding to the loop. An open load that is behind schedule never sleeps, so requests,
+answers and Ctrl-C would starve."""
 
 
 class Send(Protocol):
-    """Sends a request of the plan, with its retries, and returns when it is over."""
+    """Sends one planned request with its retries, and returns when it is complete."""
 
-    async def __call__(self, planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
-        """`due_ns`: on CLOCK_MONOTONIC. `on_wire` is set when the first attempt was handed to the socket, or failed."""
+    async def __call__(self, planned: PlannedRequest, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
+        """`due_ns`: on CLOCK_MONOTONIC. `on_wire` is set once the first attempt was handed to the socket, or failed."""
         ...
 
 
@@ -46,10 +46,10 @@ async def run_plan(
     targets: list[str],
     stop: Stop,
 ) -> None:
-    """Send the whole plan. `plan` gives the same rounds each time it is called; `warmup` of them are its warm-up.
+    """Send the whole plan. `plan` returns the same rounds on every call, the first `warmup` of them as warm-up.
 
-    Closed load: warm-up is over before the first measured round starts. Open load: warm-up is the head of the schedule,
-    which begins at `start_ns`, or at once.
+    Closed load: the warm-up completes before the first measured round starts. Open load: the warm-up is the head of the
+    schedule, which starts at `start_ns` or now.
     """
     if load.arrival != "closed":
         return await _run_open(plan(), send, clock.now_ns() if start_ns is None else start_ns, stop)
@@ -60,14 +60,14 @@ async def run_plan(
 
 
 async def _run_open(rounds: Iterator[Round], send: Send, start_ns: int, stop: Stop) -> None:
-    """Every request starts when it is due, however many are still in flight."""
+    """Start every request when it is due, however many are in flight."""
     async with asyncio.TaskGroup() as in_flight:
         with Alarm() as alarm:
             for number, each in enumerate(rounds, start=1):
                 assert each.offset_s is not None, "open arrivals have due times"
                 due_ns = start_ns + int(each.offset_s * 1e9)
                 await stop.sleep_until(due_ns, alarm)
-                if stop.asked:
+                if stop.requested:
                     return
                 for planned in each.requests:
                     in_flight.create_task(send(planned, due_ns))
@@ -76,7 +76,7 @@ async def _run_open(rounds: Iterator[Round], send: Send, start_ns: int, stop: St
 
 
 async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, warmup: int, stop: Stop) -> None:
-    """`concurrency` slots; each takes a round, sends it to its targets and is free when all have answered."""
+    """`concurrency` slots: each takes a round, sends it to its targets and is free once all have answered."""
     if warmup:
         head = iter(list(islice(rounds, warmup)))
         await _slots(head, send, load.concurrency, until_ns=None, stop=stop)
@@ -87,14 +87,14 @@ async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, warmup: i
 async def _slots(rounds: Iterator[Round], send: Send, concurrency: int, *, until_ns: int | None, stop: Stop) -> None:
     async def slot(number: int) -> None:
         await stop.sleep_until(clock.now_ns() + number * apart_ns)
-        while not stop.asked and (until_ns is None or clock.now_ns() < until_ns):
+        while not stop.requested and (until_ns is None or clock.now_ns() < until_ns):
             each = next(rounds, None)
             if each is None:
                 return
             if len(each.requests) == 1:
-                await send(each.requests[0], clock.now_ns())  # no task of its own: sent in this very moment
+                await send(each.requests[0], clock.now_ns())  # without a task, so that it is sent right now
             else:
-                await _hand_over(each, send)
+                await _send_round(each, send)
 
     apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
     async with asyncio.TaskGroup() as slots:
@@ -102,8 +102,8 @@ async def _slots(rounds: Iterator[Round], send: Send, concurrency: int, *, until
             slots.create_task(slot(number))
 
 
-async def _hand_over(each: Round, send: Send) -> None:
-    """Send a round's requests one after the other, and return when all have been answered."""
+async def _send_round(each: Round, send: Send) -> None:
+    """Send a round's requests one after the other; returns when all are answered."""
     async with asyncio.TaskGroup() as together:
         for planned in each.requests:
             on_wire = asyncio.Event()
@@ -114,7 +114,7 @@ async def _hand_over(each: Round, send: Send) -> None:
 
 
 def _only(rounds: Iterator[Round], target: str | None) -> Iterator[Round]:
-    """The rounds with one target's requests only; all of them for None."""
+    """The rounds with the requests of one target only. None: unchanged."""
     if target is None:
         return rounds
     return (

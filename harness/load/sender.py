@@ -1,4 +1,4 @@
-"""Sends one request to a target: admission by the quotas, attempts under their deadlines, back-off between them."""
+"""Sends one request to a target: admission by the quotas, attempts with deadlines, back-off between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.suite.suite import Retries, Timeouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """What it takes to send to one target."""
+    """Everything needed to send to one target."""
 
     target: Target
     client: Client
@@ -30,14 +30,14 @@ class Channel:
 
 
 OnAttempt = Callable[[int, int, Tape, Reply], object]
-"""Called after each attempt: its number from 1, when it was due on CLOCK_MONOTONIC, its tape and what the tape says."""
+"""Called after each attempt with its number (from 1), its due time on CLOCK_MONOTONIC (ns), its tape and its reply."""
 
 
 class Sender:
-    """Sends requests, each with as many attempts as `retries` allow. Sends nothing more once a stop was asked."""
+    """Sends requests, each with as many attempts as `retries` allow. Sends nothing more after a stop."""
 
     def __init__(self, *, retries: Retries, timeouts: Timeouts, rng: Random, stop: Stop) -> None:
-        """`rng`: of the back-off's jitter."""
+        """`rng`: for the jitter of the back-off."""
         self._retries = retries
         self._timeouts = timeouts
         self._rng = rng
@@ -51,14 +51,14 @@ class Sender:
         on_attempt: OnAttempt,
         on_wire: asyncio.Event | None = None,
     ) -> None:
-        """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, a cancelled one as well.
+        """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
-        `on_wire` is set when the first attempt was handed to the socket, or has failed.
+        `on_wire` is set once the first attempt was handed to the socket, or failed.
         """
         retries, stop = self._retries, self._stop
         for try_no in range(1, retries.max_attempts + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
-            if stop.asked:
+            if stop.requested:
                 return
             tape = Tape(None if on_wire is None else on_wire.set)
             error: BaseException | None = None
@@ -75,7 +75,7 @@ class Sender:
                 reply = read_tape(request, tape, error=error, reason=reason)
                 channel.admission.settle(taken, reply)
                 on_attempt(try_no, due_ns, tape, reply)
-            if reply.error_kind not in retries.on or try_no == retries.max_attempts or stop.asked:
+            if reply.error_kind not in retries.on or try_no == retries.max_attempts or stop.requested:
                 return
             due_ns = clock.now_ns() + backoff_ns(retries, try_no, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
@@ -83,7 +83,7 @@ class Sender:
     async def _exchange(
         self, client: Client, request: WireRequest, tape: Tape
     ) -> tuple[ErrorKind | None, BaseException | None]:
-        """One HTTP exchange: which of the two deadlines ended it, and what the client raised."""
+        """Make one HTTP exchange; returns the deadline that ended it, and the exception of the client, if any."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeouts.total_s) as deadline:
@@ -97,31 +97,33 @@ class Sender:
                 started = tape.stamps or not request.stream
                 return ("total_timeout" if started else "first_token_timeout"), None
             return None, error
-        except Exception as error:  # whatever an SDK may raise is data: the reply names its kind
+        except Exception as error:  # an SDK may raise anything; the reply records its kind
             return None, error
         return None, None
 
 
 def _expire_unless_started(deadline: asyncio.Timeout, request: WireRequest, tape: Tape) -> None:
-    """The first-token deadline: a stream that has sent nothing by now is over. A whole answer may take its time."""
+    """The first-token deadline: end a stream of which nothing has arrived. It does not apply without streaming."""
     if request.stream and not tape.stamps:
         deadline.reschedule(asyncio.get_running_loop().time())
 
 
 _HINTS = (("retry-after-ms", 0.001), ("x-amz-retry-after", 0.001), ("retry-after", 1.0))
-"""Headers, lower case, in the order in which they count, and their unit in seconds."""
+"""(lower-case header, its unit in seconds), by precedence."""
 _NUMBER = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*", re.ASCII)
 
 
 def backoff_ns(retries: Retries, try_no: int, headers: Mapping[str, str], rng: Random) -> int:
-    """The wait after attempt `try_no`, ns: uniform between 0 and min(cap, base · 2^(try − 1)), no less than `headers`
-    ask for, and never more than the cap."""
+    """The wait after attempt `try_no`, ns: uniform between 0 and min(cap, base · 2^(try − 1)).
+
+    At least what `headers` ask for, but never more than the cap.
+    """
     drawn_s = rng.uniform(0, min(retries.cap_s, retries.base_s * 2 ** (try_no - 1)))
     return int(min(retries.cap_s, max(drawn_s, retry_after_s(headers) or 0.0)) * 1e9)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """What an answer's headers ask for, s. None: nothing, or not a plain number (a date is not)."""
+    """The wait that an answer's headers ask for, s. None: they ask for none, or not as a plain number (a date)."""
     for name, unit_s in _HINTS:
         found = _NUMBER.fullmatch(headers.get(name, ""))
         if found:

@@ -1,4 +1,4 @@
-"""One load, from suite to journal: opens the clients, sends the plan, records every attempt, watches the loop."""
+"""One load, from suite to journal: opens the clients, sends the plan, records every attempt, monitors the process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -19,7 +20,7 @@ from harness.endpoints.base import Client, WireRequest
 from harness.endpoints.request import build_request
 from harness.errors import HarnessError
 from harness.load.limits import Connections, InFlightLimit, make_admission
-from harness.load.plan import MEASURE, Part, Planned
+from harness.load.plan import MEASURE, Part, PlannedRequest
 from harness.load.recorder import Progress, Recorder, Tally
 from harness.load.runner import Send, run_plan
 from harness.load.sender import Channel, Sender
@@ -31,39 +32,40 @@ from harness.store.records import Attempt
 from harness.suite.suite import Suite
 
 OPEN_POOL = 10_000
-"""Connections for each client under an open load, where nothing bounds the requests in flight; fewer where the system
-allows fewer open files."""
+"""Connections per client for an open load without a limit on requests in flight; fewer if the limit on open files is
+lower."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load needs to know of its run, beside the suite. Small: workers get it when the load is about to begin."""
+    """What a load needs to know about its run besides the suite. Small, since workers get it just before the start."""
 
     run_id: str
     seed: int
     origin_ns: int
     """The run's zero on CLOCK_MONOTONIC."""
     start_ns: int | None = None
-    """When an open load begins, on CLOCK_MONOTONIC, the same for all parts. None: at once."""
+    """When an open load starts, on CLOCK_MONOTONIC; the same for all parts. None: now."""
 
 
 def start_progress(suite: Suite, counts: Mapping[str, int] | None, *, seed: int) -> Progress:
-    """Empty tallies for every target, with the number of requests that each will see where the plan knows it.
+    """An empty tally for every target, with the planned number of requests if known.
 
-    `counts`: the plan's, from `count_requests`. HarnessError: the plan holds none.
+    `counts`: from `count_requests`. HarnessError: the plan has no measured request.
     """
     if counts is not None and not counts[MEASURE]:
         raise HarnessError(f"with seed {seed} no request is due in {suite.load.duration_s:g} s; raise rate or duration")
-    alike = counts is not None and suite.load.rates_per_s is None
-    planned = sum(counts.values()) // len(suite.targets) if counts is not None and alike else None
+    planned = None
+    if counts is not None and suite.load.rates_per_s is None:
+        planned = sum(counts.values()) // len(suite.targets)
     return Progress(planned=planned, tallies={target.name: Tally() for target in suite.targets})
 
 
 @asynccontextmanager
 async def open_channels(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dict[str, Channel]]:
-    """Clients that are warm and the rest of what it takes to send, by target. `url`: `aws` or an endpoint's URL.
+    """Open the clients and yield a channel for each target, by name. `url`: `aws` or an endpoint's URL.
 
-    One client for each (client, Region), with a pool as wide as what can be in flight through it. EndpointError: no
-    credentials, no such address, more streams than open files.
+    Targets share one client per (client, Region), whose pool holds all that can be in flight through it.
+    EndpointError: no credentials, an invalid address, or more streams than the system can open.
     """
     async with AsyncExitStack() as stack:
         clients: dict[tuple[str, str], Client] = {}
@@ -86,7 +88,7 @@ async def open_channels(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dic
 
 
 def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
-    """Connections for each (client, Region): one for each request that each of its targets may have in flight."""
+    """Connections for each (client, Region): one for every request that its targets may have in flight."""
     sharing = Counter((target.client, target.region) for target in suite.targets)
     load = suite.load
     in_flight = load.concurrency if load.arrival == "closed" else load.max_in_flight
@@ -97,27 +99,29 @@ def _pool_sizes(suite: Suite) -> dict[tuple[str, str], int]:
     return dict.fromkeys(sharing, possible // len(sharing))
 
 
-async def send_part(
-    job: Job, part: Part, channels: Mapping[str, Channel], journal: Path, progress: Progress, stop: Stop
-) -> ClientHealth:
-    """Send this process's part of the plan and journal it; returns the process's health."""
-    async with Journal(journal) as written:
-        return await run_load(job, part, channels, write=written.record, progress=progress, stop=stop)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A part of a load that is ready to send from this process."""
+
+    job: Job
+    part: Part
+    channels: Mapping[str, Channel]
+    """By target."""
+    progress: Progress
+    stop: Stop
 
 
-async def run_load(
-    job: Job,
-    part: Part,
-    channels: Mapping[str, Channel],
-    *,
-    write: Callable[[Attempt], object],
-    progress: Progress,
-    stop: Stop,
-) -> ClientHealth:
-    """Send the part, or less of it when `stop` is asked; returns this process's health."""
-    suite = part.suite
-    send = make_send(job, part, channels, write=write, progress=progress, stop=stop)
-    async with watched(channels) as watch:
+async def send_part(session: Session, journal: Path) -> ClientHealth:
+    """Send the part and record every attempt in `journal`; returns this process's health."""
+    async with Journal(journal) as opened:
+        return await run_load(session, opened.record)
+
+
+async def run_load(session: Session, write: Callable[[Attempt], object]) -> ClientHealth:
+    """Send the part until it ends or a stop is requested; returns this process's health. `write` gets every attempt."""
+    job, part, channels, suite = session.job, session.part, session.channels, session.part.suite
+    send = make_send(session, write)
+    async with watch_process(channels) as watch:
         await run_plan(
             lambda: part.rounds(seed=job.seed),
             send,
@@ -125,26 +129,19 @@ async def run_load(
             warmup=part.share(suite.load.warmup),
             start_ns=job.start_ns,
             targets=[target.name for target in suite.targets],
-            stop=stop,
+            stop=session.stop,
         )
     limits = {name: channel.in_flight_limit for name, channel in channels.items()}
-    held_back = {name: each.held for name, each in limits.items() if each.limit is not None}
+    held_back = {name: each.waits for name, each in limits.items() if each.limit is not None}
     return msgspec.structs.replace(watch.result(worker=part.index), held_back=held_back)
 
 
-def make_send(
-    job: Job,
-    part: Part,
-    channels: Mapping[str, Channel],
-    *,
-    write: Callable[[Attempt], object],
-    progress: Progress,
-    stop: Stop,
-) -> Send:
-    """What sends a planned request, and writes a row of each of its attempts.
+def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
+    """A function that sends one planned request and passes each of its attempts to `write`.
 
-    Requests that carry documents or images are built now: files are read before the load, not during it.
+    Requests with documents or images are built now, so that no file is read during the load.
     """
+    job, part, channels, progress, stop = session.job, session.part, session.channels, session.progress, session.stop
     suite, prompts = part.suite, {prompt.id: prompt for prompt in part.suite.prompts}
     rng = Random(f"{job.seed}/backoff/{part.index}")
     sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop)
@@ -154,7 +151,7 @@ def make_send(
     def request_for(target: str, prompt_id: str) -> WireRequest:
         return build_request(channels[target].target, prompts[prompt_id])
 
-    async def send(planned: Planned, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
+    async def send(planned: PlannedRequest, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
         channel, tally = channels[planned.target], progress.tallies[planned.target]
         async with channel.in_flight_limit:
             tally.in_flight += 1
@@ -173,8 +170,8 @@ def make_send(
 
 
 @asynccontextmanager
-async def watched(channels: Mapping[str, Channel]) -> AsyncIterator[Watch]:
-    """While inside, the process is watched, and garbage collection does not walk what was there before."""
+async def watch_process(channels: Mapping[str, Channel]) -> AsyncIterator[Watch]:
+    """Monitor this process inside the context, and exempt the objects that already exist from garbage collection."""
     gc.collect()
     gc.freeze()
     watch = Watch({channel.connections for channel in channels.values()})

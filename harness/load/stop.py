@@ -1,4 +1,4 @@
-"""Stopping a run early, with the reason, and sleeps that a stop ends, with precise wake-ups where the system can."""
+"""Stopping a run early with a reason, and sleeping until a stop, with precise wake-ups where the system has them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from harness import clock
 
 LEAST_WAIT_NS = 1_000_000
-"""A shorter timer may fire at once, and a wait in such steps keeps the processor busy."""
+"""Shorter timers may fire immediately, and waiting in such steps would keep the CPU busy."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,26 +29,26 @@ INTERRUPTED = Reason(what="it was interrupted", remedy="run it again to the end"
 
 
 class Stop:
-    """A request to send nothing more; what is on the wire is finished. The first reason given stays."""
+    """A request to send nothing more. Requests in flight still finish. The first reason wins."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.reason: Reason | None = None
 
-    def ask(self, reason: Reason) -> None:
+    def request(self, reason: Reason) -> None:
         if self.reason is None:
             self.reason = reason
         self._event.set()
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         return self._event.is_set()
 
     async def wait(self) -> None:
         await self._event.wait()
 
     async def wait_for(self, wait: Coroutine[Any, Any, Any], *, timeout_s: float | None = None) -> None:
-        """Return when `wait` is over, the stop is asked or the time is up; then `wait` is cancelled."""
+        """Return when `wait` is done, a stop is requested or the time is up, and cancel `wait`."""
         waits = [asyncio.ensure_future(wait), asyncio.ensure_future(self._event.wait())]
         try:
             await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -57,11 +57,11 @@ class Stop:
                 each.cancel()
 
     async def sleep_until(self, due_ns: int, alarm: Alarm | None = None) -> None:
-        """Sleep until then, or until the stop is asked. Never shorter; about a millisecond longer without alarm.
+        """Sleep until `due_ns` or a stop. Never wakes early for `due_ns`; without `alarm`, up to about 1 ms late.
 
-        Timers of a loop may fire early (uvloop rounds them to whole milliseconds), so the clock is asked again.
+        A loop's timers may fire early (uvloop rounds them to whole milliseconds), so the clock is read again.
         """
-        while not self.asked and (left_ns := due_ns - clock.now_ns()) > 0:
+        while not self.requested and (left_ns := due_ns - clock.now_ns()) > 0:
             try:
                 async with asyncio.timeout(max(left_ns, LEAST_WAIT_NS) / 1e9) as wait:
                     if alarm is not None:
@@ -87,9 +87,9 @@ class _Itimerspec(ctypes.Structure):
 
 
 class Alarm:
-    """Ends a wait at a moment of CLOCK_MONOTONIC, about 0.1 ms after it: Linux's timerfd, watched by the running loop.
+    """Ends a wait at a time on CLOCK_MONOTONIC, to about 0.1 ms, with Linux's timerfd in the running loop.
 
-    It does nothing on other systems, so the wait needs an end of its own. One wait at a time.
+    Does nothing on other systems, so the wait needs its own timeout. One wait at a time.
     """
 
     def __enter__(self) -> Self:
@@ -111,7 +111,7 @@ class Alarm:
             os.close(self._file)
 
     def set(self, at_ns: int, wait: asyncio.Timeout) -> None:
-        """Let `wait` expire then, unless it is over or `clear` is called before."""
+        """Let `wait` expire at `at_ns`, unless `clear` is called first."""
         if self._libc is not None and self._file >= 0:
             self._wait = wait
             self._timer.value.s, self._timer.value.ns = divmod(at_ns, 1_000_000_000)
@@ -124,7 +124,7 @@ class Alarm:
     def _expired(self) -> None:
         try:
             os.read(self._file, 8)
-        except BlockingIOError:  # set again after the loop had seen it expire
+        except BlockingIOError:  # set again after the loop saw it expire
             return
         if self._wait is not None and not self._wait.expired():
             self._wait.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""Watches the sending process while it loads: loop lag, CPU, garbage collection, connections, and files it may open."""
+"""Monitors the sending process during a load: loop lag, CPU, garbage collection, connections and open files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SECOND_NS = 1_000_000_000
 
 
 class Watch:
-    """Runs as a task during the load; `result` can be read at any time.
+    """Runs as a task during the load; `result` may be called at any time.
 
-    `connections`: those of every client that the load sends through.
+    `connections`: one entry for each client of the load.
     """
 
     def __init__(self, connections: Iterable[Connections] = ()) -> None:
@@ -36,10 +36,10 @@ class Watch:
         self._gc_pauses = self._gc_total_ns = self._gc_longest_ns = 0
 
     async def run(self) -> None:
-        """Sample until cancelled: lag = time of the wake-up − the requested time.
+        """Sample until cancelled: lag = actual − requested wake-up time, ns.
 
-        A long stall suppresses the samples that would have measured it, so they are filled in: one per period of the
-        stall, as late as that sample would have been (HdrHistogram's correction for coordinated omission).
+        A stall suppresses the samples that would have measured it, so they are filled in, one per period of the stall,
+        each with the lag that it would have had (HdrHistogram's correction for coordinated omission).
         """
         with self._gc_watched():
             while True:
@@ -52,7 +52,7 @@ class Watch:
                     self._end_second(woken_ns)
 
     def result(self, *, worker: int = 0) -> ClientHealth:
-        """Quantiles by nearest rank. No lag before the first sample."""
+        """The health so far, with quantiles by nearest rank. The lag is 0 before the first sample."""
         late = sorted(self._late) or [0]
         wall_ns = max(1, clock.now_ns() - self._started_ns)
         share = (clock.cpu_ns() - self._started_cpu_ns) / wall_ns
@@ -111,7 +111,7 @@ SPARE = 64
 
 
 def open_files_limit() -> int | None:
-    """The soft limit. None: unlimited, or not available on this system."""
+    """The soft limit on open files. None: unlimited, or not available on this system."""
     if resource is None:
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -119,7 +119,7 @@ def open_files_limit() -> int | None:
 
 
 def count_open_files() -> int | None:
-    """How many files are open now. None: not available on this system."""
+    """The number of open files. None: not available on this system."""
     try:
         return len(os.listdir("/dev/fd"))
     except OSError:
@@ -127,17 +127,17 @@ def count_open_files() -> int | None:
 
 
 def allow_connections(requested: int, *, at_least: int | None = None) -> int:
-    """Raise the soft limit for `requested` connections, and return how many are possible.
+    """Raise the soft limit on open files for `requested` connections; returns how many are possible.
 
-    EndpointError: fewer than `at_least` (by default, than `requested`) can be open at once.
+    EndpointError: fewer than `at_least` (default: `requested`) are possible.
     """
     limit = _raise_limit(requested + SPARE)
     possible = requested if limit is None else min(requested, limit - SPARE)
     if possible < (requested if at_least is None else at_least):
         raise EndpointError(
-            f"this load opens up to {requested:,} connections, and this process may open {limit:,} files, which allows "
-            f"{max(0, possible):,} connections: lower load.concurrency, share the load with --workers, or raise the "
-            "limit (`ulimit -n`)"
+            f"this load opens up to {requested:,} connections, but this process may open only {limit:,} files, which "
+            f"allows {max(0, possible):,} connections; lower load.concurrency, share the load with --workers, or "
+            "raise the limit (`ulimit -n`)"
         )
     return possible
 

@@ -1,1 +1,1 @@
-"""What happened: every attempt of a run, on disk, once."""
+"""Runs on disk: every attempt of a run, stored exactly once."""

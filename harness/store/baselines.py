@@ -1,4 +1,4 @@
-"""The baselines of suites: `baselines.json` beside the runs, suite → name → the run's folder."""
+"""The baselines of suites, in `baselines.json` next to the runs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MAX_BYTES = 10_000_000
 
 FolderName = Annotated[str, msgspec.Meta(pattern=r"\A(?!\.\.?\Z)[^/\0]+\Z")]
 Baselines = dict[str, dict[str, FolderName]]
-"""Suite → name → the run's folder."""
+"""Suite → baseline name → name of the run's folder."""
 
 
 def read_baselines(results: Path) -> Baselines:
-    """The stored baselines, empty if none were set. StoreError: the file cannot be read."""
+    """The stored baselines; empty if none is set. StoreError: the file cannot be read."""
     path = results / FILE
     try:
         return msgspec.json.decode(read_bounded(path, max_bytes=MAX_BYTES), type=Baselines)
@@ -36,7 +36,7 @@ def read_baselines(results: Path) -> Baselines:
 
 
 def set_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
-    """Make a run the baseline of its suite, in place of the one of that name. StoreError: cannot be written."""
+    """Make a run its suite's baseline, replacing an earlier one of this name. StoreError: it cannot be written."""
     folder = run.path.resolve()
     with one_writer(folder.parent):
         baselines = read_baselines(folder.parent)
@@ -46,5 +46,5 @@ def set_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
 
 
 def find_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:
-    """The folder name of a suite's baseline; None: not set."""
+    """The folder name of a suite's baseline. None: not set."""
     return read_baselines(results).get(suite, {}).get(name)

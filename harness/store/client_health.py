@@ -11,25 +11,25 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class HeldBack(msgspec.Struct, kw_only=True):
-    """Requests of one target that were due but had to wait for a free slot (`load.max_in_flight`)."""
+    """How often requests of one target had to wait because of `load.max_in_flight`, and the longest wait (ns)."""
 
     requests: Count = 0
     longest_ns: Count = 0
 
 
 class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One sending process, over the time in which it sent. Times in ns."""
+    """The health of one sending process while it sent. Times in ns."""
 
     worker: Count = 0
     lag_samples: Count
     lag_p50_ns: Count
-    """How late the event loop woke a sleeping task."""
+    """Quantiles of the event loop's lag: how late it woke a sleeping task."""
     lag_p99_ns: Count
     lag_max_ns: Count
     wall_ns: Count = 0
-    """How long it sent."""
+    """How long the process sent."""
     cpu_share: Share
-    """CPU seconds / wall seconds; 1.0 is one whole core."""
+    """CPU seconds / wall seconds; 1.0 is one full core."""
     busiest_cpu_share: Share
     """The same, over the busiest second."""
     gc_pauses: Count = 0
@@ -39,10 +39,10 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The most files and sockets open at once. None: not available on this system."""
     open_files_limit: Count | None = None
     connections: Count = 0
-    """Size of a client's connection pool: the most exchanges it can make at once."""
+    """Size of the smallest connection pool of a client: the most exchanges that it can make at once."""
     connections_most: Count = 0
-    """The most exchanges that one client had under way at once."""
+    """The most exchanges that one client made at once."""
     connection_waits: Count = 0
-    """Exchanges that began while every connection of their client was in use."""
+    """Exchanges that started while every connection of their client was in use."""
     held_back: dict[str, HeldBack] = {}
     """By target, if `load.max_in_flight` is set."""

@@ -1,4 +1,4 @@
-"""Converts journals to `attempts.parquet`: intact lines are stored, damaged ones reported, and nothing else is lost."""
+"""Converts journals to `attempts.parquet`: stores the intact lines and reports the damaged ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from harness.store.records import PHASES, Attempt
 
 DAMAGED = ".damaged"
 TRY = "concat(request_id, ' ', try_no)"
-"""SQL: the key that is unique besides `attempt_id`."""
+"""SQL for the second unique key, besides `attempt_id`."""
 
 
-class Belonging(msgspec.Struct, frozen=True, kw_only=True):
+class RunIds(msgspec.Struct, frozen=True, kw_only=True):
     """The ids that an attempt of a run may name."""
 
     run_id: str
@@ -32,39 +32,39 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
     """None: unknown."""
 
 
-class Converted(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of converting a run's journals, which still exist."""
+class Conversion(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of converting a run's journals, which are not removed yet."""
 
     attempts: int
     findings: tuple[Finding, ...] = ()
     damaged: frozenset[Path] = frozenset()
-    """Journals from which lines were left out."""
+    """Journals with lines that were left out."""
 
 
-def convert_journals(journals: Sequence[Path], target: Path, belonging: Belonging) -> Converted:
-    """Write `target`, which appears once it is known to hold every attempt exactly once; attempts already in it stay.
+def convert_journals(journals: Sequence[Path], target: Path, run_ids: RunIds) -> Conversion:
+    """Add the journals' attempts to `target`, which is replaced once the new file is known to hold each exactly once.
 
-    Damaged lines are left out. StoreError: a journal is not a regular file in this folder, the disk is full, or
-    `target` itself is damaged; nothing has changed then.
+    Damaged lines are left out. StoreError, with nothing changed: a journal is not a regular file in this folder, the
+    disk is full, or `target` is damaged.
     """
     extents = [measure_journal(journal) for journal in journals]
     lines, longest = sum(extent.lines for extent in extents), max((extent.longest for extent in extents), default=0)
     torn = _torn_finding(sum(map(cut_torn_line, journals)))
     if not any(extent.too_long for extent in extents):
-        with suppress(StoreError):  # the salvage below finds the line, if it is one
-            return Converted(attempts=_write(journals, target, belonging, longest=longest, lines=lines), findings=torn)
-    salvage = Salvage(belonging)
+        with suppress(StoreError):  # if a line is damaged, the salvage below finds it
+            return Conversion(attempts=_write(journals, target, run_ids, longest=longest, lines=lines), findings=torn)
+    salvage = Salvage(run_ids)
     intact = temporary_name(target.with_suffix(".jsonl"))
     try:
         with open_new(intact) as file:
             for journal in journals:
                 salvage.take_all(journal, file.write)
-        rows = _write([intact], target, belonging, longest=salvage.longest, lines=salvage.taken)
+        rows = _write([intact], target, run_ids, longest=salvage.longest, lines=salvage.taken)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
         intact.unlink(missing_ok=True)
-    return Converted(attempts=rows, findings=(*torn, *salvage.findings()), damaged=frozenset(salvage.damaged))
+    return Conversion(attempts=rows, findings=(*torn, *salvage.findings()), damaged=frozenset(salvage.damaged))
 
 
 def check_stored(path: Path, targets: Collection[str]) -> None:
@@ -76,7 +76,7 @@ def check_stored(path: Path, targets: Collection[str]) -> None:
         raise StoreError(f"{path}: {invalid:,} rows are not attempts of this run; restore it or delete the folder")
 
 
-def put_away(journal: Path, *, damaged: bool) -> None:
+def remove_journal(journal: Path, *, damaged: bool) -> None:
     """Remove a converted journal; if lines were left out, rename it instead."""
     try:
         if not damaged:
@@ -91,13 +91,13 @@ def put_away(journal: Path, *, damaged: bool) -> None:
 
 
 class Salvage:
-    """Takes the intact lines of journals, each attempt once, and records what it left out."""
+    """Collects the intact lines of journals, each attempt once, and notes what it left out."""
 
-    def __init__(self, belonging: Belonging) -> None:
+    def __init__(self, run_ids: RunIds) -> None:
         self.taken = 0
         self.longest = 0
         self.damaged: set[Path] = set()
-        self._belonging = belonging
+        self._run_ids = run_ids
         self._decoder = msgspec.json.Decoder(Attempt)
         self._encoder = msgspec.json.Encoder()
         self._seen: dict[str, int] = {}
@@ -106,7 +106,7 @@ class Salvage:
         self._firsts: dict[bool, str] = {}
 
     def take_all(self, journal: Path, write: Callable[[bytes], object]) -> None:
-        """Write each line of a journal that is intact, of this run, and new."""
+        """Pass on each line of a journal that is intact, belongs to this run, and is not a duplicate."""
         for number, line in enumerate(read_lines(journal, follow=False), start=1):
             attempt = self._read(line)
             if isinstance(attempt, Attempt):
@@ -123,7 +123,7 @@ class Salvage:
                 self.damaged.add(journal)
 
     def _read(self, line: bytes | None) -> Attempt | str:
-        """The attempt, or why it is left out."""
+        """The attempt, or the reason why it is left out."""
         if line is None:
             return f"longer than {LONGEST_LINE / 1e6:g} MB"
         try:
@@ -136,24 +136,30 @@ class Salvage:
         earlier = self._seen.get(attempt.attempt_id)
         if earlier is not None:
             return (
-                _DUPLICATE if earlier == hash(self._encoder.encode(attempt) + b"\n") else "another attempt has its id"
+                _DUPLICATE
+                if earlier == hash(self._encoder.encode(attempt) + b"\n")
+                else "another attempt has the same id"
             )
-        return "another attempt is the same try" if (attempt.request_id, attempt.try_no) in self._tries else attempt
+        return (
+            "another attempt has the same request and try number"
+            if (attempt.request_id, attempt.try_no) in self._tries
+            else attempt
+        )
 
     def _why_foreign(self, attempt: Attempt) -> str | None:
-        belonging = self._belonging
-        if attempt.run_id != belonging.run_id:
+        run_ids = self._run_ids
+        if attempt.run_id != run_ids.run_id:
             return "it belongs to another run"
         if attempt.phase not in PHASES:
-            return "its phase is unknown"
-        if attempt.target not in belonging.targets:
-            return "the run has no such target"
-        if belonging.prompts is not None and attempt.prompt_id not in belonging.prompts:
-            return "the suite has no such prompt"
+            return "unknown phase"
+        if attempt.target not in run_ids.targets:
+            return "its target is not in the run"
+        if run_ids.prompts is not None and attempt.prompt_id not in run_ids.prompts:
+            return "its prompt is not in the suite"
         return None
 
     def findings(self) -> list[Finding]:
-        """What was left out, and where it is kept."""
+        """What was left out, and where the journals are kept."""
         place = f"the journal is kept as {', '.join(sorted(path.name + DAMAGED for path in self.damaged))}"
         findings = []
         if count := self._counts[False]:
@@ -170,7 +176,7 @@ class Salvage:
 _DUPLICATE = "a duplicate of an earlier attempt"
 
 
-def _write(journals: Sequence[Path], target: Path, belonging: Belonging, *, longest: int, lines: int) -> int:
+def _write(journals: Sequence[Path], target: Path, run_ids: RunIds, *, longest: int, lines: int) -> int:
     """Write `target` from the journals and its own rows; returns the number of attempts."""
     from harness.store.parquet import write_parquet
 
@@ -181,34 +187,34 @@ def _write(journals: Sequence[Path], target: Path, belonging: Belonging, *, long
         longest_line=longest,
         earlier=target if target.exists() else None,
         key="attempt_id",
-        check=lambda file: _check(file, target, belonging, at_least=lines),
+        check=lambda file: _check(file, target, run_ids, at_least=lines),
     )
 
 
-def _check(file: Path, target: Path, belonging: Belonging, *, at_least: int) -> None:
+def _check(file: Path, target: Path, run_ids: RunIds, *, at_least: int) -> None:
     """StoreError unless `file`, which is to become `target`, holds only attempts of this run, each exactly once."""
     from harness.store.parquet import count_rows, quote
 
-    rows, ids, tries, invalid = count_rows(file, "attempt_id", TRY, where=_invalid_new_rows(belonging, quote))
+    rows, ids, tries, invalid = count_rows(file, "attempt_id", TRY, where=_invalid_new_rows(run_ids, quote))
     if rows < at_least:
         raise StoreError(
             f"{target}: would hold only {rows} of the {at_least} attempts in the journal; the journal is kept"
         )
     if min(ids, tries) < rows or invalid:
         raise StoreError(
-            f"{target}: {rows - min(ids, tries)} attempts would be duplicates, and {invalid} are not of this run; "
-            "the journal is kept"
+            f"{target}: {rows - min(ids, tries)} attempts would be duplicates, and {invalid} do not belong to this "
+            "run; the journal is kept"
         )
 
 
-def _invalid_new_rows(belonging: Belonging, quote: Callable[[str], str]) -> str:
-    """SQL: rows that are invalid, or belong to another run."""
-    invalid = _invalid_rows(belonging.targets, belonging.prompts, quote)
-    return f"{invalid} OR run_id <> {quote(belonging.run_id)}"
+def _invalid_new_rows(run_ids: RunIds, quote: Callable[[str], str]) -> str:
+    """SQL for rows that are invalid or belong to another run."""
+    invalid = _invalid_rows(run_ids.targets, run_ids.prompts, quote)
+    return f"{invalid} OR run_id <> {quote(run_ids.run_id)}"
 
 
 def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quote: Callable[[str], str]) -> str:
-    """SQL: rows that lack a required value, or name a target, phase or prompt that the run does not have."""
+    """SQL for rows that lack a required value, or whose target, phase or prompt is not in the run."""
 
     def outside(column: str, known: Collection[str]) -> str:
         return f"{column} NOT IN ({', '.join(map(quote, sorted(known)))})" if known else "true"

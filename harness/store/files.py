@@ -1,4 +1,4 @@
-"""Writes result files: completely or not at all, and by one process at a time."""
+"""Writes result files atomically, and lets only one process write at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from harness.clock import utc_now
 from harness.errors import StoreError
 
 LEFTOVER_S = 3600.0
-"""A temporary file older than this was left by a killed process."""
+"""A temporary file older than this was left behind by a killed process."""
 _PARTIAL = ".partial"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all. StoreError: disk full, no permission.
+    """Write a file completely or not at all. StoreError: the disk is full, or permission is denied.
 
-    If `path` is a symbolic link, the file replaces the link, and the link's target stays.
+    If `path` is a symbolic link, the file replaces the link; the link's target is not changed.
     """
     partial = temporary_name(path)
     try:
@@ -37,20 +37,20 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def open_new(path: Path) -> BinaryIO:
-    """Open a new file for writing. OSError if the name exists, even as a link."""
+    """Open a new file for writing. OSError: the name exists, even as a broken link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path` that no other process uses, for a file that will replace it."""
+    """A unique name next to `path`, for a file that will replace it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PARTIAL}")
 
 
 def make_subfolder(path: Path) -> None:
     """Create a folder inside a run folder. StoreError: it is a symbolic link, or cannot be created."""
     if path.is_symlink():
-        raise StoreError(f"{path}: is a symbolic link, and results stay inside the run folder; remove it")
+        raise StoreError(f"{path}: is a symbolic link, but results must stay inside the run folder; remove it")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,10 +69,9 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
-    """Lock a results folder while this process writes there; another writer waits, and says so on stderr.
+    """Lock a results folder while this process writes there. A second writer waits, and says so on stderr.
 
-    The lock ends with the process, however it ends. Does nothing if the folder does not exist or the file system has
-    no locks.
+    The lock ends with the process. Does nothing if the folder does not exist or the file system has no locks.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""A warning with its remedy: stored in the manifest, shown in every report."""
+"""A warning with its remedy, stored in the manifest and shown in every report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: attempts as JSON lines during a run, so that `kill -9` loses nothing that was written."""
+"""The journal: attempts as JSON lines, written during a run so that `kill -9` loses none of them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from harness.files import open_descriptor, read_lines, reason
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
-"""Pause between flushes: half of the promised 200 ms, to leave room for a busy loop."""
+"""Pause between flushes: half of the promised 200 ms, as the loop may be busy."""
 SLICE = 256 * 1024
-"""Bytes written before other tasks get a turn."""
+"""Bytes written at once, before other tasks get a turn."""
 
 
 class Journal:
-    """Appends attempts to one file, which is locked while it is open: one writer at a time.
+    """Appends attempts to one file, which is locked against other writers while it is open.
 
         async with Journal(path) as journal:
             journal.record(attempt)
 
-    Attempts are flushed to the operating system, which outlives this process, within 200 ms and when the journal
-    closes. A failed write cancels the body and raises `StoreError`. An existing journal is continued, after its torn
-    last line, if any, is cut.
+    Attempts are flushed to the operating system within 200 ms, and when the journal closes. A failed write cancels the
+    body and raises StoreError. An existing journal is continued; an incomplete last line is cut off first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +61,7 @@ class Journal:
                 os.close(self._fd)
 
     def record(self, attempt: Attempt) -> None:
-        """Record one attempt: a few microseconds, no system call. Half a surrogate pair in a text becomes U+FFFD."""
+        """Record one attempt, in a few microseconds and without a system call. Lone surrogates become U+FFFD."""
         start = len(self._buffer)
         try:
             self._encoder.encode_into(attempt, self._buffer, -1)
@@ -75,7 +74,7 @@ class Journal:
         self._buffer += b"\n"
 
     def flush(self) -> None:
-        """Hand everything recorded so far to the operating system."""
+        """Write everything recorded so far to the file."""
         while self._buffer:
             self._write_slice()
 
@@ -95,7 +94,7 @@ class Journal:
             written = os.write(self._fd, self._buffer[:SLICE])
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}; its content so far is kept"
+                f"{self.path}: the journal cannot be written: {error.strerror}; what was already written is kept"
             ) from error
         del self._buffer[:written]
 
@@ -107,13 +106,13 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     longest: int
     """Bytes of the longest line."""
     torn_bytes: int
-    """Bytes after the last newline: a line that `kill -9` cut short."""
+    """Bytes after the last newline: an incomplete line, left by `kill -9`."""
     too_long: int = 0
-    """Lines of more than `LONGEST_LINE` bytes, which the harness never writes; not counted in `lines`."""
+    """Lines longer than `LONGEST_LINE`, which the harness never writes; not counted in `lines`."""
 
 
 def measure_journal(path: Path) -> Extent:
-    """Count a journal's complete lines without decoding them. StoreError: not a regular file, or cannot be read."""
+    """Measure a journal without decoding its lines. StoreError: not a regular file, or cannot be read."""
     lines = longest = torn = too_long = 0
     try:
         for line in read_lines(path, follow=False):
@@ -130,7 +129,7 @@ def measure_journal(path: Path) -> Extent:
 
 
 def cut_torn_line(path: Path) -> int:
-    """Remove what follows the last newline; returns the bytes dropped."""
+    """Cut off an incomplete last line; returns the number of bytes removed."""
     with path.open("rb+") as file:
         end = keep = file.seek(0, os.SEEK_END)
         while keep:
@@ -146,7 +145,7 @@ def cut_torn_line(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a live process has the journal open for writing. StoreError: it is not a regular file in its folder."""
+    """Whether a running process has the journal open for writing. StoreError: it is not a regular file."""
     try:
         fd = open_descriptor(path, os.O_RDWR, follow=False)
     except OSError as error:
@@ -175,7 +174,7 @@ def _open(path: Path) -> int:
 
 
 def _lock(fd: int) -> bool:
-    """Take a lock that ends with the process. False: another process holds it. True if there are no locks."""
+    """Take a lock that ends with the process; returns False if another process holds it. True without lock support."""
     try:
         import fcntl
     except ImportError:
@@ -190,7 +189,7 @@ def _lock(fd: int) -> bool:
 
 
 def _with_valid_texts(attempt: Attempt) -> Attempt:
-    """The attempt with texts valid in UTF-8: surrogate pairs joined, lone halves replaced by U+FFFD."""
+    """The attempt with texts that are valid in UTF-8: pairs of surrogates joined, lone ones replaced by U+FFFD."""
     texts = ((name, value) for name, value in msgspec.structs.asdict(attempt).items() if isinstance(value, str))
     valid = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name, text in texts}
     return msgspec.structs.replace(attempt, **valid)

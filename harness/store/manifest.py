@@ -1,4 +1,4 @@
-"""The manifest: what a run is, where and with which versions it was made, and how it ended."""
+"""The manifest: what a run is, where and with which versions it ran, and how it ended."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RunId = Annotated[str, msgspec.Meta(pattern=r"\A(?!\.\.?\Z)[^/\x00-\x1f\x7f]{1,2
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine, without its name or its users' names."""
+    """The machine, without host or user names."""
 
     system: str
     machine: str
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId
     """The folder's name: UTC time, suite, short id."""
     kind: Kind = "run"
-    """A sweep's attempts come from many loads (`repeat` is the step), so metrics of a run do not apply to them."""
+    """Metrics of a run do not apply to a sweep, whose attempts come from many loads (`repeat` is the step)."""
     state: State
     simulated: bool
     endpoint: str
@@ -79,7 +79,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     attempts: Count | None = None
     """Rows of `attempts.parquet`. None: not written."""
     clients: tuple[ClientHealth, ...] = ()
-    """The health of each sending process, one per worker. Empty: the run was killed."""
+    """The health of each sending process. Empty: the run was killed."""
     findings: tuple[Finding, ...] = ()
     host: Host
     versions: dict[str, str]
@@ -89,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def new_manifest(
     suite: Suite, *, endpoint: str, simulated: bool, seed: int, planned: int | None, kind: Kind = "run"
 ) -> Manifest:
-    """The manifest of a run that starts now: with the time, a new id, and the endpoint's URL without credentials."""
+    """The manifest of a run that starts now, with a new id and the endpoint's URL without credentials."""
     origin = read_origin()
     return Manifest(
         run_id=make_run_id(suite.name, origin),

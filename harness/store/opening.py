@@ -1,4 +1,4 @@
-"""Opens a run for reading: checks that it has ended and is readable, or finishes it from its journal."""
+"""Opens a run for reading: checks that it has ended and can be read, or finishes it from its journal."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _NOTHING_STORED: dict[State, str] = {
 def open_run(path: Path, *, recover: bool = False) -> RunFolder:
     """Open a run that has ended. `recover`: first finish a killed or stopped run from its journal.
 
-    StoreError: the folder is not a run, the run has not ended, it has a journal and `recover` is not set, or it stored
-    nothing.
+    StoreError: the folder is not a run, the run is still running, it has a journal and `recover` is not set, or no
+    attempts are stored.
     """
     run = RunFolder(path)
     manifest = run.read_manifest()
     if manifest.kind == "sweep":
-        raise StoreError(f"{path}: is a sweep, which has no single load; read its sweep.md, or name a run")
+        raise StoreError(f"{path}: is a sweep, not a run; read its sweep.md, or name a run")
     journals = run.journals()
     if manifest.state == "running" or journals:
         if any(is_locked(journal) for journal in journals):
@@ -46,7 +46,7 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
 
 
 def _prompt_ids(run: RunFolder) -> list[str] | None:
-    """The ids of the suite's prompts. None: the suite cannot be read, which is reported when it is needed."""
+    """The ids of the suite's prompts. None: the suite cannot be read, which is reported once it is needed."""
     try:
         return [prompt.id for prompt in run.read_suite().prompts]
     except SuiteError:

@@ -1,4 +1,4 @@
-"""Converts JSON lines to a Parquet file with exactly the row type's columns, which is read back before it counts."""
+"""Converts JSON lines to a Parquet file with exactly the row type's columns, and reads it back to check it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ TYPES: dict[Any, str] = {
     list[int]: "BIGINT[]",
 }
 ROW_GROUP_BYTES = 8_000_000
-"""Texts make rows large, so row groups are limited by bytes: the writer holds one of them in memory."""
+"""The writer holds one row group in memory. Texts make rows large, so groups are limited by bytes."""
 COUNT_BYTES = 128_000_000
-"""Memory for counting distinct values: without a limit, five million take 600 MB."""
+"""Memory limit for counting distinct values; without it, five million take 600 MB."""
 SMALLEST_OBJECT = 16 * 1024 * 1024
 """DuckDB's default for the longest JSON line; raised if a line is longer."""
 
 
 def column_types(row: type[msgspec.Struct]) -> dict[str, str]:
-    """Column → DuckDB type, in the order of the row type's fields. `X | None` is X: every column may be null."""
+    """Column → DuckDB type, in the order of the row type's fields. All columns are nullable."""
     return {name: TYPES[_without_none(hint)] for name, hint in get_type_hints(row).items()}
 
 
@@ -71,9 +71,9 @@ def write_parquet(
 
 
 def count_rows(path: Path, *distinct: str, where: str | None = None) -> list[int]:
-    """The number of rows in a Parquet file, then of distinct values of each SQL expression.
+    """[rows in a Parquet file, distinct values of each SQL expression …, rows for which `where` is true].
 
-    Last, if `where` is given, the number of rows for which this SQL is true. Spills to disk if memory runs out.
+    The last is left out without `where`. Spills to disk above `COUNT_BYTES`.
     """
     counts = ", ".join(["count(*)", *(f"count(DISTINCT {expression})" for expression in distinct)])
     if where is not None:
@@ -121,7 +121,7 @@ def _read_back(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[
     described = connection.execute(f"DESCRIBE SELECT * FROM {_file(path)}").fetchall()
     actual = {name: kind for name, kind, *_ in described}
     if list(actual.items()) != list(columns.items()):
-        raise StoreError(f"{path}: has other columns than were written: {actual}")
+        raise StoreError(f"{path}: does not have the columns that were written: {actual}")
     row = connection.execute(f"SELECT count(*) FROM {_file(path)}").fetchone()
     assert row is not None
     return int(row[0])

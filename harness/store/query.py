@@ -50,11 +50,13 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB over these runs, to be closed by the caller.
 
-    `runs`: see RUN_COLUMNS. `requests`: one row per request of each run, from the next two. `attempts`: the columns of
-    attempts.parquet. `scores`: those of scores.parquet after a `run_id`, since request ids repeat from run to run. A
-    run without one of the files has no rows in that view. SQL can read those files only: no other file, no network, no
-    extension; the lock cannot be undone. Nothing is written: running out of memory is an error. StoreError names the
-    runs whose files cannot be read; `split_readable` leaves them out.
+    `runs`: see RUN_COLUMNS. `attempts`: the columns of attempts.parquet. `scores`: `run_id`, since request ids repeat
+    between runs, and the columns of scores.parquet. `requests`: one row for each request, derived from the latter two.
+    A run without one of the files has no rows in that view.
+
+    SQL can read those files only: no other file, no network, no extension, and the lock cannot be undone. Nothing is
+    written, so running out of memory is an error. StoreError: names the runs whose files cannot be read;
+    `split_readable` leaves them out.
     """
     connection = _open()
     try:
@@ -69,7 +71,7 @@ def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
 def split_readable(runs: Sequence[RunFolder], *, scores: bool = True) -> tuple[list[RunFolder], list[str]]:
     """The runs that `connect` can read, and one message for each of the others.
 
-    `scores=False`: do not check the scores, which can be computed again.
+    `scores=False`: do not check the scores, as they can be computed again.
     """
     readable: list[RunFolder] = []
     unreadable: list[str] = []
@@ -84,7 +86,7 @@ def split_readable(runs: Sequence[RunFolder], *, scores: bool = True) -> tuple[l
 
 
 def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """Run one SELECT (or DESCRIBE, SUMMARIZE) that a user typed. HarnessError: anything else, or bad SQL."""
+    """Run one SELECT (or DESCRIBE, SUMMARIZE) from a user. HarnessError: invalid SQL, or any other statement."""
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -101,7 +103,7 @@ def _open() -> duckdb.DuckDBPyConnection:
 
 
 def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: bool) -> str | None:
-    """Why a run's Parquet files cannot be read, and what to do. None: they can, judging by their footers."""
+    """Why a run's Parquet files cannot be read, and what to do. None: their footers look fine."""
     remedies = {
         run.attempts_path: "restore it or delete the folder",
         run.scores_path: f"delete it; `harness report {run.path}` creates it again",
@@ -124,7 +126,7 @@ def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: b
 
 
 def _check_regular(path: Path) -> None:
-    """StoreError unless this is a regular file: DuckDB would wait forever for a pipe."""
+    """StoreError unless this is a regular file: DuckDB would wait forever on a pipe."""
     if not path.is_file():
         raise StoreError(f"{path}: not a regular file")
 
@@ -140,7 +142,7 @@ def _files(paths: Sequence[Path]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """The message, without the SQL that DuckDB quotes after it."""
+    """The first line of the message; DuckDB quotes the SQL below it."""
     return str(error).partition("\n")[0]
 
 

@@ -1,4 +1,4 @@
-"""The rows of a run's files: attempts, with exactly the columns of `attempts.parquet`, and scores."""
+"""The rows of `attempts.parquet` and `scores.parquet`, and SQL over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA_VERSION = 2
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""The range of a Parquet column; a journal with a larger value is damaged."""
+"""In the range of a BIGINT column. A journal line with a value outside it is damaged."""
 
 
 class Attempt(msgspec.Struct, kw_only=True, frozen=True):
@@ -69,21 +69,21 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def is_sampled(request_id: str, share: float | None) -> bool:
-    """Whether a request belongs to the `share` (None: all) whose answers are stored with their text, and so graded.
+    """Whether the text of a request's answer is stored, and so can be graded. `share` None: all.
 
-    Depends only on the request's id, so the graded answers are a random sample of all.
+    Depends on the request's id only, so the graded answers are a random sample.
     """
     return share is None or crc32(request_id.encode()) < share * 2**32
 
 
 PAIRWISE = "pairwise"
-"""The scorer whose rows compare: `value` is 1 (better than the baseline), 0.5 or 0, and `passed` is always null."""
+"""The scorer that compares with the baseline: `value` is 1 (better), 0.5 or 0, and `passed` is always null."""
 
 VERDICT = (
     "CASE WHEN bool_or(NOT passed) THEN false"
     f" WHEN count(*) FILTER (scorer <> '{PAIRWISE}') = count(passed) AND count(passed) > 0 THEN true END"
 )
-"""SQL over the scores of one request: true if all checks passed, false if one failed, NULL if unscored."""
+"""SQL over the scores of one request: true if all checks passed, false if any failed, else NULL."""
 
 
 _RETRIED = """
@@ -107,25 +107,25 @@ _LAST = """
 def last_attempts(attempts: str = "attempts") -> str:
     """SQL for the requests in `attempts` (a view, or a query in brackets): one row each, from its last attempt.
 
-    The columns of the last attempt, and of the request: its number of `attempts`, when it was due and first sent
-    (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and the known cost of all of them
-    (`total_cost_usd`). Only retried requests are grouped, since grouping is slow.
+    A row has the columns of the last attempt, and for the request: the number of `attempts`, when it was due and first
+    sent (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and the known cost of them all
+    (`total_cost_usd`). Only retried requests are grouped, as grouping is slow.
     """
     end = "coalesce(done_ns, sent_ns, due_ns)"
     return _LAST.format(attempts=attempts, again=_RETRIED.format(attempts=attempts, end=end))
 
 
 LAST_MEASURED = last_attempts("(FROM attempts WHERE phase = 'measure')")
-"""The measured requests, those that the user cancelled included."""
+"""SQL for the measured requests, cancelled ones included."""
 
 
 class Score(msgspec.Struct, kw_only=True, frozen=True):
-    """The verdict of one check of one prompt. Rows share a `request_id` where a prompt has several checks."""
+    """The result of one check of one answer. A prompt with several checks has several rows per `request_id`."""
 
     request_id: str
     scorer: str
     value: float | None
-    """0 … 1. None: the scorer failed (`reason` says how), and the answer is unscored."""
+    """0 … 1. None: the scorer failed, as `reason` says, and the answer is unscored."""
     passed: bool | None
     reason: str = ""
     cost_usd: float | None = None

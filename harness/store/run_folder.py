@@ -1,4 +1,4 @@
-"""A run folder: its files, its state, and the conversion from journal to Parquet that ends a run."""
+"""A run folder: its files, its manifest, and the conversion from journal to Parquet at the end of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from harness.errors import StoreError
 from harness.files import read_bounded
 from harness.store.client_health import ClientHealth
-from harness.store.conversion import Belonging, Converted, convert_journals, put_away
+from harness.store.conversion import Conversion, RunIds, convert_journals, remove_journal
 from harness.store.files import write_atomically
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest, State
@@ -40,7 +40,7 @@ class RunFolder(msgspec.Struct, frozen=True):
 
     @property
     def judgements_path(self) -> Path:
-        """The verdicts of judges and of the user's own functions. Missing if the suite has neither."""
+        """Results of judges and of the user's own functions. Missing if the suite has neither."""
         return self.path / "judgements.jsonl"
 
     @property
@@ -48,15 +48,15 @@ class RunFolder(msgspec.Struct, frozen=True):
         return self.path / "summary.json"
 
     def journal_path(self, shard: int = 0) -> Path:
-        """`attempts.jsonl`; further shards `attempts-1.jsonl`, …"""
+        """`attempts.jsonl`; `attempts-1.jsonl`, … for further shards."""
         return self.path / (f"attempts-{shard}.jsonl" if shard else "attempts.jsonl")
 
     def journals(self) -> list[Path]:
-        """The existing journals, one per shard; empty once the run is finalised."""
+        """The journals, one per shard. Empty once the run is finalised."""
         return sorted(self.path.glob("attempts*.jsonl"))
 
     def read_manifest(self) -> Manifest:
-        """StoreError: the folder is not a run, or a newer harness wrote it."""
+        """The manifest. StoreError: the folder is not a run, or was written by a newer harness."""
         try:
             text = read_bounded(self.manifest_path, max_bytes=MAX_MANIFEST_BYTES)
             manifest = msgspec.json.decode(text, type=Manifest)
@@ -103,10 +103,10 @@ class RunFolder(msgspec.Struct, frozen=True):
     ) -> Manifest:
         """End a run: convert the journals to `attempts.parquet`, write `state`, and remove the journals.
 
-        May be called again after a crash at any point. Attempts already in `attempts.parquet` are kept, so a resumed
-        run adds to it. The intact lines of a damaged journal are stored; a finding reports the rest, and the journal
-        is kept as `attempts.jsonl.damaged`. `prompts`: the ids that attempts may name; None: any. StoreError: the
-        Parquet file would not hold every attempt exactly once; nothing has changed then.
+        May be called again after a crash at any point. Attempts that are already in `attempts.parquet` stay, so a
+        resumed run adds to them. Of a damaged journal, the intact lines are stored, a finding reports the rest, and the
+        journal is kept as `attempts.jsonl.damaged`. `prompts`: the prompt ids that attempts may have; None: any.
+        StoreError, with nothing changed: the Parquet file would not hold every attempt exactly once.
         """
         manifest, journals = self.read_manifest(), self.journals()
         converted = self._convert(manifest, journals, prompts)
@@ -120,22 +120,22 @@ class RunFolder(msgspec.Struct, frozen=True):
         )
         self.write_manifest(manifest)
         for journal in journals:
-            put_away(journal, damaged=journal in converted.damaged)
+            remove_journal(journal, damaged=journal in converted.damaged)
         return manifest
 
-    def _convert(self, manifest: Manifest, journals: Sequence[Path], prompts: Collection[str] | None) -> Converted:
+    def _convert(self, manifest: Manifest, journals: Sequence[Path], prompts: Collection[str] | None) -> Conversion:
         if os.path.lexists(self.attempts_path) and not self.attempts_path.is_file():
             raise StoreError(f"{self.attempts_path}: not a regular file; remove it")
         if not journals and self.attempts_path.exists():
             from harness.store.parquet import count_rows
 
-            return Converted(attempts=count_rows(self.attempts_path)[0])
-        belonging = Belonging(
+            return Conversion(attempts=count_rows(self.attempts_path)[0])
+        ids = RunIds(
             run_id=manifest.run_id,
             targets=frozenset(target.name for target in manifest.targets),
             prompts=None if prompts is None else frozenset(prompts),
         )
-        return convert_journals(journals, self.attempts_path, belonging)
+        return convert_journals(journals, self.attempts_path, ids)
 
 
 def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
@@ -154,16 +154,16 @@ def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
 
 
 def list_runs(results: Path, *, sweeps: bool = False) -> list[RunFolder]:
-    """The runs in a folder whose manifest can be read, oldest first, whatever their state and their folder's name.
+    """The runs in a folder that have a readable manifest, oldest first, in any state.
 
-    `sweeps`: include those of `harness sweep`.
+    `sweeps`: include sweeps.
     """
     runs = _split_runs(results)[0]
     return runs if sweeps else [run for run in runs if run.read_manifest().kind == "run"]
 
 
 def unreadable_runs(results: Path) -> list[str]:
-    """One message for each run that `list_runs` leaves out, saying what is wrong with it."""
+    """One message for each run whose manifest cannot be read."""
     return _split_runs(results)[1]
 
 
@@ -179,7 +179,7 @@ def without_copies(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[
 
 
 def latest_run(results: Path) -> RunFolder:
-    """The readable run that started last, in any state. StoreError: there is none."""
+    """The run that started last, in any state. StoreError: there is none."""
     runs = list_runs(results)
     if runs:
         return runs[-1]

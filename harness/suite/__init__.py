@@ -1,1 +1,1 @@
-"""What is asked: the suite file, loaded and checked."""
+"""Suites: the suite file, loaded and checked."""

@@ -1,4 +1,4 @@
-"""Suites derived from another: with fewer targets, or a stored suite with its files restored."""
+"""Suites derived from another: with fewer targets, or with the files of a stored suite restored."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ File = TypeVar("File", Attachment, CheckFile)
 
 
 def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
-    """The suite with only the named targets, and no settings of the others.
+    """The suite with only the named targets.
 
-    What names a target, or a model that only the others have: `targets`, `baseline`, `load.rates`, `prices`.
+    Settings of the others are dropped too: in `baseline`, `load.rates` and `prices`.
     """
     targets = tuple(target for target in suite.targets if target.name in names)
     rates = {name: rate for name, rate in (suite.load.rates_per_s or {}).items() if name in names}
-    asked = {
+    used = {
         (target.base_model, target.routing, terms_of(options))
         for target in (*targets, *(judge.target for judge in suite.graders.judges))
         for options in (target.options, *(merge_options(target.options, each.options) for each in suite.prompts))
@@ -37,21 +37,21 @@ def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
         targets=targets,
         baseline=suite.baseline if suite.baseline in names else None,
         load=msgspec.structs.replace(suite.load, rates_per_s=rates or None),
-        prices=tuple(price for price in suite.prices if any(price.covers(*each) for each in asked)),
+        prices=tuple(price for price in suite.prices if any(price.covers(*each) for each in used)),
     )
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
-def lost_files(suite: Suite) -> list[str]:
-    """Names of documents, images and check files whose content a stored suite lacks; empty for a loaded one."""
+def missing_files(suite: Suite) -> list[str]:
+    """Names of documents, images and check files whose content is missing. Empty unless the suite was stored."""
     attachments = (each for prompt in suite.prompts for each in (*prompt.documents, *prompt.images))
     lost = [each.name for each in attachments if each.path is None]
     lost += [file.name for file in suite.graders.check_files if file.source is None]
     return list(dict.fromkeys(lost))
 
 
-def find_files(suite: Suite, folder: Path) -> Suite:
-    """A stored suite with its files, read from the folder of the suite's own file.
+def restore_files(suite: Suite, folder: Path) -> Suite:
+    """A stored suite with its files, read from the folder of the original suite file.
 
     SuiteError: a file is missing, or has changed since the run.
     """

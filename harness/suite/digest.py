@@ -1,4 +1,4 @@
-"""A suite's digest: the same for the same content, however the file is laid out."""
+"""A suite's digest, which depends on its content but not on the layout of its file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HEX_DIGITS = 12
 def digest_suite(suite: Suite) -> str:
     """First 12 hex digits of SHA-256 over the suite's prompts, targets, load and grading.
 
-    Datasets count by their prompts, documents and images by name and bytes, generated text by what it says. Left out:
-    the endpoint and AWS_REGION (where a suite runs, not what it is), warnings and notes.
-    The order of targets and prompts counts, since plans follow it; that of keys, tags and `retries.on` does not.
-    What is not set is left out, so that a key that the grammar gains later changes no older suite's digest.
+    Datasets count by their prompts, documents and images by name and bytes, generated text by its content. Endpoint,
+    AWS_REGION, warnings and notes do not count. The order of targets and prompts counts, as plans depend on it; the
+    order of keys, tags and `retries.on` does not. Keys without a value are left out, so that a new key in the grammar
+    does not change the digest of older suites.
     """
     content = {
         "name": suite.name,
@@ -39,12 +39,12 @@ def digest_suite(suite: Suite) -> str:
         "judges": [_judge(judge) for judge in suite.graders.judges],
         "check_files": [{"name": each.name, "digest": each.digest} for each in suite.graders.check_files],
     }
-    return sha256(msgspec.json.encode(_set(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
+    return sha256(msgspec.json.encode(_without_unset(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
 
 
 def prompt_content(prompt: Prompt) -> dict[str, Any]:
-    """What a prompt is, as its digest sees it: what is not set is left out, files are by their bytes."""
-    return _set(
+    """The content of a prompt that the digest covers: keys with a value, and files by their digest."""
+    return _without_unset(
         {
             "id": prompt.id,
             "messages": msgspec.to_builtins(prompt.messages),
@@ -61,36 +61,36 @@ def prompt_content(prompt: Prompt) -> dict[str, Any]:
 
 def _price(price: PriceOverride) -> dict[str, Any]:
     fields = msgspec.to_builtins(price)
-    return _set({**fields, "tiers": [_set(tier) for tier in fields["tiers"]]})
+    return _without_unset({**fields, "tiers": [_without_unset(tier) for tier in fields["tiers"]]})
 
 
 def _judge(judge: Judge) -> dict[str, Any]:
     target = _target(judge.target, judge.usual_region)
-    return _set({"name": judge.name, "target": target, "labels": msgspec.to_builtins(judge.labels)})
+    return _without_unset({"name": judge.name, "target": target, "labels": msgspec.to_builtins(judge.labels)})
 
 
 def _target(target: Target, usual_region: str | None) -> dict[str, Any]:
-    """With the Region that the suite gives it: where it is called otherwise, AWS_REGION says so, not the suite."""
-    return _set({**msgspec.to_builtins(target), "region": usual_region or target.region})
+    """The target with the Region that it has without AWS_REGION, which is not part of the suite."""
+    return _without_unset({**msgspec.to_builtins(target), "region": usual_region or target.region})
 
 
 def _load(load: Load) -> dict[str, Any]:
-    """What is sent when; a trace by its calls, not by its name."""
+    """The load, with a trace by its calls instead of its name."""
     content = {**_fields(load), "steps": [_fields(step) for step in load.steps or ()]}
-    return _set({key: value for key, value in content.items() if key not in ("trace", "replay")})
+    return _without_unset({key: value for key, value in content.items() if key not in ("trace", "replay")})
 
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:
-    """By the fields' names, which say their unit: `first_token_s`."""
-    return _set({name: msgspec.to_builtins(getattr(struct, name)) for name in struct.__struct_fields__})
+    """By field name, which includes the unit: `first_token_s`."""
+    return _without_unset({name: msgspec.to_builtins(getattr(struct, name)) for name in struct.__struct_fields__})
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:
-    """The name counts, since the model sees it; the file's location does not."""
+    """Name and content; the model sees the name. The file's location does not count."""
     return {"name": attachment.name, "media_type": attachment.media_type, "digest": attachment.digest}
 
 
-def _set(mapping: dict[str, Any]) -> dict[str, Any]:
-    """What is set: without None, empty lists and empty mappings; one level deep, and options below it."""
-    pruned = {key: _set(value) if key == "options" else value for key, value in mapping.items()}
+def _without_unset(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Without None, empty lists and empty mappings, at this level and in `options`."""
+    pruned = {key: _without_unset(value) if key == "options" else value for key, value in mapping.items()}
     return {key: value for key, value in pruned.items() if value not in (None, [], {}, ())}

@@ -1,4 +1,4 @@
-"""Generated prompts: text of given lengths, readable, about nothing, the same for the same seed on every machine."""
+"""Generates prompts: readable, meaningless text of a given length, reproducible from a seed on any machine."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _WHY = (
 
 
 def make_filler(filler: Filler) -> str:
-    """The text, its needle at `depth`; at most one sentence longer than `tokens` × 4 characters."""
+    """The generated text, with its needle at `depth`; at most one sentence longer than `tokens` × 4 characters."""
     random = Random(filler.seed)
     needle = filler.needle or ""
     left = filler.tokens * CHARS_PER_TOKEN - len(needle)
@@ -101,14 +101,14 @@ def make_filler(filler: Filler) -> str:
 
 
 def with_filler(message: Message, filler: Filler | None) -> Message:
-    """The message with the generated text before its question."""
+    """The message with the generated text before the question."""
     if filler is None:
         return message
     return Message(role=message.role, content=make_filler(filler) + SEPARATOR + message.content)
 
 
 def without_filler(message: Message, filler: Filler | None) -> Message:
-    """Its question alone."""
+    """The message without the generated text."""
     if filler is None:
         return message
     return Message(role=message.role, content=message.content.removeprefix(make_filler(filler) + SEPARATOR))
@@ -120,21 +120,21 @@ def _sentence(random: Random) -> str:
 
 
 def _pick(random: Random, words: tuple[str, ...]) -> str:
-    """One of them. `random()` alone is the same in every version of Python; `choice` is not."""
+    """A random word. Only `random()` is guaranteed to give the same result in every version of Python."""
     return words[int(random.random() * len(words))]
 
 
 LONGEST = 1_000_000
 """Tokens of one prompt."""
 MOST_CHARS = 400_000_000
-"""Of all generated prompts together: they are in memory for as long as the load."""
+"""Of all generated prompts together, which stay in memory during the load."""
 _LAST_TOKENS = 120
-"""The end of a long prompt, which makes its length exact."""
+"""Tokens of the last part of a long prompt, which is trimmed to make the length exact."""
 _FALLBACK = "Continue this text."
 
 
 def synthetic_prompts(entry: SyntheticEntry | None) -> Iterator[Prompt]:
-    """The prompts that an entry describes; lengths are drawn first, so that another length changes no other's."""
+    """The prompts of an entry. Input and output lengths have separate random streams."""
     if entry is None:
         return
     seed = 1 if entry.seed is None else entry.seed
@@ -146,7 +146,7 @@ def synthetic_prompts(entry: SyntheticEntry | None) -> Iterator[Prompt]:
 
 
 def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
-    """Impossible lengths, and more text than fits into memory."""
+    """Impossible lengths, and more text than fits in memory."""
     if entry is None:
         return
     for key in ("input_tokens", "output_tokens"):
@@ -159,16 +159,15 @@ def synthetic_mistakes(entry: SyntheticEntry | None) -> Iterator[Mistake]:
 
 
 def too_much_text(tokens: float, path: KeyPath) -> Iterator[Mistake]:
-    """A mistake if this many tokens of generated text do not fit into memory."""
+    """A mistake if so many tokens of generated text do not fit in memory."""
     if tokens * CHARS_PER_TOKEN > MOST_CHARS:
-        message = (
-            f"about {tokens * CHARS_PER_TOKEN / 1e6:,.0f} MB of generated text, and {MOST_CHARS / 1e6:,.0f} MB are"
-        )
-        yield Mistake(path, f"{message} the most; ask for fewer or shorter prompts, which are asked again and again")
+        size, limit = tokens * CHARS_PER_TOKEN / 1e6, MOST_CHARS / 1e6
+        message = f"about {size:,.0f} MB of generated text is more than the {limit:,.0f} MB allowed"
+        yield Mistake(path, f"{message}; use fewer or shorter prompts, and repeat them")
 
 
 def draw_length(length: Length, rng: Random) -> int:
-    """Tokens: log-normal with this mean, exp(μ + σ²/2), cut to min … max."""
+    """A length in tokens: log-normal with mean exp(μ + σ²/2), clipped to min … max."""
     if isinstance(length, int):
         return length
     sigma = length.sigma or 0.0
@@ -177,7 +176,7 @@ def draw_length(length: Length, rng: Random) -> int:
 
 
 def sized_prompt(name: str, input_tokens: int, output_tokens: int | None, *, seed: int) -> Prompt:
-    """A prompt of exactly `input_tokens` × 4 characters that asks for more than `output_tokens`, its max_tokens."""
+    """A prompt of exactly `input_tokens` × 4 characters that asks for more than `output_tokens` (its max_tokens)."""
     chars = input_tokens * CHARS_PER_TOKEN
     question = _FALLBACK if output_tokens is None else f"Continue this text in {2 * output_tokens:,} words or more."
     filler = None
@@ -186,10 +185,10 @@ def sized_prompt(name: str, input_tokens: int, output_tokens: int | None, *, see
     before = "" if filler is None else make_filler(filler) + SEPARATOR
     last = make_filler(Filler(tokens=_LAST_TOKENS + len(question), seed=seed + 1))
     room = chars - len(before) - len(question) - 1
-    asked = f"{last[:room].strip():.<{room}} {question}" if room > 0 else question[:chars]
+    text = f"{last[:room].strip():.<{room}} {question}" if room > 0 else question[:chars]
     return Prompt(
         id=name,
-        messages=(Message(role="user", content=before + asked),),
+        messages=(Message(role="user", content=before + text),),
         filler=filler,
         options=Options(max_tokens=output_tokens),
     )

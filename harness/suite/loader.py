@@ -1,4 +1,4 @@
-"""Loads a suite: every mistake in it at once, each with its file and line, or a checked Suite."""
+"""Loads and checks a suite, and reports all of its mistakes at once, each with file and line."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from harness.errors import SuiteError
 from harness.suite.check.fit import fit_mistakes, fit_warnings
 from harness.suite.check.load import gate_mistakes, plan_mistakes, rates_mistakes, settings_mistakes
 from harness.suite.digest import digest_suite
-from harness.suite.grammar.decode import WrittenSuite, decode
+from harness.suite.grammar.decode import ParsedSuite, decode
 from harness.suite.grammar.gate import flatten_gate
 from harness.suite.grammar.mistakes import KeyPath, Line, Mistake, Mistakes, Source, describe_mistake
 from harness.suite.grammar.yaml_lines import Document, YamlMistake, read_yaml
-from harness.suite.prompts import GatheredPrompts, gather_prompts, only_default_check
+from harness.suite.prompts import GatheredPrompts, gather_prompts, has_default_check
 from harness.suite.read.graders import read_graders
 from harness.suite.read.prices import price_warnings, read_prices
 from harness.suite.read.text_file import MAX_SUITE_BYTES, FileMistake, read_text
 from harness.suite.suite import Graders, Load, Prompt, Quota, Retries, Slo, Suite, Timeouts
-from harness.suite.targets import WrittenTarget, expand_targets, name_mistakes
+from harness.suite.targets import LocatedTarget, expand_targets, name_mistakes
 
 Validator = Callable[[Suite], Iterable[Mistake]]
-"""A check by another part of the harness: of the parameters of checks, or of which client speaks which api."""
+"""A check by another part of the harness, such as of checks' parameters or of the apis that a client supports."""
 
 
 def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region: str | None = None) -> Suite:
-    """The suite in the file at `path`, its dataset read and its targets resolved.
+    """Load the suite file at `path`, read its dataset and resolve its targets.
 
-    `validators` check what other parts of the harness know; they may see a suite without its wrong parts, since all
-    mistakes are reported together. `home_region` (AWS_REGION) is preferred for targets that name no Region.
-    SuiteError lists every mistake.
+    `validators` may see a suite without its invalid parts, as all mistakes are reported together. `home_region`
+    (AWS_REGION) is preferred for targets without a Region. SuiteError: lists every mistake.
     """
     mistakes = Mistakes()
     document = read_document(path, mistakes)
@@ -48,22 +47,22 @@ def load_suite(path: Path, *, validators: Sequence[Validator] = (), home_region:
 
 
 def read_document(path: Path, mistakes: Mistakes) -> Document:
-    """The file's YAML with the line of every value. Duplicate keys are added to `mistakes`. SuiteError: not YAML."""
+    """Parse the file as YAML with line numbers. Duplicate keys are added to `mistakes`. SuiteError: not YAML."""
     name = str(path)
     try:
         document, duplicates = read_yaml(read_text(path, max_bytes=MAX_SUITE_BYTES), name=name)
     except (FileMistake, YamlMistake) as error:
         raise SuiteError([describe_mistake(error.message, name, error.line)]) from error
     if not isinstance(document.root.value, dict):
-        message = "a suite is a mapping; begin with `suite: NAME`"
+        message = "a suite is a mapping; start with `suite: NAME`"
         raise SuiteError([describe_mistake(message, name, document.root.line)])
     for line, message in duplicates:
         mistakes.add(Line(name, line), [Mistake((), message)])
     return document
 
 
-def resolve_targets(written: WrittenSuite, home_region: str | None, mistakes: Mistakes) -> list[WrittenTarget]:
-    """The matrix of targets, each resolved by the catalog; mistakes in their names and rates are added."""
+def resolve_targets(written: ParsedSuite, home_region: str | None, mistakes: Mistakes) -> list[LocatedTarget]:
+    """Expand and resolve the targets. Mistakes in their names and rates are added to `mistakes`."""
     targets, wrong = expand_targets(written.targets, written.file.defaults, home_region=home_region)
     mistakes.add(written.document, [*wrong, *name_mistakes(written, targets, wrong)])
     if targets and not wrong:
@@ -73,13 +72,13 @@ def resolve_targets(written: WrittenSuite, home_region: str | None, mistakes: Mi
 
 def make_suite(
     folder: Path,
-    written: WrittenSuite,
-    targets: Sequence[WrittenTarget],
+    written: ParsedSuite,
+    targets: Sequence[LocatedTarget],
     gathered: GatheredPrompts,
     home_region: str | None,
     mistakes: Mistakes,
 ) -> Suite:
-    """The suite, with its judges, check files and prices; it has no digest yet."""
+    """The suite with its judges, check files and prices, still without a digest."""
     file = written.file
     prices, wrong = read_prices(folder, file.prices)
     mistakes.add(written.document, wrong)
@@ -110,15 +109,15 @@ def make_suite(
 
 def check_suite(
     suite: Suite,
-    written: WrittenSuite,
-    targets: Sequence[WrittenTarget],
+    written: ParsedSuite,
+    targets: Sequence[LocatedTarget],
     gathered: GatheredPrompts,
     validators: Sequence[Validator],
     mistakes: Mistakes,
 ) -> None:
-    """Mistakes across sections: settings, gate, plan, prompts that do not fit a target, and those of the validators."""
+    """Add mistakes across sections: settings, gate, plan, prompts that do not fit a target, and the validators'."""
     mistakes.add(written.document, settings_mistakes(written))
-    if gathered.sound:  # else a prompt that cannot be read may have the tag
+    if gathered.sound:  # otherwise an invalid prompt might have the tag
         by_tag = {} if written.file.gate is None else written.file.gate.pass_rate_by_tag or {}
         mistakes.add(written.document, gate_mistakes(list(by_tag), suite.prompts))
     if targets and not mistakes:
@@ -130,11 +129,11 @@ def check_suite(
 
 
 def default_notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
-    """Which prompts got the default check."""
-    by_default = [prompt.id for prompt in prompts if only_default_check(prompt)]
-    if not by_default:
+    """A note about the prompts that got the default check, if any."""
+    ids = [prompt.id for prompt in prompts if has_default_check(prompt)]
+    if not ids:
         return ()
-    return (f"default check 'exact' for {_counted(by_default)}: `expect` without `checks`",)
+    return (f"default check 'exact' for {_counted(ids)} with `expect` but without `checks`",)
 
 
 def _make_load(load: Load | None, gathered: GatheredPrompts) -> Load:
@@ -144,18 +143,18 @@ def _make_load(load: Load | None, gathered: GatheredPrompts) -> Load:
 
 
 def _warnings(suite: Suite, graders: Graders, gathered: GatheredPrompts, *, inline: bool) -> tuple[str, ...]:
-    """What to know before a run. `inline`: the prices stand in the suite itself."""
+    """What to know before a run. `inline`: the prices are in the suite file itself."""
     today = utc_now().date()
     found = [text for target in suite.targets for text in target_warnings(target, today=today)]
     found += fit_warnings(list(enumerate(suite.targets)), suite.prompts)
     ungraded = [each.prompt.id for each in gathered.prompts if not (each.prompt.checks or each.generated)]
     if ungraded:
-        found.append(f"not graded, without `expect` and `checks`: {_counted(ungraded)}")
+        found.append(f"not graded, as `expect` and `checks` are missing: {_counted(ungraded)}")
     if gathered.comma_tags:
-        found.append(f"one tag with a comma in it, where `;` separates tags: {_counted(gathered.comma_tags)}")
+        found.append(f"a tag contains a comma, but `;` separates tags: {_counted(gathered.comma_tags)}")
     if suite.load.store_text is not None and any(prompt.checks for prompt in suite.prompts):
-        share = "no answer is" if not suite.load.store_text else f"only {suite.load.store_text:.0%} of the answers are"
-        found.append(f"load.store_text: {share} stored with its text, and the others cannot be graded")
+        stored = "no answers" if not suite.load.store_text else f"only {suite.load.store_text:.0%} of the answers"
+        found.append(f"load.store_text: the text of {stored} is stored, so the others cannot be graded")
     judges = [judge.target for judge in graders.judges]
     found += price_warnings(suite.targets, judges, suite.prompts, suite.prices, inline=inline)
     return tuple(dict.fromkeys(found))
@@ -169,12 +168,12 @@ def _counted(ids: Sequence[str], limit: int = 5) -> str:
 
 def _add_located(
     found: Iterable[Mistake],
-    written: WrittenSuite,
-    targets: Sequence[WrittenTarget],
+    written: ParsedSuite,
+    targets: Sequence[LocatedTarget],
     gathered: GatheredPrompts,
     mistakes: Mistakes,
 ) -> None:
-    """Mistakes whose paths are those of the loaded suite, each where it was written."""
+    """Add mistakes whose paths refer to the loaded suite, each at its place in the files."""
     prompts = gathered.prompts
     for mistake in found:
         source: Source = written.document
@@ -191,5 +190,5 @@ def _add_located(
 
 
 def _written_at(document: Document, path: KeyPath, default: KeyPath) -> KeyPath:
-    """`path`, unless only the defaults say something there."""
+    """`path`, or `default` if only that one is in the file."""
     return default if document.holds(default) and not document.holds(path) else path

@@ -1,4 +1,4 @@
-"""A suite in short: what `harness validate` says of it."""
+"""The outline of a suite that `harness validate` prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.suite.suite import Attachment, Load, Suite
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """What a suite asks for, counted."""
+    """A summary of a suite's content."""
 
     suite: str
     digest: str
@@ -23,17 +23,17 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str | None
     prompts: int
     longest_tokens: int
-    """Input tokens of the longest prompt at the target that reads most of it, estimated."""
+    """Input tokens of the longest prompt, estimated for the target that reads the most of it."""
     attachments: tuple[Attachment, ...]
-    """Documents, then images, each file once; without paths."""
+    """Documents, then images, each file once, without paths."""
     prices: tuple[PriceOverride, ...]
-    """The user's own."""
+    """The user's own prices."""
     tags: dict[str, int]
-    """Prompts by tag, in the order of the file."""
+    """Tag → number of prompts, in the order of the file."""
     checks: dict[str, int]
-    """Prompts' checks by type, most frequent first; the default check counts as `exact`."""
+    """Check type → number of prompts' checks, most frequent first. The default check counts as `exact`."""
     judges: dict[str, str]
-    """Who grades beside the checks: name → model id."""
+    """Judge → model id."""
     load: str
     budget_usd: float | None
     notes: tuple[str, ...]
@@ -41,7 +41,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_outline(suite: Suite) -> Outline:
-    """The suite in short."""
+    """The outline of a suite."""
     return Outline(
         suite=suite.name,
         digest=suite.digest,
@@ -102,7 +102,7 @@ def describe_load(load: Load) -> str:
 
 
 def _open_parts(load: Load) -> Iterator[str]:
-    """The schedule of an open load."""
+    """The parts that describe an open load's schedule."""
     if load.steps:
         yield ", ".join(f"{step.rate_per_s:g}/s for {step.duration_s:g} s" for step in load.steps)
     if load.calls:

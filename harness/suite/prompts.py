@@ -1,4 +1,4 @@
-"""All prompts of a suite: written in the file itself, in its dataset, generated, or of the sizes in its trace."""
+"""Gathers the prompts of a suite: from its file and its dataset, generated, and of the sizes in its trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.suite.generate import synthetic_mistakes, synthetic_prompts, with_filler
-from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.decode import ParsedSuite
 from harness.suite.grammar.file import PromptEntry, SuiteFile
 from harness.suite.grammar.mistakes import KeyPath, Line, Mistake, Mistakes, Source
 from harness.suite.read.dataset import read_dataset
@@ -21,49 +21,49 @@ from harness.suite.suite import Attachment, Check, Message, Prompt, TracedCall
 from harness.suite.targets import merged_options
 
 
-class WrittenPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt and where it was written."""
+class LocatedPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt and its place in the files."""
 
     prompt: Prompt
     source: Source
     path: KeyPath = ()
     one_check: bool = False
-    """Written as `check`, not in a list."""
+    """True if its only check is written as `check`, not in a list."""
     generated: bool = False
-    """For a load test: nothing grades it."""
+    """True for a prompt of a load test, which nothing grades."""
 
 
 class GatheredPrompts(msgspec.Struct, kw_only=True):
-    """Every prompt that is asked, and when, where a trace says so."""
+    """All prompts of a suite, and a trace's calls."""
 
-    prompts: list[WrittenPrompt] = []
+    prompts: list[LocatedPrompt] = []
     calls: tuple[TracedCall, ...] | None = None
     comma_tags: list[str] = []
-    """Ids of those whose tags are one, with a comma in it."""
+    """Ids of prompts whose only tag contains a comma."""
     ids: list[tuple[str, Source, KeyPath]] = []
-    """All that are written, also those of prompts that are wrong."""
+    """The ids of all prompts, including invalid ones, with their places."""
     sound: bool = True
-    """Nothing is wrong with any of them."""
+    """Whether no prompt has a mistake."""
 
 
-def gather_prompts(folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> GatheredPrompts:
-    """All prompts of the suite, whose files lie in `folder` or below it; what is wrong with them is added."""
+def gather_prompts(folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> GatheredPrompts:
+    """All prompts of the suite, with files from `folder`. Their mistakes are added to `mistakes`."""
     before = len(mistakes)
     gathered = GatheredPrompts()
     _add_inline(gathered, folder, suite, mistakes)
     _add_dataset(gathered, folder, suite, mistakes)
     _add_synthetic(gathered, suite, mistakes)
-    _refuse_same_ids(gathered, mistakes)
+    _add_duplicate_ids(gathered, mistakes)
     _add_traced(gathered, folder, suite, mistakes)
-    if not gathered.prompts and len(mistakes) == before and _none_are_meant(suite):
-        message = "a suite without prompts; give `prompts`, `dataset` or `synthetic`"
+    if not gathered.prompts and len(mistakes) == before and _has_no_prompts(suite):
+        message = "the suite has no prompts; add `prompts`, `dataset` or `synthetic`"
         mistakes.add(suite.document, [Mistake((), message)])
     gathered.sound = len(mistakes) == before
     return gathered
 
 
-def _add_inline(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
-    """Prompts written in the suite itself; a file that several of them name is read once."""
+def _add_inline(gathered: GatheredPrompts, folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> None:
+    """Add the prompts in the suite file. An attachment of several prompts is read once."""
     readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
     document = suite.document
     for index, entry in suite.prompts:
@@ -73,7 +73,7 @@ def _add_inline(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mi
         mistakes.add(document, [Mistake((*path, *each.path), each.message) for each in wrong])
         expect = None if entry.expect is None else document.written((*path, "expect"))
         gathered.prompts.append(
-            WrittenPrompt(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path)
+            LocatedPrompt(prompt=make_prompt(entry, expect=expect, **attached), source=document, path=path)
         )
     written = document.root.value.get("prompts")
     for at, each in enumerate(written if isinstance(written, list) else ()):
@@ -84,11 +84,11 @@ def _add_inline(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mi
 def _attachments(
     key: str, names: Sequence[str], read: Callable[[str], Attachment], wrong: list[Mistake]
 ) -> tuple[Attachment, ...]:
-    """The files that a prompt names under `key`; what is wrong with them is added."""
+    """The files that a prompt names under `key`. Mistakes are added to `wrong`."""
     attached: list[Attachment] = []
     for at, name in enumerate(names):
         if name in names[:at]:
-            wrong.append(Mistake((key, at), "is given twice; drop one"))
+            wrong.append(Mistake((key, at), "is listed twice; drop one"))
             continue
         try:
             attached.append(read(name))
@@ -97,7 +97,7 @@ def _attachments(
     return tuple(attached)
 
 
-def _add_dataset(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
+def _add_dataset(gathered: GatheredPrompts, folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> None:
     name = suite.file.dataset
     if name is None:
         return
@@ -117,31 +117,31 @@ def _add_dataset(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, m
         if row.entry is not None:
             mistakes.add(source, prompt_mistakes(row.entry))
             gathered.prompts.append(
-                WrittenPrompt(prompt=make_prompt(row.entry), source=source, one_check=row.one_check)
+                LocatedPrompt(prompt=make_prompt(row.entry), source=source, one_check=row.one_check)
             )
 
 
-def _add_synthetic(gathered: GatheredPrompts, suite: WrittenSuite, mistakes: Mistakes) -> None:
+def _add_synthetic(gathered: GatheredPrompts, suite: ParsedSuite, mistakes: Mistakes) -> None:
     path: KeyPath = ("synthetic",)
     wrong = list(synthetic_mistakes(suite.file.synthetic))
     mistakes.add(suite.document, wrong)
     for prompt in () if wrong else synthetic_prompts(suite.file.synthetic):
-        gathered.prompts.append(WrittenPrompt(prompt=prompt, source=suite.document, path=path, generated=True))
+        gathered.prompts.append(LocatedPrompt(prompt=prompt, source=suite.document, path=path, generated=True))
         gathered.ids.append((prompt.id, suite.document, path))
 
 
-def _add_traced(gathered: GatheredPrompts, folder: Path, suite: WrittenSuite, mistakes: Mistakes) -> None:
-    """When the trace asks each of them, and prompts of its sizes."""
+def _add_traced(gathered: GatheredPrompts, folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> None:
+    """Add the trace's calls, and prompts generated for its sizes."""
     known = {each.prompt.id for each in gathered.prompts}
     replayed = replay_trace(folder, suite.document, suite.file.load, known, mistakes)
     gathered.calls = replayed.calls
     gathered.prompts += [
-        WrittenPrompt(prompt=prompt, source=source, generated=True) for prompt, source in replayed.prompts.values()
+        LocatedPrompt(prompt=prompt, source=source, generated=True) for prompt, source in replayed.prompts.values()
     ]
 
 
-def _refuse_same_ids(gathered: GatheredPrompts, mistakes: Mistakes) -> None:
-    """Ids that an earlier prompt has."""
+def _add_duplicate_ids(gathered: GatheredPrompts, mistakes: Mistakes) -> None:
+    """Add a mistake for each id that an earlier prompt already has."""
     first: dict[str, tuple[str, Source, KeyPath]] = {}
     for each in gathered.ids:
         name, source, path = each
@@ -152,14 +152,14 @@ def _refuse_same_ids(gathered: GatheredPrompts, mistakes: Mistakes) -> None:
             mistakes.add(source, [Mistake((*path, "id"), message)])
 
 
-def _none_are_meant(suite: WrittenSuite) -> bool:
-    """Whether no key that is wrong may stand for prompts."""
+def _has_no_prompts(suite: ParsedSuite) -> bool:
+    """Whether the prompts are really missing: no invalid key could have held them."""
     keys = {path[0] for path in suite.broken if path}
     return keys <= set(SuiteFile.__struct_fields__) - {"prompts", "dataset", "synthetic"}
 
 
 DEFAULT_CHECK = Check(type="exact")
-"""What grades a prompt that says what it expects and not how to check it."""
+"""The check of a prompt with `expect` but without `checks`."""
 
 
 def make_prompt(
@@ -169,7 +169,7 @@ def make_prompt(
     documents: tuple[Attachment, ...] = (),
     images: tuple[Attachment, ...] = (),
 ) -> Prompt:
-    """The loaded prompt. `expect`: the reference answer as written, where that is no text in `entry`."""
+    """The loaded prompt. `expect`: the reference answer as written, if `entry` has a number or boolean."""
     expected = expect if expect is not None else _as_text(entry.expect)
     checks = tuple(_make_check(written) for written in entry.checks or ())
     if not checks and expected is not None:
@@ -189,13 +189,13 @@ def make_prompt(
 
 
 def prompt_mistakes(entry: PromptEntry) -> list[Mistake]:
-    """What is wrong with an entry beyond its structure."""
+    """Mistakes in an entry beyond its structure."""
     if entry.messages is None and entry.prompt is None:
-        return [Mistake((), f"prompt {entry.id!r} asks nothing; give `prompt` or `messages`")]
+        return [Mistake((), f"prompt {entry.id!r} has no text; add `prompt` or `messages`")]
     if entry.messages is not None and entry.prompt is not None:
-        return [Mistake(("messages",), "give either `prompt` or `messages`, not both")]
+        return [Mistake(("messages",), "use either `prompt` or `messages`, not both")]
     if entry.messages is not None and entry.filler is not None:
-        return [Mistake(("filler",), "stands before a single question; give it with `prompt`, not with `messages`")]
+        return [Mistake(("filler",), "works with `prompt` only, not with `messages`")]
     mistakes = [
         Mistake((key,), "must not be blank")
         for key, text in (("prompt", entry.prompt), ("id", entry.id))
@@ -204,8 +204,8 @@ def prompt_mistakes(entry: PromptEntry) -> list[Mistake]:
     return mistakes + _turn_mistakes(entry.messages or [])
 
 
-def only_default_check(prompt: Prompt) -> bool:
-    """Whether the prompt is graded by the default check alone."""
+def has_default_check(prompt: Prompt) -> bool:
+    """Whether the prompt has only the default check."""
     return prompt.expect is not None and prompt.checks == (DEFAULT_CHECK,)
 
 
@@ -214,7 +214,7 @@ def _turn_mistakes(messages: list[Message]) -> list[Mistake]:
     for index, message in enumerate(messages):
         due = "user" if index % 2 == 0 else "assistant"
         if message.role != due:
-            wrong = f"expected {due!r}, got {message.role!r}: turns alternate and the user begins"
+            wrong = f"expected {due!r}, got {message.role!r}; turns alternate, and the user starts"
             mistakes.append(Mistake(("messages", index, "role"), wrong))
         if not message.content.strip():
             mistakes.append(Mistake(("messages", index, "content"), "must not be blank"))

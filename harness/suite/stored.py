@@ -1,4 +1,4 @@
-"""The suite of a run as its folder holds it: `suite.json`, which is read back, and in older folders `suite.yaml`."""
+"""The stored suite of a run: `suite.json`, or in run folders of earlier versions `suite.yaml`."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from harness.suite.suite import Attachment, Load, Prompt, Suite
 
 FILE = "suite.json"
 YAML_FILE = "suite.yaml"
-"""For people. In folders of earlier versions it is all there is, and is read."""
+"""For people. Read only if there is no `suite.json`, as in run folders of earlier versions."""
 MAX_BYTES = 1_000_000_000
-"""It holds the suite's dataset: what the limits of users' files let in, written out."""
+"""Large enough for the largest dataset, which is stored inside the suite."""
 
 
 def encode_suite(suite: Suite) -> bytes:
-    """The suite as JSON; `read_suite` makes an equal one of it.
+    """The suite as JSON, which `read_suite` decodes to an equal suite.
 
-    Not kept: its warnings, which tell of the day on which the suite was loaded, and the bytes of documents, images and
-    check files, which stand there by their digest. Generated text is kept as its recipe.
+    Warnings are left out, as they depend on the day of loading. Documents, images and check files are stored by digest,
+    and generated text by its parameters.
     """
-    kept = without_files(msgspec.structs.replace(suite, warnings=()))
-    return msgspec.json.encode(_map_first(kept, without_filler)) + b"\n"
+    stored = without_files(msgspec.structs.replace(suite, warnings=()))
+    return msgspec.json.encode(_map_first(stored, without_filler)) + b"\n"
 
 
 def read_suite(folder: Path) -> Suite:
     """The suite of the run in `folder`. SuiteError: it cannot be read.
 
-    It may be somebody else's: it names no file and no code, and what it says is held to what a suite can say.
+    The run may come from somebody else, so the suite must not name files or code, and is validated again.
     """
     path = folder / FILE
     try:
@@ -56,7 +56,7 @@ def read_suite(folder: Path) -> Suite:
             path = folder / YAML_FILE
             suite = _decode_yaml(read_bounded(path, max_bytes=MAX_BYTES).decode())
     except FileNotFoundError as error:
-        raise SuiteError([f"{folder}: holds no {FILE}; restore it or delete the folder"]) from error
+        raise SuiteError([f"{folder}: has no {FILE}; restore it or delete the folder"]) from error
     except OSError as error:
         raise SuiteError([f"{path}: cannot be read: {error.strerror or error}"]) from error
     except (msgspec.DecodeError, YamlMistake, UnicodeDecodeError, RecursionError) as error:
@@ -69,14 +69,14 @@ def read_suite(folder: Path) -> Suite:
 
 
 def check_storable(suite: Suite) -> None:
-    """SuiteError: stored as it is, it would not be read again."""
+    """SuiteError: the suite could not be read back after storing it."""
     mistakes = [f"{dotted(each.path)}: {each.message}" for each in _mistakes(suite)]
     if mistakes:
         raise SuiteError(mistakes)
 
 
 def without_files(suite: Suite) -> Suite:
-    """The suite with its documents, images and check files by digest alone."""
+    """The suite with only the digests of its documents, images and check files."""
 
     def bare(files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
         return tuple(msgspec.structs.replace(file, path=None) for file in files)
@@ -102,7 +102,7 @@ def _map_first(suite: Suite, change: Any) -> Suite:
 
 
 def _not_a_suite(path: Path, why: str) -> str:
-    return f"{path}: is not the suite of a run: {why}; restore it or delete the folder"
+    return f"{path}: is not a valid stored suite: {why}; restore it or delete the folder"
 
 
 def _decode(text: bytes) -> Suite:
@@ -111,12 +111,12 @@ def _decode(text: bytes) -> Suite:
 
 def _read_value(kind: type, written: Any) -> Any:
     if kind is Path:
-        raise ValueError("the suite of a run names no place of a file")
+        raise ValueError("a stored suite must not contain paths")
     return read_quantity(kind, written)
 
 
 def _mistakes(suite: Suite) -> Iterator[Mistake]:
-    """What its types do not hold it to, and what reads it relies on."""
+    """Mistakes that the types do not rule out."""
     names = [target.name for target in suite.targets]
     ids = [prompt.id for prompt in suite.prompts]
     judges = [judge.name for judge in suite.graders.judges]
@@ -144,14 +144,14 @@ def _mistakes(suite: Suite) -> Iterator[Mistake]:
 def _call_mistakes(load: Load, ids: set[str]) -> Iterator[Mistake]:
     calls = load.calls or ()
     if any(call.prompt_id is not None and call.prompt_id not in ids for call in calls):
-        yield Mistake(("load", "calls"), "names a prompt that is not in the suite")
+        yield Mistake(("load", "calls"), "has a prompt that is not in the suite")
     late = any(later.at_s < call.at_s for call, later in pairwise(calls))
     if late or not all(isfinite(call.at_s) and call.at_s >= 0 for call in calls):
-        yield Mistake(("load", "calls"), "is out of order")
+        yield Mistake(("load", "calls"), "is not sorted by time")
 
 
 def _target_mistakes(suite: Suite) -> Iterator[Mistake]:
-    """A Region becomes part of a host's name, to which credentials are sent."""
+    """Invalid Regions, as they become part of a host name to which signed requests go, and nested tools."""
     for target in (*suite.targets, *(judge.target for judge in suite.graders.judges)):
         if not re.match(REGION, target.region):
             yield Mistake(("targets", target.name, "region"), f"{target.region[:60]!r} is not a Region")
@@ -162,7 +162,7 @@ def _target_mistakes(suite: Suite) -> Iterator[Mistake]:
 def _prompt_mistakes(prompts: tuple[Prompt, ...]) -> Iterator[Mistake]:
     generated = sum(prompt.filler.tokens for prompt in prompts if prompt.filler is not None)
     if generated * 4 > 2 * MOST_CHARS:
-        yield Mistake(("prompts",), f"asks for {generated:,} tokens of generated text")
+        yield Mistake(("prompts",), f"has {generated:,} tokens of generated text, which is too much")
     for at, prompt in enumerate(prompts):
         if prompt.messages[-1].role != "user":
             yield Mistake(("prompts", at, "messages"), "the last message must be the user's")
@@ -175,22 +175,22 @@ def _has_deep_tool(options: Options) -> bool:
 
 
 def _decode_yaml(text: str) -> Suite:
-    """The suite of a folder of earlier versions, which wrote it in the suite file's grammar, with ids and digests."""
+    """Decode the YAML of earlier versions: the suite file's grammar plus resolved ids and digests."""
     document, _ = read_yaml(text, name=YAML_FILE, max_values=len(text))
     try:
         content = _from_yaml(dict(document.root.value))
     except KeyError as error:
-        if error.args == ("resolved",):  # written for people, beside a suite.json that is gone
+        if error.args == ("resolved",):  # the YAML for people, next to a suite.json that is missing
             raise FileNotFoundError(FILE) from error
         raise msgspec.ValidationError(f"KeyError: {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:  # somebody else's: it may hold anything
+    except (TypeError, ValueError, AttributeError) as error:  # a file from somebody else may contain anything
         raise msgspec.ValidationError(f"{type(error).__name__}: {error}") from error
     suite = msgspec.convert(content, Suite, dec_hook=_read_value)
     return msgspec.structs.replace(suite, notes=default_notes(suite.prompts))
 
 
 def _from_yaml(written: dict[str, Any]) -> dict[str, Any]:
-    """What `suite.json` would hold."""
+    """The content as `suite.json` would have it."""
     gate = dict(written.pop("gate", {}))
     by_tag = gate.pop(BY_TAG, {})
     judges = written.pop("judges", {})
@@ -234,7 +234,7 @@ def _old_prompt(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def _old_load(written: dict[str, Any]) -> dict[str, Any]:
-    """A trace stood in it as text, a line for each call: `0.25 prompt-id`."""
+    """The load with its trace decoded from text, one line per call: `0.25 prompt-id`."""
     if "calls" not in written:
         return written
     lines = (line.partition(" ") for line in written["calls"].split("\n"))
@@ -242,7 +242,7 @@ def _old_load(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_options(written: dict[str, Any]) -> dict[str, Any]:
-    """Options stood among the other keys."""
+    """Move the options from among the other keys under `options`."""
     options = {key: value for key, value in written.items() if key in Options.__struct_fields__}
     return {
         **{key: value for key, value in written.items() if key not in options and key != "resolved"},

@@ -1,6 +1,6 @@
-"""The suite as types. Those of load, quota, retries, timeouts, SLOs and messages are the suite file's keys as well.
+"""The types of a loaded suite. Load, quota, retries, timeouts, SLOs and messages also define the suite file's keys.
 
-Times are seconds and rates per second once loaded; a suite file writes them with their unit (see `fields`).
+Once loaded, times are in seconds and rates per second; in the file they have units (see `fields`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.suite.fields import (
 
 ArrivalName = Literal["closed", "constant", "poisson", "gamma", "ramp", "steps", "trace"]
 STATIONARY = ("constant", "poisson", "gamma")
-"""Those that keep one rate."""
+"""Arrival processes with a constant rate."""
 Replay = Literal["prompts", "sizes", "times"]
 RetryableKind = Literal[
     "throttled",
@@ -43,7 +43,7 @@ RetryableKind = Literal[
     "stream_error",
     "stream_truncated",
 ]
-"""Error kinds for which another attempt can help."""
+"""Error kinds for which a retry can help."""
 Endpoint = Annotated[
     str,
     Meta(
@@ -62,7 +62,7 @@ class Message(Entry, frozen=True, kw_only=True):
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """A document or image of a prompt, by digest. In the suite of a run the bytes are gone: `path` is None."""
+    """A document or image of a prompt, by digest."""
 
     name: Name
     """The file's name as written, relative to the suite's folder."""
@@ -73,33 +73,34 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     size: Whole
     """Bytes."""
     pages: Count | None = None
-    """Of a PDF."""
+    """For a PDF."""
     path: Path | None = None
+    """None: in a stored suite, which does not have the content."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One check of an answer: the scorer's name and its parameters (each scorer knows its own)."""
+    """One check of an answer: the scorer's name and parameters."""
 
     type: Text
     params: dict[str, Any] = {}
 
 
 class Filler(Entry, frozen=True, kw_only=True):
-    """Readable text of a given length before the question, with a sentence hidden in it. Same seed, same text."""
+    """Generated text before the question, optionally with a sentence hidden in it. Same seed, same text."""
 
-    tokens: Annotated[int, Meta(ge=1, le=1_000_000, description="Its length, about: four characters a token.")]
+    tokens: Annotated[int, Meta(ge=1, le=1_000_000, description="Approximate length, at four characters per token.")]
     seed: Annotated[Whole, Meta(description="Default: 1.")] = 1
-    needle: Annotated[Text | None, Meta(description="A sentence that is hidden in the text.")] = None
-    depth: Annotated[Share, Meta(description="Where: 0 is the beginning, 1 the end. Default: 0.5.")] = 0.5
+    needle: Annotated[Text | None, Meta(description="A sentence to hide in the text.")] = None
+    depth: Annotated[Share, Meta(description="Where the needle is: 0 is the start, 1 the end. Default: 0.5.")] = 0.5
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
-    """One case. `checks` is never empty once loaded where `expect` was given: the default check fills it."""
+    """One case. A prompt with `expect` has at least one check, the default one."""
 
     id: Name
     messages: Annotated[tuple[Message, ...], Meta(min_length=1)]
     filler: Filler | None = None
-    """What the first message begins with, where it was generated; `messages` holds the text itself."""
+    """The parameters of the generated text at the start of `messages`, if any."""
     documents: tuple[Attachment, ...] = ()
     """Sent before the text of the last user turn."""
     images: tuple[Attachment, ...] = ()
@@ -111,53 +112,54 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(Entry, frozen=True, kw_only=True):
-    """A rate that is kept for a while."""
+    """A rate and how long it lasts."""
 
     rate_per_s: Rate
     duration_s: Duration
 
 
 class TracedCall(msgspec.Struct, frozen=True, gc=False):
-    """One request of a trace. `prompt_id` None: the plan's next prompt."""
+    """One request of a trace."""
 
     at_s: float
-    """Since the trace's beginning."""
+    """Since the start of the trace."""
     prompt_id: str | None = None
+    """None: the plan's next prompt."""
 
 
 class Load(Entry, frozen=True, kw_only=True):
-    """When requests are sent. Rates are for each target; all targets share the due times.
+    """When requests are sent. Rates are for each target, and all targets share the due times.
 
-    Whatever bounds it, whichever ends first: a count, repeats, a duration, the schedule.
+    The load ends with the first of its bounds: requests, repeats, duration or schedule.
     """
 
     arrival: Annotated[
         ArrivalName,
         Meta(
-            description="`closed`: a slot sends when it is free. Open, whatever answers take: `constant` (evenly "
+            description="`closed`: a slot sends when it is free. Open, independent of answers: `constant` (evenly "
             "spaced), `poisson` (independent users), `gamma` (burstier or smoother than Poisson), `ramp` (from one "
-            "rate to another), `steps` (one rate after another), `trace` (as recorded traffic came)."
+            "rate to another), `steps` (one rate after another), `trace` (like recorded traffic)."
         ),
     ] = "closed"
     concurrency: Annotated[
         Slots,
-        Meta(description="closed: slots. When paired, each asks all targets before it is free again. Default: 8."),
+        Meta(description="closed: slots. A paired slot is free again once all targets have answered. Default: 8."),
     ] = 8
     paired: Annotated[
         bool,
         Meta(
             description="closed: a slot sends its prompt to all targets, one after the other, a few milliseconds "
-            "apart, without waiting for answers; each request is due when its turn comes. Default: true."
+            "apart, without waiting for answers. Each request is due at its turn. Default: true."
         ),
     ] = True
     rate_per_s: Annotated[
-        Rate | None, Meta(description="constant, poisson, gamma: requests for each target. ramp: from.")
+        Rate | None, Meta(description="constant, poisson, gamma: requests for each target. ramp: the initial rate.")
     ] = None
     rates_per_s: Annotated[
         dict[str, Rate] | None,
         Meta(
-            description="constant, poisson, gamma: rates of single targets, by name; the others keep `rate`. Only "
-            "targets of the same rate share their due times.",
+            description="constant, poisson, gamma: rates of individual targets, by name; the others use `rate`. "
+            "Only targets with the same rate share due times.",
             examples=[{"claude-haiku-4-5/global/converse": "20/s"}],
         ),
     ] = None
@@ -166,12 +168,12 @@ class Load(Entry, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=0.001, le=1000)] | None,
         Meta(
             description="gamma, ramp, steps: shape of the gaps between arrivals, CV² = 1/burstiness. 1 is Poisson, "
-            "less is burstier. ramp, steps: without, arrivals are evenly spaced."
+            "less is burstier. Default for ramp and steps: evenly spaced."
         ),
     ] = None
     burst: Annotated[
         Slots | None,
-        Meta(description="So many requests arrive together, so much further apart: the rate stays what it is."),
+        Meta(description="Requests that arrive at the same time. The rate does not change."),
     ] = None
     steps: Annotated[
         Annotated[tuple[Step, ...], Meta(min_length=1)] | None,
@@ -180,16 +182,16 @@ class Load(Entry, frozen=True, kw_only=True):
     trace: Annotated[
         Name | None,
         Meta(
-            description="trace: a .jsonl or .csv file beside the suite, a line for each call: offset_s (or timestamp), "
-            "and if it has them prompt_id, input_tokens, output_tokens. `harness import` writes one.",
+            description="trace: a .jsonl or .csv file beside the suite, one line per call: offset_s or timestamp, and "
+            "optionally prompt_id, input_tokens, output_tokens. `harness import` writes one.",
             examples=["my.trace.jsonl"],
         ),
     ] = None
     replay: Annotated[
         Replay | None,
         Meta(
-            description="trace: `prompts` asks those that the trace names, `sizes` generated ones of its sizes, "
-            "`times` the suite's own in turn. Default: what each line has, in this order."
+            description="trace: `prompts` sends the prompts that the trace names, `sizes` generated ones of its sizes, "
+            "`times` the suite's own in turn. Default: whichever each line has, in this order."
         ),
     ] = None
     speed: Annotated[
@@ -197,100 +199,98 @@ class Load(Entry, frozen=True, kw_only=True):
         Meta(description="trace: 2 replays it in half the time. Default: 1."),
     ] = None
     calls: tuple[TracedCall, ...] | None = None
-    """What the trace holds, in the order of arrival, never empty. No key of the file."""
-    requests: Annotated[
-        Requests | None, Meta(description="Requests for each target; the prompts are asked in turn until then.")
-    ] = None
+    """The trace's calls in order of arrival, never empty. Not a key of the file."""
+    requests: Annotated[Requests | None, Meta(description="Requests for each target; prompts take turns.")] = None
     repeats: Annotated[
         Requests | None,
         Meta(
-            description="How often each prompt is asked. Default: once, or until `requests`, `duration` or the "
-            "schedule is over."
+            description="How often each prompt is sent. Default: once, or until `requests`, `duration` or the "
+            "schedule ends."
         ),
     ] = None
     warmup: Annotated[
         int,
-        Meta(ge=0, le=MOST_REQUESTS, description="Prompts sent to every target before counting starts."),
+        Meta(ge=0, le=MOST_REQUESTS, description="Requests to every target before measuring starts."),
     ] = 0
     duration_s: Annotated[
         Duration | None,
-        Meta(description="No request is handed out after this long. With `repeats`: whichever ends first."),
+        Meta(description="No request starts after this time. With `repeats`: whichever ends first."),
     ] = None
     max_in_flight: Annotated[
         Slots | None,
         Meta(
-            description="Open arrivals: requests of each target that may be under way at once. What has to wait is "
-            "counted; the wait shows as queue delay."
+            description="Open arrivals: the most requests in flight for each target. Requests that have to wait are "
+            "counted, and the wait is part of the queue delay."
         ),
     ] = None
     store_text: Annotated[
         bool | Share | None,
         Meta(
-            description="Whether answers are kept, or the share of them that is: without its text an answer takes less "
-            "room and cannot be graded. Default: true."
+            description="Whether the text of answers is stored, or of which share of them. Answers without text take "
+            "less space and cannot be graded. Default: true."
         ),
     ] = None
-    """Once loaded the share; None: all."""
+    """Once loaded, the share. None: all."""
 
 
 class Retries(Entry, frozen=True, kw_only=True):
-    """Attempts per request, with full-jitter exponential backoff between them. Default: one attempt."""
+    """Attempts per request, with exponential backoff and full jitter. Default: one attempt."""
 
     max_attempts: Annotated[int, Meta(ge=1, le=20, description="1: no retry.")]
-    on: Annotated[tuple[RetryableKind, ...], Meta(min_length=1, description="Error kinds that are tried again.")] = (
+    on: Annotated[tuple[RetryableKind, ...], Meta(min_length=1, description="Error kinds to retry.")] = (
         "throttled",
         "unavailable",
         "connection",
     )
-    base_s: Annotated[Duration, Meta(description="Backoff before the second attempt, at most.")] = 0.5
+    base_s: Annotated[Duration, Meta(description="Longest backoff before the second attempt.")] = 0.5
     cap_s: Annotated[Duration, Meta(description="Longest backoff.")] = 20.0
 
 
 class Quota(Entry, frozen=True, kw_only=True):
-    """Client-side caps for each target. What has to wait shows as queue delay."""
+    """Client-side caps for each target. Waiting for them is part of the queue delay."""
 
     requests_per_minute: Annotated[float, Meta(ge=0.01, le=1e9)] | None = None
     tokens_per_minute: Annotated[
         Annotated[float, Meta(ge=1, le=1e12)] | None,
         Meta(
-            description="As Bedrock counts: input + cache write + max_tokens are reserved before an attempt is sent; "
-            "input + cache write + output × the model's burndown are kept once it is over."
+            description="Counted like Bedrock does: input + cache write + max_tokens are reserved when an attempt is "
+            "sent, and input + cache write + output × the model's burndown are charged once it is over."
         ),
     ] = None
 
 
 class Timeouts(Entry, frozen=True, kw_only=True):
-    """Deadlines of one attempt, from when it enters the client: waiting for a connection counts, and connecting."""
+    """Deadlines of one attempt, from when it enters the client, so waiting for a connection and connecting count."""
 
-    connect_s: Annotated[Duration, Meta(description="Of opening one connection. Default: 5s.")] = 5.0
-    first_token_s: Annotated[
-        Duration, Meta(description="Met by the first byte of the answer's body. Default: 120s.")
-    ] = 120.0
-    total_s: Annotated[Duration, Meta(description="Of the whole answer. Default: 600s.")] = 600.0
+    connect_s: Annotated[Duration, Meta(description="For opening a connection. Default: 5s.")] = 5.0
+    first_token_s: Annotated[Duration, Meta(description="For the first byte of the answer's body. Default: 120s.")] = (
+        120.0
+    )
+    total_s: Annotated[Duration, Meta(description="For the whole answer. Default: 600s.")] = 600.0
 
 
 class Slo(Entry, frozen=True, kw_only=True):
-    """A request that meets all of these counts towards goodput. From due."""
+    """A request that meets all of these, measured from when it was due, counts towards goodput."""
 
     ttft_s: Annotated[Duration | None, Meta(description="Time to the first token.")] = None
     e2e_s: Annotated[Duration | None, Meta(description="Time to the end of the answer.")] = None
 
 
 class CheckFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of Python functions that grade answers, by digest. A run's suite holds no text of it, nor its place."""
+    """A file of Python functions that grade answers, by digest."""
 
     name: Name
     """As written, relative to the suite's folder."""
     digest: Digest
     """SHA-256 of the bytes, hex."""
     functions: tuple[str, ...] = ()
-    """Those at its top level."""
+    """Names of its top-level functions."""
     source: bytes | None = None
-    """What is run. None: the suite is that of a run, which names no code."""
+    """The code to run. None: in a stored suite, which holds no code."""
 
 
 class Label(Entry, frozen=True, kw_only=True):
-    """An answer that a person has graded: a judge that grades it too can be compared with the person."""
+    """An answer graded by a person, with which a judge's own grade is compared."""
 
     prompt_id: Name
     answer: str
@@ -298,22 +298,22 @@ class Label(Entry, frozen=True, kw_only=True):
 
 
 class Judge(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that grades answers and gives none itself. The target has the judge's name."""
+    """A model that grades answers. Its target has the judge's name."""
 
     name: Name
     target: Target
     labels: tuple[Label, ...] = ()
     usual_region: str | None = None
-    """As of `Suite.usual_regions`."""
+    """See `Suite.usual_regions`."""
 
 
 class Graders(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a suite's."""
+    """A suite's judges and check files."""
 
     judges: tuple[Judge, ...] = ()
     check_files: tuple[CheckFile, ...] = ()
     unread: bool = False
-    """A judge is written that has a mistake: a name that nobody has may be its."""
+    """True if a judge has a mistake, so that an unknown judge name may be its."""
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
@@ -321,9 +321,9 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
 
     name: SuiteName
     digest: Annotated[str, Meta(pattern=rf"^[0-9a-f]*{END}", max_length=64)]
-    """First 12 hex digits of SHA-256 over the canonical content (datasets included), not over the file's bytes.
+    """First 12 hex digits of SHA-256 over the content, datasets included.
 
-    A changed suite (`msgspec.structs.replace`) needs a new one: `digest.digest_suite`."""
+    Must be recomputed (`digest.digest_suite`) when the suite is changed."""
     endpoint: Endpoint
     targets: tuple[Target, ...]
     prompts: tuple[Prompt, ...]
@@ -334,15 +334,14 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     slo: Slo = Slo()
     gate: dict[str, str] = {}
-    """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`); the grammar is checked on loading.
-
-    The pass rate of a tag is `pass_rate[tag]`."""
+    """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`), checked on loading. A tag's pass rate is
+    `pass_rate[tag]`."""
     budget_usd: Positive | None = None
     prices: tuple[PriceOverride, ...] = ()
     graders: Graders = Graders()
     usual_regions: dict[str, str] = {}
-    """Target → the Region that the suite alone gives it, where AWS_REGION chose another. The digest counts this one."""
+    """Target → its Region without AWS_REGION, if AWS_REGION changed it. The digest uses this one."""
     notes: tuple[str, ...] = ()
-    """What the loader decided where the file says nothing: which prompts got the default check."""
+    """Decisions of the loader, such as which prompts got the default check."""
     warnings: tuple[str, ...] = ()
-    """What to know before a run: legacy models, prompts that nothing grades."""
+    """What to know before a run, such as legacy models and ungraded prompts."""

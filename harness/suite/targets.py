@@ -1,4 +1,4 @@
-"""The target matrix: lists multiply, every target gets a name of its own, and the baseline is one of them."""
+"""Expands the target matrix, names the targets, and checks the names and the baseline."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import msgspec
 
 from harness.catalog.target import Options, Target, distinguish, resolve_target
 from harness.errors import CatalogError
-from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.decode import ParsedSuite
 from harness.suite.grammar.file import TargetEntry
 from harness.suite.grammar.mistakes import KeyPath, Mistake
 from harness.suite.grammar.structure import unknown_word
 
 AXES = ("model", "routing", "api", "client", "region", "stream")
-"""What multiplies, and the order in which targets come out: the last one varies fastest."""
+"""Keys whose lists multiply. The last one varies fastest in the order of targets."""
 DEFAULTS: dict[str, Any] = {"api": "converse", "client": "wire", "stream": True}
-"""What an entry means that does not say; the catalog finds routing and Region itself."""
+"""Defaults of an entry. The catalog chooses the routing and the Region."""
 
 
-class WrittenTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """A target and the entry of the file that it came from."""
+class LocatedTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A target and the place of its entry in the file."""
 
     target: Target
     path: KeyPath
     labelled: bool
     usual_region: str | None = None
-    """As of `Suite.usual_regions`."""
+    """See `Suite.usual_regions`."""
 
 
 def expand_targets(
     entries: Sequence[tuple[int, TargetEntry]], defaults: Options | None, *, home_region: str | None
-) -> tuple[list[WrittenTarget], list[Mistake]]:
-    """All targets of the entries (with their indices in the file), named, and what is wrong with them."""
-    written: list[WrittenTarget] = []
+) -> tuple[list[LocatedTarget], list[Mistake]]:
+    """All targets of `entries` (with their indices in the file), with unique names if possible, and their mistakes."""
+    written: list[LocatedTarget] = []
     mistakes: list[Mistake] = []
     for index, entry in entries:
         path: KeyPath = ("targets", index)
         points = list(_points(entry))
         if entry.label is not None and len(points) > 1:
-            message = f"one label cannot name {len(points)} targets; drop it, or write one entry for each"
+            message = f"one label cannot name {len(points)} targets; drop it, or write one entry per target"
             mistakes.append(Mistake((*path, "label"), message))
         for point in points:
             given = {axis: value for axis, (value, _) in point.items() if value is not None}
@@ -54,7 +54,7 @@ def expand_targets(
 
 
 def merged_options(*layers: Options | None) -> Options:
-    """Options of several layers, the last one that sets a key wins."""
+    """The options of several layers; the last layer that sets a key wins."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for name in Options.__struct_fields__ if layer is not None else ():
@@ -79,12 +79,12 @@ def _values(axis: str, written: Any) -> list[tuple[Any, KeyPath]]:
 
 def _resolve(
     entry: TargetEntry, path: KeyPath, given: dict[str, Any], defaults: Options | None, home_region: str | None
-) -> WrittenTarget:
-    """One target. CatalogError: it is not offered."""
-    said = {**DEFAULTS, **given, "options": merged_options(defaults, entry), "label": entry.label}
-    target = resolve_target(**said, home_region=home_region)
-    usual = target.region if home_region is None else resolve_target(**said).region
-    return WrittenTarget(
+) -> LocatedTarget:
+    """Resolve one target. CatalogError: it is not offered."""
+    arguments = {**DEFAULTS, **given, "options": merged_options(defaults, entry), "label": entry.label}
+    target = resolve_target(**arguments, home_region=home_region)
+    usual = target.region if home_region is None else resolve_target(**arguments).region
+    return LocatedTarget(
         target=target,
         path=path,
         labelled=entry.label is not None,
@@ -92,16 +92,16 @@ def _resolve(
     )
 
 
-def _named(written: Sequence[WrittenTarget]) -> list[WrittenTarget]:
-    """The targets under names that tell them apart, labels left as they are."""
+def _named(written: Sequence[LocatedTarget]) -> list[LocatedTarget]:
+    """The targets with distinguishable names; labels do not change."""
     named = iter(distinguish([each.target for each in written if not each.labelled]))
     return [each if each.labelled else msgspec.structs.replace(each, target=next(named)) for each in written]
 
 
-def name_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], wrong: Sequence[Mistake]) -> list[Mistake]:
-    """What is wrong with names. Of targets that cannot be read, only what holds however they are mended.
+def name_mistakes(suite: ParsedSuite, targets: Sequence[LocatedTarget], wrong: Sequence[Mistake]) -> list[Mistake]:
+    """Mistakes in names, except those that fixing another mistake could resolve.
 
-    `wrong`: what was found when `targets` were made of the entries.
+    `wrong`: the mistakes found in expanding the targets.
     """
     ambiguous = {path[:2] for path in suite.broken if _decides_name(path)}
     ambiguous |= {mistake.path[:2] for mistake in wrong if mistake.path[2:] == ("label",)}
@@ -110,13 +110,13 @@ def name_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], wrong: 
 
 
 def _decides_name(path: KeyPath) -> bool:
-    """Whether the name of a target may depend on what should stand there: on every key but options."""
+    """Whether a target's name may depend on the value at `path`, as on every key but the options."""
     return path[:1] == ("targets",) and (len(path) < 3 or path[2] not in Options.__struct_fields__)
 
 
-def _same_names(targets: Sequence[WrittenTarget]) -> list[Mistake]:
-    """Targets that nothing in their names tells apart."""
-    first: dict[str, WrittenTarget] = {}
+def _same_names(targets: Sequence[LocatedTarget]) -> list[Mistake]:
+    """Targets with the same name."""
+    first: dict[str, LocatedTarget] = {}
     return [
         Mistake(each.path, f"two targets are named {each.target.name!r}; give one a label or drop it")
         for each in targets
@@ -124,7 +124,7 @@ def _same_names(targets: Sequence[WrittenTarget]) -> list[Mistake]:
     ]
 
 
-def _baseline_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], unread: set[KeyPath]) -> list[Mistake]:
+def _baseline_mistakes(suite: ParsedSuite, targets: Sequence[LocatedTarget], unread: set[KeyPath]) -> list[Mistake]:
     names = [each.target.name for each in targets]
     baseline = suite.file.baseline
     if baseline is None or baseline in names or not names:
@@ -134,8 +134,8 @@ def _baseline_mistakes(suite: WrittenSuite, targets: Sequence[WrittenTarget], un
     return [Mistake(("baseline",), unknown_word(baseline, names))]
 
 
-def _may_be_named(name: str, suite: WrittenSuite, path: KeyPath) -> bool:
-    """Whether the entry at `path` may stand for a target of this name once it is mended."""
+def _may_be_named(name: str, suite: ParsedSuite, path: KeyPath) -> bool:
+    """Whether the entry at `path` could get this name once it is fixed."""
     entry = next((entry for at, entry in suite.targets if ("targets", at) == path), None)
     unsure = {each[2] for each in suite.broken if each[:2] == path and len(each) > 2}
     if entry is None or not unsure <= set(entry.__struct_fields__) - {"label"}:

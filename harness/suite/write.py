@@ -1,4 +1,4 @@
-"""Suites written as YAML: that of a run for people to read, and the starter that `harness init` writes."""
+"""Writes suites as YAML: a run's suite for people to read, and the starter suite of `harness init`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import yaml
 
 from harness.catalog.target import Target
 from harness.errors import SuiteError
-from harness.suite.check.load import TAKEN_BY
+from harness.suite.check.load import ARRIVALS_BY_KEY
 from harness.suite.fields import SUITE_NAME, format_duration, format_rate
 from harness.suite.generate import without_filler
 from harness.suite.grammar.gate import unflatten_gate
 from harness.suite.grammar.yaml_lines import BOOLEAN, FLOAT, INTEGER, NULL
-from harness.suite.prompts import only_default_check
+from harness.suite.prompts import has_default_check
 from harness.suite.suite import Judge, Load, Prompt, Suite
 
 
 def suite_yaml(suite: Suite) -> str:
-    """The suite in the suite file's own grammar, its dataset written out; files stand there by their names.
+    """The suite in the suite file's grammar, with the prompts of its dataset, and other files by name.
 
-    For people: what is read back is `suite.json`.
+    For people; only `suite.json` is read back.
     """
     content = {
         "suite": suite.name,
@@ -45,18 +45,18 @@ def suite_yaml(suite: Suite) -> str:
 
 
 def dump_yaml(content: Any) -> str:
-    """YAML that the suite's own reader reads as the same values, in the order given."""
+    """YAML that `read_yaml` reads back as the same values, in the given order."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def check_name(name: str) -> None:
-    """SuiteError: the name cannot be a suite's."""
+    """SuiteError: not a valid suite name."""
     if not re.fullmatch(SUITE_NAME, name) or len(name) > 64:
-        raise SuiteError([f"{name!r} cannot be a suite's name; use letters, digits, '.', '_' and '-', at most 64"])
+        raise SuiteError([f"{name!r} is not a valid suite name; use at most 64 letters, digits, '.', '_' and '-'"])
 
 
 def starter_suite(name: str) -> str:
-    """The YAML of a small, commented suite of that name. SuiteError: the name cannot be a suite's."""
+    """The YAML of a small, commented suite. SuiteError: not a valid suite name."""
     check_name(name)
     text = files("harness.suite").joinpath("starter.yaml").read_text(encoding="utf-8")
     before, _, after = text.partition("suite: NAME\n")
@@ -67,7 +67,7 @@ ODD_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Quotes every text that a reader of YAML 1.1 or the suite's own reader would take for something else."""
+    """Quotes every text that YAML 1.1 or the suite's own reader would take for another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -78,7 +78,7 @@ for _pattern, _tag in ((NULL, "null"), (BOOLEAN, "bool"), (INTEGER, "int"), (FLO
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Several lines as a block, for people; escaped where PyYAML would lose a line break that is none in YAML 1.2."""
+    """Several lines become a block. Text with characters that only YAML 1.1 takes for line breaks is escaped."""
     style = '"' if ODD_BREAKS & set(text) else "|" if "\n" in text.strip("\n") else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -104,13 +104,13 @@ def _judge(judge: Judge) -> dict[str, Any]:
 
 
 def _load(load: Load) -> dict[str, Any]:
-    """Without the keys of other arrival processes; a trace stands there by its file's name."""
+    """The load without keys of other arrival processes, and with a trace by file name."""
     written = _section(msgspec.structs.replace(load, calls=None))
-    return {key: value for key, value in written.items() if load.arrival in TAKEN_BY.get(key, (load.arrival,))}
+    return {key: value for key, value in written.items() if load.arrival in ARRIVALS_BY_KEY.get(key, (load.arrival,))}
 
 
 def _section(section: msgspec.Struct) -> dict[str, Any]:
-    """Its keys, quantities with their unit: `first_token_s` → `first_token: 30s`."""
+    """A section with the file's keys and units: `first_token_s` → `first_token: 30s`."""
     names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
     return without_unset({key: _value(name, getattr(section, name)) for key, name in names})
 
@@ -140,7 +140,7 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
             "documents": [document.name for document in prompt.documents],
             "images": [image.name for image in prompt.images],
             "expect": prompt.expect,
-            "checks": None if only_default_check(prompt) else [{"type": c.type, **c.params} for c in prompt.checks],
+            "checks": None if has_default_check(prompt) else [{"type": c.type, **c.params} for c in prompt.checks],
             "tags": list(prompt.tags),
             "group": prompt.group,
             **msgspec.to_builtins(prompt.options),

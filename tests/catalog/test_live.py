@@ -55,7 +55,7 @@ def live(*answers: dict[str, Any]) -> dict[str, Model]:
 def test_every_live_fact_carries_the_account_its_region_and_the_day() -> None:
     facts = live_facts([summary(SONNET)], [profile("us")], region=REGION, as_of=DAY)[SONNET]
     source: dict[str, Any] = {"source": "live account in us-east-1", "as_of": "2026-11-22"}
-    assert facts.asked_region == REGION
+    assert facts.live_region == REGION
     assert {"us": Fact(value=(REGION,), **source)} == facts.routings
     assert Fact(value="active", **source) == facts.status
     assert facts.legacy is facts.end_of_life is None
@@ -108,7 +108,7 @@ def test_a_geography_that_no_source_knew_is_taken_up() -> None:
 def test_a_model_that_no_source_knew_is_taken_up_and_others_providers_are_not() -> None:
     found = live(summary("anthropic.claude-opus-9"), profile("us", "anthropic.claude-opus-9"), summary(NOVA))
     assert found["claude-opus-9"].generation == (9, 0)
-    assert found["claude-opus-9"].asked_region == REGION
+    assert found["claude-opus-9"].live_region == REGION
     assert not any("nova" in name for name in found)
 
 
@@ -116,7 +116,7 @@ def test_a_model_of_which_the_account_is_silent_keeps_what_is_documented() -> No
     assert live(summary(SONNET), profile("us"))["claude-opus-4-5"] == find_model("claude-opus-4-5")
 
 
-def test_an_answer_of_another_shape_is_told_and_no_traceback() -> None:
+def test_an_answer_of_another_shape_is_reported_and_no_traceback() -> None:
     with pytest.raises(CatalogError, match="does not have the documented form"):
         live_facts([{"modelId": 3}], [], region=REGION, as_of=DAY)
 

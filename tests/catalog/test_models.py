@@ -12,7 +12,7 @@ TODAY = date(2026, 11, 22)
 
 def facts_of(model: Model) -> list[Fact[Any]]:
     named = [
-        getattr(model, field) for field in Facts.__struct_fields__ if field not in ("title", "routings", "asked_region")
+        getattr(model, field) for field in Facts.__struct_fields__ if field not in ("title", "routings", "live_region")
     ]
     return [fact for fact in [*named, *model.routings.values()] if fact is not None]
 

@@ -23,7 +23,7 @@ def test_a_base_id_yields_names_and_generation(base_id: str, short: str, dated: 
 
 
 @pytest.mark.parametrize("text", ["amazon.nova-pro-v1:0", "claude-sonnet-4-5", "anthropic.other", f"us.{BASE}"])
-def test_other_ids_are_no_base_ids_of_claude(text: str) -> None:
+def test_other_ids_are_not_base_ids_of_claude(text: str) -> None:
     assert not is_claude(text)
 
 

@@ -62,8 +62,8 @@ ENTRY = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "prices: write one [[prices]] table for each price"),
-        ("prices = 3", "prices: write one [[prices]] table for each price"),
+        ("", "prices: write one [[prices]] table per price"),
+        ("prices = 3", "prices: write one [[prices]] table per price"),
         (f"discount = 1\n{ENTRY}", "discount: unknown key"),
         (f"{ENTRY}imput = 3", "prices[0].imput: unknown key; did you mean input?"),
         (ENTRY.replace("input = 4\n", ""), "prices[0].input: is missing"),
@@ -80,28 +80,31 @@ ENTRY = '[[prices]]\nmodel = "claude-opus-4-5"\ninput = 4\noutput = 20\n'
         (f'{ENTRY}routing = ["us"]', "prices[0].routing: expected one of global, us, eu"),
         (f'{ENTRY}service_tier = "prio"', "prices[0].service_tier: expected one of default, priority, flex, reserved"),
         (f'{ENTRY}latency = "optimised"', "prices[0].latency: expected one of standard, optimized"),
-        (ENTRY.replace("20", "0"), "prices[0].output: is 0, so no budget and no gate would work"),
-        (ENTRY.replace("input = 4", "input = 0.000004"), "prices[0].input: 4e-06 is too little for a million tokens"),
-        (ENTRY.replace("20", "20_000_000"), "prices[0].output: 20000000 is too much for a million tokens"),
+        (ENTRY.replace("20", "0"), "prices[0].output: is 0, so budgets and gates would not work"),
+        (
+            ENTRY.replace("input = 4", "input = 0.000004"),
+            "prices[0].input: 4e-06 is too low for USD per million tokens",
+        ),
+        (ENTRY.replace("20", "20_000_000"), "prices[0].output: 20000000 is too high for USD per million tokens"),
         (f"{ENTRY}tiers = 1", "prices[0].tiers: write one [[prices.tiers]] table"),
         (f"{ENTRY}[[prices.tiers]]\ninput = 1\noutput = 2", "prices[0].tiers[0].above_input_tokens: expected a number"),
         (f"{ENTRY}[[prices.tiers]]\nabove_input_tokens = 9\noutput = 2", "prices[0].tiers[0].input: is missing"),
-        (f"{ENTRY}{ENTRY}", "prices[1]: the same model and routing as prices[0]; drop one of them"),
+        (f"{ENTRY}{ENTRY}", "prices[1]: has the same model and routing as prices[0]; drop one of them"),
         (
             f"{ENTRY}{ENTRY.replace('claude-opus-4-5', 'anthropic.claude-opus-4-5-20251101-v1:0')}",
-            "prices[1]: the same model and routing as prices[0]; drop one of them",
+            "prices[1]: has the same model and routing as prices[0]; drop one of them",
         ),
         ("[[prices]", "is not TOML"),
     ],
 )
-def test_a_mistake_is_told_with_the_file_and_the_key(tmp_path: Path, text: str, told: str) -> None:
+def test_a_mistake_is_reported_with_the_file_and_the_key(tmp_path: Path, text: str, told: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(CatalogError) as refusal:
         read_price_file(path)
     assert str(refusal.value).startswith(f"{path}: {told}")
 
 
-def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(CatalogError) as refusal:
         read_price_file(write(tmp_path, '[[prices]]\nmodel = "claude-opus-4-5"\nrouting = "moon"\ntip = 1\n'))
     assert len(str(refusal.value).splitlines()) == 4

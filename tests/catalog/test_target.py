@@ -225,7 +225,7 @@ def test_an_application_profile_of_unknown_origin_warns_that_it_is_priced_as_reg
     assert f"model: global.{SONNET_46}" in warning
 
 
-def test_application_profiles_of_one_model_are_told_apart_by_their_ids() -> None:
+def test_application_profiles_of_one_model_are_distinguished_by_their_ids() -> None:
     arns = [OWN_ARN, OWN_ARN.replace("abc", "xyz")]
     targets = [resolve(f"global.{SONNET_46}", arn) for arn in arns] + [resolve("claude-sonnet-4-6", "global")]
     assert [target.name for target in distinguish(targets)] == [

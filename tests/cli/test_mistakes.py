@@ -22,7 +22,7 @@ IN_THE_SUITE = {
     "a client that does not speak the api": (
         "api: invoke, client: anthropic",
         "api: converse, client: anthropic",
-        "client 'anthropic' does not speak api 'converse'",
+        "client 'anthropic' does not support api 'converse'",
     ),
     "an unknown check": ("type: numeric", "type: numerical", "numeric"),
     "a dataset that cannot be read": ("prompts:", "dataset: nowhere.csv\nprompts:", "nowhere.csv"),
@@ -59,7 +59,7 @@ def test_a_suite_without_prompts_is_refused(harness: Any, suite: Path) -> None:
     suite.write_text(suite.read_text().partition("prompts:")[0])
     done = harness("run", suite)
     assert 2 == done.returncode
-    assert "a suite without prompts" in done.stderr
+    assert "the suite has no prompts" in done.stderr
 
 
 ON_THE_LINE = {

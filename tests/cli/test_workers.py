@@ -134,7 +134,7 @@ def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
     assert lines > 0
     if who == "worker":
         assert 4 == child.returncode
-        assert "worker 0 ended before its part of the load did (exit code -9)" in told
+        assert "worker 0 ended before it had sent its part of the load (exit code -9)" in told
     assert "Traceback" not in told
     again = harness("report", only_run(tmp_path))
     assert 4 == again.returncode, again.stderr

@@ -29,7 +29,7 @@ def connect(endpoint: str) -> object:
         ("https://bedrock-runtime.us-east-1.amazonaws.com", False),
     ],
 )
-def test_loopback_is_told_by_the_host_alone(url: str, expected: bool) -> None:
+def test_loopback_is_reported_by_the_host_alone(url: str, expected: bool) -> None:
     assert expected == is_loopback(url)
 
 
@@ -59,7 +59,7 @@ def test_any_other_endpoint_is_aws_with_the_normal_credentials(endpoint: str) ->
         "http://127.0.0.1:9/ x",
     ],
 )
-def test_what_is_no_url_is_refused_with_an_example(endpoint: str) -> None:
+def test_what_is_not_a_url_is_refused_with_an_example(endpoint: str) -> None:
     with pytest.raises(EndpointError, match=r"write for example http://127\.0\.0\.1:9000"):
         connect(endpoint)
 

@@ -91,10 +91,13 @@ def test_what_a_client_speaks_is_not_refused(client, api):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (_target("aioboto3", "mantle"), "client 'aioboto3' does not speak api 'mantle'; use client wire or anthropic"),
+        (
+            _target("aioboto3", "mantle"),
+            "client 'aioboto3' does not support api 'mantle'; use client wire or anthropic",
+        ),
         (
             _target("anthropic", "converse"),
-            "client 'anthropic' does not speak api 'converse'; use client wire or aioboto3",
+            "client 'anthropic' does not support api 'converse'; use client wire or aioboto3",
         ),
         (
             _target("anthropic", "mantle", service_tier="flex"),
@@ -114,7 +117,7 @@ def test_what_a_client_speaks_is_not_refused(client, api):
         ),
         (
             _target("aioboto3", "invoke", tool_choice="any"),
-            "tool_choice 'any' without tools; add `tools`, or leave it out",
+            "tool_choice 'any' needs tools; add `tools`, or leave it out",
         ),
         (
             _target("aioboto3", "invoke", tools=[TOOL], tool_choice="lookup"),

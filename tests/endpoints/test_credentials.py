@@ -79,7 +79,7 @@ async def test_any_other_address_gets_the_users_own_credentials(serve, exchange,
 
 @pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize("variables", [{}, {"AWS_PROFILE": "no-such-profile"}])
-async def test_missing_credentials_are_said_before_anything_is_sent(monkeypatch, tmp_path, name, variables):
+async def test_missing_credentials_are_reported_before_anything_is_sent(monkeypatch, tmp_path, name, variables):
     for variable in CANARIES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -160,7 +160,7 @@ async def test_a_refresh_that_fails_is_a_credentials_error_and_nothing_is_sent(s
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_credentials_that_cannot_be_had_at_the_start_are_said_before_anything_is_sent(serve, rotating, name):
+async def test_credentials_that_cannot_be_had_at_the_start_are_reported_before_anything_is_sent(serve, rotating, name):
     served = await serve(REFUSAL)
     (rotating / "broken").touch()
     with pytest.raises(EndpointError, match="the session has ended; log in again"):
@@ -358,7 +358,7 @@ async def test_who_is_asked_for_credentials_cannot_redirect_the_question(serve, 
 
 @pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.usefixtures("sts_elsewhere")
-async def test_an_answer_to_a_refresh_that_is_no_answer_of_aws_is_a_credentials_error(
+async def test_an_answer_to_a_refresh_that_is_not_an_answer_of_aws_is_a_credentials_error(
     serve, rotating, monkeypatch, name
 ):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

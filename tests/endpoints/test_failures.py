@@ -81,7 +81,7 @@ def test_an_error_frame_carries_its_code_and_message_in_its_headers():
     assert (failure.kind, failure.code, failure.message) == ("stream_error", "Odd", "what happened")
 
 
-def test_an_event_frame_is_no_failure_and_a_frame_of_another_type_is():
+def test_an_event_frame_is_not_a_failure_and_a_frame_of_another_type_is():
     assert from_frame({":message-type": "event", ":event-type": "chunk"}, b"") is None
     odd = from_frame({}, b"")
     assert odd is not None

@@ -151,7 +151,7 @@ async def test_what_is_asked_of_an_account_and_of_its_log_follows_no_redirect_ei
                     await question
             with pytest.raises(AccountError, match=f"HTTP {status}, a redirect, which is not followed"):
                 await account.foundation_models()
-            assert (await account._bucket_retention("bucket", "")).unread is not None
+            assert (await account._bucket_retention("bucket", "")).error is not None
         for source in ("s3://bucket", "logs:group"):
             with pytest.raises(EndpointError, match=source):
                 await read_log(source, connection)
@@ -222,7 +222,7 @@ async def test_what_follows_an_answer_is_never_taken_for_the_next_ones(serve, na
 
 
 @pytest.mark.parametrize(("name", "api"), [("wire", "invoke"), ("aioboto3", "invoke"), ("anthropic", "invoke")])
-async def test_what_follows_an_answer_encrypted_on_its_own_is_no_answer_either(monkeypatch, tmp_path, name, api):
+async def test_what_follows_an_answer_encrypted_on_its_own_is_not_an_answer_either(monkeypatch, tmp_path, name, api):
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -133,7 +133,7 @@ def test_a_trace_is_replayed_faster_and_its_busiest_minute_is_known() -> None:
     ],
     ids=lambda load: load.arrival,
 )
-def test_a_load_that_cannot_be_says_what_it_needs(load: Load) -> None:
+def test_a_load_that_is_impossible_says_what_it_needs(load: Load) -> None:
     with pytest.raises(HarnessError, match=f"arrival '{load.arrival}' needs"):
         make_arrival(load)
 

@@ -30,8 +30,8 @@ def test_the_soft_limit_is_raised_as_far_as_the_load_needs() -> None:
 
 def test_too_many_streams_are_refused_with_the_limit_and_the_remedy() -> None:
     assert told_by("allow_connections(5000)").startswith(
-        "harness.errors.EndpointError: this load opens up to 5,000 connections, and this process may open 500 files, "
-        "which allows 436 connections: lower load.concurrency, share the load with --workers, or raise the limit"
+        "harness.errors.EndpointError: this load opens up to 5,000 connections, but this process may open only 500 "
+        "files, which allows 436 connections; lower load.concurrency, share the load with --workers, or raise the limit"
     )
 
 

@@ -67,7 +67,7 @@ def test_a_stop_lets_everyone_who_waits_go_at_once(run_virtual: Any) -> None:
     async def stop_while_waiting() -> float:
         stop, loop = Stop(), asyncio.get_running_loop()
         quota, started_s = admission(1, stop), loop.time()
-        loop.call_later(5.0, stop.ask, INTERRUPTED)
+        loop.call_later(5.0, stop.request, INTERRUPTED)
         async with asyncio.TaskGroup() as tasks:
             for _ in range(10):
                 tasks.create_task(quota.admit(0))

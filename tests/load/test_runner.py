@@ -17,7 +17,7 @@ from harness.load.plan import Part, make_plan
 from harness.load.recorder import Progress, Tally
 from harness.load.runner import run_plan
 from harness.load.sender import Channel
-from harness.load.session import Job, make_send
+from harness.load.session import Job, Session, make_send
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.records import Attempt
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
@@ -97,24 +97,23 @@ class Run:
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
         suite, stop = self.suite, Stop()
         self.channels = scripted_channels(suite, self.client, stop)
-        send = make_send(
-            Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
-            Part(suite=suite),
-            self.channels,
-            write=self.attempts.append,
+        session = Session(
+            job=Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
+            part=Part(suite=suite),
+            channels=self.channels,
             progress=Progress(planned=None, tallies={target.name: Tally() for target in suite.targets}),
             stop=stop,
         )
         sending = run_plan(
             lambda: make_plan(suite, seed=1),
-            send,
+            make_send(session, self.attempts.append),
             suite.load,
             warmup=suite.load.warmup,
             targets=[target.name for target in suite.targets],
             stop=stop,
         )
         if stop_after_s is not None:
-            asyncio.get_running_loop().call_later(stop_after_s, stop.ask, INTERRUPTED)
+            asyncio.get_running_loop().call_later(stop_after_s, stop.request, INTERRUPTED)
         try:
             async with asyncio.timeout(cancel_after_s):
                 await sending
@@ -295,7 +294,7 @@ def test_a_cap_on_requests_in_flight_holds_back_and_counts(make_suite: Any, run_
     run_virtual(run())
     assert 3 == run.client.most_in_flight
     assert [0.1 * k for k in range(12)] == pytest.approx(sorted(seconds(one.due_ns) for one in run.attempts))
-    held = run.channels["t0"].in_flight_limit.held
+    held = run.channels["t0"].in_flight_limit.waits
     late = [(one.sent_ns or 0) - one.due_ns for one in run.attempts]
     assert (sum(each > 0 for each in late), max(late)) == (held.requests, pytest.approx(held.longest_ns))
     assert 9 == held.requests
@@ -306,7 +305,7 @@ def test_every_target_has_room_of_its_own(make_suite: Any, run_virtual: Any) -> 
     run = Run(suite, [Answer(after_s=1.0)])
     run_virtual(run())
     assert all(one.sent_ns == one.due_ns for one in run.attempts)
-    assert [0, 0] == [channel.in_flight_limit.held.requests for channel in run.channels.values()]
+    assert [0, 0] == [channel.in_flight_limit.waits.requests for channel in run.channels.values()]
 
 
 def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtual: Any) -> None:
@@ -314,7 +313,7 @@ def test_stopping_sends_nothing_of_what_was_held_back(make_suite: Any, run_virtu
     run = Run(suite, [Answer(after_s=10.0)])
     run_virtual(run(stop_after_s=5.0))
     assert 2 == len(run.attempts)
-    held = run.channels["t0"].in_flight_limit.held
+    held = run.channels["t0"].in_flight_limit.waits
     assert (48, pytest.approx(9.8e9)) == (held.requests, held.longest_ns)
 
 

@@ -103,7 +103,7 @@ def test_a_stop_ends_the_wait_of_everyone(run_virtual: Any) -> None:
         quota = admission(stop=stop)
         await quota.admit(60_000)
         started_s = loop.time()
-        loop.call_later(5.0, stop.ask, INTERRUPTED)
+        loop.call_later(5.0, stop.request, INTERRUPTED)
         admitted = await asyncio.gather(*(quota.admit(60_000) for _ in range(10)))
         return loop.time() - started_s, admitted
 

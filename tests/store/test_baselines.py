@@ -31,7 +31,9 @@ def test_the_last_one_set_stays_for_each_suite_and_name(make_run: MakeRun, tmp_p
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"quickstart": "r"}', b"\xff"])
-def test_a_file_that_is_none_is_told_and_not_written_over(make_run: MakeRun, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_invalid_is_reported_and_not_written_over(
+    make_run: MakeRun, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(StoreError, match="fix the file, or delete it"):
         set_baseline(make_run())

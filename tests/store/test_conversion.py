@@ -42,17 +42,26 @@ DAMAGE = {
     "a number without end": (lambda line: line.replace(b'"cost_usd":null', b'"cost_usd":1e400'), "out of range"),
     "brackets without end": (lambda line: b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "recursion"),
     "no target": (lambda line: line.replace(b'"target":"t",', b""), "missing required field `target`"),
-    "a target that the run has not": (lambda line: line.replace(b'"target":"t"', b'"target":"x"'), "no such target"),
-    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "its phase is unknown"),
+    "a target that the run has not": (
+        lambda line: line.replace(b'"target":"t"', b'"target":"x"'),
+        "its target is not in the run",
+    ),
+    "a phase that there is not": (lambda line: line.replace(b'"measure"', b'"lunch"'), "unknown phase"),
     "another run": (lambda line: line.replace(b'"run_id":"', b'"run_id":"x'), "belongs to another run"),
-    "another attempt under an id": (lambda line: line.replace(b'"1-0-1"', b'"0-0-1"'), "another attempt has its id"),
-    "another attempt of the same try": (lambda line: line.replace(b'"1-0"', b'"0-0"'), "is the same try"),
+    "another attempt under an id": (
+        lambda line: line.replace(b'"1-0-1"', b'"0-0-1"'),
+        "another attempt has the same id",
+    ),
+    "another attempt of the same try": (
+        lambda line: line.replace(b'"1-0"', b'"0-0"'),
+        "another attempt has the same request and try number",
+    ),
     "a line without end": (lambda line: b" " * (LONGEST_LINE + 1000) + line, "longer than 64 MB"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_line_is_left_out_told_and_kept_and_every_other_one_is_taken(
+def test_a_damaged_line_is_left_out_reported_and_kept_and_every_other_one_is_taken(
     make_run: MakeRun, make_attempt: Make, name: str
 ) -> None:
     run, (damage, why) = make_run(), DAMAGE[name]
@@ -118,19 +127,19 @@ def test_nothing_is_changed_where_the_stored_attempts_are_damaged(make_run: Make
     assert {path: path.read_bytes() for path in run.path.iterdir()} == before
 
 
-def test_an_attempt_at_a_prompt_that_the_suite_has_not_is_left_out(make_run: MakeRun, make_attempt: Make) -> None:
+def test_an_attempt_at_a_prompt_that_is_not_in_the_suite_is_left_out(make_run: MakeRun, make_attempt: Make) -> None:
     run = make_run()
     prompt = Prompt(id="p", messages=(Message(role="user", content="x"),))
     targets = run.read_manifest().targets
     run.write_suite(Suite(name="s", digest="d", endpoint="simulator", targets=targets, prompts=(prompt,)))
     run.journal_path().write_bytes(encode(make_attempt(0), run) + encode(make_attempt(1, prompt_id="q"), run))
     [finding] = open_run(run.path, recover=True).read_manifest().findings
-    assert finding.what.endswith("the first at attempts.jsonl:2: the suite has no such prompt")
+    assert finding.what.endswith("the first at attempts.jsonl:2: its prompt is not in the suite")
     assert stamps(run) == [0]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "device"])
-def test_a_journal_that_is_no_file_of_its_folder_is_told_and_never_waited_for(
+def test_a_journal_that_is_not_a_file_in_its_folder_is_reported_and_never_waited_for(
     make_run: MakeRun, make_attempt: Make, tmp_path: Path, kind: str
 ) -> None:
     run, outside = make_run(), tmp_path / "outside.jsonl"

@@ -95,7 +95,7 @@ async def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: P
     assert [each.text for each in read_journal(tmp_path / "j.jsonl")] == ["a\ufffd|\U0001f600|\ufffd"]
 
 
-async def test_a_torn_last_line_is_left_out_and_its_size_told(tmp_path: Path, make_attempt: Make) -> None:
+async def test_a_torn_last_line_is_left_out_and_its_size_reported(tmp_path: Path, make_attempt: Make) -> None:
     path = tmp_path / "j.jsonl"
     whole = msgspec.json.encode(make_attempt(1)) + b"\n"
     path.write_bytes(whole + whole[:20])

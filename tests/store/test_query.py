@@ -149,7 +149,7 @@ def test_requests_has_the_columns_that_are_documented(retried: Path) -> None:
     assert columns == [row[0] for row in ask(retried, "DESCRIBE requests")]
 
 
-def test_a_broken_parquet_file_is_told_with_its_run_and_can_be_left_out(results: Path) -> None:
+def test_a_broken_parquet_file_is_reported_with_its_run_and_can_be_left_out(results: Path) -> None:
     first, second, third = list_runs(results)
     first.attempts_path.write_bytes(second.attempts_path.read_bytes()[:-100])
     with pytest.raises(StoreError) as raised:

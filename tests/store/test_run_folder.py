@@ -150,7 +150,7 @@ def test_a_run_that_goes_on_keeps_its_earlier_attempts(
     assert [attempt.due_ns for attempt in read(run)] == [0, 1, 2]
 
 
-def test_a_killed_run_is_told_and_can_be_recovered(make_run: MakeRun, make_attempt: Make) -> None:
+def test_a_killed_run_is_reported_and_can_be_recovered(make_run: MakeRun, make_attempt: Make) -> None:
     run = make_run()
     line = msgspec.json.encode(make_attempt(0, run_id=run.path.name)) + b"\n"
     run.journal_path().write_bytes(line + line[:30])
@@ -192,7 +192,7 @@ async def test_a_stopped_run_whose_journal_is_locked_is_left_alone(make_run: Mak
         ("failed", "the run failed before it stored anything: run the suite again"),
     ],
 )
-def test_a_run_without_its_attempts_is_told(make_run: MakeRun, state: State, told: str) -> None:
+def test_a_run_without_its_attempts_is_reported(make_run: MakeRun, state: State, told: str) -> None:
     run = make_run()
     run.write_manifest(msgspec.structs.replace(run.read_manifest(), state=state))
     for recover in (False, True):
@@ -208,7 +208,7 @@ async def test_a_run_that_is_still_running_is_left_alone(make_run: MakeRun) -> N
                 open_run(run.path, recover=recover)
 
 
-def test_a_crash_between_parquet_and_manifest_is_mended(
+def test_a_crash_between_parquet_and_manifest_is_repaired(
     make_run: MakeRun, make_attempt: Make, write_journal: Write
 ) -> None:
     run = make_run()
@@ -217,7 +217,7 @@ def test_a_crash_between_parquet_and_manifest_is_mended(
     assert open_run(run.path, recover=True).read_manifest().attempts == 1
 
 
-def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(StoreError, match="not a run"):
             open_run(path)
@@ -226,14 +226,14 @@ def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
         open_run(tmp_path)
 
 
-def test_a_run_of_a_newer_harness_is_told(make_run: MakeRun) -> None:
+def test_a_run_of_a_newer_harness_is_reported(make_run: MakeRun) -> None:
     run = make_run()
     run.write_manifest(msgspec.structs.replace(run.read_manifest(), schema_version=99))
     with pytest.raises(StoreError, match="newer harness"):
         open_run(run.path)
 
 
-def test_a_folder_that_cannot_be_made_is_told(make_run: MakeRun, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(make_run: MakeRun, tmp_path: Path) -> None:
     manifest = make_run().read_manifest()
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be created: Not a directory; choose another folder"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SuiteError
-from harness.suite.derived import find_files, keep_targets, lost_files
+from harness.suite.derived import keep_targets, missing_files, restore_files
 from harness.suite.loader import load_suite
 from harness.suite.stored import check_storable, encode_suite, read_suite
 from harness.suite.suite import Suite
@@ -88,7 +88,7 @@ def test_what_is_about_a_target_goes_with_it(folder: Path) -> None:
     assert "a" == keep_targets(load(folder), {"a", "c"}).baseline
 
 
-def test_a_suite_that_does_not_come_back_is_told(folder: Path) -> None:
+def test_a_suite_that_does_not_come_back_is_reported(folder: Path) -> None:
     suite = load(folder, LOADS[1])
     with pytest.raises(SuiteError, match=r"load\.rates\.a: no target has this name"):
         check_storable(Suite(**{name: getattr(suite, name) for name in suite.__struct_fields__} | {
@@ -100,14 +100,14 @@ def test_a_stored_suite_finds_its_files_beside_the_suites_own(folder: Path, monk
     (folder / "suite.json").write_bytes(encode_suite(suite))
     monkeypatch.chdir(folder.parent)
     stored = read_suite(folder)
-    assert (["note.txt"], []) == (lost_files(stored)[:1], lost_files(suite)[1:])
-    found = find_files(stored, folder)
-    assert [] == lost_files(found)
+    assert (["note.txt"], []) == (missing_files(stored)[:1], missing_files(suite)[1:])
+    found = restore_files(stored, folder)
+    assert [] == missing_files(found)
     assert suite.prompts == found.prompts
     (folder / "note.txt").write_text("Another note.\n")
     (folder / "checks.py").unlink()
     with pytest.raises(SuiteError) as told:
-        find_files(stored, folder)
+        restore_files(stored, folder)
     assert ["note.txt: has changed since the run; restore it", "'checks.py': there is no such file"] == [
         mistake.removeprefix(f"{folder}").lstrip("/: ") for mistake in told.value.mistakes
     ]

@@ -43,25 +43,25 @@ def test_a_margin_keeps_its_unit_and_becomes_a_fraction() -> None:
         (units.parse_duration, 60, "'60' has no unit; write 60s"),
         (units.parse_duration, 1.5, "'1.5' has no unit; write 1.5s"),
         (units.parse_duration, "0s", "must be more than 0, got 0s"),
-        (units.parse_duration, "-1s", "'-1s' is not a duration; write for example 500ms, 60s, 10m or 2h"),
-        (units.parse_duration, "1 s", "'1 s' is not a duration; write for example 500ms, 60s, 10m or 2h"),
-        (units.parse_duration, "1s\n", r"'1s\n' is not a duration; write for example 500ms, 60s, 10m or 2h"),
-        (units.parse_duration, "١s", "'١s' is not a duration; write for example 500ms, 60s, 10m or 2h"),
-        (units.parse_duration, True, "'true' is not a duration; write for example 500ms, 60s, 10m or 2h"),
-        (units.parse_duration, "8785h", "must be at most 8,784h, a year, got 8785h"),
-        (units.parse_rate, "10001/s", "10001/s is more than a client can send; at most 10,000/s"),
-        (units.parse_rate, "0.0001/min", "0.0001/min is less than one request a day; at least 0.001/min"),
+        (units.parse_duration, "-1s", "'-1s' is not a duration; for example 500ms, 60s, 10m or 2h"),
+        (units.parse_duration, "1 s", "'1 s' is not a duration; for example 500ms, 60s, 10m or 2h"),
+        (units.parse_duration, "1s\n", r"'1s\n' is not a duration; for example 500ms, 60s, 10m or 2h"),
+        (units.parse_duration, "١s", "'١s' is not a duration; for example 500ms, 60s, 10m or 2h"),
+        (units.parse_duration, True, "'true' is not a duration; for example 500ms, 60s, 10m or 2h"),
+        (units.parse_duration, "8785h", "must be at most 8,784h (a year), got 8785h"),
+        (units.parse_rate, "10001/s", "10001/s is more than a client can send; use at most 10,000/s"),
+        (units.parse_rate, "0.0001/min", "0.0001/min is less than one request a day; use at least 0.001/min"),
         (units.parse_rate, "5", "'5' has no unit; write 5/s"),
-        (units.parse_rate, "5/h", "'5/h' is not a rate; write for example 5/s or 300/min"),
-        (units.parse_points, "3%", "'3%' is not a margin in percentage points; write for example 3pp"),
+        (units.parse_rate, "5/h", "'5/h' is not a rate; for example 5/s or 300/min"),
+        (units.parse_points, "3%", "'3%' is not a margin in percentage points; for example 3pp"),
         (units.parse_latency_margin, "15", "'15' has no unit; write 15% or 15ms"),
-        (units.parse_latency_margin, "2h", "'2h' is not a margin of a latency; write for example 15% or 200ms"),
+        (units.parse_latency_margin, "2h", "'2h' is not a latency margin; for example 15% or 200ms"),
         (units.parse_cost_margin, 0.002, "'0.002' has no unit; write 0.002% or $0.002"),
         (units.parse_cost_margin, "$0.00", "must be more than 0, got $0.00"),
-        (units.parse_cost_margin, "2usd", "'2usd' is not a margin of a cost; write for example 10% or $0.002"),
+        (units.parse_cost_margin, "2usd", "'2usd' is not a cost margin; for example 10% or $0.002"),
     ],
 )
-def test_what_is_no_quantity_is_refused_with_the_way_to_write_it(parse, written, told) -> None:
+def test_what_is_not_a_quantity_is_refused_with_the_way_to_write_it(parse, written, told) -> None:
     with pytest.raises(UnitError) as caught:
         parse(written)
     assert told == str(caught.value)
@@ -87,7 +87,7 @@ def test_whatever_the_schema_lets_through_can_be_read(written: str) -> None:
         assert 0 < units.parse_duration(written) <= units.LONGEST_S
     except UnitError as error:
         told = str(error)
-    assert told in ("", f"must be at most 8,784h, a year, got {written}")
+    assert told in ("", f"must be at most 8,784h (a year), got {written}")
 
 
 @settings(derandomize=True)

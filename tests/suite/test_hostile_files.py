@@ -35,7 +35,7 @@ def told(folder: Path, suite: str | bytes, **files: str | bytes) -> str:
 
 
 @pytest.mark.parametrize("character", [*"\x00\x01\x07\x08\x0b\x0c\x1b\x7f\x80\x9f\ufffe\uffff"])
-def test_a_control_character_in_a_suite_is_told_with_its_line(tmp_path: Path, character: str) -> None:
+def test_a_control_character_in_a_suite_is_reported_with_its_line(tmp_path: Path, character: str) -> None:
     code = f"U+{ord(character):04X}"
     assert f"x.yaml:4: not YAML: the character {code} may not" in told(tmp_path, ASKED.replace("Hi", f"H{character}i"))
 
@@ -62,7 +62,7 @@ def test_an_escaped_control_character_reaches_no_message(tmp_path: Path, key: st
         ('{"id":"a","prompt":"\\ud800"}', "not a JSON object"),
     ],
 )
-def test_json_that_is_too_deep_or_too_large_is_told_with_its_line(tmp_path: Path, row: str, message: str) -> None:
+def test_json_that_is_too_deep_or_too_large_is_reported_with_its_line(tmp_path: Path, row: str, message: str) -> None:
     dataset = '{"id":"good","prompt":"x","expect":1}\n' + row + "\n"
     assert message in told(tmp_path, TARGETS + "dataset: d.jsonl\n", d_jsonl=dataset)
     trace = '{"offset_s":0}\n' + row + "\n"
@@ -90,7 +90,7 @@ def test_what_a_dataset_may_hold_a_frozen_suite_may_hold_too(tmp_path: Path) -> 
         (b"id,prompt" + b",x" * 100_000, "d.csv:1: unknown column 'x'"),
     ],
 )
-def test_csv_that_is_none_is_told_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_csv_that_is_invalid_is_reported_with_its_line(tmp_path: Path, content: bytes, message: str) -> None:
     assert message in told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv=content)
 
 

@@ -91,12 +91,12 @@ def test_expect_alone_gets_the_default_check_and_the_suite_says_so(tmp_path: Pat
     assert [(Check(type="exact"),), (Check(type="numeric", params={"tolerance": 0.1}),)] == [
         prompt.checks for prompt in suite.prompts
     ]
-    assert suite.notes == ("default check 'exact' for 1 prompt (a): `expect` without `checks`",)
+    assert suite.notes == ("default check 'exact' for 1 prompt (a) with `expect` but without `checks`",)
 
 
 def test_a_prompt_that_nothing_grades_is_a_warning(tmp_path: Path) -> None:
     suite = load(tmp_path, GOOD + "  - {id: b, prompt: Hi}\n")
-    assert suite.warnings == ("not graded, without `expect` and `checks`: 1 prompt (b)",)
+    assert suite.warnings == ("not graded, as `expect` and `checks` are missing: 1 prompt (b)",)
 
 
 def test_a_conversation_keeps_its_turns(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ BAD = [
     (
         "routing: global",
         "routing: [us, eu], label: mine",
-        "3: targets[0].label: one label cannot name 2 targets; drop it, or write one entry for each",
+        "3: targets[0].label: one label cannot name 2 targets; drop it, or write one entry per target",
     ),
     (
         "routing: global}",
@@ -252,17 +252,17 @@ BAD = [
     (
         "prompts:",
         "load: {rate: 5/s}\nprompts:",
-        "4: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', and this load is 'closed'",
+        "4: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', but this load is 'closed'",
     ),
     (
         "prompts:",
         "load: {arrival: constant}\nprompts:",
-        "4: load: arrival 'constant' needs 'rate'; write for example rate: 5/s",
+        "4: load: arrival 'constant' needs 'rate'; for example rate: 5/s",
     ),
     (
         "prompts:",
         "load: {arrival: constant, rate: 5/s, concurrency: 2}\nprompts:",
-        "4: load.concurrency: only arrival 'closed' takes 'concurrency', and this load is 'constant'",
+        "4: load.concurrency: only arrival 'closed' takes 'concurrency', but this load is 'constant'",
     ),
     (
         "prompts:",
@@ -278,7 +278,7 @@ BAD = [
     (
         "prompts:",
         "gate: {pass_rate: 3%}\nprompts:",
-        "4: gate.pass_rate: '3%' is not a margin in percentage points; write for example 3pp",
+        "4: gate.pass_rate: '3%' is not a margin in percentage points; for example 3pp",
     ),
     (
         "prompts:",
@@ -328,17 +328,17 @@ BAD = [
     (
         "prompt: Hi, ",
         "",
-        "5: prompts[0]: prompt 'a' asks nothing; give `prompt` or `messages`",
+        "5: prompts[0]: prompt 'a' has no text; add `prompt` or `messages`",
     ),
     (
         "prompt: Hi, ",
         "prompt: Hi, messages: [{role: user, content: x}], ",
-        "5: prompts[0].messages: give either `prompt` or `messages`, not both",
+        "5: prompts[0].messages: use either `prompt` or `messages`, not both",
     ),
     (
         "prompt: Hi",
         "messages: [{role: assistant, content: x}]",
-        "5: prompts[0].messages[0].role: expected 'user', got 'assistant': turns alternate and the user begins",
+        "5: prompts[0].messages[0].role: expected 'user', got 'assistant'; turns alternate, and the user starts",
     ),
     (
         "prompt: Hi",
@@ -368,22 +368,22 @@ BAD = [
     (
         "prompts:\n  - {id: a, prompt: Hi, expect: Ho}",
         "",
-        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
+        "1: the suite has no prompts; add `prompts`, `dataset` or `synthetic`",
     ),
     (
         "  - {id: a, prompt: Hi, expect: Ho}",
         "  []",
-        "1: a suite without prompts; give `prompts`, `dataset` or `synthetic`",
+        "1: the suite has no prompts; add `prompts`, `dataset` or `synthetic`",
     ),
     (
         "suite: demo",
         "suite: demo\nsuite: other",
-        "2: key 'suite' is already given on line 1; drop one",
+        "2: key 'suite' is already on line 1; drop one",
     ),
     (
         GOOD,
         "- a",
-        "1: a suite is a mapping; begin with `suite: NAME`",
+        "1: a suite is a mapping; start with `suite: NAME`",
     ),
     (
         GOOD,
@@ -394,11 +394,11 @@ BAD = [
 
 
 @pytest.mark.parametrize(("old", "new", "told"), BAD, ids=[row[2][:60] for row in BAD])
-def test_a_mistake_is_told_with_its_line_and_path(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_path(tmp_path: Path, old: str, new: str, told: str) -> None:
     assert [f"x.yaml:{told}"] == mistakes(tmp_path, GOOD.replace(old, new, 1))
 
 
-def test_all_mistakes_are_told_at_once_those_of_structure_and_of_meaning_alike(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_those_of_structure_and_of_meaning_alike(tmp_path: Path) -> None:
     def no_bedrock_today(suite: Suite) -> Iterable[Mistake]:
         return [Mistake(("targets", 0, "client"), f"{suite.targets[0].client} is out")]
 
@@ -425,7 +425,7 @@ def test_all_mistakes_are_told_at_once_those_of_structure_and_of_meaning_alike(t
     ] == mistakes(tmp_path, text, validators=[no_bedrock_today])
 
 
-def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_no_doubt(tmp_path: Path) -> None:
+def test_mistakes_of_meaning_are_reported_beside_broken_parts_wherever_those_leave_no_doubt(tmp_path: Path) -> None:
     text = """\
         suite: demo
         targets:
@@ -447,7 +447,7 @@ def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_n
         "x.yaml:6: baseline: 'nope' is not one of claude-haiku-4-5/us/converse, claude-haiku-4-5/us/converse",
         "x.yaml:8: load.repeats: must be at least 1, got 0",
         "x.yaml:9: load.rate: only arrivals 'constant', 'poisson', 'gamma' and 'ramp' take 'rate', "
-        "and this load is 'closed'",
+        "but this load is 'closed'",
         "x.yaml:11: prompts[0].promt: unknown key 'promt'; did you mean 'prompt'?",
         "x.yaml:12: prompts[1].id: prompt 'a' appears twice (first: x.yaml:11); rename one",
         "x.yaml:13: dataset: gone.csv: there is no such file",
@@ -474,7 +474,7 @@ def test_mistakes_of_meaning_are_told_beside_broken_parts_wherever_those_leave_n
         ("prompts:", "  - {model: claude-haiku-4-6, label: x}\nbaseline: x\nprompts:", "targets[1].model"),
     ],
 )
-def test_what_a_mended_mistake_may_put_right_is_not_told(tmp_path: Path, old: str, new: str, path: str) -> None:
+def test_what_fixing_a_mistake_could_resolve_is_not_reported(tmp_path: Path, old: str, new: str, path: str) -> None:
     (told,) = mistakes(tmp_path, GOOD.replace(old, new, 1))
     assert told.split(": ")[1] == path
 
@@ -496,7 +496,7 @@ def test_a_model_that_has_ended_is_a_warning(tmp_path: Path) -> None:
     assert any("reached its end of life on 2026-10-14" in each for each in load(tmp_path, text).warnings)
 
 
-def test_a_validators_mistake_is_told_where_the_thing_was_written(tmp_path: Path) -> None:
+def test_a_validators_mistake_is_reported_where_the_thing_was_written(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("id,prompt,check\nz,Hi,odd\n", encoding="utf-8")
     text = """\
         suite: demo
@@ -537,7 +537,7 @@ def test_a_suite_that_is_not_there_or_no_file_is_one_mistake(tmp_path: Path) -> 
         assert caught.value.mistakes == (f"{path}: {told}",)
 
 
-def test_a_suite_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_suite_that_is_not_utf_8_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"suite: demo\nprompts: \xff\n")
     with pytest.raises(SuiteError, match=r"x\.yaml:2: is not UTF-8 \(byte 0xff\); save it as UTF-8"):

@@ -86,8 +86,8 @@ def test_the_pdf_suite_asks_in_all_three_modes_and_warns_of_the_one_that_sees_no
         (target.api, target.options.citations) for target in suite.targets
     ]
     assert suite.warnings == (
-        "Converse reads only the text of pdf/quarterly.pdf without citations; set citations: true, or use api invoke, "
-        "if it must see charts and layout",
+        "Converse without citations reads only the text of pdf/quarterly.pdf; set citations: true, or use api invoke, "
+        "if the model must see charts and layout",
     )
 
 

@@ -153,7 +153,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_suite_that_no_run_wrote_is_refused(stored: Any, name: str) -> None:
     with pytest.raises(
-        SuiteError, match=r"suite\.json: is not the suite of a run: .*; restore it or delete the folder"
+        SuiteError, match=r"suite\.json: is not a valid stored suite: .*; restore it or delete the folder"
     ):
         stored(HOSTILE[name])
 
@@ -164,9 +164,9 @@ def test_code_in_a_run_folder_is_not_taken(stored: Any) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff", b'{"name": "x"}', b"[" * 100_000])
-def test_a_damaged_suite_is_told(tmp_path: Path, text: bytes) -> None:
+def test_a_damaged_suite_is_reported(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "suite.json").write_bytes(text)
-    with pytest.raises(SuiteError, match=r"suite\.json: is not the suite of a run: "):
+    with pytest.raises(SuiteError, match=r"suite\.json: is not a valid stored suite: "):
         read_suite(tmp_path)
 
 
@@ -177,13 +177,13 @@ def test_the_yaml_for_people_is_not_read_where_the_json_is_gone(tmp_path: Path) 
         read_suite(tmp_path)
 
 
-def test_a_suite_that_is_too_large_is_told_unread(tmp_path: Path) -> None:
+def test_a_suite_that_is_too_large_is_reported_unread(tmp_path: Path) -> None:
     with (tmp_path / "suite.json").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(SuiteError, match=r"suite\.json: cannot be read: larger than 1000 MB"):
         read_suite(tmp_path)
 
 
-def test_a_folder_without_a_suite_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_suite_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=r"holds no suite\.json"):
         read_suite(tmp_path)

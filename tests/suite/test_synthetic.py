@@ -77,15 +77,15 @@ def test_the_seed_decides_and_output_lengths_do_not_change_the_inputs(tmp_path: 
         ("{prompts: 5, input_tokens: {sigma: 1}}", "3: synthetic.input_tokens: missing key 'mean'"),
         ("{prompts: 5, input_tokens: many}", "3: synthetic.input_tokens: expected a whole number or a mapping"),
         ("{prompts: 100000, input_tokens: 5000}", "3: synthetic.prompts: about 2,000 MB of generated text"),
-        ("{prompts: 1, input_tokens: 300000}", "3: synthetic: has about 300,000 tokens, and the context window"),
+        ("{prompts: 1, input_tokens: 300000}", "3: synthetic: has about 300,000 tokens, but the context window"),
     ],
 )
-def test_lengths_that_cannot_be_are_told(tmp_path: Path, synthetic: str, told: str) -> None:
+def test_lengths_that_cannot_be_are_reported(tmp_path: Path, synthetic: str, told: str) -> None:
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, synthetic)
     assert [True] == [each.startswith(f"{tmp_path / 'x.yaml'}:{told}") for each in caught.value.mistakes]
 
 
-def test_a_prompt_of_the_same_name_is_told(tmp_path: Path) -> None:
+def test_a_prompt_of_the_same_name_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="prompt 'synthetic-0001' appears twice"):
         load(tmp_path, "{prompts: 1, input_tokens: 9}", "prompts: [{id: synthetic-0001, prompt: Hi}]\n")

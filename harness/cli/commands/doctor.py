@@ -119,6 +119,6 @@ def _print_models(models: Sequence[CallableModel], console: Console) -> None:
 
 
 def _exit_code(diagnoses: Sequence[Diagnosis]) -> int:
-    from harness.load.preflight.facts import is_fit
+    from harness.load.preflight.facts import has_no_problem
 
-    return 0 if is_fit(diagnoses) else RunInvalid.exit_code
+    return 0 if has_no_problem(diagnoses) else RunInvalid.exit_code

@@ -17,7 +17,7 @@ from harness.cli.places import local_path
 
 if TYPE_CHECKING:
     from harness.endpoints.invocation_log.records import InvocationLog
-    from harness.endpoints.invocation_log.traffic import Gathered
+    from harness.endpoints.invocation_log.traffic import SkippedCalls
     from harness.suite.from_log.redact import Redactor
     from harness.suite.from_log.suite_file import ImportedSuite
     from harness.suite.from_log.traffic import Traffic
@@ -88,7 +88,7 @@ def import_log(
     import asyncio
 
     from harness.suite.from_log.redact import Redactor
-    from harness.suite.from_log.suite_file import Candidates, draw_suite
+    from harness.suite.from_log.suite_file import Candidates, make_suite_file
     from harness.suite.from_log.traffic import Traffic
 
     trace = out.with_suffix(".trace.jsonl")
@@ -97,7 +97,7 @@ def import_log(
     _check_window(since, until)
     gathered, opened = asyncio.run(_read(log, endpoint, region, (since, until), redactor, traffic))
     candidates = Candidates(models=tuple(candidate or ()), routing=routing)
-    drawn = draw_suite(out.stem, traffic, candidates, about=_about(log, traffic, out, trace))
+    drawn = make_suite_file(out.stem, traffic, candidates, about=_about(log, traffic, out, trace))
     imported = Imported(
         suite=str(out),
         trace=str(trace),
@@ -131,7 +131,7 @@ async def _read(
     window: tuple[datetime | None, datetime | None],
     redactor: Redactor,
     traffic: Traffic,
-) -> tuple[Gathered, InvocationLog]:
+) -> tuple[SkippedCalls, InvocationLog]:
     """Read the log into `traffic`."""
     from harness.catalog.regions import DEFAULT_REGION
     from harness.cli.running.endpoint import log_connection

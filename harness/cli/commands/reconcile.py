@@ -14,7 +14,7 @@ from harness.cli.places import LATEST
 
 if TYPE_CHECKING:
     from harness.analysis.reconcile.reconciliation import Reconciliation
-    from harness.endpoints.invocation_log.sources import Broken
+    from harness.endpoints.invocation_log.sources import UnreadablePiece
     from harness.store.run_folder import RunFolder
 
 
@@ -87,7 +87,7 @@ async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None
     without: list[str] = []
     if not places:
         places, without = await find_logs(read_from, regions)
-    broken: list[Broken] = []
+    broken: list[UnreadablePiece] = []
     count = 0
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         for source, region in places:

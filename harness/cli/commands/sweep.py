@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
 from harness.cli import options
 from harness.cli.places import RESULTS
 
+By = Literal["rate", "concurrency"]
+
+
+def parse_by(written: str) -> By:
+    """`rate` or `concurrency`. BadParameter: anything else."""
+    if written not in ("rate", "concurrency"):
+        raise typer.BadParameter(f"{written!r} is not one of rate, concurrency")
+    return cast(By, written)
+
 
 def sweep(
     suite: options.SuiteArgument,
     by: Annotated[
-        Literal["rate", "concurrency"], typer.Option(help="Raise requests per second, or concurrent streams.")
+        By,
+        typer.Option(
+            help="Raise requests per second, or concurrent streams.", metavar="[rate|concurrency]", parser=parse_by
+        ),
     ] = "rate",
     first: Annotated[float, typer.Option("--from", help="Begin at this level.", min=0.001, max=100_000)] = 4.0,
     highest: Annotated[float, typer.Option("--to", help="Try no higher level.", min=0.001, max=100_000)] = 256.0,

@@ -13,7 +13,7 @@ from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
     from harness.analysis.compare.detectable import Detectable, DetectableDifference
-    from harness.load.forecast import Forecast, Offered
+    from harness.load.forecast import Forecast, OfferedLoad
     from harness.report.section import Section
 
 
@@ -71,7 +71,7 @@ def _summary(suite: Suite, expected: Forecast) -> str:
     )
 
 
-def _offered_lines(offered: Sequence[Offered], targets: int) -> Iterator[str]:
+def _offered_lines(offered: Sequence[OfferedLoad], targets: int) -> Iterator[str]:
     """The load over time, for each target: `▁▂▄█  1 to 20/s over 60 s, 630 requests`."""
     from harness.report.wording import sparkline
 

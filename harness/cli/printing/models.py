@@ -60,7 +60,7 @@ def _models_table(chosen: Sequence[Model]) -> Table:
     table.add_column("model, base id, lifecycle", no_wrap=True)
     table.add_column("offered")
     table.add_column("context,\noutput", justify="right", no_wrap=True)
-    region = next((model.asked_region for model in chosen if model.asked_region), None)
+    region = next((model.live_region for model in chosen if model.live_region), None)
     for model in chosen:
         names = Text.assemble((model.name, "bold"), f"\n  {model.base_id}\n  {_lifecycle(model)}")
         table.add_row(names, _offered(model, region), f"{_tokens(model.context_window)}\n{_tokens(model.max_output)}")
@@ -71,7 +71,7 @@ def _offered(model: Model, region: str | None) -> str:
     """The routings; a star marks those for which no source names a Region. With --live, those of that Region first."""
     if region is None:
         return _routings(model, model.routings)
-    here = [routing for routing, fact in model.routings.items() if region in fact.value and model.asked_region]
+    here = [routing for routing, fact in model.routings.items() if region in fact.value and model.live_region]
     elsewhere = [routing for routing in model.routings if routing not in here]
     lines = [f"{region}: {' '.join(here) or 'none'}"]
     return "\n".join([*lines, f"others: {_routings(model, elsewhere)}"] if elsewhere else lines)

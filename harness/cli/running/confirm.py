@@ -26,7 +26,7 @@ from harness.report.wording import sentence
 from harness.store.files import make_subfolder
 from harness.store.finding import Finding
 from harness.store.run_folder import latest_run
-from harness.suite.derived import find_files, keep_targets, lost_files
+from harness.suite.derived import keep_targets, missing_files, restore_files
 from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
 
@@ -155,8 +155,8 @@ def _stored_suite(sides: Sides, how: Rerun) -> Suite:
     """The run's suite with its files, and the endpoint of the rerun."""
     suite = sides.run.read_suite()
     if how.suite_file is not None:
-        suite = find_files(suite, how.suite_file.parent)
-    elif lost := lost_files(suite):
+        suite = restore_files(suite, how.suite_file.parent)
+    elif lost := missing_files(suite):
         raise Unconfirmable(
             Finding(
                 what=f"the run stores only digests of the suite's files ({lost[0]})",

@@ -15,7 +15,7 @@ from harness.endpoints.account.account import open_account
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.errors import RunInvalid
 from harness.load.preflight.checks import examine
-from harness.load.preflight.facts import Diagnosis, is_fit
+from harness.load.preflight.facts import Diagnosis, has_no_problem
 from harness.secrets import redact
 from harness.suite.suite import Suite
 
@@ -35,7 +35,7 @@ def check_before_run(suite: Suite) -> None:
     bad = [each for each in diagnoses if each.status in ("warning", "problem")]
     if bad:
         print_diagnoses(bad, Console(stderr=True, highlight=False, markup=False))
-    if not is_fit(diagnoses):
+    if not has_no_problem(diagnoses):
         raise RunInvalid("the account is not ready for this run; nothing was sent (--no-preflight skips this check)")
 
 

@@ -14,7 +14,7 @@ from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
 from harness.load.recorder import Progress
 from harness.load.sender import Channel
-from harness.load.session import Job, open_channels, send_part
+from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import Stop
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
@@ -47,7 +47,9 @@ class ThisProcess(msgspec.Struct, frozen=True):
     channels: Mapping[str, Channel]
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        return [await send_part(job, Part(suite=self.suite), self.channels, folder.journal_path(), progress, stop)]
+        part = Part(suite=self.suite)
+        session = Session(job=job, part=part, channels=self.channels, progress=progress, stop=stop)
+        return [await send_part(session, folder.journal_path())]
 
 
 @asynccontextmanager

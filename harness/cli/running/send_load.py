@@ -135,7 +135,7 @@ class Interrupts:
         def take() -> None:
             self.count += 1
             if self.count == 1:
-                self._stop.ask(INTERRUPTED)
+                self._stop.request(INTERRUPTED)
                 print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
             else:
                 task.cancel()

@@ -1,1 +1,1 @@
-"""What an AWS account says of itself: identity, access, quotas, logging."""
+"""Information about an AWS account: identity, access, quotas, logging."""

@@ -1,4 +1,4 @@
-"""Questions to an AWS account: its identity, models, quotas and logging. They cost nothing."""
+"""Reads an AWS account's identity, models, quotas and logging. The calls are free."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MADE_UP = "made up, for loopback"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is asking."""
+    """The caller."""
 
     account: str | None
     """None: a bearer key does not name its owner."""
@@ -37,21 +37,21 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """How long a log is kept."""
 
     days: int | None = None
-    """None: it does not expire, or, if `unread` is set, unknown."""
-    unread: str | None = None
+    """None: it does not expire, or is unknown if `error` is set."""
+    error: str | None = None
     """Why it could not be read."""
 
 
 class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The destinations of Bedrock's invocation log. None: not used."""
+    """The destinations of Bedrock's invocation log. None: not configured."""
 
     bucket: str | None = None
     prefix: str = ""
-    bucket_kept: Retention | None = None
+    bucket_retention: Retention | None = None
     log_group: str | None = None
-    log_group_kept: Retention | None = None
+    log_group_retention: Retention | None = None
     text: bool
-    """Whether prompts and answers are in it; without, only the metadata are."""
+    """Whether prompts and answers are logged, or only metadata."""
 
 
 class QuotaValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class QuotaValue(msgspec.Struct, frozen=True, kw_only=True):
 class Account:
     """An account in one Region. Every method may raise AccountError, or NotPermitted with the IAM action.
 
-    Nothing is sent until the first question.
+    Nothing is sent until the first call.
     """
 
     def __init__(self, aws: AwsServices) -> None:
@@ -77,18 +77,18 @@ class Account:
         return self._aws.connection.region
 
     async def identity(self) -> Identity:
-        """STS GetCallerIdentity, and the source of the credentials. BadCredentials: none, expired, refused."""
+        """The caller from STS, and the source of the credentials. BadCredentials: missing, expired or refused."""
         bearer = not self._aws.connection.made_up_credentials and bool(os.environ.get(BEARER_VARIABLE))
         source = await self._source()
         if source is None and bearer:
             return Identity(account=None, arn=None, source=f"bearer key ({BEARER_VARIABLE})")
-        caller = await self._ask("sts", "get_caller_identity")
+        caller = await self._call("sts", "get_caller_identity")
         both = f"bearer key ({BEARER_VARIABLE}) for Bedrock; for the rest {source}" if bearer else source
         return Identity(account=caller["Account"], arn=caller["Arn"], source=both or "unknown")
 
     async def foundation_models(self) -> list[dict[str, Any]]:
         """Anthropic's `modelSummaries` of ListFoundationModels."""
-        answer = await self._ask("bedrock", "list_foundation_models", byProvider="Anthropic")
+        answer = await self._call("bedrock", "list_foundation_models", byProvider="Anthropic")
         return list(answer["modelSummaries"])
 
     async def inference_profiles(self) -> list[dict[str, Any]]:
@@ -98,17 +98,17 @@ class Account:
         return [each for kind in pages for page in kind for each in page["inferenceProfileSummaries"]]
 
     async def availability(self, base_model: str) -> dict[str, Any]:
-        """GetFoundationModelAvailability: agreement, authorisation, entitlement and Region, each with a status."""
-        return await self._ask("bedrock", "get_foundation_model_availability", modelId=base_model)
+        """GetFoundationModelAvailability: the status of agreement, authorisation, entitlement and Region."""
+        return await self._call("bedrock", "get_foundation_model_availability", modelId=base_model)
 
     async def count_tokens(self, base_model: str, body: Mapping[str, Any]) -> int:
-        """What an InvokeModel body counts as input tokens by the service's own tokenizer (CountTokens)."""
+        """The input tokens of an InvokeModel body, by the service's tokenizer (CountTokens)."""
         request = {"invokeModel": {"body": msgspec.json.encode(body)}}
-        answer = await self._ask("bedrock-runtime", "count_tokens", modelId=base_model, input=request)
+        answer = await self._call("bedrock-runtime", "count_tokens", modelId=base_model, input=request)
         return int(answer["inputTokens"])
 
     async def quotas(self) -> list[QuotaValue]:
-        """Bedrock's quotas: applied where the account has a value of its own, else AWS's default."""
+        """Bedrock's quotas: the account's own values, else AWS's defaults."""
         applied = await self._quota_values("list_service_quotas")
         try:
             defaults = await self._quota_values("list_aws_default_service_quotas")
@@ -121,7 +121,7 @@ class Account:
 
     async def logging(self) -> LoggingConfig | None:
         """Where the invocation log goes and how long it is kept. None: logging is off."""
-        answer = await self._ask("bedrock", "get_model_invocation_logging_configuration")
+        answer = await self._call("bedrock", "get_model_invocation_logging_configuration")
         config = answer.get("loggingConfig") or {}
         s3, logs = config.get("s3Config"), config.get("cloudWatchConfig")
         if not s3 and not logs:
@@ -130,27 +130,27 @@ class Account:
         return LoggingConfig(
             bucket=s3["bucketName"] if s3 else None,
             prefix=prefix,
-            bucket_kept=await self._bucket_retention(s3["bucketName"], prefix) if s3 else None,
+            bucket_retention=await self._bucket_retention(s3["bucketName"], prefix) if s3 else None,
             log_group=logs["logGroupName"] if logs else None,
-            log_group_kept=await self._log_group_retention(logs["logGroupName"]) if logs else None,
+            log_group_retention=await self._log_group_retention(logs["logGroupName"]) if logs else None,
             text=config.get("textDataDeliveryEnabled", True),
         )
 
     async def _bucket_retention(self, bucket: str, prefix: str) -> Retention:
         try:
-            answer = await self._ask("s3", "get_bucket_lifecycle_configuration", Bucket=bucket)
+            answer = await self._call("s3", "get_bucket_lifecycle_configuration", Bucket=bucket)
         except AccountError as error:
-            return Retention() if error.code == "NoSuchLifecycleConfiguration" else Retention(unread=str(error))
+            return Retention() if error.code == "NoSuchLifecycleConfiguration" else Retention(error=str(error))
         return bucket_retention(answer.get("Rules", ()), prefix)
 
     async def _log_group_retention(self, name: str) -> Retention:
         try:
             pages = await self._pages("logs", "describe_log_groups", logGroupNamePrefix=name)
         except AccountError as error:
-            return Retention(unread=str(error))
+            return Retention(error=str(error))
         groups = [group for page in pages for group in page["logGroups"] if group["logGroupName"] == name]
         if not groups:
-            return Retention(unread=f"no log group {name!r} exists")
+            return Retention(error=f"no log group {name!r} exists")
         return Retention(days=groups[0].get("retentionInDays"))
 
     async def _quota_values(self, operation: str) -> dict[str, tuple[str, float]]:
@@ -160,7 +160,7 @@ class Account:
         return {quota["QuotaCode"]: (quota["QuotaName"], quota["Value"]) for quota in quotas}
 
     async def _source(self) -> str | None:
-        """How botocore found the credentials; None: no credentials."""
+        """How botocore found the credentials. None: no credentials."""
         if self._aws.connection.made_up_credentials:
             return MADE_UP
         with reading_errors("sts", "get_caller_identity", self.region):
@@ -174,7 +174,7 @@ class Account:
             else str(credentials.method)
         )
 
-    async def _ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+    async def _call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         with reading_errors(service, operation, self.region):
             client = await self._aws.client(service)
             answer: dict[str, Any] = await getattr(client, operation)(**arguments)
@@ -190,8 +190,8 @@ class Account:
 async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
     """The account behind `aws` (the normal credential chain) or behind a loopback URL (made-up credentials).
 
-    Nothing is sent until the first question. BadCredentials: unknown profile; EndpointError: invalid address or
-    unknown Region.
+    Nothing is sent until the first call. BadCredentials: unknown profile; EndpointError: invalid address or unknown
+    Region.
     """
     connection = make_connection(endpoint, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
     async with AsyncExitStack() as stack:
@@ -208,7 +208,7 @@ async def open_account(endpoint: str, *, region: str) -> AsyncIterator[Account]:
 
 
 def configured_region() -> str | None:
-    """AWS_REGION, AWS_DEFAULT_REGION, or the profile's own Region in the AWS config file. None: nothing names one."""
+    """AWS_REGION, AWS_DEFAULT_REGION, or the profile's Region in the AWS config file. None: none is set."""
     if named := os.environ.get("AWS_REGION"):
         return named
     with reading_errors("sts", "get_caller_identity", ""):
@@ -227,7 +227,7 @@ async def _check_region(session: Any, region: str) -> None:
 
 
 def bucket_retention(rules: Iterable[Mapping[str, Any]], prefix: str) -> Retention:
-    """`rules` of GetBucketLifecycleConfiguration: the shortest expiry under `prefix` counts."""
+    """The shortest expiry under `prefix`, from the `rules` of GetBucketLifecycleConfiguration."""
     days = [
         rule["Expiration"]["Days"]
         for rule in rules
@@ -237,7 +237,7 @@ def bucket_retention(rules: Iterable[Mapping[str, Any]], prefix: str) -> Retenti
 
 
 def _covers(rule: Mapping[str, Any], prefix: str) -> bool:
-    """Whether a rule applies to objects of the log, which have no tags."""
+    """Whether a rule applies to the log's objects, which have no tags."""
     chosen = rule.get("Filter", {})
     together = chosen.get("And", chosen)
     if together.get("Tag") or together.get("Tags"):

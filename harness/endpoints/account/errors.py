@@ -1,4 +1,4 @@
-"""Errors of the account's services, with what its owner can do about them, and without secrets."""
+"""Turns errors of AWS's services into messages with a remedy and without secrets."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from harness.errors import EndpointError
 
 _PREFIXES = {"bedrock-runtime": "bedrock", "service-quotas": "servicequotas"}
 _ACTIONS = {"GetBucketLifecycleConfiguration": "GetLifecycleConfiguration"}
-"""IAM's names, where they differ from those of the service and its operation."""
+"""IAM's names that differ from those of the service or operation."""
 
 _URL_USER = re.compile(r"//[^/@\s]+@")
 _KEY_REFUSED = re.compile(r"(?i)bearer token|api key")
-"""A bearer key that is bad is an `AccessDeniedException` like any other; only the message tells them apart."""
+"""A refused bearer key is an `AccessDeniedException` like any other; only the message differs."""
 _MAX_MESSAGE = 300
 _SIGN_IN = "sign in again (`aws sso login`) or fetch new ones"
 _CHAIN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`"
 
 
 class AccountError(EndpointError):
-    """A question that the account did not answer. `code`: AWS's error code, if any."""
+    """A call to the account that failed. `code`: AWS's error code, if any."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -46,11 +46,11 @@ class AccountError(EndpointError):
 
 
 class BadCredentials(AccountError):
-    """No credentials, expired ones, or ones that AWS refuses."""
+    """Missing, expired or refused credentials."""
 
 
 class NotPermitted(AccountError):
-    """The credentials are good, but may not do this. `action`: the IAM action to ask for."""
+    """Valid credentials without permission. `action`: the required IAM action."""
 
     def __init__(self, action: str, message: str, *, code: str | None = None) -> None:
         super().__init__(f"not permitted: {action} ({message})", code=code)
@@ -61,7 +61,7 @@ class NotPermitted(AccountError):
 def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
     """Turn exceptions of the SDK into AccountErrors, without the SDK's traceback.
 
-    `operation`: the SDK's name of the call, `list_foundation_models`.
+    `operation`: the SDK's method, such as `list_foundation_models`.
     """
     try:
         yield
@@ -69,12 +69,12 @@ def reading_errors(service: str, operation: str, region: str) -> Iterator[None]:
         raise _read_client_error(error, service, operation) from None
     except BotoCoreError as error:
         raise _read_sdk_error(error, service, region) from None
-    except (ResponseParserError, UnicodeDecodeError):  # the second where CBOR was due
-        raise AccountError(f"{service} in {region} cannot be asked: its answer is not that of an AWS service") from None
+    except (ResponseParserError, UnicodeDecodeError):  # UnicodeDecodeError: expected CBOR
+        raise AccountError(f"{service} in {region} is not available: its answer is not from an AWS service") from None
 
 
 def _read_client_error(error: ClientError, service: str, operation: str) -> AccountError:
-    """An error response from AWS."""
+    """The AccountError for an error response from AWS."""
     answer = error.response.get("Error", {})
     code, message_of_aws = answer.get("Code", ""), answer.get("Message") or ""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -93,9 +93,9 @@ def _read_client_error(error: ClientError, service: str, operation: str) -> Acco
 
 
 def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountError:
-    """An exception of the SDK itself: missing credentials, or an address that does not answer.
+    """The AccountError for an exception of the SDK: missing credentials, or an address that does not answer.
 
-    Leaves out the output of a credential process and the lines of an unreadable file, which may hold secrets.
+    Leaves out the output of credential processes and the content of invalid files, which may contain secrets.
     """
     match error:
         case NoCredentialsError():
@@ -111,11 +111,11 @@ def _read_sdk_error(error: BotoCoreError, service: str, region: str) -> AccountE
         case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
             return BadCredentials(f"the AWS credentials cannot be used: {_plain(error)}")
         case _:
-            return AccountError(f"{service} in {region} cannot be asked: {_plain(error)}")
+            return AccountError(f"{service} in {region} is not available: {_plain(error)}")
 
 
 def _describe(code: str, message: str, status: int | None) -> str:
-    """`Code: message`; for a page of HTML or XML, which no AWS service sends, only the status."""
+    """`Code: message`, or only the status if the answer is an HTML or XML page, which no AWS service sends."""
     if message.lstrip().startswith("<"):
         return f"HTTP {status} without a message"
     if status is not None and 300 <= status < 400 and code == str(status):

@@ -1,1 +1,1 @@
-"""The apis on the wire: request bodies, answers and their framing, one dialect a file."""
+"""The apis on the wire: request bodies, answers and framing, one file per dialect."""

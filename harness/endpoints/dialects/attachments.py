@@ -1,4 +1,4 @@
-"""A prompt's documents and images: their bytes, read once, and the names and formats that the apis use."""
+"""A prompt's documents and images: their cached content, and their names in requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.errors import EndpointError
 from harness.suite.suite import Attachment
 
 MAX_NAME = 190
-"""Characters; Converse takes 200, and a number may have to follow."""
+"""Characters. Converse allows 200, and a number may be appended."""
 
 PDF = "application/pdf"
 """The one document type that is not text."""
@@ -26,14 +26,14 @@ def read_bytes(attachment: Attachment) -> bytes:
     """The attachment's bytes, cached. EndpointError: the file is missing or has changed since the suite was loaded."""
     if attachment.path is None:
         raise EndpointError(
-            f"the content of {attachment.name!r} is not stored: a stored suite keeps digests only; "
+            f"the content of {attachment.name!r} is not available, as a stored suite has only its digest; "
             "run the suite from its own folder"
         )
     return _load(attachment.digest, attachment.path)
 
 
 def read_base64(attachment: Attachment) -> str:
-    """The attachment in base64, cached. EndpointError: see `read_bytes`."""
+    """The attachment's bytes in base64, cached. EndpointError: see `read_bytes`."""
     read_bytes(attachment)
     assert attachment.path is not None
     return _encode(attachment.digest, attachment.path)
@@ -66,7 +66,7 @@ def _encode(digest: str, path: Path) -> str:
 
 
 def name_documents(documents: Iterable[Attachment]) -> list[str]:
-    """A name for each document that Converse takes (letters, digits, single spaces, `-()[]`), no two the same.
+    """A unique name for each document that Converse accepts (letters, digits, single spaces, `-()[]`).
 
     All apis get the same names, so that citations can be compared.
     """
@@ -84,7 +84,7 @@ def name_documents(documents: Iterable[Attachment]) -> list[str]:
 
 
 def attach(turns: list[dict[str, Any]], blocks: list[dict[str, Any]]) -> None:
-    """Put `blocks`, a prompt's documents and images, before the text of the last user turn."""
+    """Insert `blocks` (documents and images) before the text of the last user turn."""
     if blocks:
         turn = next(turn for turn in reversed(turns) if turn["role"] == "user")
         content = turn["content"]

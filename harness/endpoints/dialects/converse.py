@@ -16,7 +16,7 @@ from harness.suite.suite import Attachment, Prompt
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 TERMINAL = "metadata"
-"""The last event, which has the usage and follows `messageStop`; both are required."""
+"""The last event, with the usage. It follows `messageStop`; both are required."""
 
 make_decoder = FrameDecoder
 
@@ -148,7 +148,7 @@ def read_body(body: bytes, at_ns: int, reply: Reply) -> None:
 
 
 def _fold_block(block: _Block, index: int, reply: Reply) -> None:
-    """A block's own text, then that of its citations: an answer with citations has only the latter."""
+    """Fold a block: its own text, then that of its citations. Answers with citations have only the latter."""
     cited = block.citations_content
     reply.texts += [text for text in (block.text, *(part.text for part in cited.content)) if text]
     reply.cited += map(_to_citation, cited.citations)
@@ -183,11 +183,11 @@ def _fold_usage(usage: _Usage, reply: Reply) -> None:
 
 
 _FORMATS = {PDF: "pdf", "text/csv": "csv", "text/html": "html", "text/markdown": "md"}
-"""Converse's word for a document's media type; any other text is `txt`."""
+"""Media type → Converse's format. Any other text is `txt`."""
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of Converse; options that are not set are not sent.
+    """The JSON body of Converse. Options that are not set are left out.
 
     EndpointError: an attachment cannot be read.
     """
@@ -212,7 +212,7 @@ def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """Empty: Converse takes all options in its body."""
+    """No headers: Converse takes all options in its body."""
     return {}
 
 
@@ -221,7 +221,7 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build_cache_point(options: Options) -> list[Block]:
-    """The block that marks a cache point; empty without caching. 5 minutes is the api's default."""
+    """A block that marks a cache point, or none without caching. 5 minutes is the api's default."""
     if options.cache is None:
         return []
     ttl = {} if options.cache == "5m" else {"ttl": options.cache}
@@ -247,7 +247,7 @@ def _build_tool(tool: Tool) -> Block:
 
 
 def _build_turns(prompt: Prompt, options: Options, cached: list[Block]) -> list[Block]:
-    """The conversation, the prompt's documents and images before the text of its last user turn."""
+    """The conversation, with documents and images before the text of the last user turn."""
     turns: list[Block] = [{"role": message.role, "content": [{"text": message.content}]} for message in prompt.messages]
     documents = _build_documents(prompt, options)
     attach(turns, [*documents, *(cached if documents else []), *map(_build_image, prompt.images)])

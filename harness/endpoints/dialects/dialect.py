@@ -1,4 +1,4 @@
-"""The dialects by api: each builds a request's body and headers, and reads the answer."""
+"""The table of dialects, each of which builds a request's body and headers, and reads its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.suite.suite import Prompt
 
 
 class StreamDecoder(Protocol):
-    """Splits a stream into frames. `pending`: bytes of an unfinished frame."""
+    """Splits a stream into frames. `pending`: bytes of an incomplete frame."""
 
     @property
     def pending(self) -> int: ...
@@ -22,7 +22,7 @@ class StreamDecoder(Protocol):
 
 
 class Dialect(Protocol):
-    """What a dialect's module offers."""
+    """The interface of a dialect's module."""
 
     @property
     def TERMINAL(self) -> str: ...

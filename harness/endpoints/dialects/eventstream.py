@@ -1,4 +1,4 @@
-"""AWS event stream frames, both directions, CRC-checked.
+"""Encodes and decodes AWS event stream frames, checking their CRCs.
 
 A frame is `total_len u32 | headers_len u32 | crc32(first 8 bytes) | headers | payload | crc32(all before)`, big-endian;
 a header is `len u8, name, type 0x07, len u16, value`. Only string headers occur on bedrock-runtime.
@@ -20,13 +20,13 @@ _U32 = struct.Struct(">I")
 _STRING = 7
 _FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 SHORT_HEADERS = 256
-"""Bytes; the few kinds of headers that a stream repeats are shorter, and are decoded once."""
+"""Bytes. A stream repeats a few kinds of headers, all of them shorter, so their decoding is cached."""
 MAX_FRAME = 24 * 1024 * 1024
-"""Bytes; what botocore accepts too. A larger length is garbage, not a frame."""
+"""Bytes, the same as botocore's limit. A larger length means that the data is not a frame."""
 
 
 class FrameError(Exception):
-    """Invalid event stream frame: a bad checksum, length or header."""
+    """An invalid frame: a wrong checksum, length or header."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -37,17 +37,17 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
-    """One frame with string headers, in the order given."""
+    """Encode a frame with string headers, in the given order."""
     return _join(_encode_headers(headers), payload)
 
 
 def encode_event(event_type: str, payload: bytes) -> bytes:
-    """A frame of `:message-type: event`, its headers in the order the service sends them."""
+    """Encode a frame of `:message-type: event`, with headers in the service's order."""
     return _join(_event_headers(event_type), payload)
 
 
 def encode_exception(exception_type: str, payload: bytes) -> bytes:
-    """A frame of `:message-type: exception`; `exception_type` in lower camel case (`throttlingException`)."""
+    """Encode a frame of `:message-type: exception`. `exception_type`: in lower camel case (`throttlingException`)."""
     return encode_frame(
         {":exception-type": exception_type, ":content-type": "application/json", ":message-type": "exception"}, payload
     )
@@ -73,9 +73,9 @@ def _join(headers: bytes, payload: bytes) -> bytes:
 
 
 class FrameDecoder:
-    """Takes bytes as they arrive, yields complete frames.
+    """Takes bytes as they arrive, and yields complete frames.
 
-    `pending` is the number of bytes of an unfinished frame: at the end of a stream it must be 0.
+    `pending`: bytes of an incomplete frame, which must be 0 at the end of a stream.
     """
 
     __slots__ = ("_buffer", "_needed")
@@ -89,7 +89,7 @@ class FrameDecoder:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Frames completed by `data`. FrameError: invalid frame."""
+        """Yield the frames completed by `data`. FrameError: an invalid frame."""
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._needed:
@@ -124,7 +124,7 @@ def _decode_headers(block: bytes) -> dict[str, str]:
             name_end = at + 1 + block[at]
             name, kind = block[at + 1 : name_end].decode(), block[name_end]
             at = name_end + 1
-            if kind in (6, _STRING):  # bytes and strings carry their own length
+            if kind in (6, _STRING):  # bytes and strings have a length of their own
                 size = _U16.unpack_from(block, at)[0]
                 at += 2
             elif kind in _FIXED_SIZES:

@@ -1,4 +1,4 @@
-"""The dialect of InvokeModel: a Messages body with a version in it, Messages events inside event stream frames.
+"""The dialect of InvokeModel: a Messages body with a version, and Messages events in event stream frames.
 
 A stream frame's payload is `{"bytes": "<base64 of one Messages event>", "p": "<padding>"}`.
 """
@@ -18,7 +18,7 @@ from harness.suite.suite import Prompt
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 ANTHROPIC_VERSION = "bedrock-2023-05-31"
-"""The one that every Claude model on Bedrock accepts; the SDK's own default is refused up to Opus 4.6."""
+"""Accepted by every Claude model on Bedrock; the SDK's default is refused by models up to Opus 4.6."""
 
 TIER_HEADER = "X-Amzn-Bedrock-Service-Tier"
 LATENCY_HEADER = "X-Amzn-Bedrock-PerformanceConfig-Latency"
@@ -27,7 +27,7 @@ make_decoder = FrameDecoder
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of InvokeModel; options that are not set are not sent."""
+    """The JSON body of InvokeModel. Options that are not set are left out."""
     body = {"anthropic_version": ANTHROPIC_VERSION, **build_messages(prompt, options)}
     return body | ({"anthropic_beta": options.beta} if options.beta else {})
 

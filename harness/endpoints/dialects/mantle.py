@@ -1,6 +1,6 @@
-"""The dialect of the Messages API, on bedrock-mantle and bedrock-runtime: a plain body, events as server-sent events.
+"""The dialect of the Messages API on bedrock-mantle and bedrock-runtime: a plain body, and server-sent events.
 
-The api's version and the beta features are headers; the client sends the version.
+Version and beta features are headers; the client adds the version.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ make_decoder = SseDecoder
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body of a Messages request, without `model` and `stream`; options that are not set are not sent."""
+    """The JSON body of a Messages request, without `model` and `stream`. Options that are not set are left out."""
     return build_messages(prompt, options)
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """The beta features, as one header."""
+    """The beta features, in one header."""
     return {BETA_HEADER: ",".join(options.beta)} if options.beta else {}
 
 

@@ -1,4 +1,4 @@
-"""The Messages dialect: request bodies, and answers, whole and by event, in any framing."""
+"""The Messages dialect: request bodies, and answers, streaming or not, in any framing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Citation(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
-    """A content block or a delta of one; each kind fills a few of these."""
+    """A content block or a delta of one. Each kind has a few of these fields."""
 
     type: str = ""
     text: str | None = None
@@ -81,7 +81,7 @@ def fold_event(payload: bytes, at_ns: int, reply: Reply) -> None:
     """Fold one event that was complete at `at_ns`. msgspec.DecodeError: no such event; StreamFailure: an error."""
     event = _event.decode(payload)
     if event.type == "content_block_delta" and event.delta is not None and event.delta.type == "text_delta":
-        if event.delta.text:  # nearly every event is one of these
+        if event.delta.text:  # the fast path for nearly every event
             reply.texts.append(event.delta.text)
             reply.chunk_ns.append(at_ns)
         return
@@ -92,7 +92,7 @@ def fold_event(payload: bytes, at_ns: int, reply: Reply) -> None:
             reply.chunk_ns.append(at_ns)
     if event.message is not None and event.message.usage is not None:
         _fold_usage(event.message.usage, reply)
-        reply.output_tokens = None  # at the start it is a placeholder, not the count
+        reply.output_tokens = None  # at the start, it is a placeholder
     if event.usage is not None:
         _fold_usage(event.usage, reply)
     if event.metrics is not None:
@@ -157,7 +157,7 @@ _UNCHANGED = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences")
 
 
 def build_messages(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The members of every Messages body; options that are not set are not sent.
+    """The members of every Messages body. Options that are not set are left out.
 
     EndpointError: an attachment cannot be read.
     """
@@ -173,7 +173,7 @@ def build_messages(prompt: Prompt, options: Options) -> dict[str, Any]:
 
 
 def build_thinking(options: Options) -> dict[str, Any] | None:
-    """`thinking` as every Claude api takes it; Converse passes it on to the model unchanged."""
+    """`thinking` as in all Claude apis; Converse passes it on unchanged."""
     if options.thinking is None:
         return None
     if options.thinking == "adaptive":
@@ -182,7 +182,7 @@ def build_thinking(options: Options) -> dict[str, Any] | None:
 
 
 def build_cache_control(options: Options) -> Block:
-    """The member that makes a block a cache point; empty without caching. 5 minutes is the api's default."""
+    """The member that makes a block a cache point. Empty without caching. 5 minutes is the api's default."""
     if options.cache is None:
         return {}
     ttl = {} if options.cache == "5m" else {"ttl": options.cache}
@@ -205,7 +205,7 @@ def _build_tool_choice(choice: str | None) -> Block | None:
 
 
 def _build_turns(prompt: Prompt, options: Options) -> list[Block]:
-    """The conversation, the prompt's documents and images before the text of its last user turn."""
+    """The conversation, with documents and images before the text of the last user turn."""
     turns = [_build_turn(message) for message in prompt.messages]
     attach(turns, _build_attachments(prompt, options))
     return turns
@@ -239,5 +239,5 @@ def _build_image(image: Attachment) -> Block:
 
 
 def _mark_last(blocks: list[Block], cached: Block) -> list[Block]:
-    """The blocks, the last of them a cache point."""
+    """The blocks, with the last one as a cache point."""
     return [*blocks[:-1], blocks[-1] | cached] if blocks else []

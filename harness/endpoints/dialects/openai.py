@@ -1,6 +1,6 @@
-"""The dialect of chat completions, which bedrock-runtime and many local servers speak.
+"""The dialect of chat completions, which bedrock-runtime and many local servers support.
 
-Converted to the record's terms: `input_tokens` excludes cached tokens, `stop_reason` is that of Claude's own apis.
+Replies use the terms of Claude's own apis: `input_tokens` excludes cached tokens, and `stop_reason` is translated.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from harness.suite.suite import Attachment, Prompt
 __all__ = ["TERMINAL", "build_body", "build_headers", "make_decoder", "read_body", "read_event"]
 
 TERMINAL = "[DONE]"
-"""The last event's data; it must come after the finish reason."""
+"""The data of the last event, which must follow the finish reason."""
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-"""`finish_reason` → `stop_reason` of Claude's own apis. A stop sequence looks the same as a plain end."""
+"""`finish_reason` → `stop_reason` of Claude's own apis. A stop sequence cannot be told from a normal end."""
 
 make_decoder = SseDecoder
 
@@ -47,7 +47,7 @@ class _Call(msgspec.Struct, frozen=True):
 
 
 class _Message(msgspec.Struct, frozen=True):
-    """A message or a delta of one. Servers spell the model's thinking in two ways."""
+    """A message or a delta of one. Servers use either of two names for thinking."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -119,7 +119,7 @@ def _fold(message: _Message, reply: Reply) -> bool:
 
 
 def _fold_call(call: _Call, at: int, reply: Reply) -> bool:
-    """Fold part of a tool call: the name starts it, the arguments come with it or in pieces."""
+    """Fold part of a tool call: the name starts it; the arguments come with it or in later pieces."""
     index = at if call.index is None else call.index
     name, arguments = call.function.name, call.function.arguments
     if name and index not in reply.tools:
@@ -155,9 +155,9 @@ _CHOICES = {"any": "required"}
 
 
 def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
-    """The JSON body, without `model` and `stream`; options that are not set are not sent.
+    """The JSON body, without `model` and `stream`. Options that are not set are left out.
 
-    `max_tokens` is the older name of the limit, which every server knows. EndpointError: an attachment cannot be read.
+    `max_tokens` is the older name of the limit, which all servers know. EndpointError: an attachment cannot be read.
     """
     body = {
         "messages": _build_messages(prompt, options),
@@ -172,12 +172,12 @@ def build_body(prompt: Prompt, options: Options) -> dict[str, Any]:
 
 
 def build_headers(options: Options) -> dict[str, str]:
-    """Empty: all options are in the body."""
+    """No headers: all options are in the body."""
     return {}
 
 
 def _build_messages(prompt: Prompt, options: Options) -> list[Block]:
-    """The conversation, the prompt's documents and images before the text of its last user turn."""
+    """The conversation, with documents and images before the text of the last user turn."""
     turns: list[Block] = [{"role": message.role, "content": message.content} for message in prompt.messages]
     names = name_documents(prompt.documents)
     documents = [_build_document(*each) for each in zip(prompt.documents, names, strict=True)]
@@ -186,7 +186,7 @@ def _build_messages(prompt: Prompt, options: Options) -> list[Block]:
 
 
 def _build_document(document: Attachment, name: str) -> Block:
-    """A PDF as a file; a text below its name, since the dialect has no text documents."""
+    """A PDF as a file; a text document as text below its name, as the dialect has no text documents."""
     if document.media_type != PDF:
         return {"type": "text", "text": f"{name}:\n{read_text(document)}"}
     return {"type": "file", "file": {"filename": f"{name}.pdf", "file_data": _data_url(document)}}

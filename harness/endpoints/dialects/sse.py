@@ -1,4 +1,4 @@
-"""Server-sent events, decoded as they arrive: the framing of the Messages API and of chat completions."""
+"""Decodes server-sent events, the framing of the Messages API and of chat completions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ NEWLINE = b"\n"
 
 
 class SseDecoder:
-    """Takes bytes as they arrive, yields complete events, each as an event stream frame.
+    """Takes bytes as they arrive, and yields complete events as event stream frames.
 
-    The frame's headers are `:message-type` (always `event`) and `:event-type` (the `event:` field), its payload the
-    `data:` lines. Lines may end in CR LF. `pending` is the number of bytes of an unfinished event; comments and
-    empty fields do not count.
+    A frame's headers are `:message-type` (always `event`) and `:event-type` (the `event:` field); its payload is the
+    `data:` lines. Lines may end in CR LF. `pending`: bytes of an incomplete event, without comments and empty fields.
     """
 
     __slots__ = ("_data", "_event", "_held", "_line")
@@ -30,7 +29,7 @@ class SseDecoder:
         return len(self._line) + self._held
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Events completed by `data`. Lines that are not fields are ignored, as the standard says."""
+        """Yield the events completed by `data`. Lines that are not fields are ignored, as in the standard."""
         first, *rest = data.split(NEWLINE)
         self._line += first
         for following in rest:

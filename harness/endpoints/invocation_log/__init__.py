@@ -1,1 +1,1 @@
-"""Bedrock's model invocation log: where it is, its files, its records, and the prompts in them."""
+"""Reads Bedrock's model invocation log: its sources, its records, and the prompts in them."""

@@ -1,4 +1,4 @@
-"""What a logged call asked: a request's body, in either dialect, turned back into messages and options."""
+"""Turns the body of a logged call, in either dialect, back into messages and options."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ OPERATIONS: dict[str, tuple[Api, bool]] = {
     "Converse": ("converse", False),
     "ConverseStream": ("converse", True),
 }
-"""Operation → api, streamed or not."""
+"""Operation → (api, whether it streams)."""
 
 _SILENT = {"thinking", "redacted_thinking", "reasoningContent", "cachePoint"}
 _ATTACHED = {"image": "images", "document": "documents", "video": "videos", "audio": "audio"}
 _TOOL_TURNS = {"tool_use", "tool_result", "toolUse", "toolResult"}
 
 
-class LeftOut(Exception):
-    """A call that no prompt of a suite can stand for; the text is the reason, the same for all of its kind."""
+class UnusableCall(Exception):
+    """A call that cannot become a prompt of a suite. The text is the reason, the same for all such calls."""
 
 
 class LoggedPrompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,19 +36,19 @@ class LoggedPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_prompt(api: Api, body: bytes) -> LoggedPrompt:
-    """The prompt in the JSON body of InvokeModel (`invoke`) or Converse. Raises LeftOut."""
+    """The prompt in the JSON body of InvokeModel (`invoke`) or Converse. Raises UnusableCall."""
     try:
         body_json: Any = msgspec.json.decode(body)
         if is_too_deep(body_json):
-            raise LeftOut("a body nested deeper than a suite can hold")
+            raise UnusableCall("a body nested deeper than a suite can hold")
         options = _invoke_options(body_json) if api == "invoke" else _converse_options(body_json)
         return LoggedPrompt(messages=_turns(body_json["messages"]), options=msgspec.convert(options, Options))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise LeftOut("a body that is not a chat request") from error
+        raise UnusableCall("a body that is not a chat request") from error
 
 
 def _turns(written: list[dict[str, Any]]) -> tuple[Message, ...]:
-    """Turns that alternate from the user's first to the user's last; the service joins neighbours, and so is done."""
+    """Alternating turns that start and end with the user's. Like the service, joins neighbours of the same role."""
     turns: list[Message] = []
     for each in written:
         role, text = each["role"], _text(each["content"])
@@ -57,11 +57,11 @@ def _turns(written: list[dict[str, Any]]) -> tuple[Message, ...]:
         else:
             turns.append(Message(role=role, content=text))
     if not turns or any(not turn.content.strip() for turn in turns):
-        raise LeftOut("a turn without text")
+        raise UnusableCall("a turn without text")
     if turns[0].role != "user" or any(turn.role not in ("user", "assistant") for turn in turns):
-        raise LeftOut("turns that do not begin with the user's")
+        raise UnusableCall("turns that do not start with the user's")
     if turns[-1].role != "user":
-        raise LeftOut("an answer begun by the caller (prefill)")
+        raise UnusableCall("an answer started by the caller (prefill)")
     return tuple(turns)
 
 
@@ -80,11 +80,11 @@ def _texts(block: Any) -> Iterator[str]:
     if kind == "text":
         yield block["text"]
     elif kind in _ATTACHED:
-        raise LeftOut(_ATTACHED[kind])
+        raise UnusableCall(_ATTACHED[kind])
     elif kind in _TOOL_TURNS:
-        raise LeftOut("tool calls and results in the conversation")
+        raise UnusableCall("tool calls and results in the conversation")
     elif kind not in _SILENT:
-        raise LeftOut("content of another kind than text")
+        raise UnusableCall("content of another kind than text")
 
 
 def _invoke_options(body: dict[str, Any]) -> dict[str, Any]:
@@ -142,20 +142,20 @@ def _thinking(written: dict[str, Any] | None) -> int | str | None:
 
 def _invoke_tool(tool: dict[str, Any]) -> dict[str, Any]:
     if "input_schema" not in tool:
-        raise LeftOut("tools that the service itself runs")
+        raise UnusableCall("tools that the service itself runs")
     return _given({name: tool.get(name) for name in ("name", "description", "input_schema")})
 
 
 def _converse_tool(tool: dict[str, Any]) -> dict[str, Any]:
     if "toolSpec" not in tool:
-        raise LeftOut("tools that the service itself runs")
+        raise UnusableCall("tools that the service itself runs")
     spec = tool["toolSpec"]
     schema = spec["inputSchema"]["json"]
     return _given({"name": spec["name"], "description": spec.get("description"), "input_schema": schema})
 
 
 def _cache(value: Any) -> str | None:
-    """How long the first cache point or `cache_control` keeps what stands before it; None: there is none."""
+    """The TTL of the first cache point or `cache_control`. None: there is none."""
     parts = [value.get("system"), value.get("tools"), (value.get("toolConfig") or {}).get("tools")]
     parts += [turn.get("content") for turn in value.get("messages") or []]
     blocks = [block for part in parts if isinstance(part, list) for block in part if isinstance(block, dict)]

@@ -1,4 +1,4 @@
-"""Bedrock's model invocation log, record by record."""
+"""Reads Bedrock's model invocation log record by record."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ import msgspec
 
 from harness.endpoints.base import Connection
 from harness.endpoints.failures import clean
-from harness.endpoints.invocation_log.sources import Broken, Line, Source, Window, find_source
+from harness.endpoints.invocation_log.sources import Line, Source, UnreadablePiece, Window, find_source
 from harness.endpoints.reply import Tokens
 from harness.errors import EndpointError
 
 KEPT_BROKEN = 20
-"""Broken pieces whose place is kept; all are counted."""
+"""The most unreadable pieces whose place is noted. All are counted."""
 ATTEMPTS = 5
 SCHEMA_TYPE = "ModelInvocationLog"
 
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One call as Bedrock logged it. None: the record does not say. The bodies are JSON, and hostile input."""
+    """One call as Bedrock logged it. None: not in the record. Bodies are JSON, and hostile input."""
 
     timestamp: datetime
-    """UTC; whole seconds on the real service."""
+    """UTC; the real service logs whole seconds."""
     request_id: str
     operation: str
     """`InvokeModel`, `InvokeModelWithResponseStream`, `Converse`, `ConverseStream`."""
     model_id: str
     region: str
     inference_region: str | None = None
-    """The Region that served, where it was another one."""
+    """The Region that served the call, if it was another one."""
     identity: str | None = None
     """ARN of the caller."""
     input_body: bytes | None = None
     input_body_path: str | None = None
-    """`s3://…` of a body that was too long for the record."""
+    """`s3://…` address of a body that was too long for the record."""
     input_tokens: int | None = None
-    """Without the cached ones."""
+    """Without cached tokens."""
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -79,7 +79,7 @@ _decoder = msgspec.json.Decoder(_Record)
 
 
 def read_record(line: bytes) -> LogRecord:
-    """A record out of one line; unknown fields are passed over. msgspec.DecodeError: not a record."""
+    """Decode a record from one line; unknown fields are ignored. msgspec.DecodeError: not a record."""
     found = _decoder.decode(line)
     if found.schema_type != SCHEMA_TYPE:
         raise msgspec.ValidationError(f"schemaType is {found.schema_type[:40]!r}, not {SCHEMA_TYPE!r}")
@@ -106,7 +106,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
-        raise msgspec.ValidationError(f"the timestamp {moment} lies before the year 1 or after 9999") from error
+        raise msgspec.ValidationError(f"the timestamp {moment} is outside the years 1 to 9999") from error
 
 
 def _present(body: msgspec.Raw) -> bytes | None:
@@ -114,25 +114,25 @@ def _present(body: msgspec.Raw) -> bytes | None:
 
 
 class InvocationLog:
-    """An opened log. What could not be read is counted, the first few with their places."""
+    """An open log. Unreadable pieces are counted, and the places of the first few are noted."""
 
     def __init__(self, source: Source, window: Window) -> None:
         self._source = source
         self._window = window
         self.lines = 0
         self.broken_count = 0
-        self.broken: list[Broken] = []
+        self.broken: list[UnreadablePiece] = []
 
     async def records(self) -> AsyncIterator[LogRecord]:
-        """The records of the window, in the order in which the log gives them; one of them in memory at a time."""
+        """Yield the records of the window in the log's order, holding one in memory at a time."""
         async for line in self._source.lines(self._window):
-            if isinstance(line, Broken):
+            if isinstance(line, UnreadablePiece):
                 self._count_broken(line)
             elif (record := self._read(line)) is not None and self._window.holds(record.timestamp):
                 yield record
 
     async def input_body(self, record: LogRecord) -> bytes | None:
-        """What was asked, fetched from S3 where it is kept apart. None: it was not logged, or is not there."""
+        """The request body, fetched from S3 if it is stored separately. None: not logged, or missing."""
         if record.input_body is not None or record.input_body_path is None:
             return record.input_body
         return await self._source.body(record.input_body_path)
@@ -142,10 +142,10 @@ class InvocationLog:
         try:
             return read_record(line.text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._count_broken(Broken(line.place, f"not a record of an invocation log: {error}"))
+            self._count_broken(UnreadablePiece(line.place, f"not a record of an invocation log: {error}"))
             return None
 
-    def _count_broken(self, broken: Broken) -> None:
+    def _count_broken(self, broken: UnreadablePiece) -> None:
         self.broken_count += 1
         if len(self.broken) < KEPT_BROKEN:
             self.broken.append(broken)
@@ -155,9 +155,9 @@ class InvocationLog:
 async def open_log(
     source: str, connection: Connection, *, since: datetime | None = None, until: datetime | None = None
 ) -> AsyncIterator[InvocationLog]:
-    """The log at `s3://BUCKET/PREFIX`, `logs:GROUP` or a local path; records from `since` on and before `until`.
+    """Open the log at `s3://BUCKET/PREFIX`, `logs:GROUP` or a local path, for records from `since` to before `until`.
 
-    EndpointError: no such log, no access to it, no credentials; while it is open, too.
+    EndpointError, also while it is open: no such log, no access, no credentials.
     """
     from aiohttp import ClientPayloadError
     from botocore.exceptions import BotoCoreError, ClientError
@@ -174,7 +174,7 @@ async def open_log(
             reason = clean(f"{answer.get('Code')}: {answer.get('Message')}")
             raise EndpointError(
                 f"{source}: {error.operation_name} was refused: {reason}; "
-                "`harness doctor` says where this account logs, and who you are"
+                "`harness doctor` shows where this account logs, and your identity"
             ) from error
         except (BotoCoreError, ClientPayloadError) as error:
             raise EndpointError(f"{source}: {clean(str(error))} (`harness doctor` shows what was found)") from error

@@ -1,4 +1,4 @@
-"""Where an invocation log lies: an S3 bucket, a CloudWatch Logs group or a copy on this machine; and its lines."""
+"""The sources of an invocation log: an S3 bucket, a CloudWatch Logs group or a local copy."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ import msgspec
 from harness.errors import EndpointError
 
 MAX_LINE = 64_000_000
-"""Bytes of one line or one body, unpacked; a file that holds more is damaged, or a trap."""
+"""Bytes of one line or body, uncompressed. A file with more is damaged or malicious."""
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".log", ".log.gz")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of the log and where it is."""
+    """One line of the log and its place."""
 
     place: str
     text: bytes
 
 
-class Broken(msgspec.Struct, frozen=True):
+class UnreadablePiece(msgspec.Struct, frozen=True):
     """A piece of the log that cannot be read."""
 
     place: str
     why: str
 
 
-def read_lines(file: IO[bytes], name: str) -> Iterator[Line | Broken]:
-    """Every line that is not blank. Damage ends the file: what was read until then counts."""
+def read_lines(file: IO[bytes], name: str) -> Iterator[Line | UnreadablePiece]:
+    """Yield every line that is not blank. Damage ends the file, but the lines before it count."""
     number = 0
     try:
         stream = _unpacked(file)
         while text := stream.readline(MAX_LINE + 1):
             number += 1
             if len(text) > MAX_LINE:
-                yield Broken(f"{name}:{number}", f"a line of more than {MAX_LINE // 1_000_000} MB")
+                yield UnreadablePiece(f"{name}:{number}", f"a line of more than {MAX_LINE // 1_000_000} MB")
                 return
             if text.strip():
                 yield Line(f"{name}:{number}", text)
     except (OSError, EOFError, zlib.error) as error:
-        yield Broken(f"{name}:{number + 1}", f"damaged: {error}")
+        yield UnreadablePiece(f"{name}:{number + 1}", f"damaged: {error}")
 
 
 def read_body(file: IO[bytes]) -> bytes | None:
-    """A whole body. None: damaged, or longer than MAX_LINE."""
+    """Read a whole body. None: damaged, or longer than MAX_LINE."""
     try:
         body = _unpacked(file).read(MAX_LINE + 1)
     except (OSError, EOFError, zlib.error):
@@ -60,12 +60,12 @@ def read_body(file: IO[bytes]) -> bytes | None:
 
 
 def is_body(key: str) -> bool:
-    """Whether this is one of the long bodies that Bedrock keeps beside its records."""
+    """Whether this is a long body, which Bedrock stores separately from the records."""
     return PurePosixPath(key).parent.name == "data"
 
 
 def log_files(path: Path) -> Iterator[Path]:
-    """The file itself, or every log file in the folder in the order of their names."""
+    """The file itself, or every log file in the folder, sorted by name."""
     if path.is_file():
         yield path
         return
@@ -75,10 +75,10 @@ def log_files(path: Path) -> Iterator[Path]:
 
 
 def find_copy(folder: Path, address: str) -> Path | None:
-    """The copy in `folder` of what the log says is at an `s3://` address: under the longest part of its key."""
+    """The copy in `folder` of an object at an `s3://` address, by the longest matching end of its path."""
     parts = PurePosixPath(address.removeprefix("s3://")).parts
     if not address.startswith("s3://") or ".." in parts or "/" in parts:
-        return None  # a log says where its bodies are, and it is hostile input
+        return None  # addresses in a log are hostile input
     candidates = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((each for each in candidates if each.is_file()), None)
 
@@ -93,14 +93,14 @@ if TYPE_CHECKING:
     from harness.endpoints.aws import AwsServices
 
 SPOOLED = 16_000_000
-"""Bytes of a log file that are kept in memory; longer ones go to a temporary file."""
+"""Bytes of a log file that are held in memory; larger files go to a temporary file."""
 MARGIN = timedelta(hours=1)
-"""A record may be filed under a later hour than its own."""
+"""A record may be stored under a later hour than its own."""
 _LOGS = "BedrockModelInvocationLogs/"
 
 
 class Window(msgspec.Struct, frozen=True):
-    """From `since` on, before `until`, both UTC, as the folders of a bucket are. None: no bound."""
+    """From `since` to before `until`, in UTC like the folders of a bucket. None: no bound."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -110,24 +110,24 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """Gives the lines that may lie in a window, and the bodies that are kept apart from them."""
+    """Provides the lines that may be in a window, and bodies that are stored separately."""
 
-    def lines(self, window: Window) -> AsyncIterator[Line | Broken]: ...
+    def lines(self, window: Window) -> AsyncIterator[Line | UnreadablePiece]: ...
 
     async def body(self, address: str) -> bytes | None: ...
 
 
 def find_source(address: str, services: AwsServices) -> Source:
-    """`s3://BUCKET/PREFIX`, `logs:GROUP` or a path. EndpointError: none of these."""
+    """The source at `s3://BUCKET/PREFIX`, `logs:GROUP` or a path. EndpointError: none of these."""
     if address.startswith("s3://"):
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not bucket:
-            raise EndpointError(f"{address}: no bucket is named; write s3://BUCKET or s3://BUCKET/PREFIX")
+            raise EndpointError(f"{address}: the bucket is missing; write s3://BUCKET or s3://BUCKET/PREFIX")
         return S3Log(services, bucket, prefix)
     if address.startswith("logs:"):
         group = address.removeprefix("logs:")
         if not group:
-            raise EndpointError(f"{address}: no log group is named; write logs:GROUP")
+            raise EndpointError(f"{address}: the log group is missing; write logs:GROUP")
         return CloudWatchLog(services, group)
     path = Path(address)
     if not path.exists():
@@ -136,19 +136,19 @@ def find_source(address: str, services: AwsServices) -> Source:
 
 
 class LocalLog:
-    """A file or folder on this machine, such as `aws s3 sync` makes."""
+    """A local file or folder, as from `aws s3 sync`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+    async def lines(self, window: Window) -> AsyncIterator[Line | UnreadablePiece]:
         for path in log_files(self._path):
             try:
                 with path.open("rb") as file:
                     for line in read_lines(file, str(path)):
                         yield line
             except OSError as error:
-                yield Broken(str(path), f"cannot be read: {error.strerror}")
+                yield UnreadablePiece(str(path), f"cannot be read: {error.strerror}")
 
     async def body(self, address: str) -> bytes | None:
         copy = find_copy(self._path if self._path.is_dir() else self._path.parent, address)
@@ -161,7 +161,7 @@ class LocalLog:
 class S3Log:
     """Objects PREFIX/AWSLogs/ACCOUNT/BedrockModelInvocationLogs/REGION/YYYY/MM/DD/HH/*.json.gz.
 
-    A prefix without AWSLogs/ below it is read as it is.
+    If there is no AWSLogs/ below the prefix, all objects below the prefix are read.
     """
 
     def __init__(self, services: AwsServices, bucket: str, prefix: str) -> None:
@@ -169,7 +169,7 @@ class S3Log:
         self._bucket = bucket
         self._prefix = f"{prefix.rstrip('/')}/" if prefix else ""
 
-    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+    async def lines(self, window: Window) -> AsyncIterator[Line | UnreadablePiece]:
         s3 = await self._services.client("s3")
         regions = await self._regions(s3)
         for root in regions or [self._prefix]:
@@ -183,7 +183,7 @@ class S3Log:
         return await _fetch_body(self._services, address)
 
     async def _regions(self, s3: Any) -> list[str]:
-        """The folders of Regions, whose keys sort by time."""
+        """The folders of Regions. The keys in each sort by time."""
         accounts = await self._folders(s3, f"{self._prefix}AWSLogs/")
         return [region for account in accounts for region in await self._folders(s3, f"{account}{_LOGS}")]
 
@@ -192,7 +192,7 @@ class S3Log:
         return [each["Prefix"] async for page in pages for each in page.get("CommonPrefixes", ())]
 
     async def _keys(self, s3: Any, root: str, window: Window) -> AsyncIterator[str]:
-        """Keys of log files; only the hours that the window touches are listed."""
+        """The keys of log files, listing only the hours that overlap the window."""
         arguments = {"Bucket": self._bucket, "Prefix": root}
         if window.since is not None:
             arguments["StartAfter"] = f"{root}{window.since - MARGIN:%Y/%m/%d/%H}"
@@ -207,13 +207,13 @@ class S3Log:
 
 
 class CloudWatchLog:
-    """A log group of CloudWatch Logs: one event a record."""
+    """A log group of CloudWatch Logs, with one record per event."""
 
     def __init__(self, services: AwsServices, group: str) -> None:
         self._services = services
         self._group = group
 
-    async def lines(self, window: Window) -> AsyncIterator[Line | Broken]:
+    async def lines(self, window: Window) -> AsyncIterator[Line | UnreadablePiece]:
         logs = await self._services.client("logs")
         arguments: dict[str, Any] = {"logGroupName": self._group}
         if window.since is not None:
@@ -229,7 +229,7 @@ class CloudWatchLog:
 
 
 async def _fetch_body(services: AwsServices, address: str) -> bytes | None:
-    """What lies at an `s3://` address. None: nothing readable."""
+    """The body at an `s3://` address. None: missing or unreadable."""
     from botocore.exceptions import ClientError
 
     bucket, _, key = address.removeprefix("s3://").partition("/")

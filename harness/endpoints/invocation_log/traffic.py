@@ -1,4 +1,4 @@
-"""From the records of an invocation log to traffic that a suite can be made of."""
+"""Turns the records of an invocation log into traffic from which a suite can be made."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from msgspec import structs
 from harness.catalog.models import find_model
 from harness.catalog.names import read_reference
 from harness.catalog.target import Tool
-from harness.endpoints.invocation_log.prompts import OPERATIONS, LeftOut, LoggedPrompt, read_prompt
+from harness.endpoints.invocation_log.prompts import OPERATIONS, LoggedPrompt, UnusableCall, read_prompt
 from harness.endpoints.invocation_log.records import InvocationLog, LogRecord
 from harness.errors import CatalogError
 from harness.suite.from_log.redact import Redactor
 from harness.suite.from_log.traffic import Call, Traffic
 from harness.suite.suite import Message
 
-NOT_LOGGED = "no body: the log is kept without texts, or the body is in a bucket that was not copied"
+NOT_LOGGED = "no body: the log has no texts, or the body is in a bucket that was not copied"
 
 
-class Gathered(msgspec.Struct, frozen=True):
-    """What was found beside the calls that can be asked again."""
+class SkippedCalls(msgspec.Struct, frozen=True):
+    """Counts of the calls that cannot be sent again."""
 
     left_out: Counter[str]
-    """Calls by the reason why no prompt can stand for them; they still count as load."""
+    """Reason → calls that cannot become prompts, and count as load only."""
     failed: int
     """Calls that ended in an error."""
     other_models: Counter[str]
-    """Calls of models that are not in the catalog, by id."""
+    """Model id → calls of models that are not in the catalog."""
 
 
-async def gather(log: InvocationLog, traffic: Traffic, redactor: Redactor) -> Gathered:
-    """Read the whole log into `traffic`, every text redacted before it is kept."""
+async def gather(log: InvocationLog, traffic: Traffic, redactor: Redactor) -> SkippedCalls:
+    """Read the whole log into `traffic`, redacting every text first."""
     left_out: Counter[str] = Counter()
     other_models: Counter[str] = Counter()
     failed = 0
@@ -48,7 +48,7 @@ async def gather(log: InvocationLog, traffic: Traffic, redactor: Redactor) -> Ga
             reason = await _take(log, record, traffic, redactor)
             if reason is not None:
                 left_out[reason] += 1
-    return Gathered(left_out, failed, other_models)
+    return SkippedCalls(left_out, failed, other_models)
 
 
 async def _take(log: InvocationLog, record: LogRecord, traffic: Traffic, redactor: Redactor) -> str | None:
@@ -57,9 +57,9 @@ async def _take(log: InvocationLog, record: LogRecord, traffic: Traffic, redacto
     body = await log.input_body(record)
     try:
         if body is None:
-            raise LeftOut(NOT_LOGGED)
+            raise UnusableCall(NOT_LOGGED)
         found = _redacted(read_prompt(call.api, body), redactor)
-    except LeftOut as error:
+    except UnusableCall as error:
         traffic.add_size(call)
         return str(error)
     traffic.add(call, found.messages, found.options)
@@ -99,7 +99,7 @@ def _redacted_tool(tool: Tool, redactor: Redactor) -> Tool:
 
 
 def _redacted_value(value: Any, redactor: Redactor) -> Any:
-    """Every text in a JSON value redacted, keys left as they are."""
+    """The JSON value with every text redacted, except keys."""
     match value:
         case str():
             return redactor.redact(value)

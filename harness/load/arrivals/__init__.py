@@ -1,4 +1,4 @@
-"""When requests are due: one file for each arrival process or family of them, one line here."""
+"""When requests are due: one file and one line here for each arrival process or family."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from harness.suite.suite import Load
 
 
 class Arrival(Protocol):
-    """A pure, seeded schedule: it reads no clock."""
+    """A pure, seeded schedule that reads no clock."""
 
     @property
     def opening_per_s(self) -> float | None:
-        """The rate with which it begins, which is that of the warm-up before it; None: when a slot frees."""
+        """Requests per second at the start, which is also the rate of the warm-up. None: slots set the pace."""
         ...
 
     @property
     def peak_per_s(self) -> float | None:
-        """The highest rate; of a trace, the mean over its busiest minute. None: as high as the slots manage."""
+        """The highest rate, per second; for a trace, the mean over its busiest minute. None: slots set the pace."""
         ...
 
     def offsets(self, rng: Random) -> Iterator[float | None]:
-        """Seconds after the start at which requests are due, never decreasing; None: when a slot frees.
+        """Due times, seconds after the start, never decreasing. None: as soon as a slot is free.
 
-        Without end, unless the process has one of its own (ramp, steps, trace).
+        Infinite, except for ramp, steps and trace.
         """
         ...
 
@@ -47,5 +47,5 @@ ARRIVALS: dict[str, Callable[[Load], Arrival]] = {
 
 
 def make_arrival(load: Load) -> Arrival:
-    """The arrival process that a suite's load names."""
+    """The arrival process of a load."""
     return ARRIVALS[load.arrival](load)

@@ -1,4 +1,4 @@
-"""Closed arrivals: the next request is due when a slot frees."""
+"""Closed arrivals: the next request is due when a slot is free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.suite.suite import Load
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """No schedule of its own: the number of slots bounds the load."""
+    """Has no schedule: the number of slots bounds the load."""
 
     opening_per_s: float | None = None
     peak_per_s: float | None = None

@@ -1,4 +1,4 @@
-"""How arrivals lie apart: evenly, at random, or in clumps, at one a second on average. A process stretches them."""
+"""The spacing of arrivals at one per second on average: even, random or bursty. Arrival processes scale it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from harness.suite.suite import Load
 class Spacing(msgspec.Struct, frozen=True, kw_only=True):
     """Gaps between arrivals.
 
-    `burstiness` b: gaps are gamma-distributed with shape b and mean 1, so that their CV² is 1/b: 1 is Poisson, below it
-    arrivals clump, above it they even out (the parameter of vLLM's benchmark_serving). None: all gaps are equal, and
-    the first arrival is at 0. `burst` n: n requests arrive together, n times as far apart.
+    `burstiness` b: gaps are gamma-distributed with shape b and mean 1, so their CV² is 1/b. 1 is Poisson, less is
+    burstier, more is smoother (as in vLLM's benchmark_serving). None: all gaps are equal, and the first arrival is at
+    0. `burst` n: n requests arrive at a time, n times as far apart.
     """
 
     burstiness: float | None = None
@@ -28,7 +28,7 @@ class Spacing(msgspec.Struct, frozen=True, kw_only=True):
         return cls(burstiness=load.burstiness, burst=load.burst or 1)
 
     def times(self, rng: Random) -> Iterator[float]:
-        """When requests arrive at a rate of 1, s; never decreasing, without end."""
+        """Arrival times at one request per second, s; never decreasing, infinite."""
         return (self.burst * at for at in self._arrivals(rng) for _ in range(self.burst))
 
     def _arrivals(self, rng: Random) -> Iterator[float]:
@@ -38,8 +38,8 @@ class Spacing(msgspec.Struct, frozen=True, kw_only=True):
         return accumulate(rng.expovariate(1.0) if b == 1 else rng.gammavariate(b, 1 / b) for _ in count())
 
 
-def needed_rate(load: Load) -> float:
-    """The rate of a load that cannot do without one. HarnessError: it has none."""
+def required_rate(load: Load) -> float:
+    """The rate of a load that requires one. HarnessError: it has none."""
     if load.rate_per_s is None or load.rate_per_s <= 0:
-        raise HarnessError(f"load: arrival {load.arrival!r} needs a rate above zero; write for example rate: 5/s")
+        raise HarnessError(f"load: arrival {load.arrival!r} needs a rate above zero; for example rate: 5/s")
     return load.rate_per_s

@@ -1,4 +1,4 @@
-"""Steps: one rate after another, each kept for a while, then the run is over."""
+"""Steps: one rate after another, each for a given time, then the run ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.suite.suite import Load, Step
 
 
 class Steps(msgspec.Struct, frozen=True):
-    """Each step's requests per second, for each target."""
+    """A sequence of rates for each target."""
 
     steps: tuple[Step, ...]
     spacing: Spacing
@@ -34,8 +34,8 @@ class Steps(msgspec.Struct, frozen=True):
         return max(step.rate_per_s for step in self.steps)
 
     def offsets(self, rng: Random) -> Iterator[float]:
-        """Every step takes from the spacing what its rate × duration has room for, and stretches it to its rate."""
-        return accumulate(self._due_s(rng), max)  # rounding makes none due before its predecessor
+        """Each step consumes rate × duration of the spacing's time, scaled to the step's rate."""
+        return accumulate(self._due_s(rng), max)  # rounding must not make a later request due earlier
 
     def _due_s(self, rng: Random) -> Iterator[float]:
         times = self.spacing.times(rng)

@@ -1,4 +1,4 @@
-"""A trace: requests are due when those of the recorded traffic came."""
+"""A trace: requests are due when those of the recorded traffic arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINUTE_S = 60.0
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """All calls of the trace for each target, `speed` times as fast as they came."""
+    """All calls of the trace for each target, `speed` times as fast as recorded."""
 
     calls: tuple[TracedCall, ...]
     speed: float
@@ -28,7 +28,7 @@ class Trace(msgspec.Struct, frozen=True):
 
     @property
     def opening_per_s(self) -> float:
-        """The mean rate; of a trace without length, one a second."""
+        """The mean rate; 1 per second if all calls arrived at once."""
         span_s = self.calls[-1].at_s / self.speed
         return (len(self.calls) - 1) / span_s if span_s > 0 else 1.0
 

@@ -1,1 +1,1 @@
-"""Checks of the account before a run, so that nothing is paid for in vain."""
+"""Checks of the AWS account before a run, so that no money is spent on a run that cannot work."""

@@ -1,4 +1,4 @@
-"""The preflight: checks with the account, before anything is paid for, whether a suite can run."""
+"""The preflight: checks whether a suite can run with this account, before it costs anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.suite.suite import Suite
 
 
 def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:
-    """Whether the Region lists the model, or a profile of it."""
+    """Whether the Region lists the model or one of its profiles."""
     if not isinstance(facts.models, AccountError) and target.base_model in facts.models:
         return Diagnosis(check="offered", status="ok", message=f"{target.base_model} is listed in {facts.region}")
     profiles = profiles_of(target.base_model, facts)
@@ -40,9 +40,9 @@ def check_offered(target: Target, facts: RegionFacts) -> Diagnosis:
 
 
 def check_route(target: Target, facts: RegionFacts) -> Diagnosis:
-    """Whether the id that goes on the wire can be called: a bare id on demand, any other as an active profile."""
+    """Whether the id on the wire can be called: a bare id on demand, any other id as an active profile."""
     if target.api == "mantle":
-        return Diagnosis(check="route", status="ok", message="bedrock-mantle takes the model's own id")
+        return Diagnosis(check="route", status="ok", message="bedrock-mantle accepts the bare model id")
     return _on_demand(target, facts) if target.routing == IN_REGION else _profile(target, facts)
 
 
@@ -56,7 +56,7 @@ def _on_demand(target: Target, facts: RegionFacts) -> Diagnosis:
         check="route",
         status="problem",
         message=f"{target.base_model} cannot be called by its bare id in {facts.region}",
-        remedy=f"use a profile: {', '.join(offered)}" if offered else "use a routing that goes through a profile",
+        remedy=f"use a profile: {', '.join(offered)}" if offered else "use a routing with an inference profile",
     )
 
 
@@ -96,7 +96,7 @@ def check_access(target: Target, facts: RegionFacts) -> Diagnosis:
 
 
 def check_lifecycle(target: Target, facts: RegionFacts) -> Diagnosis:
-    """The model's end of life, from AWS's answer today over the catalog."""
+    """Whether the model is near its end of life, by the account's answer today, else by the catalog."""
     today = utc_now().date()
     model = _as_of(today, target.base_model, facts)
     warning = lifecycle_warning(model, today)
@@ -118,16 +118,16 @@ def _as_of(today: date, base_model: str, facts: RegionFacts) -> Model:
 
 
 KEEP_DAYS = 30
-"""The provider recommends keeping at least a rolling 30 days of the invocation log."""
+"""The provider recommends keeping the invocation log for at least 30 days."""
 TARGET_CHECKS = (check_offered, check_route, check_access, check_lifecycle)
 
 
 async def examine(
     suite: Suite, account_for_region: Callable[[str], AbstractAsyncContextManager[Account]]
 ) -> list[Diagnosis]:
-    """All diagnoses for a suite: the account first, then each Region, each target and each judge.
+    """All diagnoses for a suite: the account, then each Region, each target and each judge.
 
-    Sends no prompts and costs nothing. BadCredentials, AccountError: the account cannot be asked.
+    Sends no prompts and costs nothing. BadCredentials, AccountError: the account did not answer.
     """
     models: dict[str, dict[str, None]] = {}
     judges = [judge.target for judge in suite.graders.judges]
@@ -152,7 +152,7 @@ def _diagnose_target(target: Target, facts: RegionFacts) -> list[Diagnosis]:
 
 
 async def diagnose_identity(account: Account) -> Diagnosis:
-    """The caller's identity. BadCredentials, AccountError: AWS does not know the caller, or does not answer."""
+    """The caller's identity. BadCredentials, AccountError: AWS refuses the credentials, or does not answer."""
     try:
         identity = await account.identity()
     except NotPermitted as error:
@@ -162,7 +162,7 @@ async def diagnose_identity(account: Account) -> Diagnosis:
 
 
 def diagnose_logging(facts: RegionFacts) -> Diagnosis:
-    """Whether the invocation log is on and kept for 30 days."""
+    """Whether the invocation log is on and kept for at least 30 days."""
     config, region = facts.logging, facts.region
     if isinstance(config, AccountError):
         return unknown("logging", config)
@@ -173,7 +173,7 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
             message=f"invocation logging is off in {region}",
             remedy=f"turn it on (Bedrock console → Settings) and keep {KEEP_DAYS} days; `harness reconcile` reads it",
         )
-    places = list(_places(config))
+    places = list(_destinations(config))
     message = f"invocation log of {region}: {'; '.join(text for text, _, _ in places)}"
     if not config.text:
         message += "; without prompts and answers"
@@ -186,13 +186,17 @@ def diagnose_logging(facts: RegionFacts) -> Diagnosis:
     )
 
 
-def _places(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
-    """(description, days kept, whether they are known) of each destination of the log."""
-    where = {f"s3://{config.bucket}/{config.prefix}": config.bucket_kept, f"{config.log_group}": config.log_group_kept}
-    for place, kept in where.items():
-        if kept is None:
+def _destinations(config: LoggingConfig) -> Iterator[tuple[str, int | None, bool]]:
+    """(description, days of retention, whether they are known) for each destination of the log."""
+    destinations = {
+        f"s3://{config.bucket}/{config.prefix}": config.bucket_retention,
+        f"{config.log_group}": config.log_group_retention,
+    }
+    for place, retention in destinations.items():
+        if retention is None:
             continue
-        if kept.unread:
-            yield f"{place}, kept for an unknown time ({kept.unread})", None, False
+        if retention.error:
+            yield f"{place}, kept for an unknown time ({retention.error})", None, False
         else:
-            yield f"{place}, kept {'forever' if kept.days is None else f'{kept.days} days'}", kept.days, True
+            days = retention.days
+            yield f"{place}, kept {'forever' if days is None else f'for {days} days'}", days, True

@@ -1,4 +1,4 @@
-"""Facts about the account in one Region, gathered concurrently, and the diagnoses made from them."""
+"""Facts about the account in one Region, gathered concurrently, and the type of the diagnoses made from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.endpoints.account.account import Account, LoggingConfig, QuotaValue
 from harness.endpoints.account.errors import AccountError, BadCredentials, NotPermitted
 
 Status = Literal["ok", "warning", "problem", "unknown"]
-"""`problem`: the run would be invalid or incomplete. `unknown`: the account does not say."""
+"""`problem`: the run would be invalid or incomplete. `unknown`: the account did not answer."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,13 +26,13 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unknown(check: str, error: AccountError, *, target: str | None = None) -> Diagnosis:
-    """A check that the account did not answer."""
+    """The diagnosis of a check for which the account did not answer."""
     remedy = f"allow {error.action} for these credentials" if isinstance(error, NotPermitted) else None
-    return Diagnosis(target=target, check=check, status="unknown", message=f"cannot tell: {error}", remedy=remedy)
+    return Diagnosis(target=target, check=check, status="unknown", message=f"could not check: {error}", remedy=remedy)
 
 
-def is_fit(diagnoses: Iterable[Diagnosis]) -> bool:
-    """Whether no problem would make a run invalid or incomplete."""
+def has_no_problem(diagnoses: Iterable[Diagnosis]) -> bool:
+    """Whether no diagnosis is a problem."""
     return all(each.status != "problem" for each in diagnoses)
 
 
@@ -46,15 +46,15 @@ _SHORT_BODY = {
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the account may call a model. If neither `lacking` nor `unknown` is set, it may."""
+    """Whether the account may call a model: it may if neither `lacking` nor `unknown` is set."""
 
     lacking: tuple[str, ...] = ()
-    """What GetFoundationModelAvailability says is missing."""
+    """What is missing, according to GetFoundationModelAvailability."""
     unknown: AccountError | None = None
 
 
 class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts about the account in one Region; an error in place of each that it did not answer."""
+    """Facts about the account in one Region; an error in place of each that could not be read."""
 
     region: str
     models: dict[str, dict[str, Any]] | AccountError
@@ -67,13 +67,13 @@ class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def gather_facts(account: Account, base_models: Iterable[str]) -> RegionFacts:
-    """Ask all questions concurrently. BadCredentials: Bedrock refuses the credentials."""
-    async with asyncio.TaskGroup() as asking:
-        models = asking.create_task(_answer(account.foundation_models()))
-        profiles = asking.create_task(_answer(account.inference_profiles()))
-        quotas = asking.create_task(_answer(account.quotas()))
-        logging = asking.create_task(_answer(account.logging()))
-        access = {each: asking.create_task(_access(account, each)) for each in base_models}
+    """Gather all facts concurrently. BadCredentials: Bedrock refuses the credentials."""
+    async with asyncio.TaskGroup() as tasks:
+        models = tasks.create_task(_answer(account.foundation_models()))
+        profiles = tasks.create_task(_answer(account.inference_profiles()))
+        quotas = tasks.create_task(_answer(account.quotas()))
+        logging = tasks.create_task(_answer(account.logging()))
+        access = {each: tasks.create_task(_access(account, each)) for each in base_models}
     listed = models.result()
     if isinstance(listed, BadCredentials):
         raise listed
@@ -95,7 +95,7 @@ async def _answer(question: Awaitable[T]) -> T | AccountError:
 
 
 async def _access(account: Account, base_model: str) -> Access:
-    """If the account does not say, a model that counts tokens for it is assumed to be callable."""
+    """Whether the account may call the model. If the API does not answer, a model that counts tokens is callable."""
     try:
         answer = await account.availability(base_model)
     except AccountError as error:
@@ -110,7 +110,7 @@ async def _access(account: Account, base_model: str) -> Access:
 
 
 def profiles_of(base_model: str, facts: RegionFacts) -> Sequence[str]:
-    """Ids of the active profiles of a model; empty if the account did not list them."""
+    """Ids of a model's active profiles; empty if the account did not list them."""
     if isinstance(facts.profiles, AccountError):
         return ()
     return [
@@ -121,19 +121,19 @@ def profiles_of(base_model: str, facts: RegionFacts) -> Sequence[str]:
 
 
 class CallableModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A Claude model as the account sees it in a Region."""
+    """A Claude model that an account can call in a Region."""
 
     base_id: str
     status: str
-    """AWS's word: `ACTIVE`, `LEGACY`."""
+    """AWS's status: `ACTIVE`, `LEGACY`."""
     on_demand: bool
-    """Whether the bare id can be called."""
+    """Whether the bare model id can be called."""
     profiles: tuple[str, ...]
-    """Ids of the active profiles that can be called in its place."""
+    """Ids of the active profiles that can be called instead."""
 
 
 def callable_models(facts: RegionFacts) -> list[CallableModel]:
-    """The Region's Claude models that can be called in some way; empty if the account did not list them."""
+    """The Region's Claude models that can be called; empty if the account did not list them."""
     listed = {} if isinstance(facts.models, AccountError) else facts.models
     models = [
         CallableModel(

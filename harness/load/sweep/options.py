@@ -1,4 +1,4 @@
-"""From the options of a sweep to its ladder, its objective and the suite that it sends, every option checked."""
+"""Checks the options of a sweep and turns them into its ladder, its objective and the suite that it sends."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from harness.suite.fields import MOST_PER_S, MOST_REQUESTS, UnitError, parse_dur
 from harness.suite.suite import STATIONARY, Retries, Slo, Suite
 
 LOWEST_SHARE = 1 / 64
-"""How far below the first level a search goes down."""
+"""The lowest level of a search, relative to its first."""
 LONGEST_STEP_S = 3600.0
 
 
 class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of `harness sweep`, as they are written."""
+    """The options of `harness sweep`, as given."""
 
     by: By
     first: float
     highest: float
     share: float
-    """0.95: the 95th percentile is to meet the SLOs."""
+    """Share of the requests that must meet the SLOs: 0.95 for the 95th percentile."""
     requests: int | None
     resolution: float
     step_time: str
@@ -33,9 +33,9 @@ class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_climb(suite: Suite, options: SweepOptions, *, needed: int) -> Climb:
-    """The ladder and the objective of a sweep. `needed`: the fewest requests that show the percentile.
+    """The ladder and the objective of a sweep. `needed`: the fewest requests that can show the percentile.
 
-    HarnessError: an option that cannot be used, with the option's name.
+    HarnessError: an invalid option, by name.
     """
     arrival = suite.load.arrival if suite.load.arrival in STATIONARY else "poisson"
     climb = Climb(
@@ -49,14 +49,14 @@ def make_climb(suite: Suite, options: SweepOptions, *, needed: int) -> Climb:
     most = climb.objective_at(climb.ladder.highest).requests
     if most > MOST_REQUESTS:
         raise HarnessError(
-            f"--to {options.highest:g}: a step there takes {most:,} requests, more than {MOST_REQUESTS:,}; lower --to "
-            "or --step-time"
+            f"--to {options.highest:g}: a step at that level takes {most:,} requests, more than {MOST_REQUESTS:,}; "
+            "lower --to or --step-time"
         )
     return climb
 
 
 def swept_suite(suite: Suite, climb: Climb) -> Suite:
-    """The suite as a sweep sends it: no retries, the SLOs of the objective, a load as wide as the ladder."""
+    """The suite as a sweep sends it: without retries, with the objective's SLOs and the load of the top level."""
     widest = climb.load_at(climb.ladder.highest)
     suite = msgspec.structs.replace(suite, load=widest, retries=Retries(max_attempts=1), slo=climb.objective.slo)
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
@@ -69,7 +69,7 @@ def _slo(suite: Suite, options: SweepOptions) -> Slo:
     )
     if slo.ttft_s is None and slo.e2e_s is None:
         raise HarnessError(
-            f"suite {suite.name!r} has no slo, so no load can be said to meet it; add `slo: {{ttft: 2s, e2e: 6s}}`, or "
+            f"suite {suite.name!r} has no slo, so a sweep has nothing to meet; add `slo: {{ttft: 2s, e2e: 6s}}`, or "
             "give --slo-ttft or --slo-e2e"
         )
     return slo
@@ -87,7 +87,7 @@ def _requests(options: SweepOptions, needed: int) -> int:
 
 def _ladder(options: SweepOptions) -> Ladder:
     if options.first > options.highest:
-        raise HarnessError(f"--from {options.first:g}: is above --to {options.highest:g}; begin lower, or raise --to")
+        raise HarnessError(f"--from {options.first:g} is above --to {options.highest:g}; start lower, or raise --to")
     if options.by == "concurrency":
         return Ladder(
             first=float(max(1, round(options.first))),
@@ -97,7 +97,7 @@ def _ladder(options: SweepOptions) -> Ladder:
             whole=True,
         )
     if options.highest > MOST_PER_S:
-        raise HarnessError(f"--to {options.highest:g}: is more than a client can send; at most {MOST_PER_S:,.0f}/s")
+        raise HarnessError(f"--to {options.highest:g} is more than a client can send; use at most {MOST_PER_S:,.0f}")
     return Ladder(
         first=options.first,
         lowest=options.first * LOWEST_SHARE,

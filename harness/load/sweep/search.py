@@ -1,4 +1,4 @@
-"""The search for a knee: the highest level of load that still meets the objective, by doubling and then bisecting."""
+"""The search for a knee, the highest load that still meets the objective: doubles, then bisects."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from harness.errors import HarnessError
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
-    """The levels that a search may take: requests per second, or slots."""
+    """The levels that a search may try, in requests per second or slots."""
 
     first: float
     lowest: float
     highest: float
     resolution: float
-    """The search ends when the lowest level that missed is within this share of the highest that met."""
+    """The search ends when the lowest level that missed is at most this fraction above the highest that met."""
     whole: bool = False
-    """Levels are slots, and so whole numbers."""
+    """Whether levels are whole numbers (slots)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.lowest <= self.first <= self.highest < math.inf:
             raise HarnessError(
-                f"the sweep goes from {self.lowest:g} to {self.highest:g} and begins at {self.first:g}; levels are "
+                f"a sweep cannot start at {self.first:g} between {self.lowest:g} and {self.highest:g}; levels must be "
                 "above zero and in this order: lowest, first, highest"
             )
 
 
 class Search:
-    """One target's search. Get `next_level`, try it, `report` the outcome."""
+    """One target's search: get `next_level`, try it, `report` the outcome."""
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
@@ -46,7 +46,7 @@ class Search:
             self.missed = level
 
     def next_level(self) -> float | None:
-        """The next level to try. None: the knee is known to the resolution, or lies off the ladder."""
+        """The next level to try. None: the knee is known to within the resolution, or lies off the ladder."""
         level = self._unchecked_level()
         return None if level is None or level in (self.met, self.missed) else level
 
@@ -62,6 +62,6 @@ class Search:
         return None if missed <= met * (1 + ladder.resolution) else self._rounded(math.sqrt(met * missed))
 
     def _rounded(self, level: float) -> float:
-        """Three significant digits, so that a report reads well; whole slots, and no further off than the ladder."""
+        """Round to whole slots, or to three significant digits so that reports read well; stay on the ladder."""
         rounded = float(round(level)) if self._ladder.whole else float(f"{level:.3g}")
         return min(max(rounded, self._ladder.lowest), self._ladder.highest)

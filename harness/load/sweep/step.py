@@ -1,4 +1,4 @@
-"""One step of a sweep: a target at one level of load, judged request by request against the objective."""
+"""One step of a sweep: a target at one level of load, checked request by request against the objective."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOAD_APART = frozenset(
     {"access_denied", "not_found", "validation", "credentials", "quota_exceeded", "connection", "protocol"}
     | {"connect_timeout", "first_token_timeout", "total_timeout"}
 )
-"""Errors that a lower load does not fix if no request at all is answered, warm-up included."""
+"""Errors that a lower load does not fix, if no request at all was answered, warm-up included."""
 LATE_SHARE = 0.25
-"""A client whose median request leaves later than this share of the median wait measures itself."""
+"""The client is the bottleneck if its median send delay exceeds this share of the median wait for an answer."""
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True):
-    """A level meets it when at least `share` of `requests` requests succeed within every SLO."""
+    """Met by a level if at least `share` of `requests` requests succeed within every SLO."""
 
     slo: Slo
     share: float
@@ -33,12 +33,12 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_miss(self) -> int:
-        """How many requests of a step may fail or be too slow."""
+        """How many requests of a step may fail or miss an SLO."""
         return self.requests - math.ceil(self.share * self.requests - 1e-9)
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one level. The latencies are in the attempts: their `repeat` is the step's number."""
+    """The outcome of one level. Its latencies are in the attempts, whose `repeat` is the step's number."""
 
     target: str
     step: int
@@ -46,27 +46,26 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per second, or slots."""
     met: bool
     requests: int
-    """Measured requests that are over."""
+    """Completed measured requests."""
     good: int
-    """… that succeeded within every SLO."""
+    """Requests that succeeded within every SLO."""
     throttled: int
     failed: int
-    """… of any other error."""
+    """Requests with any other error."""
     ended_early: bool
-    """Too many requests missed the objective, so the rest was not sent."""
+    """True if too many requests missed, so that the rest were not sent."""
     missed: dict[str, int]
-    """Why requests were not good: `ttft`, `e2e` or an error kind, the most frequent first."""
+    """`ttft`, `e2e` or an error kind → requests that missed for this reason, most frequent first."""
     client_limited: bool
-    """The client itself was late: this level says nothing of the endpoint."""
+    """True if the client was the bottleneck, so that this level says nothing about the endpoint."""
     refused: bool = False
-    """Not one request was answered, for reasons that have nothing to do with the load."""
+    """True if no request was answered, for reasons unrelated to the load."""
     quota_per_s: float | None = None
-    """Requests per second that the suite's own quota sustains, if this level needs more: it may hold while the quota is
-    unused, but not for long."""
+    """The rate that the suite's own quota sustains, if this level exceeds it: such a level holds only briefly."""
 
 
 class Trial:
-    """Counts the attempts of one step; retries are off in a sweep, so that an attempt is a request."""
+    """Counts the attempts of one step. Sweeps do not retry, so an attempt is a request."""
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
@@ -78,13 +77,13 @@ class Trial:
         self._took_ns: list[int] = []
 
     def record(self, attempt: Attempt) -> None:
-        """Count a measured attempt; ignores warm-up and cancelled attempts."""
+        """Count a measured attempt; warm-up and cancelled attempts are ignored."""
         self._answered |= attempt.ok
         if attempt.phase != MEASURED or attempt.error_kind == "cancelled":
             return
         if attempt.ok and attempt.sent_ns is not None and attempt.done_ns is not None:
             self._took_ns.append(attempt.done_ns - attempt.sent_ns)
-        if attempt.ok and attempt.sent_ns is not None:  # a refusal takes no time to wait for, however busy the client
+        if attempt.ok and attempt.sent_ns is not None:  # refusals come too fast to be compared with the send delay
             self._late_ns.append(attempt.sent_ns - attempt.due_ns)
             answered_ns = attempt.done_ns if attempt.first_ns is None else attempt.first_ns
             if answered_ns is not None:
@@ -96,38 +95,38 @@ class Trial:
             self._missed[missed] += 1
 
     @property
-    def is_lost(self) -> bool:
-        """Whether too many requests missed the objective."""
+    def has_missed(self) -> bool:
+        """Whether too many requests have missed for the objective to be met."""
         return self._missed.total() > self._objective.may_miss
 
     def outcome(self, *, target: str, step: int, level: float, quota_per_s: float | None = None) -> StepOutcome:
-        """The outcome, once the step is over. A level above `quota_per_s` misses, however the step went."""
+        """The outcome of the finished step. A level above `quota_per_s` misses in any case."""
         requests, throttled = self._good + self._missed.total(), self._missed["throttled"]
         late = bool(self._wait_ns) and median(self._late_ns) > LATE_SHARE * median(self._wait_ns)
         return StepOutcome(
             target=target,
             step=step,
             level=level,
-            met=quota_per_s is None and not self.is_lost and not late and requests >= self._objective.requests,
+            met=quota_per_s is None and not self.has_missed and not late and requests >= self._objective.requests,
             requests=requests,
             good=self._good,
             throttled=throttled,
             failed=self._missed.total() - throttled - self._missed["ttft"] - self._missed["e2e"],
-            ended_early=self.is_lost and requests < self._objective.requests,
+            ended_early=self.has_missed and requests < self._objective.requests,
             missed={why: count for why, count in self._missed.most_common() if count},
             client_limited=late and quota_per_s is None,
-            refused=self.is_lost and not self._answered and LOAD_APART >= set(+self._missed),
+            refused=self.has_missed and not self._answered and LOAD_APART >= set(+self._missed),
             quota_per_s=quota_per_s,
         )
 
     def requested_per_s(self, level: float, by: By) -> float | None:
-        """Requests per second at a level; by concurrency, from the mean time of an answer. None: none was answered."""
+        """Requests per second at a level; by concurrency, from the mean E2E latency. None: nothing was answered."""
         if by == "rate":
             return level
         return level * 1e9 / fmean(self._took_ns) if any(self._took_ns) else None
 
     def _why_missed(self, attempt: Attempt) -> str | None:
-        """The error kind, or the first SLO that was missed; None: it was good."""
+        """The error kind, or the first SLO that was missed. None: the request was good."""
         slo = self._objective.slo
         if not attempt.ok:
             return attempt.error_kind

@@ -1,4 +1,4 @@
-"""The load of a sweep: every target climbs and bisects its own ladder, all at the same time."""
+"""The load of a sweep: every target's search runs its own steps, all targets at the same time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from harness.store.records import Attempt
 from harness.suite.suite import ArrivalName, Load, Suite
 
 WARMUP_SHARE = 0.2
-"""Of the measured requests, so many go before them in every step: the endpoint has settled when counting starts."""
-LOST = Reason(what="the step is lost", remedy="")
+"""Warm-up requests of a step, as a share of its measured requests, so that the endpoint settles first."""
+STEP_MISSED = Reason(what="the step can no longer meet its objective", remedy="")
 
 
 class Climb(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep is to find, and on which ladder."""
+    """What a sweep looks for, and on which ladder."""
 
     by: By
     ladder: Ladder
     objective: Objective
     arrival: ArrivalName = "poisson"
-    """By rate: the open arrival process of every step."""
+    """The open arrival process of every step, by rate."""
     burstiness: float | None = None
-    """Of arrival `gamma`."""
+    """For arrival `gamma`."""
     step_s: float = 10.0
-    """By rate: a step lasts this long at least, or an overloaded endpoint's queue has no time to grow."""
+    """Shortest duration of a step, by rate, so that the queue of an overloaded endpoint has time to grow."""
 
     def objective_at(self, level: float) -> Objective:
-        """The objective of one step: at a high rate it takes more requests to last long enough."""
+        """The objective of one step, with more requests at high levels so that the step lasts long enough."""
         requests = math.ceil(level * self.step_s) if self.by == "rate" else 4 * int(level)
         return msgspec.structs.replace(self.objective, requests=max(self.objective.requests, requests))
 
@@ -54,7 +54,7 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweep:
-    """Sends the steps of every target. Pass every attempt to `record`, so that it counts for its step."""
+    """Sends the steps of every target. Every attempt must be passed to `record`, to be counted for its step."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Sweep:
         seed: int,
         stop: Stop,
     ) -> None:
-        """`channels`: what is sent through, by target."""
+        """`channels`: by target."""
         self._suite = suite
         self._climb = climb
         self._channels = channels
@@ -76,15 +76,17 @@ class Sweep:
         self.searches = {target.name: Search(climb.ladder) for target in suite.targets}
 
     def record(self, attempt: Attempt) -> None:
-        """Count an attempt for the step that its target is at; a step that is lost sends nothing more."""
+        """Count an attempt for its target's current step, and end a step that can no longer meet the objective."""
         trial, step_stop = self._trials[attempt.target]
         trial.record(attempt)
-        if trial.is_lost:
-            step_stop.ask(LOST)
+        if trial.has_missed:
+            step_stop.request(STEP_MISSED)
 
     async def run(self, send: Send, on_step: Callable[[StepOutcome], object]) -> None:
-        """Climb until every target's knee is known or cannot be found, or a stop is requested. `on_step` gets each
-        completed step."""
+        """Search until every target's knee is known or cannot be found, or a stop is requested.
+
+        `on_step` gets each completed step.
+        """
         async with asyncio.TaskGroup() as tasks:
             for index, target in enumerate(self._suite.targets):
                 tasks.create_task(self._climb_target(index, target, send, on_step))
@@ -93,13 +95,13 @@ class Sweep:
         self, index: int, target: Target, send: Send, on_step: Callable[[StepOutcome], object]
     ) -> None:
         search, admission, step = self.searches[target.name], self._channels[target.name].admission, 0
-        while not self._stop.asked and (level := search.next_level()) is not None:
-            await admission.wait_until_full()  # the last step's tokens do not count against this one
+        while not self._stop.requested and (level := search.next_level()) is not None:
+            await admission.wait_until_full()  # tokens of the previous step must not count against this one
             trial, step_stop = self._trials[target.name] = Trial(self._climb.objective_at(level)), Stop()
             await self._send_step(index, target, step, level, send, step_stop)
             quota_per_s = admission.sustained_below(trial.requested_per_s(level, self._climb.by))
             outcome = trial.outcome(target=target.name, step=step, level=level, quota_per_s=quota_per_s)
-            if self._stop.asked and not outcome.ended_early:
+            if self._stop.requested and not outcome.ended_early:
                 return
             self.outcomes.append(outcome)
             on_step(outcome)
@@ -132,11 +134,11 @@ class Sweep:
     async def _pass_on(self, step_stop: Stop) -> None:
         await self._stop.wait()
         assert self._stop.reason is not None
-        step_stop.ask(self._stop.reason)
+        step_stop.request(self._stop.reason)
 
 
 def _numbered(each: Round, target: int, step: int) -> Round:
-    """The round with ids that are unique in the sweep, and the step as its requests' `repeat`."""
+    """The round with request ids that are unique in the sweep, and the step as `repeat`."""
     [planned] = each.requests
     request_id = f"{step:02d}.{each.index:06d}-{target:02d}"
     return msgspec.structs.replace(

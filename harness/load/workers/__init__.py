@@ -1,1 +1,1 @@
-"""A load that several processes share."""
+"""Sharing a load among several processes."""

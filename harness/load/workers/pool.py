@@ -1,4 +1,4 @@
-"""The worker processes that share a load: it is split among them, and they start, count and end together."""
+"""The worker processes that share a load: splits it among them, starts them together and sums their counts."""
 
 from __future__ import annotations
 
@@ -18,31 +18,40 @@ from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally, stop_at_budget
 from harness.load.session import Job
 from harness.load.stop import Stop
-from harness.load.workers.worker import STOP, Broke, Counted, Ended, Ready, Report, decode_report, pack
+from harness.load.workers.worker import (
+    STOP,
+    EndReport,
+    ErrorReport,
+    ProgressReport,
+    ReadyReport,
+    Report,
+    decode_report,
+    pack,
+)
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Quota, Suite
 
 HEAD_START_NS = 200_000_000
-"""Between the order to send and the first due time, so that every worker has read it by then."""
+"""Between the order to send and the first due time, so that every worker reads the order in time."""
 PATIENCE_S = 10.0
-"""For a worker that has to stop at once, to cancel and journal what it has."""
+"""How long a worker gets to cancel its requests and journal them before it is killed."""
 REPORT_LIMIT = 1 << 24
 
 
 def split_suite(suite: Suite, workers: int) -> list[Part]:
-    """One part a worker. HarnessError: fewer slots than workers, so that some would have nothing to do."""
+    """One part for each worker. HarnessError: there are fewer slots than workers, or too few tokens for each."""
     key = "concurrency" if suite.load.arrival == "closed" else "max_in_flight"
     slots = getattr(suite.load, key)
     if slots is not None and workers > slots:
         raise HarnessError(
-            f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs one of its own; ask "
-            "for fewer workers"
+            f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs its own; use fewer "
+            "workers"
         )
     parts = [_part(suite, index, workers) for index in range(workers)]
     if workers > 1 and any(budget_mistakes(parts[0].suite)):
         raise HarnessError(
-            f"--workers {workers}: a worker's share of quota.tokens_per_minute is less than one request takes; ask for "
+            f"--workers {workers}: a worker's share of quota.tokens_per_minute is less than one request takes; use "
             "fewer workers"
         )
     return parts
@@ -60,18 +69,17 @@ def _part(suite: Suite, index: int, of: int) -> Part:
 
 
 class WorkerPool:
-    """Workers whose clients are open."""
+    """Workers that are ready to send."""
 
     def __init__(self, suite: Suite, workers: Sequence[tuple[int, Process]]) -> None:
         self._budget_usd = suite.budget_usd
         self._workers = workers
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        """Send the whole plan of the suite that the clients were opened for, each worker its part into a journal of its
-        own; returns the health of each.
+        """Send the whole plan, each worker its part into its own journal; returns the health of each worker.
 
-        A stop is passed on to all. RunInvalid: a worker ended before its part did; the others are stopped, and what
-        the journals hold is kept.
+        A stop is passed on to all workers. RunInvalid: a worker ended before its part was sent; the others are stopped
+        then, and all journals are kept.
         """
         job = msgspec.structs.replace(job, start_ns=clock.now_ns() + HEAD_START_NS)
         counts: list[dict[str, Tally]] = [{} for _ in self._workers]
@@ -81,13 +89,13 @@ class WorkerPool:
         async def follow(index: int, process: Process) -> ClientHealth:
             while True:
                 match await _next_report(index, process):
-                    case Counted(tallies=tallies):
+                    case ProgressReport(tallies=tallies):
                         counts[index] = tallies
                         _add_up(progress, counts)
                         stop_at_budget(self._budget_usd, progress, stop)
-                    case Ended(health=health, reason=reason):
+                    case EndReport(health=health, reason=reason):
                         if reason is not None:
-                            stop.ask(reason)
+                            stop.request(reason)
                         return health
 
         try:
@@ -108,10 +116,10 @@ class WorkerPool:
 
 @asynccontextmanager
 async def open_worker_pool(suite: Suite, url: str, *, workers: int) -> AsyncIterator[WorkerPool]:
-    """So many workers for the parts of a suite, their clients open; ended on leaving. HarnessError: the load cannot be
-    shared by so many, or what kept a worker from opening them.
+    """Start the workers and open their clients; end them on leaving. `url`: `aws` or an endpoint's URL.
 
-    A worker ends by itself when this process does, whatever happens to it.
+    HarnessError: the load cannot be split among so many workers, or a worker cannot open its clients. Workers also end
+    when this process does, however it ends.
     """
     started: list[tuple[int, Process]] = []
     parts = split_suite(suite, workers)
@@ -122,19 +130,19 @@ async def open_worker_pool(suite: Suite, url: str, *, workers: int) -> AsyncIter
             started.append((part.index, process))
             await _write(process, pack((part, url)))
         for index, process in started:
-            assert isinstance(await _next_report(index, process), Ready)
+            assert isinstance(await _next_report(index, process), ReadyReport)
         yield WorkerPool(suite, started)
     finally:
         for _, process in started:
             assert process.stdin is not None
             process.stdin.close()
-        async with asyncio.TaskGroup() as ending:  # one that hangs is waited for once, however many do
+        async with asyncio.TaskGroup() as ending:  # concurrently, so that several hanging workers cost one wait
             for _, process in started:
                 ending.create_task(_end(process))
 
 
 async def _end(process: Process) -> None:
-    """Wait for a worker whose stdin is closed; one that does not end is killed."""
+    """Wait for a worker whose stdin is closed, and kill it if it does not end in time."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await process.communicate()
@@ -145,7 +153,7 @@ async def _end(process: Process) -> None:
 
 
 async def _write(process: Process, order: bytes) -> None:
-    """Write to a worker's stdin. That it is gone is noticed by its missing report."""
+    """Write to a worker's stdin. If the worker is gone, reading its next report raises the error."""
     assert process.stdin is not None
     with suppress(ConnectionError):
         process.stdin.write(order)
@@ -153,14 +161,14 @@ async def _write(process: Process, order: bytes) -> None:
 
 
 async def _next_report(index: int, process: Process) -> Report:
-    """The next line of a worker. HarnessError: it broke, or is gone."""
+    """The next report of a worker. HarnessError: the worker's error; RunInvalid: the worker is gone."""
     assert process.stdout is not None
     line = await process.stdout.readline()
     if not line.endswith(b"\n"):
         code = await process.wait()
-        raise RunInvalid(f"worker {index} ended before its part of the load did (exit code {code})")
+        raise RunInvalid(f"worker {index} ended before it had sent its part of the load (exit code {code})")
     report: Report = decode_report(line)
-    if isinstance(report, Broke):
+    if isinstance(report, ErrorReport):
         error = HarnessError(report.message)
         error.exit_code = report.exit_code
         raise error
@@ -168,7 +176,7 @@ async def _next_report(index: int, process: Process) -> Report:
 
 
 def _add_up(progress: Progress, counts: Sequence[dict[str, Tally]]) -> None:
-    """Make the run's tallies the sums of the workers'."""
+    """Set the run's tallies to the sums over the workers."""
     for name, tally in progress.tallies.items():
         for field in fields(Tally):
             setattr(tally, field.name, sum(getattr(each[name], field.name) for each in counts if name in each))

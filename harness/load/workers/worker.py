@@ -1,12 +1,12 @@
-"""One process of a load that several share, started by `pool`: orders come down its stdin, reports go up its stdout."""
+"""A worker process, started by `pool`: it reads orders from stdin and writes reports to stdout."""
 
 from __future__ import annotations
 
 import signal
 
 if __name__ == "__main__":
-    for _each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # before what takes long to import
-        signal.signal(_each, signal.SIG_IGN)  # they go to the whole group: the main process passes on what they mean
+    for _each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # before the slow imports
+        signal.signal(_each, signal.SIG_IGN)  # sent to the whole group; the main process passes them on
 
 import asyncio
 import os
@@ -21,64 +21,64 @@ import msgspec
 from harness.errors import HarnessError, first_leaf
 from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, open_channels, send_part
+from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import INTERRUPTED, Reason, Stop
 from harness.secrets import RedactedStream, redact, remember_environment
 from harness.store.client_health import ClientHealth
 
 STOP = b"s"
-"""The last order: finish what is on the wire. The end of stdin without it: stop at once."""
+"""The last order: finish the requests in flight. If stdin ends without it: stop immediately."""
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
-    """The clients are open and warm."""
+class ReadyReport(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    """The clients are open."""
 
 
-class Counted(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
+class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
     """The worker's tallies so far, by target."""
 
     tallies: dict[str, Tally]
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
-    """The part is sent and journaled."""
+class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
+    """The part was sent and journaled."""
 
     health: ClientHealth
     reason: Reason | None
-    """Why it ended early, if it did by itself."""
+    """Why the worker ended early, if it did."""
 
 
-class Broke(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
+class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
     """An error that the user can fix."""
 
     message: str
     exit_code: int
 
 
-Report = Ready | Counted | Ended | Broke
+Report = ReadyReport | ProgressReport | EndReport | ErrorReport
 decode_report = msgspec.json.Decoder(Report).decode
 encode_report = msgspec.json.Encoder().encode
 
 
 def pack(order: tuple[Part, str] | tuple[Job, Path]) -> bytes:
-    """An order as it goes down the pipe: its length, eight bytes, and a pickle (both ends are this program).
+    """An order on the pipe: its length in 8 bytes, then a pickle (both ends are this program).
 
-    The first order opens the clients for a part, at a URL. The second sends it off, into a journal, and is small: the
-    load begins as soon as the last worker has read it.
+    The first order, (part, URL), opens the clients. The second, (job, journal), starts the load, and is small because
+    the load starts once the last worker has read it.
     """
     data = pickle.dumps(order)
     return len(data).to_bytes(8, "big") + data
 
 
 async def unpack(pipe: asyncio.StreamReader) -> Any:
-    """The next order. asyncio.IncompleteReadError: the main process is gone."""
+    """Read the next order. asyncio.IncompleteReadError: the main process is gone."""
     return pickle.loads(await pipe.readexactly(int.from_bytes(await pipe.readexactly(8), "big")))
 
 
 async def work() -> None:
-    """Open the clients, send the part, report what came of it. The end of stdin ends it at once."""
+    """Open the clients, send the part, report the outcome. Cancelled when stdin ends."""
     pipe = asyncio.StreamReader(limit=PIPE_LIMIT)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pipe), sys.stdin)
@@ -86,29 +86,30 @@ async def work() -> None:
         part, url = await unpack(pipe)
         stop = Stop()
         async with open_channels(part.suite, url, stop) as channels:
-            _report(Ready())
+            _report(ReadyReport())
             job, journal = await unpack(pipe)
             progress = Progress(planned=None, tallies={name: Tally() for name in channels})
+            session = Session(job=job, part=part, channels=channels, progress=progress, stop=stop)
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(job, part, channels, journal, progress, stop))
+                main = tasks.create_task(send_part(session, journal))
                 others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
                 health = await main
                 for each in others:
                     each.cancel()
-            _report(Counted(tallies=progress.tallies))
-            _report(Ended(health=health, reason=stop.reason))
+            _report(ProgressReport(tallies=progress.tallies))
+            _report(EndReport(health=health, reason=stop.reason))
     except asyncio.IncompleteReadError:
-        return  # the main process is gone before anything was sent
+        return  # the main process was gone before anything was sent
     except (HarnessError, BaseExceptionGroup) as raised:
         error = first_leaf(raised)
         if not isinstance(error, HarnessError):
             raise
-        _report(Broke(message=redact(str(error)), exit_code=error.exit_code))
+        _report(ErrorReport(message=redact(str(error)), exit_code=error.exit_code))
 
 
 async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[object]) -> None:
     if await pipe.read(1) == STOP:
-        stop.ask(INTERRUPTED)
+        stop.request(INTERRUPTED)
         await pipe.read(1)
     main.cancel()
 
@@ -116,11 +117,11 @@ async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[objec
 async def _count(progress: Progress) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
-        _report(Counted(tallies=progress.tallies))
+        _report(ProgressReport(tallies=progress.tallies))
 
 
 def _report(report: Report) -> None:
-    """One line up the pipe; nobody may be there to read it any more."""
+    """Write one line to the pipe, which may have no reader any more."""
     try:
         os.write(1, encode_report(report) + b"\n")
     except OSError:
@@ -133,4 +134,4 @@ if __name__ == "__main__":
     remember_environment()
     sys.stderr = cast(TextIO, RedactedStream(sys.stderr))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(asyncio.CancelledError):
-        runner.run(work())  # cancelled: ended at once by the main process, with all attempts journaled
+        runner.run(work())  # cancelled: stopped by the main process, with all attempts journaled

@@ -11,19 +11,16 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import jsonschema
 import msgspec
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend, validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from harness.clock import now_ns
 from harness.suite.grammar.patterns import compile_pattern
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 MAX_CHARS = 200_000
 """Most characters of an answer that are searched, which bounds the work."""
@@ -75,8 +72,6 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 PATTERN_LIMIT_S = 1.0
 """Total for all patterns of one check of one answer."""
-REGISTRY: Registry[Any] = Registry()
-"""Empty, and never fetches: a `$ref` can only point into its own schema."""
 REFUSED = {"unevaluatedProperties": "additionalProperties", "unevaluatedItems": "items"}
 """Keywords whose validators take unbounded time (plain `re`, quadratic comparison) → what to use instead."""
 SCHEMAS_BY_NAME = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
@@ -92,6 +87,9 @@ _patterns_end_ns: ContextVar[int] = ContextVar("patterns_end_ns")
 
 def check_schema(schema: dict[str, Any]) -> None:
     """Raises ValueError for an invalid or endless schema, a `$ref` out of the schema, or a refused keyword."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
     dialect = schema.get("$schema")
     if dialect is not None and not isinstance(dialect, str):
         raise ValueError("not a JSON Schema at $.$schema: expected text")
@@ -101,7 +99,7 @@ def check_schema(schema: dict[str, Any]) -> None:
             _check_patterns(part)
         kind.check_schema(schema, format_checker=None)  # patterns, the only format here, are checked above
         _check_references(schema)
-    except jsonschema.SchemaError as error:
+    except SchemaError as error:
         where = f" at {error.json_path}" if error.path else ""
         raise ValueError(f"not a JSON Schema{where}: {error.message}") from None
     except RecursionError:
@@ -119,7 +117,12 @@ def _check_patterns(part: dict[str, Any]) -> None:
 
 def _check_references(schema: dict[str, Any]) -> None:
     """Raises ValueError unless every reference resolves inside the schema and no cycle stays at the same value."""
-    resolver = REGISTRY.resolver_with_root(DRAFT202012.create_resource(schema))
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    registry: Registry[Any] = Registry()  # empty, and it fetches nothing
+    resolver = registry.resolver_with_root(DRAFT202012.create_resource(schema))
     applied: dict[int, list[int]] = {}
     for part in _parts(schema):
         inner = [part[keyword] for keyword in IN_PLACE & part.keys()]
@@ -145,6 +148,10 @@ def first_mistake(schema: dict[str, Any], value: Any) -> str | None:
 
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Validator:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend, validator_for
+    from referencing import Registry
+
     content = msgspec.json.decode(schema)
     kind = validator_for(content, default=Draft202012Validator)
     safe: type[Validator] = extend(  # type: ignore[no-untyped-call]
@@ -156,7 +163,7 @@ def _validator(schema: bytes) -> Validator:
             "uniqueItems": _unique_items,
         },
     )
-    return safe(content, registry=REGISTRY)
+    return safe(content, registry=Registry())  # empty: a `$ref` resolves within its own schema only
 
 
 def _parts(schema: Any) -> Iterator[dict[str, Any]]:
@@ -173,9 +180,15 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
                 yield from _parts(value)
 
 
+def _mistake(message: str) -> ValidationError:
+    from jsonschema import ValidationError
+
+    return ValidationError(message)
+
+
 def _pattern(validator: Validator, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not _matches(pattern, instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+        yield _mistake(f"{instance!r} does not match {pattern!r}")
 
 
 def _pattern_properties(
@@ -197,7 +210,7 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
         if key in known or any(_matches(pattern, key) for pattern in patterns):
             continue
         if allowed is False:
-            yield ValidationError(f"{key!r} is not allowed here")
+            yield _mistake(f"{key!r} is not allowed here")
         else:
             yield from validator.descend(value, allowed, path=key)
 
@@ -207,7 +220,7 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> It
     if wanted is True and isinstance(instance, list):
         texts = {json.dumps(_canonical(item), sort_keys=True) for item in instance}
         if len(texts) < len(instance):
-            yield ValidationError("the same item occurs twice")
+            yield _mistake("the same item occurs twice")
 
 
 def _canonical(value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Whether a suite fits what it asks: targets, prompts, limits of the apis."""
+"""Checks targets, prompts and load against the catalog and the limits of the apis."""

@@ -1,4 +1,4 @@
-"""Checks every prompt against every target: options that a model refuses, limits of the api, the context window."""
+"""Checks every prompt against every target: refused options, limits of the api, the context window."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ TOOL_CHOICES = ("auto", "any", "none")
 
 
 def fit_mistakes(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -> list[Mistake]:
-    """What the service would refuse. `targets` come with their indices in the suite, for the paths.
+    """Requests that the service would refuse. `targets`: with their indices in the suite.
 
-    A mistake's path is where the key was set: at the prompt if it sets it, else at the target.
+    The path of a mistake is where the key was set: the prompt if it sets it, else the target.
     """
     return list(dict.fromkeys(_misfits(targets, prompts)))
 
 
 def fit_warnings(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -> Iterator[str]:
-    """What the service accepts but may not treat as intended."""
+    """Requests that the service accepts but may not treat as intended."""
     for _, target in targets:
         for prompt in prompts:
             pdfs = [document.name for document in prompt.documents if document.pages is not None]
             if pdfs and not reads_pdf_as_images(merge_options(target.options, prompt.options), target.api):
                 yield from (
-                    f"Converse reads only the text of {name} without citations; set citations: true, "
-                    "or use api invoke, if it must see charts and layout"
+                    f"Converse without citations reads only the text of {name}; set citations: true, "
+                    "or use api invoke, if the model must see charts and layout"
                     for name in pdfs
                 )
 
@@ -53,17 +53,17 @@ def _misfits(targets: Sequence[tuple[int, Target]], prompts: Sequence[Prompt]) -
 
 
 def _blamed(mistake: Mistake, prompt: Prompt, at_prompt: KeyPath, at_target: KeyPath) -> KeyPath:
-    """The key where it is set: on the prompt, or on a target that is wrong even without this prompt's options."""
+    """Where the key was set: on the prompt, or on a target that is wrong even without the prompt's options."""
     (key,) = mistake.path
     own = getattr(prompt.options, str(key)) is not None
     return (*at_prompt, key) if own else (*at_target, key) if at_target else at_prompt
 
 
 def _option_mistakes(model: Model, target: Target, options: Options) -> list[Mistake]:
-    """Mistakes in one request's options; the path is the key."""
+    """Mistakes in one request's options, with the key as path."""
     mistakes = [Mistake((key,), message) for key, message in refusals(model, options)]
     if not mistakes and isinstance(options.thinking, int) and options.max_tokens is None:
-        message = f"a thinking budget is part of the answer's tokens; give max_tokens, more than {options.thinking}"
+        message = f"a thinking budget counts towards max_tokens; set max_tokens to more than {options.thinking}"
         mistakes.append(Mistake(("thinking",), message))
     return [*mistakes, *_tool_mistakes(target, options)]
 
@@ -77,7 +77,7 @@ def _tool_mistakes(target: Target, options: Options) -> Iterator[Mistake]:
     if choice is None:
         return
     if not names:
-        yield Mistake(("tool_choice",), "there are no tools to choose from; give `tools`")
+        yield Mistake(("tool_choice",), "there are no tools to choose from; add `tools`")
     elif choice not in (*TOOL_CHOICES, *names):
         yield Mistake(("tool_choice",), f"{choice!r} is not one of {', '.join((*TOOL_CHOICES, *names))}")
     elif choice == "none" and target.api == "converse":
@@ -85,7 +85,7 @@ def _tool_mistakes(target: Target, options: Options) -> Iterator[Mistake]:
 
 
 def _size_mistakes(model: Model, target: Target, prompt: Prompt, options: Options) -> Iterator[Mistake]:
-    """Prompts that exceed the context window, by an estimate: close cases are left to the service."""
+    """Prompts that exceed the context window by estimate; the service decides close cases."""
     window = context_window(model, options.beta)
     if window is None:
         return
@@ -93,6 +93,6 @@ def _size_mistakes(model: Model, target: Target, prompt: Prompt, options: Option
     tokens = prompt_tokens(prompt, options, target.api)
     if tokens > window:
         larger = context_window(model, [LONG_CONTEXT_BETA]) or 0
-        fix = f"set beta: [{LONG_CONTEXT_BETA}]" if tokens <= larger else "shorten it, or ask a model with a larger one"
-        message = f"has about {tokens:,} tokens, and the context window of {model.name} holds {window:,}; {fix}"
+        fix = f"set beta: [{LONG_CONTEXT_BETA}]" if tokens <= larger else "shorten it, or use a model with a larger one"
+        message = f"has about {tokens:,} tokens, but the context window of {model.name} holds {window:,}; {fix}"
         yield Mistake((), message)

@@ -1,4 +1,4 @@
-"""Checks that a suite's settings make sense together: its load, its timeouts, and the tags of its gate."""
+"""Checks that a suite's settings are consistent: its load, its timeouts, and the tags of its gate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from harness.suite.fields import LONGEST_S, MOST_REQUESTS
-from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.decode import ParsedSuite
 from harness.suite.grammar.gate import BY_TAG
 from harness.suite.grammar.mistakes import Mistake
 from harness.suite.grammar.structure import unknown_word
@@ -15,7 +15,7 @@ from harness.suite.suite import STATIONARY, Load, Prompt, Timeouts
 RATED = (*STATIONARY, "ramp")
 SPACED = (*RATED, "steps")
 OPEN = (*SPACED, "trace")
-TAKEN_BY = {
+ARRIVALS_BY_KEY = {
     "concurrency": ("closed",),
     "paired": ("closed",),
     "rate": RATED,
@@ -30,7 +30,7 @@ TAKEN_BY = {
     "repeats": ("closed", *SPACED),
     "max_in_flight": OPEN,
 }
-"""Key → the arrival processes that take it; the others belong to every load."""
+"""Key → the arrival processes that accept it. All loads accept the other keys."""
 NEEDS: dict[str, dict[tuple[str, ...], str]] = {
     "constant": {("rate", "rates"): "rate: 5/s"},
     "poisson": {("rate", "rates"): "rate: 5/s"},
@@ -39,15 +39,15 @@ NEEDS: dict[str, dict[tuple[str, ...], str]] = {
     "steps": {("steps",): "steps: [{rate: 5/s, duration: 60s}, {rate: 10/s, duration: 60s}]"},
     "trace": {("trace", "calls"): "trace: my.trace.jsonl"},
 }
-"""Arrival process → keys of which it needs one → an example."""
+"""Arrival process → alternative keys, one of which is required → an example."""
 FIELDS = dict(zip(Load.__struct_encode_fields__, Load.__struct_fields__, strict=True))
 """Key → field: `rate` → `rate_per_s`."""
 
 
-def settings_mistakes(suite: WrittenSuite) -> Iterator[Mistake]:
+def settings_mistakes(suite: ParsedSuite) -> Iterator[Mistake]:
     """Mistakes in load and timeouts beyond their structure.
 
-    In a section with structural mistakes, only those that remain however these are fixed.
+    In a section with structural mistakes, only those that fixing these cannot resolve.
     """
     if suite.file.load is not None:
         yield from load_mistakes(suite.file.load, suite.keys("load"), suite.broken_keys("load"))
@@ -63,7 +63,7 @@ def timeout_mistakes(timeouts: Timeouts) -> Iterator[Mistake]:
 
 
 def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mistake]:
-    """Tags of the gate that no prompt has."""
+    """Tags in the gate that no prompt has."""
     known = list(dict.fromkeys(tag for prompt in prompts for tag in prompt.tags))
     for tag in tags:
         if tag not in known:
@@ -74,9 +74,9 @@ def gate_mistakes(tags: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Mi
 def load_mistakes(
     load: Load, given: AbstractSet[str], broken: AbstractSet[str | int] = frozenset()
 ) -> Iterator[Mistake]:
-    """Mistakes in a load beyond its structure. `given`: the keys that were written.
+    """Mistakes in a load beyond its structure. `given`: the keys in the file.
 
-    `broken`: those with a structural mistake. An unknown key may be any other misspelt, so then nothing is checked.
+    `broken`: the keys with a structural mistake. An unknown key may be any key misspelt, so nothing is checked then.
     """
     if broken <= FIELDS.keys() - {"arrival"}:
         yield from _unused_keys(load, given)
@@ -92,42 +92,42 @@ _DEFAULTS = Load()
 
 
 def _unused_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:
-    for key, takers in TAKEN_BY.items():
-        if load.arrival not in takers and key in given:
-            message = f"{_only(takers)} {key!r}, and this load is {load.arrival!r}"
-            yield Mistake(("load", key), message + ("; bound it by requests or duration" if key == "repeats" else ""))
+    for key, arrivals in ARRIVALS_BY_KEY.items():
+        if load.arrival not in arrivals and key in given:
+            message = f"{_only(arrivals)} {key!r}, but this load is {load.arrival!r}"
+            yield Mistake(("load", key), message + ("; use requests or duration instead" if key == "repeats" else ""))
 
 
-def _only(takers: Sequence[str]) -> str:
+def _only(arrivals: Sequence[str]) -> str:
     """`only arrival 'ramp' takes`, `only arrivals 'gamma' and 'ramp' take`, `only open arrivals take`."""
-    if len(takers) == 1:
-        return f"only arrival {takers[0]!r} takes"
-    if takers == OPEN:
+    if len(arrivals) == 1:
+        return f"only arrival {arrivals[0]!r} takes"
+    if arrivals == OPEN:
         return "only open arrivals take"
-    names = [repr(name) for name in takers]
+    names = [repr(name) for name in arrivals]
     return f"only arrivals {', '.join(names[:-1])} and {names[-1]} take"
 
 
 def _missing_keys(load: Load, broken: AbstractSet[str | int]) -> Iterator[Mistake]:
     for keys, example in NEEDS.get(load.arrival, {}).items():
         if not any(getattr(load, FIELDS[key]) for key in keys) and not broken & set(keys):
-            yield Mistake(("load",), f"arrival {load.arrival!r} needs {keys[0]!r}; write for example {example}")
+            yield Mistake(("load",), f"arrival {load.arrival!r} needs {keys[0]!r}; for example {example}")
 
 
 def plan_mistakes(load: Load, *, prompts: int, targets: Sequence[str]) -> Iterator[Mistake]:
-    """Plans with too many requests, or that take too long."""
+    """Plans with too many requests or of too long a duration."""
     rounds = [rounds_at_most(load, prompts=prompts, rate_per_s=rate) for rate in _rates(load, targets)]
     requests = sum(rounds) + load.warmup * len(targets)
     if requests > MOST_REQUESTS:
-        message = f"asks for about {requests:,.0f} requests in all, and {MOST_REQUESTS:,} are the most; lower the rate"
-        yield Mistake(("load",), f"{message}, the repeats or the warm-up, shorten the duration, or give requests")
+        message = f"has about {requests:,.0f} requests, more than the {MOST_REQUESTS:,} allowed; lower the rate"
+        yield Mistake(("load",), f"{message}, the repeats or the warm-up, shorten the duration, or set requests")
         return
     longest_s = max(
         (_schedule_s(load, each, rate) for each, rate in zip(rounds, _rates(load, targets), strict=True)), default=0.0
     )
     if longest_s > LONGEST_S:
-        message = f"would take about {longest_s / 86_400:,.0f} days, and {LONGEST_S / 86_400:.0f} are the most"
-        yield Mistake(("load",), f"{message}; raise the rate, or give a duration")
+        message = f"would take about {longest_s / 86_400:,.0f} days, more than the {LONGEST_S / 86_400:.0f} allowed"
+        yield Mistake(("load",), f"{message}; raise the rate, or set a duration")
 
 
 def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:
@@ -137,7 +137,7 @@ def _rates(load: Load, targets: Sequence[str]) -> list[float | None]:
 
 
 def rounds_at_most(load: Load, *, prompts: int, rate_per_s: float | None) -> float:
-    """About how many requests a target of this rate gets; 0 if only the answers limit the load."""
+    """About how many requests a target with this rate gets; 0 if only the answers bound the load."""
     bounds: list[float] = [] if load.requests is None else [load.requests]
     if load.repeats is not None:
         bounds.append(load.repeats * prompts)
@@ -153,7 +153,7 @@ def rounds_at_most(load: Load, *, prompts: int, rate_per_s: float | None) -> flo
 
 
 def _schedule_s(load: Load, rounds: float, rate_per_s: float | None) -> float:
-    """How long the schedule takes."""
+    """The duration of the schedule, s."""
     if load.steps:
         return sum(step.duration_s for step in load.steps)
     if load.calls:
@@ -164,7 +164,7 @@ def _schedule_s(load: Load, rounds: float, rate_per_s: float | None) -> float:
 
 
 def rates_mistakes(load: Load | None, targets: Sequence[str]) -> Iterator[Mistake]:
-    """Rates of unknown targets, and targets without a rate. `targets`: all names."""
+    """Rates of unknown targets, and targets without a rate. `targets`: the names of all targets."""
     if load is None or not load.rates_per_s or load.arrival not in STATIONARY:
         return
     for name in load.rates_per_s:
@@ -172,4 +172,4 @@ def rates_mistakes(load: Load | None, targets: Sequence[str]) -> Iterator[Mistak
             yield Mistake(("load", "rates", name), f"no target has this name (targets: {', '.join(targets)})")
     lacking = [name for name in targets if name not in load.rates_per_s]
     if lacking and load.rate_per_s is None:
-        yield Mistake(("load", "rates"), f"no rate for {', '.join(lacking)}; give it here, or `rate` for all others")
+        yield Mistake(("load", "rates"), f"no rate for {', '.join(lacking)}; add it here, or set `rate` for all others")

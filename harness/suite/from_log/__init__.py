@@ -1,1 +1,1 @@
-"""A suite out of real traffic: sampled, redacted, with today's models and the candidates as targets."""
+"""Turns logged traffic into a suite: sampled, deduplicated and redacted."""

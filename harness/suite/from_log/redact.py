@@ -13,38 +13,38 @@ from harness.secrets import REDACTED, redact
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 
 LIMIT_S = 2.0
-"""The longest that a user's pattern may take on one text."""
-OWN = "pattern"
-"""The kind of replacements by a user's patterns."""
-KNOWN = "secret"
-"""The kind of replacements of this process's own secrets."""
+"""Time limit for a user's pattern on one text."""
+USER_PATTERN = "pattern"
+"""The kind of matches of the user's patterns."""
+OWN_SECRET = "secret"
+"""The kind of this process's own secrets."""
 
 
 class Redactor:
-    """Replaces every match with its kind in brackets, `[email]`.
+    """Replaces every match with its kind in brackets, such as `[email]`.
 
-    The process's own secrets are replaced first, by `[redacted]`, then the matches of the user's patterns.
+    This process's own secrets are replaced first, with `[redacted]`, then the matches of the user's patterns.
     """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        """SuiteError: a pattern is not a regular expression."""
+        """`patterns`: the user's. SuiteError: one is not a regular expression."""
         self._own = [_compile(pattern) for pattern in patterns]
         self.counts: Counter[str] = Counter()
-        """Kind → replacements."""
+        """Kind → number of replacements."""
 
     def redact(self, text: str) -> str:
-        """The redacted text. SuiteError: a user's pattern takes too long."""
+        """Redact a text. SuiteError: a user's pattern takes too long."""
         original, text = text, redact(text)
         if text != original:
-            self.counts[KNOWN] += text.count(REDACTED) - original.count(REDACTED)
+            self.counts[OWN_SECRET] += text.count(REDACTED) - original.count(REDACTED)
         for own in self._own:
             try:
-                text, times = own.subn(f"[{OWN}]", text, timeout=LIMIT_S)
+                text, times = own.subn(f"[{USER_PATTERN}]", text, timeout=LIMIT_S)
             except TimeoutError:
                 raise SuiteError(
                     [f"--redact {own.pattern!r}: takes more than {LIMIT_S:g} s on one prompt; make it backtrack less"]
                 ) from None
-            self.counts[OWN] += times
+            self.counts[USER_PATTERN] += times
         for kind, find in KINDS.items():
             text = self._replace(kind, find(text), text)
         return text
@@ -69,7 +69,7 @@ Find = Callable[[str], Iterator[tuple[int, int]]]
 
 
 def _matches(pattern: str, holds: Callable[[str], bool] = bool) -> Find:
-    """Finds the spans of a pattern's matches for which `holds`; of its group `value`, where it has one."""
+    """A finder for the spans of a pattern's matches, or of their group `value`, if `holds` is true of the match."""
     compiled = re.compile(pattern)
 
     def find(text: str) -> Iterator[tuple[int, int]]:
@@ -80,18 +80,18 @@ def _matches(pattern: str, holds: Callable[[str], bool] = bool) -> Find:
 
 
 def _is_secret_key(text: str) -> bool:
-    """Forty characters of base64: a hexadecimal digest is not a key."""
+    """Whether forty characters of base64 may be a key, and not a hexadecimal digest."""
     return all(any(map(kind, text)) for kind in (str.isupper, str.islower, str.isdigit))
 
 
 def passes_luhn(text: str) -> bool:
-    """ISO/IEC 7812-1: the sum of the digits, every second one from the right doubled, is a multiple of ten."""
+    """The check of ISO/IEC 7812-1: with every second digit from the right doubled, the sum is a multiple of ten."""
     digits = [int(character) for character in reversed(text) if character.isdigit()]
     return 13 <= len(digits) <= 19 and (sum(digits[::2]) + sum(sum(divmod(2 * d, 10)) for d in digits[1::2])) % 10 == 0
 
 
 def is_iban(text: str) -> bool:
-    """ISO 13616: country and check digits moved to the end, letters as 10 … 35, the number modulo 97 is 1."""
+    """The check of ISO 13616: with the first four characters at the end and letters as 10 … 35, modulo 97 is 1."""
     plain = text.replace(" ", "")
     return 15 <= len(plain) <= 34 and int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
@@ -100,7 +100,7 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 
 
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
-    """The longest part of each candidate, cut at its spaces, that is an IBAN: capitals may follow it."""
+    """Spans of IBANs. Capitals may follow, so the longest valid part of a candidate, cut at spaces, counts."""
     for match in _IBAN.finditer(text):
         words = match[0].split(" ")
         parts = (" ".join(words[:count]) for count in range(len(words), 0, -1))
@@ -109,7 +109,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_phone(text: str) -> bool:
-    """Seven to fifteen digits (ITU-T E.164) that are not a date."""
+    """Whether there are seven to fifteen digits (ITU-T E.164) that are not a date."""
     return 7 <= sum(map(str.isdigit, text)) <= 15 and not re.match(r"\(?\d{4}-\d{2}-\d{2}", text)
 
 
@@ -135,4 +135,4 @@ KINDS: dict[str, Find] = {
         _is_phone,
     ),
 }
-"""Kind → its finder, in the order of replacement. Finds too much rather than too little."""
+"""Kind → finder, in order of replacement. They prefer false positives to misses."""

@@ -1,4 +1,4 @@
-"""A suite file out of logged traffic: its prompts, today's models as targets, and the candidates beside them."""
+"""Makes a suite file from logged traffic: its prompts, with today's models and the candidates as targets."""
 
 from __future__ import annotations
 
@@ -22,61 +22,59 @@ from harness.suite.targets import expand_targets
 from harness.suite.write import check_name, dump_yaml, without_unset
 
 GATE = {"error_rate": "1pp", "e2e_p95": "15%", "cost_per_request": "10%"}
-"""Margins of an imported suite; nothing grades its answers, so there is none for the pass rate."""
+"""Margins of an imported suite. It has no checks, and so no margin for the pass rate."""
 
 
 class ImportedSuite(msgspec.Struct, frozen=True, kw_only=True):
-    """A suite file that is ready to be written."""
+    """The content of a suite file."""
 
     text: str
     targets: tuple[str, ...]
     baseline: str
-    """Today's most frequent model; the first candidate where none of today's can be called any longer."""
+    """Today's most frequent model, or the first candidate if none of today's models can be called any more."""
     warnings: tuple[str, ...]
 
 
 class Candidates(msgspec.Struct, frozen=True, kw_only=True):
-    """What today's models are to be compared with."""
+    """The models to compare with today's."""
 
     models: tuple[str, ...] = ()
     routing: str | None = None
-    """None: the routing of today's model where the candidate has it, else the candidate's first."""
+    """None: the routing of today's most frequent model if offered for the candidate, else its default."""
 
 
-def draw_suite(name: str, traffic: Traffic, candidates: Candidates, *, about: Sequence[str]) -> ImportedSuite:
-    """The YAML of a suite that `load_suite` takes. `about`: lines of comment at its head.
+def make_suite_file(name: str, traffic: Traffic, candidates: Candidates, *, about: Sequence[str]) -> ImportedSuite:
+    """The YAML of a suite that `load_suite` accepts. `about`: lines of the comment at its top.
 
-    SuiteError: the name cannot be a suite's, there is nothing to ask or nobody to ask it of, or it would be too long.
-    CatalogError: a candidate is unknown or not offered so.
+    SuiteError: not a valid suite name, no prompts, no targets, or too long a file. CatalogError: a candidate is unknown
+    or not offered.
     """
     check_name(name)
     if not traffic.prompts:
-        raise SuiteError(["the log holds no prompt that can be asked again; a wider --since and --until may"])
+        raise SuiteError(["the log has no prompt that can be sent again; try a wider --since and --until"])
     today, warnings = _todays_targets(traffic.ways)
     entries = [*today, *_candidate_targets(candidates, today, traffic.ways)]
     if not entries:
-        raise SuiteError([*warnings, "none of the log's models can be called any longer; name one with --candidate"])
+        raise SuiteError([*warnings, "none of the log's models can be called any more; name one with --candidate"])
     placed, _ = expand_targets(list(enumerate(entries)), None, home_region=None)
     names = tuple(each.target.name for each in placed)
-    asked, changed = _prompts(traffic, [each.target for each in placed])
+    prompts, changed = _prompts(traffic, [each.target for each in placed])
     warnings += [f"{times:,} prompts: {what}" for what, times in changed]
-    text = _head(about) + _settings(name, entries, names[0]) + asked
+    text = _head(about) + _settings(name, entries, names[0]) + prompts
     if len(text.encode()) > MAX_SUITE_BYTES:
-        raise SuiteError(
-            [f"the suite would be longer than {MAX_SUITE_BYTES // 1_000_000} MB; a smaller --sample helps"]
-        )
+        raise SuiteError([f"the suite would be larger than {MAX_SUITE_BYTES // 1_000_000} MB; use a smaller --sample"])
     return ImportedSuite(text=text, targets=names, baseline=names[0], warnings=tuple(warnings))
 
 
 def _todays_targets(ways: Counter[tuple[str, str, Api, bool]]) -> tuple[list[TargetEntry], list[str]]:
-    """One target for each model and routing of the log, called in the way in which it was called most."""
+    """One target for each model and routing of the log, with its most frequent api and streaming mode."""
     entries: dict[tuple[str, str | None], TargetEntry] = {}
     warnings = []
     for (model_id, region, api, stream), _ in ways.most_common():
         try:
             entry = _logged_entry(model_id, api=api, stream=stream, region=region)
         except CatalogError as error:
-            warnings.append(f"{model_id} of the log is no target: {error}")
+            warnings.append(f"{model_id} in the log cannot be a target: {error}")
             continue
         assert isinstance(entry.model, str)
         assert not isinstance(entry.routing, list)
@@ -85,7 +83,7 @@ def _todays_targets(ways: Counter[tuple[str, str, Api, bool]]) -> tuple[list[Tar
 
 
 def _logged_entry(model_id: str, *, api: Api, stream: bool, region: str) -> TargetEntry:
-    """Today's target for an id of the log. A bare one is called in-region, where the model is offered so at all."""
+    """The target for a model id in the log. A bare id means in-region, if the model is offered like that."""
     if read_reference(model_id).routing is None:
         try:
             return _entry(model_id, IN_REGION, api=api, stream=stream, region=region)
@@ -97,7 +95,7 @@ def _logged_entry(model_id: str, *, api: Api, stream: bool, region: str) -> Targ
 def _candidate_targets(
     candidates: Candidates, today: Sequence[TargetEntry], ways: Counter[tuple[str, str, Api, bool]]
 ) -> list[TargetEntry]:
-    """The candidates, called as today's most frequent model is; those that are called today already are left out."""
+    """The candidates, called like today's most frequent model, without those that are already targets."""
     (_, region, api, stream), _ = ways.most_common(1)[0]
     taken = {(entry.model, entry.routing) for entry in today}
     entries = []
@@ -119,9 +117,9 @@ def _same_routing(model: str, today: Sequence[TargetEntry]) -> str | None:
 
 
 def _entry(model: str, routing: str | None, *, api: Api, stream: bool, region: str) -> TargetEntry:
-    """The model by its short name, so that no account's number gets into the file. CatalogError: not offered.
+    """A target entry with the model's short name, so that no account number gets into the file.
 
-    The Region is kept where it carries the routing.
+    `region` is used if it carries the routing. CatalogError: not offered.
     """
     reference = read_reference(model)
     name, routing = reference.model or model, routing or reference.routing
@@ -152,42 +150,42 @@ def _settings(name: str, entries: Sequence[TargetEntry], baseline: str) -> str:
 
 
 def _prompts(traffic: Traffic, targets: Sequence[Target]) -> tuple[str, list[tuple[str, int]]]:
-    """The prompts' YAML, and what had to be changed with the number of prompts concerned.
+    """The prompts' YAML, and (change, number of prompts) for all changes that were necessary.
 
-    Prompts that a target cannot be asked are dropped from the traffic's sample.
+    Prompts that cannot be sent to every target are dropped from the traffic's sample.
     """
-    several = len({_tag(model) for kept in traffic.prompts for model in kept.models}) > 1
+    tagged = len({_tag(model) for sampled in traffic.prompts for model in sampled.models}) > 1
     pieces = []
     changed: Counter[str] = Counter()
-    for kept in traffic.prompts:
+    for sampled in traffic.prompts:
         try:
-            entry = _fitting_entry(kept, targets, changed, several=several)
-        except Unfit as error:
+            entry = _fitting_entry(sampled, targets, changed, tagged=tagged)
+        except UnfitPrompt as error:
             changed[f"left out: {error}"] += 1
-            traffic.drop(kept)
+            traffic.drop(sampled)
             continue
-        comment = f"# asked {kept.times:,} ×, {kept.input_tokens / kept.times:,.0f} input tokens on average\n"
+        comment = f"# sent {sampled.times:,} ×, {sampled.input_tokens / sampled.times:,.0f} input tokens on average\n"
         pieces.append(comment + dump_yaml([entry]))
     if not pieces:
-        raise SuiteError(["no prompt of the log fits every target:", *changed])
+        raise SuiteError(["no prompt in the log can be sent to every target:", *changed])
     return "prompts:\n" + "".join(pieces), changed.most_common()
 
 
-class Unfit(Exception):
-    """A prompt that a target cannot be asked whatever is left out; the text says why."""
+class UnfitPrompt(Exception):
+    """A prompt that cannot be sent to a target even with fewer options. The text says why."""
 
 
-def fit_all(prompt: Prompt, targets: Sequence[Target]) -> tuple[Options, dict[str, str]]:
-    """The prompt's options without those that a target refuses, and why each of them was changed, by name.
+def fit_options(prompt: Prompt, targets: Sequence[Target]) -> tuple[Options, dict[str, str]]:
+    """The prompt's options without those that a target refuses, and for each change the reason, by option.
 
-    `max_tokens` is lowered to what every model can write. Raises Unfit.
+    `max_tokens` is lowered to what every model can write. Raises UnfitPrompt.
     """
     changed: dict[str, str] = {}
     while found := fit_mistakes(list(enumerate(targets)), [prompt]):
         mistake = found[0]
         name = str(mistake.path[-1])
         if mistake.path[:1] != ("prompts",) or getattr(prompt.options, name, None) is None:
-            raise Unfit(mistake.message)
+            raise UnfitPrompt(mistake.message)
         least = _longest(targets) if name == "max_tokens" and name not in changed else None
         changed[name] = mistake.message
         prompt = msgspec.structs.replace(prompt, options=msgspec.structs.replace(prompt.options, **{name: least}))
@@ -195,42 +193,42 @@ def fit_all(prompt: Prompt, targets: Sequence[Target]) -> tuple[Options, dict[st
 
 
 def _longest(targets: Sequence[Target]) -> int | None:
-    """The longest answer that every model can write. None: nothing is known."""
+    """The longest answer that every model can write, in tokens. None: unknown."""
     models = [find_model(target.base_model) for target in targets]
     return min((model.max_output.value for model in models if model.max_output), default=None)
 
 
 def _fitting_entry(
-    kept: SampledPrompt, targets: Sequence[Target], changed: Counter[str], *, several: bool
+    sampled: SampledPrompt, targets: Sequence[Target], changed: Counter[str], *, tagged: bool
 ) -> dict[str, Any]:
-    """A prompt as the file says it, with options that the grammar and every target take. Raises Unfit."""
+    """A prompt's entry, with options that the grammar and every target accept. Raises UnfitPrompt."""
     wrong = {
         str(mistake.path[0])
-        for mistake in prompt_entry_mistakes(_prompt(kept, kept.options, several=several))
+        for mistake in prompt_entry_mistakes(_prompt(sampled, sampled.options, tagged=tagged))
         if mistake.path
     }
     if not wrong <= set(Options.__struct_fields__):
-        raise Unfit("what was asked is nothing that a suite takes")
-    changed.update(f"{key} is left out: no suite takes it as it was sent" for key in wrong)
-    options = msgspec.structs.replace(kept.options, **dict.fromkeys(wrong))
-    options, refused = fit_all(Prompt(id=kept.prompt_id, messages=kept.messages, options=options), targets)
+        raise UnfitPrompt("a suite cannot express the prompt")
+    changed.update(f"{key} is left out: a suite cannot express its value" for key in wrong)
+    options = msgspec.structs.replace(sampled.options, **dict.fromkeys(wrong))
+    options, refused = fit_options(Prompt(id=sampled.prompt_id, messages=sampled.messages, options=options), targets)
     changed.update(
         f"{name} is {'left out' if getattr(options, name) is None else 'lowered'}: {why}"
         for name, why in refused.items()
     )
-    return _prompt(kept, options, several=several)
+    return _prompt(sampled, options, tagged=tagged)
 
 
-def _prompt(kept: SampledPrompt, options: Options, *, several: bool) -> dict[str, Any]:
-    one_turn = len(kept.messages) == 1
-    turns = [msgspec.to_builtins(turn) for turn in kept.messages]
-    asked = {"prompt": turns[0]["content"]} if one_turn else {"messages": turns}
-    tags = {"tags": sorted({_tag(model) for model in kept.models})} if several else {}
-    return {"id": kept.prompt_id, **tags, **without_unset(msgspec.to_builtins(options)), **asked}
+def _prompt(sampled: SampledPrompt, options: Options, *, tagged: bool) -> dict[str, Any]:
+    one_turn = len(sampled.messages) == 1
+    turns = [msgspec.to_builtins(turn) for turn in sampled.messages]
+    content = {"prompt": turns[0]["content"]} if one_turn else {"messages": turns}
+    tags = {"tags": sorted({_tag(model) for model in sampled.models})} if tagged else {}
+    return {"id": sampled.prompt_id, **tags, **without_unset(msgspec.to_builtins(options)), **content}
 
 
 def _tag(model_id: str) -> str:
-    """The model's short name; an id that is not understood stays as it is, without an account's number."""
+    """The model's short name. An unknown id stays as it is, without the account number."""
     try:
         return find_model(read_reference(model_id).model or model_id).name
     except CatalogError:

@@ -1,1 +1,1 @@
-"""The suite file as it is written: its keys, their units, its JSON Schema, and mistakes with file and line."""
+"""The suite file's grammar: its keys, their units, its JSON Schema, and mistakes with file and line."""

@@ -1,4 +1,4 @@
-"""A suite file's content as types, without what its structural mistakes are about, so that the rest can be checked."""
+"""Decodes a suite file, leaving out the parts with structural mistakes so that the rest can be checked."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from harness.suite.grammar.yaml_lines import Document
 
 T = TypeVar("T")
 SECTIONS = dict.fromkeys(("defaults", "load", "quota", "timeouts", "slo", "gate")) | {"retries": "max_attempts"}
-"""Mappings of which each readable key is kept, and the key that one cannot do without."""
+"""Sections from which only invalid keys are dropped → the key that the section requires, if any."""
 
 
-class WrittenSuite(msgspec.Struct, frozen=True, kw_only=True):
-    """A suite file's content. Entries come with their indices in the file; wrong ones are not there."""
+class ParsedSuite(msgspec.Struct, frozen=True, kw_only=True):
+    """A suite file's content without its structural mistakes. Entries have their indices in the file."""
 
     document: Document
     file: SuiteFile
-    """Everything else: its own `targets` and `prompts` are empty."""
+    """Everything but targets and prompts, which are empty here."""
     targets: list[tuple[int, TargetEntry]]
     prompts: list[tuple[int, PromptEntry]]
     broken: frozenset[KeyPath] = frozenset()
-    """Where the structural mistakes are: something was meant there, and is not known."""
+    """The paths of structural mistakes, where the intended value is unknown."""
 
     def keys(self, section: str) -> set[str]:
-        """The keys that the file gives in a section, readable or not."""
+        """The keys of a section in the file, valid or not."""
         content = self.document.root.value.get(section)
         return set(content) if isinstance(content, dict) else set()
 
     def broken_keys(self, section: str) -> set[str | int]:
-        """Those with a structural mistake."""
+        """The keys of a section that have a structural mistake."""
         return {path[1] for path in self.broken if path[:1] == (section,) and len(path) > 1}
 
 
-def decode(document: Document, mistakes: Mistakes) -> WrittenSuite:
-    """The document as types; its structural mistakes are added."""
+def decode(document: Document, mistakes: Mistakes) -> ParsedSuite:
+    """Decode the document. Its structural mistakes are added to `mistakes`."""
     structural = suite_mistakes(document.root.value)
     mistakes.add(document, structural)
     content = _without_mistakes(document.root.value, structural)
-    return WrittenSuite(
+    return ParsedSuite(
         document=document,
         file=_convert({**content, "targets": [], "prompts": []}, SuiteFile),
-        targets=[(at, _convert(each, TargetEntry)) for at, each in _there(content["targets"])],
-        prompts=[(at, _convert(each, PromptEntry)) for at, each in _there(content.get("prompts") or [])],
+        targets=[(at, _convert(each, TargetEntry)) for at, each in _present(content["targets"])],
+        prompts=[(at, _convert(each, PromptEntry)) for at, each in _present(content.get("prompts") or [])],
         broken=frozenset(mistake.path for mistake in structural),
     )
 
@@ -57,14 +57,14 @@ def _convert(content: Any, kind: type[T]) -> T:
     return msgspec.convert(content, kind, dec_hook=read_quantity)
 
 
-def _there(entries: list[Any]) -> list[tuple[int, Any]]:
+def _present(entries: list[Any]) -> list[tuple[int, Any]]:
     return [(at, entry) for at, entry in enumerate(entries) if entry is not None]
 
 
 def _without_mistakes(content: dict[str, Any], mistakes: Sequence[Mistake]) -> dict[str, Any]:
-    """Of a section or target only the key goes, where it can do without; of the prompts only the one.
+    """The content without its mistakes: without the key if section or target do not require it, else without the entry.
 
-    Entries that go leave None behind, so that indices stay what they are in the file.
+    Dropped entries become None, so that indices stay the same as in the file.
     """
     left: dict[str, Any] = {key: list(value) if isinstance(value, list) else value for key, value in content.items()}
     gone = set()
@@ -82,7 +82,7 @@ def _without_mistakes(content: dict[str, Any], mistakes: Sequence[Mistake]) -> d
 
 
 def _without_key(entry: dict[str, Any] | None, key: str, needed: str | None) -> dict[str, Any] | None:
-    """The mapping without that key; None where it lacks the one it needs too, which may be there misspelt."""
+    """The mapping without that key. None: the required key is missing or invalid, perhaps misspelt."""
     if entry is None or key == needed or (needed is not None and needed not in entry):
         return None
     return {name: value for name, value in entry.items() if name != key}

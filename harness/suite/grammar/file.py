@@ -1,6 +1,6 @@
-"""The suite file as it is written. The JSON Schema that `harness schema` prints is made from these types.
+"""The types of the suite file, from which `harness schema` makes its JSON Schema.
 
-Parts that mean the same in the program stand in `suite`; here is what loading turns into something else.
+Parts that loading does not change are in `suite`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.suite.suite import Endpoint, Filler, Label, Load, Message, Quota, R
 
 
 class TargetEntry(Options, frozen=True, kw_only=True):
-    """What is compared. Lists multiply into a matrix: two models × two routings are four targets."""
+    """Targets to compare. Lists multiply: two models × two routings are four targets."""
 
     model: Annotated[
         Text | Texts,
@@ -50,14 +50,14 @@ class TargetEntry(Options, frozen=True, kw_only=True):
     ] = None
     region: Annotated[
         Region | Annotated[list[Region], Meta(min_length=1)] | None,
-        Meta(description="The AWS Region that is called. Default: one that serves the routing."),
+        Meta(description="The AWS Region to call. Default: one that carries the routing."),
     ] = None
     stream: Annotated[
         bool | Annotated[list[bool], Meta(min_length=1)] | None,
-        Meta(description="Whether the answer is streamed; without it there is no TTFT. Default: true."),
+        Meta(description="Whether the answer is streamed. Without streaming there is no TTFT. Default: true."),
     ] = None
     label: Annotated[
-        Name | None, Meta(description="A name of your own, in place of model/routing/api. For a single target.")
+        Name | None, Meta(description="Your own name in place of model/routing/api. For a single target.")
     ] = None
 
 
@@ -65,13 +65,13 @@ Files = Annotated[list[Name], Meta(min_length=1)]
 
 
 class PromptEntry(Options, frozen=True, kw_only=True):
-    """One case: what is asked, the right answer, and how an answer is checked."""
+    """One case: a prompt, the expected answer, and how answers are checked."""
 
     id: Annotated[Name, Meta(description="Unique in the suite.")]
-    prompt: Annotated[Text | None, Meta(description="What the user says; or give `messages`.")] = None
+    prompt: Annotated[Text | None, Meta(description="The user's message. For a conversation, use `messages`.")] = None
     messages: Annotated[
         Annotated[list[Message], Meta(min_length=1)] | None,
-        Meta(description="A conversation: user and assistant in turn, the last one from the user."),
+        Meta(description="A conversation: user and assistant take turns; the last message is the user's."),
     ] = None
     filler: Annotated[Filler | None, Meta(description="Text before the question, for long prompts.")] = None
     documents: Annotated[
@@ -96,30 +96,30 @@ class PromptEntry(Options, frozen=True, kw_only=True):
         Annotated[list[CheckEntry], Meta(min_length=1)] | None,
         Meta(description="All must pass. Each has a `type` and that type's parameters."),
     ] = None
-    tags: Annotated[list[Name] | None, Meta(description="For pass rates by kind of prompt.")] = None
+    tags: Annotated[list[Name] | None, Meta(description="For pass rates by tag.")] = None
     group: Annotated[
-        Name | None, Meta(description="Prompts that share something are not independent: clustered errors.")
+        Name | None, Meta(description="Prompts of a group are not independent, so their errors are clustered.")
     ] = None
 
 
 class JudgeEntry(Entry, frozen=True, kw_only=True):
-    """A model that grades answers by a rubric. It may not be one of the models that are compared."""
+    """A model that grades answers by a rubric. It must not be one of the compared models."""
 
-    model: Annotated[Text, Meta(description="As of a target.", examples=["claude-opus-4-5"])]
-    routing: Annotated[Text | None, Meta(description="As of a target.")] = None
-    api: Annotated[Api | None, Meta(description="As of a target.")] = None
-    client: Annotated[Text | None, Meta(description="As of a target.")] = None
-    region: Annotated[Region | None, Meta(description="As of a target.")] = None
-    max_tokens: Annotated[Count | None, Meta(description="Most tokens a judgement may have. Default: 1024.")] = None
+    model: Annotated[Text, Meta(description="As for a target.", examples=["claude-opus-4-5"])]
+    routing: Annotated[Text | None, Meta(description="As for a target.")] = None
+    api: Annotated[Api | None, Meta(description="As for a target.")] = None
+    client: Annotated[Text | None, Meta(description="As for a target.")] = None
+    region: Annotated[Region | None, Meta(description="As for a target.")] = None
+    max_tokens: Annotated[Count | None, Meta(description="The longest judgement, in tokens. Default: 1024.")] = None
     temperature: Annotated[Share | None, Meta(description="Newer models refuse it.")] = None
     thinking: Annotated[
-        Annotated[int, Meta(ge=1024)] | Literal["adaptive"] | None, Meta(description="As of a target.")
+        Annotated[int, Meta(ge=1024)] | Literal["adaptive"] | None, Meta(description="As for a target.")
     ] = None
     calibration: Annotated[
         Text | tuple[Label, ...] | None,
         Meta(
-            description="Answers that people have graded, a .csv beside the suite: prompt_id, answer, passed. The "
-            "judge grades them too, and Cohen's kappa tells how well it agrees.",
+            description="Answers graded by people, a .csv beside the suite: prompt_id, answer, passed. The judge "
+            "grades them too, and Cohen's kappa shows how well it agrees.",
             examples=["labels.csv"],
         ),
     ] = None
@@ -127,7 +127,7 @@ class JudgeEntry(Entry, frozen=True, kw_only=True):
 
 Judges = Annotated[
     dict[Name, JudgeEntry],
-    Meta(description="Models that grade, by a name of your own: the checks `judge` and `pairwise` ask them."),
+    Meta(description="Models that grade, by your own names. The checks `judge` and `pairwise` use them."),
 ]
 
 
@@ -137,10 +137,10 @@ Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 class LengthEntry(Entry, frozen=True, kw_only=True):
     """A number of tokens, log-normally distributed."""
 
-    mean: Annotated[float, Meta(ge=1, le=1_000_000, description="Before `min` and `max` cut it.")]
+    mean: Annotated[float, Meta(ge=1, le=1_000_000, description="Before clipping to `min` and `max`.")]
     sigma: Annotated[
         Annotated[float, Meta(ge=0, le=5)] | None,
-        Meta(description="Of its logarithm: 0.5 is a moderate spread. Default: 0, all alike."),
+        Meta(description="Standard deviation of the logarithm: 0.5 is a moderate spread. Default: 0, all the same."),
     ] = None
     min: Tokens | None = None
     max: Tokens | None = None
@@ -156,7 +156,7 @@ class SyntheticEntry(Entry, frozen=True, kw_only=True):
     input_tokens: Annotated[Length, Meta(description="Their length, at four characters a token.", examples=[500])]
     output_tokens: Annotated[
         Length | None,
-        Meta(description="max_tokens of each; the prompt asks for a text that is longer.", examples=[{"mean": 150}]),
+        Meta(description="max_tokens of each; the prompt asks for a longer text.", examples=[{"mean": 150}]),
     ] = None
     seed: Annotated[Whole | None, Meta(description="Default: 1.")] = None
 
@@ -164,11 +164,11 @@ class SyntheticEntry(Entry, frozen=True, kw_only=True):
 class SuiteFile(Entry, frozen=True, kw_only=True):
     """A suite of the Bedrock harness: prompts, checks, targets, load, gate."""
 
-    suite: Annotated[SuiteName, Meta(description="The suite's name; runs and their folders carry it.")]
+    suite: Annotated[SuiteName, Meta(description="The suite's name, which appears in the names of its runs.")]
     endpoint: Endpoint = "simulator"
-    defaults: Annotated[Options | None, Meta(description="Options of every target that sets none itself.")] = None
-    targets: Annotated[list[TargetEntry], Meta(description="What is compared.", extra_json_schema={"minItems": 1})]
-    baseline: Annotated[Text | None, Meta(description="The name of the target that others are compared with.")] = None
+    defaults: Annotated[Options | None, Meta(description="Options for targets that do not set them.")] = None
+    targets: Annotated[list[TargetEntry], Meta(description="What to compare.", extra_json_schema={"minItems": 1})]
+    baseline: Annotated[Text | None, Meta(description="The name of the target to compare the others with.")] = None
     load: Load | None = None
     retries: Retries | None = None
     quota: Quota | None = None
@@ -178,8 +178,7 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
     budget_usd: Annotated[
         Positive | None,
         Meta(
-            description="Nothing more is sent once the answers so far have cost this. What is then on the wire costs "
-            "on top."
+            description="Nothing more is sent once this much is spent. Requests in flight still finish, and cost extra."
         ),
     ] = None
     prices: Annotated[
@@ -190,7 +189,7 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     judges: Judges | None = None
-    prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts written right here.")] = None
+    prompts: Annotated[list[PromptEntry] | None, Meta(description="Prompts in this file.")] = None
     synthetic: Annotated[
         SyntheticEntry | None, Meta(description="Generated prompts of given lengths, for a load test.")
     ] = None

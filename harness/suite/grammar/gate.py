@@ -1,4 +1,4 @@
-"""The gate of a suite file: which metrics decide, and how much worse than the baseline is still good enough."""
+"""The gate of a suite file: which metrics decide, and how much worse than the baseline they may be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BY_TAG = "pass_rate_by_tag"
 
 
 class GateEntry(Entry, frozen=True, kw_only=True):
-    """Margins: how much worse than the baseline is still acceptable. Each metric named here decides."""
+    """Margins: how much worse than the baseline is acceptable. Every metric listed here decides."""
 
     pass_rate: Annotated[Points | None, Meta(description="In percentage points: 3pp.")] = None
     pass_rate_by_tag: Annotated[
@@ -43,7 +43,7 @@ class GateEntry(Entry, frozen=True, kw_only=True):
 
 
 def flatten_gate(entry: GateEntry | None) -> dict[str, str]:
-    """Metric → margin as written, in the order of the keys above; a tag's metric is `pass_rate[tag]`."""
+    """Metric → margin as written, in the order of the keys above. A tag's metric is `pass_rate[tag]`."""
     flat: dict[str, str] = {}
     for key in () if entry is None else entry.__struct_fields__:
         value = getattr(entry, key)

@@ -11,9 +11,9 @@ from harness.characters import visible
 from harness.errors import SuiteError, SuiteMistake
 
 LONGEST = 2000
-"""Characters of one mistake: what it quotes may be of any length."""
+"""Characters of one mistake, which may quote a long text."""
 KeyPath = tuple[str | int, ...]
-"""Where a value sits: keys of mappings, indices of lists."""
+"""The path of a value: keys of mappings, indices of lists."""
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """A file, or a part of one, in which a path can be found again."""
+    """A file, or a part of one, that knows the line of a path."""
 
     @property
     def name(self) -> str: ...
@@ -49,21 +49,21 @@ class Mistakes:
         self._found: list[SuiteMistake] = []
 
     def add(self, source: Source, mistakes: Iterable[Mistake]) -> None:
-        """Mistakes in one source."""
+        """Add mistakes in one source."""
         self._found += [describe_mistake(m.message, source.name, source.line_of(m.path), m.path) for m in mistakes]
 
     def __len__(self) -> int:
         return len(self._found)
 
     def error(self) -> SuiteError:
-        """All mistakes as one error, by file and line, the suite's own first, without duplicates."""
+        """All mistakes as one error, without duplicates, by file (in order of appearance) and line."""
         files = list(dict.fromkeys(each.file for each in self._found))
         ordered = sorted(self._found, key=lambda each: (files.index(each.file), each.line or 0))
         return SuiteError(list(dict.fromkeys(ordered)))
 
 
 def describe_mistake(message: str, file: str, line: int | None = None, path: KeyPath = ()) -> SuiteMistake:
-    """The mistake on one line, with its place before it and as its attributes."""
+    """The mistake on one line, preceded by its place, which is also in the attributes."""
     where = file if line is None else f"{file}:{line}"
     text = f"{where}: {dotted(path)}: {message}" if path else f"{where}: {message}"
     text = visible(" ".join(text.splitlines()))

@@ -1,4 +1,4 @@
-"""Compiles users' regular expressions within bounds: some short patterns would take all memory."""
+"""Compiles users' regular expressions, and rejects those that would need too much memory."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from harness.suite.grammar.structure import describe
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 100
-"""Groups within groups."""
+"""Of nested groups."""
 MAX_ITEMS = 100_000
-"""The module writes `(a{1000}){1000}` out as a million items, before it looks at any text."""
+"""The regex module expands `(a{1000}){1000}` to a million items when it compiles the pattern."""
 
 _TOKEN = re.compile(
     r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]?|\(\?\#[^)]*\)?|[()]|\{(?P<times>\d+)(?:,\d*)?\}|.", re.DOTALL
 )
 _OTHER_SYNTAX = re.compile(r"\(\?[a-zA-Z0-9-]*(?:x|V1)")
-"""Switches to comments or to sets within sets, in which brackets mean something else."""
+"""Flags for comments or nested sets, in which brackets have another meaning."""
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be used; the message names it and says why."""
+    """A pattern that cannot be used. The message quotes it and says why."""
 
 
 def compile_pattern(pattern: str, flags: int = 0) -> regex.Pattern[str]:
-    """The pattern, compiled once: the module keeps those that it has seen. Raises PatternError."""
+    """Compile a pattern; the regex module caches the result. Raises PatternError."""
     too_large = _too_large(pattern, verbose=bool(flags & regex.VERBOSE))
     if too_large is not None:
         raise PatternError(f"the pattern {describe(pattern)} {too_large}")
@@ -50,7 +50,7 @@ def _too_large(pattern: str, *, verbose: bool) -> str | None:
 
 
 def _measure(pattern: str) -> tuple[int, int]:
-    """How deep its groups go, and how many items it has with every count written out."""
+    """(depth of nested groups, number of items with all repetitions expanded)."""
     items, last, depth = [0], 0, 0
     for token in _TOKEN.finditer(pattern):
         if token[0] == "(":

@@ -1,4 +1,4 @@
-"""The suite file's JSON Schema, and mistakes against it in plain words: unknown keys, wrong types, missing units."""
+"""The suite file's JSON Schema, and violations of it in plain words: unknown keys, wrong types, missing units."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Schema = dict[str, Any]
 
 
 def suite_json_schema(check_schemas: Mapping[str, Schema] | None = None) -> Schema:
-    """The file's JSON Schema (Draft 2020-12). `check_schemas`: check type → schema of its parameters.
+    """The suite file's JSON Schema (Draft 2020-12).
 
-    With `check_schemas`, an editor knows every check's parameters; without, any parameter is allowed.
+    `check_schemas`: check type → schema of its parameters. None: checks may have any parameters.
     """
     (root,), components = msgspec.json.schema_components(
         [SuiteFile], ref_template="#/$defs/{name}", schema_hook=quantity_schema
@@ -50,7 +50,7 @@ def check_entry_schema() -> Schema:
 
 
 def _check_schema(check_schemas: Mapping[str, Schema]) -> Schema:
-    """One check: the type decides which parameters there are."""
+    """The schema of one check, whose type determines its parameters."""
     return {
         "type": "object",
         "required": ["type"],
@@ -63,19 +63,19 @@ def _check_schema(check_schemas: Mapping[str, Schema]) -> Schema:
 
 
 def _with_type(schema: Schema) -> Schema:
-    """The parameters' schema, made to allow the key `type` beside them."""
+    """The parameters' schema with the key `type` added."""
     return {**schema, "properties": {"type": {}, **schema.get("properties", {})}}
 
 
 def _without_null(schema: Any) -> Any:
-    """The schema without null, msgspec's way to say that a key may be left out: a key without a value is a mistake."""
+    """The schema without null: it marks optional keys for msgspec, but a key without a value is a mistake."""
     if isinstance(schema, list):
         return [_without_null(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {key: _without_null(value) for key, value in schema.items()}
     if kept.get("default", "") is None or (kept.get("type") == "string" and isinstance(kept.get("default"), float)):
-        del kept["default"]  # a duration's is a number of seconds, and its description says it
+        del kept["default"]  # a duration's default is a number of seconds; the description has it in the file's syntax
     branches = [branch for branch in kept.get("anyOf", ()) if branch != {"type": "null"}]
     if len(branches) == 1:
         del kept["anyOf"]
@@ -99,7 +99,7 @@ PARSERS: dict[str, Callable[[object], object]] = {
     "latency margin": fields.parse_latency_margin,
     "cost margin": fields.parse_cost_margin,
 }
-"""Titles of quantities in the schema → what reads them, and says what is wrong with them."""
+"""Schema title of a quantity → its parser, which raises UnitError."""
 
 
 def suite_mistakes(value: Any) -> list[Mistake]:
@@ -119,7 +119,7 @@ def check_entry_mistakes(value: Any) -> list[Mistake]:
 
 @cache
 def _validator(make_schema: Callable[[], Schema]) -> Validator:
-    """A validator for which 300.0 is no whole number, as it is none for msgspec."""
+    """A validator that, like msgspec, does not accept 300.0 as a whole number."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
@@ -131,7 +131,7 @@ def _validator(make_schema: Callable[[], Schema]) -> Validator:
 
 
 def _check_pattern(validator: Validator, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
-    """Quantities by what reads them, which knows their bounds as well; other texts by their pattern."""
+    """Check quantities with their parsers, which know the bounds too, and other texts with their pattern."""
     from jsonschema import ValidationError
 
     if not isinstance(value, str):
@@ -203,7 +203,7 @@ def _unknown(path: KeyPath, content: Any, known: list[str]) -> Iterator[Mistake]
 
 
 def _missing(path: KeyPath, content: Any, schema: Schema) -> Iterator[Mistake]:
-    """Missing keys, except those reported as misspelt."""
+    """Missing keys, except those that are reported as misspelt."""
     known = list(schema["properties"])
     closed = schema.get("additionalProperties") is False
     misspelt = {_nearest(key, known) for key in content if closed and key not in known}
@@ -213,7 +213,7 @@ def _missing(path: KeyPath, content: Any, schema: Schema) -> Iterator[Mistake]:
 
 
 def _explain_union(path: KeyPath, error: ValidationError) -> Iterator[Mistake]:
-    """The mistakes of the branch whose type fits, or the types that would have fitted."""
+    """The mistakes of the branch with the right type, else a mistake that names the expected types."""
     here = len(error.absolute_path)
     wrong_type = {each.schema_path[0] for each in error.context if _is_wrong_type(each, here)}
     fitting = [each for each in error.context if each.schema_path[0] not in wrong_type]
@@ -246,7 +246,7 @@ def _unreadable(parse: Callable[[object], object], value: Any) -> str:
 
 
 def unknown_key(key: str, known: list[str]) -> str:
-    """`unknown key 'promt'; did you mean 'prompt'?`, or the known keys where none is near."""
+    """`unknown key 'promt'; did you mean 'prompt'?`, or with the known keys if none is similar."""
     nearest = _nearest(key, known)
     hint = f"; did you mean {nearest!r}?" if nearest else f" (known: {', '.join(known)})"
     return f"unknown key {key!r}{hint}"
@@ -260,7 +260,7 @@ def unknown_word(word: object, known: list[str]) -> str:
 
 
 def describe(value: Any) -> str:
-    """A value as a message names it, shortened."""
+    """A value as shown in a message, shortened."""
     match value:
         case None:
             return "nothing"

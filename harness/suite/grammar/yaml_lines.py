@@ -1,7 +1,7 @@
-"""YAML with the line of every value. Safe: no tags, no recursion, a bound on depth and on what aliases expand to.
+"""Parses YAML with the line of every value. Safe: no tags, no recursion, limits on depth and on aliases.
 
-Scalars follow YAML 1.2: only `true` and `false` are booleans, and dates, `10:30`, `0123` and `yes` stay the text that
-they are. Values are built from PyYAML's events; its composers recurse, and the one in C crashes on deep nesting.
+Scalars follow YAML 1.2: only `true` and `false` are booleans, and dates, `10:30`, `0123` and `yes` remain text. Values
+are built from PyYAML's events, as its composers recurse, and the one in C crashes on deep nesting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.suite.grammar.mistakes import KeyPath
 
 MAX_DEPTH = 60
 MAX_VALUES = 500_000
-"""Values in one file, each alias counted with everything behind it."""
+"""Values in one file. An alias counts with everything that it refers to."""
 
 NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -25,7 +25,7 @@ INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
 FLOAT = re.compile(r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML 1.2 does not let a file hold as it is, only escaped in double quotes."""
+"""Characters that YAML 1.2 allows only as escapes in double quotes."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -40,28 +40,28 @@ class YamlMistake(Exception):
 
 
 class Node(msgspec.Struct, kw_only=True, gc=False):
-    """A value with its place. `children` and `key_lines` are empty for scalars. Nodes never form a cycle."""
+    """A value with its line. `children` and `key_lines` are empty for scalars. Nodes never form a cycle."""
 
     line: int
     value: Any
     written: str | None = None
-    """A scalar's source text, before it became a number, a boolean or nothing."""
+    """A scalar's source text. None for lists and mappings."""
     size: int = 1
     children: dict[str | int, Node] = {}
     key_lines: dict[str, int] = {}
 
 
 _NONE: dict[Any, Any] = {}
-"""What all scalars share: a large suite has a million of them."""
+"""Shared by all scalars, as a large suite has a million of them."""
 
 
 class _Open(msgspec.Struct, kw_only=True):
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping that is still open."""
 
     node: Node
     anchor: str | None
     key: str | None = None
-    """The key whose value comes next; None in a list, or where a key comes next."""
+    """The key whose value comes next. None: in a list, or if a key comes next."""
 
     @property
     def wants_key(self) -> bool:
@@ -69,13 +69,13 @@ class _Open(msgspec.Struct, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A YAML file's content and where in it everything is."""
+    """A YAML file's content with the line of every value."""
 
     name: str
     root: Node
 
     def line_of(self, path: KeyPath) -> int:
-        """The line of the value at `path`, or of the nearest thing around it."""
+        """The line of the value at `path`, or of the nearest value around it."""
         node, line = self.root, self.root.line
         for step in path:
             child = node.children.get(step)
@@ -86,12 +86,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         return line
 
     def written(self, path: KeyPath) -> str | None:
-        """The source text of the scalar at `path`; None: no scalar is there."""
+        """The source text of the scalar at `path`. None: there is no scalar."""
         node = self._node(path)
         return None if node is None else node.written
 
     def holds(self, path: KeyPath) -> bool:
-        """Whether something stands at `path`."""
+        """Whether there is a value at `path`."""
         return self._node(path) is not None
 
     def _node(self, path: KeyPath) -> Node | None:
@@ -104,15 +104,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Document, list[tuple[int, str]]]:
-    """The document and its duplicate keys, as (line, message); of those the last one counts.
+    """Parse a text; returns the document, and (line, message) for each duplicate key, of which the last counts.
 
-    Raises YamlMistake when it cannot be read at all.
+    Raises YamlMistake: it cannot be read at all.
     """
     builder = _Builder(max_values)
     if strange := FORBIDDEN.search(text):
         line, code = text.count("\n", 0, strange.start()) + 1, ord(strange[0])
-        message = f"not YAML: the character U+{code:04X} may not appear as it is"
-        raise YamlMistake(line, f'{message}; write "\\u{code:04x}" in double quotes, or take it out')
+        message = f"not YAML: the character U+{code:04X} is not allowed here"
+        raise YamlMistake(line, f'{message}; write "\\u{code:04x}" in double quotes, or remove it')
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
@@ -128,7 +128,7 @@ def read_yaml(text: str, *, name: str, max_values: int = MAX_VALUES) -> tuple[Do
 
 
 class _Builder:
-    """Builds values from events, one stack and no recursion."""
+    """Builds values from events, with a stack instead of recursion."""
 
     def __init__(self, max_values: int) -> None:
         self.root: Node | None = None
@@ -152,26 +152,26 @@ class _Builder:
             done = self._stack.pop()
             self._place(done.node, done.anchor)
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            raise YamlMistake(line, "a second document starts here; a suite is one document")
+            raise YamlMistake(line, "a second document starts here; a suite must be a single document")
 
     def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise YamlMistake(line, f"nested more than {MAX_DEPTH} deep")
         if self._stack and self._stack[-1].wants_key:
-            raise YamlMistake(line, "a key must be a plain text, not a list or mapping")
+            raise YamlMistake(line, "a key must be plain text, not a list or mapping")
         value: Any = [] if isinstance(event, yaml.SequenceStartEvent) else {}
         self._stack.append(_Open(node=Node(line=line, value=value), anchor=event.anchor))
         if event.anchor:
             self._anchors[event.anchor] = None
 
     def _place(self, node: Node, anchor: str | None, *, alias_line: int | None = None) -> None:
-        """Put a finished value where it belongs: under the key before it, into the open list, or at the root."""
+        """Add a complete value to the open list or mapping, or make it the root."""
         line = alias_line or node.line
         if anchor:
             self._anchors[anchor] = node
         self._size += node.size if alias_line else 1
         if self._size > self._max_values:
-            raise YamlMistake(line, f"more than {self._max_values:,} values; put the prompts into a dataset (.jsonl)")
+            raise YamlMistake(line, f"more than {self._max_values:,} values; move the prompts to a dataset (.jsonl)")
         if not self._stack:
             self.root = node
         elif self._stack[-1].wants_key:
@@ -181,11 +181,11 @@ class _Builder:
 
     def _take_key(self, node: Node, line: int) -> None:
         if node.written is None:
-            raise YamlMistake(line, "a key must be a plain text, not a list or mapping")
+            raise YamlMistake(line, "a key must be plain text, not a list or mapping")
         top = self._stack[-1]
         if node.written in top.node.children:
             first = top.node.key_lines[node.written]
-            self.duplicates.append((line, f"key {node.written!r} is already given on line {first}; drop one"))
+            self.duplicates.append((line, f"key {node.written!r} is already on line {first}; drop one"))
         top.node.key_lines[node.written] = line
         top.key = node.written
 
@@ -202,10 +202,10 @@ class _Builder:
 
     def _known(self, anchor: str, line: int) -> Node:
         if anchor not in self._anchors:
-            raise YamlMistake(line, f"*{anchor} stands for nothing; no &{anchor} comes before it")
+            raise YamlMistake(line, f"*{anchor} refers to nothing; there is no &{anchor} before it")
         node = self._anchors[anchor]
         if node is None:
-            raise YamlMistake(line, f"*{anchor} stands inside &{anchor}, which never ends")
+            raise YamlMistake(line, f"*{anchor} is inside &{anchor}, so it would never end")
         return node
 
     def _refuse_tag(self, event: yaml.NodeEvent, line: int) -> None:
@@ -220,13 +220,13 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> Node:
     try:
         event.value.encode()
     except UnicodeEncodeError:
-        raise YamlMistake(line, "half of a surrogate pair (\\ud800 … \\udfff) is no text") from None
+        raise YamlMistake(line, "half of a surrogate pair (\\ud800 … \\udfff) is not text") from None
     value = _meaning(event.value, line) if event.implicit[0] else event.value
     return Node(line=line, value=value, written=event.value, children=_NONE, key_lines=_NONE)
 
 
 def _meaning(text: str, line: int) -> str | int | float | bool | None:
-    """A plain scalar by YAML 1.2's core schema, without hexadecimal, octal, infinity and not-a-number."""
+    """The value of a plain scalar in YAML 1.2's core schema, without hexadecimal, octal, infinity and NaN."""
     if NULL.match(text):
         return None
     if BOOLEAN.match(text):

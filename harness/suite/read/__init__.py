@@ -1,1 +1,1 @@
-"""What a suite's files hold: YAML with its lines, texts, datasets, documents, traces, prices, judges."""
+"""Reads a suite's other files: datasets, documents, traces, prices, labels and check files."""

@@ -1,7 +1,7 @@
-"""Prompts out of a CSV or JSONL file: id, prompt, expect, check, tags, group.
+"""Reads prompts from a CSV or JSONL file: id, prompt, expect, check, tags, group.
 
-Several tags in one cell are separated by semicolons, `refund; urgent`: a comma is CSV's own, and may be part of a tag.
-JSONL takes `tags` as a list too, and in place of `check` the list `checks` of the suite file.
+Tags in one cell are separated by semicolons (`refund; urgent`), as a comma separates cells and may be part of a tag.
+JSONL also accepts a list of `tags`, and a list `checks` in place of `check`.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
 JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
 REQUIRED = ("id", "prompt")
 MOST_COLUMNS = 5
-"""Unknown columns that are reported; a file with more is not a dataset."""
+"""The most unknown columns to report."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a dataset: a prompt, or what is wrong with it."""
+    """One line of a dataset: a prompt, or its mistakes."""
 
     line: int
     id: str | None = None
-    """As written, whatever else is wrong."""
+    """As written, even if the line has mistakes."""
     entry: PromptEntry | None = None
     one_check: bool = False
-    """Its check is written as `check`, not in a list."""
+    """True if its check is written as `check`, not in a list."""
     comma_tag: bool = False
-    """All its tags are one, with a comma in it: several may be meant."""
+    """True if its only tag contains a comma, so that several tags may be meant."""
     mistakes: tuple[Mistake, ...] = ()
 
 
 def read_dataset(path: Path) -> list[Row]:
-    """Every row, blank lines left out. Raises FileMistake when the file cannot be used as a whole."""
+    """Every row; blank lines are skipped. Raises FileMistake: the file as a whole cannot be used."""
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise FileMistake(
-            f"a dataset is a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
+            f"a dataset must be a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
         )
     rows = [_checked(line, cells) for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES))]
     if not rows:
@@ -53,30 +53,30 @@ def read_dataset(path: Path) -> list[Row]:
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
-    """(line, cells by column), empty cells left out."""
+    """(line, cells by column), without empty cells."""
     header: list[str] | None = None
     for line, cells in csv_lines(text):
         if header is None:
             header = _checked_header(cells, line)
         elif len(cells) != len(header):
-            yield line, Mistake((), f"has {len(cells)} cells where the header names {len(header)} columns")
+            yield line, Mistake((), f"has {len(cells)} cells, but the header has {len(header)} columns")
         else:
             yield line, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
 
 
 def _checked_header(cells: list[str], line: int) -> list[str]:
     header = [cell.strip() for cell in cells]
-    strange = [name for name in header if name not in COLUMNS]
-    wrong = [unknown_key(name, list(COLUMNS)).replace("key", "column", 1) for name in strange[:MOST_COLUMNS]]
+    unknown = [name for name in header if name not in COLUMNS]
+    wrong = [unknown_key(name, list(COLUMNS)).replace("key", "column", 1) for name in unknown[:MOST_COLUMNS]]
     wrong += [f"missing column {name!r}" for name in REQUIRED if name not in header and not wrong]
-    wrong += [f"column {name!r} is given twice" for name in dict.fromkeys(header) if header.count(name) > 1]
+    wrong += [f"column {name!r} appears twice" for name in dict.fromkeys(header) if header.count(name) > 1]
     if wrong:
         raise FileMistake("; ".join(wrong), line=line)
     return header
 
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
-    """(line, object); numbers keep the digits that they are written with where they become an answer's text."""
+    """(line, object). Numbers in `expect` keep the digits with which they are written."""
     for line, raw in json_lines(text, dict[str, msgspec.Raw]):
         if isinstance(raw, FileMistake):
             yield line, Mistake((), raw.message)
@@ -97,7 +97,7 @@ def _plain(key: str, raw: msgspec.Raw) -> Any:
 
 
 def _checked(line: int, cells: dict[str, Any] | Mistake) -> Row:
-    """A row as the prompt that it stands for."""
+    """Decode a row."""
     if isinstance(cells, Mistake):
         return Row(line=line, mistakes=(cells,))
     mistakes = [Mistake((key,), unknown_key(key, list(JSONL_KEYS))) for key in cells if key not in JSONL_KEYS]
@@ -109,7 +109,7 @@ def _checked(line: int, cells: dict[str, Any] | Mistake) -> Row:
         except _CellError as error:
             mistakes += error.mistakes
     if "check" in cells and "checks" in cells:
-        mistakes.append(Mistake(("checks",), "give either `check` or `checks`, not both"))
+        mistakes.append(Mistake(("checks",), "use either `check` or `checks`, not both"))
     named = cells["id"] if isinstance(cells.get("id"), str) else None
     if mistakes:
         return Row(line=line, id=named, mistakes=tuple(mistakes))
@@ -128,7 +128,7 @@ class _CellError(Exception):
 
 
 def _read_tags(value: Any) -> dict[str, Any]:
-    """`a; b` or a list."""
+    """Tags from `a; b` or a list."""
     if isinstance(value, list):
         return {"tags": value}
     if isinstance(value, str):
@@ -141,7 +141,7 @@ def _is_comma_tag(value: Any) -> bool:
 
 
 def _read_check(value: Any) -> dict[str, Any]:
-    """A check's type alone, `numeric`, or an object with its parameters, `{"type": "numeric", "tolerance": 0.1}`."""
+    """A check from its type, `numeric`, or an object, `{"type": "numeric", "tolerance": 0.1}`."""
     check = value
     if isinstance(value, str) and not value.lstrip().startswith("{"):
         check = {"type": value.strip()}
@@ -151,14 +151,14 @@ def _read_check(value: Any) -> dict[str, Any]:
         except FileMistake as error:
             raise _CellError([Mistake(("check",), error.message)]) from error
     if not isinstance(check, dict):
-        right = 'text such as numeric, a mapping such as {"type": "numeric"}, or in JSONL a list of these as `checks`'
+        right = 'text such as numeric, a mapping such as {"type": "numeric"}, or in JSONL `checks` with a list of these'
         raise _CellError([Mistake(("check",), f"expected {right}; got {describe(check)}")])
     _refuse([Mistake(("check", *each.path), each.message) for each in check_entry_mistakes(check)])
     return {"checks": [check]}
 
 
 def _read_checks(value: Any) -> dict[str, Any]:
-    """A list of mappings, as in the suite file."""
+    """Checks from a list of mappings, as in the suite file."""
     if not isinstance(value, list):
         right = "a list of mappings, each with a `type`; a single one may be written as `check`"
         raise _CellError([Mistake(("checks",), f"expected {right}; got {describe(value)}")])

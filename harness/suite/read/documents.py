@@ -1,4 +1,4 @@
-"""Documents and images of prompts: found beside the suite, checked to be what they are called, known by digest."""
+"""Reads documents and images of prompts: checks that content and name agree, and computes digests."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ IMAGE_TYPES = {
 }
 """Extension → media type."""
 MAX_ATTACHMENT_BYTES = 18_750_000
-"""What fits into the largest body of any api, 25,000,000 bytes of base64."""
+"""Fits in the largest body of any api, 25,000,000 bytes of base64."""
 MAX_IMAGE_SIDE = 8000
 _PDF_HEAD = 1024
 """Bytes within which readers look for `%PDF-`."""
 
 
 def read_document(folder: Path, name: str) -> Attachment:
-    """The document `name` in `folder` or below it. Raises FileMistake."""
+    """The document `name` in or below `folder`. Raises FileMistake."""
     return _read(folder, name, DOCUMENT_TYPES, "document")
 
 
 def read_image(folder: Path, name: str) -> Attachment:
-    """The image `name` in `folder` or below it. Raises FileMistake."""
+    """The image `name` in or below `folder`. Raises FileMistake."""
     return _read(folder, name, IMAGE_TYPES, "image")
 
 
@@ -67,7 +67,7 @@ def _read(folder: Path, name: str, types: dict[str, str], kind: str) -> Attachme
 
 
 def _inspect(media_type: str) -> Callable[[bytes], int | None]:
-    """A function that checks that the content has this type, and returns the pages of a PDF."""
+    """A function that checks the type of the content, and returns the number of pages of a PDF."""
     if media_type == "application/pdf":
         return _pdf_pages
     return _check_text if media_type.startswith("text/") else lambda content: _check_image(content, media_type)
@@ -75,7 +75,7 @@ def _inspect(media_type: str) -> Callable[[bytes], int | None]:
 
 def _pdf_pages(content: bytes) -> int:
     if b"%PDF-" not in content[:_PDF_HEAD]:
-        raise FileMistake(f"is named .pdf but is not a PDF: it begins with {content[:8]!r}")
+        raise FileMistake(f"is named .pdf but is not a PDF; it starts with {content[:8]!r}")
     try:
         return count_pages(content)
     except PdfMistake as error:
@@ -94,7 +94,7 @@ def _check_text(content: bytes) -> None:
 
 
 def _check_image(content: bytes, media_type: str) -> None:
-    """Reads only the image's header; decodes no pixels."""
+    """Check an image by its header, without decoding pixels."""
     from PIL import Image
 
     try:
@@ -104,7 +104,7 @@ def _check_image(content: bytes, media_type: str) -> None:
                 actual, sides = Image.MIME[image.format or ""], image.size
     except Image.DecompressionBombError:
         raise FileMistake(_too_wide("far more")) from None
-    except Exception as error:  # a hostile head makes the library raise almost anything
+    except Exception as error:  # a hostile header can make the library raise almost anything
         raise FileMistake(f"is not an image of type {media_type}") from error
     if actual != media_type:
         raise FileMistake(f"is named as {media_type} but contains {actual}; rename it")
@@ -113,4 +113,4 @@ def _check_image(content: bytes, media_type: str) -> None:
 
 
 def _too_wide(sides: str) -> str:
-    return f"is {sides} pixels large; Claude takes at most {MAX_IMAGE_SIDE} × {MAX_IMAGE_SIDE}, so scale it down"
+    return f"has {sides} pixels, but Claude takes at most {MAX_IMAGE_SIDE} × {MAX_IMAGE_SIDE}; scale it down"

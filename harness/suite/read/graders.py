@@ -1,4 +1,4 @@
-"""A suite's judges and check files, read, and every mistake in them."""
+"""Reads a suite's judges and check files, and finds the mistakes in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from harness.catalog.target import Target
 from harness.suite.check.fit import fit_mistakes
-from harness.suite.grammar.decode import WrittenSuite
+from harness.suite.grammar.decode import ParsedSuite
 from harness.suite.grammar.file import JudgeEntry, TargetEntry
 from harness.suite.grammar.mistakes import KeyPath, Mistake, Mistakes
 from harness.suite.read.text_file import FileMistake, csv_lines, find_beside, read_beside, read_text
@@ -29,16 +29,16 @@ _ANY_PROMPT = Prompt(id="judge", messages=(Message(role="user", content="?"),))
 
 def read_graders(
     folder: Path,
-    suite: WrittenSuite,
+    suite: ParsedSuite,
     prompts: Sequence[Prompt],
     targets: Sequence[Target],
     mistakes: Mistakes,
     *,
     home_region: str | None,
 ) -> tuple[Graders, list[Mistake]]:
-    """The judges and the check files that prompts name; files lie in `folder` or below it.
+    """The judges, and the check files that prompts name, in or below `folder`.
 
-    What is wrong with files of labels is added; the other mistakes are returned, with paths of the loaded suite.
+    Mistakes in label files are added to `mistakes`. The others are returned, with paths of the loaded suite.
     """
     judges, wrong = _read_judges(folder, suite, prompts, mistakes, home_region)
     unread = len(judges) < len(suite.file.judges or {}) or any(path[:1] == ("judges",) for path in suite.broken)
@@ -48,7 +48,7 @@ def read_graders(
 
 
 def _read_judges(
-    folder: Path, suite: WrittenSuite, prompts: Sequence[Prompt], mistakes: Mistakes, home_region: str | None
+    folder: Path, suite: ParsedSuite, prompts: Sequence[Prompt], mistakes: Mistakes, home_region: str | None
 ) -> tuple[tuple[Judge, ...], list[Mistake]]:
     judges: list[Judge] = []
     found: list[Mistake] = []
@@ -83,18 +83,18 @@ def candidate_mistakes(judges: Sequence[Judge], targets: Sequence[Target]) -> It
         own = [target.name for target in targets if target.base_model == judge.target.base_model]
         if own:
             message = (
-                f"judge {judge.name!r} is {judge.target.model}, and so is the target {own[0]}: a model favours its own "
-                "answers; let a model judge that is not compared"
+                f"judge {judge.name!r} and target {own[0]} are the same model, {judge.target.model}, and models favour "
+                "their own answers; use a judge that is not compared"
             )
             yield Mistake(("judges", judge.name, "model"), message)
 
 
 def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[str]) -> tuple[Label, ...]:
-    """Raises FileMistake."""
+    """The labels in the suite or in a CSV file. Raises FileMistake."""
     if not isinstance(written, str):
-        strange = [each.prompt_id for each in written or () if each.prompt_id not in ids]
-        if strange:
-            raise FileMistake(f"there is no prompt {strange[0]!r}", line=None)
+        unknown = [each.prompt_id for each in written or () if each.prompt_id not in ids]
+        if unknown:
+            raise FileMistake(f"there is no prompt {unknown[0]!r}", line=None)
         return tuple(written or ())
     text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)
     lines = csv_lines(text)
@@ -103,13 +103,13 @@ def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[s
         raise FileMistake(f"the columns must be {', '.join(LABEL_COLUMNS)}")
     labels = tuple(_label(dict(zip(header, cells, strict=False)), ids, line) for line, cells in lines)
     if not labels:
-        raise FileMistake("holds no labels")
+        raise FileMistake("contains no labels")
     return labels
 
 
 def _label(row: dict[str, str], ids: set[str], line: int) -> Label:
     if len(row) != len(LABEL_COLUMNS):
-        raise FileMistake(f"does not have {len(LABEL_COLUMNS)} cells", line=line)
+        raise FileMistake(f"must have {len(LABEL_COLUMNS)} cells", line=line)
     if row["prompt_id"] not in ids:
         raise FileMistake(f"there is no prompt {row['prompt_id']!r}", line=line)
     passed = PASSED.get(row["passed"].strip().casefold())
@@ -131,7 +131,7 @@ def _read_check_files(folder: Path, prompts: Sequence[Prompt]) -> tuple[tuple[Ch
 
 
 def _named_files(prompts: Sequence[Prompt]) -> Iterator[tuple[str, KeyPath]]:
-    """The files that checks name, each with its place."""
+    """(file name, path in the suite) for every check that names a file."""
     for at, prompt in enumerate(prompts):
         for number, check in enumerate(prompt.checks):
             if check.type == PYTHON and isinstance(check.params.get("file"), str):
@@ -139,9 +139,9 @@ def _named_files(prompts: Sequence[Prompt]) -> Iterator[tuple[str, KeyPath]]:
 
 
 def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
-    """The file, parsed but not run."""
+    """Read a check file, parsing it but not running it."""
     try:
-        content = read_beside(folder, name, max_bytes=MAX_CHECK_FILE_BYTES, remedy="it holds functions, nothing else")
+        content = read_beside(folder, name, max_bytes=MAX_CHECK_FILE_BYTES, remedy="it should contain functions only")
         tree = ast.parse(content)
     except FileMistake as error:
         return FileMistake(f"{name!r}: {error.message}")

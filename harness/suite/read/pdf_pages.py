@@ -1,7 +1,7 @@
-"""Counts a PDF's pages in a process of its own: a hostile file may loop, crash or ask for all memory there.
+"""Counts a PDF's pages in a separate process, as a hostile file may make the parser loop, crash or exhaust memory.
 
-Run as a script, it reads a PDF from stdin and prints its count of pages or what is wrong with it; it imports nothing
-of the harness, so that it starts fast.
+Run as a script, it reads a PDF from stdin and prints the number of pages or what is wrong. It imports nothing from the
+harness, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ MEMORY_BYTES = 1_000_000_000
 
 
 class PdfMistake(Exception):
-    """A PDF whose pages cannot be counted; the message says why."""
+    """A PDF whose pages cannot be counted. The message says why."""
 
 
 def count_pages(content: bytes) -> int:
-    """The pages of a PDF. Raises PdfMistake: encrypted, without pages, damaged, or too slow to read."""
+    """The number of pages of a PDF. Raises PdfMistake: encrypted, without pages, damaged, or too slow to read."""
     command = [sys.executable, "-P", __file__]
     try:
         result = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)
@@ -34,7 +34,7 @@ def count_pages(content: bytes) -> int:
 
 
 def _limit_resources() -> None:
-    """Limit memory and CPU to what a normal PDF needs, if the system supports that."""
+    """Limit memory and CPU time, if the system supports it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""The user's own prices: out of the file that the suite names, or in the suite itself; and what has no price."""
+"""Reads the user's own prices, from a file or from the suite itself, and warns about missing and unused ones."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAX_PRICE_BYTES = 1_000_000
 def read_prices(
     folder: Path, written: str | Sequence[PriceOverride] | None
 ) -> tuple[tuple[PriceOverride, ...], list[Mistake]]:
-    """The prices under the key `prices`, and what is wrong with them. A file lies in `folder` or below it."""
+    """The prices under the key `prices`, and their mistakes. A file must be in or below `folder`."""
     if not isinstance(written, str):
         prices = tuple(written or ())
         return prices, [Mistake(path, message) for path, message in price_mistakes([_given(price) for price in prices])]
     try:
         path = find_beside(folder, written)
-        read_bytes(path, max_bytes=MAX_PRICE_BYTES, remedy="a price file names models and rates, nothing else")
+        read_bytes(path, max_bytes=MAX_PRICE_BYTES, remedy="it should contain prices only")
         return read_price_file(path), []
     except FileMistake as error:
         return (), [Mistake(("prices",), f"{written!r}: {error.message}")]
@@ -46,25 +46,25 @@ def price_warnings(
     *,
     inline: bool,
 ) -> Iterator[str]:
-    """Who is asked at a price that is not known, and the prices in the suite itself that are nobody's.
+    """Warnings about targets and judges without a price, and about unused prices in the suite itself (`inline`).
 
-    A price file may serve many suites, so nobody expects each of its prices to be used.
+    A price file may serve many suites, so its unused prices are fine.
     """
-    asked = [(judge, terms_of(judge.options)) for judge in judges]
+    used = [(judge, terms_of(judge.options)) for judge in judges]
     for target in targets:
         sent = (merge_options(target.options, prompt.options) for prompt in prompts)
-        asked += [(target, terms) for terms in dict.fromkeys(map(terms_of, sent))]
-    for target, terms in asked:
+        used += [(target, terms) for terms in dict.fromkeys(map(terms_of, sent))]
+    for target, terms in used:
         if price_for(target.base_model, target.routing, prices, terms) is None:
             named = " ".join(filter(None, (f"{target.model}/{target.routing}", terms.qualifier())))
             entry = ", ".join(
                 [f"model: {target.model}", *terms.non_default(), "input: USD per million tokens, output: …"]
             )
             yield (
-                f"the price of {named} is not known, so neither is what it costs, and no budget can hold it; give "
-                f"your own: prices: [{{{entry}}}]"
+                f"the price of {named} is unknown, so its cost is too, and a budget does not limit it; add your own: "
+                f"prices: [{{{entry}}}]"
             )
     for index, price in enumerate(prices if inline else ()):
-        if not any(price.covers(target.base_model, target.routing, terms) for target, terms in asked):
-            message = "look at its model, routing, service_tier and latency, or take it out"
-            yield f"prices[{index}]: no target and no judge uses this price; {message}"
+        if not any(price.covers(target.base_model, target.routing, terms) for target, terms in used):
+            message = "check its model, routing, service_tier and latency, or remove it"
+            yield f"prices[{index}]: no target or judge uses this price; {message}"

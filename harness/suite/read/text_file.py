@@ -1,4 +1,4 @@
-"""A suite's files: bounded in size, regular, texts in UTF-8, CSV and JSON by lines, and none outside its folder."""
+"""Reads a suite's files safely: regular files of bounded size inside its folder, as UTF-8 text, CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.suite.grammar.yaml_lines import MAX_DEPTH
 MAX_SUITE_BYTES = 10_000_000
 MAX_DATASET_BYTES = 200_000_000
 MAX_JSON_DEPTH = MAX_DEPTH - 10
-"""Of a value out of another file: within a suite file it lies deeper."""
+"""For values from other files, which are nested deeper once they are inside a suite."""
 csv.field_size_limit(MAX_DATASET_BYTES)  # a cell may hold a long prompt
 T = TypeVar("T")
 
 
 class FileMistake(Exception):
-    """A file that cannot be used; `line` is the one to blame, None where there are no lines."""
+    """A file that cannot be used. `line`: the line to blame; None: the file has no lines."""
 
     def __init__(self, message: str, *, line: int | None = 1) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class FileMistake(Exception):
         self.line = line
 
     def add_to(self, mistakes: Mistakes, path: Path, source: Source, key: KeyPath) -> None:
-        """Add it at its line in the file at `path`, or else at the `key` in `source` that names the file."""
+        """Add this mistake at its line in `path`, or without a line, at the `key` in `source` that names the file."""
         if self.line is not None:
             mistakes.add(Line(str(path), self.line), [Mistake((), self.message)])
         else:
@@ -41,8 +41,8 @@ class FileMistake(Exception):
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
-    """The file's text, without a byte-order mark. Raises FileMistake."""
-    raw = read_bytes(path, max_bytes=max_bytes, remedy="put prompts into a dataset, or split it")
+    """A file's text without a byte-order mark. Raises FileMistake."""
+    raw = read_bytes(path, max_bytes=max_bytes, remedy="move prompts to a dataset, or split it")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +51,7 @@ def read_text(path: Path, *, max_bytes: int) -> str:
 
 
 def read_bytes(path: Path | str, *, max_bytes: int, remedy: str, follow: bool = True) -> bytes:
-    """The file's content. `remedy`: what to do with one that is too large. Raises FileMistake."""
+    """A file's content. `remedy`: what to do about a file that is too large. Raises FileMistake."""
     try:
         return read_bounded(path, max_bytes=max_bytes, follow=follow)
     except (OSError, ValueError) as error:
@@ -70,28 +70,28 @@ def _mistake(error: OSError | ValueError, max_bytes: int, remedy: str) -> FileMi
 
 
 def find_beside(folder: Path, name: str) -> Path:
-    """The file `name` in `folder` or below it, symbolic links followed. Raises FileMistake when it lies outside."""
+    """The path of the file `name` in or below `folder`. Raises FileMistake: it is outside, links followed."""
     _real_path(folder, name)
     return folder / name
 
 
 def read_beside(folder: Path, name: str, *, max_bytes: int, remedy: str) -> bytes:
-    """The content of the file `name` in `folder` or below it, which holds when it is opened. Raises FileMistake."""
+    """The content of the file `name` in or below `folder`, even if a link changes meanwhile. Raises FileMistake."""
     return read_bytes(_real_path(folder, name), max_bytes=max_bytes, remedy=remedy, follow=False)
 
 
 def _real_path(folder: Path, name: str) -> str:
     if "\0" in name:
-        raise FileMistake("a file's name holds no NUL character", line=None)
+        raise FileMistake("a file name must not contain a NUL character", line=None)
     home = os.path.realpath(folder)
     real = os.path.realpath(folder / name)
     if os.path.isabs(name) or os.path.commonpath([home, real]) != home:
-        raise FileMistake("lies outside the suite's folder; copy the file beside the suite", line=None)
+        raise FileMistake("is outside the suite's folder; copy the file there", line=None)
     return real
 
 
 def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of each row of CSV, blank lines left out. FileMistake: it is none."""
+    """(line, cells) for each row; blank lines are skipped. Raises FileMistake: not CSV."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:
         line = reader.line_num + 1
@@ -106,7 +106,7 @@ def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def json_lines(text: str, kind: type[T]) -> Iterator[tuple[int, T | FileMistake]]:
-    """(line, value) of each line that is not blank, or what is wrong with it."""
+    """(line, value or mistake) for each line that is not blank."""
     for line, written in enumerate(text.split("\n"), start=1):
         if written.strip():
             try:
@@ -116,7 +116,7 @@ def json_lines(text: str, kind: type[T]) -> Iterator[tuple[int, T | FileMistake]
 
 
 def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
-    """A JSON value. Raises FileMistake: not JSON, not of this kind, too large a number, too deep."""
+    """Decode JSON as a type. Raises FileMistake: not JSON, not of this type, too large a number, too deep."""
     try:
         value = msgspec.json.decode(written, type=kind)
         too_deep = is_too_deep(value)
@@ -131,7 +131,7 @@ def read_json(written: str | msgspec.Raw, kind: type[T]) -> T:
 
 
 def is_too_deep(value: object, limit: int = MAX_JSON_DEPTH) -> bool:
-    """Whether lists and mappings lie in each other deeper than that."""
+    """Whether lists and mappings are nested deeper than `limit`."""
     level = [value]
     for _ in range(limit):
         inside = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict))

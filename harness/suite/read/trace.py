@@ -1,4 +1,4 @@
-"""A trace of recorded traffic: when each call came, which prompt it asked or how large it was; and its replay."""
+"""Reads a trace of recorded traffic (time, prompt or size of each call), and plans its replay."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from harness.suite.suite import Load, Prompt, Replay, TracedCall
 
 MOST_CALLS = 1_000_000
 MOST_MISTAKES = 20
-"""Reported per trace: a wrong column is wrong in every line."""
+"""Reported for one trace, as a wrong column is wrong in every line."""
 OTHER_NAMES = {"TIMESTAMP": "timestamp", "ContextTokens": "input_tokens", "GeneratedTokens": "output_tokens"}
-"""Columns of Azure's public LLM inference traces."""
+"""Columns of Azure's public LLM inference traces → ours."""
 Tokens = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line as it is written; `harness import` writes all of these but `timestamp`."""
+    """One line as written. `harness import` writes all columns but `timestamp`."""
 
     offset_s: Annotated[float, Meta(ge=0)] | None = None
     timestamp: datetime | None = None
@@ -36,18 +36,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
     stand_in: bool = False
-    """The call's own prompt was not kept; `prompt_id` is one of its size."""
+    """True if the call's own prompt is not in the suite, and `prompt_id` is one of similar size."""
 
 
-WANTED = {
-    "offset_s": "a number of seconds from 0 on",
-    "timestamp": "a time as in ISO 8601, such as 2026-05-01T12:00:00Z",
+EXPECTED = {
+    "offset_s": "a number of seconds, 0 or more",
+    "timestamp": "an ISO 8601 time, such as 2026-05-01T12:00:00Z",
     "prompt_id": "text",
     "input_tokens": "a number of tokens, at most 1,000,000",
     "output_tokens": "a number of tokens, at most 1,000,000",
     "stand_in": "true or false",
 }
-"""Column → what it holds."""
+"""Column → description of its values."""
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,42 +60,44 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_trace(path: Path) -> tuple[list[TraceLine], list[FileMistake]]:
-    """Every call in the order of the file, and the mistakes with their lines. FileMistake: no trace at all."""
+    """Every call in the order of the file, and the mistakes. Raises FileMistake: not a trace at all."""
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise FileMistake(f"a trace is a .jsonl or .csv file, not {path.suffix or 'one without a suffix'!r}", line=None)
+        raise FileMistake(
+            f"a trace must be a .jsonl or .csv file, not {path.suffix or 'one without a suffix'!r}", line=None
+        )
     lines: list[TraceLine] = []
     mistakes: list[FileMistake] = []
     first_s: float | None = None
     for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES)):
         try:
             row = _row(cells, line)
-            moment_s = _moment_s(row, line)
-            first_s = moment_s if first_s is None else first_s
-            lines.append(_in_order(lines, TraceLine(line=line, at_s=round(moment_s - first_s, 6), row=row)))
+            time_s = _time_s(row, line)
+            first_s = time_s if first_s is None else first_s
+            lines.append(_check_order(lines, TraceLine(line=line, at_s=round(time_s - first_s, 6), row=row)))
         except FileMistake as error:
             mistakes.append(error)
         if len(mistakes) == MOST_MISTAKES:
-            return lines, [*mistakes, FileMistake("and so on: only the first mistakes are shown", line=line)]
+            return lines, [*mistakes, FileMistake("only the first mistakes are shown", line=line)]
         if len(lines) > MOST_CALLS:
             raise FileMistake(f"has more than {MOST_CALLS:,} calls; split it", line=line)
     if not lines and not mistakes:
-        raise FileMistake("holds no calls")
+        raise FileMistake("contains no calls")
     return lines, mistakes
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    """(line, cells by column, or what is wrong), empty cells left out."""
+    """(line, cells by column without empty ones, or what is wrong)."""
     header: list[str] | None = None
     for line, cells in csv_lines(text):
         if header is None:
             header = [cell.strip() for cell in cells]
-            strange = [name for name in header if name not in _COLUMNS]
-            if strange:
-                raise FileMistake(unknown_key(strange[0], list(_COLUMNS)).replace("key", "column", 1), line=line)
+            unknown = [name for name in header if name not in _COLUMNS]
+            if unknown:
+                raise FileMistake(unknown_key(unknown[0], list(_COLUMNS)).replace("key", "column", 1), line=line)
         elif len(cells) != len(header):
-            yield line, f"has {len(cells)} cells where the header names {len(header)} columns"
+            yield line, f"has {len(cells)} cells, but the header has {len(header)} columns"
         else:
             yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
 
@@ -118,23 +120,23 @@ def _row(cells: Mapping[str, Any] | str, line: int) -> Row:
         named = {OTHER_NAMES.get(name, name): value for name, value in cells.items()}
         return msgspec.convert(named, Row, strict=False)
     except msgspec.ValidationError:
-        raise FileMistake(_strange_cell(named), line=line) from None
+        raise FileMistake(_invalid_cell(named), line=line) from None
 
 
-def _strange_cell(named: Mapping[str, Any]) -> str:
-    """Which of the cells is not what its column holds."""
+def _invalid_cell(named: Mapping[str, Any]) -> str:
+    """A message about the first invalid cell."""
     for name, value in named.items():
         try:
             msgspec.convert({name: value}, Row, strict=False)
         except msgspec.ValidationError:
-            return f"{name}: {describe(value)} is not {WANTED[name]}"
-    raise AssertionError("every cell is good alone")
+            return f"{name}: {describe(value)} is not {EXPECTED[name]}"
+    raise AssertionError("every cell is valid on its own")
 
 
-def _moment_s(row: Row, line: int) -> float:
-    """When the call came, s since some zero that all lines of a trace share."""
+def _time_s(row: Row, line: int) -> float:
+    """When the call arrived, in s, with the same zero for all lines of a trace."""
     if (row.offset_s is None) == (row.timestamp is None):
-        raise FileMistake("give when the call came: either offset_s (seconds) or timestamp (ISO 8601)", line=line)
+        raise FileMistake("needs the time of the call: either offset_s (seconds) or timestamp (ISO 8601)", line=line)
     at_s = row.offset_s if row.timestamp is None else _utc(row.timestamp).timestamp()
     if at_s is None or not isfinite(at_s) or at_s > 1e11:
         raise FileMistake(f"offset_s: {at_s} is not a number of seconds", line=line)
@@ -145,29 +147,29 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _in_order(before: list[TraceLine], each: TraceLine) -> TraceLine:
+def _check_order(before: list[TraceLine], each: TraceLine) -> TraceLine:
     last = before[-1] if before else each
     if (last.row.offset_s is None) != (each.row.offset_s is None):
-        raise FileMistake("gives the time otherwise than the lines before; use offset_s or timestamp", line=each.line)
+        raise FileMistake("has another time column than the line before; use one of them throughout", line=each.line)
     if each.at_s < last.at_s:
         message = f"comes {last.at_s - each.at_s:g} s before the call of line {last.line}; sort the trace by time"
         raise FileMistake(message, line=each.line)
     return each
 
 
-class Replayed(msgspec.Struct, kw_only=True):
-    """What became of a trace."""
+class ReplayedTrace(msgspec.Struct, kw_only=True):
+    """The calls of a trace, and the prompts generated for it."""
 
     calls: tuple[TracedCall, ...] | None = None
     prompts: dict[str, tuple[Prompt, Source]] = {}
-    """Generated ones, one for each size, by id: with the line that asks it first."""
+    """Id → a generated prompt, one for each size, and the line that uses it first."""
 
 
 def replay_trace(
     folder: Path, document: Source, load: Load | None, known: AbstractSet[str], mistakes: Mistakes
-) -> Replayed:
-    """The trace of a load, read. `known`: ids of the suite's own prompts. What is wrong with it is added."""
-    replayed = Replayed()
+) -> ReplayedTrace:
+    """Read the trace of a load and plan its replay. `known`: ids of the suite's prompts. Mistakes are added."""
+    replayed = ReplayedTrace()
     if load is None or load.arrival != "trace" or load.trace is None:
         return replayed
     path = folder / load.trace
@@ -179,24 +181,24 @@ def replay_trace(
     for each in wrong:
         each.add_to(mistakes, path, document, ("load", "trace"))
     if not wrong:
-        _follow(replayed, str(path), lines, load.replay, known, mistakes)
+        _replay_lines(replayed, str(path), lines, load.replay, known, mistakes)
         tokens = sum(len(prompt.messages[0].content) for prompt, _ in replayed.prompts.values()) / 4
         mistakes.add(document, too_much_text(tokens, ("load", "trace")))
     return replayed
 
 
-def _follow(
-    replayed: Replayed,
+def _replay_lines(
+    replayed: ReplayedTrace,
     name: str,
     lines: list[TraceLine],
     replay: Replay | None,
     known: AbstractSet[str],
     mistakes: Mistakes,
 ) -> None:
-    """Fill in what every line asks."""
+    """Fill in the calls and the generated prompts."""
     calls, refused = [], 0
     for each in lines:
-        message = _refusal(each, replay, known)
+        message = _why_not_replayable(each, replay, known)
         if message is None:
             calls.append(TracedCall(each.at_s, _prompt_id(replayed, name, each, replay)))
             continue
@@ -207,19 +209,19 @@ def _follow(
     replayed.calls = tuple(calls) or None
 
 
-def _refusal(each: TraceLine, replay: Replay | None, known: AbstractSet[str]) -> str | None:
-    """Why a line cannot be replayed; None: it can."""
+def _why_not_replayable(each: TraceLine, replay: Replay | None, known: AbstractSet[str]) -> str | None:
+    """Why a line cannot be replayed. None: it can."""
     row = each.row
     if replay == "prompts" and row.prompt_id is None:
-        return "names no prompt_id; leave out `replay: prompts`"
+        return "has no prompt_id; leave out `replay: prompts`"
     if replay == "sizes" and not row.input_tokens:
         return "has no input_tokens; write replay: times"
     if replay in (None, "prompts") and row.prompt_id is not None and row.prompt_id not in known:
-        return f"no prompt of the suite is called {row.prompt_id[:80]!r}; write replay: sizes, or replay: times"
+        return f"the suite has no prompt {row.prompt_id[:80]!r}; write replay: sizes, or replay: times"
     return None
 
 
-def _prompt_id(replayed: Replayed, name: str, each: TraceLine, replay: Replay | None) -> str | None:
+def _prompt_id(replayed: ReplayedTrace, name: str, each: TraceLine, replay: Replay | None) -> str | None:
     row = each.row
     if replay == "times":
         return None

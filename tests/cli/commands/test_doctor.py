@@ -85,7 +85,7 @@ def test_a_suite_that_can_run_at_the_simulator_has_no_problem(
     assert 0 == result.exit_code, everything_said(result)
     found = diagnoses(result)
     assert ["ok"] * 4 == [found[check]["status"] for check in ("identity", "offered", "route", "lifecycle")]
-    assert "tokens a minute" in found["quota"]["told"]
+    assert "tokens/min" in found["quota"]["told"]
 
 
 def test_real_credentials_are_told_by_source_and_never_shown(bedrock: Any, run_doctor: Doctor) -> None:
@@ -130,7 +130,7 @@ def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_termi
         (("--region", "us-eest-1"), CANARIES, "unknown Region 'us-eest-1'"),
         (("--endpoint", "simulator"), CANARIES, "the simulator has no account to check"),
         (("--endpoint", "ftp://x"), CANARIES, "neither"),
-        (("--region", "us-east-1"), {**CANARIES, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "cannot be asked"),
+        (("--region", "us-east-1"), {**CANARIES, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "is not available"),
     ],
 )
 def test_bad_credentials_and_bad_input_are_exit_code_2_without_a_secret(

@@ -80,7 +80,7 @@ def test_it_overwrites_nothing() -> None:
     ],
 )
 def test_a_name_that_is_no_plain_file_name_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="cannot be a suite's name"):
+    with pytest.raises(SuiteError, match="is not a valid suite name"):
         init(name)
     assert list(tmp_path.rglob("*")) == []
 

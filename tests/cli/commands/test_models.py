@@ -134,7 +134,7 @@ def test_live_tells_what_the_accounts_own_profiles_stand_for(ask_live: Callable[
 
 def test_live_asks_the_region_that_is_named(ask_live: Callable[..., Result]) -> None:
     (model,) = json.loads(ask_live("claude-opus-4-5", "--region", "us-west-2", "--json").stdout)["models"]
-    assert model["asked_region"] == "us-west-2"
+    assert model["live_region"] == "us-west-2"
     assert model["routings"]["us"]["value"] == ["us-west-2"]
     assert model["routings"]["us"]["source"] == "live account in us-west-2"
 

@@ -83,7 +83,7 @@ def test_nothing_is_written_through_a_link_in_a_runs_folder(run: Path, tmp_path:
     (run / "plots").symlink_to(tmp_path / "elsewhere")
     refused = command("report", run)
     assert refused.returncode == 2
-    assert f"{run / 'plots'}: is a symbolic link, and results stay inside the run folder" in refused.stderr
+    assert f"{run / 'plots'}: is a symbolic link, but results must stay inside the run folder" in refused.stderr
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

@@ -272,7 +272,7 @@ def test_a_cost_that_is_not_known_is_told_before_anything_is_sent(command: Any, 
         "suite: fast\nbudget_usd: 1\nload: {concurrency: 1}\nprompts: [{id: a, prompt: Hi, expect: Ho}]\n"
         "targets: [{model: claude-sonnet-4-6, routing: global, service_tier: priority, label: fast}]\n"
     )
-    told = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
+    told = "the price of claude-sonnet-4-6/global with service_tier: priority is unknown"
     asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
     assert "cost unknown (the budget of $1 cannot be enforced: a price is unknown)" in asked
     bedrock.truth()

@@ -48,15 +48,16 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
     [
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs at least 72 requests a step"),
-        (("--from", "8", "--to", "4"), "--from 8: is above --to 4; begin lower, or raise --to"),
+        (("--by", "rte"), "Invalid value for '--by': 'rte' is not one of rate, concurrency"),
+        (("--from", "8", "--to", "4"), "--from 8 is above --to 4; start lower, or raise --to"),
         (("--to", "nan"), "Invalid value for '--to'"),
         (("--from", "nan"), "Invalid value for '--from'"),
         (("--percentile", "nan"), "Invalid value for '--percentile'"),
         (("--resolution", "nan"), "Invalid value for '--resolution'"),
-        (("--to", "20000"), "error: --to 20000: is more than a client can send; at most 10,000/s"),
+        (("--to", "20000"), "error: --to 20000 is more than a client can send; use at most 10,000"),
         (("--step-time", "2h"), "error: --step-time 2h: a step lasts at most 1 h"),
-        (("--step-time", "999999999h"), "error: --step-time 999999999h: must be at most 8,784h, a year"),
-        (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step there takes 35,996,400 requests"),
+        (("--step-time", "999999999h"), "error: --step-time 999999999h: must be at most 8,784h (a year)"),
+        (("--to", "9999", "--step-time", "1h"), "error: --to 9999: a step at that level takes 35,996,400 requests"),
         (("--budget", "nan"), "error: --budget nan: must be finite and more than 0"),
         (("--budget", "inf"), "error: --budget inf: must be finite and more than 0"),
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
@@ -74,7 +75,7 @@ def test_without_an_slo_there_is_no_knee(harness: Any, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SUITE.replace("slo: {ttft: 160ms}\n", ""))
     done = harness("sweep", "s.yaml")
     assert 2 == done.returncode
-    assert "has no slo, so no load can be said to meet it" in done.stderr
+    assert "has no slo, so a sweep has nothing to meet" in done.stderr
 
 
 def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: Any, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ KEYS = "aws_access_key_id = an-id\naws_secret_access_key = CANARY-secret\n"
          "work", "assume-role, profile 'work'"),
     ],
 )  # fmt: skip
-async def test_credentials_of_a_file_are_told_with_their_profile(
+async def test_credentials_of_a_file_are_reported_with_their_profile(
     moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, credentials: str, profile: str, source: str
 ) -> None:
     stand_in_for_aws(monkeypatch, moto)
@@ -205,7 +205,7 @@ async def test_a_bearer_key_alone_says_nothing_of_its_owner(monkeypatch: pytest.
         (f"[profile p]\nrole_arn = {ROLE}\nsource_profile = nobody\n", "p", "nobody"),
     ],
 )  # fmt: skip
-async def test_credentials_that_cannot_be_had_are_told_with_a_remedy_and_without_a_secret(
+async def test_credentials_that_cannot_be_had_are_reported_with_a_remedy_and_without_a_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, profile: str | None, told: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -225,7 +225,9 @@ async def test_credentials_that_cannot_be_had_are_told_with_a_remedy_and_without
         ("SignatureDoesNotMatch", "x-amz-security-token:CANARY-session", "AWS refuses"),
     ],
 )
-async def test_credentials_that_aws_refuses_are_told_as_such(aws: Scripted, code: str, message: str, told: str) -> None:
+async def test_credentials_that_aws_refuses_are_reported_as_such(
+    aws: Scripted, code: str, message: str, told: str
+) -> None:
     aws.answers["POST /"] = lambda: refusal("POST /", code, message)
     async with open_account(aws.url, region=REGION) as account:
         with pytest.raises(BadCredentials, match=told) as raised:
@@ -271,25 +273,25 @@ async def test_what_is_not_permitted_names_the_iam_action_to_ask_for(
     assert action == raised.value.action
 
 
-async def test_an_address_where_nobody_answers_is_told() -> None:
+async def test_an_address_where_nobody_answers_is_reported() -> None:
     async with open_account("http://127.0.0.1:1", region=REGION) as account:
-        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: Could not connect"):
+        with pytest.raises(AccountError, match="sts in us-east-1 is not available: Could not connect"):
             await account.identity()
 
 
-async def test_a_page_that_no_aws_service_wrote_is_told_as_such(aws: Scripted) -> None:
+async def test_a_page_that_no_aws_service_wrote_is_reported_as_such(aws: Scripted) -> None:
     def page() -> web.Response:
         return web.Response(status=403, text="<html>CANARY of a proxy</html", content_type="text/html")
 
     aws.answers = {"POST /": page, "GET /foundation-model-availability/m": page}
     async with open_account(aws.url, region=REGION) as account:
-        with pytest.raises(AccountError, match="sts in us-east-1 cannot be asked: its answer is not that of an AWS"):
+        with pytest.raises(AccountError, match="sts in us-east-1 is not available: its answer is not from an AWS"):
             await account.identity()
         with pytest.raises(AccountError, match="HTTP 403 without a message"):
             await account.availability("m")
 
 
-async def test_a_region_that_does_not_exist_is_told_with_the_nearest_ones() -> None:
+async def test_a_region_that_does_not_exist_is_reported_with_the_nearest_ones() -> None:
     with pytest.raises(EndpointError, match=r"unknown Region 'us-eest-1'; did you mean .*us-east-1"):
         async with open_account("aws", region="us-eest-1"):
             pass
@@ -373,12 +375,14 @@ async def test_logging_tells_where_the_log_goes_and_how_long_it_is_kept(moto: st
         assert ("logs", "bedrock/today", "/bedrock", True) == (
             config.bucket, config.prefix, config.log_group, config.text
         )  # fmt: skip
-        assert [(None, None)] * 2 == [(kept.days, kept.unread) for kept in (config.bucket_kept, config.log_group_kept)]  # type: ignore[union-attr]
+        assert [(None, None)] * 2 == [
+            (kept.days, kept.error) for kept in (config.bucket_retention, config.log_group_retention)
+        ]  # type: ignore[union-attr]
         client("s3").put_bucket_lifecycle_configuration(Bucket="logs", LifecycleConfiguration={"Rules": LIFECYCLE})
         client("logs").put_retention_policy(logGroupName="/bedrock", retentionInDays=14)
         config = await account.logging()
         assert config is not None
-        assert [90, 14] == [kept.days for kept in (config.bucket_kept, config.log_group_kept)]  # type: ignore[union-attr]
+        assert [90, 14] == [kept.days for kept in (config.bucket_retention, config.log_group_retention)]  # type: ignore[union-attr]
 
 
 async def test_a_log_whose_retention_may_not_be_read_is_still_told(aws: Scripted) -> None:
@@ -391,7 +395,7 @@ async def test_a_log_whose_retention_may_not_be_read_is_still_told(aws: Scripted
     async with open_account(aws.url, region=REGION) as account:
         config = await account.logging()
     assert config is not None
-    assert config.bucket_kept is not None
-    assert config.log_group_kept is not None
-    assert "not permitted: s3:GetLifecycleConfiguration" in (config.bucket_kept.unread or "")
-    assert "not permitted: logs:DescribeLogGroups" in (config.log_group_kept.unread or "")
+    assert config.bucket_retention is not None
+    assert config.log_group_retention is not None
+    assert "not permitted: s3:GetLifecycleConfiguration" in (config.bucket_retention.error or "")
+    assert "not permitted: logs:DescribeLogGroups" in (config.log_group_retention.error or "")

@@ -46,7 +46,7 @@ def _named(*names):
     return name_documents(_attachment(None, b"", name=name) for name in names)
 
 
-def test_names_are_made_fit_for_converse_and_told_apart():
+def test_names_are_made_fit_for_converse_and_reported_apart():
     assert _named("in/Q3_report v2.final.pdf", "in/q.pdf", "b/q.pdf", "ñ.pdf", "é.txt", "[a](1)-b.csv") == [
         "Q3 report v2 final",
         "q",

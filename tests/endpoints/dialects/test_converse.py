@@ -72,7 +72,7 @@ def test_a_stream_is_complete_only_with_both_of_its_last_events(events):
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"nonsense", b'{"delta":{"text":5}}', b'{"usage":{"inputTokens":-1}}'])
-def test_a_payload_that_is_no_event_is_refused(payload):
+def test_a_payload_that_is_not_an_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
         read_event("contentBlockDelta", payload, 0, Reply())
 
@@ -111,7 +111,7 @@ def test_a_whole_answer_arrives_at_one_moment_and_cited_text_is_text():
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"output":{"message":{"content":[]}}}'])
-def test_a_body_that_is_no_answer_is_refused(body):
+def test_a_body_that_is_not_an_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
         read_body(body, 5, Reply())
 

@@ -24,6 +24,6 @@ def test_a_frame_that_is_no_chunk_is_passed_over():
 @pytest.mark.parametrize(
     "payload", [b"", b"{}", b'{"bytes":"!"}', b'{"bytes":"aGVsbG8="}', b'{"bytes":"W10="}', b"\xff\xfe"]
 )
-def test_a_chunk_that_is_no_event_is_refused(payload):
+def test_a_chunk_that_is_not_an_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
         read_event("chunk", payload, 0, Reply())

@@ -100,7 +100,7 @@ def test_an_error_event_inside_a_stream_is_raised_with_its_code():
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"hello", b"[]", b"\xff\xfe"])
-def test_a_payload_that_is_no_event_is_refused(payload):
+def test_a_payload_that_is_not_an_event_is_refused(payload):
     with pytest.raises(msgspec.DecodeError):
         fold_event(payload, 0, Reply())
 
@@ -147,7 +147,7 @@ def test_an_empty_answer_is_complete_and_has_no_chunk():
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"content":"text"}'])
-def test_a_body_that_is_no_answer_is_refused(body):
+def test_a_body_that_is_not_an_answer_is_refused(body):
     with pytest.raises(msgspec.DecodeError):
         read_body(body, 5, Reply())
 

@@ -88,7 +88,7 @@ def test_an_error_in_a_stream_is_named_and_what_had_come_is_kept(error, kind, me
 @pytest.mark.parametrize(
     "garbage", [b"data: <html>\n\n", b'data: {"choices": 5}\n\n', b"data: " + b"[" * 9999 + b"\n\n"]
 )
-def test_what_is_no_event_is_a_protocol_error(garbage):
+def test_what_is_not_an_event_is_a_protocol_error(garbage):
     assert _reply(_event({"content": "Par"}), garbage).error_kind == "protocol"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.catalog.target import Api, Options, Tool
-from harness.endpoints.invocation_log.prompts import LeftOut, read_prompt
+from harness.endpoints.invocation_log.prompts import UnusableCall, read_prompt
 from harness.endpoints.invocation_log.sources import find_copy
 from harness.suite.suite import Message
 
@@ -106,12 +106,12 @@ def test_earlier_thinking_is_passed_over() -> None:
         (
             "invoke",
             invoke(messages=[USER, ASSISTANT]),
-            "an answer begun by the caller (prefill)",
+            "an answer started by the caller (prefill)",
         ),
         (
             "invoke",
             invoke(messages=[ASSISTANT, USER]),
-            "turns that do not begin with the user's",
+            "turns that do not start with the user's",
         ),
         ("invoke", invoke(tools=[{"type": "web_search_20250305", "name": "w"}]), "tools that the service itself runs"),
         ("invoke", invoke(messages=[]), "a turn without text"),
@@ -124,7 +124,7 @@ def test_earlier_thinking_is_passed_over() -> None:
     ],
 )
 def test_what_no_prompt_can_stand_for_is_left_out_with_its_reason(api: Api, body: bytes, reason: str) -> None:
-    with pytest.raises(LeftOut) as told:
+    with pytest.raises(UnusableCall) as told:
         read_prompt(api, body)
     assert reason == str(told.value)
 
@@ -139,7 +139,7 @@ HOSTILE = [
 @pytest.mark.parametrize("body", HOSTILE, ids=["an empty block", "a deep list", "a deep block"])
 @pytest.mark.parametrize("api", ["invoke", "converse"])
 def test_a_hostile_body_is_left_out_and_ends_nothing(api, body) -> None:
-    with pytest.raises(LeftOut):
+    with pytest.raises(UnusableCall):
         read_prompt(api, body)
 
 

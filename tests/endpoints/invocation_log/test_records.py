@@ -126,7 +126,7 @@ def test_a_record_of_a_call_that_failed_may_lack_input_and_output() -> None:
 
 
 @pytest.mark.parametrize("changed", [{"schemaType": "Other"}, {"requestId": 7}, {"timestamp": "yesterday"}])
-def test_what_is_no_record_is_refused(changed: dict[str, Any]) -> None:
+def test_what_is_not_a_record_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(msgspec.DecodeError):
         read_record(json.dumps(record(**changed)).encode())
 
@@ -190,7 +190,7 @@ async def test_a_body_outside_the_copy_is_never_read(write: Callable[..., Path])
 
 
 @pytest.mark.parametrize("source", ["/no/such/log.json", "s3://", "logs:"])
-async def test_a_source_that_is_none_says_what_one_looks_like(source: str) -> None:
+async def test_a_source_that_is_invalid_says_what_one_looks_like(source: str) -> None:
     with pytest.raises(EndpointError, match=r"s3://BUCKET|logs:GROUP"):
         async with open_log(source, LOCAL):
             pass

@@ -11,7 +11,7 @@ from harness.catalog.target import Options, Target, resolve_target
 from harness.endpoints.account.account import open_account
 from harness.endpoints.account.errors import BadCredentials
 from harness.load.preflight.checks import examine
-from harness.load.preflight.facts import Diagnosis, is_fit
+from harness.load.preflight.facts import Diagnosis, has_no_problem
 from harness.suite.suite import Graders, Judge, Load, Message, Prompt, Suite
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -118,7 +118,7 @@ async def test_a_suite_that_can_run_is_found_fit_and_nothing_is_spent(aws: Aws) 
     ] == [(each.target, each.check) for each in found]
     assert {"ok"} == {each.status for each in found}
     assert not any(path.startswith("POST /model") for path in aws.paths)
-    assert is_fit(found)
+    assert has_no_problem(found)
 
 
 async def test_identity_names_the_role_session_and_the_source(aws: Aws) -> None:
@@ -138,7 +138,7 @@ async def test_what_may_not_be_asked_is_unknown_with_the_permission_to_add_and_d
         "access": allow("bedrock:GetFoundationModelAvailability"),
         "quota": allow("servicequotas:ListServiceQuotas"),
     } == unknown
-    assert is_fit(list(found.values()))
+    assert has_no_problem(list(found.values()))
 
 
 def expired() -> web.Response:
@@ -168,11 +168,11 @@ async def test_a_judge_is_looked_at_like_a_target(aws: Aws) -> None:
     judge = Judge(name="strict", target=structs.replace(target("claude-sonnet-4-5"), name="strict"))
     found = await examined(aws, structs.replace(suite(), graders=Graders(judges=(judge,))))
     assert ["offered", "route", "access", "lifecycle"] == [each.check for each in found if each.target == "strict"]
-    assert not is_fit(found)
+    assert not has_no_problem(found)
     assert {"strict"} == {each.target for each in found if each.status == "problem"}
 
 
-async def test_a_profile_is_told_with_the_regions_that_serve_it(aws: Aws) -> None:
+async def test_a_profile_is_reported_with_the_regions_that_serve_it(aws: Aws) -> None:
     assert f"profile {GLOBAL}, served in any Region" == (await the("route", aws)).message
     listed = aws.answers["GET /inference-profiles"]["inferenceProfileSummaries"]
     listed.append(profile(f"us.{HAIKU}", HAIKU, "us-west-2", "us-east-1"))
@@ -218,7 +218,7 @@ async def test_a_legacy_model_warns_with_its_dates(aws: Aws) -> None:
 
 async def test_the_load_is_held_against_the_quota(aws: Aws) -> None:
     found = await the("quota", aws)
-    assert "reserves 120,000 tokens a minute, is charged at most 360,000, of 1,000,000" in found.message
+    assert "reserves 120,000 tokens/min and is charged at most 360,000, of 1,000,000" in found.message
     found = await the("quota", aws, suite(rate_per_s=10))
     assert "warning" == found.status
     assert "quota: {tokens_per_minute: 1000000}" in (found.remedy or "")

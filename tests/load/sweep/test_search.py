@@ -57,5 +57,5 @@ def test_a_knee_below_the_ladder_is_known_to_be_less_than_its_foot() -> None:
     ("lowest", "first", "highest"), [(0, 1, 2), (-1, 1, 2), (2, 1, 3), (1, 3, 2), (1, 2, float("inf"))]
 )
 def test_impossible_ladders_are_refused(lowest: float, first: float, highest: float) -> None:
-    with pytest.raises(HarnessError, match="levels are above zero and in this order"):
+    with pytest.raises(HarnessError, match="levels must be above zero and in this order"):
         Ladder(first=first, lowest=lowest, highest=highest, resolution=0.1)

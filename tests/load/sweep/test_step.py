@@ -49,7 +49,7 @@ def test_quick_refusals_do_not_make_the_client_late() -> None:
     assert (False, False, 3) == (outcome.client_limited, outcome.met, outcome.throttled)
 
 
-def test_a_client_that_sends_late_is_told_from_an_endpoint_that_is_slow() -> None:
+def test_a_client_that_sends_late_is_distinguished_from_an_endpoint_that_is_slow() -> None:
     assert outcome_of(*(make_attempt(number, sent_ns=100 * MS) for number in range(4))).client_limited
     assert not outcome_of(*(make_attempt(number, first_ns=2000 * MS) for number in range(4))).client_limited
 
@@ -71,6 +71,6 @@ def test_a_step_is_refused_where_no_lower_load_helps(kinds: list[str], refused: 
 
 
 @pytest.mark.parametrize("changed", [{}, {"first_ns": 2000 * MS}, {"phase": "warmup"}], ids=["good", "slow", "warm-up"])
-def test_one_answer_is_no_refusal(changed: dict[str, Any]) -> None:
+def test_one_answer_is_not_a_refusal(changed: dict[str, Any]) -> None:
     answered = make_attempt(0, **changed)
     assert not outcome_of(answered, *(failed(number, "access_denied") for number in range(1, 4))).refused

@@ -13,7 +13,7 @@ from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
 from harness.load.plan import Part
 from harness.load.recorder import Progress, Tally
-from harness.load.session import Job, make_send
+from harness.load.session import Job, Session, make_send
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder, Search
 from harness.load.sweep.step import By, Objective, StepOutcome
@@ -55,15 +55,14 @@ def sweep_under(
         stop, [target] = Stop(), suite.targets
         channels = scripted_channels(suite, ScriptedClient([Answer(after_s=0.1)]), stop)
         sweep = Sweep(suite, climb, channels=channels, seed=1, stop=stop)
-        send = make_send(
-            Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
-            Part(suite=suite),
-            channels,
-            write=sweep.record,
+        session = Session(
+            job=Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
+            part=Part(suite=suite),
+            channels=channels,
             progress=Progress(planned=None, tallies={target.name: Tally()}),
             stop=stop,
         )
-        await sweep.run(send, lambda _: None)
+        await sweep.run(make_send(session, sweep.record), lambda _: None)
         return sweep.searches[target.name], sweep.outcomes
 
     found: tuple[Search, list[StepOutcome]] = run_virtual(run())

@@ -276,7 +276,7 @@ prompts:
             "has no check of type judge that names 'strict'",
         ),
         ("labels.csv", "other.csv", "5: judges.strict.calibration: other.csv: there is no such file"),
-        ("labels.csv", "../labels.csv", "lies outside the suite's folder"),
+        ("labels.csv", "../labels.csv", "is outside the suite's folder"),
         ("labels.csv", "bad.csv", "bad.csv:2: passed is 'maybe'; write true or false"),
         ("labels.csv", "strange.csv", "strange.csv:2: there is no prompt 'z'"),
         ("labels.csv", "[{prompt_id: z, answer: a, passed: true}]", "calibration: there is no prompt 'z'"),

@@ -273,8 +273,8 @@ def test_a_check_files_digest_is_part_of_the_suite_digest_and_of_the_stored_suit
 @pytest.mark.parametrize(
     ("file", "source", "function", "message"),
     [
-        ("../checks.py", "", "grade", "lies outside the suite's folder"),
-        ("/etc/passwd", "", "grade", "lies outside the suite's folder"),
+        ("../checks.py", "", "grade", "is outside the suite's folder"),
+        ("/etc/passwd", "", "grade", "is outside the suite's folder"),
         ("other.py", "", "grade", "there is no such file"),
         ("checks.py", "def grade(case:\n  pass", "grade", "is not Python at line 1"),
         ("checks.py", "def grade(case): ...", "grad", "did you mean 'grade'?"),
@@ -345,7 +345,7 @@ def test_a_foreign_suite_cannot_name_code_outside_its_folder(tmp_path: Path, els
     path = {"absolute": str(elsewhere), "above": f"../elsewhere/{elsewhere.name}", "linked": "checks.py"}[place]
     if place == "linked":
         (folder / "checks.py").symlink_to(elsewhere)
-    with pytest.raises(SuiteError, match="lies outside the suite's folder"):
+    with pytest.raises(SuiteError, match="is outside the suite's folder"):
         load(folder, path)
 
 

@@ -84,7 +84,7 @@ BAD = [
     ("tools: [{name: a}]", "api", "8: targets[0].tools[0]: missing key 'input_schema'"),
     ("tools: [{name: a, input_schema: {}}]", "api", "8: targets[0].tools[0].input_schema: missing key 'type'"),
     (f"tools: [{TOOL}, {TOOL}]", "api", "8: targets[0].tools: two tools are named 'look'; rename one"),
-    ("tool_choice: any", "api", "8: targets[0].tool_choice: there are no tools to choose from; give `tools`"),
+    ("tool_choice: any", "api", "8: targets[0].tool_choice: there are no tools to choose from; add `tools`"),
     (
         f"tools: [{TOOL}]\n    tool_choice: loook",
         "api",
@@ -100,9 +100,9 @@ BAD = [
     (
         "documents: [../a.pdf]",
         "prompt",
-        "11: prompts[0].documents[0]: '../a.pdf': lies outside the suite's folder; copy the file beside the suite",
+        "11: prompts[0].documents[0]: '../a.pdf': is outside the suite's folder; copy the file there",
     ),
-    ("documents: [a.txt, a.txt]", "prompt", "11: prompts[0].documents[1]: is given twice; drop one"),
+    ("documents: [a.txt, a.txt]", "prompt", "11: prompts[0].documents[1]: is listed twice; drop one"),
     (
         "images: [a.txt]",
         "prompt",
@@ -113,7 +113,7 @@ BAD = [
     (
         "filler: {tokens: 250000}",
         "prompt",
-        "9: prompts[0]: has about 250,001 tokens, and the context window of claude-haiku-4-5 holds 200,000; shorten it,"
+        "9: prompts[0]: has about 250,001 tokens, but the context window of claude-haiku-4-5 holds 200,000; shorten it,"
         " or ask a model with a larger one",
     ),
     (
@@ -125,7 +125,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("written", "after", "told"), BAD, ids=[row[2][:60] for row in BAD])
-def test_a_mistake_is_told_with_its_line_and_path(tmp_path: Path, written: str, after: str, told: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_path(tmp_path: Path, written: str, after: str, told: str) -> None:
     (tmp_path / "a.txt").write_text("x", encoding="utf-8")
     line = {"api": "    api: invoke\n", "prompt": "    prompt: Hi\n"}[after]
     assert [f"x.yaml:{told}"] == mistakes(tmp_path, GOOD.replace(line, f"{line}    {written}\n"))
@@ -133,11 +133,11 @@ def test_a_mistake_is_told_with_its_line_and_path(tmp_path: Path, written: str, 
 
 def test_generated_text_stands_before_one_question_only(tmp_path: Path) -> None:
     text = GOOD.replace("prompt: Hi", "messages: [{role: user, content: Hi}]\n    filler: {tokens: 9}")
-    told = "prompts[0].filler: stands before a single question; give it with `prompt`, not with `messages`"
+    told = "prompts[0].filler: works with `prompt` only, not with `messages`"
     assert [f"x.yaml:11: {told}"] == mistakes(tmp_path, text)
 
 
-def test_what_a_model_refuses_is_told_where_it_was_written(tmp_path: Path) -> None:
+def test_what_a_model_refuses_is_reported_where_it_was_written(tmp_path: Path) -> None:
     text = (
         GOOD.replace("claude-haiku-4-5", "[claude-haiku-4-5, claude-opus-4-8]")
         .replace("max_tokens: 3000", "max_tokens: 3000\n  temperature: 0")
@@ -150,14 +150,14 @@ def test_what_a_model_refuses_is_told_where_it_was_written(tmp_path: Path) -> No
     ] == mistakes(tmp_path, text)
 
 
-def test_a_prompt_may_mend_what_its_target_alone_would_get_wrong(tmp_path: Path) -> None:
+def test_a_prompt_may_fix_what_its_target_alone_would_get_wrong(tmp_path: Path) -> None:
     text = GOOD.replace("max_tokens: 3000", "thinking: 4000").replace("prompt: Hi", "prompt: Hi\n    max_tokens: 9000")
     assert load(tmp_path, text).prompts[0].options.max_tokens == 9000
-    told = "a thinking budget is part of the answer's tokens; give max_tokens, more than 4000"
+    told = "a thinking budget counts towards max_tokens; set max_tokens to more than 4000"
     assert [f"x.yaml:3: defaults.thinking: {told}"] == mistakes(tmp_path, text.replace("    max_tokens: 9000\n", ""))
 
 
-def test_a_prompt_that_only_the_beta_window_holds_is_told_of_the_beta(tmp_path: Path) -> None:
+def test_a_prompt_that_only_the_beta_window_holds_is_reported_of_the_beta(tmp_path: Path) -> None:
     text = GOOD.replace("haiku-4-5", "sonnet-4-5").replace("prompt: Hi", "prompt: Hi\n    filler: {tokens: 300000}")
     (told,) = mistakes(tmp_path, text)
     assert told.endswith("holds 200,000; set beta: [context-1m-2025-08-07]")
@@ -187,12 +187,12 @@ def test_mantle_is_an_api_of_the_matrix(tmp_path: Path) -> None:
         (
             "converse",
             asked(documents=6),
-            [Mistake(("documents",), "are 6, and Converse takes 5; send fewer, or use api invoke")],
+            [Mistake(("documents",), "there are 6, but Converse takes 5; send fewer, or use api invoke")],
         ),
         (
             "converse",
             asked(images=21),
-            [Mistake(("images",), "are 21, and Converse takes 20; send fewer, or use api invoke")],
+            [Mistake(("images",), "there are 21, but Converse takes 20; send fewer, or use api invoke")],
         ),
         (
             "converse",
@@ -200,7 +200,7 @@ def test_mantle_is_an_api_of_the_matrix(tmp_path: Path) -> None:
             [
                 Mistake(
                     ("documents", 0),
-                    "'a.pdf' has 4.500001 MB, and Converse takes 4.5 MB; make it smaller, or use api invoke",
+                    "'a.pdf' has 4.500001 MB, but Converse takes 4.5 MB; make it smaller, or use api invoke",
                 )
             ],
         ),
@@ -211,7 +211,7 @@ def test_mantle_is_an_api_of_the_matrix(tmp_path: Path) -> None:
             [
                 Mistake(
                     ("documents",),
-                    "make a body of about 25.4 MB, and invoke takes 25 MB; send less, or smaller files",
+                    "the body would have about 25.4 MB, but invoke takes 25 MB; send less, or smaller files",
                 )
             ],
         ),
@@ -227,7 +227,7 @@ def test_a_small_window_takes_a_hundred_pages_in_all_and_a_large_one_six_hundred
     assert list(page_mistakes(asked(documents=2, pages=50), "invoke", 200_000)) == []
     assert list(page_mistakes(asked(documents=2, pages=51), "converse", 200_000)) == []
     assert list(page_mistakes(asked(documents=2, pages=51), "mantle", 1_000_000)) == []
-    told = "have 102 pages, and a model with a context window of 200,000 tokens takes 100; send fewer pages"
+    told = "have 102 pages, but a model with a context window of 200,000 tokens takes 100; send fewer pages"
     assert [Mistake(("documents",), told)] == list(page_mistakes(asked(documents=2, pages=51), "invoke", 200_000))
 
 
@@ -248,8 +248,8 @@ def test_a_pdf_over_converse_without_citations_is_a_warning(tmp_path: Path) -> N
         "prompt: Hi", "prompt: Hi\n    documents: [invoice-7.pdf, notes.txt]"
     )
     assert load(tmp_path, text).warnings == (
-        "Converse reads only the text of invoice-7.pdf without citations; set citations: true, or use api invoke, "
-        "if it must see charts and layout",
+        "Converse without citations reads only the text of invoice-7.pdf; set citations: true, or use api invoke, "
+        "if the model must see charts and layout",
     )
     assert load(tmp_path, text.replace("prompt: Hi", "prompt: Hi\n    citations: true")).warnings == ()
     assert load(tmp_path, text.replace("api: converse", "api: invoke")).warnings == ()
@@ -265,14 +265,14 @@ def test_a_price_file_beside_the_suite_is_read(tmp_path: Path) -> None:
     ("written", "told"),
     [
         ("gone.toml", "'gone.toml': there is no such file"),
-        ("../my.toml", "'../my.toml': lies outside the suite's folder; copy the file beside the suite"),
+        ("../my.toml", "'../my.toml': is outside the suite's folder; copy the file there"),
     ],
 )
 def test_a_price_file_that_cannot_be_used_is_a_mistake(tmp_path: Path, written: str, told: str) -> None:
     assert [f"x.yaml:12: prices: {told}"] == mistakes(tmp_path, GOOD + f"prices: {written}\n")
 
 
-def test_each_mistake_in_a_price_file_is_told(tmp_path: Path) -> None:
+def test_each_mistake_in_a_price_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text('[[prices]]\nmodel = "claude-haiku-4-5"\ninput = -1\n')
     told = mistakes(tmp_path, GOOD + "prices: my.toml\n")
     assert ["x.yaml:12: prices: my.toml: prices[0].input", "x.yaml:12: prices: my.toml: prices[0].output"] == [

@@ -56,7 +56,7 @@ def test_the_secrets_of_this_process_go_first_and_are_counted() -> None:
     assert {"secret": 1, "pattern": 1} == {kind: count for kind, count in redactor.counts.items() if count}
 
 
-def test_a_pattern_that_is_none_is_told() -> None:
+def test_a_pattern_that_is_invalid_is_reported() -> None:
     with pytest.raises(SuiteError, match=r"--redact: the pattern '\(' is not a regular expression"):
         Redactor(["("])
 

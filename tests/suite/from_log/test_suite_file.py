@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Api, Options, Tool
 from harness.errors import CatalogError, SuiteError
-from harness.suite.from_log.suite_file import Candidates, ImportedSuite, draw_suite
+from harness.suite.from_log.suite_file import Candidates, ImportedSuite, make_suite_file
 from harness.suite.from_log.traffic import Call, Traffic
 from harness.suite.loader import load_suite
 from harness.suite.suite import Message, Suite
@@ -32,7 +32,7 @@ def asked(*texts: str, options: Options | None = None, how: Call | None = None, 
 
 
 def draw(traffic: Traffic, *models: str, routing: str | None = None) -> ImportedSuite:
-    return draw_suite("mine", traffic, Candidates(models=models, routing=routing), about=["Made of a log."])
+    return make_suite_file("mine", traffic, Candidates(models=models, routing=routing), about=["Made of a log."])
 
 
 def load(drawn: ImportedSuite, folder: Path) -> Suite:
@@ -81,7 +81,7 @@ def test_candidates_are_called_as_todays_model_is(tmp_path: Path) -> None:
     assert "claude-sonnet-4-6/global/invoke" == suite.targets[1].name
 
 
-def test_the_candidates_routing_can_be_chosen_and_one_that_is_not_offered_is_told(tmp_path: Path) -> None:
+def test_the_candidates_routing_can_be_chosen_and_one_that_is_not_offered_is_reported(tmp_path: Path) -> None:
     suite = load(draw(asked("a"), "claude-sonnet-4-6", routing="us"), tmp_path)
     assert "claude-sonnet-4-6/us/converse" == suite.targets[1].name
     with pytest.raises(CatalogError, match="not offered"):
@@ -104,26 +104,26 @@ def test_a_max_tokens_that_a_candidate_cannot_write_is_lowered_to_what_it_can(tm
     assert 64_000 == load(drawn, tmp_path).prompts[0].options.max_tokens
 
 
-def test_an_option_that_no_suite_takes_is_left_out_and_told(tmp_path: Path) -> None:
+def test_an_option_that_no_suite_takes_is_left_out_and_reported(tmp_path: Path) -> None:
     tools = [Tool(name="a tool!", input_schema={"type": "object"})]
     drawn = draw(asked("a", options=Options(tools=tools)))
     assert Options() == load(drawn, tmp_path).prompts[0].options
-    assert ("1 prompts: tools is left out: no suite takes it as it was sent",) == drawn.warnings
+    assert ("1 prompts: tools is left out: a suite cannot express its value",) == drawn.warnings
 
 
 @pytest.mark.parametrize("name", ["", "two words", "../up"])
 def test_a_name_that_no_suite_may_have_is_refused(name: str) -> None:
-    with pytest.raises(SuiteError, match="cannot be a suite's name"):
-        draw_suite(name, asked("a"), Candidates(), about=[])
+    with pytest.raises(SuiteError, match="is not a valid suite name"):
+        make_suite_file(name, asked("a"), Candidates(), about=[])
 
 
-def test_a_log_without_a_prompt_is_told() -> None:
+def test_a_log_without_a_prompt_is_reported() -> None:
     traffic = Traffic(sample=10, seed=1)
     traffic.add_size(call())
-    with pytest.raises(SuiteError, match="holds no prompt"):
+    with pytest.raises(SuiteError, match="has no prompt"):
         draw(traffic)
 
 
 def test_a_comment_at_the_head_stays_a_comment(tmp_path: Path) -> None:
-    drawn = draw_suite("mine", asked("a"), Candidates(), about=["a path\nsuite: other", "\x85targets: []"])
+    drawn = make_suite_file("mine", asked("a"), Candidates(), about=["a path\nsuite: other", "\x85targets: []"])
     assert "mine" == load(drawn, tmp_path).name

@@ -73,14 +73,14 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
     [
         ("d.csv", "id,promt\na,b\n", ["d.csv:1: unknown column 'promt'; did you mean 'prompt'?"]),
         ("d.csv", "id\na\n", ["d.csv:1: missing column 'prompt'"]),
-        ("d.csv", "id,prompt,id\na,b,c\n", ["d.csv:1: column 'id' is given twice"]),
+        ("d.csv", "id,prompt,id\na,b,c\n", ["d.csv:1: column 'id' appears twice"]),
         ("d.csv", "id,prompt\n", ["d.csv:1: contains no prompts"]),
         ("d.csv", "", ["d.csv:1: contains no prompts"]),
         (
             "d.csv",
             'id,prompt\na,"x\ny"\nb\n,q\nc,\n',
             [
-                "d.csv:4: has 1 cells where the header names 2 columns",
+                "d.csv:4: has 1 cells, but the header has 2 columns",
                 "d.csv:5: 'id' is missing or empty",
                 "d.csv:6: 'prompt' is missing or empty",
             ],
@@ -108,7 +108,7 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
             '{"id": "a", "prompt": "b", "check": ["exact"]}\n',
             [
                 'd.jsonl:1: check: expected text such as numeric, a mapping such as {"type": "numeric"}, '
-                "or in JSONL a list of these as `checks`; got a list"
+                "or in JSONL `checks` with a list of these; got a list"
             ],
         ),
         (
@@ -122,17 +122,17 @@ def test_csv_and_jsonl_with_the_same_rows_are_the_same_suite(tmp_path: Path) -> 
         (
             "d.jsonl",
             '{"id": "a", "prompt": "b", "checks": [{"type": "exact"}, {}], "check": "exact"}\n',
-            ["d.jsonl:1: checks[1]: missing key 'type'", "d.jsonl:1: checks: give either `check` or `checks`"],
+            ["d.jsonl:1: checks[1]: missing key 'type'", "d.jsonl:1: checks: use either `check` or `checks`"],
         ),
         (
             "d.jsonl",
             '{"id": "a"}\n{"id": "a", "prompt": "b"}\n',
             ["d.jsonl:1: 'prompt' is missing or empty", "d.jsonl:2: id: prompt 'a' appears twice (first: d.jsonl:1)"],
         ),
-        ("d.txt", "x", ["x.yaml:3: dataset: d.txt: a dataset is a .csv or .jsonl file, not '.txt'"]),
+        ("d.txt", "x", ["x.yaml:3: dataset: d.txt: a dataset must be a .csv or .jsonl file, not '.txt'"]),
     ],
 )
-def test_a_mistake_in_a_dataset_is_told_with_its_file_and_line(
+def test_a_mistake_in_a_dataset_is_reported_with_its_file_and_line(
     tmp_path: Path, name: str, content: str | bytes, told: list[str]
 ) -> None:
     found = mistakes(tmp_path, name, content)
@@ -150,7 +150,7 @@ def test_a_dataset_outside_the_suites_folder_is_refused(tmp_path: Path, name: st
     home.mkdir()
     (home / "link.csv").symlink_to("../secret.csv")
     (home / "folder").symlink_to("..")
-    with pytest.raises(SuiteError, match=r"x\.yaml:3: dataset: .* lies outside the suite's folder"):
+    with pytest.raises(SuiteError, match=r"x\.yaml:3: dataset: .* is outside the suite's folder"):
         load_named(home, name)
 
 
@@ -173,4 +173,4 @@ def test_jsonl_takes_a_list_of_checks_as_the_suite_file_does(tmp_path: Path) -> 
 def test_semicolons_separate_tags_and_a_comma_alone_is_a_warning(tmp_path: Path) -> None:
     suite = load(tmp_path, "d.csv", 'id,prompt,expect,tags\na,b,1,x; y\nc,d,1,"x, y"\ne,f,1,"x, y; z"\n')
     assert [("x", "y"), ("x, y",), ("x, y", "z")] == [each.tags for each in suite.prompts]
-    assert suite.warnings == ("one tag with a comma in it, where `;` separates tags: 1 prompt (c)",)
+    assert suite.warnings == ("a tag contains a comma, but `;` separates tags: 1 prompt (c)",)

@@ -78,11 +78,11 @@ BAD_DOCUMENTS: list[tuple[str, bytes | None, str]] = [
     ("a.docx", b"x", "'a.docx': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
     ("a", b"x", "'a': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
     ("a.png", b"x", "'a.png': is not a document that Claude reads (.pdf, .txt, .md, .csv, .html, .htm)"),
-    ("a.pdf", b"", "'a.pdf': is named .pdf but is not a PDF: it begins with b''"),
+    ("a.pdf", b"", "'a.pdf': is named .pdf but is not a PDF; it starts with b''"),
     (
         "a.pdf",
         b"\x89PNG\r\n\x1a\n",
-        "'a.pdf': is named .pdf but is not a PDF: it begins with b'\\x89PNG\\r\\n\\x1a\\n'",
+        "'a.pdf': is named .pdf but is not a PDF; it starts with b'\\x89PNG\\r\\n\\x1a\\n'",
     ),
     ("a.pdf", b"%PDF-1.7 and no more", "'a.pdf': cannot be read as a PDF; print it to a new PDF"),
     ("a.pdf", BROKEN, "'a.pdf': cannot be read as a PDF; print it to a new PDF"),
@@ -101,13 +101,13 @@ BAD_IMAGES: list[tuple[str, bytes | None, str]] = [
     (
         "a.png",
         image("PNG", (8001, 1)),
-        "'a.png': is 8001 × 1 pixels large; Claude takes at most 8000 × 8000, so scale it down",
+        "'a.png': has 8001 × 1 pixels, but Claude takes at most 8000 × 8000; scale it down",
     ),
 ]
 
 
 @pytest.mark.parametrize(("name", "content", "told"), BAD_DOCUMENTS, ids=[row[2][:50] for row in BAD_DOCUMENTS])
-def test_a_document_that_is_none_is_told(tmp_path: Path, name: str, content: bytes | None, told: str) -> None:
+def test_a_document_that_is_invalid_is_reported(tmp_path: Path, name: str, content: bytes | None, told: str) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(FileMistake) as caught:
@@ -116,7 +116,7 @@ def test_a_document_that_is_none_is_told(tmp_path: Path, name: str, content: byt
 
 
 @pytest.mark.parametrize(("name", "content", "told"), BAD_IMAGES, ids=[row[2][:50] for row in BAD_IMAGES])
-def test_an_image_that_is_none_is_told(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_an_image_that_is_invalid_is_reported(tmp_path: Path, name: str, content: bytes, told: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FileMistake) as caught:
         read_image(tmp_path, name)
@@ -145,7 +145,7 @@ def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     assert read_document(tmp_path, "b.txt").digest == sha256(b"x").hexdigest()
 
 
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pdf")
     (tmp_path / "dir.pdf").mkdir()
     for name in ("pipe.pdf", "dir.pdf"):

@@ -43,10 +43,10 @@ SONNET = "model: claude-sonnet-4-6"
             "service_tier: 'prio' is not one of default, flex",
         ),
         (f"{SONNET}, input: -3, output: 15", "input: must be at least 0"),
-        (f"{SONNET}, input: 0, output: 15", "input: is 0, so no budget and no gate would work"),
-        (f"{SONNET}, input: 0.000003, output: 15", "input: 3e-06 is too little for a million tokens"),
-        (f"{SONNET}, input: 3, output: 0.001", "output: 0.001 is too little for a million tokens"),
-        (f"{SONNET}, input: 3, output: 15000000", "output: 15000000.0 is too much for a million tokens"),
+        (f"{SONNET}, input: 0, output: 15", "input: is 0, so budgets and gates would not work"),
+        (f"{SONNET}, input: 0.000003, output: 15", "input: 3e-06 is too low for USD per million tokens"),
+        (f"{SONNET}, input: 3, output: 0.001", "output: 0.001 is too low for USD per million tokens"),
+        (f"{SONNET}, input: 3, output: 15000000", "output: 15000000.0 is too high for USD per million tokens"),
         (f"{SONNET}, input: 3, output: 15, cache_read: 1e300", "cache_read: 1e+300 is too much"),
         (f"{SONNET}, input: 3, ouput: 15", "ouput: unknown key 'ouput'; did you mean 'output'?"),
         (
@@ -73,9 +73,9 @@ def test_the_same_price_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "price", ["model: claude-haiku-4-5", f"{SONNET}, routing: eu", f"{SONNET}, latency: optimized"]
 )
-def test_a_price_that_no_target_uses_is_told(tmp_path: Path, price: str) -> None:
+def test_a_price_that_no_target_uses_is_reported(tmp_path: Path, price: str) -> None:
     suite = load(tmp_path, f"{price}, input: 3, output: 15")
-    assert ["prices[0]: no target and no judge uses this price"] == [each.partition(";")[0] for each in suite.warnings]
+    assert ["prices[0]: no target or judge uses this price"] == [each.partition(";")[0] for each in suite.warnings]
 
 
 def test_prices_that_targets_use_are_not_worth_a_word(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_prices_that_targets_use_are_not_worth_a_word(tmp_path: Path) -> None:
     [{"target": ", service_tier: priority"}, {"prompt": ", service_tier: priority"}],
     ids=["target", "prompt"],
 )
-def test_a_price_that_is_not_known_is_told_and_a_price_of_ones_own_mends_it(
+def test_a_price_that_is_not_known_is_reported_and_a_price_of_ones_own_fixes_it(
     tmp_path: Path, options: dict[str, str]
 ) -> None:
-    told = "the price of claude-sonnet-4-6/us with service_tier: priority is not known, so neither is what it costs"
+    told = "the price of claude-sonnet-4-6/us with service_tier: priority is unknown, so its cost is too"
     warnings = load(tmp_path, **options).warnings
     assert [told] == [each.partition(", and")[0] for each in warnings if "/us" in each]
     mended = load(tmp_path, "model: claude-sonnet-4-6, service_tier: priority, input: 5.25, output: 26.25", **options)

@@ -64,19 +64,19 @@ def test_azures_columns_and_timestamps_are_understood(tmp_path: Path) -> None:
     [
         ("t.jsonl", TIMED + "{", "2: not a JSON object: Input data was truncated"),
         ("t.jsonl", TIMED + SIZED, "2: comes 0.5 s before the call of line 1; sort the trace by time"),
-        ("t.jsonl", '{"offset_s": -1}', "1: offset_s: the number -1 is not a number of seconds from 0 on"),
+        ("t.jsonl", '{"offset_s": -1}', "1: offset_s: the number -1 is not a number of seconds, 0 or more"),
         ("t.jsonl", '{"offset": 1}', "1: unknown key 'offset'; did you mean 'offset_s'?"),
-        ("t.jsonl", '{"input_tokens": 1}', "1: give when the call came: either offset_s (seconds) or timestamp"),
-        ("t.jsonl", TIMED + '{"timestamp": "2026-01-01T00:00:03Z"}', "2: gives the time otherwise than the lines"),
-        ("t.jsonl", NAMED.replace('"b"', '"c"'), "1: no prompt of the suite is called 'c'; write replay: sizes"),
-        ("t.jsonl", "\n", "1: holds no calls"),
-        ("t.csv", "offset_s\n1,2\n", "2: has 2 cells where the header names 1 columns"),
+        ("t.jsonl", '{"input_tokens": 1}', "1: needs the time of the call: either offset_s (seconds) or timestamp"),
+        ("t.jsonl", TIMED + '{"timestamp": "2026-01-01T00:00:03Z"}', "2: has another time column than the line"),
+        ("t.jsonl", NAMED.replace('"b"', '"c"'), "1: the suite has no prompt 'c'; write replay: sizes"),
+        ("t.jsonl", "\n", "1: contains no calls"),
+        ("t.csv", "offset_s\n1,2\n", "2: has 2 cells, but the header has 1 columns"),
         ("t.csv", "offset_s\nnan\n", "2: "),
         ("t.csv", "offset_s\n1e300\n", "2: offset_s: 1e+300 is not a number of seconds"),
         ("t.csv", "offset_s,tokens\n", "1: unknown column 'tokens'"),
     ],
 )
-def test_a_bad_line_is_told_with_its_file_and_number(tmp_path: Path, name: str, trace: str, told: str) -> None:
+def test_a_bad_line_is_reported_with_its_file_and_number(tmp_path: Path, name: str, trace: str, told: str) -> None:
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, trace, name=name)
     [mistake] = caught.value.mistakes
@@ -87,7 +87,7 @@ def test_a_bad_line_is_told_with_its_file_and_number(tmp_path: Path, name: str, 
     ("more", "line", "told"),
     [
         (", replay: sizes", TIMED, "has no input_tokens; write replay: times"),
-        (", replay: prompts", TIMED, "names no prompt_id; leave out `replay: prompts`"),
+        (", replay: prompts", TIMED, "has no prompt_id; leave out `replay: prompts`"),
     ],
 )
 def test_a_line_without_what_is_to_be_replayed_is_a_mistake(tmp_path: Path, more: str, line: str, told: str) -> None:
@@ -95,7 +95,7 @@ def test_a_line_without_what_is_to_be_replayed_is_a_mistake(tmp_path: Path, more
         load(tmp_path, NAMED + line, more=more)
 
 
-def test_of_a_trace_that_is_wrong_throughout_only_the_first_lines_are_told(tmp_path: Path) -> None:
+def test_of_a_trace_that_is_wrong_throughout_only_the_first_lines_are_reported(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, "x\n" * 1000)
     assert MOST_MISTAKES + 1 == len(caught.value.mistakes)
@@ -103,7 +103,7 @@ def test_of_a_trace_that_is_wrong_throughout_only_the_first_lines_are_told(tmp_p
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "../t.jsonl", "t.parquet"])
-def test_a_trace_that_cannot_be_used_is_told_where_it_is_named(tmp_path: Path, name: str) -> None:
+def test_a_trace_that_cannot_be_used_is_reported_where_it_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(f"{HEAD}load: {{arrival: trace, trace: {name}}}\n{PROMPTS}", encoding="utf-8")
     with pytest.raises(SuiteError, match=r"x\.yaml:3: load\.trace: ") as caught:
