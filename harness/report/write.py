@@ -21,7 +21,7 @@ from harness.report.compare import forest
 from harness.report.compare.sections import compare_report
 from harness.report.drawing.frame import RunView, make_view
 from harness.report.drawing.render import render_figure, save_pictures
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.history import figure as history_figure
 from harness.report.history.sections import history_report, key_of
@@ -62,7 +62,7 @@ def draw_run(view: RunView) -> list[Picture]:
     """Every figure that the run has data for, in reading order; empty without a measured request."""
     if not view.targets:
         return []
-    with house_style():
+    with figure_style():
         drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
         return [render_figure(name, figure) for name, figure in drawn if figure is not None]
 
@@ -93,7 +93,7 @@ def draw_comparison(report: CompareReport) -> list[Picture]:
     """The forest plot; empty without comparisons."""
     if not report.comparisons:
         return []
-    with house_style():
+    with figure_style():
         return [render_figure("forest", forest.draw(report))]
 
 
@@ -106,7 +106,7 @@ def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> 
     """Write sweep.md and plots/sweep.png|svg; returns the path of sweep.md."""
     data = load_run(folder)
     view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
-    with house_style():
+    with figure_style():
         picture = render_figure("sweep", sweep_figure.draw(view, report))
     save_pictures([picture], folder.path / "plots")
     write_atomically(folder.path / "sweep.md", render_markdown(sweep_report(report, picture)).encode())
@@ -129,7 +129,7 @@ def write_history(history: History, out: Path) -> list[Path]:
 
 def draw_history(history: History) -> dict[str, Picture]:
     """By `key_of`, one figure a history with trends."""
-    with house_style():
+    with figure_style():
         return {
             key_of(suite): render_figure(_name(suite, history.suites), history_figure.draw(suite))
             for suite in history.suites
