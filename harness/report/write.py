@@ -1,4 +1,4 @@
-"""Reports as files: of a run, a comparison, a history, a sweep. Every function that writes raises StoreError."""
+"""Writes the reports of a run, a comparison, a history and a sweep as files. Functions that write raise StoreError."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_run(
 
 
 def draw_run(view: RunView) -> list[Picture]:
-    """Every figure that the run has data for, in reading order; empty without a measured request."""
+    """The figures that the run has data for, in reading order; empty without measured requests."""
     if not view.targets:
         return []
     with figure_style():
@@ -70,7 +70,7 @@ def draw_run(view: RunView) -> list[Picture]:
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
     """Write compare.html, compare.md, compare.json and plots/forest.png|svg; returns their paths, the page first.
 
-    A second comparison that writes into the same folder waits for the first.
+    If another process is writing into the same folder, this one waits.
     """
     pictures = draw_comparison(report)
     content = compare_report(report, pictures)
@@ -128,7 +128,7 @@ def write_history(history: History, out: Path) -> list[Path]:
 
 
 def draw_history(history: History) -> dict[str, Picture]:
-    """By `key_of`, one figure a history with trends."""
+    """`key_of` a suite → its figure, for every suite with trends."""
     with figure_style():
         return {
             key_of(suite): render_figure(_name(suite, history.suites), history_figure.draw(suite))

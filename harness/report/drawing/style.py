@@ -17,7 +17,7 @@ from harness.report.wording import shorten
 Line = Literal["-", "--", "-.", ":"] | tuple[int, tuple[float, ...]]
 
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#8C6D00")
-"""Okabe and Ito's colour-blind-safe palette. Vermillion is reserved for failures; yellow is darkened to show on white."""
+"""Okabe and Ito's colour-blind-safe palette. Vermillion is for failures only; yellow is darkened to show on white."""
 FAILURE = "#D55E00"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2.5)), (0, (9, 3)), (0, (4, 1, 1, 4)))

@@ -78,8 +78,8 @@ def _question(view: RunView) -> str:
     smallest = min((t.requests for t in view.targets), default=0)
     bound = rule_of_three(smallest, view.summary.level)
     return (
-        f"No failure was seen, but after {counted(smallest, 'request')} without one, a target's error rate may still be "
-        f"up to {percent(bound)} (rule of three)."
+        f"After {counted(smallest, 'request')} without a failure, a target's error rate may still be up to "
+        f"{percent(bound)} (rule of three)."
     )
 
 

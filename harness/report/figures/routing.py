@@ -22,7 +22,10 @@ Estimate = Callable[[TargetSummary], Interval | None]
 
 
 def draw(view: RunView) -> Figure | None:
-    """Panels for cost, TTFT p50, E2E p95 and availability, with a row for each target. None without a pair."""
+    """Panels for cost, TTFT p50, E2E p95 and availability, with a row for each target.
+
+    None for a run without a global and a regional target that differ only in routing.
+    """
     names = {name for pair in view.summary.routings for name in (pair.worldwide, pair.regional)}
     targets = [t for t in view.targets if t.target in names]
     if not targets:
@@ -30,7 +33,7 @@ def draw(view: RunView) -> Figure | None:
     figure = open_figure(
         view,
         title=_title(view),
-        question="Same model, api and client; only the routing differs. Where bars overlap, the difference may be noise.",
+        question="Same model, api and client; only the routing differs. Where bars overlap, a difference may be noise.",
         body_in=rows_in(len(targets)),
         intervals="order statistics; Wilson, rule of three where none failed",
     )

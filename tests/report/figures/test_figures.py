@@ -143,7 +143,9 @@ SIBLING, *OTHERS = ["claude-sonnet-4-6/global/invoke", "claude-haiku-4-5/us/invo
         (percentiles, lead("E2E p95", [SIBLING, *OTHERS], unit="s"), percentiles.TITLE),
     ],
 )
-def test_a_title_names_the_leader_and_the_rivals_too_close_to_call(make_run, module, winner: Winner, title: str) -> None:
+def test_a_title_names_the_leader_and_the_rivals_too_close_to_call(
+    make_run, module, winner: Winner, title: str
+) -> None:
     assert draw(module, make_run(requests=12, winners=[winner])).get_label() == f"SIMULATED: {title}"
 
 
