@@ -122,3 +122,13 @@ def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(mak
     [line] = [line for line in printed(again, 400).splitlines() if "retried" in line]
     assert line.startswith(f"{first.target}: 7 of {first.requests} requests were retried, after a")
     assert "| E2E p95 of the attempt |" in render_markdown(run_report(again, []))
+
+
+def test_sentences_are_wrapped_on_a_terminal_only(make_run) -> None:
+    findings = [Finding(what="the client was the bottleneck " * 4, remedy="lower the rate", invalidates=True)]
+    summary = make_run(requests=5, findings=findings).summary
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed(summary, 60, force_terminal=True)).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("Invalid: the client"))
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[start + 1].startswith("  ")
+    assert "bottleneck; lower the rate" in printed(summary, 60)
