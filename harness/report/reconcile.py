@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from harness.analysis.reconcile.reconciliation import DISAGREEING, REASONS, Reconciliation, TargetMatch
+from harness.characters import counted
 from harness.report.section import Cell, Column, Name, Note, Report, Section, filled, number, tabulate
 from harness.report.wording import usd
 
@@ -52,12 +53,13 @@ def _served(result: Reconciliation) -> Iterator[Note]:
 def _scope(result: Reconciliation) -> Iterator[Note]:
     if result.sources:
         span = f"from {result.since:%Y-%m-%d %H:%M} to {result.until:%Y-%m-%d %H:%M} UTC"
-        yield Note(label="log", text=f"{', '.join(result.sources)}: {result.records:,} records {span}")
+        yield Note(label="log", text=f"{', '.join(result.sources)}: {counted(result.records, 'record')} {span}")
     if result.without_log:
         off = f"invocation logging is off in {', '.join(result.without_log)}"
         yield Note(tone="warn", text=f"{off}; `harness doctor` shows how to turn it on")
     if result.broken:
-        text = f"{result.broken:,} lines of the log cannot be read; the first is {result.broken_places[0]}"
+        lines = counted(result.broken, "line")
+        text = f"{lines} of the log cannot be read; the first is {result.broken_places[0]}"
         yield Note(tone="warn", text=text)
 
 

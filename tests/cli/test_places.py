@@ -48,7 +48,7 @@ def test_an_address_is_no_path(written: str) -> None:
 
 
 def test_a_file_url_is_told_what_to_write() -> None:
-    with pytest.raises(HarnessError, match="leave file:// out"):
+    with pytest.raises(HarnessError, match="leave out file://"):
         local_path("file:///tmp/x")
 
 

@@ -121,7 +121,7 @@ def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finish
     assert "claude-haiku-4-5/global/converse" in done.stderr
     done = command("gate", finished.folder)
     assert 2 == done.returncode
-    assert "no baseline: name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
+    assert "has no baseline; name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
     assert "baseline: the suite's" not in done.stderr
 
 

@@ -167,7 +167,7 @@ def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(co
     assert 1 == done.returncode, done.stderr
     _, told = done.stderr.splitlines()
     assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in told
-    assert told.endswith("name the suite file next to them with --suite FILE")
+    assert told.endswith("pass the suite file next to them with --suite FILE")
     assert "not confirmed by a rerun" in done.stdout
     assert_unconfirmed(fallen, "stores only digests of the suite")
     assert not (fallen.path / "confirm").exists()

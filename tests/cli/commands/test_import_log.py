@@ -61,7 +61,7 @@ def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., An
         "amazon.nova-lite-v1:0 1",
         "with an error code 1",
         "unreadable lines: 1",
-        "Nothing grades these prompts",
+        "It does not grade answers",
         "harness run suites/mine.yaml --endpoint aws",
     ):
         assert told in done.stdout

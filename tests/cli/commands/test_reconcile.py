@@ -62,7 +62,7 @@ def test_a_run_agrees_with_its_servers_log_until_someone_changes_it(
         "1 attempts were answered so recently",
         "1 records of the run's own caller are not in the run",
         "nobody-knows",
-        "1 lines of the log cannot be read",
+        "1 line of the log cannot be read",
     ):
         assert told in done.stdout
 
