@@ -115,7 +115,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("arrival", LOADS)
-def test_the_suite_that_is_broken_is_a_good_one(folder: Path, arrival: str) -> None:
+def test_the_suite_to_break_is_valid(folder: Path, arrival: str) -> None:
     assert () == mistakes_of(folder / "s.yaml", full_suite(arrival))
 
 
@@ -124,7 +124,7 @@ SECTIONS += [("closed", section) for section in yaml.safe_load(SUITE)]
 
 
 @pytest.mark.parametrize(("arrival", "section"), SECTIONS)
-def test_a_broken_key_is_named_and_never_an_internal_error(folder: Path, arrival: str, section: str) -> None:
+def test_a_broken_key_is_named_and_is_never_an_internal_error(folder: Path, arrival: str, section: str) -> None:
     whole = full_suite(arrival)
     unnamed = []
     for turn, path in enumerate(each for each in keys(whole) if each[0] == section):

@@ -40,7 +40,7 @@ def scores(run: Path) -> list[tuple[Any, ...]]:
     return duckdb.sql(f"SELECT * FROM read_parquet('{run}/scores.parquet') ORDER BY ALL").fetchall()
 
 
-def test_a_run_is_judged_compared_and_reported_and_no_one_is_asked_twice(judged: Judged, harness: Any) -> None:
+def test_a_run_is_judged_compared_and_reported_and_no_judge_is_asked_twice(judged: Judged, harness: Any) -> None:
     """One test of one run, for its steps build on each other."""
     summary, first = judged.summary, scores(judged.run)
     assert {"judge", "pairwise", "python", "similarity", "tool_call", "contains"} == {row[1] for row in first}

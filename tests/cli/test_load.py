@@ -52,7 +52,7 @@ def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: 
         ),
     ],
 )
-def test_what_cannot_be_sent_is_refused_beforehand(harness: Harness, tmp_path: Path, more: str, told: str) -> None:
+def test_what_cannot_be_sent_is_rejected_beforehand(harness: Harness, tmp_path: Path, more: str, told: str) -> None:
     (tmp_path / "t.csv").write_text("offset_s\n3\n1\n")
     done = harness("run", write(tmp_path, more))
     assert (2, True) == (done.returncode, told in done.stderr), done.stderr
@@ -60,7 +60,7 @@ def test_what_cannot_be_sent_is_refused_beforehand(harness: Harness, tmp_path: P
 
 
 @pytest.mark.parametrize(("repeats", "told"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load asks for")])
-def test_more_repeats_than_can_be_planned_are_refused_at_once(
+def test_more_repeats_than_can_be_planned_are_rejected_at_once(
     command: Any, suite: Path, repeats: int, told: str
 ) -> None:
     for more in ((), ("--dry-run",)):

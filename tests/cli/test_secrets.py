@@ -235,7 +235,7 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
         *(("import", "logs:group", "--out", "x.yaml", *debug) for debug in ((), ("--debug",))),
     ],
 )
-def test_a_look_at_the_account_prints_no_secret_either(
+def test_the_doctor_prints_no_secret_either(
     tmp_path: Path, surroundings: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
     """Not in what AWS says of it, not in a table whose lines are broken, not in an error and not in a traceback."""

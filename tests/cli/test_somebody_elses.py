@@ -28,7 +28,7 @@ prompts: [{id: p, prompt: "?"}, {id: q, prompt: "?"}]
 """
 
 
-def test_modules_in_the_current_folder_are_not_those_of_the_program(tmp_path: Path) -> None:
+def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     """Slow, for it starts every process that a run has: the embedded Bedrock and the workers."""
     (tmp_path / "one.yaml").write_text(SUITE)
     marker = tmp_path / "ran"
@@ -128,7 +128,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_run_of_somebody_else_breaks_nothing_of_ones_own(theirs: Path, command: Any, name: str) -> None:
+def test_somebody_elses_run_breaks_nothing(theirs: Path, command: Any, name: str) -> None:
     HOSTILE[name](theirs)
     history = command("history", "--json")
     listed = [run["run_id"] for suite in json.loads(history.stdout)["suites"] for run in suite["runs"]]

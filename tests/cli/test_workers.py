@@ -68,14 +68,14 @@ def test_two_workers_send_exactly_what_one_process_sends(
     assert not list(only_run(tmp_path).glob("*.jsonl"))
 
 
-def test_more_workers_than_slots_are_refused(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_more_workers_than_slots_are_rejected(harness: Any, suite: Path, tmp_path: Path) -> None:
     done = harness("run", suite, "--workers", "3", "--quiet")
     assert 2 == done.returncode
     assert done.stderr.startswith("error: --workers 3: the load has 2 slots (load.concurrency)")
     assert not (tmp_path / "results").exists()
 
 
-def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_an_error_in_opening_a_workers_clients_is_reported_once(harness: Any, suite: Path, tmp_path: Path) -> None:
     empty = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     done = harness("run", suite, "--endpoint", "aws", "--workers", "2", "--quiet", "--no-preflight", **empty)
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
@@ -84,7 +84,7 @@ def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
-def test_a_signal_to_all_finishes_what_every_worker_has_in_flight(
+def test_a_signal_to_all_processes_finishes_what_every_worker_has_in_flight(
     start_harness: Any, bedrock: Bedrock, tmp_path: Path, number: int
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
@@ -100,7 +100,7 @@ def test_a_signal_to_all_finishes_what_every_worker_has_in_flight(
     assert rows[0] == rows[1] > 0
 
 
-def test_the_second_ctrl_c_ends_the_workers_without_a_word(
+def test_the_second_ctrl_c_ends_the_workers_without_output(
     start_harness: Any, bedrock: Bedrock, tmp_path: Path
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
@@ -119,7 +119,7 @@ def test_the_second_ctrl_c_ends_the_workers_without_a_word(
 
 
 @pytest.mark.parametrize("who", ["worker", "main"])
-def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
+def test_whichever_process_is_killed_nothing_in_the_journals_is_lost(
     start_harness: Any, harness: Any, bedrock: Bedrock, tmp_path: Path, who: str
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)

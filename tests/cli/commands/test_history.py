@@ -44,7 +44,7 @@ def test_a_broken_folder_is_a_warning(results: Path, capsys: pytest.CaptureFixtu
     assert "warning: left out: " in capsys.readouterr().err
 
 
-def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_is_written_to_the_given_path(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history(results, out=results / "h.html")
     assert f"Report: {results / 'h.html'}" in capsys.readouterr().out.replace("\n", "")
     assert (results / "h.html").exists()
@@ -58,7 +58,7 @@ def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest
         ({"since": parse_when("2099-01-01")}, "no run matches --suite and --since"),
     ],
 )
-def test_what_is_not_there_is_told(results: Path, options: dict[str, object], told: str) -> None:
+def test_what_does_not_exist_is_an_error(results: Path, options: dict[str, object], told: str) -> None:
     with pytest.raises(HarnessError, match=told):
         history(results, **options)  # type: ignore[arg-type]
 

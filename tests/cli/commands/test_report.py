@@ -27,7 +27,7 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_reports_at_once_all_succeed_and_leave_one_whole_report(run: Path, start_harness: Any) -> None:
+def test_concurrent_reports_all_succeed_and_leave_one_complete_report(run: Path, start_harness: Any) -> None:
     """Slow, for each is a process: what they did to each other was seen in every pair."""
     before = names(run)
     started = [start_harness("report", run, "--json", figures=True) for _ in range(2)]
@@ -39,7 +39,7 @@ def test_reports_at_once_all_succeed_and_leave_one_whole_report(run: Path, start
     assert names(run) == before
 
 
-def test_a_report_waits_for_whoever_writes_there_and_says_so(run: Path, start_harness: Any) -> None:
+def test_a_report_waits_for_another_writer_and_says_so(run: Path, start_harness: Any) -> None:
     folder = os.open(run, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     before = (run / "scores.parquet").stat().st_ino
@@ -54,7 +54,7 @@ def test_a_report_waits_for_whoever_writes_there_and_says_so(run: Path, start_ha
     assert (run / "scores.parquet").stat().st_ino != before
 
 
-def test_what_killed_processes_left_is_removed_once_it_is_old(run: Path, command: Any) -> None:
+def test_leftovers_of_killed_processes_are_removed_once_they_are_old(run: Path, command: Any) -> None:
     old, new = run / ".scores.parquet.0123456789ab.partial", run / ".report.md.0123456789ab.partial"
     picture = run / "plots" / ".errors.png.0123456789ab.partial"
     (run / "plots").mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def test_nothing_is_written_through_a_link_in_a_runs_folder(run: Path, tmp_path:
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 @pytest.mark.parametrize("name", ["manifest.json", "suite.json", "attempts.parquet", "judgements.jsonl"])
-def test_what_is_no_file_is_told_and_never_waited_for(
+def test_what_is_not_a_regular_file_is_an_error_and_never_blocks(
     run: Path, command: Any, name: str, make: Callable[[Path], None]
 ) -> None:
     (run / name).unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def test_what_is_no_file_is_told_and_never_waited_for(
     assert "internal error" not in told.stderr
 
 
-def test_a_run_of_an_earlier_version_still_opens(tmp_path: Path, command: Any) -> None:
+def test_a_run_of_an_earlier_version_can_be_opened(tmp_path: Path, command: Any) -> None:
     run = Path(shutil.copytree(EXAMPLE, tmp_path / "results" / "example"))
     summary = json.loads((run / "summary.json").read_text())
     reported = json.loads(command("report", run, "--json").stdout)

@@ -50,7 +50,7 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_mistakes_of_every_room_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_from_every_validator_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(BAD, encoding="utf-8")
     result = run(str(path))
