@@ -31,12 +31,12 @@ IN_THE_SUITE = {
 
 @pytest.mark.parametrize("what", IN_THE_SUITE)
 def test_a_mistake_in_the_suite_is_reported_with_its_line(harness: Any, suite: Path, what: str) -> None:
-    right, wrong, told = IN_THE_SUITE[what]
+    right, wrong, message = IN_THE_SUITE[what]
     suite.write_text(suite.read_text().replace(right, wrong, 1))
     done = harness("run", "tiny.yaml")
     assert (2, "") == (done.returncode, done.stdout)
     assert re.match(r"error: (tiny\.yaml|nowhere\.csv):\d+: ", done.stderr)
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -44,15 +44,15 @@ def test_every_mistake_in_a_suite_is_reported_at_once(harness: Any, suite: Path)
     text = suite.read_text()
     expected = []
     for what in ("an unknown model", "an unknown key", "an unknown check"):
-        right, wrong, told = IN_THE_SUITE[what]
-        expected.append((text[: text.index(right)].count("\n") + 1, told))
+        right, wrong, message = IN_THE_SUITE[what]
+        expected.append((text[: text.index(right)].count("\n") + 1, message))
         text = text.replace(right, wrong, 1)
     suite.write_text(text)
     lines = harness("run", "tiny.yaml").stderr.splitlines()
     assert len(expected) == len(lines)
-    for (number, told), line in zip(expected, lines, strict=True):
+    for (number, message), line in zip(expected, lines, strict=True):
         assert f"tiny.yaml:{number}: " in line
-        assert told in line
+        assert message in line
 
 
 def test_a_suite_without_prompts_is_rejected(harness: Any, suite: Path) -> None:
@@ -90,10 +90,10 @@ ON_THE_LINE = {
 
 @pytest.mark.parametrize("what", ON_THE_LINE)
 def test_a_mistake_on_the_command_line_says_how_to_fix_it(harness: Any, suite: Path, what: str) -> None:
-    arguments, told = ON_THE_LINE[what]
+    arguments, message = ON_THE_LINE[what]
     done = harness(*arguments)
     assert (2, "") == (done.returncode, done.stdout)
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -121,7 +121,7 @@ def test_a_reader_that_closes_the_pipe_early_changes_nothing(tmp_path: Path) -> 
 
 @pytest.fixture
 def broken(tmp_path: Path) -> dict[str, str]:
-    """An environment with a profile that is not there and a file that cannot be parsed."""
+    """An environment with a missing profile and a file that cannot be parsed."""
     (tmp_path / "broken").write_text("[profile")
     return {"AWS_PROFILE": "nosuch", "AWS_CONFIG_FILE": str(tmp_path / "broken")}
 

@@ -1,4 +1,4 @@
-"""Dates and times on the command line, each as `parse_when` reads it."""
+"""Dates and times on the command line, as `parse_when` reads them."""
 
 from __future__ import annotations
 

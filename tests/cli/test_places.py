@@ -1,4 +1,4 @@
-"""Paths and runs on the command line: addresses are refused before a folder of that name is made."""
+"""Paths and runs on the command line: URLs are rejected before a folder of that name is created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.store.run_folder import RunFolder
 
 
 def functions() -> list[Any]:
-    """Those of all commands and of what is below them."""
+    """The functions of all commands and subcommands."""
     found = []
     for place in COMMANDS.values():
         module, name = place.split(":")
@@ -78,9 +78,9 @@ def test_a_path_is_not_changed(written: str) -> None:
     ],
 )
 def test_a_command_rejects_a_url_and_creates_nothing(tmp_path: Path, suite: Path, command: Any, line: str) -> None:
-    told = command(*line.split())
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
+    done = command(*line.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
     assert [suite] == list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""A load that several processes share: the same plan, one journal each, and nothing lost whoever dies."""
+"""A load shared by several processes: the same plan, one journal each, and nothing lost if one is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only_run(folder: Path) -> Path:
 
 
 def wait_for(what: Any, *, within_s: float = 120.0) -> Any:
-    """What `what` gives once it is true; fails after a while."""
+    """Wait until `what` returns something true, and return it; fails after a while."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         found = what()
@@ -92,8 +92,8 @@ def test_a_signal_to_all_processes_finishes_what_every_worker_has_in_flight(
     wait_for(lambda: journaled(tmp_path))
     for pid in (*workers_of(child.pid), child.pid):
         os.kill(pid, number)
-    _, told = child.communicate(timeout=60)
-    assert 130 == child.returncode, told
+    _, err = child.communicate(timeout=60)
+    assert 130 == child.returncode, err
     (rows,) = duckdb.execute(
         "SELECT count(*) FILTER (ok), count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
     ).fetchall()
@@ -109,8 +109,8 @@ def test_the_second_ctrl_c_ends_the_workers_without_output(
     os.kill(child.pid, signal.SIGSTOP)  # so that both signals find requests in flight
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
         os.kill(child.pid, number)
-    _, told = child.communicate(timeout=60)
-    lines = told.splitlines()
+    _, err = child.communicate(timeout=60)
+    lines = err.splitlines()
     assert (130, ["", "interrupted: finishing requests in flight; interrupt again to stop at once"]) == (
         child.returncode,
         lines[:-1],
@@ -128,14 +128,14 @@ def test_whichever_process_is_killed_nothing_in_the_journals_is_lost(
     workers = workers_of(child.pid)
     assert 2 == len(workers)
     os.kill(workers[0] if who == "worker" else child.pid, signal.SIGKILL)
-    _, told = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=60)
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     lines = sum(text.count("\n") for text in (path.read_text() for path in only_run(tmp_path).glob("*.jsonl")))
     assert lines > 0
     if who == "worker":
         assert 4 == child.returncode
-        assert "worker 0 ended before its part of the load did (exit code -9)" in told
-    assert "Traceback" not in told
+        assert "worker 0 ended before its part of the load did (exit code -9)" in err
+    assert "Traceback" not in err
     again = harness("report", only_run(tmp_path))
     assert 4 == again.returncode, again.stderr
     ((rows,),) = duckdb.execute(

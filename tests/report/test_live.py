@@ -47,7 +47,7 @@ def test_a_name_cannot_control_the_terminal() -> None:
 
 
 class Gone(io.StringIO):
-    """A terminal whose other end has hung up."""
+    """A terminal whose other end is closed."""
 
     def __init__(self, error: Exception, terminal: bool) -> None:
         super().__init__()

@@ -70,7 +70,7 @@ def test_hostile_text_is_only_text_in_every_renderer(layout: str) -> None:
 
 
 def shown(width: int) -> list[str]:
-    """A table whose columns go in the order d, the intervals of b, c."""
+    """A table whose columns are left out in the order d, the intervals of b, c."""
     columns = [
         Column(heading="target"),
         Column(heading="b", weight=9, interval_weight=2),

@@ -1,4 +1,4 @@
-"""Verdicts from outside: a run on the embedded Bedrock whose models differ as a file of profiles says."""
+"""Verdicts end to end: a run on the embedded Bedrock whose models differ by a file of profiles."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ MISTAKES = {
 
 @pytest.mark.parametrize("what", MISTAKES)
 def test_a_mistake_says_how_to_fix_it(command: Any, upgrade: Any, what: str) -> None:
-    arguments, told = MISTAKES[what]
+    arguments, message = MISTAKES[what]
     done = command(*(upgrade.run if each == "RUN" else each for each in arguments))
     assert 2 == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
     assert "" == done.stdout
     assert "Traceback" not in done.stderr
 

@@ -28,7 +28,7 @@ Doctor = Callable[..., Result]
 
 @pytest.fixture
 def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
-    """`harness doctor ARGUMENTS` with nothing of AWS in its environment but what is given.
+    """`harness doctor ARGUMENTS` with no AWS variables in its environment except the given ones.
 
     AWS_ENDPOINT_URL stands in for AWS here, which it cannot for a user.
     """
@@ -121,7 +121,7 @@ def test_remedies_follow_their_problems_and_nothing_is_wider_than_the_terminal(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "message"),
     [
         (("--region", "us-east-1"), {}, "no AWS credentials were found"),
         (("--region", "us-east-1"), {"AWS_PROFILE": "wrok"}, "there is no AWS profile 'wrok'"),
@@ -132,12 +132,12 @@ def test_remedies_follow_their_problems_and_nothing_is_wider_than_the_terminal(
     ],
 )
 def test_bad_credentials_and_bad_input_are_exit_code_2_without_a_secret(
-    run_doctor: Doctor, arguments: tuple[str, ...], environment: dict[str, str], told: str
+    run_doctor: Doctor, arguments: tuple[str, ...], environment: dict[str, str], message: str
 ) -> None:
     result = run_doctor(*arguments, **environment)
     assert isinstance(result.exception, HarnessError), everything_said(result)
     assert 2 == result.exception.exit_code
-    assert told in str(result.exception)
+    assert message in str(result.exception)
     assert "CANARY" not in everything_said(result)
 
 

@@ -1,4 +1,4 @@
-"""The gate from outside: exit codes, what a CI system reads, the kept baseline, and the second look."""
+"""The gate end to end: exit codes, files for a CI system, stored baselines, and `--confirm`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_worse_model_exits_with_1_and_writes_every_file(command: Any, upgrade:
 
 
 def test_the_same_model_exits_with_0(command: Any, upgrade: Any) -> None:
-    """By what does not hang on this machine: quality and cost."""
+    """By quality and cost, which do not depend on this machine."""
     done = command("gate", upgrade.run, "--candidate", "same")
     assert "✗ worse" not in done.stdout.partition("Exploratory")[0]
     assert done.returncode in (0, 3)
@@ -49,7 +49,7 @@ def test_the_same_model_with_too_few_prompts_exits_with_3_and_says_how_many_it_t
     command: Any, finished: Any, tmp_path: Path
 ) -> None:
     """`whole` is claude-sonnet-4-6/us/invoke without streaming; three prompts cannot tell."""
-    run = shutil.copytree(finished.folder, tmp_path / "tiny")  # others look into the folder, too
+    run = shutil.copytree(finished.folder, tmp_path / "tiny")  # other tests use the folder too
     done = command("gate", run, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "? inconclusive: whole may be worse than claude-sonnet-4-6/us/invoke" in done.stdout
@@ -137,7 +137,7 @@ def fallen(upgrade: Any, tmp_path: Path) -> RunFolder:
 
 
 def change_suite(run: RunFolder, **more: Any) -> None:
-    """Write other values into a run's frozen suite."""
+    """Change values in a run's stored suite."""
     run.write_suite(msgspec.structs.replace(run.read_suite(), **more))
 
 
@@ -147,7 +147,7 @@ def ask_somewhere_else(run: RunFolder, endpoint: str) -> None:
 
 
 def assert_unconfirmed(run: RunFolder, why: str) -> None:
-    """All files of the gate hold the verdict, that it is not confirmed, and why."""
+    """All files of the gate hold the verdict, and say that it is not confirmed and why."""
     failures = list(ElementTree.parse(run.path / "junit.xml").getroot().iter("failure"))
     assert ["worse"] == [failure.get("type") for failure in failures]
     assert "not confirmed by a rerun" in str(failures[0].text)
@@ -165,9 +165,9 @@ def test_a_rerun_that_is_impossible_is_reported_first_and_the_verdict_stands(com
     change_suite(fallen, prompts=(msgspec.structs.replace(first, documents=(document,)), *others))
     done = command("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
-    _, told = done.stderr.splitlines()
-    assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in told
-    assert told.endswith("pass the suite file next to them with --suite FILE")
+    _, last = done.stderr.splitlines()
+    assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in last
+    assert last.endswith("pass the suite file next to them with --suite FILE")
     assert "not confirmed by a rerun" in done.stdout
     assert_unconfirmed(fallen, "stores only digests of the suite")
     assert not (fallen.path / "confirm").exists()
@@ -244,7 +244,7 @@ def test_ctrl_c_during_the_rerun_leaves_the_verdict(start_harness: Any, fallen: 
         ask_somewhere_else(fallen, f"http://127.0.0.1:{silent.getsockname()[1]}")
         child = start_harness("gate", fallen.path, *GATE)
         silent.accept()[0].close()
-        assert "worse" in (fallen.path / "gate.md").read_text()  # there before anything was sent
+        assert "worse" in (fallen.path / "gate.md").read_text()  # written before anything was sent
         held = silent.accept()[0]
         child.send_signal(signal.SIGINT)
         next(line for line in child.stderr if "interrupt again to stop at once" in line)

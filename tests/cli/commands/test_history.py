@@ -1,4 +1,4 @@
-"""`harness history`: a table, JSON, files, and clear words for what is not there."""
+"""`harness history`: a table, JSON, files, and clear errors for what does not exist."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def test_the_page_is_written_to_the_given_path(results: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"metric": ["ttft"]}, "--metric 'ttft': unknown .known: pass_rate, ttft_p50,"),
         ({"suite": "daily"}, "no run matches --suite and --since .known suites: nightly."),
         ({"since": parse_when("2099-01-01")}, "no run matches --suite and --since"),
     ],
 )
-def test_what_does_not_exist_is_an_error(results: Path, options: dict[str, object], told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
+def test_what_does_not_exist_is_an_error(results: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
         history(results, **options)  # type: ignore[arg-type]
 
 

@@ -53,7 +53,7 @@ def log(tmp_path: Path) -> Path:
 def test_the_result_is_printed_with_the_next_command(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
     done = harness("import", log, "--out", "suites/mine.yaml", "--redact", r"ACME-\d")
     assert 0 == done.returncode, done.stderr
-    for told in (
+    for text in (
         "1 of 1 distinct prompts in 4 calls",
         "redacted: pattern 2, email 2",
         "images 1",
@@ -64,14 +64,14 @@ def test_the_result_is_printed_with_the_next_command(harness: Callable[..., Any]
         "It does not grade answers",
         "harness run suites/mine.yaml --endpoint aws",
     ):
-        assert told in done.stdout
+        assert text in done.stdout
     written = (tmp_path / "suites/mine.yaml").read_text()
     assert "Write to [email] about [pattern]" in written
     assert 0 == harness("validate", "suites/mine.yaml").returncode
 
 
 def tool_record(depth: int) -> str:
-    """A call whose tool takes lists in lists in lists."""
+    """A call of a tool with deeply nested lists."""
     schema = '{"type":"array","items":' * depth + "{}" + "}" * depth
     tool = '{"toolSpec":{"name":"t","inputSchema":{"json":{"type":"object","properties":{"a":' + schema + "}}}}}"
     asked = '{"messages":[{"role":"user","content":[{"text":"hi"}]}],"toolConfig":{"tools":[' + tool + "]}}"
@@ -108,10 +108,10 @@ def test_a_redaction_pattern_that_would_take_all_memory_is_rejected(
 def test_the_trace_of_a_log_can_be_replayed(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
     harness("import", log, "--out", "mine.yaml")
     suite = tmp_path / "mine.yaml"
-    as_told = next(line for line in suite.read_text().splitlines() if "arrival: trace" in line).lstrip("# ")
+    load_line = next(line for line in suite.read_text().splitlines() if "arrival: trace" in line).lstrip("# ")
     left = [line for line in suite.read_text().splitlines() if not line.startswith(("load:", "  arrival", "  concur"))]
     for replay in ("", ", replay: sizes, speed: 3600"):
-        text = "\n".join([as_told.partition("}")[0] + replay + "}", *left]).replace("  repeats: 1\n", "")
+        text = "\n".join([load_line.partition("}")[0] + replay + "}", *left]).replace("  repeats: 1\n", "")
         suite.write_text(text)
         done = harness("run", suite, "--dry-run", "--json")
         assert 0 == done.returncode, done.stderr
@@ -128,7 +128,7 @@ def test_only_calls_in_the_window_are_imported_and_no_secret_is_written(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--out", "mine.txt"), "a suite is a YAML file"),
         (("--out", "log.jsonl"), "already exists"),
@@ -140,10 +140,10 @@ def test_only_calls_in_the_window_are_imported_and_no_secret_is_written(
     ],
 )
 def test_a_mistake_is_reported_and_nothing_is_written(
-    harness: Callable[..., Any], log: Path, tmp_path: Path, options: tuple[str, ...], told: str
+    harness: Callable[..., Any], log: Path, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     done = harness("import", log, *options)
-    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert (2, True) == (done.returncode, message in done.stderr), done.stderr
     assert [log] == list(tmp_path.iterdir())
 
 
@@ -193,13 +193,13 @@ def test_a_window_means_the_same_hours_in_any_time_zone(
     done = command("import", "s3://kept", "--out", "a.yaml", "--json", "--endpoint", bucket,
                    "--since", since, "--until", until)  # fmt: skip
     assert 0 == done.returncode, done.stderr
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     expected = TIMES[TIMES.index(first) : TIMES.index(last) + 1]
-    assert (len(expected), f"{first}Z", f"{last}Z") == (told["calls"], told["first_call"], told["last_call"])
+    assert (len(expected), f"{first}Z", f"{last}Z") == (report["calls"], report["first_call"], report["last_call"])
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "message"),
     [
         (
             ("--since", "2026-11-03", "--until", "2026-11-02"),
@@ -212,7 +212,7 @@ def test_a_window_means_the_same_hours_in_any_time_zone(
     ],
 )
 def test_an_empty_window_is_rejected(
-    command: Callable[..., Any], log: Path, window: tuple[str, ...], told: str
+    command: Callable[..., Any], log: Path, window: tuple[str, ...], message: str
 ) -> None:
     done = command("import", log, "--out", "mine.yaml", *window)
-    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert (2, True) == (done.returncode, message in done.stderr), done.stderr

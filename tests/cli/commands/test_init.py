@@ -1,4 +1,4 @@
-"""`harness init`: a starter suite that is good as it is, and never in place of another file."""
+"""`harness init`: a starter suite that is valid as it is, and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_it_writes_a_valid_suite_and_says_what_to_do_next(capsys: pytest.Capture
     ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME", "NAME-2"],
 )
 def test_a_name_that_yaml_would_read_as_another_type_stays_a_name(name: str) -> None:
-    """For the suite's own reader, and for readers of YAML 1.1, which know `no`, `0o17` and dates."""
+    """For the harness's own reader, and for YAML 1.1 readers, which interpret `no`, `0o17` and dates."""
     init(name)
     path = Path(f"suites/{name}.yaml")
     assert load_suite(path).name == name

@@ -1,4 +1,4 @@
-"""`harness query`: a table, JSON or CSV, and nothing hostile on the way out."""
+"""`harness query`: a table, JSON or CSV, with hostile text made safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job from outside: the real command, the real clients, a real server in another process."""
+"""`harness run` end to end: the real command, the real clients, a real server in another process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def only_run(folder: Path) -> Path:
 
 
 def closed_port() -> int:
-    """A port on which nothing listens: bound and given back."""
+    """A port on which nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
@@ -187,8 +187,8 @@ def test_no_secret_is_sent_to_loopback_or_written_anywhere(
     done = process("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
     assert 0 == done.returncode, done.stderr
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    told = done.stdout.encode() + done.stderr.encode()
-    assert [] == [name for name, value in canaries.items() if value.encode() in written + told]
+    output = done.stdout.encode() + done.stderr.encode()
+    assert [] == [name for name, value in canaries.items() if value.encode() in written + output]
 
 
 LONG = ("--repeats", "200", "--quiet", "--target", "claude-haiku-4-5/global/converse")
@@ -242,7 +242,7 @@ def test_kill_9_loses_nothing_that_was_journaled(
 
 
 def wait_for_attempts(folder: Path, child: subprocess.Popen[str]) -> None:
-    """Until the journal holds something."""
+    """Wait until the journal holds something."""
     while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
         assert child.poll() is None, child.communicate()
         time.sleep(0.02)
@@ -263,8 +263,8 @@ def test_the_default_client_speaks_every_api_to_the_embedded_bedrock(tmp_path: P
     (tmp_path / "s.yaml").write_text(EVERY_API)
     done = harness("run", "s.yaml", "--quiet")
     assert done.returncode == 0, done.stderr
-    told = "api, client, stream, ok, input_tokens > 0, output_tokens > 0, error_kind"
-    rows = select(only_run(tmp_path), f"DISTINCT {told}")
+    columns = "api, client, stream, ok, input_tokens > 0, output_tokens > 0, error_kind"
+    rows = select(only_run(tmp_path), f"DISTINCT {columns}")
     expected = [(api, "wire", stream, True, True, True, None) for api in get_args(Api) for stream in (True, False)]
     assert sorted(expected) == sorted(rows)
 
@@ -274,10 +274,10 @@ def test_an_unknown_cost_is_reported_before_anything_is_sent(command: Any, bedro
         "suite: fast\nbudget_usd: 1\nload: {concurrency: 1}\nprompts: [{id: a, prompt: Hi, expect: Ho}]\n"
         "targets: [{model: claude-sonnet-4-6, routing: global, service_tier: priority, label: fast}]\n"
     )
-    told = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
+    warning = "the price of claude-sonnet-4-6/global with service_tier: priority is not known"
     asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
     assert "cost unknown (the budget of $1 cannot be enforced: a price is unknown)" in asked
     bedrock.truth()
     done = command("run", "fast.yaml", "--endpoint", bedrock.url, "--json", "--quiet")
-    assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {told}"))
+    assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {warning}"))
     assert (1, None) == (len(bedrock.truth()), json.loads(done.stdout)["targets"][0]["cost_usd"])

@@ -44,7 +44,7 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs at least 72 requests a step"),
@@ -62,11 +62,11 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
-def test_a_mistake_is_reported_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, told: str) -> None:
+def test_a_mistake_is_reported_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, message: str) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
     done = command("sweep", "s.yaml", *options)
     assert 2 == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "results").exists()
 
 

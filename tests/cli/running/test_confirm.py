@@ -1,4 +1,4 @@
-"""The second look, before anything is sent, and what is left where it cannot be taken."""
+"""What `gate --confirm` does before it sends anything, and what remains if a rerun is impossible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PDF = Path(__file__).parents[3] / "suites" / "pdf.yaml"
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    """A run of a suite whose prompts carry documents."""
+    """A run of a suite whose prompts have documents."""
     suite = load_suite(PDF)
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
     return create_run(tmp_path, manifest, suite)
@@ -42,7 +42,7 @@ def worse(run: RunFolder) -> CompareReport:
 
 
 class Kept(list[CompareReport]):
-    """What was written, in order."""
+    """The reports that were written, in order."""
 
     @property
     def reasons(self) -> list[str]:
@@ -109,9 +109,9 @@ def test_the_cost_of_a_rerun_is_printed_before_it_is_sent(
     manifest = new_manifest(suite, endpoint="aws", simulated=False, seed=1, planned=None)
     run = create_run(tmp_path, manifest, suite)
     report, interrupted = confirm(run, Rerun(budget_usd=2.0), kept := Kept())
-    told = capsys.readouterr().err
-    assert "confirming pass_rate: 84 more requests to aws for up to about $" in told
-    assert ", budget $2" in told
+    err = capsys.readouterr().err
+    assert "confirming pass_rate: 84 more requests to aws for up to about $" in err
+    assert ", budget $2" in err
     assert ("worse", False, kept[-1]) == (report.verdict, interrupted, report)
     before, after = kept.reasons
     assert "had not finished when this was written" in before

@@ -165,7 +165,7 @@ def test_a_load_test_has_no_quality_figure(make_run, monkeypatch: pytest.MonkeyP
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
     ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
     assert quality_cost.draw(ungraded) is None
-    for name in {*FIGURES} - {"quality_cost", "errors"}:  # one that is drawn is enough
+    for name in {*FIGURES} - {"quality_cost", "errors"}:  # drawing one of the others is enough
         monkeypatch.delitem(FIGURES, name)
     assert ["errors"] == [picture.name for picture in draw_run(ungraded)]
 

@@ -1,4 +1,4 @@
-"""The sections of what graders say: there where there is something to say, and closed to hostile names."""
+"""The sections on grading: shown only with content, and safe against hostile names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""report.md, and what hostile names can do to it: nothing."""
+"""report.md is complete and safe against hostile names."""
 
 import re
 
@@ -27,7 +27,7 @@ def test_markup_html_and_formulas_are_shown_as_they_are() -> None:
     ["@everyone", "see https://evil.example/x", "http://a.b", "ftp://a.b", "WWW.evil.example", "a@b.example", "#12"],
 )
 def test_plain_text_becomes_neither_link_nor_mention(text: str) -> None:
-    """GitHub makes links of bare addresses and issue numbers, and sends mail to whoever is mentioned."""
+    """GitHub turns bare URLs and issue numbers into links, and notifies everyone mentioned."""
     written = escape(text)
     assert not re.search(r"://|www\.|[@#]\w", written.replace("\\", ""), re.IGNORECASE)
     assert text == written.replace("\u2060", "").replace("\\", "")

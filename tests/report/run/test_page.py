@@ -1,4 +1,4 @@
-"""report.html: complete, self-contained, and closed to what a model writes."""
+"""report.html is complete, self-contained, and safe against what a model writes."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The final table on a terminal and off one."""
+"""The short report, on a terminal and off one."""
 
 import io
 import re
@@ -53,7 +53,7 @@ def test_off_a_terminal_there_is_no_escape_sequence(make_run) -> None:
 
 def test_no_color_is_respected(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    for value in ("", "1"):  # where it is empty, it is not set
+    for value in ("", "1"):  # an empty value counts as unset
         monkeypatch.setenv("NO_COLOR", value)
         text = printed(make_run(state="failed").summary, 80, force_terminal=True)
         assert bool(value) == (re.search(r"\x1b\[[0-9;]*3[0-7]", text) is None)
