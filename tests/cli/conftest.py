@@ -190,7 +190,7 @@ def make_bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def make_valid_run(
     folder: Path, *arguments: str, before: Callable[[], object] = lambda: None, figures: bool = False
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """`harness run ARGUMENTS`, and its folder, for many tests. Repeated if a busy machine made it invalid (exit code 4).
+    """`harness run ARGUMENTS`, and its folder, for many tests. Repeated if it was invalid on a busy machine.
 
     `before`: called before each run.
     """

@@ -45,7 +45,7 @@ def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_pa
     for seed in ("1", "2"):
         url = make_bedrock("--suite", starter, "--speed", "20", "--seed", seed).url
         ran = command("run", starter, "--endpoint", url, "--seed", seed, "--quiet")
-        assert 0 == ran.returncode, ran.stderr
+        assert 0 == ran.returncode, ran.stdout
         gate = command("gate")
         assert 0 == gate.returncode, gate.stdout
 
