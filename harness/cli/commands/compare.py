@@ -38,7 +38,7 @@ def compare(
     harness compare LAST_WEEK latest                            every target that both runs have
     harness compare LAST_WEEK TODAY --baseline OLD_MODEL --candidate NEW_MODEL
 
-    Writes compare.html, compare.md, compare.json and plots/forest.png. Use `harness gate` for a verdict as exit code.
+    Writes compare.html, compare.md, compare.json and plots/forest.png. `harness gate` exits with the verdict.
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """

@@ -35,7 +35,7 @@ def gate(
         bool,
         typer.Option(
             "--confirm",
-            help="Before reporting `worse`, run the targets that got worse again. With aws this costs money.",
+            help="Rerun the targets that got worse before reporting `worse`. With aws this costs money.",
         ),
     ] = False,
     suite: Annotated[
