@@ -1,4 +1,4 @@
-"""The command line: one file for each command, one line here. Nothing heavy is imported before a command runs."""
+"""The command line. A command is one file and one line here; nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ or incomplete · 130 interrupted.
 
 
 def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
-    """The typer application with all of `commands`; loads their modules."""
+    """A typer application with these commands; imports their modules."""
     app = typer.Typer(
         name="harness",
         no_args_is_help=True,
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _requested(arguments: Sequence[str]) -> Mapping[str, str]:
-    """The command on the line, so that no other is loaded; all commands if there is none."""
+    """The command on the line, so that only its module is imported; all commands if there is none."""
     name = next((each for each in arguments if not each.startswith("-")), "")
     return {name: COMMANDS[name]} if name in COMMANDS else COMMANDS
 

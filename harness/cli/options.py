@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and `RunContext`, which carries them to what runs."""
+"""Options and arguments that several commands share, and `RunContext`, which passes them on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.cli.places import RESULTS, find_run, local_path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """How a command runs: made once from its options and passed down."""
+    """How to run: the options that a command passes down."""
 
     out: Path = RESULTS
-    """The folder in which the run's folder is created."""
+    """Create the run's folder in this folder."""
     seed: int = 1
     as_json: bool = False
     """Print JSON on standard output instead of text."""
@@ -26,7 +26,7 @@ class RunContext:
 
 
 def parse_when(written: str | datetime) -> datetime:
-    """A date, a time (UTC without an offset), or `30d`: days before now. BadParameter: anything else."""
+    """Parse a date, a time (UTC without an offset), or `30d`: days before now. BadParameter: anything else."""
     from datetime import timedelta
 
     from harness.clock import parse_utc, utc_now
@@ -51,7 +51,7 @@ CandidateOption = Annotated[
 EndpointOption = Annotated[str | None, typer.Option(help="simulator, aws or a URL. Overrides the suite's endpoint.")]
 TrustedEndpointOption = Annotated[
     str | None,
-    typer.Option(help="Where to send requests. Required if the run used an endpoint other than aws or this machine."),
+    typer.Option(help="Where to send requests. Required if the run used neither aws nor this machine."),
 ]
 BudgetOption = Annotated[
     float | None, typer.Option(metavar="USD", help="Stop once this much is spent. Overrides the suite's budget.")
@@ -62,7 +62,7 @@ SeedOption = Annotated[
     int, typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=2**31)
 ]
 NoPreflightOption = Annotated[
-    bool, typer.Option("--no-preflight", help="With aws: skip the check of the account before anything is sent.")
+    bool, typer.Option("--no-preflight", help="With aws: do not check the account before sending.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -70,7 +70,7 @@ SinceOption = Annotated[
     datetime | None,
     typer.Option(
         metavar="WHEN",
-        help="Leave out what is earlier: a date or time (2026-11-01, 2026-11-01T09:00+02:00; UTC without an offset), "
+        help="Leave out anything earlier: a date or time (2026-11-01, 2026-11-01T09:00+02:00; UTC without an offset), "
         "or days before now (30d).",
         parser=parse_when,
     ),
@@ -78,6 +78,6 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     datetime | None,
     typer.Option(
-        metavar="WHEN", help="Leave out what is at this time or later; written as for --since.", parser=parse_when
+        metavar="WHEN", help="Leave out anything at this time or later; same format as --since.", parser=parse_when
     ),
 ]

@@ -1,4 +1,4 @@
-"""Standard output and error without secrets, that survive a closed pipe (`harness … | head`), and JSON on them."""
+"""Standard output and error without secrets, safe against a closed pipe (`harness … | head`); JSON output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.secrets import RedactedStream, remember_environment
 
 
 class PipeSafeStream:
-    """A text stream that discards output once its pipe is closed, instead of raising."""
+    """A text stream that discards output instead of raising once its pipe is closed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -40,20 +40,20 @@ class PipeSafeStream:
 
 
 def escape_json(text: str) -> str:
-    """The same JSON, safe for a terminal: control characters, line separators and bidirectional marks are escaped."""
+    """The same JSON, safe for a terminal: escapes control characters, line separators and bidirectional marks."""
     separated = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return replace_dangerous(separated, lambda character: json.dumps(character)[1:-1])
 
 
 def print_json(value: Any) -> None:
-    """Print indented JSON, safe for a terminal, for every `--json`."""
+    """Print indented JSON, safe for a terminal."""
     import msgspec
 
     print(escape_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def guard_output() -> None:
-    """Redact secrets from this process's standard output and error, and survive a closed pipe."""
+    """Redact secrets from this process's standard output and error, and make both safe against a closed pipe."""
     remember_environment()
     out, err = (PipeSafeStream(cast(TextIO, RedactedStream(stream))) for stream in (sys.stdout, sys.stderr))
     sys.stdout, sys.stderr = out, err

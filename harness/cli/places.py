@@ -1,4 +1,4 @@
-"""Paths on the command line: local paths, and the run folder that an argument refers to."""
+"""Paths and runs on the command line."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 from harness.errors import HarnessError, StoreError
 
 RESULTS = Path("results")
-"""The default folder of runs."""
+"""The default folder for runs."""
 LATEST = Path("latest")
 """The word for the run that started last."""
 LISTED = 5
-"""Runs that an error names, the latest."""
+"""How many runs an error lists, the latest first."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-"""At least two letters: `C:/results` is a path."""
+"""At least two letters, since `C:/results` is a path."""
 
 
 def local_path(written: str | Path) -> Path:
-    """The `parser` of every option and argument that is a path.
+    """Parse a path; for every option and argument that is one.
 
-    HarnessError for `s3://` or any other scheme, which would become a local folder of that name.
+    HarnessError: it has a scheme such as `s3://`, which would become a local folder of that name.
     """
     match = _SCHEME.match(str(written))
     if match is None:
         return Path(written)
     scheme = match[1].lower()
-    how = "leave file:// out" if scheme == "file" else "use a local folder, and copy the files yourself"
+    how = "leave out file://" if scheme == "file" else "use a local folder, and copy the files yourself"
     raise HarnessError(f"{written}: {scheme}:// is not a path on this machine; {how}")
 
 
 def find_run(written: str | Path) -> Path:
-    """The `parser` of every option and argument that is a run: its folder, its id, the beginning of one, or `latest`.
+    """Find a run; for every option and argument that is one.
 
-    Ids are those under results/; a folder may be anywhere. StoreError: no such run, or more than one.
+    `written`: its folder, its id, the beginning of its id, or `latest`. Ids are looked up in results/; a folder may be
+    anywhere. StoreError: no such run, or more than one.
     """
     from harness.store.run_folder import list_runs
 
@@ -58,7 +59,7 @@ def find_run(written: str | Path) -> Path:
 
 
 def _latest_run() -> Path:
-    """The readable run that started last; warns about unreadable ones on standard error."""
+    """The readable run that started last. Warns on stderr about unreadable ones."""
     from harness.characters import printable
     from harness.store.run_folder import latest_run, unreadable_runs
 
@@ -69,6 +70,6 @@ def _latest_run() -> Path:
 
 
 def _names(runs: list[Path]) -> str:
-    """The last ones, the latest first: `C, B, A and 4 more`."""
+    """The last LISTED runs, the latest first: `C, B, A and 4 more`."""
     more = f" and {len(runs) - LISTED} more" if len(runs) > LISTED else ""
     return ", ".join(run.name for run in reversed(runs[-LISTED:])) + more

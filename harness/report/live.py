@@ -24,9 +24,9 @@ COLUMNS = tuple(
 async def show_progress(
     progress: Progress, *, duration_s: float | None, every_s: float = PLAIN_EVERY_S, out: TextIO | None = None
 ) -> None:
-    """Draw on stderr until cancelled; off a terminal, a line every `every_s`.
+    """Show progress on stderr until cancelled; if that is not a terminal, print a line every `every_s`.
 
-    Frames are plain text, so that drawing does not affect latencies. If stderr is closed, only the drawing ends.
+    Frames are plain text, so that drawing does not affect latencies. If stderr is closed, only the progress ends.
     """
     out = out or sys.stderr
     started_ns = now_ns()
@@ -44,7 +44,7 @@ async def _draw_live(progress: Progress, started_ns: int, duration_s: float | No
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
-            """Raise the pipe's error again: a Console would end the process."""
+            """Raise the error again, since a Console would end the process."""
             self.quiet = True
             raise
 
@@ -77,9 +77,9 @@ async def _print_lines(
 
 
 def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, width: int = 80) -> list[str]:
-    """A line for each target, their total, and the time, in at most `width` characters if possible.
+    """A line for each target, one for the total and one for the time, in at most `width` characters if possible.
 
-    `elapsed_s` is since the load began.
+    `elapsed_s`: seconds since the load began.
     """
     tallies = progress.tallies
     total = Tally(
@@ -98,7 +98,7 @@ def live_lines(progress: Progress, elapsed_s: float, duration_s: float | None, w
 
 
 def _cells(tally: Tally, planned: int | None, elapsed_s: float) -> tuple[str, ...]:
-    """The cells under COLUMNS, without the name."""
+    """The cells of COLUMNS after the name."""
     done = f"{tally.done}/{planned}" if planned is not None else f"{tally.done}"
     speed = tally.output_tokens / elapsed_s if elapsed_s > 0 else 0.0
     cost = "unknown" if tally.unpriced and not tally.cost_usd else f"${tally.cost_usd:.4f}"
@@ -116,9 +116,9 @@ def _dollars(progress: Progress) -> str:
 
 
 def _left(progress: Progress, elapsed_s: float, duration_s: float | None) -> str:
-    """Time left: by the share of finished requests or by the duration, whichever ends first.
+    """The time left by the share of finished requests or by the duration, whichever is shorter.
 
-    After the duration, requests in flight count by the share alone.
+    After the duration, while requests are still in flight, by the share alone.
     """
     left = [] if duration_s is None or duration_s <= elapsed_s else [duration_s - elapsed_s]
     if progress.planned is not None and progress.done:

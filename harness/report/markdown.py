@@ -11,13 +11,13 @@ from harness.report.wording import SIMULATED_NOTE, write_cell
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
 LINKING = re.compile(r"@|:(?=//)|#(?=\d)|\bwww(?=\.)", re.IGNORECASE)
-"""What turns bare text into a link or mentions a person (`@name`) without any markup."""
+"""What Markdown turns into a link or a mention (`@name`) without any markup."""
 JOINER = "\u2060"
-"""A word joiner: invisible, and it breaks a link."""
+"""A word joiner: invisible, and breaks a link."""
 
 
 def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> str:
-    """The report, with pictures as `<folder>/<name>.png`. `top`: the level of its title."""
+    """The report as Markdown, with pictures as `<folder>/<name>.png`. `top`: the heading level of its title."""
     parts = [f"{'#' * top} {escape(report.heading or report.title)}"]
     if report.simulated:
         parts.append(f"> **{SIMULATED_NOTE}.**")
@@ -30,7 +30,7 @@ def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> s
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows literally: one line, no markup, HTML, link or mention."""
+    """The text on one line, escaped so that Markdown shows it literally: no markup, HTML, links or mentions."""
     inert = LINKING.sub(rf"\g<0>{JOINER}", printable(text))
     entities = inert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(r"\\\1", entities)
@@ -60,7 +60,7 @@ def _bullets(note: Note) -> Iterator[str]:
 
 
 def _pipe_table(table: Table) -> str:
-    """Every cell is escaped; a row with a single value is padded with empty cells."""
+    """A table with escaped cells; a row with a single value is padded with empty ones."""
     width = len(table.columns)
     lines: list[Sequence[str]] = [[escape(column.heading) for column in table.columns], ["---"] * width]
     text = [[escape(write_cell(cell)) for cell in row] for row in table.rows]

@@ -1,4 +1,4 @@
-"""A report as one self-contained page without scripts, under a policy that blocks everything else."""
+"""A report as one self-contained HTML page without scripts, under a policy that blocks everything else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.report.wording import SIMULATED, STAND_IN, simulated_title, write_c
 
 
 def render_page(report: Report) -> str:
-    """The page with its figures embedded. Everything in the report is escaped; only our style sheet is allowed."""
+    """The report as HTML, with its figures embedded. Everything in the report is escaped."""
     css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
     page = _environment().get_template("page.html.j2")
     return page.render(
@@ -36,12 +36,12 @@ def content_policy(css: str) -> str:
 
 
 def data_uri(picture: Picture) -> str:
-    """The figure's SVG as a `data:` URI: an image can neither run nor fetch anything."""
+    """The figure's SVG as a `data:` URI. As an image it can neither run nor fetch anything."""
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
 
 
 def cell_html(cell: Cell) -> Markup:
-    """A value, escaped, with its interval in a span; a target's name may wrap after the model."""
+    """An escaped value, with its interval in a span. A target's name may wrap after the model."""
     match cell:
         case Number() if interval := write_interval(cell):
             return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
@@ -51,7 +51,7 @@ def cell_html(cell: Cell) -> Markup:
 
 
 def break_name(name: str) -> Markup:
-    """A name, escaped; it wraps only after the model."""
+    """An escaped name that wraps only after the model."""
     head, slash, tail = printable(name).partition("/")
     if not slash:
         return Markup("{}").format(head)
@@ -59,7 +59,7 @@ def break_name(name: str) -> Markup:
 
 
 def cell_class(cell: Cell) -> str:
-    """The class of a table's cell, or of a card's line."""
+    """The CSS class of a cell."""
     match cell:
         case Mark():
             return f"mark {cell.tone}"

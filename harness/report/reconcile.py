@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from harness.analysis.reconcile.reconciliation import DISAGREEING, REASONS, Reconciliation, TargetMatch
+from harness.characters import counted
 from harness.report.section import Cell, Column, Name, Note, Report, Section, filled, number, tabulate
 from harness.report.wording import usd
 
 REGIONS = 4
-"""Regions listed for each target; reconcile.json has all."""
+"""Regions listed for each target; reconcile.json has all of them."""
 DETAILS = 10
-"""Examples of each kind; reconcile.json holds more."""
+"""Examples of each kind; reconcile.json has more."""
 COLUMNS: tuple[tuple[Column, Callable[[TargetMatch], Cell]], ...] = (
     (Column(heading="target"), lambda each: Name(each.target)),
     (Column(heading="attempts", weight=3), lambda each: each.attempts),
@@ -24,7 +25,7 @@ COLUMNS: tuple[tuple[Column, Callable[[TargetMatch], Cell]], ...] = (
 
 
 def reconcile_report(result: Reconciliation) -> Report:
-    """The targets, what the log covers, what is missing, what differs, and the verdict."""
+    """The targets, what the log covers, what it lacks, what differs, and whether run and log agree."""
     verdict = "run and log agree" if result.agrees else "run and log do NOT agree"
     return Report(
         title=f"Reconciliation of {result.run_id}",
@@ -52,12 +53,13 @@ def _served(result: Reconciliation) -> Iterator[Note]:
 def _scope(result: Reconciliation) -> Iterator[Note]:
     if result.sources:
         span = f"from {result.since:%Y-%m-%d %H:%M} to {result.until:%Y-%m-%d %H:%M} UTC"
-        yield Note(label="log", text=f"{', '.join(result.sources)}: {result.records:,} records {span}")
+        yield Note(label="log", text=f"{', '.join(result.sources)}: {counted(result.records, 'record')} {span}")
     if result.without_log:
         off = f"invocation logging is off in {', '.join(result.without_log)}"
         yield Note(tone="warn", text=f"{off}; `harness doctor` shows how to turn it on")
     if result.broken:
-        text = f"{result.broken:,} lines of the log cannot be read, the first: {result.broken_places[0]}"
+        lines = counted(result.broken, "line")
+        text = f"{lines} of the log cannot be read; the first is {result.broken_places[0]}"
         yield Note(tone="warn", text=text)
 
 
@@ -69,7 +71,7 @@ def _reasons(result: Reconciliation) -> Iterator[Note]:
             yield Note(tone="bad" if reason in DISAGREEING else "", text=f"{count:,} attempts {text}")
     unseen = sum(each.unseen_cost_usd for each in result.targets)
     if unseen:
-        yield Note(text=f"calls whose reply the run did not receive completely cost {usd(unseen)} more by the log")
+        yield Note(text=f"according to the log, calls without a complete reply cost {usd(unseen)} more")
 
 
 def _differences(result: Reconciliation) -> Iterator[Note]:

@@ -1,4 +1,4 @@
-"""What every report is made of: sections that hold values, whatever renders them. Renderers escape; builders do not."""
+"""What every report is made of: sections that hold values, independent of the renderer. Only renderers escape."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ Tone = Literal["good", "warn", "bad", ""]
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A number with its unit, and with its interval where it has one. `wording` writes it."""
+    """A number with its unit and, if it has one, its interval. `wording` formats it."""
 
     value: float
     unit: str = ""
-    """`share`, `s`, `ms`, `usd`, `pp`, `%`, `kappa`, or a word that is written after the number."""
+    """`share`, `s`, `ms`, `usd`, `pp`, `%`, `kappa`, or a word to write after the number."""
     low: float | None = None
     high: float | None = None
     bounded: bool = False
-    """It has an interval; a bound of None is unknown."""
+    """Whether it has an interval; a bound of None is then unknown."""
     signed: bool = False
-    """A difference: its sign is always written."""
+    """Always write the sign, as for a difference."""
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A target's name, wrapped after the model if space is short."""
+    """A target's name, which may wrap after the model."""
 
     text: str
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A verdict or another word that colour may stress."""
+    """A verdict or another word that may be coloured."""
 
     text: str
     tone: Tone = ""
 
 
 Cell = str | int | Number | Name | Mark | None
-"""A value in a table: text, a count, a number, a name, a verdict. None: unknown."""
+"""A value in a table: text, a count, a number, a name or a verdict; None if unknown."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A column of a table. The first column of a table names its rows and is never left out."""
+    """A column of a table. The first one names the rows and is never left out."""
 
     heading: str
     weight: int = 1
-    """On a narrow terminal, the lightest columns are left out first, from the right. 0: on none."""
+    """On a narrow terminal the lightest columns are left out first, from the right. 0: never shown on a terminal."""
     interval_weight: int = 0
-    """The same for the column's intervals, which are left out without their numbers."""
+    """The same for the column's intervals, which can be left out on their own."""
     is_text: bool = False
-    """Aligned to the left."""
+    """Align to the left."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of values. A row with a single value is a heading over the rows that follow it."""
+    """Rows of values. A row with a single value is a heading for the rows that follow it."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A sentence with a label and details, a line each."""
+    """A sentence with an optional label and details, one line each."""
 
     text: str
     label: str = ""
@@ -75,7 +75,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure, rendered."""
+    """A rendered figure."""
 
     name: str
     title: str
@@ -85,14 +85,14 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """Graded answers to a prompt. A model wrote them, so only pages show them."""
+    """Graded answers to a prompt. Only pages show the answers, since a model wrote them."""
 
     mark: Mark
     prompt_id: str
     about: str
     reason: str = ""
     answers: Sequence[tuple[str, str]] = ()
-    """Each with its heading."""
+    """(heading, answer)."""
     folded: bool = False
 
 
@@ -124,7 +124,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def filled(sections: Iterable[Section]) -> list[Section]:
-    """The sections that are not empty, without tables that have no rows."""
+    """The non-empty sections, without tables that have no rows."""
     trimmed = (
         each if each.table and each.table.rows else msgspec.structs.replace(each, table=None) for each in sections
     )
@@ -138,12 +138,12 @@ def tabulate(items: Iterable[T], columns: Sequence[tuple[Column, Callable[[T], C
 
 
 def number(value: float | Interval | None, unit: str = "") -> Number | None:
-    """A number or an interval with its unit."""
+    """A cell for a value or an interval; None stays None."""
     if isinstance(value, Interval):
         return Number(value.value, unit, value.low, value.high, bounded=True)
     return None if value is None else Number(value, unit)
 
 
 def quantile(quantiles: Quantiles | None, name: str) -> Interval | None:
-    """The named quantile (`p50` … `p99`); None without quantiles."""
+    """The quantile of this name (`p50` … `p99`); None if there are none."""
     return None if quantiles is None else getattr(quantiles, name)

@@ -1,7 +1,8 @@
-"""A report on a terminal; the console decides on colour and width (NO_COLOR, COLUMNS, not a terminal)."""
+"""A report as text; the console decides on colour and width (NO_COLOR, COLUMNS, whether it is a terminal)."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -20,50 +21,62 @@ if TYPE_CHECKING:
 STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
 GAP = 2
 NAME_WIDTH = 23
-"""Columns are left out before names get less than this."""
+"""Columns are left out before names get narrower than this."""
 SHORTEST_NAME = 6
 
 
 def print_report(report: Report, console: Console, *, written: Path | None = None) -> None:
-    """Print a report and the path of its page."""
-    for line in report_lines(report, console.width):
+    """Print a report and the path of its page. Off a terminal, sentences are not wrapped, so that `grep` finds them."""
+    text_width = console.width if console.is_terminal else sys.maxsize
+    for line in report_lines(report, console.width, text_width):
         console.print(line, soft_wrap=True)
     if written is not None:
         console.print(Text(f"Report: {printable(str(written))}", style="bold"), soft_wrap=True)
 
 
-def report_lines(report: Report, width: int) -> Iterator[Text]:
-    """A report's lines; only tables are fitted to the width."""
+def report_lines(report: Report, width: int, text_width: int = sys.maxsize) -> Iterator[Text]:
+    """A report's lines: tables in at most `width` characters if possible, sentences wrapped at `text_width`."""
     if report.simulated:
-        yield Text(SIMULATED_NOTE, style="bold yellow")
+        yield from _wrapped(SIMULATED_NOTE, text_width, style="bold yellow")
     if report.invalid:
-        yield Text(f"INVALID: {printable(report.invalid)}", style="bold red")
-    yield from (Text(printable(fact)) for fact in report.facts)
+        yield from _wrapped(f"INVALID: {printable(report.invalid)}", text_width, style="bold red")
+    for fact in report.facts:
+        yield from _wrapped(printable(fact), text_width)
     for i, section in enumerate(report.sections):
         if i or report.facts:
             yield Text()
-        yield from _section_lines(section, width)
+        yield from _section_lines(section, width, text_width)
 
 
-def _section_lines(section: Section, width: int) -> Iterator[Text]:
+def _section_lines(section: Section, width: int, text_width: int) -> Iterator[Text]:
     if section.title:
-        yield Text(printable(section.title), style="bold")
+        yield from _wrapped(printable(section.title), text_width, style="bold")
     if section.text:
-        yield Text(printable(section.text))
+        yield from _wrapped(printable(section.text), text_width)
     if section.table is not None:
         yield from _card_lines(section.table, width) if section.layout == "cards" else table_lines(section.table, width)
     for note in section.notes:
-        yield from _note_lines(note)
+        yield from _note_lines(note, text_width)
 
 
-def _note_lines(note: Note) -> Iterator[Text]:
+def _note_lines(note: Note, text_width: int) -> Iterator[Text]:
     head = f"{printable(note.label)}: " if note.label else "! " if note.tone else ""
-    yield Text.assemble((head, STYLES[note.tone]), printable(note.text))
-    yield from (Text(f"    {printable(line)}") for line in note.details)
+    first, *more = _wrapped(f"{head}{printable(note.text)}", text_width)
+    first.stylize(STYLES[note.tone], 0, len(head))
+    yield from (first, *more)
+    for line in note.details:
+        yield from _wrapped(f"    {printable(line)}", text_width)
+
+
+def _wrapped(text: str, width: int, *, style: str = "") -> list[Text]:
+    """The text broken at spaces, with continuation lines indented. A longer word, such as a path, stays whole."""
+    indent = " " * (len(text) - len(text.lstrip()) + GAP)
+    lines = wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [Text(line, style=style) for line in lines or [""]]
 
 
 def _card_lines(table: Table, width: int) -> Iterator[Text]:
-    """A line for each row; a cell that does not fit into it begins a line under the second cell, broken at spaces."""
+    """A line for each row. A cell that does not fit starts a new line under the second cell and is broken at spaces."""
     head = max((cell_len(write_cell(row[0])) for row in table.rows), default=0)
     for first, *rest in table.rows:
         line = Text("  ").append(_pad(write_cell(first), head, left=True), style="bold")
@@ -80,7 +93,7 @@ def _card_lines(table: Table, width: int) -> Iterator[Text]:
 
 
 def table_lines(table: Table, width: int) -> list[Text]:
-    """The heading and the rows in at most `width` characters if possible; the lightest columns are left out first."""
+    """The heading and the rows, in at most `width` characters if possible. The lightest columns are left out first."""
     shown, room = _fit(table, width)
     names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
     name_width = max([cell_len(_heading(table, 0)), *(cell_len(each) for lines in names for each in lines)])
@@ -101,7 +114,7 @@ def table_lines(table: Table, width: int) -> list[Text]:
 
 
 def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
-    """Which columns are shown beside the names, whether with their intervals, and the room for the names."""
+    """The columns to show after the names, each with whether to show its intervals, and the width of the names."""
     rows = [row for row in table.rows if len(row) > 1]
     heading = _heading(table, 0)
     shown = {i: _has_intervals(table, i) for i, column in enumerate(table.columns) if i and column.weight}
@@ -132,7 +145,7 @@ def _has_intervals(table: Table, i: int) -> bool:
 
 
 def _width(table: Table, i: int, intervals: bool) -> int:
-    """Characters of the column at `i`, with or without its intervals."""
+    """The width in characters of column `i`, with or without its intervals."""
     cells = (write_cell(row[i], intervals=intervals, short=True) for row in table.rows if len(row) > 1)
     return max(cell_len(_heading(table, i)), *map(cell_len, cells), 0)
 
@@ -146,7 +159,7 @@ def _indent(table: Table, row: Sequence[Cell]) -> str:
 
 
 def _name_lines(cell: Cell, width: int, indent: str) -> Sequence[str]:
-    """A row's name in `width` characters; a target's name that does not fit is wrapped after the model."""
+    """A row's name in lines of at most `width` characters. A target's name that does not fit wraps after the model."""
     text = indent + write_cell(cell)
     head, slash, tail = text.partition("/")
     if len(text) <= width or not slash or not isinstance(cell, Name):

@@ -1,4 +1,4 @@
-"""How values and findings are written in figures, on pages and on the terminal, and how reports say SIMULATED."""
+"""How values, findings and SIMULATED are written in figures, on pages and on the terminal."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def simulated_title(title: str, simulated: bool) -> str:
-    """The title, marked if its subject was simulated."""
+    """The title, marked as SIMULATED if it is."""
     return f"{SIMULATED}: {title}" if simulated else title
 
 
 def shorten(text: str, width: int) -> str:
-    """At most `width` characters; cuts the middle, since names differ at their ends."""
+    """Shorten to at most `width` characters by cutting the middle, since names differ at their ends."""
     if len(text) <= width:
         return text
     tail = width // 2
@@ -33,7 +33,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The text's first `most` characters, with its full length if it is cut; invisible characters made visible."""
+    """The first `most` characters, followed by the full length if that is more; invisible characters are replaced."""
     return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
@@ -50,12 +50,12 @@ def significant(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with their unit."""
+    """`0.420 s`."""
     return value_with_unit(value, "s")
 
 
 def usd(value: float | None) -> str:
-    """US dollars: cents from a dollar on, three significant digits under it."""
+    """US dollars: with cents from $1 up, with three significant digits below."""
     if value is None or math.isnan(value):
         return MISSING
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${significant(value)}"
@@ -67,7 +67,7 @@ def percent(rate: float | None) -> str:
 
 
 def value_with_unit(value: float | None, unit: str) -> str:
-    """A figure as its unit is written: `97.5%`, `0.420 s`, `$0.0012`, `205 tokens/s`."""
+    """A value with its unit: `97.5%`, `0.420 s`, `$0.00120`, `205 tokens/s`."""
     if value is None or math.isnan(value):
         return MISSING
     match unit:
@@ -93,9 +93,9 @@ def write_value(n: Number) -> str:
 
 
 def write_interval(n: Number, *, between: str = ", ", short: bool = False) -> str:
-    """The interval as it follows a number, without a unit: `87.1, 99.6`; empty where there is none.
+    """The bounds without a unit, `87.1, 99.6`; empty if there are none.
 
-    `short`: percentages from 10 on without decimals.
+    `short`: no decimals for percentages of at least 10.
     """
     if not n.bounded or (n.low is None and n.high is None and n.signed):
         return ""
@@ -124,7 +124,7 @@ def _sign(value: float, unit: str) -> str:
 
 
 def _one_decimal(value: float) -> str:
-    """`3.2`; no decimal from a hundred on."""
+    """`3.2`; `120` from a hundred up."""
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
@@ -144,12 +144,12 @@ def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> st
 
 
 def value_of(winner: Winner) -> str:
-    """A leader's figure with its unit."""
+    """A leader's value with its unit."""
     return value_with_unit(winner.value, winner.unit)
 
 
 def verdict_of(winner: Winner) -> str:
-    """Whether a lead is clear, or the rivals that are too close to call."""
+    """`clear`, or which rivals are too close to call."""
     if not winner.close:
         return "clear"
     if len(winner.close) == winner.rivals:
@@ -159,12 +159,12 @@ def verdict_of(winner: Winner) -> str:
 
 
 def failed_requests(target: TargetSummary) -> int:
-    """Requests whose last attempt was not ok."""
+    """The number of requests whose last attempt failed."""
     return target.requests - target.succeeded
 
 
 def counts(values: Sequence[int]) -> str:
-    """`40`, or `38 to 40` where they differ."""
+    """`40`, or `38 to 40` if the values differ."""
     low, high = min(values, default=0), max(values, default=0)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
@@ -194,6 +194,6 @@ def date_of(started_utc: str) -> str:
 
 
 def sparkline(values: Sequence[float], *, low: float, high: float) -> str:
-    """A character a value, `▁` for `low` and `█` for `high`; `▁` for all where there is nothing between them."""
+    """One character for each value, from `▁` for `low` to `█` for `high`; all `▁` if the two are equal."""
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(BARS[round((value - low) * scale)] for value in values)

@@ -1,4 +1,4 @@
-"""Reports as files: of a run, a comparison, a history, a sweep. Every function that writes raises StoreError."""
+"""Writes the reports of a run, a comparison, a history and a sweep as files. Functions that write raise StoreError."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.report.compare import forest
 from harness.report.compare.sections import compare_report
 from harness.report.drawing.frame import RunView, make_view
 from harness.report.drawing.render import render_figure, save_pictures
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.history import figure as history_figure
 from harness.report.history.sections import history_report, key_of
@@ -59,10 +59,10 @@ def write_run(
 
 
 def draw_run(view: RunView) -> list[Picture]:
-    """Every figure that the run has data for, in reading order; empty without a measured request."""
+    """The figures that the run has data for, in reading order; empty without measured requests."""
     if not view.targets:
         return []
-    with house_style():
+    with figure_style():
         drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
         return [render_figure(name, figure) for name, figure in drawn if figure is not None]
 
@@ -70,7 +70,7 @@ def draw_run(view: RunView) -> list[Picture]:
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
     """Write compare.html, compare.md, compare.json and plots/forest.png|svg; returns their paths, the page first.
 
-    A second comparison that writes into the same folder waits for the first.
+    If another process is writing into the same folder, this one waits.
     """
     pictures = draw_comparison(report)
     content = compare_report(report, pictures)
@@ -93,7 +93,7 @@ def draw_comparison(report: CompareReport) -> list[Picture]:
     """The forest plot; empty without comparisons."""
     if not report.comparisons:
         return []
-    with house_style():
+    with figure_style():
         return [render_figure("forest", forest.draw(report))]
 
 
@@ -106,7 +106,7 @@ def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> 
     """Write sweep.md and plots/sweep.png|svg; returns the path of sweep.md."""
     data = load_run(folder)
     view = make_view(summarise(folder.read_manifest(), suite, data), data.columns)
-    with house_style():
+    with figure_style():
         picture = render_figure("sweep", sweep_figure.draw(view, report))
     save_pictures([picture], folder.path / "plots")
     write_atomically(folder.path / "sweep.md", render_markdown(sweep_report(report, picture)).encode())
@@ -128,8 +128,8 @@ def write_history(history: History, out: Path) -> list[Path]:
 
 
 def draw_history(history: History) -> dict[str, Picture]:
-    """By `key_of`, one figure a history with trends."""
-    with house_style():
+    """`key_of` a suite → its figure, for every suite with trends."""
+    with figure_style():
         return {
             key_of(suite): render_figure(_name(suite, history.suites), history_figure.draw(suite))
             for suite in history.suites

@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and an embedded Bedrock for it to talk to."""
+"""The real command in its own process, and an embedded Bedrock for it to talk to."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ main()
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The user's environment without anything of AWS in it, and an eighty-column page."""
+    """The user's environment without any AWS variable, and with 80 columns."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANTHROPIC_"))}
     return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
 
 
 def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """`harness ARGUMENTS` in a folder, to its end."""
+    """Run `harness ARGUMENTS` in a folder until it ends."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=folder,
@@ -67,9 +67,9 @@ def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess
 def call_harness(
     folder: Path, *arguments: str | Path, figures: bool = False, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """The same within this process, which has imported everything; without figures, unless asked for.
+    """The same within this process, which has imported everything; without figures by default.
 
-    A run's figures take four times as long as the rest of its report, and few tests look at them.
+    Figures take four times as long as the rest of a report, and few tests need them.
     """
     line = ["harness", *map(str, arguments)]
     out, err, code = StringIO(), StringIO(), 0
@@ -91,7 +91,7 @@ def call_harness(
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Harness:
-    """`harness ARGUMENTS` in the test's own folder, within this process; its figures are drawn with `figures=True`."""
+    """`harness ARGUMENTS` in the test's own folder, within this process; `figures=True` draws figures."""
     return partial(call_harness, tmp_path)
 
 
@@ -109,9 +109,9 @@ def process(tmp_path: Path) -> Harness:
 
 @pytest.fixture
 def start_harness(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start `harness ARGUMENTS` in the test's own folder; what still runs at the end is killed.
+    """Start `harness ARGUMENTS` in the test's own folder; anything still running at the end is killed.
 
-    A run's figures are drawn with `figures=True`.
+    `figures=True` draws figures.
     """
     with ExitStack() as stack:
 
@@ -146,7 +146,7 @@ class Bedrock:
         self.url = url
 
     def truth(self) -> list[dict[str, Any]]:
-        """What the server itself stamped of every request since the last call."""
+        """The server's own timestamps of every request since the last call."""
         with urllib.request.urlopen(f"{self.url}/_simulator/truth?reset") as answer:
             requests: list[dict[str, Any]] = json.load(answer)["requests"]
             return requests
@@ -175,7 +175,7 @@ def start_bedrock(folder: Path, *more: str) -> Iterator[Bedrock]:
 
 @pytest.fixture(scope="session")
 def bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bedrock]:
-    """An embedded Bedrock, quick enough for a test and slow enough that this client is not its bottleneck."""
+    """An embedded Bedrock, fast enough for a test and slow enough that this client is not the bottleneck."""
     with start_bedrock(tmp_path_factory.mktemp("bedrock"), "--speed", "2") as running:
         yield running
 
@@ -190,7 +190,7 @@ def make_bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def make_valid_run(
     folder: Path, *arguments: str, before: Callable[[], object] = lambda: None, figures: bool = False
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """`harness run ARGUMENTS` for many tests, and its folder. Again where a busy machine made it invalid (exit code 4).
+    """`harness run ARGUMENTS`, and its folder, for many tests. Repeated if it was invalid on a busy machine.
 
     `before`: called before each run.
     """
@@ -206,13 +206,13 @@ def make_valid_run(
 
 
 class Finished(NamedTuple):
-    """A run of the tiny suite that is over."""
+    """A finished run of the tiny suite."""
 
     folder: Path
     stdout: str
     stderr: str
     truth: dict[str, dict[str, Any]]
-    """The server's own stamps, by the request id that it gave."""
+    """Request id → the server's own timestamps."""
 
 
 @pytest.fixture(scope="session")
@@ -251,7 +251,7 @@ PROFILES = {
 
 
 def upgrade_suite(prompts: int, old: str = "", new: str = "") -> str:
-    """The suite of an upgrade: of five targets one is the baseline, one its equal, and three are worse in one thing."""
+    """A suite with five targets: the baseline, one as good, and three that are each worse in one way."""
     asked = [
         f'  - {{id: sum-{i}, prompt: "What is {i} + {i + 7}?", expect: {2 * i + 7}, checks: [{{type: numeric}}], '
         f"tags: [{'even' if i % 2 == 0 else 'odd'}]}}\n"
@@ -276,7 +276,7 @@ class Upgrade(NamedTuple):
 
 @pytest.fixture(scope="session")
 def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
-    """Forty prompts of five targets, on models that differ as PROFILES says, and slowly enough for a busy machine."""
+    """Forty prompts to five targets whose models differ as PROFILES says, slow enough for a busy machine."""
     folder = tmp_path_factory.mktemp("upgrade")
     (folder / "upgrade.yaml").write_text(upgrade_suite(40))
     (folder / "profiles.json").write_text(json.dumps(PROFILES))
@@ -297,17 +297,17 @@ class Compared(NamedTuple):
 @pytest.fixture(scope="session")
 def compared(upgrade: Upgrade) -> Compared:
     """Its targets against the suite's baseline."""
-    told = call_harness(upgrade.folder, "compare", upgrade.run, figures=True)
-    assert (0, "") == (told.returncode, told.stderr)
+    brief = call_harness(upgrade.folder, "compare", upgrade.run, figures=True)
+    assert (0, "") == (brief.returncode, brief.stderr)
     elsewhere = ("--json", "--out", upgrade.folder / "elsewhere")
     report = call_harness(upgrade.folder, "compare", upgrade.run, *elsewhere, figures=True)
     assert (0, "") == (report.returncode, report.stderr)
-    return Compared(upgrade.folder, upgrade.run, told.stdout, report.stdout)
+    return Compared(upgrade.folder, upgrade.run, brief.stdout, report.stdout)
 
 
 @pytest.fixture
 def again(upgrade: Upgrade, tmp_path: Path) -> Path:
-    """That run under another id, as if it had been made later."""
+    """The same run under another id, as if it were a later one."""
     path = Path(shutil.copytree(upgrade.run, tmp_path / "results" / "20990101T000000Z-upgrade-ffffff"))
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**manifest, "run_id": path.name}))

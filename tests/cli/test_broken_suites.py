@@ -1,4 +1,4 @@
-"""A suite with every section, broken key by key: each mistake is told at its key, and none is an internal error."""
+"""A suite with every section, broken key by key: each mistake is reported at its key, and none is an internal error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LOADS = {
 NUMBERS = {"nan": float("nan"), "infinite": float("inf"), "negative": -1, "huge": 10**30, "tiny": 1e-300}
 VALUES = {"nothing": None, "empty": "", "no list": {"a": 1}, "no mapping": [[1]], "a date": date(2024, 1, 1), **NUMBERS}
 NEVER_RIGHT = ("misspelt", "a list of a list")
-"""What no key takes."""
+"""Values that no key accepts."""
 
 Path_ = tuple[str | int, ...]
 
@@ -70,7 +70,7 @@ def full_suite(arrival: str) -> dict[str, Any]:
 
 
 def keys(value: Any, path: Path_ = ()) -> Iterator[Path_]:
-    """Where every key stands."""
+    """The path of every key."""
     for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(value, dict):
             yield (*path, step)
@@ -79,7 +79,7 @@ def keys(value: Any, path: Path_ = ()) -> Iterator[Path_]:
 
 
 def broken(whole: dict[str, Any], path: Path_, turn: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The suite with this key broken in several ways: those that no key takes, and two of the others in turn."""
+    """The suite with this key broken in several ways: the values that no key accepts, and two others in turn."""
     others = [*VALUES.items(), ("gone", ...)]
     chosen = [others[(2 * turn + more) % len(others)] for more in range(2)]
     for how, value in [*chosen, ("a list of a list", [[{"a": 1}]]), ("misspelt", ...)]:
@@ -96,7 +96,7 @@ def broken(whole: dict[str, Any], path: Path_, turn: int) -> Iterator[tuple[str,
 
 
 def mistakes_of(path: Path, whole: dict[str, Any]) -> tuple[str, ...]:
-    """What `harness validate` says is wrong; anything but a SuiteError is an internal error."""
+    """The mistakes that `harness validate` lists; any error but a SuiteError is an internal error."""
     path.write_text(yaml.safe_dump(whole, sort_keys=False))
     try:
         suite = load_checked(path)
@@ -115,7 +115,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("arrival", LOADS)
-def test_the_suite_that_is_broken_is_a_good_one(folder: Path, arrival: str) -> None:
+def test_the_suite_to_break_is_valid(folder: Path, arrival: str) -> None:
     assert () == mistakes_of(folder / "s.yaml", full_suite(arrival))
 
 
@@ -124,14 +124,14 @@ SECTIONS += [("closed", section) for section in yaml.safe_load(SUITE)]
 
 
 @pytest.mark.parametrize(("arrival", "section"), SECTIONS)
-def test_a_broken_key_is_named_and_never_an_internal_error(folder: Path, arrival: str, section: str) -> None:
+def test_a_broken_key_is_named_and_is_never_an_internal_error(folder: Path, arrival: str, section: str) -> None:
     whole = full_suite(arrival)
     unnamed = []
     for turn, path in enumerate(each for each in keys(whole) if each[0] == section):
         for how, changed in broken(whole, path, turn):
-            told = mistakes_of(folder / "s.yaml", changed)
-            if how in NEVER_RIGHT and not any(str(path[-1]) in each for each in told):
-                unnamed.append((path, how, told))
+            mistakes = mistakes_of(folder / "s.yaml", changed)
+            if how in NEVER_RIGHT and not any(str(path[-1]) in each for each in mistakes):
+                unnamed.append((path, how, mistakes))
     assert not unnamed
 
 

@@ -1,4 +1,4 @@
-"""A run that is not valid says so: a client that was starved, and a server that stalled."""
+"""An invalid run says so (a starved client), and a stalled server shows in the latencies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_starved_client_says_that_it_was_the_bottleneck(
     child = start_harness("run", "s.yaml", "--endpoint", bedrock.url, "--quiet")
     wait_for(lambda: [path for path in tmp_path.glob("results/*/attempts.jsonl") if path.stat().st_size])
     child.send_signal(signal.SIGSTOP)
-    time.sleep(1.0)  # the starving itself
+    time.sleep(1.0)  # starves the client
     child.send_signal(signal.SIGCONT)
     out, _ = child.communicate(timeout=60)
     assert 4 == child.returncode

@@ -1,4 +1,4 @@
-"""Loads through the command line: the dry run's picture, a trace out of a log, and what is refused before sending."""
+"""Loads through the command line: the dry run's picture, a trace from a log, and what is rejected before sending."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: 
         "load: {arrival: poisson, rate: 200/s, requests: 20, max_in_flight: 2}\nquota: {tokens_per_minute: 1000000}\n"
     )
     done = harness("run", write(tmp_path, load), "--endpoint", bedrock.url, "--json")
-    told = json.loads(done.stdout)
-    assert [20, 20] == [target["succeeded"] for target in told["targets"]]
-    held = [finding["what"] for finding in told["findings"] if "max_in_flight (2) held back" in finding["what"]]
+    summary = json.loads(done.stdout)
+    assert [20, 20] == [target["succeeded"] for target in summary["targets"]]
+    held = [finding["what"] for finding in summary["findings"] if "max_in_flight (2) held back" in finding["what"]]
     assert 2 == len(held)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ("load: {arrival: trace, trace: t.csv}\n", "t.csv:3: comes 2 s before the call of line 2"),
         ("quota: {tokens_per_minute: 900}\n", "input and max_tokens are about 1,074 tokens"),
@@ -52,18 +52,20 @@ def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: 
         ),
     ],
 )
-def test_what_cannot_be_sent_is_refused_beforehand(harness: Harness, tmp_path: Path, more: str, told: str) -> None:
+def test_what_cannot_be_sent_is_rejected_beforehand(harness: Harness, tmp_path: Path, more: str, message: str) -> None:
     (tmp_path / "t.csv").write_text("offset_s\n3\n1\n")
     done = harness("run", write(tmp_path, more))
-    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert (2, True) == (done.returncode, message in done.stderr), done.stderr
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize(("repeats", "told"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load asks for")])
-def test_more_repeats_than_can_be_planned_are_refused_at_once(
-    command: Any, suite: Path, repeats: int, told: str
+@pytest.mark.parametrize(
+    ("repeats", "message"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load asks for")]
+)
+def test_more_repeats_than_can_be_planned_are_rejected_at_once(
+    command: Any, suite: Path, repeats: int, message: str
 ) -> None:
     for more in ((), ("--dry-run",)):
         done = command("run", suite, "--repeats", str(repeats), *more)
-        assert (2, True) == (done.returncode, told in done.stderr)
+        assert (2, True) == (done.returncode, message in done.stderr)
     assert not (suite.parent / "results").exists()

@@ -30,32 +30,32 @@ IN_THE_SUITE = {
 
 
 @pytest.mark.parametrize("what", IN_THE_SUITE)
-def test_a_mistake_in_the_suite_is_told_with_its_line(harness: Any, suite: Path, what: str) -> None:
-    right, wrong, told = IN_THE_SUITE[what]
+def test_a_mistake_in_the_suite_is_reported_with_its_line(harness: Any, suite: Path, what: str) -> None:
+    right, wrong, message = IN_THE_SUITE[what]
     suite.write_text(suite.read_text().replace(right, wrong, 1))
     done = harness("run", "tiny.yaml")
     assert (2, "") == (done.returncode, done.stdout)
     assert re.match(r"error: (tiny\.yaml|nowhere\.csv):\d+: ", done.stderr)
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_every_mistake_of_a_suite_is_told_at_once(harness: Any, suite: Path) -> None:
+def test_every_mistake_in_a_suite_is_reported_at_once(harness: Any, suite: Path) -> None:
     text = suite.read_text()
     expected = []
     for what in ("an unknown model", "an unknown key", "an unknown check"):
-        right, wrong, told = IN_THE_SUITE[what]
-        expected.append((text[: text.index(right)].count("\n") + 1, told))
+        right, wrong, message = IN_THE_SUITE[what]
+        expected.append((text[: text.index(right)].count("\n") + 1, message))
         text = text.replace(right, wrong, 1)
     suite.write_text(text)
     lines = harness("run", "tiny.yaml").stderr.splitlines()
     assert len(expected) == len(lines)
-    for (number, told), line in zip(expected, lines, strict=True):
+    for (number, message), line in zip(expected, lines, strict=True):
         assert f"tiny.yaml:{number}: " in line
-        assert told in line
+        assert message in line
 
 
-def test_a_suite_without_prompts_is_refused(harness: Any, suite: Path) -> None:
+def test_a_suite_without_prompts_is_rejected(harness: Any, suite: Path) -> None:
     suite.write_text(suite.read_text().partition("prompts:")[0])
     done = harness("run", suite)
     assert 2 == done.returncode
@@ -89,11 +89,11 @@ ON_THE_LINE = {
 
 
 @pytest.mark.parametrize("what", ON_THE_LINE)
-def test_a_mistake_on_the_command_line_says_how_to_mend_it(harness: Any, suite: Path, what: str) -> None:
-    arguments, told = ON_THE_LINE[what]
+def test_a_mistake_on_the_command_line_says_how_to_fix_it(harness: Any, suite: Path, what: str) -> None:
+    arguments, message = ON_THE_LINE[what]
     done = harness(*arguments)
     assert (2, "") == (done.returncode, done.stdout)
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -108,12 +108,12 @@ def test_without_credentials_a_run_against_aws_says_so_and_sends_nothing(
     assert not (tmp_path / "results").exists()
 
 
-def test_the_version_is_told(harness: Any) -> None:
+def test_the_version_is_printed(harness: Any) -> None:
     done = harness("--version")
     assert (0, f"{__version__}\n") == (done.returncode, done.stdout)
 
 
-def test_a_reader_that_leaves_early_changes_nothing(tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_early_changes_nothing(tmp_path: Path) -> None:
     script = f"{{ {sys.executable} -m harness models; echo $? > code; }} | head -1"
     subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, capture_output=True, check=False)
     assert "0" == (tmp_path / "code").read_text().strip()
@@ -121,12 +121,12 @@ def test_a_reader_that_leaves_early_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> dict[str, str]:
-    """An environment with a profile that is not there and a file that cannot be parsed."""
+    """An environment with a missing profile and a file that cannot be parsed."""
     (tmp_path / "broken").write_text("[profile")
     return {"AWS_PROFILE": "nosuch", "AWS_CONFIG_FILE": str(tmp_path / "broken")}
 
 
-def test_a_profile_that_does_not_exist_is_no_matter_to_the_simulator(
+def test_a_missing_profile_does_not_affect_the_simulator(
     harness: Any, suite: Path, bedrock: Any, broken: dict[str, str]
 ) -> None:
     done = harness("run", suite, "--endpoint", bedrock.url, "--repeats", "1", **broken)
@@ -134,7 +134,7 @@ def test_a_profile_that_does_not_exist_is_no_matter_to_the_simulator(
 
 
 @pytest.mark.parametrize("arguments", [(), ("tiny.yaml",)])
-def test_a_profile_that_does_not_exist_is_no_matter_to_a_look_at_the_simulator(
+def test_a_missing_profile_does_not_affect_the_doctor_at_the_simulator(
     command: Any, suite: Path, bedrock: Any, broken: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
     done = command("doctor", *arguments, "--endpoint", bedrock.url, AWS_DEFAULT_REGION="eu-west-1", **broken)
@@ -142,9 +142,7 @@ def test_a_profile_that_does_not_exist_is_no_matter_to_a_look_at_the_simulator(
     assert arguments or "eu-west-1" in done.stdout
 
 
-def test_a_profile_that_does_not_exist_is_no_matter_to_a_log_on_this_machine(
-    command: Any, tmp_path: Path, broken: dict[str, str]
-) -> None:
+def test_a_missing_profile_does_not_affect_a_local_log(command: Any, tmp_path: Path, broken: dict[str, str]) -> None:
     (tmp_path / "log.jsonl").write_text(record("Capital of France?"))
     done = command("import", "log.jsonl", "--out", "mine.yaml", **broken)
     assert 0 == done.returncode, done.stderr

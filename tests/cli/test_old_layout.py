@@ -1,4 +1,4 @@
-"""A run folder made before there was a suite.json, whose suite is YAML alone, still opens with every command."""
+"""Every command can open a run folder from before suite.json, which has only suite.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HAIKU, SONNET = "claude-haiku-4-5/global/converse", "claude-sonnet-4-6/us/conver
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A copy of the run, among the results."""
+    """A copy of the run in results/."""
     return Path(shutil.copytree(KEPT, tmp_path / "results" / KEPT.name))
 
 

@@ -1,4 +1,4 @@
-"""What a terminal is shown."""
+"""Output that is safe for a terminal."""
 
 from __future__ import annotations
 

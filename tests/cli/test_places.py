@@ -1,4 +1,4 @@
-"""Paths and runs on the command line: addresses are refused before a folder of that name is made."""
+"""Paths and runs on the command line: URLs are rejected before a folder of that name is created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.store.run_folder import RunFolder
 
 
 def functions() -> list[Any]:
-    """Those of all commands and of what is below them."""
+    """The functions of all commands and subcommands."""
     found = []
     for place in COMMANDS.values():
         module, name = place.split(":")
@@ -29,7 +29,7 @@ def functions() -> list[Any]:
     return found
 
 
-def test_every_option_and_argument_that_is_a_path_refuses_addresses() -> None:
+def test_every_path_option_and_argument_rejects_urls() -> None:
     paths = 0
     for function in functions():
         hints = get_type_hints(function, include_extras=True)
@@ -42,18 +42,18 @@ def test_every_option_and_argument_that_is_a_path_refuses_addresses() -> None:
 
 
 @pytest.mark.parametrize("written", ["s3://bucket/x", "S3:/x", "gs://b", "http://host/x", "abfss://c@a/x"])
-def test_an_address_is_no_path(written: str) -> None:
+def test_a_url_is_not_a_path(written: str) -> None:
     with pytest.raises(HarnessError, match="is not a path on this machine; use a local folder, and copy"):
         local_path(written)
 
 
-def test_a_file_url_is_told_what_to_write() -> None:
-    with pytest.raises(HarnessError, match="leave file:// out"):
+def test_a_file_url_is_answered_with_what_to_write() -> None:
+    with pytest.raises(HarnessError, match="leave out file://"):
         local_path("file:///tmp/x")
 
 
 @pytest.mark.parametrize("written", ["results", "/tmp/a:b/c", "C:/results", "./s3:/x", "20261122T024500Z-s3-a1b2c3"])
-def test_a_path_stays_what_it_is(written: str) -> None:
+def test_a_path_is_not_changed(written: str) -> None:
     assert Path(written) == local_path(written)
 
 
@@ -77,10 +77,10 @@ def test_a_path_stays_what_it_is(written: str) -> None:
         "baseline show --results s3://bucket/x",
     ],
 )
-def test_a_command_says_so_and_makes_nothing(tmp_path: Path, suite: Path, command: Any, line: str) -> None:
-    told = command(*line.split())
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
+def test_a_command_rejects_a_url_and_creates_nothing(tmp_path: Path, suite: Path, command: Any, line: str) -> None:
+    done = command(*line.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
     assert [suite] == list(tmp_path.iterdir())
 
 
@@ -91,7 +91,7 @@ def runs(past_runs: Callable[..., list[RunFolder]], tmp_path: Path, monkeypatch:
     return [run.path.name for run in past_runs(Path("results"), 12)]
 
 
-def test_a_run_is_found_by_its_folder_its_id_its_beginning_or_as_the_latest(runs: list[str]) -> None:
+def test_a_run_is_found_by_folder_id_prefix_or_latest(runs: list[str]) -> None:
     for written in ("results/0004-nightly", "0004-nightly", "0004", "./results/0004-nightly"):
         assert Path("results/0004-nightly") == find_run(written)
     assert Path("results/0011-nightly") == find_run("latest")
@@ -99,14 +99,14 @@ def test_a_run_is_found_by_its_folder_its_id_its_beginning_or_as_the_latest(runs
     assert (Path("results/0011-nightly"), Path("latest")) == (find_run("latest"), find_run("./latest"))
 
 
-def test_a_beginning_that_several_runs_have_names_some_of_them(runs: list[str]) -> None:
+def test_an_ambiguous_prefix_lists_some_of_its_runs(runs: list[str]) -> None:
     with pytest.raises(
         StoreError, match=r"001: matches the ids of 2 runs .* \(0011-nightly, 0010-nightly\); write more of the id"
     ):
         find_run("001")
 
 
-def test_an_unknown_run_is_told_what_there_is_and_how_a_run_is_given(runs: list[str]) -> None:
+def test_an_unknown_run_lists_the_runs_and_how_to_name_one(runs: list[str]) -> None:
     there = "0011-nightly, 0010-nightly, 0009-nightly, 0008-nightly, 0007-nightly and 7 more"
     with pytest.raises(StoreError) as caught:
         find_run("2026")
@@ -114,27 +114,27 @@ def test_an_unknown_run_is_told_what_there_is_and_how_a_run_is_given(runs: list[
     assert f"2026: no such run in results; it holds {there}. {given}" == str(caught.value)
 
 
-def test_without_runs_it_is_said_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_runs_the_error_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for written in ("2026", "latest"):
         with pytest.raises(StoreError, match=r"holds no runs; `harness run SUITE.*` makes one"):
             find_run(written)
 
 
-def test_a_run_that_cannot_be_read_is_not_the_latest(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_run_is_not_the_latest(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("results/0011-nightly/manifest.json").write_text("{")
     assert Path("results/0010-nightly") == find_run("latest")
     assert "warning: left out: results/0011-nightly/manifest.json: not a manifest" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ["compare", "compare latest", "gate", "report", "reconcile", "baseline set"])
-def test_every_command_that_takes_a_run_says_which_there_are(runs: list[str], command: Any, line: str) -> None:
+def test_every_command_that_takes_a_run_lists_the_runs(runs: list[str], command: Any, line: str) -> None:
     done = command(*line.split(), "2026")
     assert (2, "") == (done.returncode, done.stdout)
     assert done.stderr.startswith("error: 2026: no such run in results; it holds 0011-nightly, ")
 
 
-def test_a_query_reads_only_the_runs_that_it_is_given(finished: Any, command: Any) -> None:
+def test_a_query_reads_only_the_given_runs(finished: Any, command: Any) -> None:
     asked = ("query", "SELECT DISTINCT run_id FROM attempts", "--json")
     folder = finished.folder
     assert [{"run_id": folder.name}] == json.loads(command(*asked, "--run", folder).stdout)

@@ -1,4 +1,4 @@
-"""The schedule of the real command on a real loop, whose timers are coarser than the stamps: nothing leaves early."""
+"""The real command keeps its schedule on a real event loop, whose timers are coarser than the timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real command against a stand-in for AWS behind a proxy, which both quote all secrets: none is written down."""
+"""The real command against a stand-in for AWS behind a proxy. Both quote all secrets; none is stored or printed."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ prompts:
 
 
 def spellings(secret: str) -> list[str]:
-    """As it is, and as a URL and JSON have it."""
+    """The secret as it is, and as escaped in a URL and in JSON."""
     unicode = "".join(c if c.isalnum() else f"\\u{ord(c):04x}" for c in secret)
     lower = "".join(quote(c, safe="").lower() if not c.isalnum() else c for c in secret)
     return [secret, quote(secret, safe=""), lower, unicode]
 
 
 def quoted(secrets: tuple[str, ...]) -> str:
-    """All of them in all spellings, and those of the proxy's password, which only the proxy was sent."""
+    """All secrets in all spellings, including the proxy's password, which was sent only to the proxy."""
     basic = b64encode(f"me:{PASSWORD}".encode()).decode()
     return " ".join([each for secret in secrets for each in spellings(secret)] + [basic])
 
@@ -63,22 +63,22 @@ IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/20
 
 
 def answer_to(path: str, body: bytes) -> bytes:
-    """A response that quotes them: in an error of AWS's, on a page, in an exception frame or in the model's answer."""
-    told = quoted(SECRETS)
+    """A response that quotes the secrets: in an AWS error, on a page, in an exception frame or in a model's answer."""
+    quotes = quoted(SECRETS)
     if b"GetCallerIdentity" in body:
         arn = f"arn:aws:iam::123456789012:user/{TOKEN}"
         return respond(200, IDENTITY.format(arn).encode())
     ids = f"x-amzn-RequestId: {KEY}\r\nrequest-id: {KEY}\r\n"
     if b"refuse" in body or not path.startswith("/model/"):
-        return respond(403, json.dumps({"message": f"Not {told}"}).encode(), f"x-amzn-errortype: {TOKEN}\r\n{ids}")
+        return respond(403, json.dumps({"message": f"Not {quotes}"}).encode(), f"x-amzn-errortype: {TOKEN}\r\n{ids}")
     if b"page" in body:
-        return respond(502, f"<p>{'x' * 1900}{told * 3}".encode(), ids)
-    text = json.dumps({"score": 1, "reason": f"It is {told}"})
+        return respond(502, f"<p>{'x' * 1900}{quotes * 3}".encode(), ids)
+    text = json.dumps({"score": 1, "reason": f"It is {quotes}"})
     halves = [text[: len(text) // 3], text[len(text) // 3 :]]
     broken = b"break off" in body
     if path.endswith("/converse"):
         return respond(
-            500 if broken else 200, b'{"message": %b}' % json.dumps(told).encode() if broken else whole(text)
+            500 if broken else 200, b'{"message": %b}' % json.dumps(quotes).encode() if broken else whole(text)
         )
     deltas = [{"contentBlockIndex": 0, "delta": {"text": half}} for half in halves]
     if path.endswith("/converse-stream"):
@@ -94,7 +94,7 @@ def answer_to(path: str, body: bytes) -> bytes:
         end = [chunk(type="content_block_stop", index=0)]
         end += [chunk(type="message_delta", delta={"stop_reason": KEY}, usage={"output_tokens": 1})]
         end += [chunk(type="message_stop")]
-    failure = encode_exception("throttlingException", json.dumps({"message": told}).encode())
+    failure = encode_exception("throttlingException", json.dumps({"message": quotes}).encode())
     return respond(200, b"".join([*events, failure] if broken else [*events, *end]), ids, stream=True)
 
 
@@ -116,7 +116,7 @@ def respond(status: int, body: bytes, headers: str = "", *, stream: bool = False
 
 
 class Proxy(socketserver.StreamRequestHandler):
-    """Refuses a tunnel to us-west-2, and plays AWS at the end of every other."""
+    """A proxy that refuses tunnels to us-west-2 and plays AWS at the end of all others."""
 
     def handle(self) -> None:
         try:
@@ -169,7 +169,7 @@ def proxy(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def surroundings(tmp_path: Path, proxy: Server) -> dict[str, str]:
-    """An environment whose way to AWS is the proxy."""
+    """An environment that reaches AWS through the proxy."""
     bundle = str(tmp_path / "ca.pem")
     return {
         "HTTPS_PROXY": f"http://me:{quote(PASSWORD, safe='')}@127.0.0.1:{proxy.server_address[1]}",
@@ -182,7 +182,7 @@ def surroundings(tmp_path: Path, proxy: Server) -> dict[str, str]:
 
 
 def everything_in(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each file's name and text; a table's is that of its rows."""
+    """Each file's name and text; for a Parquet file, the text of its rows."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
             yield path.name, repr(duckdb.sql(f"SELECT * FROM '{path}'").fetchall())
@@ -235,10 +235,10 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
         *(("import", "logs:group", "--out", "x.yaml", *debug) for debug in ((), ("--debug",))),
     ],
 )
-def test_a_look_at_the_account_prints_no_secret_either(
+def test_the_doctor_prints_no_secret_either(
     tmp_path: Path, surroundings: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
-    """Not in what AWS says of it, not in a table whose lines are broken, not in an error and not in a traceback."""
+    """Neither in AWS's answers nor in a wrapped table, an error or a traceback."""
     done = run_harness(tmp_path, *arguments, "--region", "us-east-1", **surroundings, **KEYS)
     assert "redacted" in done.stdout + done.stderr
     assert ("Traceback" in done.stderr) == ("--debug" in arguments)

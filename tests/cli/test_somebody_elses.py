@@ -1,4 +1,4 @@
-"""Folders of somebody else: nothing in the one where the command is called is taken for a part of the program."""
+"""Somebody else's folders: nothing in the current folder is imported, and nobody else's run does harm."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ prompts: [{id: p, prompt: "?"}, {id: q, prompt: "?"}]
 """
 
 
-def test_modules_in_the_current_folder_are_not_those_of_the_program(tmp_path: Path) -> None:
-    """Slow, for it starts every process that a run has: the embedded Bedrock and the workers."""
+def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
+    """Slow, since it starts every process of a run: the embedded Bedrock and the workers."""
     (tmp_path / "one.yaml").write_text(SUITE)
     marker = tmp_path / "ran"
     for name in ("json.py", "msgspec.py", "harness/__init__.py", "harness/__main__.py"):
@@ -49,7 +49,7 @@ BAD_ID = "20990101T000000Z-theirs-ffffff"
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A run that somebody else has made, in one folder with a run of one's own."""
+    """Somebody else's run, in one folder with a run of one's own."""
     shutil.copytree(EXAMPLE, tmp_path / "results" / "own")
     folder = Path(shutil.copytree(EXAMPLE, tmp_path / "results" / "theirs"))
     put("manifest.json", "run_id", value=BAD_ID)(folder)
@@ -72,7 +72,7 @@ def put(name: str, *path: str | int, value: Any) -> Callable[[Path], None]:
 
 
 def rows(name: str, sql: str) -> Callable[[Path], None]:
-    """Replace a Parquet file of a run by what the SELECT makes of it."""
+    """Replace a Parquet file of a run by the result of a SELECT on it."""
 
     def change(folder: Path) -> None:
         path = folder / name
@@ -128,7 +128,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_run_of_somebody_else_breaks_nothing_of_ones_own(theirs: Path, command: Any, name: str) -> None:
+def test_somebody_elses_run_breaks_nothing(theirs: Path, command: Any, name: str) -> None:
     HOSTILE[name](theirs)
     history = command("history", "--json")
     listed = [run["run_id"] for suite in json.loads(history.stdout)["suites"] for run in suite["runs"]]

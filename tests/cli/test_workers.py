@@ -1,4 +1,4 @@
-"""A load that several processes share: the same plan, one journal each, and nothing lost whoever dies."""
+"""A load shared by several processes: the same plan, one journal each, and nothing lost if one is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only_run(folder: Path) -> Path:
 
 
 def wait_for(what: Any, *, within_s: float = 120.0) -> Any:
-    """What `what` gives once it is true; fails after a while."""
+    """Wait until `what` returns something true, and return it; fails after a while."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         found = what()
@@ -68,14 +68,14 @@ def test_two_workers_send_exactly_what_one_process_sends(
     assert not list(only_run(tmp_path).glob("*.jsonl"))
 
 
-def test_more_workers_than_slots_are_refused(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_more_workers_than_slots_are_rejected(harness: Any, suite: Path, tmp_path: Path) -> None:
     done = harness("run", suite, "--workers", "3", "--quiet")
     assert 2 == done.returncode
     assert done.stderr.startswith("error: --workers 3: the load has 2 slots (load.concurrency)")
     assert not (tmp_path / "results").exists()
 
 
-def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_an_error_in_opening_a_workers_clients_is_reported_once(harness: Any, suite: Path, tmp_path: Path) -> None:
     empty = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     done = harness("run", suite, "--endpoint", "aws", "--workers", "2", "--quiet", "--no-preflight", **empty)
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
@@ -84,7 +84,7 @@ def test_what_keeps_a_worker_from_opening_its_clients_is_told_once(harness: Any,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
-def test_a_signal_to_all_finishes_what_every_worker_has_in_flight(
+def test_a_signal_to_all_processes_finishes_what_every_worker_has_in_flight(
     start_harness: Any, bedrock: Bedrock, tmp_path: Path, number: int
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
@@ -92,15 +92,15 @@ def test_a_signal_to_all_finishes_what_every_worker_has_in_flight(
     wait_for(lambda: journaled(tmp_path))
     for pid in (*workers_of(child.pid), child.pid):
         os.kill(pid, number)
-    _, told = child.communicate(timeout=60)
-    assert 130 == child.returncode, told
+    _, err = child.communicate(timeout=60)
+    assert 130 == child.returncode, err
     (rows,) = duckdb.execute(
         "SELECT count(*) FILTER (ok), count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
     ).fetchall()
     assert rows[0] == rows[1] > 0
 
 
-def test_the_second_ctrl_c_ends_the_workers_without_a_word(
+def test_the_second_ctrl_c_ends_the_workers_without_output(
     start_harness: Any, bedrock: Bedrock, tmp_path: Path
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
@@ -109,8 +109,8 @@ def test_the_second_ctrl_c_ends_the_workers_without_a_word(
     os.kill(child.pid, signal.SIGSTOP)  # so that both signals find requests in flight
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
         os.kill(child.pid, number)
-    _, told = child.communicate(timeout=60)
-    lines = told.splitlines()
+    _, err = child.communicate(timeout=60)
+    lines = err.splitlines()
     assert (130, ["", "interrupted: finishing requests in flight; interrupt again to stop at once"]) == (
         child.returncode,
         lines[:-1],
@@ -119,7 +119,7 @@ def test_the_second_ctrl_c_ends_the_workers_without_a_word(
 
 
 @pytest.mark.parametrize("who", ["worker", "main"])
-def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
+def test_whichever_process_is_killed_nothing_in_the_journals_is_lost(
     start_harness: Any, harness: Any, bedrock: Bedrock, tmp_path: Path, who: str
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
@@ -128,14 +128,14 @@ def test_whoever_is_killed_nothing_that_was_journaled_is_lost(
     workers = workers_of(child.pid)
     assert 2 == len(workers)
     os.kill(workers[0] if who == "worker" else child.pid, signal.SIGKILL)
-    _, told = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=60)
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     lines = sum(text.count("\n") for text in (path.read_text() for path in only_run(tmp_path).glob("*.jsonl")))
     assert lines > 0
     if who == "worker":
         assert 4 == child.returncode
-        assert "worker 0 ended before it had sent its part of the load (exit code -9)" in told
-    assert "Traceback" not in told
+        assert "worker 0 ended before it had sent its part of the load (exit code -9)" in err
+    assert "Traceback" not in err
     again = harness("report", only_run(tmp_path))
     assert 4 == again.returncode, again.stderr
     ((rows,),) = duckdb.execute(

@@ -1,4 +1,4 @@
-"""Made-up runs with the shape of real ones: seeded, with 429s, groups and a price per model."""
+"""Generated runs that look like real ones: seeded, with 429s, groups and a price for each model."""
 
 from __future__ import annotations
 

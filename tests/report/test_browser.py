@@ -51,7 +51,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def page_url(make_run: Any, pictures: dict[str, Picture], tmp_path: Path) -> str:
-    """A report whose every answer is an attack."""
+    """A report in which every answer is an attack."""
     view = make_run()
     answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
                for each in view.summary.targets]  # fmt: skip

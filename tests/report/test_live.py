@@ -18,7 +18,7 @@ def make_progress(planned: int | None = 40) -> Progress:
     )
 
 
-def test_every_target_has_a_line_with_what_it_has_done_so_far() -> None:
+def test_every_target_has_a_line_with_its_progress() -> None:
     lines = live_lines(make_progress(), elapsed_s=10.0, duration_s=None)
     assert ["haiku/global/converse", "10/40", "2", "1", "50", "$0.0012"] == lines[1].split()
     assert ["sonnet/us/invoke", "30/40", "5", "0", "90", "unknown"] == lines[2].split()
@@ -39,7 +39,7 @@ def test_a_narrow_terminal_still_shows_errors_and_cost(width: int) -> None:
     assert "invoke" in lines[2]
 
 
-def test_a_name_can_do_nothing_to_the_terminal() -> None:
+def test_a_name_cannot_control_the_terminal() -> None:
     progress = Progress(planned=1, tallies={"a\x1b[2J\nb": Tally()})
     lines = live_lines(progress, elapsed_s=1.0, duration_s=None)
     assert 4 == len(lines)
@@ -47,7 +47,7 @@ def test_a_name_can_do_nothing_to_the_terminal() -> None:
 
 
 class Gone(io.StringIO):
-    """A terminal whose other end has hung up."""
+    """A terminal whose other end is closed."""
 
     def __init__(self, error: Exception, terminal: bool) -> None:
         super().__init__()
@@ -62,17 +62,17 @@ class Gone(io.StringIO):
 
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError(5, "I/O error"), ValueError("closed file")])
-async def test_a_stderr_that_is_gone_ends_the_drawing_and_nothing_else(error: Exception, terminal: bool) -> None:
+async def test_a_missing_stderr_ends_only_the_progress(error: Exception, terminal: bool) -> None:
     await show_progress(make_progress(), duration_s=None, every_s=0.0, out=Gone(error, terminal))
 
 
-async def test_a_closed_stderr_ends_the_drawing_and_nothing_else() -> None:
+async def test_a_closed_stderr_ends_only_the_progress() -> None:
     out = io.StringIO()
     out.close()
     await show_progress(make_progress(), duration_s=None, every_s=0.0, out=out)
 
 
-def test_time_left_follows_from_the_share_that_is_done() -> None:
+def test_time_left_follows_from_the_share_of_finished_requests() -> None:
     assert "about 10 s left" in live_lines(make_progress(), elapsed_s=10.0, duration_s=None)[-1]
 
 
@@ -80,7 +80,7 @@ def test_a_duration_bounds_the_time_left() -> None:
     assert "about 5 s left" in live_lines(make_progress(None), elapsed_s=10.0, duration_s=15.0)[-1]
 
 
-def test_what_is_under_way_when_the_duration_is_over_still_takes_time() -> None:
+def test_requests_in_flight_after_the_duration_still_take_time() -> None:
     assert "about 20 s left" in live_lines(make_progress(), elapsed_s=20.0, duration_s=15.0)[-1]
     assert "time left unknown" in live_lines(make_progress(None), elapsed_s=20.0, duration_s=15.0)[-1]
 
@@ -94,7 +94,7 @@ def test_all_lines_align() -> None:
     assert 1 == len({len(line) for line in lines[:-1]})
 
 
-async def test_off_a_terminal_the_display_is_plain_lines() -> None:
+async def test_off_a_terminal_progress_is_plain_lines() -> None:
     out = io.StringIO()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.05):

@@ -70,7 +70,7 @@ def test_hostile_text_is_only_text_in_every_renderer(layout: str) -> None:
 
 
 def shown(width: int) -> list[str]:
-    """A table whose columns go in the order d, the intervals of b, c."""
+    """A table whose columns are left out in the order d, the intervals of b, c."""
     columns = [
         Column(heading="target"),
         Column(heading="b", weight=9, interval_weight=2),
@@ -82,7 +82,7 @@ def shown(width: int) -> list[str]:
     return [line.plain for line in table_lines(Table(columns=columns, rows=[row]), width)]
 
 
-def test_cards_fit_the_terminal_and_a_verdict_that_does_not_begins_a_line_of_its_own() -> None:
+def test_cards_fit_the_terminal_and_a_long_verdict_starts_a_new_line() -> None:
     columns = [Column(heading=heading, is_text=True) for heading in ("metric", "target", "value", "verdict")]
     rows = [("TTFT p50", Name("haiku/global"), "0.6 s", "too close to call with haiku/us; clear of the others")]
     sections = [Section(table=Table(columns=columns, rows=rows), layout="cards")]
@@ -105,7 +105,7 @@ def test_the_lightest_columns_and_intervals_go_first() -> None:
     assert all(len(line) <= width for width in range(18, 81) for line in shown(width))
 
 
-def test_a_row_with_a_single_value_is_a_heading_over_the_rows_below_it() -> None:
+def test_a_row_with_a_single_value_is_a_heading_for_the_rows_below() -> None:
     columns = [Column(heading="metric"), Column(heading="n")]
     table = Table(columns=columns, rows=[[Name("a/b")], ("TTFT", 1), ("E2E", 20)])
     assert ["metric   n", "a/b", "  TTFT   1", "  E2E   20"] == [line.plain for line in table_lines(table, 80)]

@@ -49,7 +49,7 @@ def test_numbers_have_three_significant_digits_and_no_exponent(value: float | No
     ("value", "expected"),
     [(None, MISSING), (0.0, "$0.00"), (0.00114, "$0.00114"), (12.3456, "$12.35"), (1e4, "$10,000.00")],
 )
-def test_dollars_are_cents_from_a_dollar_on(value: float | None, expected: str) -> None:
+def test_dollars_have_cents_from_one_dollar_up(value: float | None, expected: str) -> None:
     assert usd(value) == expected
 
 
@@ -57,24 +57,24 @@ def test_dollars_are_cents_from_a_dollar_on(value: float | None, expected: str) 
     ("unit", "value", "expected"),
     [("share", 0.975, "97.5%"), ("s", 0.5, "0.500 s"), ("tokens/s", 63.4, "63.4 tokens/s"), ("usd", 0.01, "$0.0100")],
 )
-def test_a_leaders_figure_has_its_unit(unit: Literal["share", "s", "tokens/s", "usd"], value: float, expected) -> None:
+def test_a_leaders_value_has_its_unit(unit: Literal["share", "s", "tokens/s", "usd"], value: float, expected) -> None:
     winner = Winner(metric="m", target="a", value=value, unit=unit, rivals=1, clear=True)
     assert (value_of(winner), verdict_of(winner)) == (expected, "clear")
 
 
-def test_an_unknown_rate_is_a_dash_and_never_a_zero() -> None:
+def test_an_unknown_rate_is_a_dash_and_never_zero() -> None:
     assert percent(None) == MISSING
     assert write_cell(number(None, "share")) == MISSING
 
 
-def test_a_rate_stands_with_its_interval() -> None:
+def test_a_rate_has_its_interval() -> None:
     rate = number(Interval(value=0.975, low=0.871, high=0.9956), "share")
     assert write_cell(rate) == "97.5% [87.1, 99.6]"
     assert write_cell(rate, short=True) == "97.5% [87, 100]"
     assert write_cell(rate, intervals=False) == "97.5%"
 
 
-def test_a_bound_that_the_data_cannot_give_is_written_as_infinity() -> None:
+def test_a_missing_bound_is_written_as_infinity() -> None:
     assert write_cell(number(Interval(value=1.06, low=0.852), "s")) == "1.06 s [0.852, ∞]"
     assert write_cell(number(Interval(value=1.06), "s")) == "1.06 s [0, ∞]"
 
@@ -83,7 +83,7 @@ def test_short_times_are_written_in_milliseconds() -> None:
     assert write_cell(number(Interval(value=0.0075, low=0.007, high=0.0081), "ms")) == "7.50 ms [7.00, 8.10]"
 
 
-def test_shortened_names_keep_both_ends_and_the_length_asked_for() -> None:
+def test_shortened_names_keep_both_ends_and_fit_the_width() -> None:
     assert shorten("claude-sonnet-4-6/global/invoke", 15) == "claude-…/invoke"
     assert len(shorten("x" * 99, 20)) == 20
     assert shorten("short", 20) == "short"
@@ -98,11 +98,11 @@ def test_a_finding_is_one_sentence_with_its_remedy() -> None:
     assert sentence(finding) == "p99 rests on 40 samples; ask for 368"
 
 
-def test_dates_are_told_in_utc() -> None:
+def test_dates_are_written_in_utc() -> None:
     assert date_of("2026-11-22T02:40:00Z") == "2026-11-22 02:40:00 UTC"
 
 
-def test_a_tie_is_not_called_close_to_itself() -> None:
+def test_a_tie_is_not_close_to_itself() -> None:
     tie = Winner(metric="m", target="a", value=1.0, unit="s", close=["b"], tied_with=["b"], rivals=2, clear=False)
     assert "clear of the others" == verdict_of(tie)
     near = Winner(metric="m", target="a", value=1.0, unit="s", close=["b", "c"], tied_with=["b"], rivals=3, clear=False)

@@ -1,4 +1,4 @@
-"""`harness baseline`: which run is the baseline of a suite."""
+"""`harness baseline`: the run that is the baseline of a suite."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `har
 
 
 @baseline.command("set")
-def keep(
+def set_run(
     run: Annotated[
         Path,
         typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run),
     ],
     name: Annotated[str, typer.Option(help="Name of the baseline, for `harness gate --baseline NAME`.")] = "default",
 ) -> None:
-    """Make a run the baseline of its suite, which `harness gate` compares later runs with.
+    """Make a run the baseline of its suite: `harness gate` compares later runs with it.
 
     \b
     harness baseline set results/20261122T024500Z-quickstart-a1b2c3
@@ -43,7 +43,7 @@ def keep(
 
 
 @baseline.command("show")
-def show(
+def show_runs(
     results: ResultsOption = RESULTS,
     json_output: JsonOption = False,
 ) -> None:

@@ -15,15 +15,11 @@ def compare(
     run: RunArgument = LATEST,
     later: Annotated[
         Path | None,
-        typer.Argument(
-            help="A second run, given like the first, which is then the baseline of the two.", parser=find_run
-        ),
+        typer.Argument(help="A second run, compared with the first as its baseline.", parser=find_run),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
-            metavar="TARGET", help="Baseline target. Default: the suite's; with two runs, each target is its own."
-        ),
+        typer.Option(metavar="TARGET", help="Baseline target. Default: the suite's; with two runs, the same target."),
     ] = None,
     candidate: CandidateOption = None,
     out: Annotated[
@@ -39,12 +35,12 @@ def compare(
     \b
     harness compare                                             the latest run, against its suite's baseline
     harness compare RUN --baseline claude-haiku-4-5/us/invoke
-    harness compare LAST_WEEK latest                            every target that both have
+    harness compare LAST_WEEK latest                            every target that both runs have
     harness compare LAST_WEEK TODAY --baseline OLD_MODEL --candidate NEW_MODEL
 
-    Writes compare.html, compare.md, compare.json and plots/forest.png. A comparison reports; `harness gate` decides.
+    Writes compare.html, compare.md, compare.json and plots/forest.png. `harness gate` exits with the verdict.
 
-    Exit codes: 0 compared, whatever the verdict · 2 no such run or target, unequal suites · 4 a run is invalid.
+    Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
     from harness.cli.running.compare_runs import compare_sides, make_sides, print_comparison, write_files
     from harness.errors import RunInvalid

@@ -1,4 +1,4 @@
-"""`harness doctor`: whether the account, and a suite that is to run on it, are ready."""
+"""`harness doctor`: whether the account is ready, and a suite ready to run on it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
 def doctor(
     suite: Annotated[
-        Path | None, typer.Argument(help="Check what this suite needs, target by target.", parser=local_path)
+        Path | None, typer.Argument(help="Check what each target of this suite needs.", parser=local_path)
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(help="aws or a URL. Default: the suite's endpoint if it is one of them, else aws.")
+        str | None, typer.Option(help="aws or a URL. Default: the suite's endpoint, or aws if that is the simulator.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="Region to check; only without a suite.")] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Check credentials, model access, quotas and invocation logging. Sends no prompt, costs nothing.
+    """Check credentials, model access, quotas and invocation logging. Sends no prompts and costs nothing.
 
     \b
     harness doctor
     harness doctor suites/quickstart.yaml
     harness doctor --region eu-central-1 --json
 
-    Exit codes: 0 no problem found (there may be warnings and unknowns) · 2 no usable credentials, or bad input · 4 a
-    problem that would make a run invalid or incomplete.
+    Exit codes: 0 no problem (there may be warnings and unknowns) · 2 no usable credentials, or bad input · 4 a problem
+    that would make a run invalid or incomplete.
     """
     if endpoint == "simulator":
         raise HarnessError("--endpoint simulator: the simulator has no account to check; use aws or a URL")
     if suite is None:
         import asyncio
 
-        diagnoses, models = asyncio.run(_look_around(endpoint or "aws", region))
+        diagnoses, models = asyncio.run(_diagnose_account(endpoint or "aws", region))
     else:
         if region is not None:
             raise HarnessError("--region cannot be used with a suite: each target has its own `region`")
@@ -61,15 +61,15 @@ def doctor(
 
 
 def _load(path: Path, endpoint: str | None) -> Suite:
-    """The suite at the endpoint to check: aws instead of the simulator, which has no account."""
+    """The suite at the endpoint to check: aws in place of the simulator, which has no account."""
     from harness.cli.running.overrides import Overrides, load_for_run
 
     loaded = load_for_run(path, Overrides(endpoint=endpoint))
     return load_for_run(path, Overrides(endpoint="aws")) if loaded.endpoint == "simulator" else loaded
 
 
-async def _look_around(endpoint: str, region: str | None) -> tuple[list[Diagnosis], list[CallableModel]]:
-    """The account in one Region: identity, logging, and the models that can be called."""
+async def _diagnose_account(endpoint: str, region: str | None) -> tuple[list[Diagnosis], list[CallableModel]]:
+    """Check identity and logging of the account in one Region, and list the models that it can call."""
     from harness.catalog.regions import DEFAULT_REGION
     from harness.endpoints.account.account import configured_region, open_account
     from harness.endpoints.account.errors import AccountError

@@ -26,8 +26,8 @@ def gate(
         str | None,
         typer.Option(
             metavar="RUN|TARGET",
-            help="A run, a target of this run, or the name of a baseline. Default: the one set for the suite, else "
-            "the suite's baseline target.",
+            help="A run, a target of this run, or the name of a baseline. Default: the baseline set for the suite, or "
+            "else its baseline target.",
         ),
     ] = None,
     candidate: CandidateOption = None,
@@ -35,13 +35,13 @@ def gate(
         bool,
         typer.Option(
             "--confirm",
-            help="Send the targets that got worse again before reporting `worse`. With aws this costs money.",
+            help="Rerun the targets that got worse before reporting `worse`. With aws this costs money.",
         ),
     ] = False,
     suite: Annotated[
         Path | None,
         typer.Option(
-            help="With --confirm: the suite file, if its prompts have documents or its checks are functions.",
+            help="With --confirm: the suite file, if its prompts have documents or its checks use functions.",
             parser=local_path,
         ),
     ] = None,
@@ -53,18 +53,18 @@ def gate(
         ),
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write junit.xml to this file.", parser=local_path)
+        Path | None, typer.Option(metavar="FILE", help="Also write the JUnit report to this file.", parser=local_path)
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also write the comment, gate.md, to this file.", parser=local_path),
+        typer.Option(metavar="FILE", help="Also write the Markdown comment to this file.", parser=local_path),
     ] = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Exit with the verdict on a run: is it as good as its baseline?
+    """Exit with a verdict: is the run as good as its baseline?
 
-    The margins are those of the suite's `gate:`.
+    `gate:` in the suite sets the margins.
 
     \b
     harness gate
@@ -72,9 +72,9 @@ def gate(
     harness gate latest --baseline LAST_RUN --confirm
     harness gate --junit junit.xml --markdown comment.md
 
-    Writes junit.xml, gate.md and all files of `harness compare` into the run's folder, and appends the comment to the
-    file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent: if the rerun
-    fails, the verdict stays `worse`, marked as not confirmed, with the reason.
+    Writes junit.xml, gate.md (the comment) and all files of `harness compare` into the run's folder, and appends the
+    comment to the file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent.
+    If the rerun fails, the verdict stays `worse`, marked as not confirmed, with the reason.
 
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
@@ -104,9 +104,9 @@ def gate(
 
 
 def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[CompareReport, bool]:
-    """The comparison, what got worse sent again, and whether the rerun was interrupted; its files are written.
+    """Compare, rerun what got worse, and write the files; returns the report and whether the rerun was interrupted.
 
-    What stands in the way of a rerun is told before anything is compared.
+    If a rerun is impossible, this says so before it compares anything.
     """
     from harness.cli.running.compare_runs import compare_sides
     from harness.cli.running.confirm import confirm_by_rerun, plan_rerun
@@ -120,7 +120,7 @@ def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[Compa
 
 
 class _Files:
-    """Everything that a gate writes; each write replaces the one before."""
+    """The files that a gate writes; each write replaces the last."""
 
     def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
         self._folder = folder
@@ -130,10 +130,10 @@ class _Files:
         self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
         self.page = folder
         self.lost: dict[Path, str] = {}
-        """Copies that cannot be written → the message."""
+        """Path of a copy that cannot be written → error message."""
 
     def write(self, report: CompareReport) -> None:
-        """StoreError: a file of the run's folder cannot be written. Copies elsewhere that fail are in `lost`."""
+        """Write all files. StoreError: one in the run's folder cannot be written; copies that fail are in `lost`."""
         from harness.cli.running.compare_runs import write_files
         from harness.report.compare.junit import render_junit
         from harness.report.compare.sections import gate_comment
@@ -164,14 +164,14 @@ class _Files:
 
 
 class _StepSummary:
-    """The summary file of a CI step, which may already have content."""
+    """The summary file of a CI step, which other tools may have written to before."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
 
     def write(self, comment: bytes) -> None:
-        """Warns if the file cannot be written; the verdict stays."""
+        """Append the comment in place of an earlier one. If the file cannot be written, only warn."""
         if not self._path:
             return
         try:

@@ -40,16 +40,16 @@ def history(
     ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Show each metric over all runs of a suite, and its changes.
+    """Show how each metric of a suite develops from run to run, and where it changed.
 
     \b
     harness history
     harness history --suite support-triage --since 90d --out history/
     harness history nightly/ --metric ttft_p95 --target claude-sonnet-4-6/us/converse
 
-    For each change it lists what differs between the manifests before and after: model id, package versions, Region,
-    endpoint, suite, host. Finding changes needs 15 runs; they show slow drift and do not decide an upgrade. Simulated
-    and real runs are kept apart, and invalid runs are left out of the search. Only summaries are read.
+    For each change it lists what differs between the runs before and after: model id, package versions, Region,
+    endpoint, suite, host. Finding changes needs 15 runs; use `harness gate` to decide an upgrade. Simulated and real
+    runs are kept apart, and invalid runs are not searched for changes. Only summaries are read.
     """
     import sys
 
@@ -66,12 +66,12 @@ def history(
     for message in loaded.unreadable:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not loaded.suites:
-        raise HarnessError(_nothing(results))
+        raise HarnessError(_no_runs(results))
     _report(loaded, out, as_json=json_output)
 
 
 def _report(history: History, out: Path | None, *, as_json: bool) -> None:
-    """Write the files that are asked for, then print the history."""
+    """Write the files of --out, then print the history."""
     written = []
     if out is not None:
         from harness.report.write import write_history
@@ -98,7 +98,7 @@ def _known_metric(name: str) -> str:
     return name
 
 
-def _nothing(results: Path) -> str:
+def _no_runs(results: Path) -> str:
     from harness.store.run_folder import list_runs
 
     suites = dict.fromkeys(run.read_manifest().suite for run in list_runs(results))

@@ -31,16 +31,16 @@ class Imported:
     trace: str
     calls: int
     distinct_prompts: int
-    """Before sampling; after redaction."""
+    """After redaction, before sampling."""
     prompts: int
     first_call: datetime
     last_call: datetime
     stand_ins: int
-    """Calls of the trace whose own prompt is not in the suite."""
+    """Calls whose own prompt is not in the suite; the trace has one of similar size."""
     left_out: dict[str, int]
-    """Calls by the reason why their prompt cannot be sent again; they are in the trace."""
+    """Why a prompt cannot be sent again → number of calls; they are in the trace."""
     failed: int
-    """Calls that ended in an error: neither in the suite nor in the trace."""
+    """Calls that ended in an error; neither in the suite nor in the trace."""
     other_models: dict[str, int]
     redacted: dict[str, int]
     broken: int
@@ -73,16 +73,16 @@ def import_log(
     region: Annotated[str | None, typer.Option(help="Region of the bucket or log group. Default: AWS_REGION.")] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Make a suite out of Bedrock's invocation log.
+    """Make a suite from Bedrock's invocation log.
 
-    Its prompts are sampled, deduplicated and redacted, and the model in use is the baseline.
+    Its prompts are sampled, deduplicated and redacted; the model in use is the baseline.
 
     \b
     harness import s3://my-logs/bedrock --out suites/mine.yaml --candidate claude-sonnet-4-6 --since 2026-11-01
     harness run suites/mine.yaml --endpoint aws
 
     E-mail addresses, phone, card and account (IBAN) numbers, AWS and Anthropic keys and your own credentials are
-    redacted; names and postal addresses are not, so read the suite before you share it. SUITE.trace.jsonl holds the
+    redacted. Names and postal addresses are not, so read the suite before you share it. SUITE.trace.jsonl holds the
     time and size of each call; load: {arrival: trace, trace: SUITE.trace.jsonl} sends the prompts at those times.
     """
     import asyncio
@@ -148,7 +148,7 @@ async def _read(
 
 
 def _check_window(since: datetime | None, until: datetime | None) -> None:
-    """HarnessError: the window is empty."""
+    """HarnessError: no time lies between the two."""
     from harness.errors import HarnessError
 
     if since is not None and until is not None and since >= until:
@@ -166,7 +166,7 @@ def _refuse_existing(*paths: Path) -> None:
 
 
 def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
-    """The comment at the suite's head."""
+    """The comment at the top of the suite."""
     if not traffic.calls:
         return []
     first, last = traffic.span
@@ -176,16 +176,16 @@ def _about(log: str, traffic: Traffic, out: Path, trace: Path) -> list[str]:
         f"The time and size of each call: {trace.name}. To send the prompts at those times, write this for `load`:",
         f"load: {{arrival: trace, trace: {trace.name}}}    # replay: sizes sends generated text of the same lengths",
         "",
-        "Nothing here grades answers: logged answers are not references. Latency, errors and cost are compared; to",
-        "compare quality, add `expect` or `checks` to the prompts, and `pass_rate` to the gate.",
+        "This suite compares latency, errors and cost. It does not grade answers, since logged answers are not",
+        "references; to compare quality, add `expect` or `checks` to the prompts, and `pass_rate` to the gate.",
         "",
-        f"harness run {out} --endpoint aws --dry-run    # what it would cost; sends nothing",
+        f"harness run {out} --endpoint aws --dry-run    # shows the cost; sends nothing",
         f"harness run {out} --endpoint aws",
     ]
 
 
 def _write(out: Path, trace: Path, drawn: ImportedSuite, traffic: Traffic) -> int:
-    """Write the suite and its trace; returns the stand-ins of the trace. HarnessError: they cannot be written."""
+    """Write the suite and its trace; returns the number of stand-ins. HarnessError: a file cannot be written."""
     import msgspec
 
     from harness.errors import HarnessError
@@ -210,8 +210,9 @@ def _print(done: Imported) -> None:
     for warning in done.warnings:
         typer.echo(f"warning: {printable(warning)}", err=True)
     typer.echo(
-        "\nNothing grades these prompts: logged answers are not references. Latency, errors and cost are compared;\n"
-        f"to compare quality, add `expect` or `checks`. Review {done.suite}, then run:\n  {done.next_command}"
+        "\nThis suite compares latency, errors and cost. It does not grade answers, since logged answers are not\n"
+        f"references; to compare quality, add `expect` or `checks`. Review {done.suite}, then run:\n"
+        f"  {done.next_command}"
     )
 
 
@@ -232,4 +233,4 @@ def _lines(done: Imported) -> Iterator[str]:
         if each:
             yield f"{what}: {', '.join(f'{name} {count:,}' for name, count in each.items())}"
     if done.broken:
-        yield f"unreadable lines: {done.broken:,}, the first: {done.broken_places[0]}"
+        yield f"unreadable lines: {done.broken:,}; the first is {done.broken_places[0]}"

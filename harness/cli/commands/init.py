@@ -1,4 +1,4 @@
-"""`harness init`: a starter suite to edit."""
+"""`harness init`: writes a starter suite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = Path("suites")
 
 
 def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> None:
-    """Write suites/NAME.yaml, a commented suite that runs as it is.
+    """Write suites/NAME.yaml, a commented suite that is ready to run.
 
     \b
     harness init support-triage

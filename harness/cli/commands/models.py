@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="Show only models with this in their name or id. Also a profile id or an ARN.")
+        str | None, typer.Argument(help="Show only models with this in their name or id. May be a profile id or ARN.")
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Also ask the account what its Region offers.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Also ask AWS what the account can use in one Region.")] = False,
     region: Annotated[
-        str | None, typer.Option(help="With --live: Region to ask. Default: the one of the AWS configuration.")
+        str | None, typer.Option(help="With --live: Region to ask. Default: the one in the AWS configuration.")
     ] = None,
     endpoint: Annotated[
-        str, typer.Option(help="With --live: account to ask, aws or a URL such as the simulator's.")
+        str, typer.Option(help="With --live: where to ask, aws or a URL such as the simulator's.")
     ] = "aws",
     prices: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Your own prices (TOML), which replace the known ones.", parser=local_path),
+        typer.Option(metavar="FILE", help="Your own prices (TOML). They replace the listed ones.", parser=local_path),
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Show every fact with its source and date.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List the Claude models: where, until when, and at what price.
+    """List the Claude models: where they are offered, until when, and at what price.
 
-    Without --live nothing is sent.
+    Sends nothing without --live.
 
     \b
     harness models
@@ -75,7 +75,7 @@ def models(
 
 
 def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts], dict[str, ApplicationProfile]]:
-    """The facts that the account reports for its Region's models, and its own profiles. EndpointError: no answer."""
+    """What the account reports on the models of a Region, and its application profiles. EndpointError: no answer."""
     import asyncio
 
     from harness.catalog.live import live_facts, read_application_profiles
@@ -99,7 +99,7 @@ def _ask_account(endpoint: str, region: str | None) -> tuple[Mapping[str, Facts]
 def _choose(
     name: str | None, facts: Mapping[str, Facts] | None, profiles: Mapping[str, ApplicationProfile]
 ) -> list[Model]:
-    """The models with this text in a name or id. CatalogError with the nearest names if there are none."""
+    """The models with this text in their name or id; all without one. CatalogError: none, with the nearest names."""
     from harness.catalog.models import find_model, known_models
     from harness.catalog.names import read_reference
 
@@ -117,7 +117,7 @@ def _choose(
 def _content(
     chosen: Sequence[Model], profiles: Sequence[ApplicationProfile], overrides: Sequence[PriceOverride]
 ) -> dict[str, Any]:
-    """What `--json` prints."""
+    """The content of `--json`."""
     import msgspec
 
     from harness.catalog.limits import burndown_fact

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from harness.store.run_folder import RunFolder
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell that begins with one of these is a formula to a spreadsheet."""
+"""A spreadsheet takes text that begins with one of these for a formula."""
 SHOWN = 1_000
-"""Rows of a table; JSON and CSV hold all of them."""
+"""Rows of the table; JSON and CSV have all of them."""
 BATCH = 1_000
 READABLE = 16
-"""Fewest characters of a text column, if its texts are that long."""
+"""A text column is at least this many characters wide, if its texts are that long."""
 BETWEEN, EDGES = 3, 2
-"""Characters between two columns of the table, and at both of its edges together."""
+"""Characters between two columns of the table, and at both its edges together."""
 
 
 def query(
@@ -43,10 +43,10 @@ def query(
     ] = None,
     json_output: JsonOption = False,
     csv_output: Annotated[
-        bool, typer.Option("--csv", help="Print CSV, with texts that a spreadsheet would run as formulas quoted.")
+        bool, typer.Option("--csv", help="Print CSV, safe to open in a spreadsheet: no text is run as a formula.")
     ] = False,
 ) -> None:
-    """Query runs with SQL (DuckDB's). Reads only the runs of one folder, and writes nothing.
+    """Query runs with SQL (DuckDB). Reads only the runs and writes nothing.
 
     \b
     harness query "DESCRIBE requests"
@@ -73,7 +73,7 @@ def query(
 
 
 def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFolder]:
-    """The readable runs of the chosen ones or of all; warns about each other one. HarnessError: there are none."""
+    """The readable ones of the chosen runs, or of all runs. Warns about the others. HarnessError: there are none."""
     import sys
 
     from harness.errors import HarnessError
@@ -92,7 +92,7 @@ def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFold
 
 
 def _rows(result: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
-    """Every row. HarnessError: a value cannot be computed."""
+    """Yield every row. HarnessError: a value cannot be computed."""
     import duckdb
 
     from harness.errors import HarnessError
@@ -172,7 +172,7 @@ def _print_table(names: Sequence[str], result: DuckDBPyConnection) -> None:
 
 
 def _cell(cell: Any) -> str:
-    """A value as the table shows it."""
+    """A value as text, for the table."""
     match cell:
         case None:
             return "–"
@@ -185,7 +185,7 @@ def _cell(cell: Any) -> str:
 
 
 def _defused(cell: Any) -> Any:
-    """A text that a spreadsheet would run begins with an apostrophe; numbers stay numbers."""
+    """The value, with an apostrophe before text that a spreadsheet would run as a formula."""
     if cell is None or isinstance(cell, bool | int | float):
         return cell
     text = str(cell)

@@ -1,4 +1,4 @@
-"""`harness reconcile`: a run matched with Bedrock's own invocation log."""
+"""`harness reconcile`: matches a run with Bedrock's invocation log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reconcile(
 ) -> None:
     """Match a run with Bedrock's invocation log.
 
-    Attempts are matched by request id; the result is written to reconcile.json.
+    Matches attempts by request id and writes the result to reconcile.json.
 
     \b
     harness reconcile
@@ -42,7 +42,7 @@ def reconcile(
     harness reconcile latest --log logs:/aws/bedrock/invocations --json
 
     Exit codes: 0 run and log agree · 2 no such run or log, no access · 4 they differ: an answered call is missing from
-    the log, tokens, cost or outcome differ, or the log has a call by the run's caller that the run does not have.
+    the log, tokens, cost or outcome differ, or the run's caller made a call that the run does not have.
     """
     import asyncio
 

@@ -1,4 +1,4 @@
-"""`harness report`: makes the reports of a run again from its stored attempts."""
+"""`harness report`: makes the report of a run again from its stored attempts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def report(
     run: RunArgument = LATEST,
     judge: Annotated[
         bool,
-        typer.Option("--judge", help="Ask the suite's judges for the verdicts that are missing. This costs money."),
+        typer.Option("--judge", help="Ask the suite's judges for missing verdicts. This costs money."),
     ] = False,
     suite: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Your suite file, to grade with its check functions. A run's folder never names code to run.",
+            help="Your suite file, to grade with its check functions. Code named in a run's folder is never run.",
             parser=local_path,
         ),
     ] = None,
     endpoint: TrustedEndpointOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Grade, summarise and draw a run again. A run that was killed is finished from its journal.
+    """Make a run's report again, even if the run was killed.
 
-    Stored verdicts of judges and results of check functions are reused.
+    Reuses stored verdicts of judges and results of check functions.
 
     \b
     harness report

@@ -1,4 +1,4 @@
-"""`harness run`: the main job, from a suite to a verdict-ready report."""
+"""`harness run`: from a suite to a report."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def run(
     seed: options.SeedOption = 1,
     repeats: Annotated[
         int | None,
-        typer.Option(min=1, max=10_000_000, help="Ask every prompt this often. Overrides the suite's repeats."),
+        typer.Option(min=1, max=10_000_000, help="Ask every prompt this many times. Overrides the suite's repeats."),
     ] = None,
     budget: options.BudgetOption = None,
-    workers: Annotated[int, typer.Option(help="Processes that share the load, each on one core.", min=1, max=256)] = 1,
+    workers: Annotated[int, typer.Option(help="Share the load among this many processes.", min=1, max=256)] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the run would do and cost, and send nothing.")
+        bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")
     ] = False,
     no_preflight: options.NoPreflightOption = False,
     json_output: options.JsonOption = False,

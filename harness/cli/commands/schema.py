@@ -1,4 +1,4 @@
-"""`harness schema`: the suite file's JSON Schema, for editors."""
+"""`harness schema`: the JSON Schema of the suite file."""
 
 from __future__ import annotations
 

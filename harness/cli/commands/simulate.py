@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_fixed(written: str) -> tuple[float, float, int]:
-    """`200ms,15ms,100` → TTFT and gap in seconds, number of chunks. HarnessError: anything else."""
+    """Parse `200ms,15ms,100`: TTFT and gap in seconds, number of chunks. HarnessError: anything else."""
     from harness.suite.fields import UnitError, parse_duration
 
     try:
@@ -29,7 +29,7 @@ def read_fixed(written: str) -> tuple[float, float, int]:
 
 
 def read_stall(written: str) -> Stall:
-    """`10s,2s` → when it begins and how long it lasts. HarnessError: anything else."""
+    """Parse `10s,2s`: when a stall begins and how long it lasts. HarnessError: anything else."""
     from harness.simulator.faults import Stall
     from harness.suite.fields import UnitError, parse_duration
 
@@ -41,7 +41,7 @@ def read_stall(written: str) -> Stall:
 
 
 def _parts(written: str, wanted: int) -> list[str]:
-    """What stands between commas. ValueError: not as many as `wanted`."""
+    """The parts between commas. ValueError: not `wanted` many."""
     parts = written.split(",")
     if len(parts) != wanted:
         raise ValueError(f"{wanted} values are needed, not {len(parts)}")
@@ -64,36 +64,38 @@ def simulate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of answers and latencies.")] = 1,
-    throttle_rate: Annotated[float, typer.Option(help="Share of requests answered 429.", min=0, max=1)] = 0.0,
-    unavailable_rate: Annotated[float, typer.Option(help="Share of requests answered 503.", min=0, max=1)] = 0.0,
-    interrupt_rate: Annotated[
-        float, typer.Option(help="Share of streams that break off half way.", min=0, max=1)
+    throttle_rate: Annotated[float, typer.Option(help="Answer this share of requests with 429.", min=0, max=1)] = 0.0,
+    unavailable_rate: Annotated[
+        float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)
     ] = 0.0,
+    interrupt_rate: Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)] = 0.0,
     speed: Annotated[float, typer.Option(help="Answer this many times faster than the models do.", min=0.001)] = 1.0,
     fixed: Annotated[
         str | None,
         typer.Option(
-            metavar="TTFT,GAP,CHUNKS", help="Give every stream the same timing, for benchmarks, such as 200ms,15ms,100."
+            metavar="TTFT,GAP,CHUNKS", help="Send every stream with this timing, for benchmarks: 200ms,15ms,100."
         ),
     ] = None,
     stall: Annotated[
         str | None,
         typer.Option(
             metavar="AFTER,FOR",
-            help="Answer nothing for a time, starting so long after the first request, such as 10s,2s.",
+            help="Stall: 10s,2s answers nothing for 2 s, from 10 s after the first request.",
         ),
     ] = None,
     capacity: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[ROUTING=]N",
-            help="Streams that a model serves at once; others queue. For one routing: global=80. Repeatable.",
+            help="Serve at most this many streams of a model at once and queue the rest. For one routing: global=80. "
+            "Repeatable.",
         ),
     ] = None,
     tokens_per_minute: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[ROUTING=]N", help="Quota of a model, counted as Bedrock does; more is answered 429. Repeatable."
+            metavar="[ROUTING=]N",
+            help="Quota of each model, counted as Bedrock does; beyond it requests are answered with 429. Repeatable.",
         ),
     ] = None,
     deny: Annotated[
@@ -105,15 +107,17 @@ def simulate(
     ] = None,
     logging: Annotated[
         str,
-        typer.Option(metavar="WHERE", help="Where the account claims to log: s3://BUCKET/PREFIX, logs:GROUP or none."),
+        typer.Option(
+            metavar="WHERE", help="Where the account says that it logs: s3://BUCKET/PREFIX, logs:GROUP or none."
+        ),
     ] = "none",
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Run an embedded Bedrock for any client, until Ctrl-C.
+    """Run the embedded Bedrock for any client, until Ctrl-C.
 
-    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and the control plane, STS
-    and Service Quotas. Point a client at it with made-up credentials:
+    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and has the control plane,
+    STS and Service Quotas. Use it with made-up credentials:
 
     \b
     harness simulate --suite suites/quickstart.yaml
@@ -123,7 +127,7 @@ def simulate(
     If HARNESS_SIMULATOR_SECRET is set (and HARNESS_SIMULATOR_KEY_ID, if the key's id matters), requests must be signed
     with that secret access key.
 
-    GET /_simulator/truth returns the server's own time stamps of every request.
+    GET /_simulator/truth returns the server's own timestamps of every request.
     """
     import tempfile
 
@@ -166,7 +170,7 @@ def simulate(
 
 
 def read_limits(option: str, written: list[str] | None) -> dict[str, float]:
-    """`["40", "global=80"]` → limits by routing, `` for every other. HarnessError: anything else."""
+    """Parse `["40", "global=80"]`: routing → limit, with "" for all other routings. HarnessError: anything else."""
     from harness.catalog.models import known_routings
 
     limits = {}

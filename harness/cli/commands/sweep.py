@@ -1,4 +1,4 @@
-"""`harness sweep`: how much load each target takes within the SLOs."""
+"""`harness sweep`: finds how much load each target takes within its SLOs."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def sweep(
             help="Raise requests per second, or concurrent streams.", metavar="[rate|concurrency]", parser=parse_by
         ),
     ] = "rate",
-    first: Annotated[float, typer.Option("--from", help="Begin at this level.", min=0.001, max=100_000)] = 4.0,
-    highest: Annotated[float, typer.Option("--to", help="Try no higher level.", min=0.001, max=100_000)] = 256.0,
+    first: Annotated[float, typer.Option("--from", help="Start at this level.", min=0.001, max=100_000)] = 4.0,
+    highest: Annotated[float, typer.Option("--to", help="Stop at this level.", min=0.001, max=100_000)] = 256.0,
     percentile: Annotated[
         float, typer.Option(help="Percentile of the requests that must meet the SLOs.", min=50, max=99.9)
     ] = 95.0,
     requests: Annotated[
         int | None,
         typer.Option(
-            min=20, max=1_000_000, help="Measured requests of a step. Default: twice what the percentile needs."
+            min=20, max=1_000_000, help="Measured requests in a step. Default: twice what the percentile needs."
         ),
     ] = None,
-    step_time: Annotated[str, typer.Option(metavar="TIME", help="Shortest time of a step, by rate.")] = "10s",
+    step_time: Annotated[str, typer.Option(metavar="TIME", help="Shortest time of a step, with --by rate.")] = "10s",
     resolution: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this closely.", min=1, max=100)
+        float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this precisely.", min=1, max=100)
     ] = 10.0,
     slo_ttft: Annotated[
         str | None, typer.Option(metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.")

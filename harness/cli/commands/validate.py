@@ -1,4 +1,4 @@
-"""`harness validate`: what a suite would do, or every mistake in it."""
+"""`harness validate`: checks a suite and shows what it would do, or every mistake in it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def validate(
     suite: SuiteArgument,
     json_output: JsonOption = False,
 ) -> None:
-    """Check a suite and say what it would do. Sends nothing.
+    """Check a suite and show what it would do. Sends nothing.
 
-    A suite with mistakes exits with 2, and every mistake is listed with its file and line.
+    If it has mistakes, lists all of them with file and line, and exits with 2.
 
     \b
     harness validate suites/quickstart.yaml
@@ -104,7 +104,7 @@ def _price(price: PriceOverride) -> str:
 
 def _requests(requests: dict[str, int] | None) -> str:
     if requests is None:
-        return "as many as fit into the duration"
+        return "as many as the duration allows"
     return f"{sum(requests.values())} ({_counts(requests)})"
 
 

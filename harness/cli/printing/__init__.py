@@ -1,1 +1,1 @@
-"""Tables that commands print."""
+"""The output of single commands."""

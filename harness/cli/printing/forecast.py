@@ -1,4 +1,4 @@
-"""`harness run --dry-run`: what a run would do and cost, and which differences it would detect."""
+"""The output of `harness run --dry-run`: what a run would do and cost, and which differences it could detect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
-    """Print the forecast of a suite; nothing is sent."""
+    """Print the forecast of a suite. Sends nothing."""
     from harness.analysis.compare.detectable import find_detectable
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
@@ -72,7 +72,7 @@ def _summary(suite: Suite, expected: Forecast) -> str:
 
 
 def _offered_lines(offered: Sequence[OfferedLoad], targets: int) -> Iterator[str]:
-    """The load over time, for each target: `▁▂▄█  1 to 20/s over 60 s, 630 requests`."""
+    """The load over time on each target: `▁▂▄█  1 to 20/s to each target, 630 requests in 60 s`."""
     from harness.report.wording import sparkline
 
     for each in offered:
@@ -97,7 +97,7 @@ def _at_most(cost_usd: float | None) -> str:
 
 
 def _detectable(power: Detectable) -> Section:
-    """The power of a suite: the differences that it can detect, and the prompts that its margins need."""
+    """The power of a suite: the differences that it can detect, and how many prompts its margins need."""
     from harness.report.section import Column, Note, Section, Table
 
     repeats = "" if power.repeats == 1 else f", {power.repeats} repeats"
@@ -121,19 +121,15 @@ def _detectable(power: Detectable) -> Section:
     return Section(
         title=f"What {counted(power.prompts, 'prompt')}{groups}{repeats} can detect "
         f"({gate}, family of {counted(power.family, 'test')})",
-        text="detectable: the smallest difference that most runs find. to detect: prompts needed to find twice the "
-        "margin. to rule out: prompts needed to rule out the margin.",
+        text="detectable: the smallest difference that most runs would detect. to detect: prompts needed to detect "
+        "twice the margin. to rule out: prompts needed to rule out the margin.",
         table=Table(columns=columns, rows=rows),
         notes=[*notes, Note(text=power.assumptions)],
     )
 
 
 def _smallest(each: DetectableDifference) -> str | None:
-    """The smallest difference that most runs detect."""
+    """`3 pp` or `12%`; None if unknown."""
     if each.minimum_detectable is None:
         return None
-    return (
-        f"{100 * each.minimum_detectable:.0f} pp"
-        if each.margin.endswith("pp")
-        else f"{100 * each.minimum_detectable:.0f}%"
-    )
+    return f"{100 * each.minimum_detectable:.0f}{' pp' if each.margin.endswith('pp') else '%'}"

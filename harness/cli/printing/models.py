@@ -1,4 +1,4 @@
-"""The output of `harness models`: the models, their prices, the sources."""
+"""The output of `harness models`: models, prices and sources."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def print_models(
     profiles: Sequence[ApplicationProfile],
     overrides: Sequence[PriceOverride],
 ) -> None:
-    """The models, their prices and the sources; each table fits 80 columns."""
+    """Print models, prices and sources; each table fits 80 columns."""
     console.print(_models_table(chosen))
     console.print(_prices_table(chosen, overrides))
     _print_profiles(console, chosen, profiles)
@@ -40,7 +40,7 @@ def print_models(
 
 
 def print_facts(console: Console, chosen: Sequence[Model], overrides: Sequence[PriceOverride]) -> None:
-    """One table a model: every fact with its source and date."""
+    """Print a table for each model: every fact with its source and date."""
     for model in chosen:
         table = _new_table(f"{model.name} · {model.base_id}")
         table.add_column("fact", no_wrap=True)
@@ -68,7 +68,7 @@ def _models_table(chosen: Sequence[Model]) -> Table:
 
 
 def _offered(model: Model, region: str | None) -> str:
-    """The routings; a star marks those for which no source names a Region. With --live, those of that Region first."""
+    """The routings; a star marks those for which no source names a Region. With --live, those of its Region first."""
     if region is None:
         return _routings(model, model.routings)
     here = [routing for routing, fact in model.routings.items() if region in fact.value and model.live_region]
@@ -171,7 +171,7 @@ def _print_profiles(console: Console, chosen: Sequence[Model], profiles: Sequenc
 
 
 def _print_footer(console: Console, chosen: Sequence[Model], overrides: Sequence[PriceOverride]) -> None:
-    """The meaning of the marks, and the facts and dates of each source."""
+    """Print what the star means, and each source with its dates and kinds of facts."""
     unconfirmed = {
         f"{fact.source} ({fact.as_of})" for model in chosen for fact in model.routings.values() if not fact.value
     }

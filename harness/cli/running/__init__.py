@@ -1,1 +1,1 @@
-"""What commands share that send a load or look at runs."""
+"""What commands share: options applied to a suite, sending a load, grading, comparing."""

@@ -1,4 +1,4 @@
-"""What `harness compare` and `harness gate` share: choosing the sides, comparing them, writing and printing."""
+"""What `harness compare` and `harness gate` share: choose two sides, compare them, write and print the report."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from harness.store.run_folder import RunFolder
 
 
 class Sides(msgspec.Struct, frozen=True, kw_only=True):
-    """A run against an earlier one, or targets inside one run. None, or no candidates: see `compare_targets`."""
+    """What to compare: a run with an earlier one, or targets of one run."""
 
     run: RunFolder
     """The candidates' run."""
     earlier: RunFolder | None = None
-    """The baseline's run if it is another one."""
+    """The baseline's run, if it is another one."""
     baseline: str | None = None
+    """The baseline target; None as for `compare_targets`."""
     candidates: tuple[str, ...] = ()
+    """The candidate targets; empty as for `compare_targets`."""
 
 
 def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | None, candidates: Sequence[str]) -> Sides:
-    """The sides, with target names checked. CompareError: a run against itself, or a target that the run lacks."""
+    """The sides. CompareError: a run is compared with itself, or lacks a target."""
     if earlier is not None and earlier.path.resolve() == run.path.resolve():
         raise CompareError(f"both sides are {run.path}; name two runs, or one run and --baseline TARGET")
     if baseline is not None:
@@ -43,8 +45,8 @@ def make_sides(run: RunFolder, earlier: RunFolder | None, *, baseline: str | Non
 def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]) -> tuple[Sides, str]:
     """The sides of a gate and a description of the baseline.
 
-    `baseline` is a target of the run, the name of a stored baseline, or another run. Without it: the stored baseline of
-    the suite, else the suite's baseline target. CompareError: no baseline.
+    `baseline`: a target of the run, the name of a stored baseline, or another run. Default: the suite's stored
+    baseline, else its baseline target. CompareError: there is none.
     """
     results, suite = run.path.resolve().parent, run.read_manifest().suite
     if baseline is not None:
@@ -56,15 +58,15 @@ def choose_sides(run: RunFolder, baseline: str | None, candidates: Sequence[str]
         return sides, f"run {stored}, set with `harness baseline set`"
     if run.read_suite().baseline is None:
         raise CompareError(
-            f"{run.path}: no baseline: name a target or a run with --baseline, set one with `harness baseline set`, or "
-            f"write `baseline:` in the suite (targets: {shorten(', '.join(_targets(run)), 300)})"
+            f"{run.path}: has no baseline; name a target or a run with --baseline, set one with `harness baseline set`,"
+            f" or write `baseline:` in the suite (targets: {shorten(', '.join(_targets(run)), 300)})"
         )
     sides = make_sides(run, None, baseline=None, candidates=candidates)
     return sides, "the suite's `baseline` target in the same run"
 
 
 def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> CompareReport:
-    """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
+    """Compare each candidate with its baseline. `gate`: margins instead of the suite's. CompareError, StoreError."""
     side = load_finished_run(sides.run)
     earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
     return compare_targets(
@@ -77,7 +79,7 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
 
 
 def write_files(report: CompareReport, folder: Path) -> Path:
-    """Write every file of a comparison; the path of its page."""
+    """Write every file of a comparison; returns the path of its page."""
     from harness.report.write import write_comparison
 
     return write_comparison(folder, report)[0]

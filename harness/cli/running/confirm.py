@@ -1,4 +1,4 @@
-"""`harness gate --confirm`: sends the targets of a `worse` again before it is reported."""
+"""`harness gate --confirm`: runs the targets that got worse again before reporting `worse`."""
 
 from __future__ import annotations
 
@@ -31,26 +31,27 @@ from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
 
 FOLDER = "confirm"
-"""In the candidate's run folder, so that `history` does not see a rerun."""
+"""Of reruns, in the candidate's run folder, so that `history` does not see them."""
 AGAIN = "fix that, and gate the run again"
 PENDING = Finding(what="the rerun had not finished when this was written", remedy="wait for it, or gate the run again")
+"""Replaced in the files once the rerun ends."""
 STOPPED = Finding(what="the rerun was interrupted", remedy="gate the run again")
 
 
 class Rerun(msgspec.Struct, frozen=True, kw_only=True):
-    """How to make the rerun."""
+    """The user's options for a rerun."""
 
     suite_file: Path | None = None
-    """The suite's own file, next to its documents and check files; a stored suite has only their digests."""
+    """The suite file, next to its documents and check files; the run stores only their digests."""
     endpoint: str | None = None
-    """None: the run's, if that is AWS or this machine."""
+    """Default: the run's, if that is AWS or this machine."""
     budget_usd: float | None = None
-    """None: the suite's."""
+    """Default: the suite's."""
     quiet: bool = False
 
 
 class Unconfirmable(Exception):
-    """A rerun is impossible or does not count."""
+    """Raised if a rerun is impossible or does not count."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.what)
@@ -58,7 +59,7 @@ class Unconfirmable(Exception):
 
 
 def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
-    """The suite that a rerun would send, with all targets; or why it is impossible, which is also printed."""
+    """The suite that a rerun would send, with all its targets; or why a rerun is impossible, which is also printed."""
     try:
         suite = _stored_suite(sides, how)
         check_storable(keep_targets(suite, {*(sides.candidates or _names(suite)), *_baseline(sides, suite)}))
@@ -72,10 +73,10 @@ def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
 def confirm_by_rerun(
     first: CompareReport, sides: Sides, plan: Suite | Finding, how: Rerun, write: Callable[[CompareReport], object]
 ) -> tuple[CompareReport, bool]:
-    """The report of a worse run after its rerun, and whether the rerun was interrupted.
+    """Rerun a run that got worse; returns the final report and whether the rerun was interrupted.
 
     `write` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that a failed
-    rerun cannot lose it; the report then says what went wrong.
+    rerun does not lose it; the report then says what went wrong.
     """
     if isinstance(plan, Finding):
         report = unconfirmed(first, plan)
@@ -95,7 +96,7 @@ def confirm_by_rerun(
 
 
 def _written_if_possible(report: CompareReport, write: Callable[[CompareReport], object]) -> CompareReport:
-    """If this fails, the files still hold the unconfirmed verdict, without the reason."""
+    """The same report. If it cannot be written, the files still hold the unconfirmed verdict, without the reason."""
     try:
         write(report)
     except (HarnessError, OSError) as error:
@@ -104,9 +105,9 @@ def _written_if_possible(report: CompareReport, write: Callable[[CompareReport],
 
 
 def _rerun(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> CompareReport:
-    """Send the worse targets again, compare them with the same baseline, and confirm `worse` only if both runs agree.
+    """Run the worse targets again and compare them with the same baseline; `worse` is confirmed if both runs agree.
 
-    A baseline target of the same run is sent again too; one of an earlier run is not.
+    A baseline target in the same run is run again too; one in an earlier run is not.
     """
     worse = [c for c in first.comparisons if c.verdict == "worse"]
     candidates = tuple(c.candidate.target for c in worse)
@@ -132,7 +133,7 @@ def _rerun(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> Compa
 
 
 def _compare(again: Sides, margins: dict[str, str]) -> CompareReport:
-    """The rerun's comparison. Unconfirmable: the rerun does not count."""
+    """Compare the rerun. Unconfirmable: it does not count."""
     manifest = again.run.read_manifest()
     if manifest.state != "complete":
         ended = Finding(what=f"the rerun is {manifest.state}, not complete", remedy=AGAIN)
@@ -146,13 +147,13 @@ def _compare(again: Sides, margins: dict[str, str]) -> CompareReport:
 
 
 def _margins(report: CompareReport) -> dict[str, str]:
-    """Metric → margin as written, of the gate."""
+    """The gate: metric → margin as written."""
     rows = (d for c in report.comparisons for d in c.differences if not d.exploratory)
     return {d.metric: d.margin_written for d in rows if d.margin_written is not None}
 
 
 def _stored_suite(sides: Sides, how: Rerun) -> Suite:
-    """The run's suite with its files, and the endpoint of the rerun."""
+    """The run's suite with its files, and the rerun's endpoint and budget. Unconfirmable: its files are missing."""
     suite = sides.run.read_suite()
     if how.suite_file is not None:
         suite = restore_files(suite, how.suite_file.parent)
@@ -160,7 +161,7 @@ def _stored_suite(sides: Sides, how: Rerun) -> Suite:
         raise Unconfirmable(
             Finding(
                 what=f"the run stores only digests of the suite's files ({lost[0]})",
-                remedy="name the suite file next to them with --suite FILE",
+                remedy="pass the suite file next to them with --suite FILE",
             )
         )
     return msgspec.structs.replace(
@@ -175,13 +176,13 @@ def _names(suite: Suite) -> list[str]:
 
 
 def _baseline(sides: Sides, suite: Suite) -> list[str]:
-    """The baseline's name if it is sent again."""
+    """The baseline target, if it is run again."""
     name = sides.baseline or suite.baseline
     return [name] if sides.earlier is None and name is not None else []
 
 
 def _finding(error: Exception) -> Finding:
-    """What went wrong, as a finding."""
+    """The error as a finding."""
     leaf = first_leaf(error)
     match leaf:
         case Unconfirmable():
@@ -196,7 +197,7 @@ def _finding(error: Exception) -> Finding:
 
 
 def _announce(suite: Suite, metrics: list[str], *, seed: int) -> None:
-    """Print what the rerun sends and its cost at most, unless it is free."""
+    """Print what the rerun will send and, unless it is free, the most that it will cost."""
     expected = forecast(suite, seed=seed)
     cost = "an unknown cost" if expected.cost_usd_at_most is None else f"up to about ${expected.cost_usd_at_most:.4f}"
     budget = "" if suite.budget_usd is None else f", budget ${suite.budget_usd:g}"

@@ -19,7 +19,7 @@ from harness.suite.suite import Suite
 READY_WITHIN_S = 30.0
 VISUAL = "visual"
 SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
-"""For a simulator that a user runs; the embedded one gets made-up keys."""
+"""Settings of `harness simulate`, not of the embedded Bedrock, which is sent made-up keys."""
 
 
 def is_simulated(suite: Suite) -> bool:
@@ -28,9 +28,9 @@ def is_simulated(suite: Suite) -> bool:
 
 
 def trusted_endpoint(stored: str, given: str | None, run: Path) -> str:
-    """Where requests about a run may go. Its folder, which may be somebody else's, names the endpoint `stored`.
+    """Where to send requests about a run: the user's endpoint (`given`), else the one in the run's folder (`stored`).
 
-    Credentials go only to AWS, to this machine, or where the user says (`given`). HarnessError: `stored` is elsewhere.
+    The folder may be somebody else's, so `stored` is used only if it is AWS or this machine; otherwise HarnessError.
     """
     if given is not None or stored in ("simulator", "aws") or is_loopback(stored):
         return given or stored
@@ -42,7 +42,7 @@ def trusted_endpoint(stored: str, given: str | None, run: Path) -> str:
 
 @asynccontextmanager
 async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[str] = ()) -> AsyncIterator[str]:
-    """`aws` or the URL of the suite's endpoint; runs the embedded Bedrock while it is needed."""
+    """Yield `aws` or the URL of the suite's endpoint; runs the embedded Bedrock if the suite needs it."""
     if suite.endpoint != "simulator":
         yield suite.endpoint
         return
@@ -54,7 +54,7 @@ async def open_endpoint(suite: Suite, *, seed: int, simulator_options: Sequence[
 async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = ()) -> AsyncIterator[str]:
     """Start `harness simulate` with the suite's answer key and `options`; yields its URL and stops it on exit.
 
-    The child watches its standard input, so that it ends with this process in any case.
+    The child watches its standard input, so that it ends even if this process is killed.
     """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         key = Path(folder) / "answers.json"
@@ -84,9 +84,9 @@ async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = 
 
 
 def write_answer_key(suite: Suite, path: Path) -> Path:
-    """Write what the simulator may know of the suite: digest of each prompt → reference answer.
+    """Write what the simulator needs to answer the suite, digest of each prompt → reference answer; returns the path.
 
-    A prompt tagged `visual` asks for what only a reader of the page's picture can know.
+    A prompt tagged `visual` can be answered only by a model that sees the page as an image.
     """
     from harness.simulator.model.answers import prompt_digest
 
@@ -100,17 +100,18 @@ def write_answer_key(suite: Suite, path: Path) -> Path:
 
 
 def log_connection(endpoint: str, region: str) -> Connection:
-    """The connection for a log; that of a run on the embedded Bedrock is in a file or on AWS."""
-    from harness.endpoints.account.account import CONNECT_TIMEOUT_S  # it loads the AWS SDK, which few runs need
+    """The connection to read a log with; for a run on the embedded Bedrock, that of AWS."""
+    from harness.endpoints.account.account import CONNECT_TIMEOUT_S  # imports the AWS SDK, which few runs need
 
     where = "aws" if endpoint == "simulator" else endpoint
     return make_connection(where, region=region, pool_size=10, connect_timeout_s=CONNECT_TIMEOUT_S)
 
 
 async def find_logs(endpoint: str, regions: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Each invocation log of the account in these Regions, with its Region, and the Regions without one.
+    """The account's invocation logs in these Regions as (log, Region), and the Regions without one.
 
-    Prefers CloudWatch Logs to S3, since records arrive there sooner. HarnessError: the account cannot be read.
+    Prefers CloudWatch Logs to S3, since records arrive there sooner. HarnessError: the account cannot be read, or the
+    endpoint is the simulator.
     """
     from harness.endpoints.account.account import open_account
 

@@ -1,4 +1,4 @@
-"""Grades a run, writes its reports and prints the summary: the end of every run, and all of `harness report`."""
+"""Grades a run, writes its reports and prints the summary: the last part of `harness run`, all of `harness report`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
 
 QUICK = ("--speed", "20")
-"""A simulated judge answers faster than a model would: its latency is not measured."""
+"""A simulated judge answers faster than a model would, since its latency is not measured."""
 
 
 def grade_and_report(
@@ -40,12 +40,12 @@ def grade_and_report(
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
 ) -> int:
-    """Grade a run, write every report and print the summary; returns the exit code: 0, or 4 if the run is invalid.
+    """Grade a run, write its reports and print the summary; returns the exit code: 0, or 4 if the run is invalid.
 
-    `endpoint`, `check_files`: given by the user. The run's folder may be somebody else's: no code of it is run, and it
-    may name no host but AWS and this machine (HarnessError).
     `judge`: ask the suite's judges for missing verdicts. If they cannot be reached, this warns on stderr, and the
     answers stay unscored.
+    `endpoint`, `check_files`: from the user. The run's folder may be somebody else's, so no code from it is run, and
+    of the endpoints that it names only AWS and this machine are used (HarnessError for others).
     """
     suite = folder.read_suite()
     try:
@@ -72,11 +72,11 @@ def grade_and_report(
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
-    """The check files of the suite file that the user names. HarnessError: it is another suite than the run's."""
+    """The check files of the user's suite file. HarnessError: the run is of another suite."""
     suite, ran = load_checked(path), run.read_manifest().suite
     if suite.name != ran:
         raise HarnessError(
-            f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; name the file of that suite"
+            f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; pass the file of that suite"
         )
     return suite.graders.check_files
 
@@ -84,7 +84,7 @@ def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
 async def _grade(
     folder: RunFolder, suite: Suite, context: RunContext, *, judge: bool, check_files: Sequence[CheckFile]
 ) -> None:
-    """Grade the stored answers; judges are asked at the run's own endpoint."""
+    """Grade the stored answers; judges are asked at `suite.endpoint`."""
     if not judge:
         await score_run(folder, suite, None, check_files)
         return

@@ -1,4 +1,4 @@
-"""Loads a suite with every validator, and applies the command's options to it."""
+"""Loads a suite with every validator, and applies a command's options to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.suite.suite import Load, Suite
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What options change. None, or no targets: as the suite says."""
+    """Options that override the suite; None, or no targets: keep the suite's."""
 
     endpoint: str | None = None
     targets: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_checked(path: Path) -> Suite:
-    """The suite. SuiteError: every mistake in it."""
+    """Load a suite. SuiteError: every mistake in it."""
     from harness.load.limits import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
@@ -43,7 +43,7 @@ def load_checked(path: Path) -> Suite:
 
 
 def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
-    """Unknown clients, apis that a client does not support, options that an api does not support."""
+    """Unknown clients, apis that a client does not support, and options that an api does not support."""
     known = client_names()
     for at, target in enumerate(suite.targets):
         if target.client not in known:
@@ -62,7 +62,7 @@ def wire_mistakes(suite: Suite) -> Iterable[Mistake]:
 
 
 def load_for_run(path: Path, overrides: Overrides) -> Suite:
-    """The suite with the options applied, and its new digest. HarnessError: an unknown target or a bad value."""
+    """Load a suite and apply the options; its digest changes with them. HarnessError: unknown target, or bad value."""
     _check(overrides)
     suite = load_checked(path)
     load: Load = suite.load
@@ -83,14 +83,14 @@ def load_for_run(path: Path, overrides: Overrides) -> Suite:
 
 
 def check_plan(suite: Suite, *, option: str) -> None:
-    """HarnessError: the load, as changed by an option, is too large to plan."""
+    """HarnessError: the load is too large to plan. `option`: what changed it, as the prefix of the message."""
     names = [target.name for target in suite.targets]
     for mistake in plan_mistakes(suite.load, prompts=len(suite.prompts), targets=names):
         raise HarnessError(f"{option}the load {mistake.message}")
 
 
 def _check(overrides: Overrides) -> None:
-    """Options follow the same rules as the suite file."""
+    """Apply the rules of the suite file to the options. HarnessError: a value breaks one."""
     if overrides.endpoint is not None and overrides.endpoint != "simulator":
         make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
     if overrides.budget_usd is not None and not 0 < overrides.budget_usd < inf:

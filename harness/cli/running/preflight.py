@@ -1,4 +1,4 @@
-"""Checks the account before a suite is sent, and prints the diagnoses."""
+"""Checks the account that a suite will use, and prints the diagnoses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def diagnose(suite: Suite) -> list[Diagnosis]:
 
 
 def check_before_run(suite: Suite) -> None:
-    """Print warnings and problems of the account; RunInvalid if the run would be invalid or incomplete."""
+    """Print the account's warnings and problems. RunInvalid: the run would be invalid or incomplete."""
     diagnoses = diagnose(suite)
     bad = [each for each in diagnoses if each.status in ("warning", "problem")]
     if bad:
@@ -40,7 +40,7 @@ def check_before_run(suite: Suite) -> None:
 
 
 def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
-    """A block for the account and one for each target: mark, check, result and remedy."""
+    """Print a block for the account and one for each target: mark, check, result and remedy."""
     for target, group in groupby(diagnoses, key=lambda each: each.target):
         console.print(Text(printable(target or "account"), style="bold"), soft_wrap=True)
         table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
@@ -49,7 +49,7 @@ def print_diagnoses(diagnoses: Sequence[Diagnosis], console: Console) -> None:
         table.add_column(overflow="fold")
         for each in group:
             mark, style = MARKS[each.status]
-            text = Text(printable(redact(each.message)))  # redact before lines are wrapped
+            text = Text(printable(redact(each.message)))  # before wrapping, which could split a secret
             if each.remedy and each.status != "ok":
                 text.append(f"\n→ {printable(each.remedy)}", style="italic")
             table.add_row(Text(f"  {mark}", style=style), Text(each.check), text)

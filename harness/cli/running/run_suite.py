@@ -1,4 +1,4 @@
-"""`harness run` once it has its suite: send the load, grade it, report it."""
+"""`harness run` once the suite is loaded: send the load, grade the answers, report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.suite.suite import Suite
 
 
 def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
-    """Run the suite from start to report; returns the exit code. HarnessError before anything is sent."""
+    """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
     counts = count_requests(suite, seed=context.seed)
     sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
     if sent is None:
@@ -54,7 +54,7 @@ class ThisProcess(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _open_sender(suite: Suite, workers: int, url: str, stop: Stop) -> AsyncIterator[Sender]:
-    """This process, or a pool of workers that share the load."""
+    """Yield this process, or a pool of workers that share the load."""
     if workers == 1:
         async with open_channels(suite, url, stop) as channels:
             yield ThisProcess(suite, channels)

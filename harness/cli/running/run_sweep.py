@@ -1,4 +1,4 @@
-"""`harness sweep` once it has its suite: send the load of every step, find the knees, report them."""
+"""`harness sweep` once the suite is loaded: send the load of every step, find the knees, report."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 CROWDED = ("--capacity", "16", "--capacity", "global=32")
-"""Options of the embedded Bedrock, whose capacity is unlimited by default: there would be no knee."""
+"""Limits the embedded Bedrock's capacity, since without a limit there would be no knee."""
 
 
 def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
-    """Sweep, report, and return the exit code: 4 if a knee is unknown. HarnessError before anything is sent."""
+    """Sweep and report; returns the exit code, 4 if a knee is unknown. HarnessError: before anything is sent."""
     climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)
@@ -43,7 +43,7 @@ def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
 
 
 class _StepSender:
-    """Sends the steps of every target's search, one after the other, for all targets at once."""
+    """Sends the steps of all targets' searches: one target's one after the other, all targets at the same time."""
 
     sweep: Sweep
     """Set by `open`."""
@@ -89,7 +89,7 @@ def _outcome(step: StepOutcome) -> str:
 
 
 def _report(sent: SentLoad, suite: Suite, report: SweepReport, context: RunContext) -> int:
-    """Write and print the report; returns the exit code."""
+    """Write and print the report of a sweep; returns the exit code."""
     from harness.report.write import write_sweep_report
 
     write_sweep(sent.folder.path, report)

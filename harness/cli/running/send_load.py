@@ -1,4 +1,4 @@
-"""Sends a load from start to end: opens the endpoint, makes the run's folder, sends, stores every attempt."""
+"""Sends a load: opens the endpoint, creates the run's folder, sends, and stores every attempt."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Sender(Protocol):
-    """Sends a load through its open clients and journals every attempt in the run's folder."""
+    """Sends a load through open clients and writes every attempt to a journal in the run's folder."""
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> Sequence[ClientHealth]: ...
 
 
 OpenSender = Callable[[str, Stop], AbstractAsyncContextManager[Sender]]
-"""Takes the endpoint's URL, or `aws`, and the sender's stop."""
+"""Opens a sender for an endpoint (a URL or `aws`). The `Stop` ends the load early."""
 
 
 class SentLoad(msgspec.Struct, frozen=True):
-    """A finished load with its attempts stored, and whether Ctrl-C or SIGTERM ended it."""
+    """A load whose attempts are stored. `interrupted`: by Ctrl-C or SIGTERM."""
 
     folder: RunFolder
     interrupted: bool
@@ -57,9 +57,9 @@ def send_load(
     counts: Mapping[str, int] | None = None,
     simulator_options: Sequence[str] = (),
 ) -> SentLoad | None:
-    """Send a suite's load through the sender and store it. None: stopped at once, leaving the journal as it is.
+    """Send a suite's load and store its attempts. None if it was stopped at once, which leaves only the journal.
 
-    `counts`: requests of the plan by phase, if known. HarnessError: before anything is sent; RunInvalid: after that.
+    `counts`: planned requests by phase, if known. HarnessError: before anything is sent. RunInvalid: after that.
     """
     _prepare(suite, context)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -120,7 +120,7 @@ def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> No
 
 
 class Interrupts:
-    """Ctrl-C and SIGTERM: the first lets the requests in flight finish, the second cancels the task that watches."""
+    """Handles Ctrl-C and SIGTERM: the first lets requests in flight finish, the second cancels the current task."""
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
@@ -151,7 +151,7 @@ class Interrupts:
 
 @asynccontextmanager
 async def _progress_shown(progress: Progress, duration_s: float | None, context: RunContext) -> AsyncIterator[None]:
-    """Progress on stderr while inside, unless quiet."""
+    """Show progress on stderr inside this context, unless quiet."""
     if context.quiet:
         yield
         return
@@ -165,7 +165,7 @@ async def _progress_shown(progress: Progress, duration_s: float | None, context:
 
 @contextmanager
 def _failures_reported(folder: RunFolder) -> Iterator[None]:
-    """Mark a run that fails as `failed`, with its journal. RunInvalid unless it is a bug."""
+    """Set the state of a run that fails to `failed`. RunInvalid in place of any other HarnessError."""
     try:
         yield
     except Exception as error:
@@ -176,7 +176,7 @@ def _failures_reported(folder: RunFolder) -> Iterator[None]:
 
 
 def _next_step(folder: RunFolder) -> str:
-    """What to do with the attempts of a load that did not finish."""
+    """Where to find the attempts of a load that did not finish, or how to report on them."""
     if folder.read_manifest().kind == "sweep":
         return f"its attempts are in {folder.path}"
     return f"to report on what was recorded, use `harness report {folder.path}`"

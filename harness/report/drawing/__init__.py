@@ -1,1 +1,1 @@
-"""What all figures share: frame, style, scales, the look of each target."""
+"""What all figures share: frame, style, scales, rendering."""

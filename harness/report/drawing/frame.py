@@ -1,4 +1,4 @@
-"""The frame of every figure: title and question above, legend and provenance below, SIMULATED where it is true."""
+"""The frame of every figure: title and question above, legend and provenance below, SIMULATED if the run was."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ QUESTION_IN = 0.19
 FOOTER_IN = 0.5
 LEGEND_ROW_IN = 0.2
 LEGEND_CHARACTERS = 72
-"""Entries longer than this go one to a line."""
+"""If any entry is longer than this, the legend has one column instead of two."""
 TITLE_CHARACTERS = 82
 QUESTION_CHARACTERS = 150
 NAME_CHARACTERS = 60
 ROW_IN = 0.46
-"""Height of a target's row."""
+"""Height of a target's row, in inches."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """One run, ready to be drawn. `columns` may lack a target that has no measured request."""
+    """A run, ready to be drawn. `columns` may lack a target without measured requests."""
 
     summary: RunSummary
     columns: Mapping[str, Columns]
@@ -50,7 +50,7 @@ class RunView:
 
     @property
     def targets(self) -> list[TargetSummary]:
-        """Targets of one model next to each other; else the suite's order."""
+        """In the suite's order, but with the targets of each model side by side."""
         models = [t.base_model for t in self.summary.targets]
         return sorted(self.summary.targets, key=lambda t: models.index(t.base_model))
 
@@ -58,11 +58,11 @@ class RunView:
         return self.looks[target.target]
 
     def winner(self, metric: str) -> Winner | None:
-        """Who leads on `metric`, a key of METRICS; None where the summary names nobody."""
+        """The leader on `metric`, a key of METRICS; None if the summary names none."""
         return next((w for w in self.summary.winners if w.metric == METRICS[metric].label), None)
 
     def leading(self, winner: Winner | None) -> str | None:
-        """Who leads, as a title says it: the leader and whom it is too close to; None where that is everybody."""
+        """The leader and the rivals too close to call, for a title; None if all of them are too close."""
         if winner is None or len(winner.close) == winner.rivals:
             return None
         names = [self.looks[name].label for name in (winner.target, *winner.close)]
@@ -70,12 +70,12 @@ class RunView:
 
 
 def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
-    """The view of a run, with a look for each target."""
+    """Assign a look to each target of a run."""
     return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets))
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a figure's data comes from, and what to know of it: the two lines of its footer."""
+    """The two lines of a figure's footer: where its data comes from, and the facts needed to read it."""
 
     simulated: bool
     source: Sequence[str]
@@ -85,16 +85,16 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def open_figure(
     view: RunView, *, title: str, question: str, body_in: float, intervals: str = "", legend: Sequence[Artist] = ()
 ) -> Figure:
-    """A figure of one run, as `open_frame`. `intervals` names the method behind the error bars, if there are any."""
+    """`open_frame` for a figure of one run. `intervals` names the method behind the error bars, if there are any."""
     return open_frame(_provenance(view, intervals), title=title, question=question, body_in=body_in, legend=legend)
 
 
 def open_frame(
     about: Provenance, *, title: str, question: str, body_in: float, legend: Sequence[Artist] = ()
 ) -> Figure:
-    """A figure with its frame drawn, `legend` under a body of `body_in` inches that is left for axes.
+    """A figure with its frame drawn. Axes added to it fill the body, which is `body_in` inches high.
 
-    The title is kept as the figure's label, for its alt text.
+    The figure's label holds the title, for alt text.
     """
     titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
@@ -117,12 +117,12 @@ def open_frame(
 
 
 def legend_entry(label: str, **style: Any) -> Line2D:
-    """An entry for something that is not a target; `style` as for a Line2D."""
+    """A legend entry for something that is not a target; `style` as for a Line2D."""
     return Line2D([], [], label=drawable(label), **{"linestyle": "none", **style})
 
 
 def target_handle(view: RunView, target: TargetSummary, note: str = "", *, line: bool = True) -> Line2D:
-    """The legend's entry of a target, with `note` behind its name."""
+    """A target's legend entry: its name, then `note`. `line`: show its line as well as its marker."""
     look = view.look(target)
     return Line2D(
         [],
@@ -136,7 +136,7 @@ def target_handle(view: RunView, target: TargetSummary, note: str = "", *, line:
 
 
 def draw_message(view: RunView, *, title: str, message: str) -> Figure:
-    """A low figure with `message` where its axes would be: there is nothing to draw, and this is why."""
+    """A low figure with a message in place of axes, for a run without data to draw."""
     figure = open_figure(view, title=title, question="", body_in=1.2)
     axes = figure.subplots()
     axes.set_axis_off()
@@ -146,14 +146,14 @@ def draw_message(view: RunView, *, title: str, message: str) -> Figure:
 
 
 def rows_in(targets: int) -> float:
-    """Height in inches of axes that give each of `targets` a row."""
+    """Height in inches of axes with a row for each of `targets`."""
     return 1.0 + ROW_IN * max(targets, 1.6)
 
 
 def label_rows(
     axes: Axes, view: RunView, targets: Sequence[TargetSummary] | None = None, *, named: bool = True
 ) -> None:
-    """Rows from the top, of all targets or some, with each target's name in two lines, or without (`named`)."""
+    """One row for each target (default: all), from the top. `named`: label each with the target's name in two lines."""
     names = [view.look(t).two_lines for t in targets or view.targets]
     axes.set_yticks(range(len(names)), names if named else [""] * len(names), fontsize=8.5)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -227,7 +227,7 @@ def _draw_badge(figure: Figure) -> None:
 
 
 def _fit_width(figure: Figure, text: Text, width_in: float) -> None:
-    """Make `text` smaller so that it is at most `width_in` inches wide and nothing is cut off."""
+    """Shrink `text` to at most `width_in` inches."""
     text.set_in_layout(False)
     drawn_in = text.get_window_extent().width / figure.dpi
     if drawn_in > width_in:

@@ -1,4 +1,4 @@
-"""Axes that tell the truth: linear from zero, or logarithmic and labelled so, as the spread of the values asks."""
+"""Axes that do not mislead: linear from zero, or, if the values are spread widely, logarithmic and labelled as such."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from harness.report.wording import significant
 
 LOG_FROM = 20.0
-"""Largest over smallest value from which an axis is logarithmic."""
+"""An axis is logarithmic if its largest value is more than this many times its smallest."""
 
 
 def scale_x(axes: Axes, values: Iterable[float], label: str, *, room: float = 1.05) -> None:
-    """Scale the x axis for positive `values` and label it; `room` is the free factor beyond the largest."""
+    """Scale the x axis for positive `values` and label it. It ends at `room` times the largest value or further."""
     low, high = _range(values)
     if high / low > LOG_FROM:
         axes.set_xscale("log")
@@ -31,7 +31,7 @@ def scale_x(axes: Axes, values: Iterable[float], label: str, *, room: float = 1.
 
 
 def scale_y(axes: Axes, values: Iterable[float], *, room: float = 1.15) -> bool:
-    """As `scale_x`, for the y axis and without its label. True: the axis is logarithmic."""
+    """Scale the y axis like `scale_x`, without a label. Returns whether it is logarithmic."""
     low, high = _range(values)
     if high / low > LOG_FROM:
         axes.set_yscale("log")
@@ -45,7 +45,7 @@ def scale_y(axes: Axes, values: Iterable[float], *, room: float = 1.15) -> bool:
 
 
 def scale_from_zero(axes: Axes, high: float, label: str) -> None:
-    """Scale the x axis for bars: always linear, always from zero, with room for a number behind the longest."""
+    """Scale the x axis for bars: linear from zero, with room for a number after the longest."""
     axes.set_xlim(0, (high or 1.0) * 1.28)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(write_tick))
@@ -66,6 +66,6 @@ def _mark_log(axes: Axes, which: Literal["x", "y"], *, decades: float) -> None:
 
 
 def write_tick(value: float, _position: int | None = None) -> str:
-    """A tick's number without trailing zeros."""
+    """A tick label: three significant digits, without trailing zeros."""
     text = significant(value)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""The look that all figures share: settings independent of the user's own, and how each target looks in all of them."""
+"""matplotlib's settings, independent of the user's own, and the look of each target in every figure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.report.wording import shorten
 Line = Literal["-", "--", "-.", ":"] | tuple[int, tuple[float, ...]]
 
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#8C6D00")
-"""Okabe and Ito's colour-blind-safe colours; their vermillion is kept for failures, their yellow darkened for white."""
+"""Okabe and Ito's colour-blind-safe palette. Vermillion is for failures only; yellow is darkened to show on white."""
 FAILURE = "#D55E00"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2.5)), (0, (9, 3)), (0, (4, 1, 1, 4)))
@@ -42,7 +42,7 @@ SETTINGS = {
     "text.color": INK,
     "text.parse_math": False,  # a `$` in a target's name is a dollar
     "text.usetex": False,
-    "text.hinting": "no_hinting",  # widths that scale: what fits at one resolution fits at all, and in the SVG file
+    "text.hinting": "no_hinting",  # text widths scale with the resolution, so what fits in the PNG fits in the SVG
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.titlesize": 10,
@@ -63,14 +63,14 @@ SETTINGS = {
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.8,
     "hatch.linewidth": 0.6,
-    "svg.fonttype": "path",  # DejaVu is not on every machine; paths keep the widths that the layout was made for
+    "svg.fonttype": "path",  # not every machine has DejaVu; paths keep the widths of the layout
     "svg.hashsalt": "harness",
 }
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """matplotlib's defaults with the house's settings over them, whatever the user's matplotlibrc says."""
+def figure_style() -> Iterator[None]:
+    """matplotlib's defaults with SETTINGS on top; ignores the user's matplotlibrc."""
     with matplotlib.style.context(["default", SETTINGS]):
         yield
 
@@ -81,12 +81,12 @@ def _has_glyph(character: str) -> bool:
 
 
 def drawable(text: str) -> str:
-    """`text` with a box for every character that the figures' font does not have."""
+    """`text` with a box in place of every character that the figures' font lacks."""
     return "".join(c if c == "\n" or _has_glyph(c) else "□" for c in text)
 
 
-class Named(Protocol):
-    """What a target's look depends on."""
+class AnyTarget(Protocol):
+    """What a target's look depends on. The targets of a run and of a history have these."""
 
     @property
     def target(self) -> str: ...
@@ -100,16 +100,16 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """A target's appearance in every figure."""
 
     label: str
-    """Its name on one line, shortened, safe to print."""
+    """The target's name on one line, shortened and safe to print."""
     two_lines: str
-    """Its name for an axis."""
+    """The name for an axis."""
     colour: str
     line: Line
     marker: str
 
 
-def assign_looks(targets: Sequence[Named]) -> dict[str, Look]:
-    """Looks by target name. Targets of one model and routing (other api, client, …) differ in tone and marker."""
+def assign_looks(targets: Sequence[AnyTarget]) -> dict[str, Look]:
+    """Target name → look. The model decides the hue; targets of one model and routing differ in tone and marker."""
     models = _ranks(t.base_model for t in targets)
     twins = _twin_numbers(targets)
     variants = _ranks((t.routing, twin) for t, twin in zip(targets, twins, strict=True))
@@ -133,8 +133,8 @@ def _ranks(keys: Iterable[K]) -> dict[K, int]:
     return ranks
 
 
-def _twin_numbers(targets: Sequence[Named]) -> list[int]:
-    """For each target, how many before it share its model and routing."""
+def _twin_numbers(targets: Sequence[AnyTarget]) -> list[int]:
+    """For each target, how many targets before it share its model and routing."""
     seen: dict[tuple[str, str], int] = {}
     numbers = []
     for t in targets:
@@ -145,7 +145,7 @@ def _twin_numbers(targets: Sequence[Named]) -> list[int]:
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
-    """Labels that came out the same get a number."""
+    """The labels, with a number added to equal ones."""
     return [label if labels.count(label) == 1 else f"{label} #{i + 1}" for i, label in enumerate(labels)]
 
 
@@ -157,7 +157,7 @@ def _two_lines(label: str) -> str:
 
 
 def _tone(colour: str, twin: int) -> str:
-    """The colour itself, then half-way to white, then half-way to black."""
+    """The colour of the n-th twin: unchanged, then halfway to white, then halfway to black."""
     if twin % 3 == 0:
         return colour
     towards = 255 if twin % 3 == 1 else 0

@@ -1,4 +1,4 @@
-"""The figures of a report, in the order in which they are read. A new figure is one file and one line."""
+"""The figures of a report, in reading order. A new figure is one file and one line here."""
 
 from harness.report.figures import errors, latency_ecdf, percentiles, quality_cost, routing, throughput, timeline
 

@@ -1,4 +1,4 @@
-"""Errors: the share of requests that failed in the end, and why attempts failed."""
+"""Errors: the share of requests whose last attempt failed, and why attempts failed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FILLS = (
     ("#009E73", "\\\\\\\\"),
     ("#CC79A7", "xxxx"),
 )
-"""Colour and hatch of an error kind, by how frequent it is in the run."""
+"""Colour and hatch of each error kind, the most frequent kind first."""
 REST = "other kinds"
 
 
 def draw(view: RunView) -> Figure:
-    """Failed requests with their interval; beside it failed attempts by kind, where any attempt failed."""
+    """The share of failed requests with its interval and, if any attempt failed, failed attempts by kind."""
     kinds = shown_kinds(view.targets)
     figure = open_figure(
         view,
@@ -39,7 +39,7 @@ def draw(view: RunView) -> Figure:
         question=_question(view),
         body_in=rows_in(len(view.targets)),
         intervals="Wilson; rule of three where none failed",
-        legend=[_handle(kind, i) for i, kind in enumerate(kinds)],
+        legend=[_legend_patch(kind, i) for i, kind in enumerate(kinds)],
     )
     if not kinds:
         _draw_failed(figure.subplots(), view)
@@ -51,7 +51,7 @@ def draw(view: RunView) -> Figure:
 
 
 def shown_kinds(targets: Sequence[TargetSummary]) -> list[str]:
-    """Error kinds by how many attempts of all targets they took; the rarest share the last fill."""
+    """Error kinds, the most frequent first. If there are more than fills, the rarest are combined into REST."""
     totals: dict[str, int] = {}
     for t in targets:
         for kind, count in t.error_kinds.items():
@@ -66,20 +66,20 @@ def _title(view: RunView) -> str:
     if failed:
         return f"{failed:,} of {counted(requests, 'request')} failed"
     if attempts == 1:
-        return "No request failed in the end; 1 attempt did and was retried"
+        return "No request failed; 1 attempt failed and was retried"
     if attempts:
-        return f"No request failed in the end; {attempts:,} attempts did and were retried"
+        return f"No request failed; {attempts:,} attempts failed and were retried"
     return f"No error in {counted(requests, 'request')}"
 
 
 def _question(view: RunView) -> str:
     if any(t.error_kinds for t in view.targets):
-        return "Left: requests whose last attempt failed. Right: every failed attempt by its kind, retries among them."
+        return "Left: requests whose last attempt failed. Right: all failed attempts by kind, including retried ones."
     smallest = min((t.requests for t in view.targets), default=0)
     bound = rule_of_three(smallest, view.summary.level)
     return (
-        f"No failure seen does not mean none: after {counted(smallest, 'request')} without one, a target's error rate "
-        f"may still be up to {percent(bound)} (rule of three)."
+        f"After {counted(smallest, 'request')} without a failure, a target's error rate may still be up to "
+        f"{percent(bound)} (rule of three)."
     )
 
 
@@ -102,7 +102,7 @@ def _draw_failed(axes: Axes, view: RunView) -> None:
 
 
 def _failure_bounds(t: TargetSummary, level: float) -> tuple[float, float]:
-    """The failure rate's interval: Wilson's mirrored, or [0, rule of three] where nothing failed."""
+    """The failure rate's interval: 1 − that of the success rate, or [0, rule of three] if nothing failed."""
     if not failed_requests(t):
         return 0.0, rule_of_three(t.requests, level)
     s = t.success_rate
@@ -132,6 +132,6 @@ def _count(t: TargetSummary, kind: str, kinds: Sequence[str]) -> int:
     return t.error_kinds.get(kind, 0)
 
 
-def _handle(kind: str, rank: int) -> Artist:
+def _legend_patch(kind: str, rank: int) -> Artist:
     colour, hatch = FILLS[rank]
     return Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=drawable(printable(kind)))

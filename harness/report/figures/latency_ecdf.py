@@ -1,4 +1,4 @@
-"""Latency ECDF: which share of all requests was answered within t. A failed request never is."""
+"""Latency ECDF: the share of all requests that were answered within t. A failed request never counts as answered."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from harness.report.wording import value_of
 
 TITLE = "How soon do answers begin and end?"
 MOST_STEPS = 1000
+"""Steps of a curve at most; a longer one is thinned."""
 Latency = Callable[[Columns], Floats]
 
 
 def draw(view: RunView) -> Figure:
-    """One panel for TTFT (where any target streams), one for E2E latency; curves top out at the share answered."""
+    """A panel for TTFT, if any target streams, and one for E2E latency. Each curve ends at the share answered."""
     panels = [(name, of) for name, of in (("TTFT", ttft), ("E2E latency", e2e)) if _any_value(view, of)]
     if not panels:
         return draw_message(view, title=TITLE, message="No request succeeded, so there is no latency to show.")
-    legend = [_handle(view, t) for t in view.targets]
+    legend = [_legend_line(view, t) for t in view.targets]
     figure = open_figure(view, title=_title(view), question=_question(view), body_in=3.9, legend=legend)
     for axes, (name, of) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels, strict=True):
         _draw_panel(axes, view, name, of)
@@ -36,17 +37,20 @@ def draw(view: RunView) -> Figure:
 
 
 def ttft(columns: Columns) -> Floats:
-    """First content chunk − due, s; NaN where a request that was ok did not stream, +∞ where it failed."""
+    """First content chunk − due, s, for each request. NaN if it succeeded without streaming, +∞ if it failed."""
     return np.where(columns.ok, columns.first_s - columns.due_s, np.inf)
 
 
 def e2e(columns: Columns) -> Floats:
-    """Done − due, s; +∞ where the request failed."""
+    """Done − due, s, for each request. +∞ if it failed."""
     return np.where(columns.ok, columns.done_s - columns.due_s, np.inf)
 
 
 def ecdf(values: Floats) -> tuple[Floats, Floats]:
-    """Sorted finite values and the share of all values, +∞ among them, that is at most that. NaN is left out."""
+    """(x, F(x)) for every finite value: sorted values, and the share of values ≤ x. +∞ counts as a value, NaN does not.
+
+    At most MOST_STEPS points, both ends included.
+    """
     known = np.sort(values[~np.isnan(values)])
     finite = known[np.isfinite(known)]
     shares = np.arange(1, len(finite) + 1) / max(1, len(known))
@@ -65,9 +69,9 @@ def _title(view: RunView) -> str:
 
 
 def _question(view: RunView) -> str:
-    text = "Share of requests answered within a time, counted from when each was due."
+    text = "Share of requests answered within a given time of when they were due."
     if any(t.succeeded < t.requests for t in view.targets):
-        return f"{text} A failed request never arrives, so a curve with failures stays below 100%."
+        return f"{text} A failed request is never answered, so a curve with failures stays below 100%."
     return f"{text} No request failed: every curve reaches 100%."
 
 
@@ -91,7 +95,7 @@ def _draw_panel(axes: Axes, view: RunView, name: str, of: Latency) -> None:
 
 
 def _curve(view: RunView, t: TargetSummary, curve: tuple[Floats, Floats], right: float) -> Line2D:
-    """The steps from zero to the share answered, which the curve then holds up to the right edge."""
+    """Steps from zero to the share answered, then level to the right edge."""
     times, shares = curve
     look = view.look(t)
     return Line2D(
@@ -107,10 +111,10 @@ def _curve(view: RunView, t: TargetSummary, curve: tuple[Floats, Floats], right:
 
 
 def _mark_shares(shares: Floats) -> list[int]:
-    """Indices of the curve's points nearest to the quartiles and to its end."""
+    """Indices of the points to mark: the quartiles and the end."""
     wanted = [q for q in (0.25, 0.5, 0.75) if q < shares[-1]]
     return sorted({int(np.searchsorted(shares, q)) + 1 for q in wanted} | {len(shares)})
 
 
-def _handle(view: RunView, t: TargetSummary) -> Line2D:
+def _legend_line(view: RunView, t: TargetSummary) -> Line2D:
     return target_handle(view, t, f"({t.succeeded:,} of {t.requests:,} answered)")

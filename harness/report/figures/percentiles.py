@@ -1,4 +1,4 @@
-"""Latency percentiles with their order-statistic intervals; a bound that the data cannot give is an arrow."""
+"""Latency percentiles with intervals from order statistics. A missing upper bound is drawn as an arrow."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.report.drawing.style import GREY
 from harness.report.section import quantile
 from harness.report.wording import seconds, value_of
 
-TITLE = "How slow is the slowest one in two, ten, twenty, a hundred?"
+TITLE = "How slow is the slowest request in two, ten, twenty, a hundred?"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 METRICS = {"TTFT": "ttft_s", "E2E latency": "e2e_s"}
 ROW_IN = 0.165
 
 
 def draw(view: RunView) -> Figure:
-    """One panel a metric; in it a row for each percentile and target, the estimate written at the right."""
+    """A panel for each metric, with a row for each percentile and target and the estimate at its right."""
     panels = {name: field for name, field in METRICS.items() if any(getattr(t, field) for t in view.targets)}
     if not panels:
         return draw_message(view, title=TITLE, message="No request succeeded, so there are no percentiles to show.")
@@ -33,10 +33,10 @@ def draw(view: RunView) -> Figure:
     figure = open_figure(
         view,
         title=_title(view),
-        question="Latency from due over successful requests; bars are the interval of each percentile.",
+        question="Latency of successful requests, from due. Bars show the interval of each percentile.",
         body_in=max(2.4, 0.8 + ROW_IN * rows),
         intervals="order statistics",
-        legend=[*(_handle(view, t) for t in view.targets), *_open_handle(view, list(panels.values()))],
+        legend=[*(_legend_line(view, t) for t in view.targets), *_arrow_handle(view, list(panels.values()))],
     )
     for axes, (name, field) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         _draw_panel(axes, view, name, field)
@@ -51,12 +51,12 @@ def _title(view: RunView) -> str:
     return f"Shortest tail: {leading}" + (f", E2E p95 {value_of(winner)}" if winner.clear else "")
 
 
-def _handle(view: RunView, t: TargetSummary) -> Line2D:
+def _legend_line(view: RunView, t: TargetSummary) -> Line2D:
     return target_handle(view, t, f"(n = {t.e2e_s.n if t.e2e_s else 0:,} successes)", line=False)
 
 
-def _open_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
-    """The legend's entry for arrows, with the n that would close them; empty where there is no arrow."""
+def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
+    """The legend entry for arrows, with the n that would give a bound; empty if there are no arrows."""
     missing = [
         name
         for name in QUANTILES

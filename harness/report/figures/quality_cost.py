@@ -1,4 +1,4 @@
-"""Quality against cost: who passes more, what it costs, and who is beaten on both."""
+"""Quality against cost: which targets pass more, what that costs, and which are beaten on both."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.report.drawing.style import GREY
 from harness.report.run.sections import is_graded
 from harness.report.wording import percent, usd, value_of
 
-TITLE = "Which target passes most for its price?"
+TITLE = "Which target passes the most for its price?"
 Point = tuple[TargetSummary, float, Interval]
 
 
 def draw(view: RunView) -> Figure | None:
-    """A point a target with its Wilson interval; the dashed line joins the targets that no other one beats.
+    """A point for each target, with its Wilson interval. A dashed line joins the frontier.
 
-    None for a load test, which grades nothing.
+    None for a load test, which has no grades.
     """
     if not is_graded(view.summary):
         return None
@@ -49,7 +49,7 @@ def draw(view: RunView) -> Figure | None:
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:
-    """From cheap to dear, the points that pass more than every cheaper one."""
+    """The points that pass more than every cheaper one, the cheapest first."""
     best: list[Point] = []
     for point in sorted(points, key=lambda p: (p[1], -p[2].value)):
         if not best or point[2].value > best[-1][2].value:
@@ -70,9 +70,9 @@ def _title(view: RunView) -> str:
 
 
 def _question(view: RunView, points: Sequence[Point]) -> str:
-    text = "Up and to the left is better. Where bars overlap in height, do not read the order as a difference."
+    text = "Up and to the left is better. Where bars overlap vertically, the difference may be noise."
     missing = len(view.targets) - len(points)
-    return f"{text} {missing} of {len(view.targets)} targets not shown: no price or no score." if missing else text
+    return f"{text} {missing} of {len(view.targets)} targets are not shown: no price or no score." if missing else text
 
 
 def _legend(view: RunView, points: Sequence[Point]) -> list[Line2D]:
@@ -102,4 +102,4 @@ def _scale_rates(axes: Axes, rates: Sequence[Interval]) -> None:
     lowest = min(rate.value if rate.low is None else rate.low for rate in rates)
     axes.set_ylim(max(0.0, lowest - 0.05), 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_ylabel("pass rate of scored requests")
+    axes.set_ylabel("pass rate, mean over prompts")

@@ -1,4 +1,4 @@
-"""Global against regional endpoints: price, latency and availability of targets that differ in routing alone."""
+"""Global and regional endpoints: price, latency and availability of targets that differ only in routing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Estimate = Callable[[TargetSummary], Interval | None]
 
 
 def draw(view: RunView) -> Figure | None:
-    """One panel each for cost, TTFT p50, E2E p95 and availability; a row for each target. None: nothing to compare."""
+    """Panels for cost, TTFT p50, E2E p95 and availability, with a row for each target.
+
+    None for a run without a global and a regional target that differ only in routing.
+    """
     names = {name for pair in view.summary.routings for name in (pair.worldwide, pair.regional)}
     targets = [t for t in view.targets if t.target in names]
     if not targets:
@@ -30,7 +33,7 @@ def draw(view: RunView) -> Figure | None:
     figure = open_figure(
         view,
         title=_title(view),
-        question="Same model, api and client; only the routing differs. Where bars overlap, read no difference.",
+        question="Same model, api and client; only the routing differs. Where bars overlap, a difference may be noise.",
         body_in=rows_in(len(targets)),
         intervals="order statistics; Wilson, rule of three where none failed",
     )

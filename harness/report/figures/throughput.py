@@ -1,4 +1,4 @@
-"""Throughput: requests per second, output tokens per second in total, and per stream."""
+"""Throughput: requests per second, and output tokens per second in total and per stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = Callable[[TargetSummary], float | None]
 
 
 def draw(view: RunView) -> Figure:
-    """Three panels of bars from zero, a row each target; offered load as a line, goodput as a diamond."""
+    """Three panels of bars from zero, with a row for each target. A line marks the offered load, a diamond goodput."""
     figure = open_figure(
         view,
         title="How much did each target deliver?",
@@ -47,10 +47,10 @@ def draw(view: RunView) -> Figure:
 
 def _question(view: RunView) -> str:
     if view.summary.arrival == "closed":
-        return "Closed arrivals: a slot waits for its answer, so the achieved load follows latency, not capacity."
+        return "Closed arrivals: a slot waits for its answer, so the achieved load depends on latency, not on capacity."
     return (
-        "Open arrivals, counted from first to last answer: a bar short of the offered load means that requests failed, "
-        "or that the target or its quota could not keep up."
+        "Open arrivals, measured from first to last answer. If a bar ends before the offered load, requests failed, or "
+        "the target or its quota could not keep up."
     )
 
 
@@ -69,7 +69,7 @@ def _stream_median(t: TargetSummary) -> float | None:
 
 
 def _stream_high(t: TargetSummary) -> float | None:
-    """Upper end of the median's interval, or the median where the data gives none."""
+    """The upper bound of the median, or the median if it has none."""
     if t.stream_tokens_per_s is None:
         return None
     p50 = t.stream_tokens_per_s.p50
@@ -77,7 +77,7 @@ def _stream_high(t: TargetSummary) -> float | None:
 
 
 def _achieved_or_offered(t: TargetSummary) -> float | None:
-    """Where the achieved load's number stands: behind the offered load's line where that is near."""
+    """Where the achieved load's label starts: after the offered load's line if that is close."""
     achieved, offered = t.achieved_per_s or 0.0, t.offered_per_s or 0.0
     return offered if achieved < offered < 1.25 * achieved else achieved
 
@@ -87,7 +87,7 @@ def _reach(view: RunView, *values: Value) -> float:
 
 
 def _draw_bars(axes: Axes, view: RunView, value: Value, label_at: Value | None = None) -> None:
-    """A bar each target, its number behind it (behind `label_at` where an error bar reaches further)."""
+    """A bar for each target, labelled at its end, or at `label_at` if something else is drawn beyond it."""
     for y, t in enumerate(view.targets):
         length = value(t)
         axes.barh(y, length or 0.0, height=0.62, color=view.look(t).colour)

@@ -1,4 +1,4 @@
-"""Latency over the run: drifts, stalls and failures, seen where they happened."""
+"""Latency over the course of a run: drift, stalls and failures."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from harness.report.drawing.style import FAILURE, GREY, INK
 TITLE = "Did latency drift or stall during the run?"
 PANEL_IN = 1.05
 MINUTES_FROM_S = 600.0
+"""A longer run has its time axis in minutes."""
 MEDIAN_OF = 10
-"""Fewest neighbouring answers that share a median."""
+"""The fewest answers in a group that shares a median."""
 MOST_MEDIANS = 40
 RASTER_FROM = 3000
-"""Points from which a panel's dots are one picture inside the SVG file, and dots on the same spot are one dot."""
-SPOTS = (1000, 200)
-"""Spots of a panel, across and up: each is smaller than a dot, so a panel looks the same with all of its dots."""
+"""With more points than this, a panel's dots are rasterised in the SVG file and thinned to one for each cell."""
+CELLS = (1000, 200)
+"""Cells of a panel, across and up. Each is smaller than a dot, so thinning does not show."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """The run's time axis."""
+    """The run's time axis. `unit_s`: seconds in its unit."""
 
     start_s: float
     length_s: float
@@ -37,13 +38,13 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw(view: RunView) -> Figure:
-    """A panel a target on shared axes: E2E latency by when the request was due, failures on the upper edge."""
+    """A panel for each target, on shared axes: E2E latency by when the request was due. Failures are at the top."""
     if not any(len(c.due_s) for c in view.columns.values()):
         return draw_message(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
     figure = open_figure(
         view,
         title=TITLE,
-        question="E2E latency of each request by when it was due; the same moment is the same place in every panel.",
+        question="E2E latency of each request by when it was due. All panels share one time axis.",
         body_in=0.6 + PANEL_IN * max(2, len(view.targets)),
         legend=_legend(view),
     )
@@ -58,7 +59,10 @@ def draw(view: RunView) -> Figure:
 
 
 def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Medians of `values` over equal groups of neighbours in time: (mean of `at`, median), at most MOST_MEDIANS."""
+    """(mean of `at`, median of `values`) for each of at most MOST_MEDIANS equal groups of neighbours in time.
+
+    Empty if there are fewer than MEDIAN_OF values.
+    """
     groups = min(MOST_MEDIANS, len(at) // MEDIAN_OF)
     if not groups:
         return np.array([]), np.array([])
@@ -67,27 +71,27 @@ def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
 
 
-def _one_a_spot(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
-    """Indices of the first point on each of the panel's SPOTS, in their order; no spot loses its last point."""
-    across, up = SPOTS
-    codes = _place(at, axes.get_xlim(), across, log=False) * up
-    codes += _place(values, axes.get_ylim(), up, log=axes.get_yscale() == "log")
+def _one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+    """Sorted indices of the first point in each of the panel's CELLS that has one."""
+    across, up = CELLS
+    codes = _cell_of(at, axes.get_xlim(), across, log=False) * up
+    codes += _cell_of(values, axes.get_ylim(), up, log=axes.get_yscale() == "log")
     first = np.full(across * up, -1)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return np.sort(first[first >= 0])
 
 
-def _place(values: Floats, limits: tuple[float, float], spots: int, *, log: bool) -> npt.NDArray[np.int64]:
-    """Which of `spots` equal parts of an axis each value is on; what lies beyond its ends is on the outermost."""
+def _cell_of(values: Floats, limits: tuple[float, float], cells: int, *, log: bool) -> npt.NDArray[np.int64]:
+    """The index of each value among `cells` equal parts of an axis. Values beyond the limits are in the outermost."""
     low, high = np.log(limits) if log else limits
     on_axis = np.log(values) if log else values
-    return np.clip((on_axis - low) / (high - low) * spots, 0, spots - 1).astype(np.int64)
+    return np.clip((on_axis - low) / (high - low) * cells, 0, cells - 1).astype(np.int64)
 
 
 def _legend(view: RunView) -> list[Artist]:
-    handles: list[Artist] = [legend_entry("a request that was answered", color=GREY, marker="o", markersize=4)]
+    handles: list[Artist] = [legend_entry("an answered request", color=GREY, marker="o", markersize=4)]
     if any(not c.ok.all() for c in view.columns.values()):
-        label = "a request that failed (it has no latency: drawn on the upper edge)"
+        label = "a failed request (drawn at the top, as it has no latency)"
         handles.append(legend_entry(label, color=FAILURE, marker="x", markersize=6))
     if any(np.count_nonzero(c.ok) >= 2 * MEDIAN_OF for c in view.columns.values()):
         label = f"median of neighbouring answers (groups of at least {MEDIAN_OF})"
@@ -126,10 +130,10 @@ def _draw_requests(axes: Axes, c: Columns, span: Span, colour: str, marker: str)
     at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
     many = len(at) > RASTER_FROM
     size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
-    answered = _one_a_spot(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    answered = _one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
     failed = at[~c.ok]
     if many:
-        failed = failed[_one_a_spot(axes, failed, np.ones(len(failed)))]
+        failed = failed[_one_per_cell(axes, failed, np.ones(len(failed)))]
     axes.plot(
         at[c.ok][answered],
         latency[c.ok][answered],

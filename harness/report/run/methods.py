@@ -1,4 +1,4 @@
-"""The definition of each number, the same in every report."""
+"""The definitions of the numbers in a run's report."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from harness.report.section import Note
 
 
 def methods(summary: RunSummary) -> list[Note]:
-    """Terms and their definitions, in the order of the tables."""
+    """Each term with its definition, in the order of the tables."""
     level = f"{100 * summary.level:g}%"
     p95, p99 = (samples_for_quantile(q, summary.level) for q in (0.95, 0.99))
     terms = [
         (
             "n",
-            "measured requests; warm-up is stored but not counted. A request has one or, with retries, more attempts.",
+            "measured requests; warm-up is stored but not counted. With retries a request may have several attempts.",
         ),
         (
             "pass rate",
@@ -24,45 +24,45 @@ def methods(summary: RunSummary) -> list[Note]:
             "the interval uses the effective number of answers that the spread between prompts implies. A failed "
             "request counts as not passed; an answer whose scorer failed is left out.",
         ),
-        ("TTFT", "first non-empty content chunk − due, over successful requests; only with streaming."),
+        ("TTFT", "first non-empty content chunk − due, of successful requests; only with streaming."),
         (
             "E2E",
-            "done − due, over successful requests. Both count from when a request was due, so a stall is charged to "
-            "every request behind it, and retries with their backoff are part of the wait.",
+            "done − due, of successful requests. TTFT and E2E count from when a request was due, so a stall is charged "
+            "to every request behind it, and retries with their backoff are part of the wait.",
         ),
         (
             "p50 … p99",
-            f"quantiles with {level} distribution-free intervals from order statistics, which assume independent "
-            "requests: slow ones with a common cause make them too narrow. ∞: no upper bound; a p95 needs "
+            f"quantiles with {level} distribution-free intervals from order statistics. These assume independent "
+            "requests and are too narrow if slow requests have a common cause. ∞: no upper bound; a p95 needs "
             f"n ≥ {p95}, a p99 n ≥ {p99}.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
         ("tok/s", "output tokens after the first / (last chunk − first chunk) in one stream, median."),
         (
             "offered, achieved, goodput, output tok/s",
-            "requests per second that were due (open arrivals only), that succeeded, that succeeded and met every SLO "
-            "(that for TTFT does not apply without streaming), and output tokens of all requests per second. Closed "
-            "arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from first "
-            "to last answer, a time taken as that from first to last due, times the slope of done on due where a queue "
-            "grows; so latency does not look like missing load.",
+            "requests per second that were due (open arrivals only), that succeeded, and that succeeded within every "
+            "SLO (without streaming, the one for TTFT does not apply); output tokens per second of all requests. "
+            "Closed arrivals: per second from first due to last done. Open arrivals: (n − 1)/n of them per second from "
+            "first to last answer, estimated as the time from first to last due, times the slope of done on due if a "
+            "queue grows; so latency does not look like missing load.",
         ),
-        ("queue delay", "sent − due: the harness's own lateness, never hidden in another figure."),
+        ("queue delay", "sent − due: how late the harness itself was."),
         (
             "backoff, of the attempt",
             "backoff: the time between the attempts of a retried request. Latencies of the attempt count from when the "
-            "last attempt was due, those of the request from the first.",
+            "last attempt was due, those of the request from when the first was.",
         ),
         ("errors", "requests whose last attempt failed. Error kinds count attempts."),
         (
             "cost",
-            "tokens × list price; unknown stays unknown (–). $/1k: per 1,000 requests. $/correct: total / passed, "
-            "– where any answer's cost is unknown.",
+            "tokens × list price; – if the price is unknown. $/1k: per 1,000 requests. $/correct: total / passed; – if "
+            "the cost of any answer is unknown.",
         ),
         (
             "lead",
             "the leader is clear of a rival if their intervals do not touch; for cost per request, if the "
-            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. Rivals that are too "
-            "close to call are not known to differ. Only targets with at most "
+            f"{level} t interval of the mean over prompts of ln(rival / leader) lies above 0. If a rival is too close "
+            "to call, the difference may be noise. Only targets with at most "
             f"{100 * ERROR_SHARE:g}% failed requests compete on latency and cost.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The sections of a run's report: each is built once, for terminal, Markdown and page."""
+"""The sections of a run's report, for terminal, Markdown and page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.samples import Answer
-from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary
+from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
 from harness.report.run.methods import methods
 from harness.report.section import (
     Cell,
@@ -39,7 +39,8 @@ from harness.report.wording import (
 
 TargetColumn = tuple[Column, Callable[[TargetSummary], Cell]]
 MOST_CHARACTERS = 600
-"""Of an answer, and of the reason for its failure."""
+"""Shown of an answer, and of the reason for its failure."""
+PREFERENCES = "Preferred to the baseline"
 
 
 def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: Iterable[Answer] = ()) -> Report:
@@ -71,7 +72,7 @@ def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: I
 
 
 def run_brief(summary: RunSummary) -> Report:
-    """What a terminal shows of a run."""
+    """The short report, for a terminal."""
     cost = f", {usd(summary.total_cost_usd)} in total" if summary.total_cost_usd is not None else ""
     n = counts([t.requests for t in summary.targets])
     return _report(
@@ -81,7 +82,7 @@ def run_brief(summary: RunSummary) -> Report:
             Section(table=_targets(summary).table, notes=_retries(summary)),
             _leads(summary),
             _routings(summary),
-            Section(title="Preferred to the baseline", table=_preferences(summary).table),
+            Section(title=PREFERENCES, table=_preferences(summary).table),
             Section(text=judging_sentence(summary)),
             findings_section(summary.findings),
         ),
@@ -100,12 +101,12 @@ def _report(summary: RunSummary, *, heading: str = "", facts: Sequence[str], sec
 
 
 def is_valid(summary: RunSummary) -> bool:
-    """The run is complete and no finding invalidates it."""
+    """Whether the run is complete and no finding invalidates it."""
     return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
 
 
 def is_graded(summary: RunSummary) -> bool:
-    """Whether any request was scored; a load test scores none."""
+    """Whether any request was scored. A load test has no scores."""
     return any(t.scored for t in summary.targets)
 
 
@@ -164,17 +165,17 @@ RETRY_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="TTFT p95 of the attempt"), _quantile("attempt_ttft_s", "p95")),
     (Column(heading="E2E p95 of the attempt"), _quantile("attempt_e2e_s", "p95")),
 )
-"""In addition to the request's own figures, which include all attempts and the waits between them."""
+"""Shown beside the latencies of the request, which include all attempts and the waits between them."""
 
 
 def _targets(summary: RunSummary) -> Section:
-    """Shows quality only if the run was graded."""
+    """The main table; without quality for a load test."""
     columns = [each for each in COLUMNS if is_graded(summary) or each[0].heading not in GRADED]
     return Section(title="Targets", table=tabulate(summary.targets, [TARGET, *columns]))
 
 
 def _load(summary: RunSummary) -> Section:
-    """Shows retries only if there were any."""
+    """The table of load, tokens and cost; with retries if there were any."""
     retried = any(t.backoff_s is not None for t in summary.targets)
     columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
     return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
@@ -184,16 +185,16 @@ def _leads(summary: RunSummary) -> Section:
     columns = [
         Column(heading=heading, is_text=heading != "value") for heading in ("metric", "target", "value", "verdict")
     ]
-    rows = [
-        (
-            w.metric,
-            Name(" = ".join([w.target, *w.tied_with])),
-            Number(w.value, w.unit),
-            Mark(verdict_of(w), "warn" if w.close else "good"),
-        )
-        for w in summary.winners
-    ]
+    rows = [(*_lead(w), Mark(verdict_of(w), "warn" if w.close else "good")) for w in summary.winners]
     return Section(title="Who leads", table=Table(columns=columns, rows=rows), layout="cards")
+
+
+def _lead(w: Winner) -> tuple[str, Name, Number]:
+    """Metric, leader and value. Cost per request is shown per 1,000, as in the table of targets."""
+    name = Name(" = ".join([w.target, *w.tied_with]))
+    if w.metric == METRICS["cost_per_request"].label:
+        return "cost per 1,000 requests", name, Number(1000 * w.value, w.unit)
+    return w.metric, name, Number(w.value, w.unit)
 
 
 def _routings(summary: RunSummary) -> Section:
@@ -202,7 +203,7 @@ def _routings(summary: RunSummary) -> Section:
 
 
 def _routing_sentence(pair: RoutingPair, summary: RunSummary) -> str:
-    """What choosing a regional endpoint over the global one means for price, latency and availability."""
+    """Price, latency and availability of a regional endpoint against the global one."""
     by_name = {t.target: t for t in summary.targets}
     ours, theirs = by_name[pair.regional], by_name[pair.worldwide]
     return (
@@ -232,7 +233,7 @@ def _seconds(quantiles: Quantiles | None, name: str) -> str:
 
 
 def _retries(summary: RunSummary) -> list[Note]:
-    """How many requests were retried, and the effect on latency."""
+    """For each target with retries, how many requests were retried, and the effect on latency."""
     return [
         Note(
             label=t.target,
@@ -273,7 +274,7 @@ def _tags(summary: RunSummary) -> Section:
 
 
 def _repeated(summary: RunSummary) -> Section:
-    """For prompts with several answers: the mean over prompts, and pass@k and pass^k at the smallest and largest k."""
+    """For prompts with several answers: the mean over prompts, and pass@k and pass^k for the smallest and largest k."""
     several = [(t.target, t.several) for t in summary.targets if t.several is not None]
     ks = sorted({k for _, each in several for k in each.pass_at if k > 1})
     shown = sorted({*ks[:1], *ks[-1:]})
@@ -298,9 +299,9 @@ def _repeated(summary: RunSummary) -> Section:
 
 def _preferences(summary: RunSummary) -> Section:
     return _graded(
-        "Preferred to the baseline",
+        PREFERENCES,
         "The judge sees each pair in both orders; if the order decides, the pair is a tie and counts as flipped. "
-        "Longer wins: share of the pairs with a winner that the longer answer wins; 50% is no bias.",
+        "Longer wins: the share of decided pairs that the longer answer wins; 50% means no bias.",
         ("target", "win rate", "wins", "ties", "losses", "unjudged", "flipped", "longer wins"),
         [
             (
@@ -322,8 +323,8 @@ def _preferences(summary: RunSummary) -> Section:
 def _judges(summary: RunSummary) -> Section:
     return _graded(
         "Judges",
-        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with the people who "
-        "labelled answers; kappa is agreement beyond chance.",
+        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with human labels; kappa "
+        "is agreement beyond chance.",
         ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
         [
             (
@@ -349,7 +350,7 @@ def _graded(title: str, text: str, headings: Sequence[str], rows: Sequence[Seque
 
 
 def judging_sentence(summary: RunSummary) -> str:
-    """What judging cost; empty without judges."""
+    """The cost of judging and the number of questions; empty without judges."""
     if not summary.judges:
         return ""
     asked, failed = sum(judge.asked for judge in summary.judges), sum(judge.failed for judge in summary.judges)
@@ -358,7 +359,7 @@ def judging_sentence(summary: RunSummary) -> str:
 
 
 def _samples(answers: Iterable[Answer]) -> Section:
-    """Failed ones first. A model wrote the answers, so they are cut to length."""
+    """Sample answers, cut to MOST_CHARACTERS."""
     marks = {True: Mark("passed", "good"), False: Mark("failed", "bad"), None: Mark("unscored", "warn")}
     samples = [
         Sample(
@@ -370,5 +371,5 @@ def _samples(answers: Iterable[Answer]) -> Section:
         )
         for each in answers
     ]
-    text = "Failed answers first. A model wrote them: they are shown as plain text, cut to length." if samples else ""
+    text = "Failed answers come first. Answers are shown as plain text and may be cut." if samples else ""
     return Section(title="Sample answers", text=text, samples=samples)

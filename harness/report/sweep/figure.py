@@ -1,4 +1,4 @@
-"""A sweep: latency, goodput and errors of each target against the load that it was offered, its knee marked."""
+"""The figure of a sweep: latency, goodput and errors of each target against the offered load, with its knee."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.report.drawing.style import GREY
 from harness.report.sweep.sections import headline, objective_of
 
 LOWEST_TOP = 5.0
-"""The lowest upper end of an axis, so that a share of 0.1 % does not fill the figure."""
+"""An axis from zero ends here or higher, so that a share of 0.1% does not fill the figure."""
 
 Value = Callable[[SweepStep], float | None]
 
@@ -83,7 +83,7 @@ def _draw_panel(axes: Axes, view: RunView, report: SweepReport, value: Value, la
 
 
 def _draw_lines(axes: Axes, view: RunView, report: SweepReport, value: Value, *, faint: bool = False) -> list[float]:
-    """One line a target, hollow where a level missed; the values that were drawn."""
+    """Draw a line for each target, with hollow markers where a level missed. Returns the values drawn."""
     drawn: list[float] = []
     for t in view.targets:
         look, steps = view.look(t), _steps_of(report, t)

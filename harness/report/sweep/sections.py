@@ -1,4 +1,4 @@
-"""The sections of a sweep's report: the sentence of each knee, and a table of each target's steps."""
+"""The sections of a sweep's report: a sentence on each knee, and a table of each target's steps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from harness.report.section import Cell, Column, Note, Picture, Report, Section,
 from harness.report.wording import findings_section, significant
 
 EARLY = "*"
-EARLY_NOTE = f"{EARLY} ended early, after too many misses to meet the objective"
+EARLY_NOTE = f"{EARLY} ended early, since it could no longer meet the objective"
 StepColumn = tuple[Column, Callable[[SweepStep], Cell]]
 
 
 def _latency(key: str, *, weight: int) -> StepColumn:
-    """The column of a quantile of METRICS."""
+    """The column of a metric of METRICS that is a quantile."""
     metric = METRICS[key]
     name = f"p{100 * (metric.quantile or 0):.0f}"
     return Column(heading=metric.heading, weight=weight), lambda step: number(
@@ -36,7 +36,7 @@ COLUMNS: tuple[StepColumn, ...] = (
 
 
 def sweep_report(report: SweepReport, picture: Picture | None = None) -> Report:
-    """The sentence of each knee, then every step, then the findings."""
+    """The knees, then every step, then the findings."""
     offered = (Column(heading="offered"), lambda step: level_of(report, step.outcome.level))
     early = any(step.outcome.ended_early for each in report.targets for step in each.steps)
     return Report(
@@ -59,7 +59,7 @@ def sweep_report(report: SweepReport, picture: Picture | None = None) -> Report:
 
 
 def objective_of(report: SweepReport) -> str:
-    """`95 % of requests with TTFT ≤ 2 s and E2E ≤ 6 s`."""
+    """`95% of requests with TTFT ≤ 2 s and E2E ≤ 6 s`."""
     limits = [("TTFT", report.objective.slo.ttft_s), ("E2E", report.objective.slo.e2e_s)]
     slo = " and ".join(f"{name} ≤ {limit:g} s" for name, limit in limits if limit is not None)
     return f"{100 * report.objective.share:g}% of requests with {slo}"
@@ -77,7 +77,7 @@ def sentences(report: SweepReport) -> list[str]:
 
 
 def headline(report: SweepReport) -> str:
-    """The two highest knees in one line."""
+    """The two highest knees, in one line."""
     known = sorted((each for each in report.targets if each.met is not None), key=lambda each: -(each.met or 0.0))
     if not known:
         return "No target met the SLO at any level of this sweep"
@@ -111,7 +111,7 @@ def _sentence(report: SweepReport, each: TargetSweep) -> str:
 
 
 def _why(each: TargetSweep) -> str:
-    """The most frequent miss at the level above the knee."""
+    """Why the level above the knee was missed: the suite's quota, or the most frequent miss; empty if unknown."""
     step = next((step for step in each.steps if step.outcome.level == each.missed), None)
     if step is not None and step.outcome.quota_per_s is not None:
         return f" (the suite's quota sustains {significant(step.outcome.quota_per_s)} req/s)"

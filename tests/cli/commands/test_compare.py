@@ -1,4 +1,4 @@
-"""Verdicts from outside: a run on the embedded Bedrock whose models differ as a file of profiles says."""
+"""Verdicts end to end: a run on the embedded Bedrock whose models differ by a file of profiles."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_each_known_difference_is_found_and_no_other(compared: Any) -> None:
         assert "worse" != verdicts(candidate(report, name))[metric]
 
 
-def test_the_same_model_answers_alike_so_that_nothing_flips(compared: Any) -> None:
+def test_the_same_model_gives_the_same_answers_so_nothing_flips(compared: Any) -> None:
     same = candidate(decode(compared.json), "same")
     assert () == same.flips
     assert ("no_worse", "no_worse") == (verdicts(same)["pass_rate"], verdicts(same)["cost_per_request"])
 
 
-def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
+def test_longer_answers_are_reported_as_token_drift(compared: Any) -> None:
     drift = candidate(decode(compared.json), "wordy").drift
     assert 3.5 < (drift.output_token_ratio or 0) < 4.5
     assert 0.99 < (drift.price_ratio or 0) < 1.01
@@ -51,7 +51,7 @@ def test_a_longer_answer_is_named_as_token_drift(compared: Any) -> None:
     assert drift.summary.removeprefix("cost ") in compared.stdout
 
 
-def test_the_flips_hold_both_answers(compared: Any) -> None:
+def test_flips_have_both_answers(compared: Any) -> None:
     flips = candidate(decode(compared.json), "dull").flips
     fell = [flip for flip in flips if flip.direction == "worse"]
     assert len(fell) > 10
@@ -60,7 +60,7 @@ def test_the_flips_hold_both_answers(compared: Any) -> None:
         assert flip.reason
 
 
-def test_the_terminal_and_every_file_say_it(compared: Any) -> None:
+def test_the_terminal_and_every_file_show_it(compared: Any) -> None:
     first, *rest = compared.stdout.splitlines()
     assert "SIMULATED: answered by a stand-in on this machine, not by Amazon Bedrock" == first
     assert any(line.startswith("✗ worse: dull is worse than old on pass rate: −") for line in rest)
@@ -84,7 +84,7 @@ def test_a_target_of_another_run_can_be_the_baseline(command: Any, upgrade: Any,
     assert f"✗ worse: dull (run {again.name}) is worse than old (run {upgrade.run.name}) on pass rate: −" in done.stdout
 
 
-def test_unequal_suites_are_refused_by_name(command: Any, upgrade: Any, finished: Any) -> None:
+def test_different_suites_are_rejected_by_name(command: Any, upgrade: Any, finished: Any) -> None:
     done = command("compare", finished.folder, upgrade.run, "--baseline", "whole", "--candidate", "old")
     assert 2 == done.returncode
     assert "tiny" in done.stderr
@@ -105,25 +105,25 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_says_how_to_mend_it(command: Any, upgrade: Any, what: str) -> None:
-    arguments, told = MISTAKES[what]
+def test_a_mistake_says_how_to_fix_it(command: Any, upgrade: Any, what: str) -> None:
+    arguments, message = MISTAKES[what]
     done = command(*(upgrade.run if each == "RUN" else each for each in arguments))
     assert 2 == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
     assert "" == done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_a_suite_without_a_baseline_is_told_how_to_name_one(command: Any, finished: Any) -> None:
+def test_without_a_baseline_the_error_says_how_to_set_one(command: Any, finished: Any) -> None:
     done = command("compare", finished.folder)
     assert 2 == done.returncode
     assert "no baseline: name one with --baseline" in done.stderr
     assert "claude-haiku-4-5/global/converse" in done.stderr
     done = command("gate", finished.folder)
     assert 2 == done.returncode
-    assert "no baseline: name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
+    assert "has no baseline; name a target or a run with --baseline, set one with `harness baseline set`" in done.stderr
     assert "baseline: the suite's" not in done.stderr
 
 
-def test_json_is_the_report_alone(compared: Any) -> None:
+def test_json_is_only_the_report(compared: Any) -> None:
     assert "upgrade" == json.loads(compared.json)["suite"]

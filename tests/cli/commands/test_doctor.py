@@ -28,7 +28,7 @@ Doctor = Callable[..., Result]
 
 @pytest.fixture
 def run_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
-    """`harness doctor ARGUMENTS` with nothing of AWS in its environment but what is given.
+    """`harness doctor ARGUMENTS` with no AWS variables in its environment except the given ones.
 
     AWS_ENDPOINT_URL stands in for AWS here, which it cannot for a user.
     """
@@ -68,9 +68,7 @@ def diagnoses(result: Result) -> dict[str, Any]:
     return {each["check"]: each for each in json.loads(result.stdout)["diagnoses"]}
 
 
-def test_a_look_around_tells_identity_region_logging_and_the_models_that_can_be_called(
-    bedrock: Any, run_doctor: Doctor
-) -> None:
+def test_without_a_suite_it_shows_identity_region_logging_and_callable_models(bedrock: Any, run_doctor: Doctor) -> None:
     result = run_doctor("--endpoint", bedrock.url, "--region", "us-west-2")
     assert 0 == result.exit_code, everything_said(result)
     for part in ("identity", "credentials: made up", "us-west-2", "logging", "models that can be called"):
@@ -88,21 +86,21 @@ def test_a_suite_that_can_run_at_the_simulator_has_no_problem(
     assert "tokens/min" in found["quota"]["told"]
 
 
-def test_real_credentials_are_told_by_source_and_never_shown(bedrock: Any, run_doctor: Doctor) -> None:
+def test_the_source_of_credentials_is_shown_but_never_the_credentials(bedrock: Any, run_doctor: Doctor) -> None:
     result = run_doctor("--region", "us-east-1", "--json", AWS_ENDPOINT_URL=bedrock.url, **CANARIES)
     assert 0 == result.exit_code, everything_said(result)
     assert "credentials: env" in diagnoses(result)["identity"]["told"]
     assert "CANARY" not in everything_said(result)
 
 
-def test_a_region_that_nothing_names_is_said_to_be_a_guess(bedrock: Any, run_doctor: Doctor) -> None:
+def test_a_default_region_is_shown_as_such(bedrock: Any, run_doctor: Doctor) -> None:
     result = run_doctor("--json", AWS_ENDPOINT_URL=bedrock.url, **CANARIES)
     assert "us-east-1, the default" in diagnoses(result)["region"]["told"]
     result = run_doctor("--json", AWS_ENDPOINT_URL=bedrock.url, AWS_REGION="eu-west-1", **CANARIES)
     assert "eu-west-1" == diagnoses(result)["region"]["told"]
 
 
-def test_a_suite_for_the_simulator_is_looked_at_on_aws_and_its_problem_is_exit_code_4(
+def test_a_simulator_suite_is_checked_on_aws_and_a_problem_is_exit_code_4(
     bedrock: Any, run_doctor: Doctor, write_suite: Callable[..., Path]
 ) -> None:
     suite = write_suite("claude-3-haiku", "us")
@@ -113,7 +111,7 @@ def test_a_suite_for_the_simulator_is_looked_at_on_aws_and_its_problem_is_exit_c
     assert "CANARY" not in everything_said(result)
 
 
-def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_terminal(
+def test_remedies_follow_their_problems_and_nothing_is_wider_than_the_terminal(
     bedrock: Any, run_doctor: Doctor
 ) -> None:
     result = run_doctor("--region", "us-east-1", AWS_ENDPOINT_URL=bedrock.url, COLUMNS="80", **CANARIES)
@@ -123,7 +121,7 @@ def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_termi
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "message"),
     [
         (("--region", "us-east-1"), {}, "no AWS credentials were found"),
         (("--region", "us-east-1"), {"AWS_PROFILE": "wrok"}, "there is no AWS profile 'wrok'"),
@@ -134,15 +132,15 @@ def test_remedies_stand_below_what_they_mend_and_nothing_is_wider_than_the_termi
     ],
 )
 def test_bad_credentials_and_bad_input_are_exit_code_2_without_a_secret(
-    run_doctor: Doctor, arguments: tuple[str, ...], environment: dict[str, str], told: str
+    run_doctor: Doctor, arguments: tuple[str, ...], environment: dict[str, str], message: str
 ) -> None:
     result = run_doctor(*arguments, **environment)
     assert isinstance(result.exception, HarnessError), everything_said(result)
     assert 2 == result.exception.exit_code
-    assert told in str(result.exception)
+    assert message in str(result.exception)
     assert "CANARY" not in everything_said(result)
 
 
-def test_a_region_beside_a_suite_is_refused(run_doctor: Doctor, write_suite: Callable[..., Path]) -> None:
+def test_a_region_with_a_suite_is_rejected(run_doctor: Doctor, write_suite: Callable[..., Path]) -> None:
     result = run_doctor(write_suite(), "--region", "us-east-1")
     assert "each target has its own" in str(result.exception)

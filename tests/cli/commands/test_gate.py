@@ -1,4 +1,4 @@
-"""The gate from outside: exit codes, what a CI system reads, the kept baseline, and the second look."""
+"""The gate end to end: exit codes, files for a CI system, stored baselines, and `--confirm`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import Attachment, Graders, Judge, Load
 
 
-def test_a_worse_model_ends_with_one_and_every_reader_is_served(command: Any, upgrade: Any, tmp_path: Path) -> None:
+def test_a_worse_model_exits_with_1_and_writes_every_file(command: Any, upgrade: Any, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("# before\n")
     done = command(
@@ -38,18 +38,18 @@ def test_a_worse_model_ends_with_one_and_every_reader_is_served(command: Any, up
     assert (tmp_path / "j.xml").read_bytes() == (upgrade.run / "junit.xml").read_bytes()
 
 
-def test_the_same_model_ends_with_nought(command: Any, upgrade: Any) -> None:
-    """By what does not hang on this machine: quality and cost."""
+def test_the_same_model_exits_with_0(command: Any, upgrade: Any) -> None:
+    """By quality and cost, which do not depend on this machine."""
     done = command("gate", upgrade.run, "--candidate", "same")
     assert "✗ worse" not in done.stdout.partition("Exploratory")[0]
     assert done.returncode in (0, 3)
 
 
-def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(
+def test_the_same_model_with_too_few_prompts_exits_with_3_and_says_how_many_it_takes(
     command: Any, finished: Any, tmp_path: Path
 ) -> None:
     """`whole` is claude-sonnet-4-6/us/invoke without streaming; three prompts cannot tell."""
-    run = shutil.copytree(finished.folder, tmp_path / "tiny")  # others look into the folder, too
+    run = shutil.copytree(finished.folder, tmp_path / "tiny")  # other tests use the folder too
     done = command("gate", run, "--baseline", "claude-sonnet-4-6/us/invoke", "--candidate", "whole")
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "? inconclusive: whole may be worse than claude-sonnet-4-6/us/invoke" in done.stdout
@@ -57,7 +57,7 @@ def test_the_same_model_asked_too_little_ends_with_three_and_says_what_it_takes(
     assert "the suite has no gate; the default margins decide" in done.stdout
 
 
-def test_an_invalid_run_ends_with_four_and_says_why(command: Any, upgrade: Any, tmp_path: Path) -> None:
+def test_an_invalid_run_exits_with_4_and_says_why(command: Any, upgrade: Any, tmp_path: Path) -> None:
     run = RunFolder(shutil.copytree(upgrade.run, tmp_path / "results" / "cut-short"))
     manifest = json.loads(run.manifest_path.read_text())
     run.manifest_path.write_text(json.dumps({**manifest, "state": "interrupted"}))
@@ -83,7 +83,7 @@ def test_a_failed_request_is_a_failed_answer(
     assert "requests failed and are not in it" in rows["ttft_p50"]["note"]
 
 
-def test_a_kept_baseline_is_used_until_another_is_named(
+def test_a_stored_baseline_is_used_unless_another_is_given(
     command: Any, upgrade: Any, again: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name)
@@ -101,7 +101,7 @@ def test_a_kept_baseline_is_used_until_another_is_named(
     assert "baseline: the suite's `baseline` target in the same run" in done.stderr
 
 
-def test_a_kept_baseline_that_is_gone_is_told(command: Any, again: Path) -> None:
+def test_a_stored_baseline_that_is_missing_is_an_error(command: Any, again: Path) -> None:
     (again.parent / "baselines.json").write_text('{"upgrade": {"default": "lost"}}')
     done = command("gate", again.name)
     assert 2 == done.returncode
@@ -109,7 +109,7 @@ def test_a_kept_baseline_that_is_gone_is_told(command: Any, again: Path) -> None
     assert "lost  (missing)" in command("baseline", "show").stdout
 
 
-def test_an_incomplete_run_is_no_baseline(command: Any, upgrade: Any, tmp_path: Path) -> None:
+def test_an_incomplete_run_cannot_be_a_baseline(command: Any, upgrade: Any, tmp_path: Path) -> None:
     run = RunFolder(shutil.copytree(upgrade.run, tmp_path / "results" / "cut-short"))
     manifest = json.loads(run.manifest_path.read_text())
     run.manifest_path.write_text(json.dumps({**manifest, "state": "interrupted"}))
@@ -118,7 +118,7 @@ def test_an_incomplete_run_is_no_baseline(command: Any, upgrade: Any, tmp_path: 
     assert "a baseline must be a complete run" in done.stderr
 
 
-def test_a_fall_is_confirmed_by_asking_the_two_targets_again(harness: Any, upgrade: Any, tmp_path: Path) -> None:
+def test_worse_is_confirmed_by_running_both_targets_again(harness: Any, upgrade: Any, tmp_path: Path) -> None:
     run = Path(shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name))
     done = harness("gate", run, "--candidate", "dull", "--confirm", "--quiet")
     assert 1 == done.returncode, done.stdout + done.stderr
@@ -137,7 +137,7 @@ def fallen(upgrade: Any, tmp_path: Path) -> RunFolder:
 
 
 def change_suite(run: RunFolder, **more: Any) -> None:
-    """Write other values into a run's frozen suite."""
+    """Change values in a run's stored suite."""
     run.write_suite(msgspec.structs.replace(run.read_suite(), **more))
 
 
@@ -147,7 +147,7 @@ def ask_somewhere_else(run: RunFolder, endpoint: str) -> None:
 
 
 def assert_unconfirmed(run: RunFolder, why: str) -> None:
-    """All files of the gate hold the verdict, that it is not confirmed, and why."""
+    """All files of the gate hold the verdict, and say that it is not confirmed and why."""
     failures = list(ElementTree.parse(run.path / "junit.xml").getroot().iter("failure"))
     assert ["worse"] == [failure.get("type") for failure in failures]
     assert "not confirmed by a rerun" in str(failures[0].text)
@@ -159,15 +159,15 @@ def assert_unconfirmed(run: RunFolder, why: str) -> None:
 GATE = ("--candidate", "dull", "--confirm", "--quiet")
 
 
-def test_what_cannot_be_confirmed_is_told_at_the_start_and_the_verdict_stands(command: Any, fallen: RunFolder) -> None:
+def test_a_rerun_that_is_impossible_is_reported_first_and_the_verdict_stands(command: Any, fallen: RunFolder) -> None:
     first, *others = fallen.read_suite().prompts
     document = Attachment(name="gone.pdf", media_type="application/pdf", digest="0" * 64, size=9, pages=1)
     change_suite(fallen, prompts=(msgspec.structs.replace(first, documents=(document,)), *others))
     done = command("gate", fallen.path, *GATE)
     assert 1 == done.returncode, done.stderr
-    _, told = done.stderr.splitlines()
-    assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in told
-    assert told.endswith("name the suite file next to them with --suite FILE")
+    _, last = done.stderr.splitlines()
+    assert "warning: the gate could not confirm `worse`: the run stores only digests of the suite's files" in last
+    assert last.endswith("pass the suite file next to them with --suite FILE")
     assert "not confirmed by a rerun" in done.stdout
     assert_unconfirmed(fallen, "stores only digests of the suite")
     assert not (fallen.path / "confirm").exists()
@@ -188,7 +188,7 @@ def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: R
     assert not (fallen.path / "confirm").exists()
 
 
-def test_a_load_with_rates_of_single_targets_is_asked_again(harness: Any, fallen: RunFolder) -> None:
+def test_a_load_with_rates_of_single_targets_can_be_rerun(harness: Any, fallen: RunFolder) -> None:
     rates = dict.fromkeys(("old", "same", "dull", "slow", "wordy"), 60.0)
     change_suite(fallen, load=Load(arrival="constant", rates_per_s=rates, requests=40, warmup=3))
     done = harness("gate", fallen.path, *GATE)
@@ -196,7 +196,7 @@ def test_a_load_with_rates_of_single_targets_is_asked_again(harness: Any, fallen
     assert "confirmed by a rerun (" in done.stdout, done.stdout
 
 
-def test_an_endpoint_that_is_away_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
+def test_an_unreachable_endpoint_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # bound and, once closed, refusing
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     ask_somewhere_else(fallen, endpoint)
@@ -221,7 +221,7 @@ def test_a_rerun_that_cannot_be_stored_leaves_the_verdict(harness: Any, fallen: 
     assert f"# before\n{(fallen.path / 'gate.md').read_text()}" == summary.read_text()
 
 
-def test_a_copy_that_cannot_be_written_loses_no_verdict(harness: Any, fallen: RunFolder) -> None:
+def test_a_copy_that_cannot_be_written_does_not_lose_the_verdict(harness: Any, fallen: RunFolder) -> None:
     (fallen.path / "taken").write_text("in the way")
     summary, taken, made = (
         fallen.path / "gone" / "summary.md",
@@ -244,7 +244,7 @@ def test_ctrl_c_during_the_rerun_leaves_the_verdict(start_harness: Any, fallen: 
         ask_somewhere_else(fallen, f"http://127.0.0.1:{silent.getsockname()[1]}")
         child = start_harness("gate", fallen.path, *GATE)
         silent.accept()[0].close()
-        assert "worse" in (fallen.path / "gate.md").read_text()  # there before anything was sent
+        assert "worse" in (fallen.path / "gate.md").read_text()  # written before anything was sent
         held = silent.accept()[0]
         child.send_signal(signal.SIGINT)
         next(line for line in child.stderr if "interrupt again to stop at once" in line)

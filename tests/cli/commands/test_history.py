@@ -1,4 +1,4 @@
-"""`harness history`: a table, JSON, files, and clear words for what is not there."""
+"""`harness history`: a table, JSON, files, and clear errors for what does not exist."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def test_a_broken_folder_is_a_warning(results: Path, capsys: pytest.CaptureFixtu
     assert "warning: left out: " in capsys.readouterr().err
 
 
-def test_the_page_is_written_where_it_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_is_written_to_the_given_path(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history(results, out=results / "h.html")
     assert f"Report: {results / 'h.html'}" in capsys.readouterr().out.replace("\n", "")
     assert (results / "h.html").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"metric": ["ttft"]}, "--metric 'ttft': unknown .known: pass_rate, ttft_p50,"),
         ({"suite": "daily"}, "no run matches --suite and --since .known suites: nightly."),
         ({"since": parse_when("2099-01-01")}, "no run matches --suite and --since"),
     ],
 )
-def test_what_is_not_there_is_told(results: Path, options: dict[str, object], told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
+def test_what_does_not_exist_is_an_error(results: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
         history(results, **options)  # type: ignore[arg-type]
 
 

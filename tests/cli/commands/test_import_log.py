@@ -50,10 +50,10 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
+def test_the_result_is_printed_with_the_next_command(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
     done = harness("import", log, "--out", "suites/mine.yaml", "--redact", r"ACME-\d")
     assert 0 == done.returncode, done.stderr
-    for told in (
+    for text in (
         "1 of 1 distinct prompts in 4 calls",
         "redacted: pattern 2, email 2",
         "images 1",
@@ -61,17 +61,17 @@ def test_what_was_done_is_told_with_the_second_command(harness: Callable[..., An
         "amazon.nova-lite-v1:0 1",
         "with an error code 1",
         "unreadable lines: 1",
-        "Nothing grades these prompts",
+        "It does not grade answers",
         "harness run suites/mine.yaml --endpoint aws",
     ):
-        assert told in done.stdout
+        assert text in done.stdout
     written = (tmp_path / "suites/mine.yaml").read_text()
     assert "Write to [email] about [pattern]" in written
     assert 0 == harness("validate", "suites/mine.yaml").returncode
 
 
 def tool_record(depth: int) -> str:
-    """A call whose tool takes lists in lists in lists."""
+    """A call of a tool with deeply nested lists."""
     schema = '{"type":"array","items":' * depth + "{}" + "}" * depth
     tool = '{"toolSpec":{"name":"t","inputSchema":{"json":{"type":"object","properties":{"a":' + schema + "}}}}}"
     asked = '{"messages":[{"role":"user","content":[{"text":"hi"}]}],"toolConfig":{"tools":[' + tool + "]}}"
@@ -87,7 +87,9 @@ def tool_record(depth: int) -> str:
         record("", input={"inputBodyJson": {}}).replace("{}", '{"messages":[{"role":"user","content":1e400}]}'),
     ],
 )
-def test_a_record_that_no_suite_can_hold_is_left_out(command: Callable[..., Any], tmp_path: Path, hostile: str) -> None:
+def test_a_record_that_no_suite_can_express_is_left_out(
+    command: Callable[..., Any], tmp_path: Path, hostile: str
+) -> None:
     (tmp_path / "log.jsonl").write_text(f"{record('good')}\n{hostile}\n")
     done = command("import", "log.jsonl", "--out", "mine.yaml")
     assert 0 == done.returncode, done.stderr
@@ -96,27 +98,27 @@ def test_a_record_that_no_suite_can_hold_is_left_out(command: Callable[..., Any]
 
 
 @pytest.mark.parametrize("pattern", ["(" * 5000, "a{100000000}"])
-def test_a_pattern_to_redact_that_would_take_all_memory_is_refused(
+def test_a_redaction_pattern_that_would_take_all_memory_is_rejected(
     command: Callable[..., Any], log: Path, pattern: str
 ) -> None:
     done = command("import", log, "--out", "mine.yaml", "--redact", pattern)
     assert (2, True) == (done.returncode, done.stderr.startswith("error: --redact: the pattern '"))
 
 
-def test_the_trace_of_a_log_can_be_sent_again(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
+def test_the_trace_of_a_log_can_be_replayed(harness: Callable[..., Any], log: Path, tmp_path: Path) -> None:
     harness("import", log, "--out", "mine.yaml")
     suite = tmp_path / "mine.yaml"
-    as_told = next(line for line in suite.read_text().splitlines() if "arrival: trace" in line).lstrip("# ")
+    load_line = next(line for line in suite.read_text().splitlines() if "arrival: trace" in line).lstrip("# ")
     left = [line for line in suite.read_text().splitlines() if not line.startswith(("load:", "  arrival", "  concur"))]
     for replay in ("", ", replay: sizes, speed: 3600"):
-        text = "\n".join([as_told.partition("}")[0] + replay + "}", *left]).replace("  repeats: 1\n", "")
+        text = "\n".join([load_line.partition("}")[0] + replay + "}", *left]).replace("  repeats: 1\n", "")
         suite.write_text(text)
         done = harness("run", suite, "--dry-run", "--json")
         assert 0 == done.returncode, done.stderr
         assert [4] == [target["requests"] for target in json.loads(done.stdout)["targets"]]
 
 
-def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
+def test_only_calls_in_the_window_are_imported_and_no_secret_is_written(
     harness: Callable[..., Any], log: Path, tmp_path: Path
 ) -> None:
     window = ("--since", "2026-11-02", "--until", "2026-11-03T00:00")
@@ -126,7 +128,7 @@ def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--out", "mine.txt"), "a suite is a YAML file"),
         (("--out", "log.jsonl"), "already exists"),
@@ -137,11 +139,11 @@ def test_only_calls_of_the_window_are_taken_and_no_secret_is_written(
         (("--out", "mine.yaml", "--candidate", "claude-5000"), "unknown model 'claude-5000'"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_written(
-    harness: Callable[..., Any], log: Path, tmp_path: Path, options: tuple[str, ...], told: str
+def test_a_mistake_is_reported_and_nothing_is_written(
+    harness: Callable[..., Any], log: Path, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     done = harness("import", log, *options)
-    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert (2, True) == (done.returncode, message in done.stderr), done.stderr
     assert [log] == list(tmp_path.iterdir())
 
 
@@ -184,20 +186,20 @@ def bucket() -> Iterator[str]:
         (("2027-01-01", "2027-01-02"), "2027-01-01T00:00:00", "2027-01-01T13:00:00"),
     ],
 )
-def test_a_window_means_the_same_hours_in_whatever_zone_it_is_written(
+def test_a_window_means_the_same_hours_in_any_time_zone(
     command: Callable[..., Any], bucket: str, window: tuple[str, str], first: str, last: str
 ) -> None:
     since, until = window
     done = command("import", "s3://kept", "--out", "a.yaml", "--json", "--endpoint", bucket,
                    "--since", since, "--until", until)  # fmt: skip
     assert 0 == done.returncode, done.stderr
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     expected = TIMES[TIMES.index(first) : TIMES.index(last) + 1]
-    assert (len(expected), f"{first}Z", f"{last}Z") == (told["calls"], told["first_call"], told["last_call"])
+    assert (len(expected), f"{first}Z", f"{last}Z") == (report["calls"], report["first_call"], report["last_call"])
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "message"),
     [
         (
             ("--since", "2026-11-03", "--until", "2026-11-02"),
@@ -209,8 +211,8 @@ def test_a_window_means_the_same_hours_in_whatever_zone_it_is_written(
         (("--until", "yesterday"), "write 2026-11-01, 2026-11-01T09:00 (UTC), 2026-11-01T09:00+02:00, or 30d"),
     ],
 )
-def test_a_window_that_is_none_is_refused(
-    command: Callable[..., Any], log: Path, window: tuple[str, ...], told: str
+def test_an_empty_window_is_rejected(
+    command: Callable[..., Any], log: Path, window: tuple[str, ...], message: str
 ) -> None:
     done = command("import", log, "--out", "mine.yaml", *window)
-    assert (2, True) == (done.returncode, told in done.stderr), done.stderr
+    assert (2, True) == (done.returncode, message in done.stderr), done.stderr

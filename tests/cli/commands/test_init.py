@@ -1,4 +1,4 @@
-"""`harness init`: a starter suite that is good as it is, and never in place of another file."""
+"""`harness init`: a starter suite that is valid as it is, and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def test_it_writes_a_suite_that_loads_and_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_a_valid_suite_and_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
     init("triage")
     assert load_suite(Path("suites/triage.yaml")).name == "triage"
     assert "NAME" not in Path("suites/triage.yaml").read_text(encoding="utf-8")
@@ -29,8 +29,8 @@ def test_it_writes_a_suite_that_loads_and_says_what_to_do_next(capsys: pytest.Ca
     "name",
     ["2024", "1e3", "12.", "0x10", "0o17", "1_000", "true", "null", "NULL", "no", "y", "2024-01-01", "NAME", "NAME-2"],
 )
-def test_a_name_that_yaml_takes_for_something_else_is_a_name_all_the_same(name: str) -> None:
-    """For the suite's own reader, and for readers of YAML 1.1, which know `no`, `0o17` and dates."""
+def test_a_name_that_yaml_would_read_as_another_type_stays_a_name(name: str) -> None:
+    """For the harness's own reader, and for YAML 1.1 readers, which interpret `no`, `0o17` and dates."""
     init(name)
     path = Path(f"suites/{name}.yaml")
     assert load_suite(path).name == name
@@ -45,7 +45,7 @@ def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_pa
     for seed in ("1", "2"):
         url = make_bedrock("--suite", starter, "--speed", "20", "--seed", seed).url
         ran = command("run", starter, "--endpoint", url, "--seed", seed, "--quiet")
-        assert 0 == ran.returncode, ran.stderr
+        assert 0 == ran.returncode, ran.stdout
         gate = command("gate")
         assert 0 == gate.returncode, gate.stdout
 
@@ -79,13 +79,13 @@ def test_it_overwrites_nothing() -> None:
         "a\x00",
     ],
 )
-def test_a_name_that_is_no_plain_file_name_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_plain_file_name_is_rejected(name: str, tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="is not a valid suite name"):
         init(name)
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_message() -> None:
+def test_a_folder_that_cannot_be_created_gives_one_message() -> None:
     Path("suites").write_text("a file", encoding="utf-8")
     with pytest.raises(HarnessError, match="suites already exists"):
         init("triage")

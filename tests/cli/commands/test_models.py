@@ -39,7 +39,7 @@ def test_the_table_shows_routings_lifecycle_prices_and_the_premium() -> None:
     assert "over 100K input tokens" in invoke("haiku-5-5").stdout
 
 
-def test_the_footer_says_which_source_supplied_what_and_when() -> None:
+def test_the_footer_lists_each_source_with_its_facts_and_dates() -> None:
     text = invoke("sonnet-4-5", columns=200).stdout
     assert "the guide 'Claude on Amazon Bedrock', early 2026: offered" in text
     assert "bedrock-models " in text
@@ -110,7 +110,7 @@ def ask_live(bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     return lambda *args: invoke(*args, "--live", "--endpoint", bedrock.url, columns=200)
 
 
-def test_live_says_what_the_account_is_offered_in_its_region(ask_live: Callable[..., Result]) -> None:
+def test_live_shows_what_the_account_can_use_in_its_region(ask_live: Callable[..., Result]) -> None:
     text = ask_live("claude-opus-4-5").stdout
     assert "us-east-1: global us" in text
     assert "others: eu" in text
@@ -123,7 +123,7 @@ def test_a_routing_that_the_account_does_not_list_is_not_offered_there(ask_live:
     assert "others: us eu jp au" in text
 
 
-def test_live_tells_what_the_accounts_own_profiles_stand_for(ask_live: Callable[..., Result]) -> None:
+def test_live_shows_the_models_of_the_accounts_own_profiles(ask_live: Callable[..., Result]) -> None:
     (profile, *_) = json.loads(ask_live("--json").stdout)["application_profiles"]
     found = json.loads(ask_live(profile["arn"], "--json").stdout)
     assert [profile["base_id"]] == [model["base_id"] for model in found["models"]]
@@ -132,14 +132,14 @@ def test_live_tells_what_the_accounts_own_profiles_stand_for(ask_live: Callable[
     assert "this account does not list it" in str(unknown.exception)
 
 
-def test_live_asks_the_region_that_is_named(ask_live: Callable[..., Result]) -> None:
+def test_live_asks_the_given_region(ask_live: Callable[..., Result]) -> None:
     (model,) = json.loads(ask_live("claude-opus-4-5", "--region", "us-west-2", "--json").stdout)["models"]
     assert model["live_region"] == "us-west-2"
     assert model["routings"]["us"]["value"] == ["us-west-2"]
     assert model["routings"]["us"]["source"] == "live account in us-west-2"
 
 
-def test_a_live_account_that_cannot_be_reached_is_the_users_to_mend() -> None:
+def test_an_unreachable_account_is_an_error_for_the_user() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     result = invoke("--live", "--endpoint", url, "--region", "us-east-1")
@@ -148,13 +148,13 @@ def test_a_live_account_that_cannot_be_reached_is_the_users_to_mend() -> None:
 
 
 @pytest.mark.parametrize("options", [("--region", "us-east-1"), ("--endpoint", "http://127.0.0.1:1")])
-def test_what_only_live_uses_is_refused_without_it(options: tuple[str, str]) -> None:
+def test_options_for_live_are_rejected_without_it(options: tuple[str, str]) -> None:
     result = invoke(*options)
     assert isinstance(result.exception, EndpointError)
     assert "need --live" in str(result.exception)
 
 
-def test_an_application_profile_without_live_is_answered_with_the_way_to_ask() -> None:
+def test_an_application_profile_without_live_suggests_live() -> None:
     result = invoke(OWN_ARN)
     assert isinstance(result.exception, CatalogError)
     assert "add --live" in str(result.exception)
@@ -167,7 +167,7 @@ def test_prices_are_shown_for_every_kind_of_token_and_routing() -> None:
     assert ["us-gov", "+20%", "6", "30", "7.5", "12", "0.6"] in lines
 
 
-def test_the_users_prices_are_shown_as_theirs_and_win(tmp_path: Path) -> None:
+def test_the_users_prices_are_marked_and_override_others(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text('[[prices]]\nmodel = "claude-opus-4-8"\nrouting = "us"\ninput = 4\noutput = 20\n')
     text = invoke("claude-opus-4-8", "--prices", str(file), columns=120).stdout

@@ -1,4 +1,4 @@
-"""`harness query`: a table, JSON or CSV, and nothing hostile on the way out."""
+"""`harness query`: a table, JSON or CSV, with hostile text made safe."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_table_shows_the_rows(ask: Ask) -> None:
         assert part in table
 
 
-def test_a_table_cannot_command_the_terminal(ask: Ask) -> None:
+def test_a_table_cannot_control_the_terminal(ask: Ask) -> None:
     table = ask(TEXTS)
     assert "[bold]x[/bold]" in table
     assert not {"\x1b", "\u202e"} & set(table)
@@ -90,14 +90,14 @@ def test_json_holds_every_row(ask: Ask) -> None:
     assert json.loads(ask("SELECT 1 WHERE false", json_output=True)) == []
 
 
-def test_json_keeps_columns_of_the_same_name_and_odd_types(ask: Ask) -> None:
+def test_json_keeps_columns_with_equal_names_and_unusual_types(ask: Ask) -> None:
     sql = "SELECT 1 AS a, 2 AS a, 'nan'::double AS n, DATE '2026-01-02' AS d, INTERVAL 1 DAY AS i, MAP {'k': [1]} AS m"
     assert json.loads(ask(sql, json_output=True)) == [
         {"a": 1, "a_2": 2, "n": None, "d": "2026-01-02", "i": "P1D", "m": {"k": [1]}}
     ]
 
 
-def test_csv_cannot_run_in_a_spreadsheet(ask: Ask) -> None:
+def test_csv_contains_no_formulas(ask: Ask) -> None:
     rows = list(csv.reader(io.StringIO(ask(TEXTS, csv_output=True))))
     assert rows[0] == ["text", "due_ns"]
     assert [text for text, _ in rows[1:]] == [
@@ -121,7 +121,7 @@ def test_every_example_in_the_help_and_the_readme_works(ask: Ask) -> None:
 
 @pytest.mark.parametrize("sql", ["SELEC 1", "DROP VIEW attempts", "SELECT 'x'::int", "SELECT error('no')"])
 @pytest.mark.parametrize("as_json", [True, False])
-def test_bad_sql_is_a_mistake_of_the_users(ask: Ask, sql: str, as_json: bool) -> None:
+def test_bad_sql_is_the_users_mistake(ask: Ask, sql: str, as_json: bool) -> None:
     with pytest.raises(HarnessError, match=r"^SQL: ") as raised:
         ask(sql, json_output=as_json)
     assert raised.value.exit_code == 2
@@ -145,7 +145,7 @@ def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys
         ask("SELECT 1")
 
 
-def test_a_table_shows_the_columns_that_fit_and_says_how_many_do_not(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_shows_the_columns_that_fit_and_counts_the_others(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     table = ask("SELECT * REPLACE ('r' AS run_id) FROM attempts").splitlines()
     assert table[1].split() == ["run_id", "request_id", "attempt_id", "try_no", "target", "base_model", "model_id"]
@@ -161,19 +161,19 @@ def test_one_column_is_shown_however_narrow_the_terminal(
     assert "2 of 3 columns" in " ".join(ask(f"SELECT {column} AS a, {column} AS b, 1 AS c").split())
 
 
-def test_csv_on_a_terminal_cannot_command_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csv_cannot_control_the_terminal(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     seen = ask("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", csv_output=True)
     assert seen == "text,number\n\ufffd]0;x\ufffd,1\n"
 
 
-def test_json_cannot_command_a_terminal_and_says_the_same(ask: Ask) -> None:
+def test_json_cannot_control_the_terminal_and_keeps_its_content(ask: Ask) -> None:
     seen = ask("SELECT chr(155) || chr(27) || chr(8238) || '😀' AS text", json_output=True)
     assert not {"\x1b", "\x9b", "\u202e"} & set(seen)
     assert json.loads(seen) == [{"text": "\x9b\x1b\u202e😀"}]
 
 
-def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="holds no readable runs"):
         query("SELECT 1", tmp_path / "missing")
 

@@ -53,7 +53,7 @@ def test_a_run_agrees_with_its_servers_log_until_someone_changes_it(
         log.write("{broken\n")
     done = harness("reconcile", logged.run, "--log", logged.log)
     assert 4 == done.returncode
-    for told in (
+    for text in (
         "SIMULATED",
         "do NOT agree",
         f"! {dearer} ",
@@ -62,9 +62,9 @@ def test_a_run_agrees_with_its_servers_log_until_someone_changes_it(
         "1 attempts were answered so recently",
         "1 records of the run's own caller are not in the run",
         "nobody-knows",
-        "1 lines of the log cannot be read",
+        "1 line of the log cannot be read",
     ):
-        assert told in done.stdout
+        assert text in done.stdout
 
 
 def test_imported_traffic_becomes_a_suite_that_runs(
@@ -72,16 +72,16 @@ def test_imported_traffic_becomes_a_suite_that_runs(
 ) -> None:
     done = harness("import", logged.log, "--out", "suites/mine.yaml", "--candidate", "claude-opus-4-8", "--json")
     assert 0 == done.returncode, done.stderr
-    told = json.loads(done.stdout)
+    imported = json.loads(done.stdout)
     assert (3, 3, "harness run suites/mine.yaml --endpoint aws") == (
-        told["distinct_prompts"],
-        told["prompts"],
-        told["next_command"],
+        imported["distinct_prompts"],
+        imported["prompts"],
+        imported["next_command"],
     )
     trace = [json.loads(line) for line in (tmp_path / "suites/mine.trace.jsonl").read_text().splitlines()]
-    assert told["calls"] == len(trace) == len(logged.log.read_text().splitlines())
+    assert imported["calls"] == len(trace) == len(logged.log.read_text().splitlines())
     assert sorted(line["offset_s"] for line in trace) == [line["offset_s"] for line in trace]
     done = harness("run", "suites/mine.yaml", "--endpoint", "simulator", "--quiet", "--json")
     summary = json.loads(done.stdout)
-    assert told["targets"] == [target["target"] for target in summary["targets"]]
+    assert imported["targets"] == [target["target"] for target in summary["targets"]]
     assert all(target["requests"] == target["succeeded"] == 3 for target in summary["targets"])

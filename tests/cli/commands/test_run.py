@@ -1,4 +1,4 @@
-"""The main job from outside: the real command, the real clients, a real server in another process."""
+"""`harness run` end to end: the real command, the real clients, a real server in another process."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def only_run(folder: Path) -> Path:
 
 
 def closed_port() -> int:
-    """A port on which nothing listens: bound and given back."""
+    """A port on which nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
         return port
 
 
-def test_a_run_leaves_every_file_of_the_design(finished: Any) -> None:
+def test_a_run_writes_every_documented_file(finished: Any) -> None:
     names = {path.name for path in finished.folder.iterdir()}
     assert {
         "manifest.json",
@@ -119,7 +119,7 @@ def test_the_same_seed_gives_the_same_requests_and_another_seed_another_order(
         assert same == (sorted(select(finished.folder, asked)) == sorted(select(run, asked)))
 
 
-def test_a_suite_that_asks_for_the_simulator_gets_one_of_its_own(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_a_suite_for_the_simulator_gets_its_own_simulator(harness: Any, suite: Path, tmp_path: Path) -> None:
     done = harness("run", suite, "--repeats", "1", "--json", "--quiet", "--target", "claude-haiku-4-5/global/converse")
     assert (0, "") == (done.returncode, done.stderr)
     summary = json.loads(done.stdout)
@@ -131,7 +131,7 @@ def test_a_suite_that_asks_for_the_simulator_gets_one_of_its_own(harness: Any, s
     assert read_json(only_run(tmp_path) / "summary.json") == summary
 
 
-def test_a_dry_run_sends_nothing_and_says_what_it_would_cost(harness: Any, suite: Path, bedrock: Any) -> None:
+def test_a_dry_run_sends_nothing_and_shows_the_cost(harness: Any, suite: Path, bedrock: Any) -> None:
     bedrock.truth()
     done = harness("run", suite, "--endpoint", bedrock.url, "--dry-run")
     assert (0, "") == (done.returncode, done.stderr)
@@ -154,7 +154,9 @@ def test_a_budget_that_is_spent_ends_the_run_early(harness: Any, suite: Path, be
     assert len(select(only_run(tmp_path), "1")) < 100
 
 
-def test_throttling_is_recorded_and_tried_again(harness: Any, make_bedrock: Any, tmp_path: Path, suite: Path) -> None:
+def test_throttled_attempts_are_recorded_and_retried(
+    harness: Any, make_bedrock: Any, tmp_path: Path, suite: Path
+) -> None:
     suite.write_text(suite.read_text() + "retries: {max_attempts: 10, on: [throttled], base: 1ms}\n")
     throttling = make_bedrock("--speed", "50", "--throttle-rate", "0.5")
     harness("run", suite, "--endpoint", throttling.url)
@@ -164,7 +166,7 @@ def test_throttling_is_recorded_and_tried_again(harness: Any, make_bedrock: Any,
     assert len(select(only_run(tmp_path), "1")) > 21
 
 
-def test_a_closed_port_is_every_requests_error_and_an_invalid_run(harness: Any, suite: Path, tmp_path: Path) -> None:
+def test_a_closed_port_fails_every_request_and_invalidates_the_run(harness: Any, suite: Path, tmp_path: Path) -> None:
     done = harness("run", suite, "--endpoint", f"http://127.0.0.1:{closed_port()}")
     assert 4 == done.returncode
     assert [("connection",)] == select(only_run(tmp_path), "DISTINCT error_kind")
@@ -185,8 +187,8 @@ def test_no_secret_is_sent_to_loopback_or_written_anywhere(
     done = process("run", suite, "--endpoint", bedrock.url, "--debug", **canaries)
     assert 0 == done.returncode, done.stderr
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    told = done.stdout.encode() + done.stderr.encode()
-    assert [] == [name for name, value in canaries.items() if value.encode() in written + told]
+    output = done.stdout.encode() + done.stderr.encode()
+    assert [] == [name for name, value in canaries.items() if value.encode() in written + output]
 
 
 LONG = ("--repeats", "200", "--quiet", "--target", "claude-haiku-4-5/global/converse")
@@ -240,7 +242,7 @@ def test_kill_9_loses_nothing_that_was_journaled(
 
 
 def wait_for_attempts(folder: Path, child: subprocess.Popen[str]) -> None:
-    """Until the journal holds something."""
+    """Wait until the journal holds something."""
     while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
         assert child.poll() is None, child.communicate()
         time.sleep(0.02)
@@ -257,25 +259,25 @@ prompts:
 """
 
 
-def test_the_default_client_asks_the_embedded_bedrock_through_every_api(tmp_path: Path, harness: Any) -> None:
+def test_the_default_client_speaks_every_api_to_the_embedded_bedrock(tmp_path: Path, harness: Any) -> None:
     (tmp_path / "s.yaml").write_text(EVERY_API)
     done = harness("run", "s.yaml", "--quiet")
     assert done.returncode == 0, done.stderr
-    told = "api, client, stream, ok, input_tokens > 0, output_tokens > 0, error_kind"
-    rows = select(only_run(tmp_path), f"DISTINCT {told}")
+    columns = "api, client, stream, ok, input_tokens > 0, output_tokens > 0, error_kind"
+    rows = select(only_run(tmp_path), f"DISTINCT {columns}")
     expected = [(api, "wire", stream, True, True, True, None) for api in get_args(Api) for stream in (True, False)]
     assert sorted(expected) == sorted(rows)
 
 
-def test_a_cost_that_is_not_known_is_told_before_anything_is_sent(command: Any, bedrock: Any, tmp_path: Path) -> None:
+def test_an_unknown_cost_is_reported_before_anything_is_sent(command: Any, bedrock: Any, tmp_path: Path) -> None:
     (tmp_path / "fast.yaml").write_text(
         "suite: fast\nbudget_usd: 1\nload: {concurrency: 1}\nprompts: [{id: a, prompt: Hi, expect: Ho}]\n"
         "targets: [{model: claude-sonnet-4-6, routing: global, service_tier: priority, label: fast}]\n"
     )
-    told = "the price of claude-sonnet-4-6/global with service_tier: priority is unknown"
+    warning = "the price of claude-sonnet-4-6/global with service_tier: priority is unknown"
     asked = " ".join(command("run", "fast.yaml", "--dry-run").stdout.split())
     assert "cost unknown (the budget of $1 cannot be enforced: a price is unknown)" in asked
     bedrock.truth()
     done = command("run", "fast.yaml", "--endpoint", bedrock.url, "--json", "--quiet")
-    assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {told}"))
+    assert (0, True) == (done.returncode, done.stderr.startswith(f"warning: {warning}"))
     assert (1, None) == (len(bedrock.truth()), json.loads(done.stdout)["targets"][0]["cost_usd"])

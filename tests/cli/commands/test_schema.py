@@ -42,6 +42,6 @@ def test_every_object_is_closed_and_described(printed: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "check", ["{type: nope}", "{type: numeric, tolerence: 1}", "{type: regex}", "{type: contains, mode: some}", "{}"]
 )
-def test_a_wrong_check_is_marked(printed: dict[str, Any], check: str) -> None:
+def test_a_wrong_check_is_reported(printed: dict[str, Any], check: str) -> None:
     text = f"suite: x\ntargets: [{{model: m}}]\nprompts: [{{id: a, prompt: b, checks: [{check}]}}]"
     assert [path for path in errors(printed, text) if path.startswith("$.prompts[0].checks[0]")]

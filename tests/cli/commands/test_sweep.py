@@ -44,7 +44,7 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--slo-ttft", "2"), "error: --slo-ttft 2: '2' has no unit"),
         (("--requests", "20"), "error: --requests 20: the 95th percentile needs at least 72 requests a step"),
@@ -63,22 +63,22 @@ def test_the_knee_is_where_the_capacity_ends(harness: Any, make_bedrock: Any, tm
         (("--target", "claude-haiku-4-5/us/convers"), "did you mean 'claude-haiku-4-5/us/converse'?"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, told: str) -> None:
+def test_a_mistake_is_reported_and_nothing_is_sent(command: Any, tmp_path: Path, options: Any, message: str) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
     done = command("sweep", "s.yaml", *options)
     assert 2 == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "results").exists()
 
 
-def test_without_an_slo_there_is_no_knee(harness: Any, tmp_path: Path) -> None:
+def test_without_an_slo_a_sweep_is_rejected(harness: Any, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SUITE.replace("slo: {ttft: 160ms}\n", ""))
     done = harness("sweep", "s.yaml")
     assert 2 == done.returncode
     assert "has no slo, so a sweep has nothing to meet" in done.stderr
 
 
-def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: Any, tmp_path: Path) -> None:
+def test_a_target_that_rejects_everything_is_swept_only_once(harness: Any, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
     done = harness("sweep", "s.yaml", "--endpoint", "http://127.0.0.1:9", "--from", "64", "--quiet")
     assert 4 == done.returncode
@@ -88,7 +88,7 @@ def test_a_target_that_refuses_everything_is_not_asked_again_and_again(harness: 
     assert "every request failed, most often with connection" in done.stdout
 
 
-def test_the_doctor_looks_before_a_sweep_against_aws(harness: Any, tmp_path: Path) -> None:
+def test_the_doctor_checks_before_a_sweep_against_aws(harness: Any, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SUITE)
     nowhere = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
     looked, went = (

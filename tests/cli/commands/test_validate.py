@@ -1,4 +1,4 @@
-"""`harness validate`: what a good suite would do, and every mistake of a bad one."""
+"""`harness validate`: what a valid suite would do, and every mistake in a bad one."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_mistakes_of_every_room_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_from_every_validator_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(BAD, encoding="utf-8")
     result = run(str(path))
     assert isinstance(result.exception, SuiteError)
-    told = [each.removeprefix(f"{path}:") for each in result.exception.mistakes]
-    assert [line.split(": ")[0] + ": " + line.split(": ")[1] for line in told] == [
+    mistakes = [each.removeprefix(f"{path}:") for each in result.exception.mistakes]
+    assert [line.split(": ")[0] + ": " + line.split(": ")[1] for line in mistakes] == [
         "2: targets[0].api",
         "4: prompts[0].checks[0].tolerence",
         "4: prompts[0].checks[0]",

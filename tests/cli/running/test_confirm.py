@@ -1,4 +1,4 @@
-"""The second look, before anything is sent, and what is left where it cannot be taken."""
+"""What `gate --confirm` does before it sends anything, and what remains if a rerun is impossible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PDF = Path(__file__).parents[3] / "suites" / "pdf.yaml"
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    """A run of a suite whose prompts carry documents."""
+    """A run of a suite whose prompts have documents."""
     suite = load_suite(PDF)
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
     return create_run(tmp_path, manifest, suite)
@@ -42,7 +42,7 @@ def worse(run: RunFolder) -> CompareReport:
 
 
 class Kept(list[CompareReport]):
-    """What was written, in order."""
+    """The reports that were written, in order."""
 
     @property
     def reasons(self) -> list[str]:
@@ -54,7 +54,7 @@ def confirm(run: RunFolder, how: Rerun, kept: Kept) -> tuple[CompareReport, bool
     return confirm_by_rerun(worse(run), sides, plan_rerun(sides, how), how, kept.append)
 
 
-def test_documents_are_kept_by_digest_so_that_the_suite_must_be_named(
+def test_documents_are_stored_by_digest_so_the_suite_file_is_needed(
     run: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, _ = confirm(run, Rerun(), kept := Kept())
@@ -66,13 +66,13 @@ def test_documents_are_kept_by_digest_so_that_the_suite_must_be_named(
     assert not (run.path / "confirm").exists()
 
 
-def test_beside_the_suite_file_the_documents_are_found_again(run: RunFolder) -> None:
+def test_documents_are_found_beside_the_suite_file(run: RunFolder) -> None:
     plan = plan_rerun(Sides(run=run), Rerun(suite_file=PDF))
     assert isinstance(plan, Suite)
     assert load_suite(PDF).prompts == plan.prompts
 
 
-def test_a_document_that_is_not_that_of_the_run_is_not_asked_instead(
+def test_a_document_that_differs_from_the_runs_is_not_sent(
     run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = {document.name for prompt in load_suite(PDF).prompts for document in prompt.documents}
@@ -85,7 +85,7 @@ def test_a_document_that_is_not_that_of_the_run_is_not_asked_instead(
     assert not (run.path / "confirm").exists()
 
 
-def test_a_suite_that_does_not_survive_being_stored_is_told_before_anything_is_sent(
+def test_a_suite_that_cannot_be_stored_is_reported_before_anything_is_sent(
     run: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = plan_rerun(Sides(run=run), Rerun(suite_file=PDF))
@@ -97,7 +97,7 @@ def test_a_suite_that_does_not_survive_being_stored_is_told_before_anything_is_s
     assert not (run.path / "confirm").exists()
 
 
-def test_what_a_second_look_costs_is_told_before_it_is_sent(
+def test_the_cost_of_a_rerun_is_printed_before_it_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -109,9 +109,9 @@ def test_what_a_second_look_costs_is_told_before_it_is_sent(
     manifest = new_manifest(suite, endpoint="aws", simulated=False, seed=1, planned=None)
     run = create_run(tmp_path, manifest, suite)
     report, interrupted = confirm(run, Rerun(budget_usd=2.0), kept := Kept())
-    told = capsys.readouterr().err
-    assert "confirming pass_rate: 84 more requests to aws for up to about $" in told
-    assert ", budget $2" in told
+    err = capsys.readouterr().err
+    assert "confirming pass_rate: 84 more requests to aws for up to about $" in err
+    assert ", budget $2" in err
     assert ("worse", False, kept[-1]) == (report.verdict, interrupted, report)
     before, after = kept.reasons
     assert "had not finished when this was written" in before

@@ -43,11 +43,11 @@ async def test_an_accounts_logs_are_found_region_by_region(aws: str) -> None:
     assert ["ap-southeast-2"] == without
 
 
-async def test_a_run_on_the_embedded_bedrock_asks_for_the_file_of_its_log() -> None:
+async def test_a_run_on_the_embedded_bedrock_needs_a_log_file() -> None:
     with pytest.raises(HarnessError, match="--log FILE"):
         await find_logs("simulator", ["us-east-1"])
 
 
-def test_only_a_loopback_is_asked_with_made_up_credentials() -> None:
+def test_only_loopback_gets_made_up_credentials() -> None:
     made_up = [log_connection(where, "us-east-1").made_up_credentials for where in ("simulator", "http://127.0.0.1:9")]
     assert [False, True] == made_up

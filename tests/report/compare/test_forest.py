@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.report.compare import forest
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "forest.png"
 GOLDEN_DPI = 36
@@ -20,7 +20,7 @@ TOLERANCE = 1.5
 
 
 def draw(report):
-    with house_style():
+    with figure_style():
         figure = forest.draw(report)
         figure.draw_without_rendering()
     return figure
@@ -32,7 +32,7 @@ def texts(figure) -> str:
 
 def test_the_figure_looks_like_its_golden_picture(make_report) -> None:
     drawn = io.BytesIO()
-    with house_style():
+    with figure_style():
         forest.draw(make_report()).savefig(drawn, format="png", dpi=GOLDEN_DPI, metadata={"Software": None})
     if os.environ.get("WRITE_GOLDENS"):
         GOLDEN.write_bytes(drawn.getvalue())

@@ -1,4 +1,4 @@
-"""What the figures compute from a run's columns, and what they say of it."""
+"""What the figures compute from a run's columns, and their texts."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from harness.analysis.columns import Columns
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Winner
 from harness.report.drawing.frame import make_view
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
 from harness.report.write import draw_run
 
@@ -20,7 +20,7 @@ def texts(figure) -> str:
 
 
 def draw(module, view):
-    with house_style():
+    with figure_style():
         figure = module.draw(view)
         if figure is not None:
             figure.draw_without_rendering()
@@ -44,27 +44,27 @@ def test_a_long_curve_is_thinned_but_keeps_both_ends() -> None:
     assert (times[0], times[-1], shares[-1]) == (1.0, 100_000.0, 1.0)
 
 
-def test_the_frontier_leaves_out_whoever_costs_more_and_passes_no_more(make_run) -> None:
+def test_the_frontier_leaves_out_a_target_that_costs_more_without_passing_more(make_run) -> None:
     target = make_run(requests=5).summary.targets[0]
     points = [(target, cost, Interval(value=rate)) for cost, rate in [(3.0, 0.9), (1.0, 0.8), (2.0, 0.7), (4.0, 0.9)]]
     assert [cost for _, cost, _ in quality_cost.frontier(points)] == [1.0, 3.0]
 
 
-def test_the_running_median_is_of_neighbours_in_time() -> None:
+def test_the_running_median_groups_neighbours_in_time() -> None:
     at = np.arange(40.0)[::-1]
     middles, medians = timeline.running_median(at, np.where(at < 20, 1.0, 5.0))
     assert middles.tolist() == [4.5, 14.5, 24.5, 34.5]
     assert medians.tolist() == [1.0, 1.0, 5.0, 5.0]
 
 
-def test_a_long_run_is_told_in_minutes_and_its_dots_are_one_picture(make_run) -> None:
+def test_a_long_run_is_drawn_in_minutes_and_its_dots_are_one_picture(make_run) -> None:
     view = make_run(names=["m/us/invoke"], requests=4000)
     figure = draw(timeline, view)
     assert "due, minutes since the first request was due" in texts(figure)
     assert any(artist.get_rasterized() for artist in figure.axes[0].lines)
 
 
-def test_a_hundred_thousand_dots_are_thinned_to_one_a_spot_and_no_outlier_is_lost(make_run) -> None:
+def test_a_hundred_thousand_dots_are_thinned_to_one_per_cell_and_no_outlier_is_lost(make_run) -> None:
     view = make_run(names=["m/us/invoke"], requests=100_000, failure_rate=0.02)
     (c,) = view.columns.values()
     done = np.where(c.ok, np.minimum(c.done_s, c.due_s + 2.0), c.done_s)
@@ -72,7 +72,7 @@ def test_a_hundred_thousand_dots_are_thinned_to_one_a_spot_and_no_outlier_is_los
     done[odd] = c.due_s[odd] + 9.0
     figure = draw(timeline, make_view(view.summary, {c.target: replace(c, done_s=done)}))
     answered, failed, _ = figure.axes[0].lines
-    across, up = timeline.SPOTS
+    across, up = timeline.CELLS
     assert across < len(answered.get_xdata()) < across * up / 4
     assert 0 < len(failed.get_xdata()) <= across
     assert 9.0 == pytest.approx(answered.get_ydata().max())
@@ -84,23 +84,23 @@ def test_few_dots_are_all_drawn(make_run) -> None:
     assert 2000 == len(answered.get_xdata()) + len(failed.get_xdata())
 
 
-def test_too_few_answers_have_no_running_median() -> None:
+def test_too_few_answers_have_no_median() -> None:
     assert timeline.running_median(np.arange(3.0), np.arange(3.0))[0].size == 0
 
 
-def test_without_an_error_the_figure_says_what_may_still_be(make_run) -> None:
+def test_without_errors_the_figure_bounds_the_error_rate(make_run) -> None:
     text = texts(draw(errors, make_run(failure_rate=0.0)))
     assert "No error in 160 requests" in text
     assert "may still be up to 7.5% (rule of three)" in text
 
 
-def test_error_kinds_come_in_order_of_frequency_and_the_rarest_together(make_run) -> None:
+def test_error_kinds_are_sorted_by_frequency_and_the_rarest_combined(make_run) -> None:
     target = make_run(failure_rate=0.5).summary.targets[0]
     many = msgspec.structs.replace(target, error_kinds={f"kind-{i}": 10 - i for i in range(9)})
     assert errors.shown_kinds([many]) == [*(f"kind-{i}" for i in range(5)), errors.REST]
 
 
-def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> None:
+def test_a_missing_upper_bound_is_shown_with_the_n_that_would_give_it(make_run) -> None:
     assert "no upper bound at this n (p95: n ≥ 72, p99: n ≥ 368)" in texts(draw(percentiles, make_run()))
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
 
@@ -143,11 +143,13 @@ SIBLING, *OTHERS = ["claude-sonnet-4-6/global/invoke", "claude-haiku-4-5/us/invo
         (percentiles, lead("E2E p95", [SIBLING, *OTHERS], unit="s"), percentiles.TITLE),
     ],
 )
-def test_a_title_names_whoever_leads_and_those_too_close_to_them(make_run, module, winner: Winner, title: str) -> None:
+def test_a_title_names_the_leader_and_the_rivals_too_close_to_call(
+    make_run, module, winner: Winner, title: str
+) -> None:
     assert draw(module, make_run(requests=12, winners=[winner])).get_label() == f"SIMULATED: {title}"
 
 
-def test_one_request_is_told_in_the_singular(make_run) -> None:
+def test_one_request_is_written_in_the_singular(make_run) -> None:
     text = texts(draw(errors, make_run(names=["a/us/converse"], requests=1, failure_rate=0.0)))
     assert "No error in 1 request\n" in text
     assert "n per target: 1 request " in text
@@ -158,19 +160,19 @@ def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
     assert draw_run(make_run(names=[])) == []
 
 
-def test_a_load_test_has_no_picture_of_quality(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_test_has_no_quality_figure(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     view = make_run(requests=5)
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
     ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
     assert quality_cost.draw(ungraded) is None
-    for name in {*FIGURES} - {"quality_cost", "errors"}:  # one that is drawn is enough
+    for name in {*FIGURES} - {"quality_cost", "errors"}:  # drawing one of the others is enough
         monkeypatch.delitem(FIGURES, name)
     assert ["errors"] == [picture.name for picture in draw_run(ungraded)]
 
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("whole", [1, 4], ids=["one of them", "all of them"])
-def test_targets_that_do_not_stream_are_drawn_beside_others(make_run, name: str, whole: int) -> None:
+def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: int) -> None:
     view = make_run()
     silent = [t.target for t in view.summary.targets[:whole]]
     nothing = dict.fromkeys(("ttft_s", "ttft_from_sent_s", "tpot_s", "stream_tokens_per_s"))

@@ -1,4 +1,4 @@
-"""Figures as files: golden pictures, provenance, the same bytes again."""
+"""Figures as files: golden pictures, provenance, reproducible bytes."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.report.drawing.render import render_figure
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.write import draw_run
 
@@ -18,7 +18,7 @@ WITHOUT_INTERVALS = {"latency_ecdf", "timeline"}
 GOLDEN = Path(__file__).parents[1] / "golden"
 GOLDEN_DPI = 36
 TOLERANCE = 1.5
-"""Root mean square of the difference in grey levels of 255. WRITE_GOLDENS=1 makes the pictures anew: look at them."""
+"""Root mean square of the difference in grey levels of 255. WRITE_GOLDENS=1 writes new pictures: look at them."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def real_pictures(make_run):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_looks_like_its_golden_picture(make_run, name: str) -> None:
     drawn = io.BytesIO()
-    with house_style():
+    with figure_style():
         FIGURES[name].draw(make_run()).savefig(drawn, format="png", dpi=GOLDEN_DPI, metadata={"Software": None})
     golden = GOLDEN / f"{name}.png"
     if os.environ.get("WRITE_GOLDENS"):
@@ -79,7 +79,7 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_users_matplotlib_setting
 
 def test_a_figure_can_be_rendered_again_and_gives_the_bytes_of_savefig(make_run) -> None:
     saved = io.BytesIO()
-    with house_style():
+    with figure_style():
         figure = FIGURES["errors"].draw(make_run())
         first, again = render_figure("errors", figure), render_figure("errors", figure)
         figure.savefig(saved, format="png", metadata={"Title": first.title, "Software": None})

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from harness.analysis.history import History, HistoryFilter, load_history
 from harness.errors import StoreError
-from harness.report.drawing.style import house_style
+from harness.report.drawing.style import figure_style
 from harness.report.history import figure
 from harness.report.history.sections import history_report
 from harness.report.page import render_page
@@ -55,7 +55,7 @@ def texts(drawn) -> str:
 
 def test_the_figure_looks_like_its_golden_picture(month: History) -> None:
     drawn = io.BytesIO()
-    with house_style():
+    with figure_style():
         figure.draw(month.suites[0]).savefig(drawn, format="png", dpi=36, metadata={"Software": None})
     if os.environ.get("WRITE_GOLDENS"):
         GOLDEN.write_bytes(drawn.getvalue())
@@ -65,7 +65,7 @@ def test_the_figure_looks_like_its_golden_picture(month: History) -> None:
 
 
 def test_a_line_is_broken_where_the_suite_changed_and_its_changes_are_marked(month: History) -> None:
-    with house_style():
+    with figure_style():
         axes = figure.draw(month.suites[0]).axes[1]
     lines = {tuple(np.round(line.get_xdata()).astype(int)): line for line in axes.lines}
     lengths = sorted(len(days) for days, line in lines.items() if line.get_marker() == "o")
@@ -76,7 +76,7 @@ def test_a_line_is_broken_where_the_suite_changed_and_its_changes_are_marked(mon
 @pytest.mark.parametrize("n", [1, 3])
 def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs: PastRuns, n: int) -> None:
     past_runs(tmp_path, n)
-    with house_style():
+    with figure_style():
         drawn = figure.draw(load_history(tmp_path, HistoryFilter()).suites[0])
         drawn.draw_without_rendering()
     text = texts(drawn)
@@ -87,7 +87,7 @@ def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs:
 
 def test_many_runs_have_bands_instead_of_bars(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 50, targets=("a/us/converse",), changes=lambda _: {"simulated": False})
-    with house_style():
+    with figure_style():
         drawn = figure.draw(load_history(tmp_path, HistoryFilter()).suites[0])
     assert {"FillBetweenPolyCollection"} == {type(each).__name__ for each in drawn.axes[0].collections}
     assert "SIMULATED" not in texts(drawn)

@@ -13,7 +13,7 @@ def show(make_run, answer: str) -> str:
     return shown
 
 
-def test_a_long_answer_is_cut_and_says_how_long_it_was(make_run) -> None:
+def test_a_long_answer_is_cut_and_shows_its_length(make_run) -> None:
     assert "x" * MOST_CHARACTERS + "… (10,000 characters)" == show(make_run, "x" * 10_000)
 
 

@@ -1,4 +1,4 @@
-"""The sections of what graders say: there where there is something to say, and closed to hostile names."""
+"""The sections on grading: shown only with content, and safe against hostile names."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def judged(make_run: Any) -> RunSummary:
     return msgspec.structs.replace(summary, targets=targets, judges=[JUDGE], judging_cost_usd=1.5)
 
 
-def test_a_run_without_graders_has_none_of_it(make_run: Any) -> None:
+def test_a_run_without_graders_has_none_of_these_sections(make_run: Any) -> None:
     summary = make_run(requests=5).summary
     assert not {*TITLES} & {each.title for each in (*run_report(summary).sections, *run_brief(summary).sections)}
     assert judging_sentence(summary) == ""
 
 
-def test_each_section_has_a_row_for_whom_it_concerns_and_a_cell_for_each_heading(judged: RunSummary) -> None:
+def test_each_section_has_a_row_for_each_target_or_judge_and_a_cell_for_each_heading(judged: RunSummary) -> None:
     several, preference, judges = tables = [
         each.table for each in run_report(judged).sections if each.table is not None and each.title in TITLES
     ]
@@ -79,7 +79,7 @@ def test_markdown_and_html_show_them_with_hostile_names_escaped(judged: RunSumma
     assert row.replace("\\|", "").count("|") == 9
 
 
-def test_the_terminal_says_who_is_preferred_and_what_judging_cost(judged: RunSummary) -> None:
+def test_the_terminal_shows_preferences_and_the_cost_of_judging(judged: RunSummary) -> None:
     out = io.StringIO()
     print_report(run_brief(judged), Console(file=out, width=100))
     assert "50.0% [25, 75]" in out.getvalue()

@@ -1,4 +1,4 @@
-"""report.md, and what hostile names can do to it: nothing."""
+"""report.md is complete and safe against hostile names."""
 
 import re
 
@@ -26,8 +26,8 @@ def test_markup_html_and_formulas_are_shown_as_they_are() -> None:
     "text",
     ["@everyone", "see https://evil.example/x", "http://a.b", "ftp://a.b", "WWW.evil.example", "a@b.example", "#12"],
 )
-def test_bare_text_becomes_no_link_and_calls_nobody(text: str) -> None:
-    """GitHub makes links of bare addresses and issue numbers, and sends mail to whoever is mentioned."""
+def test_plain_text_becomes_neither_link_nor_mention(text: str) -> None:
+    """GitHub turns bare URLs and issue numbers into links, and notifies everyone mentioned."""
     written = escape(text)
     assert not re.search(r"://|www\.|[@#]\w", written.replace("\\", ""), re.IGNORECASE)
     assert text == written.replace("\u2060", "").replace("\\", "")
@@ -66,13 +66,13 @@ def test_a_run_without_a_failed_attempt_says_so(make_run) -> None:
     assert "No attempt failed." in render_markdown(run_report(make_run(failure_rate=0.0).summary, []))
 
 
-def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:
+def test_each_error_kind_has_its_most_frequent_message(make_run) -> None:
     text = render_markdown(run_report(make_run(failure_rate=0.5).summary, []))
     assert "| target | kind | failed attempts | most frequent message |" in text
     assert "&lt;b&gt;throttled&lt;/b&gt; \\| slow down" in text
 
 
-def test_a_lead_says_whom_it_is_close_to(make_run) -> None:
+def test_a_lead_names_the_rivals_too_close_to_call(make_run) -> None:
     facts = {"metric": "TTFT p50", "target": "a", "value": 0.5, "unit": "s", "rivals": 2}
     winners = [Winner(**facts, close=["b"], clear=False), Winner(**facts, clear=True)]
     text = render_markdown(run_report(make_run(requests=5, winners=winners).summary, []))
@@ -100,7 +100,7 @@ def test_the_methods_name_the_level_and_the_samples_that_a_p99_needs(make_run) -
     assert "a p99 n ≥ 299" in text
 
 
-def test_global_against_regional_is_a_sentence(make_run) -> None:
+def test_global_and_regional_are_compared_in_a_sentence(make_run) -> None:
     text = render_markdown(run_report(make_run(failure_rate=0.0).summary, PICTURES))
     assert "- claude-haiku-4-5: us costs 10% more than global (\\$" in text
     assert "(too close to call); E2E p95 " in text

@@ -1,4 +1,4 @@
-"""report.html: complete, self-contained, and closed to what a model writes."""
+"""report.html is complete, self-contained, and safe against what a model writes."""
 
 import base64
 import hashlib
@@ -79,7 +79,7 @@ def test_hostile_text_is_shown_and_invisible_characters_are_made_visible(hostile
     assert "\u202e" not in hostile_page
 
 
-def test_figures_are_embedded_with_a_text_for_whoever_cannot_see_them(make_run) -> None:
+def test_figures_are_embedded_with_alt_text(make_run) -> None:
     (image,) = Page(render_page(run_report(make_run(requests=5).summary, PICTURES))).attributes("img")
     assert image == {"src": "data:image/svg+xml;base64,PHN2Zy8+", "alt": '4 of "160" failed'}
 
@@ -105,13 +105,13 @@ def test_an_interrupted_run_is_not_valid(make_run) -> None:
     assert "This run is invalid" not in render_page(run_report(make_run(requests=5).summary, []))
 
 
-def test_each_error_kind_stands_with_its_most_frequent_message(make_run) -> None:
+def test_each_error_kind_has_its_most_frequent_message(make_run) -> None:
     page = render_page(run_report(make_run(failure_rate=0.5).summary, []))
     assert "&lt;b&gt;throttled&lt;/b&gt; | slow down" in page
     assert "<b>throttled" not in page
 
 
-def test_a_lead_is_clear_or_says_whom_it_is_close_to(make_run) -> None:
+def test_a_lead_is_clear_or_names_the_rivals_too_close_to_call(make_run) -> None:
     facts = {"metric": "TTFT p50", "target": "a/b", "value": 0.5, "unit": "s", "rivals": 2}
     winners = [Winner(**facts, clear=True), Winner(**facts, close=["<c>"], clear=False)]
     page = render_page(run_report(make_run(requests=5, winners=winners).summary, []))

@@ -1,4 +1,4 @@
-"""The final table on a terminal and off one."""
+"""The short report, on a terminal and off one."""
 
 import io
 import re
@@ -42,7 +42,7 @@ def test_a_narrow_terminal_drops_columns_and_cuts_no_number(make_run, width: int
     assert "82.5% [68, 91]" in text
 
 
-def test_eighty_characters_have_room_for_what_matters_most(make_run) -> None:
+def test_eighty_characters_show_the_columns_that_matter_most(make_run) -> None:
     heading = table_of(printed(make_run().summary, 80))[0]
     assert heading.split() == ["target", "n", "pass", "rate", "TTFT", "p50", "E2E", "p95", "errors", "$/1k"]
 
@@ -53,7 +53,7 @@ def test_off_a_terminal_there_is_no_escape_sequence(make_run) -> None:
 
 def test_no_color_is_respected(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    for value in ("", "1"):  # where it is empty, it is not set
+    for value in ("", "1"):  # an empty value counts as unset
         monkeypatch.setenv("NO_COLOR", value)
         text = printed(make_run(state="failed").summary, 80, force_terminal=True)
         assert bool(value) == (re.search(r"\x1b\[[0-9;]*3[0-7]", text) is None)
@@ -80,7 +80,7 @@ def test_a_lead_within_the_noise_is_too_close_to_call(make_run) -> None:
     assert "  E2E p95    b  1.50 s  too close to call with a�; clear of the others" in lines
 
 
-def test_sixty_characters_keep_n_and_errors(make_run) -> None:
+def test_sixty_characters_show_n_and_errors(make_run) -> None:
     heading = table_of(printed(make_run().summary, 60))[0]
     assert heading.split() == ["target", "n", "pass", "rate", "TTFT", "p50", "errors"]
 
@@ -96,7 +96,7 @@ def test_a_load_test_has_no_pass_rate(make_run) -> None:
     )
 
 
-def test_findings_come_with_their_remedy_and_the_report_comes_last(make_run) -> None:
+def test_findings_have_their_remedy_and_the_report_comes_last(make_run) -> None:
     findings = [Finding(what="the client was the bottleneck", remedy="lower the rate", invalidates=True)]
     _, invalid, *_, finding, report = printed(make_run(requests=5, findings=findings).summary, 80).splitlines()
     assert invalid == "INVALID: This run is invalid (state: complete). See the findings."
@@ -111,7 +111,7 @@ def test_only_a_simulated_run_says_simulated(make_run) -> None:
     assert "SIMULATED" not in printed(make_run(requests=5, simulated=False).summary, 80)
 
 
-def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(make_run) -> None:
+def test_the_effect_of_retries_on_latency_is_shown_if_there_were_any(make_run) -> None:
     summary = make_run().summary
     first, *others = summary.targets
     assert "retried" not in printed(summary, 120)
@@ -122,3 +122,13 @@ def test_what_retries_did_to_latency_is_said_where_something_was_tried_again(mak
     [line] = [line for line in printed(again, 400).splitlines() if "retried" in line]
     assert line.startswith(f"{first.target}: 7 of {first.requests} requests were retried, after a")
     assert "| E2E p95 of the attempt |" in render_markdown(run_report(again, []))
+
+
+def test_sentences_are_wrapped_on_a_terminal_only(make_run) -> None:
+    findings = [Finding(what="the client was the bottleneck " * 4, remedy="lower the rate", invalidates=True)]
+    summary = make_run(requests=5, findings=findings).summary
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed(summary, 60, force_terminal=True)).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("Invalid: the client"))
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[start + 1].startswith("  ")
+    assert "bottleneck; lower the rate" in printed(summary, 60)
