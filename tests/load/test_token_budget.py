@@ -149,7 +149,7 @@ def test_a_prompt_that_the_budget_never_admits_is_a_mistake_of_that_prompt() -> 
     [found] = budget_mistakes(make_suite(100, 1000, quota=Quota(tokens_per_minute=600)))
     assert ("prompts", 1) == found.path
     assert (
-        "about 1,100 tokens (claude-sonnet-4-5/global/converse), more than quota.tokens_per_minute (600)"
+        "about 1,100 tokens (claude-sonnet-4-5/global/converse), more than quota.tokens_per_minute allows (600)"
         in found.message
     )
 

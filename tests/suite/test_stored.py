@@ -173,7 +173,7 @@ def test_a_damaged_suite_is_reported(tmp_path: Path, text: bytes) -> None:
 def test_the_yaml_for_people_is_not_read_where_the_json_is_gone(tmp_path: Path) -> None:
     written = "suite: x\ntargets:\n- {label: a, model: claude-haiku-4-5}\nprompts:\n- {id: p, prompt: Hi}\n"
     (tmp_path / "suite.yaml").write_text(written)
-    with pytest.raises(SuiteError, match=r"holds no suite\.json; restore it or delete the folder"):
+    with pytest.raises(SuiteError, match=r"has no suite\.json; restore it or delete the folder"):
         read_suite(tmp_path)
 
 
@@ -185,5 +185,5 @@ def test_a_suite_that_is_too_large_is_reported_unread(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_suite_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match=r"holds no suite\.json"):
+    with pytest.raises(SuiteError, match=r"has no suite\.json"):
         read_suite(tmp_path)

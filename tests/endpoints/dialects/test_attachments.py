@@ -31,7 +31,7 @@ def test_a_file_that_is_gone_changed_or_frozen_away_is_named(tmp_path):
     path.write_bytes(b"after")
     with pytest.raises(EndpointError, match="has changed since the suite was loaded"):
         read_bytes(_attachment(path, b"before"))
-    with pytest.raises(EndpointError, match=r"'report.pdf' is not stored"):
+    with pytest.raises(EndpointError, match=r"the content of 'report.pdf' is not available"):
         read_base64(_attachment(None, b"before"))
 
 

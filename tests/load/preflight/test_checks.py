@@ -226,7 +226,7 @@ async def test_the_load_is_held_against_the_quota(aws: Aws) -> None:
 
 async def test_targets_that_share_a_quota_are_added_up(aws: Aws) -> None:
     found = await the("quota", aws, suite(target(), target(api="converse")))
-    assert "reserves 240,000 tokens a minute" in found.message
+    assert "reserves 240,000 tokens/min" in found.message
     assert "2 targets share it" in found.message
 
 
@@ -251,8 +251,8 @@ def kept(days: int) -> str:
     ("logging", "lifecycle", "status", "message"),
     [
         ({}, None, "warning", "invocation logging is off in us-east-1"),
-        ({"s3Config": {"bucketName": "logs", "keyPrefix": "b"}}, kept(29), "warning", "s3://logs/b, kept 29 days"),
-        ({"s3Config": {"bucketName": "logs"}}, kept(30), "ok", "s3://logs/, kept 30 days"),
+        ({"s3Config": {"bucketName": "logs", "keyPrefix": "b"}}, kept(29), "warning", "s3://logs/b, kept for 29 days"),
+        ({"s3Config": {"bucketName": "logs"}}, kept(30), "ok", "s3://logs/, kept for 30 days"),
         ({"s3Config": {"bucketName": "logs"}}, "<LifecycleConfiguration/>", "ok", "kept forever"),
         ({"cloudWatchConfig": {"logGroupName": "g", "roleArn": "r"}}, None, "unknown", "not permitted: logs:Describe"),
         ({"s3Config": {"bucketName": "logs"}, "textDataDeliveryEnabled": False}, kept(30), "ok", "without prompts"),

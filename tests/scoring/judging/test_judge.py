@@ -261,7 +261,7 @@ prompts:
         (
             "claude-opus-4-5,",
             "claude-sonnet-4-6,",
-            "5: judges.strict.model: judge 'strict' is claude-sonnet-4-6, and so",
+            "5: judges.strict.model: judge 'strict' and target",
         ),
         ("claude-opus-4-5,", "claude-opus-9,", "5: judges.strict.model: "),
         ("claude-opus-4-5,", "claude-opus-4-5, client: nobody,", "5: judges.strict.client: unknown client 'nobody'"),

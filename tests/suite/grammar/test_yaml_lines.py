@@ -80,7 +80,7 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (LAUGHS, 6, "more than 500,000 values"),
         ("a: !!python/object/apply:os.system [ls]", 1, "the tag !!python/object/apply:os.system is not allowed"),
         ("a: 1\nb: !secret x", 2, "the tag !secret is not allowed"),
-        ("a: &x [*x]", 1, "*x stands inside &x, which never ends"),
+        ("a: &x [*x]", 1, "*x is inside &x, so it would never end"),
         ("a: *x", 1, "*x"),
         ("[" * 100_000, 1, f"nested more than {MAX_DEPTH} deep"),
         ("- " * 10_000, 1, f"nested more than {MAX_DEPTH} deep"),

@@ -47,7 +47,7 @@ SONNET = "model: claude-sonnet-4-6"
         (f"{SONNET}, input: 0.000003, output: 15", "input: 3e-06 is too low for USD per million tokens"),
         (f"{SONNET}, input: 3, output: 0.001", "output: 0.001 is too low for USD per million tokens"),
         (f"{SONNET}, input: 3, output: 15000000", "output: 15000000.0 is too high for USD per million tokens"),
-        (f"{SONNET}, input: 3, output: 15, cache_read: 1e300", "cache_read: 1e+300 is too much"),
+        (f"{SONNET}, input: 3, output: 15, cache_read: 1e300", "cache_read: 1e+300 is too high"),
         (f"{SONNET}, input: 3, ouput: 15", "ouput: unknown key 'ouput'; did you mean 'output'?"),
         (
             f"{SONNET}, input: 3, output: 15, tiers: [{{above_input_tokens: 200000, input: 0, output: 2}}]",
@@ -65,7 +65,7 @@ def test_a_price_that_cannot_be_meant_is_refused(tmp_path: Path, price: str, tol
 def test_the_same_price_twice_is_refused(tmp_path: Path) -> None:
     price = "model: claude-sonnet-4-6, input: 3, output: 15"
     same = "model: anthropic.claude-sonnet-4-6, input: 4, output: 16"
-    with pytest.raises(SuiteError, match=r"x\.yaml:8: prices\[1\]: the same model and routing as prices\[0\]"):
+    with pytest.raises(SuiteError, match=r"x\.yaml:8: prices\[1\]: has the same model and routing as prices\[0\]"):
         load(tmp_path, price, same)
     assert load(tmp_path, price, f"{price}, service_tier: priority", target=", service_tier: priority")
 
