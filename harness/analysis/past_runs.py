@@ -89,6 +89,11 @@ def find_past_runs(
     return sorted(found, key=lambda run: run.manifest.origin_utc_ns)
 
 
+def send_the_same(one: Suite, other: Suite) -> bool:
+    """Whether two suites send the same requests in the same way, if to other targets."""
+    return one.digest == other.digest or _digest_of_requests(one) == _digest_of_requests(other)
+
+
 def past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> list[PastValue]:
     """What the runs measured of a target, in their order: of the same name, model id, Region, client and options.
 
