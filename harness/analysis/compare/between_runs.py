@@ -89,14 +89,14 @@ def _spread(row: Difference, old: list[float], new: list[float], *, same: bool) 
     assert row.baseline is not None
     assert row.candidate is not None
     if metric_of(row.metric).unit == "share":
-        return _spread_of_rates(old, new, row.baseline, row.candidate, same=same)
+        return spread_of_rates(old, new, row.baseline, row.candidate, same=same)
     one, two = (spread_of_runs([math.log(value) for value in values]) for values in (new, old))
     if row.scale == "absolute":
         one, two = (replace(s, sd=s.sd * level) for s, level in ((one, row.candidate), (two, row.baseline)))
     return spread_of_difference(one, two, same=same)
 
 
-def _spread_of_rates(old: list[float], new: list[float], baseline: float, candidate: float, *, same: bool) -> Spread:
+def spread_of_rates(old: list[float], new: list[float], baseline: float, candidate: float, *, same: bool) -> Spread:
     """The compared runs count as well: bursts of errors are rare, and five quiet runs do not rule out a bad hour.
 
     Beside k runs without an error, one with many has a t of at most √((k + 2) / 2), whatever its rate.

@@ -82,8 +82,8 @@ def _confirm(c: Comparison, again: Comparison | None) -> Comparison:
 
 def _decide_row(d: Difference, again: Difference) -> Difference:
     """The rerun's row in place of one that two runs left open."""
-    apart = "" if d.estimate is None else f", where two runs at two times were {_describe(d)} apart"
-    return add_note(again, f"decided by a rerun of both targets in one run{apart}")
+    before = f"; the two runs at two times said {_describe(d)}" if d.estimate else ""
+    return add_note(again, f"decided by a rerun of both targets in one run{before}")
 
 
 def _confirm_row(d: Difference, again: Difference | None) -> Difference:

@@ -29,8 +29,7 @@ def _sentence(c: Comparison) -> str:
         case "unknown":
             return (
                 f"two runs at two times, and {_fewest(rows)} of this suite and target where {FEWEST_RUNS} are needed: "
-                f"what the hours did is unknown, so {', '.join(metric_name(d.metric) for d in rows if _is_open(d))} "
-                "cannot be decided"
+                f"what the hours did is unknown, so nothing is decided on {_listed([d for d in rows if _is_open(d)])}"
             )
         case "rerun":
             return "two runs at two times; a rerun of both targets in one run decided what time can move"
@@ -41,6 +40,11 @@ def _sentence(c: Comparison) -> str:
 def _fewest(rows: list[Difference]) -> str:
     runs = min(d.between_runs.runs for d in rows if d.between_runs is not None)
     return counted(runs, "earlier run") if runs else "no earlier run"
+
+
+def _listed(rows: list[Difference]) -> str:
+    *first, last = [metric_name(d.metric) for d in rows]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _is_open(d: Difference) -> bool:

@@ -133,7 +133,7 @@ def test_a_rerun_of_both_targets_in_one_run_decides_what_two_runs_left_open() ->
     assert ("worse", "worse", "rerun") == (after.verdict, c.verdict, c.time)
     assert ["no_worse", "worse", "no_worse"] == [d.verdict for d in c.differences]
     assert again[0].differences[0].estimate == c.differences[1].estimate
-    told = "decided by a rerun of both targets in one run, where two runs at two times were +40.0% apart"
+    told = "decided by a rerun of both targets in one run; the two runs at two times said +40.0%"
     assert told == c.differences[1].note
     fine = in_one_run(row("ttft_p50", "no_worse", 1.0), row("e2e_p50", "no_worse", 1.0), verdict="no_worse")
     assert "no_worse" == confirm(OPEN, fine).verdict
