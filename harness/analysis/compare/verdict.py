@@ -22,7 +22,8 @@ EXPLORATORY_Q = 0.10
 MOST_NEEDED = 1_000_000
 """A larger n is not useful advice: the difference lies on its margin."""
 MORE_PROMPTS_DO_NOT_HELP = (
-    "runs differ by more than their own error, which more prompts do not narrow: ask both sides in one run"
+    "runs differ by more than their own error, which more prompts do not narrow; both sides in one run do, and more "
+    "earlier runs do a little"
 )
 ROUNDING = 1e-9
 """Floating-point tolerance, as a share of the margin: 85 % less 80 % is 5 points."""

@@ -25,7 +25,7 @@ def spread_of_runs(values: Sequence[float]) -> Spread:
     It estimates √(τ² + w²) of the random-effects model x = μ + b + e, b ~ N(0, τ²) the run's hour and e ~ N(0, w²) its
     own error: what another run of the same kind differs by. τ² is not taken apart from w². The interval that a summary
     has for its value holds the choice of prompts as well, which every run of a suite shares, so s² less that interval's
-    variance is too small: 82 % of intervals then hold the truth where prompts differ much (docs/calibration.md).
+    variance is too small: 83 % of intervals then hold the truth where prompts differ much (docs/calibration.md).
 
     Source: DerSimonian & Laird 1986, Controlled Clinical Trials 7:177–188 (the model); Hahn & Meeker 1991, Statistical
     Intervals, section 4.8 (intervals for later samples).
@@ -54,8 +54,8 @@ def count_spread(within: Effect, between: Spread, level: float = LEVEL) -> Effec
 
     `within`: the difference with the error inside the two runs. `between`: the spread of such a difference over pairs
     of runs, for d ± t(degrees)·sd. The spread already holds each earlier run's own error, so adding the error within
-    would count it twice (97 to 99.9 % coverage); the wider of the two holds the truth in 95 to 98 %, the most where
-    runs do not differ at all, since it is then never narrower than one run's interval. A bound that `within` does not
+    would count it twice (up to 99.9 % coverage); the wider of the two holds the truth in 94 to 98 % where runs differ.
+    Where they do not it holds it in more, since it is never narrower than `within`. A bound that `within` does not
     give stays away. The p-value is the larger of the two tests'.
     """
     reach = float(stdtrit(between.degrees, (1 + level) / 2)) * between.sd
