@@ -66,6 +66,6 @@ def test_two_runs_alone_are_far_too_sure_and_a_history_holds_them(
     assert ["0.0", "0.0", "no", "no", "no"] == [cell.split()[0] for cell in none.cells[:5]]
     for row in (five, twenty):
         _, either, *held, alone = (float(cell.split()[0]) for cell in row.cells)
-        assert either <= 15
+        assert either <= 20
         assert min(held) >= 80
         assert alone < 60
