@@ -16,7 +16,7 @@ from worlds.draws import PROMPT_SPREAD, REQUEST_SPREAD, Floats
 
 from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.quantiles import quantile_interval
-from harness.analysis.stats.random_effects import count_spread, spread_of_difference, spread_of_runs
+from harness.analysis.stats.random_effects import count_spread, pairs_apart, spread_of_difference, spread_of_runs
 from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 from harness.report.drawing.frame import Provenance, open_frame
 from harness.report.drawing.render import render_figure
@@ -49,8 +49,10 @@ def draw() -> Figure:
     *nights, again = draw_nights()
     medians = [quantile_interval(np.sort(night), 0.5) for night in nights]
     alone = compare(nights[-2], nights[-1])
-    spread = spread_of_runs([math.log(each.value) for each in medians[:-2]])
-    counted = count_spread(alone, spread_of_difference(spread, spread, same=True))
+    past = [math.log(each.value) for each in medians[:-2]]
+    spread = spread_of_runs(past)
+    between = spread_of_difference(spread, spread, same=True)
+    counted = count_spread(alone, between, at_least=pairs_apart(past, past, same=True))
     together = compare(nights[-1], again)
     change = math.expm1(alone.estimate)
     figure = open_frame(

@@ -19,7 +19,13 @@ from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.verdict import judge_rows
 from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.proportions import paired_difference
-from harness.analysis.stats.random_effects import Spread, count_spread, spread_of_difference, spread_of_runs
+from harness.analysis.stats.random_effects import (
+    Spread,
+    count_spread,
+    pairs_apart,
+    spread_of_difference,
+    spread_of_runs,
+)
 from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 
 PROMPTS, SECONDS, ERRORS = 240, 60.0, 0.01
@@ -60,6 +66,7 @@ WORLDS = {
     "a daily rhythm of ±14 %": Hours(rhythm=0.14),
     "10 %, and a stall a minute in each run": Hours(shift=0.10, stalls=1),
     "5 %, and one run in ten is in a bad hour": Hours(shift=0.05, bad=0.1),
+    "10 %, and one run in five is in a bad hour": Hours(shift=0.10, bad=0.2),
 }
 
 
@@ -112,8 +119,8 @@ def latency_row(at: int, found: Round, moved: float, past: Floats) -> Difference
     w = found.within[at]
     low, high = (None if bound is None else bound + moved for bound in (w.low, w.high))
     effect = Effect(estimate=w.estimate + moved, low=low, high=high, p_value=None, method=w.method)
-    between = _spread(past) if len(past) >= FEWEST_RUNS else None
-    row = _difference(RULES[at].metric, "log_ratio", effect, between, len(past))
+    between, apart = (_spread(past), pairs_apart(past, past, same=True)) if len(past) >= FEWEST_RUNS else (None, 0.0)
+    row = _difference(RULES[at].metric, "log_ratio", effect, between, len(past), apart)
     if row.low is not None and row.high is not None and not row.low <= 0 <= row.high and between is not None:
         again = compare(found.logs, moved, QUANTILES[at : at + 1])[0]
         p_value = count_spread(replace(effect, p_value=again.p_value), between).p_value
@@ -135,8 +142,10 @@ def error_row(rng: Rng, shares: Floats) -> Difference:
     return _difference("error_rate", "points", effect, between, len(past))
 
 
-def _difference(metric: str, scale: Scale, effect: Effect, between: Spread | None, runs: int) -> Difference:
-    counted = effect if between is None else count_spread(effect, between)
+def _difference(
+    metric: str, scale: Scale, effect: Effect, between: Spread | None, runs: int, apart: float = 0.0
+) -> Difference:
+    counted = effect if between is None else count_spread(effect, between, at_least=apart)
     known = between is not None
     return Difference(
         metric=metric,

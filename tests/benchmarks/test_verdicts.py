@@ -31,7 +31,7 @@ def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.C
         "families": 3,
         "in-time": 14,
         "in-time-power": 3,
-        "two-runs": 21,
+        "two-runs": 24,
         "two-runs-power": 6,
         "two-runs-methods": 16,
         "power": 10,

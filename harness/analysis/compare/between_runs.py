@@ -12,7 +12,13 @@ from harness.analysis.compare.pairing import Pairing
 from harness.analysis.metrics import metric_of
 from harness.analysis.past_runs import StoredRun, past_values, send_the_same
 from harness.analysis.stats.interval import Effect
-from harness.analysis.stats.random_effects import Spread, count_spread, spread_of_difference, spread_of_runs
+from harness.analysis.stats.random_effects import (
+    Spread,
+    count_spread,
+    pairs_apart,
+    spread_of_difference,
+    spread_of_runs,
+)
 from harness.characters import counted
 
 FEWEST_RUNS = 5
@@ -53,9 +59,9 @@ def _count(row: Difference, each: Pairing, history: Sequence[StoredRun]) -> Diff
         return row
     if runs < FEWEST_RUNS:
         return _unknown(row, runs, same=same)
-    between = _spread(row, old, new, same=same)
+    between, at_least = _spread(row, old, new, same=same)
     within = Effect(estimate=row.estimate, low=row.low, high=row.high, p_value=row.p_value, method=row.method)
-    effect = count_spread(within, between)
+    effect = count_spread(within, between, at_least=at_least)
     decides = effect.low != row.low or effect.high != row.high
     told = BetweenRuns(
         runs=runs, spread=between.sd / math.sqrt(2), decides=decides, within_low=row.low, within_high=row.high
@@ -84,16 +90,16 @@ def _unknown(row: Difference, runs: int, *, same: bool) -> Difference:
     return add_note(row, f"two runs at two times, and {have} to tell the hour from the target: {remedy}")
 
 
-def _spread(row: Difference, old: list[float], new: list[float], *, same: bool) -> Spread:
-    """Of the difference of two runs, on the row's scale."""
+def _spread(row: Difference, old: list[float], new: list[float], *, same: bool) -> tuple[Spread, float]:
+    """Of the difference of two runs, and what earlier ones rarely differ by; on the row's scale."""
     assert row.baseline is not None
     assert row.candidate is not None
     if metric_of(row.metric).unit == "share":
-        return spread_of_rates(old, new, row.baseline, row.candidate, same=same)
-    one, two = (spread_of_runs([math.log(value) for value in values]) for values in (new, old))
-    if row.scale == "absolute":
-        one, two = (replace(s, sd=s.sd * level) for s, level in ((one, row.candidate), (two, row.baseline)))
-    return spread_of_difference(one, two, same=same)
+        return spread_of_rates(old, new, row.baseline, row.candidate, same=same), 0.0
+    levels = (row.candidate, row.baseline) if row.scale == "absolute" else (1.0, 1.0)
+    logs = [[level * math.log(x) for x in values] for values, level in zip((new, old), levels, strict=True)]
+    spreads = [spread_of_runs(values) for values in logs]
+    return spread_of_difference(*spreads, same=same), pairs_apart(*logs, same=same)
 
 
 def spread_of_rates(old: list[float], new: list[float], baseline: float, candidate: float, *, same: bool) -> Spread:

@@ -49,16 +49,35 @@ def spread_of_difference(candidate: Spread, baseline: Spread, *, same: bool = Fa
     return Spread(sd=math.sqrt(one + two), degrees=degrees)
 
 
-def count_spread(within: Effect, between: Spread, level: float = LEVEL) -> Effect:
+def pairs_apart(candidate: Sequence[float], baseline: Sequence[float], *, same: bool = False) -> float:
+    """What two earlier runs rarely differ by: the quantile of level + ½/k of |x − y| over pairs of k runs.
+
+    Bad hours are rare and large, and no bell: where one earlier run of twenty had one, √2·s is too small for a pair of
+    a good and a bad one. `same`: both are values of the same runs; else each is taken from its own median.
+
+    The level was chosen by coverage (docs/calibration.md). Raises ValueError below two runs.
+    """
+    new, old = (np.asarray(values, dtype=np.float64) for values in (candidate, baseline))
+    if min(len(new), len(old)) < 2:
+        raise ValueError("pairs_apart needs two runs")
+    if same:
+        one, other = np.triu_indices(len(new), 1)
+        apart = new[one] - new[other]
+    else:
+        apart = (new - np.median(new))[:, None] - (old - np.median(old))
+    return float(np.quantile(np.abs(apart), min(1.0, LEVEL + 0.5 / min(len(new), len(old)))))
+
+
+def count_spread(within: Effect, between: Spread, *, at_least: float = 0.0, level: float = LEVEL) -> Effect:
     """A difference of two runs that counts the spread between runs: the wider of two intervals on each side.
 
     `within`: the difference with the error inside the two runs. `between`: the spread of such a difference over pairs
-    of runs, for d ± t(degrees)·sd. The spread already holds each earlier run's own error, so adding the error within
-    would count it twice (up to 99.9 % coverage); the wider of the two holds the truth in 94 to 98 % where runs differ.
-    Where they do not it holds it in more, since it is never narrower than `within`. A bound that `within` does not
-    give stays away. The p-value is the larger of the two tests'.
+    of runs, for d ± t(degrees)·sd, or d ± `at_least` if that is wider (`pairs_apart`). The spread already holds each
+    earlier run's own error, so adding the error within would count it twice (up to 99.9 % coverage); the wider of the
+    two holds the truth in 94 to 98 % where runs differ. Where they do not it holds it in more, since it is never
+    narrower than `within`. A bound that `within` does not give stays away. The p-value is the larger of the two tests'.
     """
-    reach = float(stdtrit(between.degrees, (1 + level) / 2)) * between.sd
+    reach = max(at_least, float(stdtrit(between.degrees, (1 + level) / 2)) * between.sd)
     p_value = within.p_value
     if p_value is not None and between.sd > 0:
         p_value = max(p_value, float(2 * stdtr(between.degrees, -abs(within.estimate) / between.sd)))

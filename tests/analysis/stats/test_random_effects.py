@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from harness.analysis.stats.interval import Effect
-from harness.analysis.stats.random_effects import Spread, count_spread, spread_of_difference, spread_of_runs
+from harness.analysis.stats.random_effects import (
+    Spread,
+    count_spread,
+    pairs_apart,
+    spread_of_difference,
+    spread_of_runs,
+)
 
 WITHIN = Effect(estimate=0.3, low=0.2, high=0.4, p_value=1e-6, method="time-blocks")
 
@@ -38,6 +44,17 @@ def test_the_wider_of_the_two_intervals_holds_and_the_larger_p_value() -> None:
     assert 0.101 == pytest.approx(wide.p_value, abs=0.001)
     assert WITHIN == count_spread(WITHIN, Spread(sd=0.001, degrees=4))
     assert WITHIN == count_spread(WITHIN, Spread(sd=0.0, degrees=4))
+
+
+def test_one_bad_hour_among_twenty_is_as_far_as_two_runs_may_differ() -> None:
+    calm = list(np.random.default_rng(2).normal(0, 0.02, 19))
+    assert 0.5 < pairs_apart([*calm, 0.5], [*calm, 0.5], same=True) < 0.56
+    assert pairs_apart(calm, calm, same=True) < 0.1
+    assert 0.4 < pairs_apart([*calm[:5], 2.5], [7 + x for x in calm] + [7.5]) < 2.6
+    wide = count_spread(WITHIN, Spread(sd=0.1, degrees=19), at_least=0.52)
+    assert (pytest.approx(-0.22), pytest.approx(0.82)) == (wide.low, wide.high)
+    with pytest.raises(ValueError, match="needs two runs"):
+        pairs_apart([1.0], [1.0])
 
 
 def test_a_bound_that_the_runs_do_not_give_no_history_gives() -> None:
