@@ -97,7 +97,7 @@ def send_the_same(one: Suite, other: Suite) -> bool:
 def past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> list[PastValue]:
     """What the runs measured of a target, in their order: of the same name, model id, Region, client and options.
 
-    Runs without the target, or without a value of the metric, are left out.
+    Runs without the target, or without a value that the metric can have, are left out: a folder may be anybody's.
     """
     return list(_past_values(runs, target, metric_of(metric)))
 
@@ -119,9 +119,21 @@ def _past_values(runs: Sequence[StoredRun], target: Target, metric: Metric) -> I
 
 
 def _figure(t: TargetSummary, metric: Metric) -> Interval | None:
+    """The metric's figure; None if there is none, or if it cannot be: a share outside 0 … 1, or a time of no length."""
     if metric.key == "throttle_rate":
-        return Interval(value=t.throttled_attempts / t.attempts) if t.attempts else None
-    return figure_of(t, metric) if metric.field else None
+        throttled, attempts = t.throttled_attempts, t.attempts
+        return Interval(value=throttled / attempts) if 0 <= throttled <= attempts != 0 else None
+    figure = figure_of(t, metric) if metric.field else None
+    if figure is None:
+        return None
+    match metric.unit:
+        case "share":
+            possible = 0 <= figure.value <= 1
+        case "usd":
+            possible = figure.value >= 0
+        case _:
+            possible = figure.value > 0
+    return figure if possible else None
 
 
 def _may_count(other: Manifest, manifest: Manifest) -> bool:

@@ -82,3 +82,22 @@ def test_the_values_are_those_of_the_same_target(tmp_path: Path, past_runs: Past
     assert [0.0, 0.0] == [each.value for each in past_values(past, target, "throttle_rate")]
     assert [] == past_values(past, target, "tpot_p50")
     assert [] == past_values(past, target, "e2e_p50_equal_length")
+
+
+@pytest.mark.parametrize(
+    ("metric", "old", "new"),
+    [
+        ("ttft_p50", '"value":', '"value":-'),
+        ("error_rate", '"value":', '"value":2'),
+        ("throttle_rate", '"throttled_attempts":', '"throttled_attempts":9'),
+    ],
+)
+def test_a_value_that_cannot_be_is_left_out(
+    tmp_path: Path, past_runs: PastRuns, suite: Suite, metric: str, old: str, new: str
+) -> None:
+    runs = past_runs(tmp_path, 3)
+    text = msgspec.json.format(runs[0].summary_path.read_bytes(), indent=-1).decode()
+    runs[0].summary_path.write_text(text.replace(old, new + ("000" if metric == "throttle_rate" else "")))
+    manifest = runs[2].read_manifest()
+    values = past_values(find_past_runs(tmp_path, manifest, suite), manifest.targets[0], metric)
+    assert ["0001-nightly"] == [each.run_id for each in values]
