@@ -138,8 +138,10 @@ def error_row(rng: Rng, shares: Floats) -> Difference:
     old, new = (rng.random((2, PROMPTS)) < shares[:2, None]).astype(float)
     past = list(rng.binomial(PROMPTS, shares[2:]) / PROMPTS)
     effect = paired_difference(new, old)
-    between = spread_of_rates(past, past, old.mean(), new.mean(), same=True) if len(past) >= FEWEST_RUNS else None
-    return _difference("error_rate", "points", effect, between, len(past))
+    if len(past) < FEWEST_RUNS:
+        return _difference("error_rate", "points", effect, None, len(past))
+    between = spread_of_rates(past, past, old.mean(), new.mean(), same=True)
+    return _difference("error_rate", "points", effect, between, len(past), pairs_apart(past, past, same=True))
 
 
 def _difference(

@@ -95,7 +95,7 @@ def _spread(row: Difference, old: list[float], new: list[float], *, same: bool) 
     assert row.baseline is not None
     assert row.candidate is not None
     if metric_of(row.metric).unit == "share":
-        return spread_of_rates(old, new, row.baseline, row.candidate, same=same), 0.0
+        return spread_of_rates(old, new, row.baseline, row.candidate, same=same), pairs_apart(new, old, same=same)
     levels = (row.candidate, row.baseline) if row.scale == "absolute" else (1.0, 1.0)
     logs = [[level * math.log(x) for x in values] for values, level in zip((new, old), levels, strict=True)]
     spreads = [spread_of_runs(values) for values in logs]
