@@ -10,18 +10,15 @@ import msgspec
 import numpy as np
 
 from harness.analysis.metrics import METRICS, Metric, Unit
+from harness.analysis.past_runs import StoredRun, read_stored_run
 from harness.analysis.stats.change_points import FEWEST_RUNS, find_change_points
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.summary.summary import RunSummary, figure_of
+from harness.analysis.summary.summary import figure_of
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
-from harness.files import read_bounded
 from harness.store.manifest import Manifest
-from harness.store.records import SCHEMA_VERSION
-from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
-
-MAX_SUMMARY_BYTES = 100_000_000
+from harness.store.run_folder import list_runs, unreadable_runs, without_copies
 
 TARGET_FACTS = {
     "model_id": "model id",
@@ -141,22 +138,16 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """A message for each folder that could not be read or holds a copy of another folder's run."""
 
 
-class _Run(msgspec.Struct, frozen=True, kw_only=True):
-    manifest: Manifest
-    summary: RunSummary | None
-    trouble: str | None
-
-
 def load_history(results: Path, wanted: HistoryFilter) -> History:
     """The history in a folder of runs. Reads only manifests and `summary.json`, never a run's rows.
 
     Each suite has a history of its own, and its simulated and real runs are kept apart. A run that is invalid, did not
     complete or has no summary is in `runs` with its `trouble`. StoreError: no run measured a target of `wanted`.
     """
-    runs: dict[tuple[str, bool], list[_Run]] = {}
+    runs: dict[tuple[str, bool], list[StoredRun]] = {}
     once, copies = without_copies(list_runs(results))
     for folder in once:
-        run = _read(folder)
+        run = read_stored_run(folder)
         if _is_wanted(run.manifest, wanted):
             runs.setdefault((run.manifest.suite, run.manifest.simulated), []).append(run)
     _check_targets(wanted, [run for each in runs.values() for run in each])
@@ -170,44 +161,18 @@ def _is_wanted(manifest: Manifest, wanted: HistoryFilter) -> bool:
     return wanted.since is None or utc_from_ns(manifest.origin_utc_ns) >= wanted.since
 
 
-def _check_targets(wanted: HistoryFilter, runs: Sequence[_Run]) -> None:
+def _check_targets(wanted: HistoryFilter, runs: Sequence[StoredRun]) -> None:
     known = dict.fromkeys(t.target for run in runs if run.summary is not None for t in run.summary.targets)
     unknown = [name for name in wanted.targets if runs and name not in known]
     if unknown:
         raise StoreError(f"--target {unknown[0]!r}: no run measured this target (known: {', '.join(known) or 'none'})")
 
 
-def _started_ns(run: _Run) -> int:
+def _started_ns(run: StoredRun) -> int:
     return run.manifest.origin_utc_ns
 
 
-def _read(folder: RunFolder) -> _Run:
-    manifest = folder.read_manifest()
-    command = f"`harness report {folder.path}`"
-    try:
-        text = read_bounded(folder.summary_path, max_bytes=MAX_SUMMARY_BYTES)
-        summary = msgspec.json.decode(text, type=RunSummary)
-    except FileNotFoundError:
-        trouble = f"the run is {manifest.state} and has no summary.json; create it with {command}"
-        return _Run(manifest=manifest, summary=None, trouble=trouble)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        trouble = f"summary.json cannot be read: {error}; recreate it with {command}"
-        return _Run(manifest=manifest, summary=None, trouble=trouble)
-    if summary.schema_version > SCHEMA_VERSION:
-        trouble = "summary.json was written by a newer version of harness; upgrade harness"
-        return _Run(manifest=manifest, summary=None, trouble=trouble)
-    return _Run(manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
-
-
-def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
-    """Why a summarised run does not count."""
-    invalid = next((finding.what for finding in summary.findings if finding.invalidates), None)
-    if manifest.state != "complete":
-        return f"the run is {manifest.state}, not complete"
-    return None if invalid is None else f"the run is invalid: {invalid}"
-
-
-def _suite_history(runs: Sequence[_Run], wanted: HistoryFilter) -> SuiteHistory:
+def _suite_history(runs: Sequence[StoredRun], wanted: HistoryFilter) -> SuiteHistory:
     targets: dict[str, PastTarget] = {}
     for run in runs:
         for t in run.summary.targets if run.summary is not None else ():
@@ -223,7 +188,7 @@ def _suite_history(runs: Sequence[_Run], wanted: HistoryFilter) -> SuiteHistory:
     )
 
 
-def _past_run(run: _Run) -> PastRun:
+def _past_run(run: StoredRun) -> PastRun:
     return PastRun(
         run_id=run.manifest.run_id,
         started_utc=_utc(run.manifest),
@@ -236,7 +201,7 @@ def _utc(manifest: Manifest) -> str:
     return f"{utc_from_ns(manifest.origin_utc_ns):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _trend(runs: Sequence[_Run], target: str, name: str) -> Trend:
+def _trend(runs: Sequence[StoredRun], target: str, name: str) -> Trend:
     metric = METRICS[name]
     points: list[Point] = []
     apart: list[Point] = []

@@ -222,6 +222,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """Of `TargetSummary`, read by `figure_of`. Empty: a summary does not hold it."""
     margin: Literal["points", "latency", "cost"] | None = None
     """How its margin is written in a gate. None: a gate cannot name it."""
+    moves_with_time: bool = False
+    """Whether the hour of a run can move it, so that two runs differ in it without any change of the target."""
     leads: bool = False
     """Whether a summary names the leader on it."""
     least_change: float | None = None
@@ -254,6 +256,7 @@ def _latency(
             quantile=percent / 100,
             field=values.__name__,
             margin="latency",
+            moves_with_time=True,
             leads=least is not None,
             least_change=least,
             least_relative_change=relative,
@@ -284,6 +287,7 @@ _TABLE = (
         values=stream_tokens_per_s,
         quantile=0.5,
         field="stream_tokens_per_s",
+        moves_with_time=True,
         leads=True,
     ),
     Metric(
@@ -312,10 +316,11 @@ _TABLE = (
         values=failed,
         field="error_rate",
         margin="points",
+        moves_with_time=True,
         least_change=0.01,
     ),
-    Metric(key="throttle_rate", label="throttle rate", unit="share", margin="points"),
-    Metric(key="e2e_p50_equal_length", label="E2E p50 at equal length", unit="s", quantile=0.5),
+    Metric(key="throttle_rate", label="throttle rate", unit="share", margin="points", moves_with_time=True),
+    Metric(key="e2e_p50_equal_length", label="E2E p50 at equal length", unit="s", quantile=0.5, moves_with_time=True),
 )
 METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _TABLE}
 

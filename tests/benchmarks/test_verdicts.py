@@ -26,9 +26,16 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
-    assert {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10} == {
-        name: len(rows) for name, rows in tables.items()
-    }
+    assert {
+        "coverage": 22,
+        "families": 3,
+        "in-time": 14,
+        "in-time-power": 3,
+        "two-runs": 24,
+        "two-runs-power": 6,
+        "two-runs-methods": 16,
+        "power": 10,
+    } == {name: len(rows) for name, rows in tables.items()}
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3
     for row in tables["coverage"]:
@@ -48,3 +55,17 @@ def test_a_drawn_run_is_the_same_for_both_unless_it_is_made_to_differ(draws: Mod
     old, new = side.data.columns["baseline"], side.data.columns["candidate-1"]
     assert 0.1 == pytest.approx(old.passed.mean() - new.passed.mean(), abs=0.03)
     assert np.nanmedian(old.first_s - old.due_s) == pytest.approx(np.nanmedian(new.first_s - new.due_s), rel=0.08)
+
+
+def test_two_runs_alone_are_far_too_sure_and_a_history_holds_them(
+    verdicts: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds = importlib.import_module("worlds.two_runs")
+    monkeypatch.setattr(worlds, "WORLDS", {"20 %": worlds.Hours(shift=0.2)})
+    none, five, twenty = verdicts.main(0.025, ["two-runs"])["two-runs"]
+    assert ["0.0", "0.0", "no", "no", "no"] == [cell.split()[0] for cell in none.cells[:5]]
+    for row in (five, twenty):
+        _, either, *held, alone = (float(cell.split()[0]) for cell in row.cells)
+        assert either <= 20
+        assert min(held) >= 80
+        assert alone < 60

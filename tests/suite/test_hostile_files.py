@@ -37,7 +37,10 @@ def told(folder: Path, suite: str | bytes, **files: str | bytes) -> str:
 @pytest.mark.parametrize("character", [*"\x00\x01\x07\x08\x0b\x0c\x1b\x7f\x80\x9f\ufffe\uffff"])
 def test_a_control_character_in_a_suite_is_reported_with_its_line(tmp_path: Path, character: str) -> None:
     code = f"U+{ord(character):04X}"
-    assert f"x.yaml:4: not YAML: the character {code} is not allowed" in told(tmp_path, ASKED.replace("Hi", f"H{character}i"))
+    text = told(tmp_path, ASKED.replace("Hi", f"H{character}i"))
+    assert f"x.yaml:4: not YAML: the character {code} is not allowed" in text
+        tmp_path, ASKED.replace("Hi", f"H{character}i")
+    )
 
 
 @pytest.mark.parametrize("key", ["prompt", "model"])

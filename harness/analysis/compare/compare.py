@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from harness.analysis.compare.between_runs import count_runs, time_of_day
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.compare.costs import compare_cost, find_drift
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
@@ -27,6 +28,7 @@ from harness.analysis.compare.pairing import (
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
+from harness.analysis.past_runs import StoredRun
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded
 from harness.catalog.prices import price_for, terms_of
@@ -48,6 +50,8 @@ def compare_targets(
     baseline_target: str | None = None,
     candidate_targets: Sequence[str] = (),
     gate: Mapping[str, str] | None = None,
+    pairs: Sequence[tuple[str, str]] = (),
+    history: Sequence[StoredRun] = (),
 ) -> CompareReport:
     """Every candidate against its baseline, as one family of tests.
 
@@ -55,16 +59,19 @@ def compare_targets(
     Two runs: each target that both have against itself; with `baseline_target`, that target of the baseline's run
     against `candidate_targets` of the other (by default the target of the same name, else all).
 
+    `pairs`: these baselines and candidates instead. `history`: earlier runs that did the same as the candidate's, from
+    which a comparison of two runs takes the spread between runs.
+
     `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. The verdict of an
     invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline, unknown targets, prompts that
     differ, a judge's model among the targets, a margin that cannot be read.
     """
     other = candidate or baseline
     unshared = unshared_prompts(baseline.suite, other.suite)
-    pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets)
+    pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets, pairs)
     written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
-    measured = [_measure(each, rules) for each in pairings]
+    measured = [_measure(each, rules, history) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
@@ -111,7 +118,7 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
     return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
 
 
-def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
+def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:
     pairs = pair(each.baseline_columns, each.candidate_columns)
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
@@ -141,7 +148,10 @@ def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
     ]
     equal_length = compare_equal_length(pairs)
     exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
-    return _Rows(pairs=pairs, gated=[compare(rule) for rule in rules], exploratory=exploratory)
+    rows = [compare(rule) for rule in rules]
+    if each.baseline is not each.candidate:
+        rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
+    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory)
 
 
 def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
@@ -185,6 +195,7 @@ def _comparison(
         gained=len(flips) - lost,
         unscored=count_unscored(pairs),
         drift=_drift(each, pairs),
+        time=time_of_day(differences, one_run=each.baseline is each.candidate),
     )
 
 

@@ -21,9 +21,29 @@ Scale = Literal["points", "log_ratio", "absolute"]
 candidate − baseline in the metric's own unit."""
 
 
+TimeOfDay = Literal["cancels", "counted", "unknown", "rerun"]
+"""What became of the time of day. `cancels`: one run asked both sides; `counted`: two runs, and the spread between runs
+of the suite's history is in the intervals; `unknown`: two runs without such a history, so that rows which time can move
+decide nothing; `rerun`: two runs, and a rerun of both targets in one run decided those rows."""
+
+
 def word(verdict: Verdict) -> str:
     """The verdict as a reader says it: `no worse`."""
     return verdict.replace("_", " ")
+
+
+class BetweenRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """How a difference of two runs counts what the hours of the runs did."""
+
+    runs: int
+    """Earlier runs of the target; the fewer of the two where targets differ."""
+    spread: float | None = None
+    """Standard deviation of one run's value from run to run, on the row's scale; None: too few runs."""
+    decides: bool = False
+    """Whether the spread makes a bound of the interval: more prompts would not narrow it."""
+    within_low: float | None = None
+    within_high: float | None = None
+    """The interval of the two runs alone, which takes the hours as equal."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +93,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know about this row, such as why it has no bounds."""
     exploratory: bool = False
     """Not in the gate's family; decides nothing."""
+    between_runs: BetweenRuns | None = None
+    """Of two runs. None: both sides are of one run, or the hour cannot move this metric."""
     baseline_inflated: float | None = None
     candidate_inflated: float | None = None
     """Of a latency where requests failed: the quantile with failures counted as ∞. None: ∞, or nothing failed;
@@ -165,6 +187,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
     """Prompts without a scored answer on one side or both, so that a change is unknown."""
     drift: Drift = Drift()
+    time: TimeOfDay | None = None
+    """None: two runs, and no metric of the gate that time can move."""
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,7 +67,11 @@ class Pairing:
 
 
 def find_pairings(
-    baseline: FinishedRun, candidate: FinishedRun | None, baseline_target: str | None, candidate_targets: Sequence[str]
+    baseline: FinishedRun,
+    candidate: FinishedRun | None,
+    baseline_target: str | None,
+    candidate_targets: Sequence[str],
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> list[Pairing]:
     """Each candidate with its baseline; see `compare.compare_targets`. CompareError: no pair, or an unknown name."""
     other = candidate or baseline
@@ -75,7 +79,9 @@ def find_pairings(
         raise CompareError(f"both sides are copies of run {baseline.manifest.run_id}; name another run")
     _check_names(baseline, [baseline_target] if baseline_target is not None else [])
     _check_names(other, candidate_targets)
-    if candidate is None:
+    if pairs:
+        names = list(pairs)
+    elif candidate is None:
         against = baseline_target or baseline.suite.baseline
         if against is None:
             raise CompareError(

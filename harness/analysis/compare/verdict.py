@@ -21,6 +21,10 @@ EXPLORATORY_Q = 0.10
 """False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
 MOST_NEEDED = 1_000_000
 """A larger n is not useful advice: the difference lies on its margin."""
+MORE_PROMPTS_DO_NOT_HELP = (
+    "runs differ by more than their own error, which more prompts do not narrow; both sides in one run do, and more "
+    "earlier runs do a little"
+)
 ROUNDING = 1e-9
 """Floating-point tolerance, as a share of the margin: 85 % less 80 % is 5 points."""
 
@@ -128,6 +132,7 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     if verdict == "inconclusive":
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
         row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
+        notes += [MORE_PROMPTS_DO_NOT_HELP] if row.between_runs is not None and row.between_runs.decides else []
     elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
         verdict, notes = "inconclusive", ["its failed requests may hide slow answers"]
     return add_note(
@@ -139,6 +144,8 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
     """Of an inconclusive row: the n that would settle it and, for a quantile, the prompts or groups that it needs."""
     if row.low is None or row.high is None:
         return row.n_needed, row.clusters_needed
+    if row.between_runs is not None and row.between_runs.decides:
+        return None, None
     if _never_happened(row):
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
     n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)

@@ -35,7 +35,8 @@ def gate(
         bool,
         typer.Option(
             "--confirm",
-            help="Rerun the targets that got worse before reporting `worse`. With aws this costs money.",
+            help="Ask again, both targets in one run, before reporting `worse`, and about what two runs at two times "
+            "leave open. With aws this costs money.",
         ),
     ] = False,
     suite: Annotated[
@@ -104,16 +105,16 @@ def gate(
 
 
 def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[CompareReport, bool]:
-    """Compare, rerun what got worse, and write the files; returns the report and whether the rerun was interrupted.
+    """Compare, rerun what is worse or open, and write the files. Returns the report, and whether a rerun was interrupted.
 
     If a rerun is impossible, this says so before it compares anything.
     """
     from harness.cli.running.compare_runs import compare_sides
-    from harness.cli.running.confirm import confirm_by_rerun, plan_rerun
+    from harness.cli.running.confirm import confirm_by_rerun, plan_rerun, wants_rerun
 
     plan = plan_rerun(sides, how)
     report = compare_sides(sides)
-    if report.valid and report.verdict == "worse":
+    if wants_rerun(report):
         return confirm_by_rerun(report, sides, plan, how, files.write)
     files.write(report)
     return report, False

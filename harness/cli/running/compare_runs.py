@@ -10,6 +10,8 @@ import msgspec
 
 from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.past_runs import StoredRun, find_past_runs
 from harness.cli.output import print_json
 from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
@@ -69,13 +71,22 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
     """Compare each candidate with its baseline. `gate`: margins instead of the suite's. CompareError, StoreError."""
     side = load_finished_run(sides.run)
     earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
+    history = () if earlier is None else find_history(side, earlier)
     return compare_targets(
         earlier or side,
         side if earlier else None,
         baseline_target=sides.baseline,
         candidate_targets=sides.candidates,
         gate=gate,
+        history=history,
     )
+
+
+def find_history(candidate: FinishedRun, baseline: FinishedRun) -> list[StoredRun]:
+    """Earlier runs in the candidate's results folder that did the same as it did, without the two that are compared."""
+    assert candidate.folder is not None
+    results, compared = candidate.folder.path.resolve().parent, {each.manifest.run_id for each in (candidate, baseline)}
+    return find_past_runs(results, candidate.manifest, candidate.suite, excluding=compared)
 
 
 def write_files(report: CompareReport, folder: Path) -> Path:

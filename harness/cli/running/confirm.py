@@ -1,4 +1,4 @@
-"""`harness gate --confirm`: runs the targets that got worse again before reporting `worse`."""
+"""`harness gate --confirm`: reruns what is worse, and what two runs at two times left open."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import TextIO, cast
 
 import msgspec
 
-from harness.analysis.compare.comparison import CompareReport
-from harness.analysis.compare.confirm import confirm, outage, unconfirmed, worse_metrics
-from harness.analysis.loader import load_run
+from harness.analysis.compare.compare import compare_targets, load_finished_run
+from harness.analysis.compare.comparison import CompareReport, Comparison
+from harness.analysis.compare.confirm import confirm, is_open, metrics_to_rerun, outage, unconfirmed
 from harness.cli.options import RunContext
-from harness.cli.running.compare_runs import Sides, compare_sides
+from harness.cli.running.both_arms import BothArms, rerun_suite
+from harness.cli.running.compare_runs import Sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
 from harness.cli.running.run_suite import run_suite
 from harness.cli.running.send_load import INTERRUPTED_CODE
@@ -25,7 +26,7 @@ from harness.load.forecast import forecast
 from harness.report.wording import sentence
 from harness.store.files import make_subfolder
 from harness.store.finding import Finding
-from harness.store.run_folder import latest_run
+from harness.store.run_folder import RunFolder, latest_run
 from harness.suite.derived import keep_targets, missing_files, restore_files
 from harness.suite.stored import check_storable
 from harness.suite.suite import Suite
@@ -70,10 +71,16 @@ def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:
     return suite
 
 
+def wants_rerun(report: CompareReport) -> bool:
+    """Whether something is worse, or open for want of a history."""
+    rows = (d for c in report.comparisons for d in c.differences)
+    return report.valid and (report.verdict == "worse" or any(map(is_open, rows)))
+
+
 def confirm_by_rerun(
     first: CompareReport, sides: Sides, plan: Suite | Finding, how: Rerun, write: Callable[[CompareReport], object]
 ) -> tuple[CompareReport, bool]:
-    """Rerun a run that got worse; returns the final report and whether the rerun was interrupted.
+    """The report after its rerun, and whether the rerun was interrupted; the first report if a rerun cannot help.
 
     `write` writes a report's files. It is called with the unconfirmed verdict before anything is sent, so that a failed
     rerun does not lose it; the report then says what went wrong.
@@ -90,7 +97,8 @@ def confirm_by_rerun(
         return _written_if_possible(unconfirmed(first, STOPPED), write), True
     except Exception as error:
         finding = _finding(error)
-        print(f"warning: worse is not confirmed: {sentence(finding)}", file=sys.stderr)
+        kept = "worse is not confirmed" if first.verdict == "worse" else "no rerun has decided what is open"
+        print(f"warning: {kept}: {sentence(finding)}", file=sys.stderr)
         return _written_if_possible(unconfirmed(first, finding), write), False
     return report, False
 
@@ -105,45 +113,68 @@ def _written_if_possible(report: CompareReport, write: Callable[[CompareReport],
 
 
 def _rerun(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> CompareReport:
-    """Run the worse targets again and compare them with the same baseline; `worse` is confirmed if both runs agree.
+    """Ask both targets of what is worse or open again, in one run, and confirm `worse` only if both runs agree.
 
-    A baseline target in the same run is run again too; one in an earlier run is not.
+    Of a target that both runs asked only the candidate's side can be asked again: it is compared with the earlier run.
     """
-    worse = [c for c in first.comparisons if c.verdict == "worse"]
-    candidates = tuple(c.candidate.target for c in worse)
-    baselines = {c.baseline.target for c in worse}
-    metrics = worse_metrics(first)
+    chosen, arms = _plan_arms(first, sides, plan, how)
+    if not chosen:
+        return first
+    metrics = metrics_to_rerun(chosen)
     seed = sides.run.read_manifest().seed + 1  # with the same seed, the embedded Bedrock would repeat its answers
-    suite = keep_targets(plan, {*candidates, *(baselines if sides.earlier is None else ())})
-    check_storable(suite)
+    check_storable(arms.suite)
     make_subfolder(sides.run.path / FOLDER)
-    _announce(suite, metrics, seed=seed)
+    _announce(arms.suite, metrics, seed=seed)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if how.quiet else cast(TextIO, sys.stderr)):
-        code = run_suite(suite, RunContext(out=sides.run.path / FOLDER, seed=seed, quiet=how.quiet))
+        code = run_suite(arms.suite, RunContext(out=sides.run.path / FOLDER, seed=seed, quiet=how.quiet))
     if code == INTERRUPTED_CODE:
         raise KeyboardInterrupt
-    again = Sides(
-        run=latest_run(sides.run.path / FOLDER),
-        earlier=sides.earlier,
-        baseline=sides.baseline if sides.earlier is not None else next(iter(baselines)),
-        candidates=candidates,
-    )
     margins = {metric: written for metric, written in _margins(first).items() if metric in metrics}
-    return confirm(first, _compare(again, margins))
+    return confirm(first, _compare(latest_run(sides.run.path / FOLDER), sides, arms, margins))
 
 
-def _compare(again: Sides, margins: dict[str, str]) -> CompareReport:
-    """Compare the rerun. Unconfirmable: it does not count."""
-    manifest = again.run.read_manifest()
+def _plan_arms(first: CompareReport, sides: Sides, plan: Suite, how: Rerun) -> tuple[list[Comparison], BothArms]:
+    """The comparisons that a rerun can say something about, and what it asks."""
+    earlier = None if sides.earlier is None else sides.earlier.read_suite()
+    apart = sides.earlier is not None and how.endpoint is None and not _same_endpoint(sides.run, sides.earlier)
+    arms = rerun_suite(plan, earlier, [_pair(c) for c in first.comparisons], apart=apart)
+    alone = {new for _, new in arms.candidate_alone}
+    chosen = [
+        c
+        for c in first.comparisons
+        if c.verdict == "worse" or (any(map(is_open, c.differences)) and c.candidate.target not in alone)
+    ]
+    return chosen, rerun_suite(plan, earlier, [_pair(c) for c in chosen], apart=apart)
+
+
+def _pair(c: Comparison) -> tuple[str, str]:
+    return c.baseline.target, c.candidate.target
+
+
+def _same_endpoint(one: RunFolder, other: RunFolder) -> bool:
+    return len({(m.endpoint, m.simulated) for m in (one.read_manifest(), other.read_manifest())}) == 1
+
+
+def _compare(folder: RunFolder, sides: Sides, arms: BothArms, margins: dict[str, str]) -> list[Comparison]:
+    """The rerun's comparisons. Unconfirmable: the rerun does not count."""
+    manifest = folder.read_manifest()
     if manifest.state != "complete":
         ended = Finding(what=f"the rerun is {manifest.state}, not complete", remedy=AGAIN)
         raise Unconfirmable(next(iter(manifest.findings), ended))
-    if (lost := outage(load_run(again.run))) is not None:
+    rerun = load_finished_run(folder)
+    if (lost := outage(rerun.data)) is not None:
         raise Unconfirmable(lost)
-    report = compare_sides(again, gate=margins)
-    if not report.valid:
-        raise Unconfirmable(next(finding for finding in report.findings if finding.invalidates))
-    return report
+    reports = []
+    if arms.in_one_run:
+        reports.append(compare_targets(rerun, pairs=arms.in_one_run, gate=margins))
+    if arms.candidate_alone and sides.earlier is not None:
+        earlier = load_finished_run(sides.earlier)
+        history = find_history(load_finished_run(sides.run), earlier)
+        reports.append(compare_targets(earlier, rerun, pairs=arms.candidate_alone, gate=margins, history=history))
+    invalid = [finding for report in reports for finding in report.findings if finding.invalidates]
+    if invalid:
+        raise Unconfirmable(invalid[0])
+    return [c for report in reports for c in report.comparisons]
 
 
 def _margins(report: CompareReport) -> dict[str, str]:

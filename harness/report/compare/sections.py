@@ -8,6 +8,7 @@ from harness.analysis.compare.comparison import CompareReport, Comparison, Diffe
 from harness.analysis.compare.verdict import reaches
 from harness.analysis.stats.power import ALPHA
 from harness.characters import counted, visible
+from harness.report.compare.hours import hours_note
 from harness.report.compare.verdicts import (
     TONES,
     candidate_of,
@@ -87,6 +88,7 @@ def compare_brief(report: CompareReport) -> Report:
         text = f"{counted(c.prompts, 'prompt')} on both sides, {interval_note(report.level)}, Holm over {report.family}"
         cost = "; ".join(part for part in (c.drift.summary, describe_correct_cost(c)) if part)
         notes = [
+            *hours_note(c),
             *remarks(c, gated(c)),
             Note(label="Answers", text=_flips_sentence(c)),
             *([Note(text=cost[0].upper() + cost[1:])] if cost else []),
@@ -106,6 +108,7 @@ def gate_comment(report: CompareReport, against: str) -> Report:
     for c in worst_first(report):
         lines = [_flips_sentence(c), c.drift.summary]
         notes = [
+            *hours_note(c),
             *remarks(c, gated(c)),
             *(Note(text=line) for line in lines if line),
             *_one_sided(c, MOST_IDS_BRIEF),
@@ -142,7 +145,12 @@ def _verdicts(report: CompareReport) -> Section:
 
 def _comparison(c: Comparison) -> list[Section]:
     lines = [c.drift.summary, describe_correct_cost(c)]
-    notes = [*remarks(c, gated(c)), *(Note(text=line) for line in lines if line), *_one_sided(c, MOST_IDS)]
+    notes = [
+        *hours_note(c),
+        *remarks(c, gated(c)),
+        *(Note(text=line) for line in lines if line),
+        *_one_sided(c, MOST_IDS),
+    ]
     changed = describe_flips(c)
     left_out = flips_left_out(c, MOST_FLIPS).strip()
     return [

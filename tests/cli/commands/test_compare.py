@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_two_runs_of_one_suite_are_compared_target_by_target(command: Any, upgra
     assert (0, "") == (done.returncode, done.stderr)
     sides = [(c.baseline.target, c.baseline.run_id, c.candidate.run_id) for c in decode(done.stdout).comparisons]
     assert [(name, upgrade.run.name, again.name) for name in ("old", "dull")] == sides
+
+
+@pytest.mark.parametrize(("earlier", "time"), [(4, "unknown"), (5, "counted")])
+def test_two_runs_count_how_much_five_earlier_ones_differ(
+    command: Any, upgrade: Any, again: Path, earlier: int, time: str
+) -> None:
+    manifest = json.loads((upgrade.run / "manifest.json").read_text())
+    for night in range(1, earlier + 1):
+        folder = again.parent / f"night-{night}"
+        folder.mkdir()
+        shutil.copy(upgrade.run / "summary.json", folder)
+        origin = manifest["origin_utc_ns"] - night
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "run_id": folder.name, "origin_utc_ns": origin}))
+    done = command("compare", upgrade.run, again, "--candidate", "old", "--json")
+    c = candidate(decode(done.stdout), "old")
+    found = {d.metric: d.between_runs and d.between_runs.runs for d in c.differences if not d.exploratory}
+    assert {"pass_rate": None, "error_rate": earlier, "ttft_p50": earlier, "cost_per_request": None} == found
+    (ttft,) = (d for d in c.differences if d.metric == "ttft_p50")
+    assert (time, time == "counted") == (c.time, ttft.low is not None)
+    page, text = ((again / name).read_text() for name in ("compare.html", "compare.md"))
+    told = (
+        f"{'two runs; intervals count the spread of' if time == 'counted' else 'two runs at two times, and'} {earlier}"
+    )
+    assert told in page
+    assert told in text
 
 
 def test_a_target_of_another_run_can_be_the_baseline(command: Any, upgrade: Any, again: Path) -> None:

@@ -114,7 +114,7 @@ BAD = [
         "filler: {tokens: 250000}",
         "prompt",
         "9: prompts[0]: has about 250,001 tokens, but the context window of claude-haiku-4-5 holds 200,000; shorten it,"
-        " or ask a model with a larger one",
+        " or use a model with a larger one",
     ),
     (
         "temperature: 0.5\n    top_p: 0.5",
