@@ -39,8 +39,6 @@ def test_a_control_character_in_a_suite_is_reported_with_its_line(tmp_path: Path
     code = f"U+{ord(character):04X}"
     text = told(tmp_path, ASKED.replace("Hi", f"H{character}i"))
     assert f"x.yaml:4: not YAML: the character {code} is not allowed" in text
-        tmp_path, ASKED.replace("Hi", f"H{character}i")
-    )
 
 
 @pytest.mark.parametrize("key", ["prompt", "model"])

@@ -105,7 +105,7 @@ def gate(
 
 
 def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[CompareReport, bool]:
-    """Compare, rerun what is worse or open, and write the files. Returns the report, and whether a rerun was interrupted.
+    """Compare, rerun what is worse or open, and write the files; returns the report and whether it was interrupted.
 
     If a rerun is impossible, this says so before it compares anything.
     """
