@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from io import StringIO
@@ -35,14 +35,18 @@ prompts:
   - {id: sum, prompt: What is 2 + 3?, expect: "5", checks: [{type: numeric}], tags: [arithmetic]}
   - {id: sea, prompt: The largest ocean? One word., expect: Pacific, checks: [{type: contains}], tags: [facts]}
 """
-WITHOUT_FIGURES = """\
+WITH_FIGURES = """\
 import sys, types
 sys.argv[0] = "harness"
-sys.modules["harness.report.figures"] = types.SimpleNamespace(FIGURES={})
+names = {names!r}
+if names is not None:
+    if names:
+        from harness.report.figures import FIGURES
+    sys.modules["harness.report.figures"] = types.SimpleNamespace(FIGURES={{name: FIGURES[name] for name in names}})
 from harness.cli import main
 main()
 """
-"""`harness` for `python -c`, as `call_harness` without figures."""
+"""`harness` for `python -c`, drawing these figures of a run; None: all."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -51,10 +55,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
 
 
-def run_harness(folder: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run `harness ARGUMENTS` in a folder until it ends."""
+def run_harness(
+    folder: Path, *arguments: str | Path, figures: Sequence[str] | None = ("errors",), **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `harness ARGUMENTS` in a folder until it ends, drawing these figures of a run (None: all)."""
     return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        [sys.executable, "-c", WITH_FIGURES.format(names=figures), *map(str, arguments)],
         cwd=folder,
         env=environment(**more),
         capture_output=True,
@@ -111,13 +117,13 @@ def process(tmp_path: Path) -> Harness:
 def start_harness(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start `harness ARGUMENTS` in the test's own folder; anything still running at the end is killed.
 
-    `figures=True` draws figures.
+    `figures`: which figures of a run to draw (None: all).
     """
     with ExitStack() as stack:
 
-        def start(*arguments: str | Path, figures: bool = False, **more: str) -> subprocess.Popen[str]:
+        def start(*arguments: str | Path, figures: Sequence[str] | None = (), **more: str) -> subprocess.Popen[str]:
             child = subprocess.Popen(
-                [sys.executable, *(("-m", "harness") if figures else ("-c", WITHOUT_FIGURES)), *map(str, arguments)],
+                [sys.executable, "-c", WITH_FIGURES.format(names=figures), *map(str, arguments)],
                 cwd=tmp_path,
                 env=environment(**more),
                 stdout=subprocess.PIPE,
