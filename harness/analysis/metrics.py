@@ -315,6 +315,8 @@ _TABLE = (
         least_change=0.01,
     ),
     Metric(key="throttle_rate", label="throttle rate", unit="share", margin="points"),
+    Metric(key="cost_per_prompt_geometric", label="cost per prompt, geometric mean", unit="usd"),
+    Metric(key="list_price", label="list price", unit="usd"),
     Metric(key="e2e_p50_equal_length", label="E2E p50 at equal length", unit="s", quantile=0.5),
 )
 METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _TABLE}
