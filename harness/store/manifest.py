@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness import __version__
-from harness.catalog.prices import STANDARD, Price, price_for, terms_of
+from harness.catalog.prices import STANDARD, Price, Terms, price_for, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.client_health import ClientHealth, Count
@@ -96,6 +96,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Package → version; packages that are not installed are left out."""
     prices: tuple[TargetPrice, ...] = ()
     """Empty: an earlier version made the run, or no price was known."""
+
+    def prices_of(self, target: str) -> dict[Terms, Price]:
+        """A target's prices on the day of the run; terms without a known price are not in it."""
+        return {Terms(each.service_tier, each.latency): each.price for each in self.prices if each.target == target}
 
 
 def new_manifest(

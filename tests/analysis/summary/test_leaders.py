@@ -12,7 +12,8 @@ from harness.analysis.columns import AttemptCounts, Columns
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summarise import summarise_target
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.catalog.target import Target, resolve_target
+from harness.catalog.prices import Price
+from harness.catalog.target import Options, Target, resolve_target
 from harness.suite.suite import Suite
 
 MakeColumns = Callable[..., Columns]
@@ -210,3 +211,11 @@ def test_latencies_are_apart_where_their_intervals_do_not_touch(measure) -> None
 def test_targets_that_differ_in_more_than_routing_are_not_compared(measure, change: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
     worldwide, us = resolve("global"), resolve("us", **change)
     assert [] == pair_routings([worldwide, us], measure(worldwide, us))
+
+
+def test_a_premium_on_an_unknown_price_or_a_free_one_is_unknown(measure) -> None:  # type: ignore[no-untyped-def]
+    flex = Options(service_tier="flex")
+    worldwide, us = resolve("global", options=flex), resolve("us", options=flex)
+    assert pair_routings([worldwide, us], measure(worldwide, us))[0].price_premium is None
+    free = Price(input=0, output=0, source="here", as_of=None)
+    assert pair_routings([worldwide, us], measure(worldwide, us), lambda _: free)[0].price_premium is None

@@ -41,7 +41,7 @@ def find_prices(run: FinishedRun, name: str) -> RunPrices:
     """
     target = run.target(name)
     asked = {prompt.id: _asked(merge_options(target.options, prompt.options)) for prompt in run.suite.prompts}
-    recorded = {Terms(p.service_tier, p.latency): p.price for p in run.manifest.prices if p.target == name}
+    recorded = run.manifest.prices_of(name)
     if recorded:
         return RunPrices(by_terms=recorded, asked=asked)
     found: dict[Terms, Price] = {}
