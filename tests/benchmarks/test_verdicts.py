@@ -26,7 +26,8 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
-    assert {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10} == {
+    bills = {"bills": 18, "bills-alike": 13, "bills-power": 5, "bills-correct": 9, "bills-methods": 10}
+    assert {"coverage": 20, **bills, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10} == {
         name: len(rows) for name, rows in tables.items()
     }
     printed = capsys.readouterr().out
@@ -48,3 +49,32 @@ def test_a_drawn_run_is_the_same_for_both_unless_it_is_made_to_differ(draws: Mod
     old, new = side.data.columns["baseline"], side.data.columns["candidate-1"]
     assert 0.1 == pytest.approx(old.passed.mean() - new.passed.mean(), abs=0.03)
     assert np.nanmedian(old.first_s - old.due_s) == pytest.approx(np.nanmedian(new.first_s - new.due_s), rel=0.08)
+
+
+@pytest.fixture
+def bills(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("worlds.bills")
+
+
+def test_drawn_bills_are_apart_by_what_they_say(bills: ModuleType) -> None:
+    for name, bill in (bills.ALIKE | bills.APART).items():
+        if "Pareto" not in name and "σ 2" not in name and bill.alike == 1 and bill.groups == 1:
+            new, old, _ = bill.draw(np.random.default_rng(3), 200_000)
+            assert bill.truth == pytest.approx(np.log(new.sum() / old.sum()), abs=0.02), name
+
+
+def test_a_quick_round_of_bills_keeps_its_promise(bills: ModuleType) -> None:
+    """400 rounds with a fixed seed: 95 % nominal, so 91.7 to 97.5 % by chance."""
+    for name, n in (("log-normal, σ 2", 20), ("one prompt in ten twenty times as dear", 50), ("Pareto, tail 1.5", 50)):
+        rng, bill = np.random.default_rng(5), bills.ALIKE[name]
+        effects = [bills.compare_totals(*bill.draw(rng, n)) for _ in range(400)]
+        held = np.mean([bills.holds(effect, 0.0) for effect in effects])
+        assert 0.917 <= held <= 0.98, (name, held)
+        assert np.mean([bills._is_worse(effect) for effect in effects]) <= 0.05
+
+
+def test_the_dear_prompts_that_double_are_found(bills: ModuleType) -> None:
+    rng, bill = np.random.default_rng(6), bills.APART["one prompt in ten, twenty times as dear, doubles"]
+    assert 0.69 == pytest.approx(np.expm1(bill.truth), abs=0.002)
+    assert np.mean([bills._is_worse(bills.compare_totals(*bill.draw(rng, 100))) for _ in range(100)]) >= 0.95

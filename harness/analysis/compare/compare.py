@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.analysis.compare.cost.drift import Bill, explain_bill
-from harness.analysis.compare.cost.rows import compare_cost, compare_geometric
+from harness.analysis.compare.cost.rows import compare_cost, compare_cost_per_correct, compare_geometric
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
@@ -141,8 +141,8 @@ def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
         for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
-    geometric, equal_length = compare_geometric(pairs), compare_equal_length(pairs)
-    others = (geometric, equal_length, *compare_repeats(pairs), *by_tag)
+    costs = (compare_geometric(pairs), compare_cost_per_correct(pairs))
+    others = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
     exploratory = [row for row in others if row.estimate is not None]
     bill = explain_bill(pairs, each)
     return _Rows(pairs=pairs, gated=[compare(rule) for rule in rules], exploratory=exploratory, bill=bill)

@@ -35,7 +35,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
     `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers), `e2e_p50_equal_length`,
-    `cost_per_prompt_geometric` and `list_price`, which only two runs at two prices have.
+    `cost_per_prompt_geometric`, `cost_per_correct` and `list_price`, which only two runs at two prices have.
     `metrics.metric_of` has its label."""
     scale: Scale
     unit: str

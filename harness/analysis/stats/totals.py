@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -39,27 +40,50 @@ def compare_totals(
     """
     if not len(candidate):
         raise ValueError("compare_totals needs a prompt")
-    new, old = (np.bincount(clusters, weights=values) for values in (candidate, baseline))
-    count, sizes = len(new), np.bincount(clusters)
+    new, old = _by_cluster(candidate, clusters), _by_cluster(baseline, clusters)
+    degrees = max(1.0, effective_totals(candidate, baseline, clusters) - 1)
     if logarithm:
-        if new.sum() <= 0 or old.sum() <= 0:
-            raise ValueError("the ratio of totals needs totals above 0")
-        estimate, scale = math.log(new.sum() / old.sum()), 1.0
-        shares = [totals / totals.sum() for totals in (new, old)]
-        unknown = max(each.max() for each in shares) >= WHOLE
-        left_out = np.zeros(count) if unknown else np.log1p(-shares[0]) - np.log1p(-shares[1])
-    else:
-        estimate, scale = float(candidate.mean() - baseline.mean()), float(max(new.sum(), old.sum()) / sizes.sum())
-        unknown = count < 2
-        left = sizes.sum() - sizes
-        left_out = np.zeros(count) if unknown else (estimate * sizes - (new - old)) / left
-    if unknown:
+        return _log_ratio([new], [old], degrees, level)
+    estimate, sizes = float(candidate.mean() - baseline.mean()), np.bincount(clusters)
+    if len(sizes) < 2:
         return Effect(estimate=estimate, low=None, high=None, p_value=None, method=METHOD)
-    error = math.sqrt((count - 1) / count * float(left_out @ left_out))
+    left_out = (estimate * sizes - (new - old)) / (sizes.sum() - sizes)
+    return _with_error(estimate, left_out, degrees, level, scale=float(max(new.sum(), old.sum()) / sizes.sum()))
+
+
+def compare_quotients(
+    candidate: tuple[Floats, Floats], baseline: tuple[Floats, Floats], clusters: Codes, *, level: float = LEVEL
+) -> Effect:
+    """θ = ln of the ratio of (Σ top / Σ bottom), as of the cost of a correct answer; else as `compare_totals`.
+
+    Each arm is (top, bottom), one value of at least 0 a prompt; the degrees of freedom are those of the tops. Raises
+    ValueError where a total is 0.
+    """
+    (new_top, new), (old_top, old) = (
+        (_by_cluster(top, clusters), _by_cluster(bottom, clusters)) for top, bottom in (candidate, baseline)
+    )
+    degrees = max(1.0, effective_totals(candidate[0], baseline[0], clusters) - 1)
+    return _log_ratio([new_top, old], [old_top, new], degrees, level)
+
+
+def _log_ratio(tops: Sequence[Floats], bottoms: Sequence[Floats], degrees: float, level: float) -> Effect:
+    """ln of the product of the tops' totals / of the bottoms', one entry a cluster."""
+    totals = [(sign, each, float(each.sum())) for sign, of in ((1, tops), (-1, bottoms)) for each in of]
+    if min(total for _, _, total in totals) <= 0:
+        raise ValueError("a ratio of totals needs totals above 0")
+    estimate = sum(sign * math.log(total) for sign, _, total in totals)
+    if max(each.max() / total for _, each, total in totals) >= WHOLE:
+        return Effect(estimate=estimate, low=None, high=None, p_value=None, method=METHOD)
+    left_out = sum(sign * np.log1p(-each / total) for sign, each, total in totals)
+    return _with_error(estimate, np.asarray(left_out), degrees, level, scale=1.0)
+
+
+def _with_error(estimate: float, left_out: Floats, degrees: float, level: float, *, scale: float) -> Effect:
+    """`left_out`: what leaving out each cluster in turn changes; `scale`: the size of what is compared."""
+    error = math.sqrt((len(left_out) - 1) / len(left_out) * float(left_out @ left_out))
     if error <= NOTHING * scale:
         estimate = 0.0 if abs(estimate) <= NOTHING * scale else estimate
         return Effect(estimate=estimate, low=estimate, high=estimate, p_value=float(estimate == 0), method=METHOD)
-    degrees = max(1.0, effective_totals(candidate, baseline, clusters) - 1)
     reach = float(stdtrit(degrees, (1 + level) / 2)) * error
     p_value = float(2 * stdtr(degrees, -abs(estimate) / error))
     return Effect(estimate=estimate, low=estimate - reach, high=estimate + reach, p_value=p_value, method=METHOD)
@@ -70,6 +94,10 @@ def effective_totals(candidate: Floats, baseline: Floats, clusters: Codes) -> fl
 
     A total of 0 has no shares and is left out; if both are 0 every cluster counts.
     """
-    totals = [np.bincount(clusters, weights=values) for values in (candidate, baseline)]
+    totals = [_by_cluster(values, clusters) for values in (candidate, baseline)]
     shares = [each / each.sum() for each in totals if each.sum() > 0]
     return effective_clusters(sum(shares)) if shares else float(len(totals[0]))
+
+
+def _by_cluster(values: Floats, clusters: Codes) -> Floats:
+    return np.asarray(np.bincount(clusters, weights=values), dtype=np.float64)

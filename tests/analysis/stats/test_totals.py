@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_rel
 
-from harness.analysis.stats.totals import compare_totals, effective_totals
+from harness.analysis.stats.totals import compare_quotients, compare_totals, effective_totals
 
 N = 12
 OLD = np.random.default_rng(1).lognormal(-6, 0.8, N)
@@ -87,3 +87,17 @@ def test_nothing_to_compare_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="totals above 0"):
         compare_totals(NEW, np.zeros(N), ALONE)
     assert compare_totals(np.zeros(N), OLD, ALONE, logarithm=False).estimate < 0
+
+
+def test_a_quotient_of_totals_leaves_out_each_cluster_in_turn() -> None:
+    right_old, right_new = (np.arange(N) % 3 > 0).astype(float), (np.arange(N) % 4 > 0).astype(float)
+
+    def quotient(kept: np.ndarray) -> float:
+        return math.log(NEW[kept].sum() / right_new[kept].sum() / (OLD[kept].sum() / right_old[kept].sum()))
+
+    effect, whole = compare_quotients((NEW, right_new), (OLD, right_old), GROUPS), quotient(GROUPS >= 0)
+    left_out = [quotient(GROUPS != c) - whole for c in range(6)]
+    reach = t.ppf(0.975, effective_totals(NEW, OLD, GROUPS) - 1) * math.sqrt(5 / 6 * np.dot(left_out, left_out))
+    assert (whole, whole - reach, whole + reach) == pytest.approx((effect.estimate, effect.low, effect.high))
+    with pytest.raises(ValueError, match="totals above 0"):
+        compare_quotients((NEW, np.zeros(N)), (OLD, right_old), GROUPS)

@@ -1,4 +1,4 @@
-"""Differences of cost: the ratio of totals, which an invoice shows, and the geometric mean of the prompts' ratios."""
+"""Differences of cost: the ratio of totals, which an invoice shows; typical prompts and correct answers beside it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from harness.analysis.columns import Floats
 from harness.analysis.compare.comparison import Difference, Scale, add_note
-from harness.analysis.compare.pairing import Pairs
-from harness.analysis.metrics import answer_cost_usd
+from harness.analysis.compare.pairing import ArmColumns, Pairs
+from harness.analysis.metrics import answer_cost_usd, cost_per_correct_usd
 from harness.analysis.stats.means import mean_difference
-from harness.analysis.stats.totals import compare_totals, effective_totals
+from harness.analysis.stats.totals import compare_quotients, compare_totals, effective_totals
 from harness.characters import counted
 
 GEOMETRIC = "cost_per_prompt_geometric"
@@ -67,6 +67,34 @@ def compare_geometric(pairs: Pairs) -> Difference:
         note="every prompt counts alike, however cheap; the bill is the cost per request",
         **msgspec.structs.asdict(mean_difference(logs[1] - logs[0], clusters)),
     )
+
+
+def compare_cost_per_correct(pairs: Pairs) -> Difference:
+    """ln of the ratio of (what all requests cost / how many passed), over the shared prompts; decides nothing.
+
+    Without an estimate where the cost of an answer is unknown or nothing passed on one side.
+    """
+    arms = (pairs.baseline, pairs.candidate)
+    row = Difference(metric="cost_per_correct", scale="log_ratio", unit="usd", baseline=None, candidate=None)
+    before, after = (cost_per_correct_usd(arm.columns) for arm in arms)
+    if not before or not after:
+        return row
+    (old, new), clusters = (_sums(arm) for arm in arms), pairs.clusters(np.ones(len(pairs.prompts), dtype=np.bool_))
+    return msgspec.structs.replace(
+        row,
+        baseline=before,
+        candidate=after,
+        n=len(clusters),
+        clusters=int(clusters.max()) + 1,
+        **msgspec.structs.asdict(compare_quotients(new, old, clusters)),
+    )
+
+
+def _sums(arm: ArmColumns) -> tuple[Floats, Floats]:
+    """By prompt: what its requests cost, failed ones too, and how many passed."""
+    weights = (np.nan_to_num(arm.columns.cost_usd), (arm.columns.passed == 1).astype(np.float64))
+    cost, right = (np.bincount(arm.codes, weights=each, minlength=arm.prompts) for each in weights)
+    return np.asarray(cost, dtype=np.float64), np.asarray(right, dtype=np.float64)
 
 
 def prompt_costs(pairs: Pairs) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from harness.analysis.columns import Columns
-from harness.analysis.compare.cost.rows import compare_cost, compare_geometric
+from harness.analysis.compare.cost.rows import compare_cost, compare_cost_per_correct, compare_geometric
 from harness.analysis.compare.pairing import Pairs, pair
 from harness.analysis.stats.totals import compare_totals
 
@@ -118,3 +118,15 @@ def test_a_bill_that_few_prompts_carry_is_said_to_rest_on_them(costs: Costs) -> 
     assert "a cost that is as rare as these may be missing from it" in note
     even = np.random.default_rng(4).lognormal(0, 0.3, 20)
     assert "" == compare_cost(costs({"cost_usd": even}, {"cost_usd": 1.1 * even}), "log_ratio").note
+
+
+def test_a_correct_answer_costs_what_wrong_ones_cost_too(costs: Costs) -> None:
+    passed = (np.arange(N) % 4 > 0).astype(float)
+    pairs = costs({"cost_usd": OLD}, {"cost_usd": OLD, "passed": passed})
+    row = compare_cost_per_correct(pairs)
+    assert (OLD.sum() / N, OLD.sum() / 9, math.log(4 / 3)) == pytest.approx((row.baseline, row.candidate, row.estimate))
+    assert row.low is not None
+    assert row.high is not None
+    assert row.low < math.log(4 / 3) < row.high
+    nothing = compare_cost_per_correct(costs({"cost_usd": OLD}, {"cost_usd": OLD, "passed": np.zeros(N)}))
+    assert (None, None) == (nothing.estimate, nothing.baseline)
