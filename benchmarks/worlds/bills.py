@@ -236,6 +236,17 @@ def _bootstraps(rng: Rng, new: Floats, old: Floats, error: float) -> Iterator[tu
     yield float(low), float(high)
 
 
+def dollar_rows(scale: float) -> Iterator[Row]:
+    """The difference of means in dollars, of the same target twice: coverage of 2,000 rounds."""
+    rounds = max(5, round(2000 * scale))
+    for name in ("log-normal, σ 0.5", "log-normal, σ 1", "log-normal, σ 2", "one prompt in ten twenty times as dear"):
+        rng, cells = np.random.default_rng(SEED + 5), []
+        for n in SIZES:
+            effects = [compare_totals(*ALIKE[name].draw(rng, n), logarithm=False) for _ in range(rounds)]
+            cells.append(f"{100 * np.mean([holds(effect, 0.0) for effect in effects]):.1f}")
+        yield Row(name, tuple(cells))
+
+
 def correct_rows(scale: float) -> Iterator[Row]:
     """Cost of a correct answer, where prompts that are hard are hard for both arms: coverage of 2,000 rounds."""
     rounds = max(5, round(2000 * scale))
@@ -282,5 +293,6 @@ TABLES = (
         ("difference", *(f"n = {n}" for n in SIZES)),
         correct_rows,
     ),
+    Table("bills-dollars", "Bills, in dollars: coverage, %", ("costs", *(f"n = {n}" for n in SIZES)), dollar_rows),
     Table("bills-methods", "Bills, other intervals: coverage, %", ("costs", *METHODS), method_rows),
 )

@@ -27,6 +27,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
     bills = {"bills": 18, "bills-alike": 13, "bills-power": 5, "bills-correct": 9, "bills-methods": 10}
+    bills["bills-dollars"] = 4
     assert {"coverage": 20, **bills, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10} == {
         name: len(rows) for name, rows in tables.items()
     }

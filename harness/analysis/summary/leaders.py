@@ -46,11 +46,16 @@ def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns
 
 
 def _estimate(metric: Metric, t: TargetSummary, c: Columns) -> Interval | None:
-    """Cost per correct answer: its error is clustered by group; None where the cost of an answer is unknown."""
+    """None on cost where the cost of an answer is unknown: the mean of the others is of other prompts.
+
+    The error of a cost per correct answer is clustered by group.
+    """
+    if metric.unit == "usd" and not costs_known(c):
+        return None
     if metric.key != "cost_per_correct":
         return figure_of(t, metric)
     right = (c.passed == 1).astype(np.float64)
-    return ratio_interval(np.nan_to_num(c.cost_usd), right, c.group_id) if costs_known(c) else None
+    return ratio_interval(np.nan_to_num(c.cost_usd), right, c.group_id)
 
 
 def _decide(metric: Metric, entrants: Sequence[_Entrant]) -> Winner:

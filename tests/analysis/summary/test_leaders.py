@@ -112,7 +112,9 @@ def test_an_answer_of_unknown_cost_is_not_free(
     make_columns: MakeColumns, crown: Callable[..., dict[str, Winner]]
 ) -> None:
     partly = make_columns(40, "partly", cost_usd=np.where(np.arange(40) < 30, np.nan, 0.01))
-    won = crown(partly, make_columns(40, "b"), make_columns(40, "c"))
+    cheap = np.where(np.arange(40) < 30, np.nan, 0.001)
+    won = crown(partly, make_columns(40, "cheap", cost_usd=cheap), make_columns(40, "b"), make_columns(40, "c"))
+    assert ("b", 1) == (won["cost per request"].target, won["cost per request"].rivals)
     assert ("b", 1) == (won["cost per correct answer"].target, won["cost per correct answer"].rivals)
 
 
