@@ -22,6 +22,7 @@ LIST_PRICE = "list_price"
 LEAST_MOVE = 0.02
 """A ratio within 2 % of 1 counts as no change."""
 ROUNDING = 1e-9
+"""A rate that changed and that no token was charged at leaves the ratio at 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ def explain_bill(pairs: Pairs, each: Pairing) -> Bill:
     old, new = each.baseline.target(each.baseline_target), each.candidate.target(each.candidate_target)
     drift = find_drift(pairs, prices, same_model=old.base_model == new.base_model)
     between = each.baseline is not each.candidate and (old.base_model, old.routing) == (new.base_model, new.routing)
-    if drift.price_ratio is None or not between or not _is_repriced(*prices):
+    if not drift.price_ratio or not between or not _is_repriced(*prices) or abs(drift.price_ratio - 1) < ROUNDING:
         return Bill(drift=drift)
     row = _list_price(pairs, drift.price_ratio)
     return Bill(drift=drift, list_price=(row,), findings=(_repriced(each.candidate_target, prices[1], drift),))
@@ -83,7 +84,6 @@ def _list_price(pairs: Pairs, ratio: float) -> Difference:
     """What the baseline's tokens cost then and now. A price is known, not sampled, so the row is one value."""
     before, _, known = prompt_costs(pairs)
     paid, change = float(before[known].mean()), math.log(ratio)
-    change = 0.0 if abs(change) < ROUNDING else change
     return Difference(
         metric=LIST_PRICE,
         scale="log_ratio",
@@ -96,7 +96,7 @@ def _list_price(pairs: Pairs, ratio: float) -> Difference:
         n=int(known.sum()),
         clusters=int(known.sum()),
         method="price-list",
-        verdict="worse" if change > 0 else "better" if change < 0 else "inconclusive",
+        verdict="worse" if change > 0 else "better",
         exploratory=True,
         note="the baseline's own tokens at the price of each run's day; part of the cost per request",
     )

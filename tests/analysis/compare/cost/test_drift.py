@@ -141,6 +141,15 @@ def test_the_same_price_has_no_row(run: MakeRun) -> None:
     assert not [f for f in report.findings if "price" in f.what]
 
 
+def test_a_rate_that_no_token_was_charged_at_moves_nothing(run: MakeRun) -> None:
+    later = run((1, 5))
+    prices = (TargetPrice(target="a", price=price(1, 5, cache_read=0.3)),)
+    cached = msgspec.structs.replace(later.manifest, prices=prices)
+    report = compare_targets(run((1, 5)), FinishedRun(manifest=cached, suite=later.suite, data=later.data))
+    assert "list_price" not in rows(report)
+    assert 1.0 == report.comparisons[0].drift.price_ratio
+
+
 def test_a_run_that_recorded_no_price_is_priced_by_its_own_costs(run: MakeRun) -> None:
     """Earlier versions recorded costs and tokens; nobody's price of today is (1, 5) or (1.2, 6)."""
     old = run((1, 5), recorded=False)
