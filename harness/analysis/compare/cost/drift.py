@@ -127,8 +127,8 @@ def _price_ratio(pairs: Pairs, prices: tuple[RunPrices, RunPrices]) -> float | N
     """Σ of the baseline's prompts at the candidate's price / Σ of what they cost. None: a price is unknown."""
     columns, (before, _, known) = pairs.baseline.columns, prompt_costs(pairs)
     at_new = pairs.baseline.means(answer_cost_usd(columns) * price_ratios(columns, *prices))[0][known]
-    total = float(before[known].sum())
-    return float(at_new.sum()) / total if total > 0 and at_new.sum() > 0 else None  # NaN is not above 0
+    total, then = float(before[known].sum()), float(at_new.sum())
+    return then / total if total > 0 and 0 < then < math.inf else None  # NaN is in no range
 
 
 def _input_tokens(arm: ArmColumns) -> Floats:

@@ -141,6 +141,17 @@ def test_the_same_price_has_no_row(run: MakeRun) -> None:
     assert not [f for f in report.findings if "price" in f.what]
 
 
+def test_a_price_beyond_all_measure_is_unknown(run: MakeRun) -> None:
+    """Of a manifest that somebody else wrote."""
+    long = 1e6 * MADE
+    earlier, later = run((1, 5), made=long), run((1, 5), made=long)
+    absurd = msgspec.structs.replace(later.manifest, prices=(TargetPrice(target="a", price=price(1e308, 1e308)),))
+    with np.errstate(over="ignore"):
+        report = compare_targets(earlier, FinishedRun(manifest=absurd, suite=later.suite, data=later.data))
+    assert report.comparisons[0].drift.price_ratio is None
+    assert "list_price" not in rows(report)
+
+
 def test_a_rate_that_no_token_was_charged_at_moves_nothing(run: MakeRun) -> None:
     later = run((1, 5))
     prices = (TargetPrice(target="a", price=price(1, 5, cache_read=0.3)),)
