@@ -15,10 +15,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import coverage, families, in_time, power, two_runs
+from worlds import bills, coverage, families, in_time, power, two_runs
 from worlds.tables import Row
 
-TABLES = {table.key: table for module in (coverage, families, in_time, two_runs, power) for table in module.TABLES}
+MODULES = (coverage, bills, families, in_time, two_runs, power)
+TABLES = {table.key: table for module in MODULES for table in module.TABLES}
 
 
 def main(scale: float = 1.0, only: Sequence[str] = ()) -> dict[str, list[Row]]:

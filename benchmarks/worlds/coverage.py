@@ -11,7 +11,6 @@ from worlds.draws import Rng, draw_answers, draw_latencies, in_order
 from worlds.tables import SEED, Row, Table, holds
 
 from harness.analysis.stats.interval import Effect
-from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
 from harness.analysis.stats.quantiles import is_bounded
 from harness.analysis.stats.time_blocks import compare_quantiles
@@ -37,9 +36,6 @@ def coverage_rows(scale: float) -> Iterator[Row]:
         told = f"throttled {shares[0]:.0%} against {shares[1]:.0%} of 3n attempts: `newcombe-independent`"
         draw = partial(throttle_effect, shares=shares)
         yield Row(told, coverage(scale, SIZES, shares[1] - shares[0], draw))
-    for of, method in ((1, "paired-t"), (4, "cluster-t")):
-        told = ", ".join(("cost, skewed log ratios", *_data(1, of)))
-        yield Row(f"{told}: `{method}`", coverage(scale, SIZES, 0.1, partial(cost_effect, of=of)))
     yield from latency_rows(scale)
 
 
@@ -55,12 +51,6 @@ def throttle_effect(rng: Rng, n: int, *, shares: tuple[float, float]) -> Effect:
     """One comparison of throttle rates."""
     baseline, candidate = (rng.binomial(3 * n, share) for share in shares)
     return independent_difference(candidate, 3 * n, baseline, 3 * n)
-
-
-def cost_effect(rng: Rng, n: int, *, of: int) -> Effect:
-    """One comparison of costs: log ratios with mean 0.1, skewed, with a part that a group shares."""
-    shared = np.repeat(rng.normal(size=math.ceil(n / of)), of)[:n]
-    return mean_difference(0.1 + 0.2 * shared + 0.3 * (rng.gamma(2, size=n) - 2), np.arange(n) // of)
 
 
 def _data(repeats: int, of: int) -> Iterator[str]:

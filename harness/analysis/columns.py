@@ -49,6 +49,9 @@ class Columns:
     """When the last attempt was due; None: no request was retried."""
     backoff_s: Floats | None = None
     """Seconds that the request spent between its attempts, 0 with one attempt; None: no request was retried."""
+    cache_read_tokens: Floats | None = None
+    cache_write_tokens: Floats | None = None
+    """Beside `input_tokens`, which excludes them; None: nothing was cached."""
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """The chosen requests, in their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from harness.analysis.past_runs import StoredRun, read_stored_run
 from harness.analysis.stats.change_points import FEWEST_RUNS, find_change_points
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.summary.summary import figure_of
+from harness.catalog.prices import Price, Terms
 from harness.catalog.target import Target
 from harness.clock import utc_from_ns
 from harness.errors import StoreError
@@ -270,6 +271,7 @@ def _facts(before: Manifest, after: Manifest, target: str) -> Iterator[tuple[str
     yield "endpoint", before.endpoint, after.endpoint
     yield "seed", str(before.seed), str(after.seed)
     yield from _target_facts(_find(before, target), _find(after, target))
+    yield from _price_facts(before.prices_of(target), after.prices_of(target))
     for package in sorted({*before.versions, *after.versions} - {"python"}):
         yield package, before.versions.get(package, NONE), after.versions.get(package, NONE)
     for field, what in HOST_FACTS.items():
@@ -284,6 +286,13 @@ def _target_facts(before: Target | None, after: Target | None) -> Iterator[tuple
     old, new = (msgspec.to_builtins(target.options) for target in (before, after))
     for option in sorted(name for name in {*old, *new} if old.get(name) != new.get(name)):
         yield option, _describe(old.get(option)), _describe(new.get(option))
+
+
+def _price_facts(before: Mapping[Terms, Price], after: Mapping[Terms, Price]) -> Iterator[tuple[str, str, str]]:
+    """Input and output, USD per million tokens, of the terms whose price both runs recorded."""
+    for terms in before.keys() & after.keys():
+        old, new = (f"${price.input:g} and ${price.output:g}" for price in (before[terms], after[terms]))
+        yield " ".join(filter(None, ("price", terms.qualifier()))), old, new
 
 
 def _find(manifest: Manifest, target: str) -> Target | None:

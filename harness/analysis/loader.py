@@ -45,6 +45,8 @@ select request_id, repeat, attempts, first_due_ns / 1e9 as due_s, due_ns / 1e9 a
     ok, error_kind,
     coalesce(input_tokens::double, 'nan'::double) as input_tokens,
     coalesce(output_tokens::double, 'nan'::double) as output_tokens,
+    coalesce(cache_read_tokens, 0)::double as cache_read_tokens,
+    coalesce(cache_write_tokens, 0)::double as cache_write_tokens,
     coalesce(total_cost_usd, 'nan'::double) as cost_usd,
     code, coalesce(verdicts.passed, 'nan'::double) as passed
 from ({last_attempts("(from measured where target = $target)")})

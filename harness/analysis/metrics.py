@@ -153,9 +153,26 @@ def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) ->
 
 
 def cost_per_request_usd(c: Columns) -> float | None:
-    """Mean over requests of known cost (the sum of its attempts), USD. None: no cost is known."""
-    known = c.cost_usd[~np.isnan(c.cost_usd)]
-    return float(known.mean()) if len(known) else None
+    """Mean over prompts of the mean cost of a prompt's answered requests, USD. None: no cost is known.
+
+    As a pass rate, and as in a comparison: a prompt that was asked more often than others counts no more than they do,
+    and a request that failed is no cheap one.
+    """
+    means = mean_by_prompt(c, answer_cost_usd(c))
+    return sum(means.values()) / len(means) if means else None
+
+
+def mean_by_prompt(c: Columns, values: Floats) -> dict[str, float]:
+    """Prompt → mean of its values that are known, in order of appearance; prompts without one are left out.
+
+    `values`: one a request, NaN where there is none.
+    """
+    known = ~np.isnan(values)
+    prompts = c.prompt_id[known]
+    code = {prompt: index for index, prompt in enumerate(dict.fromkeys(prompts))}
+    codes = np.fromiter(map(code.__getitem__, prompts), np.int64, len(prompts))
+    means = np.bincount(codes, weights=values[known]) / np.bincount(codes)
+    return dict(zip(code, means.tolist(), strict=True))
 
 
 def cost_per_correct_usd(c: Columns) -> float | None:
@@ -320,6 +337,8 @@ _TABLE = (
         least_change=0.01,
     ),
     Metric(key="throttle_rate", label="throttle rate", unit="share", margin="points", moves_with_time=True),
+    Metric(key="cost_per_prompt_geometric", label="cost per prompt, geometric mean", unit="usd"),
+    Metric(key="list_price", label="list price", unit="usd"),
     Metric(key="e2e_p50_equal_length", label="E2E p50 at equal length", unit="s", quantile=0.5, moves_with_time=True),
 )
 METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _TABLE}

@@ -11,6 +11,8 @@ import numpy as np
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.catalog.prices import STANDARD, terms_of
+from harness.catalog.target import merge_options
 from harness.characters import counted
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
@@ -68,7 +70,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_broken_schedule(suite, data.columns),
         *_few_samples(data.columns),
         *_unscored(suite, data.columns),
-        *_unpriced(data.columns),
+        *_unpriced(suite, data.columns),
         *_cold_start(suite, data.columns),
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: not finding.invalidates)
@@ -254,11 +256,15 @@ def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
         )
 
 
-def _unpriced(columns: Mapping[str, Columns]) -> Iterator[Finding]:
+def _unpriced(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
     names = [name for name, c in columns.items() if (c.ok & np.isnan(c.cost_usd)).any()]
     if names:
+        options = [each.options for each in suite.targets if each.name in names]
+        asked = (terms_of(merge_options(each, prompt.options)) for each in options for prompt in suite.prompts)
+        special = [terms.qualifier() for terms in dict.fromkeys(asked) if terms != STANDARD]
+        why = f" (the price list has no price {', none '.join(special)})" if special else ""
         yield Finding(
-            what=f"the cost of some answers from {', '.join(names)} is unknown; cost figures leave them out",
+            what=f"the cost of some answers from {', '.join(names)} is unknown{why}; cost figures leave them out",
             remedy="list the known prices with `harness models`, and add the missing ones to the suite (`prices`)",
         )
 

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness import __version__
-from harness.catalog.target import Target
+from harness.catalog.prices import STANDARD, Price, Terms, price_for, terms_of
+from harness.catalog.target import Target, merge_options
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.client_health import ClientHealth, Count
 from harness.store.finding import Finding
@@ -57,6 +58,15 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     python: str
 
 
+class TargetPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What one target cost on the day of the run, on one set of terms. What has no known price is not recorded."""
+
+    target: str
+    service_tier: str = STANDARD.service_tier
+    latency: str = STANDARD.latency
+    price: Price
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`manifest.json`. Its bounds keep a hostile manifest from breaking commands that read many runs."""
 
@@ -84,6 +94,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     versions: dict[str, str]
     """Package → version; packages that are not installed are left out."""
+    prices: tuple[TargetPrice, ...] = ()
+    """Empty: an earlier version made the run, or no price was known."""
+
+    def prices_of(self, target: str) -> dict[Terms, Price]:
+        """A target's prices on the day of the run; terms without a known price are not in it."""
+        return {Terms(each.service_tier, each.latency): each.price for each in self.prices if each.target == target}
 
 
 def new_manifest(
@@ -106,7 +122,20 @@ def new_manifest(
         planned=planned,
         host=read_host(),
         versions=read_versions(),
+        prices=read_prices(suite),
     )
+
+
+def read_prices(suite: Suite) -> tuple[TargetPrice, ...]:
+    """Today's price of every target, on all terms on which its prompts ask."""
+    prices = []
+    for target in suite.targets:
+        asked = (merge_options(target.options, prompt.options) for prompt in suite.prompts)
+        for terms in dict.fromkeys(map(terms_of, asked)):
+            price = price_for(target.base_model, target.routing, suite.prices, terms)
+            if price is not None:
+                prices.append(TargetPrice(target=target.name, **terms._asdict(), price=price))
+    return tuple(prices)
 
 
 def make_run_id(suite: str, origin: Origin) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.analysis.history import HistoryFilter, SuiteHistory, load_history
+from harness.analysis.history import HistoryFilter, SuiteHistory, load_history, manifest_differences
 from harness.analysis.metrics import METRICS
+from harness.catalog.prices import Price
 from harness.errors import StoreError
 from harness.store.finding import Finding
+from harness.store.manifest import Manifest, TargetPrice
 from harness.store.run_folder import RunFolder
 
 SONNET, HAIKU = "claude-sonnet-4-6/us/converse", "claude-haiku-4-5/global/converse"
@@ -46,6 +48,25 @@ def test_what_differed_a_run_away_is_told_where_nothing_did_at_the_change(tmp_pa
     runs[16].write_manifest(msgspec.structs.replace(manifest, versions=old))
     _, change = only(tmp_path).change_points[0]
     assert ([], ["one run later: aiobotocore 2.25.1 → 2.26.0"]) == (change.differed, change.nearby)
+
+
+def test_a_list_price_that_changed_is_named_by_term(tmp_path: Path, past_runs: PastRuns) -> None:
+    earlier, later = (run.read_manifest() for run in past_runs(tmp_path, 2))
+
+    def at(manifest: Manifest, *rates: tuple[str, float]) -> Manifest:
+        prices = tuple(
+            TargetPrice(target=SONNET, service_tier=tier, price=Price(input=of, output=5 * of, source="", as_of=None))
+            for tier, of in rates
+        )
+        return msgspec.structs.replace(manifest, prices=prices)
+
+    differ = manifest_differences(at(earlier, ("default", 1)), at(later, ("default", 1.2)), SONNET)
+    assert "price $1 and $5 → $1.2 and $6" in differ
+    differ = manifest_differences(at(earlier, ("flex", 1)), at(later, ("flex", 2), ("default", 4)), SONNET)
+    assert ["price with service_tier: flex $1 and $5 → $2 and $10"] == [each for each in differ if "price" in each]
+    assert not [
+        each for each in manifest_differences(at(earlier), at(later, ("default", 1)), SONNET) if "price" in each
+    ]
 
 
 def test_below_fifteen_runs_it_is_said_how_many_are_missing(tmp_path: Path, past_runs: PastRuns) -> None:

@@ -190,6 +190,19 @@ def test_counts_are_of_attempts_with_the_most_frequent_error_first(
     )
 
 
+def test_tokens_of_the_cache_stand_beside_each_request(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    attempts = [
+        make_attempt("000000-00", cache_read_tokens=7, cache_write_tokens=5),
+        make_attempt("000001-00", cache_read_tokens=None, cache_write_tokens=None),
+    ]
+    c = load_run(write_run(make_suite(), attempts)).columns["a"]
+    assert c.cache_read_tokens is not None
+    assert c.cache_write_tokens is not None
+    assert ([7, 0], [5, 0]) == (c.cache_read_tokens.tolist(), c.cache_write_tokens.tolist())
+
+
 def test_each_error_kind_comes_with_its_most_frequent_message(
     make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
 ) -> None:

@@ -147,6 +147,17 @@ def test_costs_are_means_and_ratios_of_what_is_known(make_columns: MakeColumns) 
     assert pytest.approx(0.03) == metrics.cost_per_correct_usd(c)
 
 
+def test_cost_per_request_counts_every_prompt_once_and_answers_alone(make_columns: MakeColumns) -> None:
+    """p0: 1, 2 and 3 cents, p1: 10; the failed request of p1 cost 50 on the way and is no answer."""
+    c = make_columns(
+        5,
+        prompt_id=np.array(["p0", "p0", "p0", "p1", "p1"], dtype=object),
+        cost_usd=np.array([0.01, 0.02, 0.03, 0.10, 0.50]),
+        ok=np.array([True, True, True, True, False]),
+    )
+    assert pytest.approx((0.02 + 0.10) / 2) == metrics.cost_per_request_usd(c)
+
+
 def test_an_unknown_cost_is_never_nought(make_columns: MakeColumns) -> None:
     unknown = make_columns(2, cost_usd=np.full(2, NAN))
     assert metrics.cost_per_request_usd(unknown) is None

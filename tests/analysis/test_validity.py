@@ -12,6 +12,7 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.validity import check_validity, worst_lateness_s
+from harness.catalog.target import Options
 from harness.store.client_health import ClientHealth, HeldBack
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
@@ -240,6 +241,16 @@ def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns,
     unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan)) for name in ("a", "b")]
     (finding,) = check(*unpriced, make_columns(400, "c"))
     assert "the cost of some answers from a, b is unknown; cost figures leave them out" == finding.what
+
+
+def test_a_price_that_is_missing_for_its_service_tier_says_so(
+    make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    suite = make_suite()
+    flex = msgspec.structs.replace(suite.prompts[0], options=Options(service_tier="flex"))
+    asked = msgspec.structs.replace(suite, prompts=(flex, *suite.prompts[1:]))
+    (finding,) = check(make_columns(400, cost_usd=np.full(400, np.nan)), suite=asked)
+    assert "unknown (the price list has no price with service_tier: flex); cost figures" in finding.what
 
 
 def test_a_run_without_warm_up_says_so(

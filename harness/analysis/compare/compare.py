@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from harness.analysis.compare.between_runs import count_runs, time_of_day
-from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
-from harness.analysis.compare.costs import compare_cost, find_drift
+from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
+from harness.analysis.compare.cost.drift import Bill, explain_bill
+from harness.analysis.compare.cost.rows import compare_cost, compare_cost_per_correct, compare_geometric
 from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
@@ -31,7 +32,6 @@ from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded
-from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 from harness.suite.grammar.gate import metric_tag, tag_metric
@@ -75,7 +75,7 @@ def compare_targets(
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
-        _comparison(each, rows.pairs, unshared, differences, valid=not invalid)
+        _comparison(each, rows, unshared, differences, valid=not invalid)
         for each, rows, differences in zip(pairings, measured, judged, strict=True)
     )
     return CompareReport(
@@ -90,6 +90,7 @@ def compare_targets(
             *invalid,
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
+            *(finding for rows in measured for finding in rows.bill.findings),
         ),
         valid=not invalid,
     )
@@ -100,6 +101,7 @@ class _Rows:
     pairs: Pairs
     gated: list[Difference]
     exploratory: list[Difference]
+    bill: Bill
 
 
 def _family(rules: Sequence[Rule], pairings: Sequence[Pairing]) -> int:
@@ -146,12 +148,13 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
         for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
-    equal_length = compare_equal_length(pairs)
-    exploratory = [row for row in (equal_length, *compare_repeats(pairs), *by_tag) if row.estimate is not None]
+    costs = (compare_geometric(pairs), compare_cost_per_correct(pairs))
+    others = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
+    exploratory = [row for row in others if row.estimate is not None]
     rows = [compare(rule) for rule in rules]
     if each.baseline is not each.candidate:
         rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
-    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory)
+    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory, bill=explain_bill(pairs, each))
 
 
 def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
@@ -167,13 +170,13 @@ def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
 
 def _comparison(
     each: Pairing,
-    pairs: Pairs,
+    rows: _Rows,
     unshared: Unshared,
     differences: tuple[Difference, ...],
     *,
     valid: bool,
 ) -> Comparison:
-    tags = {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
+    pairs, tags = rows.pairs, {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
     flips = find_flips(pairs, tags)
     lost = sum(flip.direction == "worse" for flip in flips)
     shown = flips
@@ -186,7 +189,7 @@ def _comparison(
         baseline=_arm(each.baseline, each.baseline_target),
         candidate=_arm(each.candidate, each.candidate_target),
         verdict=verdict if valid else "inconclusive",
-        differences=differences,
+        differences=(*differences, *rows.bill.list_price),
         prompts=len(pairs.prompts),
         only_baseline=unshared[0],
         only_candidate=unshared[1],
@@ -194,20 +197,9 @@ def _comparison(
         lost=lost,
         gained=len(flips) - lost,
         unscored=count_unscored(pairs),
-        drift=_drift(each, pairs),
+        drift=rows.bill.drift,
         time=time_of_day(differences, one_run=each.baseline is each.candidate),
     )
-
-
-def _drift(each: Pairing, pairs: Pairs) -> Drift:
-    targets = each.baseline.target(each.baseline_target), each.candidate.target(each.candidate_target)
-    suites = each.baseline.suite, each.candidate.suite
-    old, new = (
-        price_for(target.base_model, target.routing, suite.prices, terms_of(target.options))
-        for target, suite in zip(targets, suites, strict=True)
-    )
-    same = targets[0].base_model == targets[1].base_model
-    return find_drift(pairs, (old, new), each.baseline_counts, same_model=same)
 
 
 def _arm(run: FinishedRun, name: str) -> Arm:

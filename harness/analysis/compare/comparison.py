@@ -54,7 +54,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     """`pass_rate`, `pass_rate[tag]`, `error_rate`, `throttle_rate`, `ttft_p95`, `e2e_p50`, `tpot_p95`,
-    `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers) and `e2e_p50_equal_length`.
+    `cost_per_request`; exploratory ones also `pass@3`, `pass^3` (any, all of 3 answers), `e2e_p50_equal_length`,
+    `cost_per_prompt_geometric`, `cost_per_correct` and `list_price`, which only two runs at two prices have.
     `metrics.metric_of` has its label."""
     scale: Scale
     unit: str
@@ -80,7 +81,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
     """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
-    `newcombe-clustered`."""
+    `newcombe-clustered`, `cluster-jackknife`, `price-list`."""
     verdict: Verdict = "inconclusive"
     equivalent: bool = False
     """Both bounds lie inside the margin: more than `no_worse`, which rules out a loss alone."""
@@ -136,8 +137,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """Cost taken apart: cost ratio = price ratio at equal tokens × token ratio. Ratios are candidate / baseline."""
 
     cost_ratio: float | None = None
+    """Of totals over the shared prompts, as in the row `cost_per_request`."""
     price_ratio: float | None = None
-    """The baseline's own tokens at the candidate's price / at the baseline's price."""
+    """The baseline's own tokens at the candidate's price / at the baseline's price, each as of the day of its run."""
     token_ratio: float | None = None
     """`cost_ratio / price_ratio`: verbosity and tokenizer."""
     input_token_ratio: float | None = None

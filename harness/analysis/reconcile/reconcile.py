@@ -26,7 +26,7 @@ from harness.analysis.reconcile.reconciliation import (
     TargetMatch,
     Unlogged,
 )
-from harness.catalog.prices import cost_usd, price_for, terms_of
+from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
@@ -55,7 +55,7 @@ def reconcile(run: RunFolder, spooled: Path, read: LogRead, *, suite: Suite, now
         with closing(_connect(run, spooled)) as con:
             records = int(con.sql("select count(*) from logged").fetchall()[0][0])
             unlogged, examples = _find_unlogged(con, manifest, now=now, any_logged=records > 0)
-            matched = {target.name: _Matched(target, suite) for target in manifest.targets}
+            matched = {target.name: _Matched(target, suite, manifest) for target in manifest.targets}
             differences = _compare(con, matched)
             foreign, other, own = _find_foreign(con, manifest)
     except duckdb.Error as error:
@@ -146,14 +146,14 @@ from attempts join logged using (aws_request_id) order by due_ns, attempt_id
 class _Matched:
     """One target's attempts in the log, added up."""
 
-    def __init__(self, target: Target, suite: Suite) -> None:
+    def __init__(self, target: Target, suite: Suite, manifest: Manifest) -> None:
         self._target = target
         options = {prompt.id: merge_options(target.options, prompt.options) for prompt in suite.prompts}
         terms = {prompt_id: terms_of(each) for prompt_id, each in options.items()}
-        prices = {
-            each: price_for(target.base_model, target.routing, suite.prices, each) for each in set(terms.values())
-        }
-        self._prices = {prompt_id: prices[each] for prompt_id, each in terms.items()}
+        prices: dict[Terms, Price | None] = dict(manifest.prices_of(target.name))
+        for each in set(terms.values()) if not manifest.prices else ():
+            prices[each] = price_for(target.base_model, target.routing, suite.prices, each)
+        self._prices = {prompt_id: prices.get(each) for prompt_id, each in terms.items()}
         self._ttl = {prompt_id: each.cache for prompt_id, each in options.items()}
         self._logged = 0
         self._differing = 0

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.columns import Columns, Floats
-from harness.analysis.metrics import METRICS, Metric, costs_known
+from harness.analysis.columns import Columns
+from harness.analysis.metrics import METRICS, Metric, answer_cost_usd, costs_known, mean_by_prompt
 from harness.analysis.stats.interval import Interval, lies_below
 from harness.analysis.stats.means import cluster_codes, ratio_interval
+from harness.analysis.stats.totals import compare_totals
 from harness.analysis.summary.summary import RoutingPair, TargetSummary, Winner, figure_of
 from harness.analysis.validity import ERROR_SHARE
-from harness.catalog.prices import PriceOverride, price_for, terms_of
+from harness.catalog.prices import Price, premium, price_for, terms_of
 from harness.catalog.target import Target
 
-ROUNDING = 1e-9
-"""A log ratio of costs below this may come from adding floats in another order."""
 GLOBAL = "global"
 
 
@@ -47,11 +46,16 @@ def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns
 
 
 def _estimate(metric: Metric, t: TargetSummary, c: Columns) -> Interval | None:
-    """Cost per correct answer: its error is clustered by group; None where the cost of an answer is unknown."""
+    """None on cost where the cost of an answer is unknown: the mean of the others is of other prompts.
+
+    The error of a cost per correct answer is clustered by group.
+    """
+    if metric.unit == "usd" and not costs_known(c):
+        return None
     if metric.key != "cost_per_correct":
         return figure_of(t, metric)
     right = (c.passed == 1).astype(np.float64)
-    return ratio_interval(np.nan_to_num(c.cost_usd), right, c.group_id) if costs_known(c) else None
+    return ratio_interval(np.nan_to_num(c.cost_usd), right, c.group_id)
 
 
 def _decide(metric: Metric, entrants: Sequence[_Entrant]) -> Winner:
@@ -81,43 +85,40 @@ def _is_apart(metric: Metric, leader: _Entrant, rival: _Entrant) -> bool:
 
 
 def _cheaper(leader: _Entrant, rival: _Entrant) -> bool:
-    """Paired by prompt: the interval of the mean of ln(cost of rival / cost of leader) lies above 0.
+    """Paired by prompt: the interval of ln(total cost of the rival / of the leader) lies above 0.
 
-    Costs are means of a prompt's requests of known cost; prompts without one on either side are left out. A t interval
-    with an error clustered by group. If all ratios are the same, any difference counts.
-
-    Targets share their prompts, and prompts differ far more in cost than targets do: unpaired intervals of means would
-    attribute a constant premium to chance.
+    As in a comparison: totals of the prompts that both answered, each prompt's mean, clustered by group. If all ratios
+    are the same, any difference counts. Targets share their prompts, and prompts differ far more in cost than targets
+    do: unpaired intervals of means would attribute a constant premium to chance.
     """
-    groups, costs = _cost_by_prompt(leader.columns)
-    _, rival_costs = _cost_by_prompt(rival.columns)
-    shared = [prompt for prompt, cost in costs.items() if cost > 0 and rival_costs.get(prompt, 0) > 0]
-    ratios = np.array([np.log(rival_costs[prompt] / costs[prompt]) for prompt in shared])
-    interval = ratio_interval(ratios, np.ones(len(shared)), np.array([groups[prompt] for prompt in shared], object))
-    return interval is not None and interval.low is not None and interval.low > ROUNDING
+    costs, rivals = (mean_by_prompt(each.columns, answer_cost_usd(each.columns)) for each in (leader, rival))
+    shared = [prompt for prompt in costs if prompt in rivals]
+    ours, theirs = (np.array([of[prompt] for prompt in shared]) for of in (costs, rivals))
+    if not min(ours.sum(), theirs.sum()) > 0:
+        return False
+    group_of = dict(zip(leader.columns.prompt_id, leader.columns.group_id, strict=True))
+    low = compare_totals(theirs, ours, cluster_codes(np.array([group_of[each] for each in shared], object))).low
+    return low is not None and low > 0
 
 
-def _cost_by_prompt(c: Columns) -> tuple[dict[str, str], dict[str, float]]:
-    """(Prompt → group, prompt → mean of its known costs, USD); prompts without a known cost are left out."""
-    known = ~np.isnan(c.cost_usd)
-    prompts, costs = c.prompt_id[known], c.cost_usd[known]
-    codes = cluster_codes(prompts)
-    means: Floats = np.bincount(codes, weights=costs) / np.bincount(codes)
-    groups = dict(zip(prompts, c.group_id[known], strict=True))
-    return groups, dict(zip(dict.fromkeys(prompts), means.tolist(), strict=True))
+def list_price(target: Target) -> Price | None:
+    """Today's list price of a target on its own terms."""
+    return price_for(target.base_model, target.routing, terms=terms_of(target.options))
 
 
 def pair_routings(
-    targets: Sequence[Target], summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride] = ()
+    targets: Sequence[Target],
+    summaries: Mapping[str, TargetSummary],
+    price_of: Callable[[Target], Price | None] = list_price,
 ) -> list[RoutingPair]:
     """Each regional target with the global one that differs only in routing, in the suite's order.
 
-    `summaries` by target's name; a target without one is left out.
+    `summaries` by target's name; a target without one is left out. `price_of`: what a target cost; None: unknown.
     """
     measured = [target for target in targets if target.name in summaries]
     worldwide = {_but_for_routing(target): target for target in measured if target.routing == GLOBAL}
     return [
-        _pair(worldwide[_but_for_routing(target)], target, summaries, prices)
+        _pair(worldwide[_but_for_routing(target)], target, summaries, price_of)
         for target in measured
         if target.routing != GLOBAL and _but_for_routing(target) in worldwide
     ]
@@ -129,7 +130,10 @@ def _but_for_routing(target: Target) -> tuple[object, ...]:
 
 
 def _pair(
-    worldwide: Target, regional: Target, summaries: Mapping[str, TargetSummary], prices: Sequence[PriceOverride]
+    worldwide: Target,
+    regional: Target,
+    summaries: Mapping[str, TargetSummary],
+    price_of: Callable[[Target], Price | None],
 ) -> RoutingPair:
     ours, theirs = summaries[regional.name], summaries[worldwide.name]
     return RoutingPair(
@@ -137,20 +141,11 @@ def _pair(
         routing=regional.routing,
         worldwide=worldwide.name,
         regional=regional.name,
-        price_premium=_premium(worldwide, regional, prices),
+        price_premium=premium(price_of(regional), price_of(worldwide)),
         ttft_p50_apart=_apart(*(t.ttft_s.p50 if t.ttft_s else None for t in (ours, theirs))),
         e2e_p95_apart=_apart(*(t.e2e_s.p95 if t.e2e_s else None for t in (ours, theirs))),
         success_rate_apart=_apart(ours.success_rate, theirs.success_rate),
     )
-
-
-def _premium(worldwide: Target, regional: Target, prices: Sequence[PriceOverride]) -> float | None:
-    """Regional list price of an input token / the global one − 1."""
-    dear, cheap = (
-        price_for(target.base_model, target.routing, prices, terms_of(target.options))
-        for target in (regional, worldwide)
-    )
-    return None if dear is None or cheap is None else round(dear.input / cheap.input - 1, 6)
 
 
 def _apart(one: Interval | None, other: Interval | None) -> bool:

@@ -17,7 +17,8 @@ from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
-from harness.catalog.target import Target
+from harness.catalog.prices import Price, price_for, terms_of
+from harness.catalog.target import Target, merge_options
 from harness.clock import utc_from_ns
 from harness.store.manifest import Manifest
 from harness.store.records import SCHEMA_VERSION
@@ -49,10 +50,26 @@ def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
         arrival=suite.load.arrival,
         targets=targets,
         winners=find_winners(targets, data.columns),
-        routings=pair_routings(suite.targets, {each.target: each for each in targets}, suite.prices),
+        routings=pair_routings(
+            suite.targets, {each.target: each for each in targets}, lambda target: price_on_day(target, manifest, suite)
+        ),
         findings=check_validity(manifest, suite, data),
         total_cost_usd=sum(known_costs) if known_costs else None,
     )
+
+
+def price_on_day(target: Target, manifest: Manifest, suite: Suite) -> Price | None:
+    """What a target cost when it was run; of a run that recorded no prices, what it costs today.
+
+    None: unknown, or its prompts are asked on several terms (service tier, latency), each at its own price.
+    """
+    terms = {terms_of(merge_options(target.options, prompt.options)) for prompt in suite.prompts}
+    if len(terms) != 1:
+        return None
+    (one,) = terms
+    if manifest.prices:
+        return manifest.prices_of(target.name).get(one)
+    return price_for(target.base_model, target.routing, suite.prices, one)
 
 
 def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCounts) -> TargetSummary:

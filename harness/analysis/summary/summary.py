@@ -132,7 +132,7 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     """Sum over attempts with known cost; None: the price is unknown."""
     cost_per_request_usd: float | None
-    """Mean over requests with known cost."""
+    """Mean over prompts of the mean cost of a prompt's answered requests; None: no cost is known."""
     cost_per_1000_usd: float | None
     attempt_ttft_s: Quantiles | None = None
     """First content chunk − due of the last attempt: what `ttft_s` is without failed attempts and backoff."""
@@ -193,7 +193,8 @@ class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
     regional: str
     """The regional target's name."""
     price_premium: float | None
-    """Regional list price of an input token / the global one − 1: 0.1 is 10 % dearer. None: a price is unknown."""
+    """Regional price of an input token / the global one − 1, on the day of the run: 0.1 is 10 % dearer. None: a price
+    is unknown, or prompts are asked on terms of their own."""
     ttft_p50_apart: bool
     """The intervals do not touch. False: too close to call."""
     e2e_p95_apart: bool

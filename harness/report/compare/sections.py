@@ -291,8 +291,9 @@ def _methods(report: CompareReport) -> list[Note]:
         ),
         (
             "cost",
-            "cost ratio = price ratio at the baseline's tokens × token ratio. Token drift comes from longer answers or "
-            "another tokenizer, price drift from another price.",
+            "what all shared prompts cost together, each counted once, as on an invoice. Cost ratio = price ratio at "
+            "the baseline's tokens × token ratio, each side at the price of its run's day. Token drift comes from "
+            "longer answers or another tokenizer, price drift from another price.",
         ),
     ]
     return [Note(label=term, text=text) for term, text in terms]

@@ -71,7 +71,9 @@ def rows(c: Comparison) -> dict[str, Difference]:
 
 def test_latencies_throughput_errors_and_throttles_move_with_time_and_nothing_else() -> None:
     moved = {key for key, metric in METRICS.items() if metric.moves_with_time}
-    assert {"pass_rate", "cost_per_request", "cost_per_correct"} == METRICS.keys() - moved
+    assert {
+        "pass_rate", "cost_per_request", "cost_per_correct", "cost_per_prompt_geometric", "list_price",
+    } == METRICS.keys() - moved  # fmt: skip
 
 
 def test_in_one_run_the_hour_cancels(make_run: MakeRun) -> None:

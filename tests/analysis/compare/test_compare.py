@@ -16,7 +16,9 @@ from harness.analysis.compare.compare import compare_targets
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.gate import exit_code, gate_of, make_rules
 from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summarise import summarise_target
+from harness.analysis.summary.summary import figure_of
 from harness.catalog.target import Target
 from harness.errors import CompareError
 from harness.store.manifest import Manifest
@@ -128,7 +130,7 @@ def test_twice_the_tokens_are_found_in_cost_and_named_token_drift(side: MakeSide
     twice |= {"output_tokens": 2 * twice["output_tokens"], "cost_usd": (20 + 10 * twice["output_tokens"]) / 1e6}
     comparison = only(compare_targets(side({"a": noisy(seed=1), "b": twice})))
     row, drift = rows(comparison)["cost_per_request"], comparison.drift
-    assert ("worse", "paired-t") == (row.verdict, row.method)
+    assert ("worse", "cluster-jackknife") == (row.verdict, row.method)
     assert drift.cost_ratio == pytest.approx(math.exp(row.estimate or 0))
     assert 2 == pytest.approx(drift.output_token_ratio, rel=0.03)
     assert 1 == pytest.approx(drift.input_token_ratio)
@@ -141,7 +143,7 @@ def test_what_is_unknown_of_a_cost_is_not_told_as_the_same(side: MakeSide) -> No
     dearer = {**old, "cost_usd": 1.2 * old["cost_usd"]}
     assert "token counts unknown" in only(compare_targets(side({"a": old, "b": dearer}))).drift.summary
     free = only(compare_targets(side({"a": old, "b": {**old, "cost_usd": np.zeros(N)}})))
-    assert "no prompt has a known cost above 0" in rows(free)["cost_per_request"].note
+    assert "there is no ratio" in rows(free)["cost_per_request"].note
     assert "known cost above 0" in free.drift.summary
 
 
@@ -208,7 +210,7 @@ def test_repeats_are_clustered_by_prompt_and_groups_by_group(side: MakeSide) -> 
     assert ("newcombe-clustered", N, N // 5) == (
         grouped["pass_rate"].method, grouped["pass_rate"].n, grouped["pass_rate"].clusters,
     )  # fmt: skip
-    assert "cluster-t" == grouped["cost_per_request"].method
+    assert ("cluster-jackknife", N // 5) == (grouped["cost_per_request"].method, grouped["cost_per_request"].clusters)
 
 
 def test_unscored_answers_are_left_out_and_counted(side: MakeSide) -> None:
@@ -436,3 +438,24 @@ def test_a_pass_rate_is_the_same_number_in_a_summary_and_in_a_comparison(
         == summary.pass_rate_by_tag["even"].value / 2
     )
     assert (5, 4) == (summary.scored, summary.passed)
+
+
+def test_a_cost_per_request_is_the_same_number_in_a_summary_a_lead_and_a_comparison(
+    side: MakeSide, count_attempts: Callable[[Columns], AttemptCounts]
+) -> None:
+    """Prompt p0 was asked four times at 1 cent, p1 once at 3, and a failed request of p1 had cost 50 by then."""
+    ids = np.array(["p0"] * 4 + ["p1"] * 2, dtype=object)
+    cents = np.array([1.0, 1, 1, 1, 3, 50]) / 100
+    arrays = noisy(6, seed=1, prompt_id=ids, group_id=ids, cost_usd=cents, ok=np.arange(6) < 5)
+    both = side({"a": arrays, "b": {**arrays, "cost_usd": 2 * cents}})
+    row = rows(only(compare_targets(both)))["cost_per_request"]
+    summaries = [
+        summarise_target(target, both.suite, both.data.columns[target.name], count_attempts(both.data.columns["a"]))
+        for target in both.suite.targets
+    ]
+    assert (0.02, 0.04) == pytest.approx((row.baseline, row.candidate))
+    assert [row.baseline, row.candidate] == pytest.approx([each.cost_per_request_usd for each in summaries])
+    assert [20.0, 40.0] == pytest.approx([each.cost_per_1000_usd for each in summaries])
+    shown = figure_of(summaries[0], METRICS["cost_per_request"])
+    assert shown is not None
+    assert 0.02 == pytest.approx(shown.value)

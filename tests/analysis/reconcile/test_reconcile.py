@@ -11,11 +11,11 @@ import pytest
 from harness.analysis.reconcile.logged import Logged, spool
 from harness.analysis.reconcile.reconcile import reconcile, time_span_ns
 from harness.analysis.reconcile.reconciliation import LogRead, Reconciliation
-from harness.catalog.prices import PriceOverride
+from harness.catalog.prices import Price, PriceOverride
 from harness.catalog.target import resolve_target
 from harness.clock import utc_from_ns
 from harness.endpoints.invocation_log.records import LogRecord
-from harness.store.manifest import new_manifest
+from harness.store.manifest import TargetPrice, new_manifest
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Message, Prompt, Suite
@@ -93,8 +93,16 @@ Match = Callable[..., Reconciliation]
 def match(tmp_path: Path) -> Match:
     """`match(attempts, records, later=…)`: a run that is over, matched with its log that long after it began."""
 
-    def run(attempts: list[Attempt], records: list[Logged], *, later: timedelta = timedelta(days=1)) -> Reconciliation:
+    def run(
+        attempts: list[Attempt],
+        records: list[Logged],
+        *,
+        later: timedelta = timedelta(days=1),
+        prices: tuple[TargetPrice, ...] | None = None,
+    ) -> Reconciliation:
         folder = make_run(tmp_path, attempts)
+        if prices is not None:
+            folder.write_manifest(msgspec.structs.replace(folder.read_manifest(), prices=prices))
         spooled = tmp_path / "log.jsonl"
         origin_ns = folder.read_manifest().origin_utc_ns
         placed = [msgspec.structs.replace(each, at_us=origin_ns // 1000 + each.at_us) for each in records]
@@ -113,6 +121,19 @@ def make_run(results: Path, attempts: list[Attempt]) -> RunFolder:
     folder.journal_path().write_bytes(msgspec.json.Encoder().encode_lines(own))
     folder.finalise("complete")
     return folder
+
+
+def test_a_log_is_priced_as_on_the_day_of_the_run(match: Match) -> None:
+    """On that day the answer cost twice what it costs now; a run of an earlier version knows today's price alone."""
+    then = Price(input=2.0, output=10.0, source="here", as_of=None)
+    dear = [attempt(1, cost_usd=0.003)]
+    found = match(dear, [record(1)], prices=(TargetPrice(target=TARGET.name, price=then),))
+    assert (True, 0.003, 0) == (found.agrees, found.targets[0].logged_cost_usd, found.targets[0].differing)
+
+
+def test_without_a_price_on_record_a_log_is_priced_as_of_today(match: Match) -> None:
+    found = match([attempt(1, cost_usd=0.003)], [record(1)], prices=())
+    assert (0.0015, 1) == (found.targets[0].logged_cost_usd, found.targets[0].differing)
 
 
 def test_a_run_whose_every_call_is_logged_alike_agrees(match: Match) -> None:

@@ -12,7 +12,8 @@ from harness.analysis.columns import AttemptCounts, Columns
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summarise import summarise_target
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.catalog.target import Target, resolve_target
+from harness.catalog.prices import Price
+from harness.catalog.target import Options, Target, resolve_target
 from harness.suite.suite import Suite
 
 MakeColumns = Callable[..., Columns]
@@ -111,7 +112,9 @@ def test_an_answer_of_unknown_cost_is_not_free(
     make_columns: MakeColumns, crown: Callable[..., dict[str, Winner]]
 ) -> None:
     partly = make_columns(40, "partly", cost_usd=np.where(np.arange(40) < 30, np.nan, 0.01))
-    won = crown(partly, make_columns(40, "b"), make_columns(40, "c"))
+    cheap = np.where(np.arange(40) < 30, np.nan, 0.001)
+    won = crown(partly, make_columns(40, "cheap", cost_usd=cheap), make_columns(40, "b"), make_columns(40, "c"))
+    assert ("b", 1) == (won["cost per request"].target, won["cost per request"].rivals)
     assert ("b", 1) == (won["cost per correct answer"].target, won["cost per correct answer"].rivals)
 
 
@@ -210,3 +213,11 @@ def test_latencies_are_apart_where_their_intervals_do_not_touch(measure) -> None
 def test_targets_that_differ_in_more_than_routing_are_not_compared(measure, change: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
     worldwide, us = resolve("global"), resolve("us", **change)
     assert [] == pair_routings([worldwide, us], measure(worldwide, us))
+
+
+def test_a_premium_on_an_unknown_price_or_a_free_one_is_unknown(measure) -> None:  # type: ignore[no-untyped-def]
+    flex = Options(service_tier="flex")
+    worldwide, us = resolve("global", options=flex), resolve("us", options=flex)
+    assert pair_routings([worldwide, us], measure(worldwide, us))[0].price_premium is None
+    free = Price(input=0, output=0, source="here", as_of=None)
+    assert pair_routings([worldwide, us], measure(worldwide, us), lambda _: free)[0].price_premium is None
