@@ -38,7 +38,8 @@ ORDER = {
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns loader metrics stats validity summary past_runs compare sweep history "
     "against_history reconcile",
-    "report": "section wording terminal markdown page live drawing run figures compare history sweep reconcile write",
+    "report": "section wording terminal markdown page live drawing run figures compare history "
+    "against_history sweep reconcile write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output printing running commands",
 }

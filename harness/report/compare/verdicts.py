@@ -197,7 +197,12 @@ def _described(rows: Sequence[Difference], level: float) -> str:
 
 
 def _listed(rows: list[Difference]) -> str:
-    *first, last = [metric_name(d.metric) for d in rows] or ["nothing"]
+    return list_names([d.metric for d in rows])
+
+
+def list_names(metrics: Sequence[str]) -> str:
+    """`pass rate, TTFT p95 and cost per request`."""
+    *first, last = map(metric_name, metrics) if metrics else ["nothing"]
     return f"{', '.join(first)} and {last}" if first else last
 
 
