@@ -121,10 +121,16 @@ def _remarks(report: HistoryReport, target: str) -> list[Note]:
         parts = [part for part in (row.note, settled_by_runs(row)) if part]
         outside = row.inside is False
         if parts or outside:
-            differed = [f"what differed: {line}" for line in row.differed or (NOTHING_DIFFERED,)] if outside else []
-            text = "; ".join(parts) or describe_row(row)
+            text = "; ".join(parts) or "outside of what is predicted"
+            differed = _differed(row) if outside else []
             notes.append(Note(label=metric_name(row.metric), text=text, details=differed))
     return notes
+
+
+def _differed(row: HistoryRow) -> list[str]:
+    """What differed since the run before; never empty."""
+    since = row.past[-1].run_id
+    return [f"what differed from run {since}: {line}" for line in row.differed or (NOTHING_DIFFERED,)]
 
 
 def _report(report: HistoryReport, *, facts: Sequence[str] = (), sections: Sequence[Section]) -> Report:
