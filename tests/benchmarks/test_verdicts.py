@@ -26,7 +26,8 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
-    assert {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10} == {
+    nights = {"nights": 22, "night-rates": 5, "night-power": 5}
+    assert {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, **nights, "power": 10} == {
         name: len(rows) for name, rows in tables.items()
     }
     printed = capsys.readouterr().out
@@ -48,3 +49,12 @@ def test_a_drawn_run_is_the_same_for_both_unless_it_is_made_to_differ(draws: Mod
     old, new = side.data.columns["baseline"], side.data.columns["candidate-1"]
     assert 0.1 == pytest.approx(old.passed.mean() - new.passed.mean(), abs=0.03)
     assert np.nanmedian(old.first_s - old.due_s) == pytest.approx(np.nanmedian(new.first_s - new.due_s), rel=0.08)
+
+
+def test_a_night_like_those_before_it_is_seldom_called_worse_or_better(verdicts: ModuleType) -> None:
+    """A quick form of the table: every night of a family of ten, 200 times, at a fixed seed."""
+    nights = importlib.import_module("worlds.nights")
+    for noise, past in (("normal", 5), ("ar", 20), ("weekday", 10)):
+        rng = np.random.default_rng(3)
+        worse, better = nights.judge(nights.Nights(noise=noise, spread=0.1, past=past).family(rng, 200))
+        assert 0.05 > (worse | better).any(axis=0).mean(), noise
