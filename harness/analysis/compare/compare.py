@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift
 from harness.analysis.compare.costs import compare_cost, find_drift
-from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
+from harness.analysis.compare.flips import count_unscored, expected_from_repeats, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
 from harness.analysis.compare.pairing import (
@@ -166,6 +166,7 @@ def _comparison(
     tags = {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
     flips = find_flips(pairs, tags)
     lost = sum(flip.direction == "worse" for flip in flips)
+    expected, source = expected_from_repeats(pairs) or (None, "")
     shown = flips
     if each.baseline.folder is not None and each.candidate.folder is not None:
         shown = with_answers(
@@ -184,6 +185,8 @@ def _comparison(
         lost=lost,
         gained=len(flips) - lost,
         unscored=count_unscored(pairs),
+        expected_changes=expected,
+        expected_from=source,
         drift=_drift(each, pairs),
     )
 

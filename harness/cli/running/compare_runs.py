@@ -10,6 +10,7 @@ import msgspec
 
 from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.past_churn import with_past_changes
 from harness.cli.output import print_json
 from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
@@ -67,13 +68,14 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
     """Every candidate against its baseline. `gate`: other margins than the suite's. CompareError, StoreError."""
     side = load_finished_run(sides.run)
     earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
-    return compare_targets(
+    report = compare_targets(
         earlier or side,
         side if earlier else None,
         baseline_target=sides.baseline,
         candidate_targets=sides.candidates,
         gate=gate,
     )
+    return with_past_changes(report, earlier or side)
 
 
 def write_files(report: CompareReport, folder: Path) -> Path:
