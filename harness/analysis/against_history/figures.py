@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -27,7 +28,18 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(run: StoredRun, target: str, metric: str, suite: Suite) -> Figure | None:
-    """A gate metric's figure from the run's summary; None: it has none. `suite`: whose prompts the run asked."""
+    """A gate metric's figure from the run's summary. `suite`: whose prompts the run asked.
+
+    None: it has none, or one that cannot be: a folder may be anybody's.
+    """
+    figure = _measure(run, target, metric, suite)
+    if figure is None or figure.answers < 1 or not math.isfinite(figure.value):
+        return None
+    share = metric_of(metric).unit == "share"
+    return figure if 0 <= figure.value <= (1 if share else math.inf) else None
+
+
+def _measure(run: StoredRun, target: str, metric: str, suite: Suite) -> Figure | None:
     targets = run.summary.targets if run.summary is not None else ()
     t = next((each for each in targets if each.target == target), None)
     if t is None:

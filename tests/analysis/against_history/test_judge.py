@@ -159,6 +159,20 @@ def test_failures_that_no_past_night_had_make_no_latency_better(judged: Callable
     assert ("inconclusive", "its failed requests may hide slow answers") == (row.verdict, row.note)
 
 
+@pytest.mark.parametrize("changes", [{"cost_per_request_usd": -1.0}, {"requests": 0}, {"cost_per_request_usd": None}])
+def test_a_past_run_with_a_figure_that_cannot_be_is_passed_over(
+    tmp_path: Path, past_runs: PastRuns, suite: Suite, changes: dict[str, Any]
+) -> None:
+    runs = past_runs(tmp_path, 9)
+    stored = read_stored_run(runs[2]).summary
+    assert stored is not None
+    targets = [msgspec.structs.replace(t, **changes) for t in stored.targets]
+    write_summary(runs[2].summary_path, msgspec.structs.replace(stored, targets=targets))
+    past = find_past_runs(tmp_path, runs[8].read_manifest(), suite)
+    row = row_of(compare_with_history(read_stored_run(runs[8]), suite, past), "cost_per_request")
+    assert (7, "no_worse") == (len(row.past), row.verdict)
+
+
 def test_only_the_last_runs_count(judged: Callable[..., HistoryReport]) -> None:
     report = judged(15, last=6)
     assert ["0008-nightly", "0013-nightly"] == [report.past_runs[0], report.past_runs[-1]]
