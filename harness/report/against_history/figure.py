@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
@@ -14,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
-from harness.analysis.compare.comparison import ORDER
+from harness.analysis.compare.comparison import ORDER, Verdict
 from harness.characters import counted, printable
 from harness.report.against_history.sections import describe_row, target_verdict
 from harness.report.compare.forest import COLOURS, MARKERS
@@ -79,13 +80,19 @@ def _provenance(report: HistoryReport) -> Provenance:
 def _legend(rows: Sequence[HistoryRow]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [legend_entry("a past run", color=GREY, marker="o", markersize=4)]
     handles += [
-        legend_entry(f"today: {mark(verdict)}", color=COLOURS[verdict], marker=MARKERS[verdict], markersize=7)
+        legend_entry(f"today: {mark(verdict)}", **_style(verdict), markersize=7)
         for verdict in ORDER
         if any(row.verdict == verdict for row in rows)
     ]
     if any(row.expected is not None for row in rows):
         handles.append(Patch(facecolor=SHADE, label="predicted for today"))
     return handles
+
+
+def _style(verdict: Verdict) -> dict[str, Any]:
+    """As in a comparison's figure: shape and colour both tell the verdict, and hollow is undecided."""
+    face = "white" if verdict == "inconclusive" else COLOURS[verdict]
+    return {"marker": MARKERS[verdict], "color": COLOURS[verdict], "markerfacecolor": face}
 
 
 def _draw_panel(axes: Axes, row: HistoryRow, report: HistoryReport) -> None:
@@ -95,9 +102,7 @@ def _draw_panel(axes: Axes, row: HistoryRow, report: HistoryReport) -> None:
         axes.axhspan(row.low, row.high, color=SHADE, linewidth=0, zorder=0)
         axes.axhline(row.expected, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     axes.plot(days, [point.value for point in row.past], color=GREY, marker="o", markersize=3, linewidth=1)
-    axes.plot(
-        [today], [row.today or 0.0], marker=MARKERS[row.verdict], color=COLOURS[row.verdict], markersize=8, zorder=4
-    )
+    axes.plot([today], [row.today or 0.0], **_style(row.verdict), markersize=8, zorder=4)
     _scale_value(axes, row)
     _scale_time(axes, [*days, today])
     unit = {"s": " (s)", "usd": " (USD)"}.get(row.unit, "")
