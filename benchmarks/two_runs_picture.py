@@ -20,7 +20,7 @@ from harness.analysis.stats.random_effects import count_spread, pairs_apart, spr
 from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 from harness.report.drawing.frame import Provenance, open_frame
 from harness.report.drawing.render import render_figure
-from harness.report.drawing.style import FAILURE, GREY, HUES, house_style
+from harness.report.drawing.style import FAILURE, GREY, HUES, figure_style
 
 FILE = Path(__file__).parents[1] / "docs" / "two-runs.png"
 SEED, NIGHTS, PROMPTS, SHIFT = 24, 22, 240, 0.10
@@ -114,7 +114,7 @@ def _draw_differences(axes: Axes, rows: dict[str, tuple[Effect, str]]) -> None:
 
 
 def main(path: Path = FILE) -> None:
-    with house_style():
+    with figure_style():
         path.write_bytes(render_figure("two-runs", draw()).png)
 
 

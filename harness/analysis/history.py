@@ -265,6 +265,11 @@ def manifest_differences(before: Manifest, after: Manifest, target: str) -> list
     return [f"{what} {old} → {new}" for what, old, new in _facts(before, after, target) if old != new]
 
 
+def target_differences(before: Target, after: Target) -> list[str]:
+    """The same of a target alone: model id, routing, Region, api, client, options."""
+    return [f"{what} {old} → {new}" for what, old, new in _target_facts(before, after) if old != new]
+
+
 def _facts(before: Manifest, after: Manifest, target: str) -> Iterator[tuple[str, str, str]]:
     yield "suite digest", before.suite_digest, after.suite_digest
     yield "schema of the metrics", str(before.schema_version), str(after.schema_version)

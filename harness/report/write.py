@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.analysis.against_history.rows import HistoryReport
 from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.history import History, SuiteHistory
@@ -17,6 +18,8 @@ from harness.analysis.summary.summarise import summarise
 from harness.analysis.summary.summary import RunSummary, write_summary
 from harness.analysis.sweep import SweepReport
 from harness.errors import StoreError
+from harness.report.against_history import figure as against_history_figure
+from harness.report.against_history.sections import history_gate_report
 from harness.report.compare import forest
 from harness.report.compare.sections import compare_report
 from harness.report.drawing.frame import RunView, make_view
@@ -100,6 +103,30 @@ def draw_comparison(report: CompareReport) -> list[Picture]:
 def comparison_json(report: CompareReport) -> str:
     """compare.json, indented."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def write_against_history(folder: Path, report: HistoryReport) -> Path:
+    """Write against-history.html, .md and .json and plots/against-history.png|svg; returns the page. StoreError."""
+    pictures = draw_against_history(report)
+    content = history_gate_report(report, pictures)
+    texts = {
+        "against-history.html": render_page(content),
+        "against-history.md": render_markdown(content),
+        "against-history.json": msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n",
+    }
+    with one_writer(folder):
+        for name, text in texts.items():
+            write_atomically(folder / name, text.encode())
+        save_pictures(pictures, folder / "plots")
+    return folder / "against-history.html"
+
+
+def draw_against_history(report: HistoryReport) -> list[Picture]:
+    """Past runs, prediction and today's point of each metric; empty without past runs."""
+    if not against_history_figure.shown_rows(report):
+        return []
+    with figure_style():
+        return [render_figure("against-history", against_history_figure.draw(report))]
 
 
 def write_sweep_report(folder: RunFolder, suite: Suite, report: SweepReport) -> Path:

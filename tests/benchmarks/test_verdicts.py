@@ -26,17 +26,27 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
-    bills = {
+    expected = {
+        "coverage": 20,
         "bills": 18,
         "bills-alike": 13,
         "bills-power": 5,
         "bills-correct": 9,
         "bills-methods": 10,
         "bills-dollars": 4,
+        "families": 3,
+        "in-time": 14,
+        "in-time-power": 3,
+        "two-runs": 24,
+        "two-runs-power": 6,
+        "two-runs-methods": 16,
+        "nights": 22,
+        "night-rates": 5,
+        "night-power": 5,
+        "churn": 5,
+        "power": 10,
     }
-    two_runs = {"two-runs": 24, "two-runs-power": 6, "two-runs-methods": 16}
-    simple = {"coverage": 20, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10}
-    assert bills | two_runs | simple == {name: len(rows) for name, rows in tables.items()}
+    assert expected == {name: len(rows) for name, rows in tables.items()}
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3
     for row in tables["coverage"]:
@@ -99,3 +109,12 @@ def test_the_dear_prompts_that_double_are_found(bills: ModuleType) -> None:
     rng, bill = np.random.default_rng(6), bills.APART["one prompt in ten, twenty times as dear, doubles"]
     assert 0.69 == pytest.approx(np.expm1(bill.truth), abs=0.002)
     assert np.mean([bills._is_worse(bills.compare_totals(*bill.draw(rng, 100))) for _ in range(100)]) >= 0.95
+
+
+def test_a_night_like_those_before_it_is_seldom_called_worse_or_better(verdicts: ModuleType) -> None:
+    """A quick form of the table: every night of a family of ten, 200 times, at a fixed seed."""
+    nights = importlib.import_module("worlds.nights")
+    for noise, past in (("normal", 5), ("ar", 20), ("weekday", 10)):
+        rng = np.random.default_rng(3)
+        worse, better = nights.judge(nights.Nights(noise=noise, spread=0.1, past=past).family(rng, 200))
+        assert 0.05 > (worse | better).any(axis=0).mean(), noise

@@ -12,7 +12,7 @@ from harness.analysis.compare.between_runs import count_runs, time_of_day
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.analysis.compare.cost.drift import Bill, explain_bill
 from harness.analysis.compare.cost.rows import compare_cost, compare_cost_per_correct, compare_geometric
-from harness.analysis.compare.flips import count_unscored, find_flips, with_answers
+from harness.analysis.compare.flips import count_unscored, expected_from_repeats, find_flips, with_answers
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
 from harness.analysis.compare.pairing import (
@@ -179,6 +179,7 @@ def _comparison(
     pairs, tags = rows.pairs, {prompt.id: prompt.tags for prompt in each.candidate.suite.prompts}
     flips = find_flips(pairs, tags)
     lost = sum(flip.direction == "worse" for flip in flips)
+    expected, source = expected_from_repeats(pairs) or (None, "")
     shown = flips
     if each.baseline.folder is not None and each.candidate.folder is not None:
         shown = with_answers(
@@ -197,6 +198,8 @@ def _comparison(
         lost=lost,
         gained=len(flips) - lost,
         unscored=count_unscored(pairs),
+        expected_changes=expected,
+        expected_from=source,
         drift=rows.bill.drift,
         time=time_of_day(differences, one_run=each.baseline is each.candidate),
     )

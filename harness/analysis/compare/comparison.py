@@ -188,6 +188,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Prompts that got worse, and prompts that got better."""
     unscored: int = 0
     """Prompts without a scored answer on one side or both, so that a change is unknown."""
+    expected_changes: float | None = None
+    """How many prompts an unchanged model would change. None: unknown, since nothing was asked twice."""
+    expected_from: str = ""
+    """What `expected_changes` is from: `3 repeats`, `2 pairs of earlier runs`."""
     drift: Drift = Drift()
     time: TimeOfDay | None = None
     """None: two runs, and no metric of the gate that time can move."""

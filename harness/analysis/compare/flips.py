@@ -12,6 +12,8 @@ import numpy as np
 
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.analysis.compare.pairing import ArmColumns, Pairs
+from harness.analysis.stats.churn import expected_changes
+from harness.characters import counted
 from harness.store.query import connect
 from harness.store.records import LAST_MEASURED, VERDICT
 from harness.store.run_folder import RunFolder
@@ -60,6 +62,22 @@ def count_unscored(pairs: Pairs) -> int:
     """Prompts without a scored answer on one side or both."""
     sides = zip(_outcomes(pairs.baseline), _outcomes(pairs.candidate), strict=True)
     return sum(not before.scored or not after.scored for before, after in sides)
+
+
+def expected_from_repeats(pairs: Pairs) -> tuple[float, str] | None:
+    """How many prompts an unchanged model would change, and what it is from: `3 repeats`. None: nothing was repeated.
+
+    From the baseline's repeats, or the candidate's if the baseline has none: how often a target disagrees with itself.
+    """
+    before, after = _outcomes(pairs.baseline), _outcomes(pairs.candidate)
+    both = [i for i in range(len(before)) if before[i].scored and after[i].scored]
+    answers = [np.array([side[i].scored for i in both], dtype=np.int64) for side in (before, after)]
+    for side, known in zip((before, after), answers, strict=True):
+        passed = np.array([side[i].passed for i in both], dtype=np.int64)
+        changes = expected_changes(passed, known, *answers)
+        if changes is not None:
+            return changes, counted(int(np.median(known[known >= 2])), "repeat")
+    return None
 
 
 def _outcomes(arm: ArmColumns) -> list[Outcomes]:

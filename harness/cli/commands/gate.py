@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -31,6 +31,17 @@ def gate(
         ),
     ] = None,
     candidate: CandidateOption = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="history",
+            help="Compare each target with what its own last runs predict, instead of with a baseline.",
+        ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --against history: look at the last N valid runs. Default: 20."),
+    ] = None,
     confirm: Annotated[
         bool,
         typer.Option(
@@ -71,19 +82,25 @@ def gate(
     harness gate
     harness gate RUN --baseline claude-haiku-4-5/global/converse
     harness gate latest --baseline LAST_RUN --confirm
+    harness gate --against history
     harness gate --junit junit.xml --markdown comment.md
 
     Writes junit.xml, gate.md (the comment) and all files of `harness compare` into the run's folder, and appends the
     comment to the file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent.
     If the rerun fails, the verdict stays `worse`, marked as not confirmed, with the reason.
 
+    With --against history, for a run on a schedule: is today's run what the last runs of the suite predict? It needs
+    five valid runs with the same prompts, load and endpoint, and writes against-history.html, .md and .json instead.
+
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
     from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison
-    from harness.errors import StoreError
     from harness.store.opening import open_run
 
+    if against is not None or last is not None:
+        _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
+        _gate_against_history(_Files(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
     folder = open_run(run)
     sides, against = choose_sides(folder, baseline, candidate or [])
     typer.echo(printable(f"baseline: {against}"), err=True)
@@ -99,8 +116,37 @@ def gate(
     print_comparison(report, files.page, as_json=json_output)
     if interrupted:
         raise KeyboardInterrupt
-    if files.lost:
-        raise StoreError("\n".join(files.lost.values()))
+    files.check()
+    raise typer.Exit(exit_code(report))
+
+
+def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, last: int | None) -> None:
+    """CompareError: --against is not `history`, or stands beside an option that has no meaning with it."""
+    from harness.errors import CompareError
+
+    if against is None:
+        raise CompareError(f"--last {last}: needs --against history")
+    if against != "history":
+        raise CompareError(f"--against {against}: must be `history`; name a run or a target with --baseline")
+    if baseline is not None:
+        raise CompareError("--against history takes no --baseline: each target is compared with its own past runs")
+    if confirm:
+        raise CompareError("--against history takes no --confirm: run the suite again, and gate that run as well")
+
+
+def _gate_against_history(files: _Files, last: int | None, targets: list[str], *, as_json: bool) -> NoReturn:
+    from harness.analysis.against_history.rows import LAST
+    from harness.cli.running.gate_history import exit_code, judge_run, print_judged
+    from harness.report.against_history.junit import render_history_junit
+    from harness.report.against_history.sections import history_gate_brief
+    from harness.report.markdown import render_markdown
+    from harness.report.write import write_against_history
+
+    report = judge_run(files.folder, last=LAST if last is None else last, targets=targets)
+    page = write_against_history(files.folder, report)
+    files.put(render_history_junit(report), render_markdown(history_gate_brief(report), top=3).encode())
+    print_judged(report, page, as_json=as_json)
+    files.check()
     raise typer.Exit(exit_code(report))
 
 
@@ -123,8 +169,8 @@ def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[Compa
 class _Files:
     """The files that a gate writes; each write replaces the last."""
 
-    def __init__(self, folder: Path, *, against: str, junit: Path | None, markdown: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, against: str = "", junit: Path | None, markdown: Path | None) -> None:
+        self.folder = folder
         self._against = against
         self._junit = junit
         self._markdown = markdown
@@ -139,17 +185,29 @@ class _Files:
         from harness.report.compare.junit import render_junit
         from harness.report.compare.sections import gate_comment
         from harness.report.markdown import render_markdown
-        from harness.store.files import one_writer, write_atomically
 
         junit = render_junit(report, self._against)
         comment = render_markdown(gate_comment(report, self._against), top=3).encode()
-        with one_writer(self._folder):
-            write_atomically(self._folder / "junit.xml", junit)
-            write_atomically(self._folder / "gate.md", comment)
-        self.page = write_files(report, self._folder)
+        self.put(junit, comment)
+        self.page = write_files(report, self.folder)
+
+    def put(self, junit: bytes, comment: bytes) -> None:
+        """junit.xml and gate.md in the folder and wherever else they are asked for."""
+        from harness.store.files import one_writer, write_atomically
+
+        with one_writer(self.folder):
+            write_atomically(self.folder / "junit.xml", junit)
+            write_atomically(self.folder / "gate.md", comment)
         self._copy(self._junit, junit)
         self._copy(self._markdown, comment)
         self._step_summary.write(comment)
+
+    def check(self) -> None:
+        """StoreError: a copy was lost."""
+        from harness.errors import StoreError
+
+        if self.lost:
+            raise StoreError("\n".join(self.lost.values()))
 
     def _copy(self, path: Path | None, content: bytes) -> None:
         from harness.errors import StoreError

@@ -11,6 +11,7 @@ import msgspec
 from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.past_churn import with_past_changes
 from harness.analysis.past_runs import StoredRun, find_past_runs
 from harness.cli.output import print_json
 from harness.cli.places import find_run
@@ -72,7 +73,7 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
     side = load_finished_run(sides.run)
     earlier = None if sides.earlier is None else load_finished_run(sides.earlier)
     history = () if earlier is None else find_history(side, earlier)
-    return compare_targets(
+    report = compare_targets(
         earlier or side,
         side if earlier else None,
         baseline_target=sides.baseline,
@@ -80,6 +81,7 @@ def compare_sides(sides: Sides, *, gate: Mapping[str, str] | None = None) -> Com
         gate=gate,
         history=history,
     )
+    return with_past_changes(report, earlier or side)
 
 
 def find_history(candidate: FinishedRun, baseline: FinishedRun) -> list[StoredRun]:

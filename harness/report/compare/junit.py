@@ -7,6 +7,7 @@ exit codes 1 and 3. Elements and attributes follow Jenkins' junit-10.xsd, which 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -31,36 +32,42 @@ VALIDITY = "the runs are valid"
 
 def render_junit(report: CompareReport, against: str) -> bytes:
     """The file, UTF-8. `against`: which baseline was used."""
-    root = Element("testsuites", name=_clean(f"harness gate: {report.suite}"))
+    root = Element("testsuites", name=clean(f"harness gate: {report.suite}"))
     for c in report.comparisons:
         root.append(_suite(c, report, against))
     if not report.comparisons:
         root.append(_empty_suite(report))
-    for name in ("tests", "failures", "errors"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    count_suites(root)
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
 def _suite(c: Comparison, report: CompareReport, against: str) -> Element:
-    suite = Element("testsuite", name=_clean(candidate_of(c)))
+    suite = Element("testsuite", name=clean(candidate_of(c)))
     _properties(suite, c, report, against)
     if not report.valid:
         _validity_case(suite, report)
     for d in gated(c):
         _case(suite, c, d, report)
     findings = [sentence(f) for f in report.findings if not f.invalidates]
-    SubElement(suite, "system-out").text = _clean("\n".join([headline(c, report.level), *findings]))
-    return _counted(suite)
+    SubElement(suite, "system-out").text = clean("\n".join([headline(c, report.level), *findings]))
+    return count_cases(suite)
 
 
 def _empty_suite(report: CompareReport) -> Element:
-    suite = Element("testsuite", name=_clean(report.suite))
+    suite = Element("testsuite", name=clean(report.suite))
     _validity_case(suite, report)
-    return _counted(suite)
+    return count_cases(suite)
 
 
-def _counted(suite: Element) -> Element:
+def count_suites(root: Element) -> None:
+    """Set the totals of all test suites."""
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+
+
+def count_cases(suite: Element) -> Element:
+    """The test suite with the numbers of its cases."""
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
@@ -80,7 +87,7 @@ def _properties(suite: Element, c: Comparison, report: CompareReport, against: s
     }
     properties = SubElement(suite, "properties")
     for name, value in facts.items():
-        SubElement(properties, "property", name=name, value=_clean(value))
+        SubElement(properties, "property", name=name, value=clean(value))
 
 
 def _arm(arm: Arm) -> str:
@@ -88,22 +95,28 @@ def _arm(arm: Arm) -> str:
 
 
 def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -> None:
-    case = SubElement(suite, "testcase", classname=_class_name(report), name=_clean(metric_name(d.metric)), time="0")
+    case = SubElement(
+        suite, "testcase", classname=class_name(report.suite), name=clean(metric_name(d.metric)), time="0"
+    )
     change = f"{metric_name(d.metric)}: {change_in_words(d, report.level)}"
     if d.verdict == "worse":
-        SubElement(case, "failure", type="worse", message=_clean(change)).text = _clean(_figures(c, d))
+        SubElement(case, "failure", type="worse", message=clean(change)).text = clean(_figures(c, d))
     elif d.verdict == "inconclusive":
         settled = settled_by(d, c.prompts)
         message = f"inconclusive: {change}" + (f"; needs {settled} to settle" if settled else "")
-        SubElement(case, "error", type="inconclusive", message=_clean(message)).text = _clean(_figures(c, d))
-    SubElement(case, "system-out").text = _clean(f"{word(d.verdict)}: {change}\n{_figures(c, d)}")
+        SubElement(case, "error", type="inconclusive", message=clean(message)).text = clean(_figures(c, d))
+    SubElement(case, "system-out").text = clean(f"{word(d.verdict)}: {change}\n{_figures(c, d)}")
+
+
+def validity_case(suite: Element, name: str, message: str, reasons: Sequence[str]) -> None:
+    """Add a case that says why the data is invalid. `name`: the suite's."""
+    case = SubElement(suite, "testcase", classname=class_name(name), name=VALIDITY, time="0")
+    SubElement(case, "error", type="invalid", message=message).text = clean("\n".join(reasons))
 
 
 def _validity_case(suite: Element, report: CompareReport) -> None:
-    case = SubElement(suite, "testcase", classname=_class_name(report), name=VALIDITY, time="0")
-    reasons = "\n".join(sentence(f) for f in report.findings if f.invalidates) or "no metric could be compared"
-    message = "one of the runs is invalid, so this comparison is invalid too"
-    SubElement(case, "error", type="invalid", message=message).text = _clean(reasons)
+    reasons = [sentence(f) for f in report.findings if f.invalidates] or ["no metric could be compared"]
+    validity_case(suite, report.suite, "one of the runs is invalid, so this comparison is invalid too", reasons)
 
 
 def _figures(c: Comparison, d: Difference) -> str:
@@ -122,10 +135,11 @@ def _has_p(d: Difference) -> bool:
     return d.p_value is not None and d.p_adjusted is not None
 
 
-def _class_name(report: CompareReport) -> str:
-    """Dots would be packages."""
-    return _clean(f"harness.gate.{printable(report.suite).replace('.', '_')}")
+def class_name(suite: str) -> str:
+    """Of a suite's test cases. Dots would be packages."""
+    return clean(f"harness.gate.{printable(suite).replace('.', '_')}")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without what XML 1.0 cannot hold."""
     return NOT_XML.sub("\ufffd", text)

@@ -152,7 +152,10 @@ def short_headline(c: Comparison) -> str:
 
 
 def describe_flips(c: Comparison) -> str:
-    """`19 of 35 prompts changed: 10 worse, 9 better`, of the prompts scored on both sides."""
+    """`19 of 35 prompts changed: 10 worse, 9 better; an unchanged model would change about 16 (from 3 repeats)`.
+
+    Of the prompts scored on both sides.
+    """
     scored = c.prompts - c.unscored
     if not scored:
         return "no prompt has a scored answer on both sides"
@@ -160,7 +163,17 @@ def describe_flips(c: Comparison) -> str:
     text = f"{changed:,} of {counted(scored, 'prompt')} changed: {c.lost:,} worse, {c.gained:,} better"
     if not changed:
         text = f"none of {counted(scored, 'prompt')} changed"
-    return f"{text} ({c.unscored:,} more are not scored on both sides)" if c.unscored else text
+    text = f"{text} ({c.unscored:,} more are not scored on both sides)" if c.unscored else text
+    return "; ".join(part for part in (text, describe_expected(c)) if part)
+
+
+def describe_expected(c: Comparison) -> str:
+    """`an unchanged model would change about 16 (from 3 repeats)`, or how to learn it; empty if nothing asks for it."""
+    if c.expected_changes is None:
+        unknown = "how many an unchanged model would change is unknown: --repeats 2 shows it"
+        return unknown if c.lost + c.gained else ""
+    about = f"about {c.expected_changes:,.0f}" if c.expected_changes >= 0.5 else "hardly any"
+    return f"an unchanged model would change {about} (from {printable(c.expected_from)})"
 
 
 def describe_shares(flip: Flip) -> str:
@@ -197,7 +210,12 @@ def _described(rows: Sequence[Difference], level: float) -> str:
 
 
 def _listed(rows: list[Difference]) -> str:
-    *first, last = [metric_name(d.metric) for d in rows] or ["nothing"]
+    return list_names([d.metric for d in rows])
+
+
+def list_names(metrics: Sequence[str]) -> str:
+    """`pass rate, TTFT p95 and cost per request`."""
+    *first, last = map(metric_name, metrics) if metrics else ["nothing"]
     return f"{', '.join(first)} and {last}" if first else last
 
 

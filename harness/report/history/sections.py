@@ -67,12 +67,13 @@ def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator
 
 
 def _table(suite: SuiteHistory) -> Table | None:
-    """The metrics of each target under its name."""
+    """The metrics of each target under its name; without changes where no trend is searched yet, as the text says."""
+    columns = COLUMNS[:-1] if suite.missing else COLUMNS
     rows: list[Sequence[Cell]] = []
     for target in suite.targets:
         rows.append([Name(target.target)])
-        rows += [[cell(trend) for _, cell in COLUMNS] for trend in suite.trends if trend.target == target.target]
-    return Table(columns=[column for column, _ in COLUMNS], rows=rows) if suite.trends else None
+        rows += [[cell(trend) for _, cell in columns] for trend in suite.trends if trend.target == target.target]
+    return Table(columns=[column for column, _ in columns], rows=rows) if suite.trends else None
 
 
 def _figure(trend: Trend, at: int) -> Number | None:

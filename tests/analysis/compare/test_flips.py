@@ -11,7 +11,13 @@ import pytest
 
 from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import Flip, Outcomes
-from harness.analysis.compare.flips import MOST_ANSWERS, MOST_CHARACTERS, find_flips, with_answers
+from harness.analysis.compare.flips import (
+    MOST_ANSWERS,
+    MOST_CHARACTERS,
+    expected_from_repeats,
+    find_flips,
+    with_answers,
+)
 from harness.analysis.compare.pairing import pair
 from harness.analysis.loader import load_run
 from harness.store.records import Attempt, Score
@@ -161,3 +167,16 @@ def test_the_worst_comes_first_and_what_changed_alike_in_the_order_of_its_names(
         "b2": ("++-+", "+--"), "a2": ("++-", "+--"), "same": ("+-", "+-"),
     }  # fmt: skip
     assert ["c", "b", "b2", "a", "a2", "d", "e"] == [prompt for prompt, _ in compare(said)]
+
+
+def test_repeats_say_how_many_prompts_an_unchanged_model_changes(make_suite, make_attempt, write_run) -> None:
+    """`a` was asked twice, and one of its four prompts disagrees with itself: E[p(1 − p)] = 1/8.
+
+    A share of two answers differs from one of a single answer with probability 3·E[p(1 − p)].
+    """
+    twice = [("a", f"p{i}", passed, {}) for i in range(4) for passed in (True, i > 0)]
+    once = [("b", f"p{i}", True, {}) for i in range(4)]
+    columns = load_run(stored(make_suite, make_attempt, write_run, [*twice, *once])).columns
+    changes, source = expected_from_repeats(pair(columns["b"], columns["a"])) or (None, "")
+    assert ("2 repeats", 1.5) == (source, pytest.approx(changes, rel=1e-4))
+    assert expected_from_repeats(pair(columns["b"], columns["b"])) is None

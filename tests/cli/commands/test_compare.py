@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from harness.analysis.compare.comparison import CompareReport, Comparison
+from harness.store.run_folder import RunFolder
 
 
 def decode(text: str) -> CompareReport:
@@ -153,3 +154,18 @@ def test_without_a_baseline_the_error_says_how_to_set_one(command: Any, finished
 
 def test_json_is_only_the_report(compared: Any) -> None:
     assert "upgrade" == json.loads(compared.json)["suite"]
+
+
+def test_earlier_runs_say_how_many_prompts_an_unchanged_model_changes(
+    command: Any, upgrade: Any, tmp_path: Path
+) -> None:
+    """Nothing was asked twice in this run; the run before it answered alike."""
+    alone = json.loads(command("compare", upgrade.run, "--candidate", "dull", "--json").stdout)["comparisons"][0]
+    assert (None, "") == (alone["expected_changes"], alone["expected_from"])
+    for night in (0, 1):
+        run = RunFolder(Path(shutil.copytree(upgrade.run, tmp_path / "results" / f"night-{night}")))
+        manifest = run.read_manifest()
+        later = manifest.origin_utc_ns + night * 86_400_000_000_000
+        run.write_manifest(msgspec.structs.replace(manifest, run_id=f"night-{night}", origin_utc_ns=later))
+    done = command("compare", "night-1", "--candidate", "dull")
+    assert "an unchanged model would change hardly any (from 1 pair of earlier runs)" in done.stdout

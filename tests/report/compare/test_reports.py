@@ -73,7 +73,8 @@ def test_the_terminal_tells_rows_flips_drift_and_what_only_one_side_was_asked(ma
     for told in (
         "TTFT p95            1.30 s     1.61 s  +24.0% [+18.0, +31.0]     15%  ✗ worse         118 in 40",
         "pass rate: needs 248 prompts (now 40) to settle",
-        "Answers: 2 of 40 prompts changed: 1 worse, 1 better; capital-fr 3/3 → 1/3, sum 1/2 → 2/2 (1 unscored)",
+        "Answers: 2 of 40 prompts changed: 1 worse, 1 better; how many an unchanged model would change is unknown: "
+        "--repeats 2 shows it; capital-fr 3/3 → 1/3, sum 1/2 → 2/2 (1 unscored)",
         "2.6 × the output tokens (token drift)",
         "only the candidate has prompts new-prompt",
         "Exploratory, decides nothing:",
@@ -178,6 +179,16 @@ def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_c
     for text in (printed(report), comment):
         assert 50 == text.count("2/2 → 1/2")
         assert "p0049 2/2 → 1/2 and 10 more (see compare.json)" in text
+
+
+def test_beside_what_changed_stands_what_an_unchanged_model_would_change(make_report, make_comparison) -> None:
+    expected = {"expected_changes": 16.3, "expected_from": "3 repeats"}
+    report = make_report(comparisons=(make_comparison(lost=10, gained=9, prompts=35, **expected),))
+    told = "19 of 35 prompts changed: 10 worse, 9 better; an unchanged model would change about 16 (from 3 repeats)"
+    for text in (printed(report), page_of(report), markdown_of(report), comment_of(report)):
+        assert told in text.replace("\\", "")
+    quiet = make_comparison(lost=2, gained=0, expected_changes=0.2, expected_from="2 pairs of earlier runs")
+    assert describe_flips(quiet).endswith("an unchanged model would change hardly any (from 2 pairs of earlier runs)")
 
 
 @pytest.mark.parametrize(

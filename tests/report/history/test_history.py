@@ -85,6 +85,13 @@ def test_few_runs_are_drawn_with_how_many_are_missing(tmp_path: Path, past_runs:
     assert "SIMULATED" in text
 
 
+def test_a_table_of_few_runs_says_once_how_many_are_missing(tmp_path: Path, past_runs: PastRuns) -> None:
+    past_runs(tmp_path, 2)
+    text = printed(load_history(tmp_path, HistoryFilter()), 100)
+    assert 1 == text.count("13 to go")
+    assert "changes" not in text.partition("target, metric")[2].splitlines()[0]
+
+
 def test_many_runs_have_bands_instead_of_bars(tmp_path: Path, past_runs: PastRuns) -> None:
     past_runs(tmp_path, 50, targets=("a/us/converse",), changes=lambda _: {"simulated": False})
     with figure_style():

@@ -1,0 +1,77 @@
+"""Expected churn from earlier runs, for a comparison whose own run asked nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.analysis.columns import Columns
+from harness.analysis.compare.comparison import CompareReport, Comparison
+from harness.analysis.compare.flips import count_unscored, find_flips
+from harness.analysis.compare.pairing import FinishedRun, pair
+from harness.analysis.loader import load_run
+from harness.analysis.past_runs import find_past_runs
+from harness.characters import counted
+from harness.errors import StoreError
+from harness.store.run_folder import RunFolder, list_runs
+
+MOST_RUNS = 3
+"""Earlier runs whose rows are read, the latest."""
+
+
+def with_past_changes(report: CompareReport, baseline: FinishedRun) -> CompareReport:
+    """The report with how many prompts an unchanged model would change, where the compared runs do not show it.
+
+    From the baseline's target in its own run and up to MOST_RUNS valid runs of the same suite digest before it: the
+    mean share of prompts that changed from one of them to the next, which needs no model of the answers. Comparisons
+    stay as they are without such runs, and where the two sides have not as many answers each as those runs.
+    """
+    if baseline.folder is None or all(c.expected_changes is not None for c in report.comparisons):
+        return report
+    runs = [*_earlier(baseline), baseline.data.columns]
+    return replace(report, comparisons=tuple(_with_past_changes(c, runs) for c in report.comparisons))
+
+
+def _with_past_changes(c: Comparison, runs: list[dict[str, Columns]]) -> Comparison:
+    if c.expected_changes is not None:
+        return c
+    columns = [run[c.baseline.target] for run in runs if c.baseline.target in run]
+    shares = list(_shares_changed(columns))
+    if not shares or c.candidate.requests > c.prompts or c.baseline.requests > c.prompts:
+        return c
+    expected = float(np.mean(shares)) * (c.prompts - c.unscored)
+    return replace(c, expected_changes=expected, expected_from=f"{counted(len(shares), 'pair')} of earlier runs")
+
+
+def _shares_changed(columns: list[Columns]) -> Iterator[float]:
+    """From each run to the next: prompts that changed / prompts scored in both."""
+    for before, after in pairwise(columns):
+        pairs = pair(before, after)
+        scored = len(pairs.prompts) - count_unscored(pairs)
+        if scored:
+            yield len(find_flips(pairs, {})) / scored
+
+
+def _earlier(baseline: FinishedRun) -> list[dict[str, Columns]]:
+    assert baseline.folder is not None
+    results: Path = baseline.folder.path.resolve().parent
+    digest = baseline.manifest.suite_digest
+    wanted = [
+        run.manifest.run_id
+        for run in find_past_runs(results, baseline.manifest, baseline.suite)
+        if run.manifest.suite_digest == digest
+    ]
+    folders = {folder.read_manifest().run_id: folder for folder in list_runs(results)}
+    return [columns for run_id in wanted[-MOST_RUNS:] for columns in _load(folders[run_id])]
+
+
+def _load(folder: RunFolder) -> list[dict[str, Columns]]:
+    """The run's columns; none where its rows are gone, as in a folder of summaries."""
+    try:
+        return [dict(load_run(folder).columns)] if folder.attempts_path.is_file() else []
+    except StoreError:
+        return []

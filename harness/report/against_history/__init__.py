@@ -1,0 +1,1 @@
+"""The reports of a run against the last runs of its suite."""

@@ -1,0 +1,135 @@
+"""A run against its history: each metric's past runs, the band that they predict, and today's point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from harness.analysis.against_history.rows import HistoryReport, HistoryRow
+from harness.analysis.compare.comparison import ORDER, Verdict
+from harness.characters import counted, printable
+from harness.report.against_history.sections import describe_row, target_verdict
+from harness.report.compare.forest import COLOURS, MARKERS
+from harness.report.compare.verdicts import mark, metric_name
+from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
+from harness.report.drawing.scales import write_tick
+from harness.report.drawing.style import GREY, drawable
+from harness.report.wording import date_of, interval_note, shorten
+
+PANEL_IN = 1.6
+COLUMNS = 2
+MOST_PANELS = 24
+SHADE = "#E3E8ED"
+
+
+def draw(report: HistoryReport) -> Figure:
+    """A panel a row with past runs, the worst first: the shade is where one more run lies if nothing has changed."""
+    rows = shown_rows(report)
+    height = max(1, math.ceil(len(rows) / COLUMNS))
+    figure = open_frame(
+        _provenance(report),
+        title=_title(report),
+        question="Each point is a run, the last one today's. Shaded: where one more run lies if nothing has changed.",
+        body_in=0.3 + PANEL_IN * height,
+        legend=_legend(rows),
+    )
+    panels = figure.subplots(height, COLUMNS, squeeze=False).flat
+    for axes, row in zip(panels, rows, strict=False):
+        _draw_panel(axes, row, report)
+    for axes in figure.axes[len(rows) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def shown_rows(report: HistoryReport) -> list[HistoryRow]:
+    """The rows that can be drawn, the worst first, at most MOST_PANELS."""
+    rows = [row for row in report.rows if row.past and row.today is not None]
+    return sorted(rows, key=lambda row: ORDER.index(row.verdict))[:MOST_PANELS]
+
+
+def _title(report: HistoryReport) -> str:
+    worst = min(report.targets, key=lambda target: ORDER.index(target_verdict(report, target)))
+    outside = [row for row in report.of(worst) if row.inside is False]
+    if outside:
+        row = min(outside, key=lambda row: ORDER.index(row.verdict))
+        return f"{printable(worst)}: {describe_row(row)}"
+    return f"{shorten(printable(report.suite), NAME_CHARACTERS)}: nothing is outside of what the past runs predict"
+
+
+def _provenance(report: HistoryReport) -> Provenance:
+    suite, run = (shorten(printable(name), NAME_CHARACTERS) for name in (report.suite, report.run_id))
+    return Provenance(
+        simulated=report.simulated,
+        source=[f"suite {suite}", f"digest {report.suite_digest}", date_of(report.started_utc), f"run {run}"],
+        facts=[
+            f"{counted(len(report.past_runs), 'past run')}",
+            f"{interval_note(report.level)} of prediction, Holm over {report.family}",
+        ],
+    )
+
+
+def _legend(rows: Sequence[HistoryRow]) -> list[Line2D | Patch]:
+    handles: list[Line2D | Patch] = [legend_entry("a past run", color=GREY, marker="o", markersize=4)]
+    handles += [
+        legend_entry(f"today: {mark(verdict)}", **_style(verdict), markersize=7)
+        for verdict in ORDER
+        if any(row.verdict == verdict for row in rows)
+    ]
+    if any(row.expected is not None for row in rows):
+        handles.append(Patch(facecolor=SHADE, label="predicted for today"))
+    return handles
+
+
+def _style(verdict: Verdict) -> dict[str, Any]:
+    """As in a comparison's figure: shape and colour both tell the verdict, and hollow is undecided."""
+    face = "white" if verdict == "inconclusive" else COLOURS[verdict]
+    return {"marker": MARKERS[verdict], "color": COLOURS[verdict], "markerfacecolor": face}
+
+
+def _draw_panel(axes: Axes, row: HistoryRow, report: HistoryReport) -> None:
+    days = [_day(point.started_utc) for point in row.past]
+    today = _day(report.started_utc)
+    if row.low is not None and row.high is not None and row.expected is not None:
+        axes.axhspan(row.low, row.high, color=SHADE, linewidth=0, zorder=0)
+        axes.axhline(row.expected, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    axes.plot(days, [point.value for point in row.past], color=GREY, marker="o", markersize=3, linewidth=1)
+    axes.plot([today], [row.today or 0.0], **_style(row.verdict), markersize=8, zorder=4)
+    _scale_value(axes, row)
+    _scale_time(axes, [*days, today])
+    unit = {"s": " (s)", "usd": " (USD)"}.get(row.unit, "")
+    target = shorten(printable(row.target), 34)
+    axes.set_title(drawable(f"{metric_name(row.metric)}{unit}, {target}"), fontsize=8.5)
+
+
+def _scale_value(axes: Axes, row: HistoryRow) -> None:
+    """All that is drawn with some room; an axis of a few percent need not begin at zero."""
+    values = [v for v in (*(p.value for p in row.past), row.today, row.low, row.high) if v is not None]
+    low, high = min(values), max(values)
+    room = 0.1 * (high - low) or 0.05 * high or 0.01
+    axes.set_ylim(max(0.0, low - room) if low > 0 else -room, high + room)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    if row.unit == "share":
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.08 else 1))
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(write_tick))
+
+
+def _scale_time(axes: Axes, days: Sequence[float]) -> None:
+    room = 0.04 * (max(days) - min(days)) or 0.5
+    axes.set_xlim(min(days) - room, max(days) + room)
+    locator = AutoDateLocator(minticks=2, maxticks=5, tz=UTC)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+
+
+def _day(started_utc: str) -> float:
+    return float(date2num(datetime.fromisoformat(started_utc)))  # type: ignore[no-untyped-call]
