@@ -13,7 +13,7 @@ from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Effect, invert
 from harness.analysis.stats.means import error_degrees
 from harness.analysis.stats.proportions import arms_correlation, square_and_add, wilson_bounds
-from harness.analysis.stats.quantiles import independent_clusters, is_bounded
+from harness.analysis.stats.quantiles import independent_clusters, is_bounded, quantile
 
 METHOD = "time-blocks"
 BLOCKS = 16
@@ -65,9 +65,9 @@ def compare_quantiles(
     level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
     that often.
 
-    The estimate is of quantiles between order statistics (Hyndman & Fan's definition 5). A bound is None where no θ is
-    refused on that side: slow answers came in so few moments that their share could be anything. Both are None where
-    `is_bounded` says no. Clusters count by `independent_clusters`.
+    The estimate is that of the arms' own quantiles, by nearest rank. A bound is None where no θ is refused on that
+    side: slow answers came in so few moments that their share could be anything. Both are None where `is_bounded` says
+    no. Clusters count by `independent_clusters`.
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
     Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
@@ -82,8 +82,7 @@ def compare_quantiles(
     fewest = min(len(arm.values) for arm in arms)
     found = []
     for q in quantiles:
-        levels = [float(np.quantile(arm.values, q, method="hazen")) for arm in (candidate, baseline)]
-        estimate = math.log(levels[0] / levels[1]) if logarithm else levels[0] - levels[1]
+        estimate = quantile(arms[0].values, q) - quantile(arms[1].values, q)
         low = high = p_value = None
         if is_bounded(q, fewest, independent):
             test = _Test(arms[0], arms[1], q, degrees)
