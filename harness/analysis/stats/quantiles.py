@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import betainc
 
 from harness.analysis.columns import Codes, Floats
+from harness.analysis.stats.clusters import DesignEffect, effective_answers
 from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.means import effective_clusters
 
@@ -30,32 +31,73 @@ def quantile(ordered: Floats, q: float) -> float:
     return float(ordered[max(0, math.ceil(len(ordered) * q) - 1)])
 
 
-def quantile_interval(ordered: Floats, q: float, level: float = LEVEL) -> Interval:
-    """The q-quantile of ascending values with a distribution-free interval between two order statistics.
+def quantile_interval(ordered: Floats, q: float, effect: DesignEffect | None = None, level: float = LEVEL) -> Interval:
+    """The q-quantile of ascending values with an interval between two of them, free of assumptions on their shape.
 
     With K ~ Bin(n, q) the number of values below the true quantile, the bounds are the l-th and the u-th smallest:
-    l the largest rank with P(K ≤ l − 1) ≤ (1 − level)/2, u the smallest with P(K ≥ u) ≤ (1 − level)/2. Each side
-    errs at most (1 − level)/2, whatever the distribution. A bound is None where no rank will do: at 95 % the upper
-    one below n = 72 for p95 and below n = 368 for p99.
+    l the largest rank with P(K ≤ l − 1) ≤ (1 − level)/2, u the smallest with P(K ≥ u) ≤ (1 − level)/2. So each side
+    errs at most (1 − level)/2 where values are independent.
 
-    The values count as independent. Requests that queue behind the same stall are not: then the interval is too narrow.
+    Where they are not, `effect` says how much more the share below a rank varies, at each rank anew, and n values count
+    as n / deff · (z/t)² of them, z and t the normal quantile and that of deff's degrees of freedom. So the interval of
+    the share below is mapped back to ranks; without a design effect it is that of the order statistics.
 
-    Source: David & Nagaraja 2003, Order Statistics, section 7.1; Conover 1999, section 3.2.
+    A bound is None where no rank will do (at 95 % the upper one below n = 72 for p95 and below n = 368 for p99), or
+    where prompts or groups are too few to show one: fewer than `clusters_for_quantile` for the bound on the side of the
+    tail, fewer than 6 for either. docs/calibration.md has how it was measured.
+
+    Source: David & Nagaraja 2003, Order Statistics, section 7.1; Conover 1999, section 3.2; Woodruff 1952, JASA
+    47:635–646 (by the share below); Korn & Graubard 1998, Survey Methodology 24:193–201 (n_eff in binomial bounds).
     Raises IndexError on no values.
     """
-    n, tail = len(ordered), (1 - level) / 2
-    low_rank = _binomial_quantile(tail, n, q)
-    high_rank = _binomial_quantile(1 - tail, n, q) + 1
+    n, middle = len(ordered), max(1, math.ceil(len(ordered) * q))
+    tail = (1 - level) / 2
+
+    def counted(below: int) -> float:
+        """How many independent values they are worth, at that rank."""
+        return float(n) if effect is None else effective_answers(n, *effect.at(below), level)
+
+    def low_will_do(rank: int) -> bool:
+        n_eff = counted(rank - 1)
+        return _at_most((rank - 1) / n * n_eff, n_eff, q) <= tail
+
+    def high_will_do(rank: int) -> bool:
+        n_eff = counted(rank)
+        return 1 - _at_most(rank / n * n_eff - 1, n_eff, q) <= tail
+
+    clusters = n if effect is None else effect.independent
+    enough, for_one = (clusters >= min(n, least) for least in (clusters_for_quantile(q), clusters_for_level(1 - LEVEL)))
+    spread = math.ceil(math.sqrt(n * q * (1 - q)))
+    low_rank = _nearest_rank(low_will_do, middle, 1, spread) if (enough if q <= 0.5 else for_one) else None
+    high_rank = _nearest_rank(high_will_do, middle, n, spread) if (enough if q >= 0.5 else for_one) else None
     return Interval(
         value=quantile(ordered, q),
-        low=float(ordered[low_rank - 1]) if low_rank >= 1 else None,
-        high=float(ordered[high_rank - 1]) if high_rank <= n else None,
+        low=None if low_rank is None else float(ordered[low_rank - 1]),
+        high=None if high_rank is None else float(ordered[high_rank - 1]),
     )
 
 
-def _binomial_quantile(p: float, n: int, q: float) -> int:
-    """The smallest k with P(K ≤ k) ≥ p, K ~ Bin(n, q). `scipy.stats.binom` has it, and takes a second to load."""
-    return bisect_left(range(n), p, key=lambda k: betainc(n - k, k + 1, 1 - q))
+def _at_most(k: float, n: float, q: float) -> float:
+    """P(K ≤ k), K ~ Bin(n, q), for k and n that need not be whole. `scipy.stats.binom` takes a second to load."""
+    return 0.0 if k <= -1 else float(betainc(n - k, k + 1, 1 - q)) if k < n else 1.0
+
+
+def _nearest_rank(will_do: Callable[[int], bool], middle: int, end: int, step: int) -> int | None:
+    """The rank nearest to `middle`, towards `end`, that will do; None if none does.
+
+    Steps that double, then bisection, to within 1/64 of the distance: the rank further out counts.
+    """
+    sign = 1 if end >= middle else -1
+    inside, outside = middle, middle
+    while not will_do(outside):
+        if outside == end:
+            return None
+        inside, outside = outside, sign * min(sign * (outside + sign * step), sign * end)
+        step *= 2
+    while abs(outside - inside) > max(1, abs(outside - middle) // 64):
+        half = (inside + outside) // 2
+        inside, outside = (inside, half) if will_do(half) else (half, outside)
+    return outside
 
 
 def samples_for_quantile(q: float, level: float = LEVEL) -> int:

@@ -10,16 +10,13 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.analysis.columns import Codes, Floats
+from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clusters, blocks_of
 from harness.analysis.stats.interval import LEVEL, Effect, invert
 from harness.analysis.stats.means import error_degrees
 from harness.analysis.stats.proportions import arms_correlation, square_and_add, wilson_bounds
 from harness.analysis.stats.quantiles import independent_clusters, is_bounded, quantile
 
 METHOD = "time-blocks"
-BLOCKS = 16
-"""Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
-DEGREES = 7.0
-"""Of an error that blocks of time alone show: the coarser blocks, less one."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
 MOST_ALIKE = 0.95
@@ -92,36 +89,17 @@ def compare_quantiles(
     return found
 
 
-class _Clusters:
-    """One way to cluster an arm's answers, which are in ascending order."""
-
-    def __init__(self, codes: Codes, count: int) -> None:
-        self.codes, self.count = codes, count
-        self.sizes = np.bincount(codes, minlength=count)
-        there = int((self.sizes > 0).sum())
-        self.factor = there / (there - 1) if there > 1 else 1.0
-
-    def residuals(self, below: int) -> Floats:
-        """Σ (x − share) of each cluster, x = 1 for all answers but the first `below`. The shorter side is counted."""
-        share = below / len(self.codes)
-        if 2 * share > 1:
-            return np.asarray(np.bincount(self.codes[below:], minlength=self.count) - (1 - share) * self.sizes)
-        return np.asarray(share * self.sizes - np.bincount(self.codes[:below], minlength=self.count))
-
-
 class _Arm:
     """One arm in ascending order, sorted once; values as logs where ratios are compared."""
 
     def __init__(self, arm: Answers, clusters: int, *, logarithm: bool) -> None:
         order = np.argsort(arm.values, kind="stable")
         self.values = np.log(arm.values[order]) if logarithm else arm.values[order]
-        due = arm.due_s[order] - arm.due_s.min()
-        span = float(due.max())
-        block = np.minimum((due / span * BLOCKS).astype(np.int64), BLOCKS - 1) if span else np.zeros_like(order)
+        block = blocks_of(arm.due_s)[order]
         prompt = arm.clusters[order]
         both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
-        self.blocks, self.halves = _Clusters(block, BLOCKS), _Clusters(block // 2, BLOCKS // 2)
-        self.prompts, self.both = _Clusters(prompt, clusters), _Clusters(both, int(both.max()) + 1)
+        self.blocks, self.halves = Clusters(block, BLOCKS), Clusters(block // 2, BLOCKS // 2)
+        self.prompts, self.both = Clusters(prompt, clusters), Clusters(both, int(both.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -174,7 +152,7 @@ class _Test:
     def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
 
-        def effect(way: Callable[[_Arm], _Clusters]) -> tuple[float, list[Floats]]:
+        def effect(way: Callable[[_Arm], Clusters]) -> tuple[float, list[Floats]]:
             ways = [way(arm) for arm in (self.candidate, self.baseline)]
             residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
             errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, sizes, strict=True))

@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
+from harness.analysis.stats.clusters import Dependence, DesignEffect, success_interval
 from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.means import cluster_codes
-from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k, rule_of_three, wilson
+from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k
 from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
@@ -61,7 +62,8 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     cost_per_request = metrics.cost_per_request_usd(c)
     pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
     arrival = suite.load.arrival
-    latencies: dict[str, Any] = {each.__name__: quantiles(each(c)) for each in metrics.PER_REQUEST}
+    dependence = dependence_of(c)
+    latencies: dict[str, Any] = {each.__name__: quantiles(each(c), dependence) for each in metrics.PER_REQUEST}
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -72,7 +74,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         requests=len(c.ok),
         attempts=counts.attempts,
         succeeded=succeeded,
-        success_rate=_success_rate(succeeded, len(c.ok)),
+        success_rate=success_interval(c.ok, cluster_codes(c.prompt_id), dependence),
         scored=scored,
         passed=passed,
         pass_rate=pass_rate,
@@ -97,18 +99,19 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     )
 
 
-def _success_rate(succeeded: int, requests: int) -> Interval:
-    if succeeded == requests:
-        return Interval(value=1.0, low=1 - rule_of_three(requests), high=1.0)
-    return wilson(succeeded, requests)
+def dependence_of(c: Columns) -> Dependence:
+    """Which of a target's requests are of one prompt or group, and of one block of time."""
+    return Dependence.of(cluster_codes(c.group_id), c.due_s)
 
 
-def quantiles(values: Floats) -> Quantiles | None:
-    """Quantiles of the values that are not NaN; None if there are none."""
-    ordered = np.sort(values[~np.isnan(values)])
-    if not len(ordered):
+def quantiles(values: Floats, dependence: Dependence) -> Quantiles | None:
+    """Quantiles of the values that are not NaN, one a request; None if there are none."""
+    there = np.flatnonzero(~np.isnan(values))
+    if not len(there):
         return None
-    p50, p90, p95, p99 = (quantile_interval(ordered, q) for q in (0.5, 0.9, 0.95, 0.99))
+    order = there[np.argsort(values[there], kind="stable")]
+    ordered, effect = values[order], DesignEffect(dependence.select(order))
+    p50, p90, p95, p99 = (quantile_interval(ordered, q, effect) for q in (0.5, 0.9, 0.95, 0.99))
     return Quantiles(n=len(ordered), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(ordered.mean()))
 
 
