@@ -43,6 +43,22 @@ class Clusters:
         return self.factor * float(residuals @ residuals) / len(self.codes) ** 2
 
 
+SCATTER, GATHER = 2_654_435_761, 244_002_641
+"""Their product is 1 modulo 2³²: a place times the first is another, and times the second the place again."""
+
+
+def ascending(values: Floats) -> Codes:
+    """The places of values, which are not NaN, in ascending order; the 8th digit of a value no longer counts.
+
+    Equal values come in an order that has nothing to do with time, or equal ones would look like a stall. Sorts a place
+    beside each value's first 32 bits, which takes a third of the time of `argsort`.
+    """
+    bits = values.astype(np.float32).view(np.int32)
+    key = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int64)
+    scattered = np.arange(len(values)) * SCATTER & 0xFFFFFFFF
+    return np.asarray((np.sort(key << 32 | scattered) & 0xFFFFFFFF) * GATHER & 0xFFFFFFFF)
+
+
 def blocks_of(due_s: Floats) -> Codes:
     """The block of time, 0 … BLOCKS − 1, in which each answer was due: equal parts from the first to the last."""
     due = due_s - due_s.min(initial=np.inf)
@@ -75,6 +91,15 @@ class Dependence:
         return Dependence(prompts=self.prompts[chosen], blocks=self.blocks[chosen], both=self.both[chosen])
 
 
+def independent_answers(sizes: Codes) -> int:
+    """How many answers of prompts or groups are independent but for time; `sizes`: how many each has, at least 1.
+
+    The prompts or groups, fewer where they are of unequal size (`effective_clusters`); all answers where none has
+    several, or where there is but one prompt: then they are measured for themselves.
+    """
+    return round(effective_clusters(sizes)) if sizes.max() > 1 and len(sizes) > 1 else int(sizes.sum())
+
+
 class DesignEffect:
     """How much more a share of one target's answers varies than one of as many independent answers.
 
@@ -94,11 +119,11 @@ class DesignEffect:
         self._blocks = [Clusters(answers.blocks, BLOCKS), Clusters(answers.blocks // 2, BLOCKS // 2)]
         prompts = Clusters(answers.prompts, int(answers.prompts.max()) + 1)
         sizes = prompts.sizes[prompts.sizes > 0]
-        counted = sizes.max() > 1 and len(sizes) > 1
-        self.independent = round(effective_clusters(sizes)) if counted else self._n
-        """Prompts or groups, fewer where they are of unequal size; all answers where these do not count."""
+        self.independent = independent_answers(sizes)
+        self.several = bool(sizes.max() > 1 and len(sizes) > 1)
+        """Whether prompts or groups count."""
         self._degrees = error_degrees(sizes)
-        self._prompts = [prompts, Clusters(answers.both, int(answers.both.max()) + 1)] if counted else []
+        self._prompts = [prompts, Clusters(answers.both, int(answers.both.max()) + 1)] if self.several else []
 
     def at(self, below: int) -> tuple[float, float]:
         """(deff, degrees of freedom) of the share of answers after the first `below`; 1 where it is 0 or 1."""

@@ -17,6 +17,10 @@ REPEATS_THAT_COUNT = 3
 """Of `samples_for_quantile`, a third must be independent clusters: repeats of few prompts do not show a tail. At 12
 prompts asked 6 times the interval of a p95 covers 88 % where prompts differ much, at 24 asked 3 times 93 %."""
 
+STAYS = 0.75
+"""Of the design effect at the quantile, further out. With 24 prompts asked 10 times, alike at 0.9, the interval of a
+p95 covers 94 % with it and 84 % without."""
+
 
 def quantile(ordered: Floats, q: float) -> float:
     """The q-quantile of ascending values by nearest rank: the ⌈n·q⌉-th smallest, always a value that occurred.
@@ -40,7 +44,9 @@ def quantile_interval(ordered: Floats, q: float, effect: DesignEffect | None = N
 
     Where they are not, `effect` says how much more the share below a rank varies, at each rank anew, and n values count
     as n / deff · (z/t)² of them, z and t the normal quantile and that of deff's degrees of freedom. So the interval of
-    the share below is mapped back to ranks; without a design effect it is that of the order statistics.
+    the share below is mapped back to ranks; without a design effect it is that of the order statistics. Where prompts
+    or groups have several answers, deff is nowhere less than STAYS of what it has above 1 at the quantile itself:
+    further out it rests on a few answers, and few prompts hold none of the slowest.
 
     A bound is None where no rank will do (at 95 % the upper one below n = 72 for p95 and below n = 368 for p99), or
     where prompts or groups are too few to show one: fewer than `clusters_for_quantile` for the bound on the side of the
@@ -53,9 +59,14 @@ def quantile_interval(ordered: Floats, q: float, effect: DesignEffect | None = N
     n, middle = len(ordered), max(1, math.ceil(len(ordered) * q))
     tail = (1 - level) / 2
 
+    least = 1 + STAYS * (effect.at(middle)[0] - 1) if effect is not None and effect.several else 1.0
+
     def counted(below: int) -> float:
         """How many independent values they are worth, at that rank."""
-        return float(n) if effect is None else effective_answers(n, *effect.at(below), level)
+        if effect is None:
+            return float(n)
+        deff, degrees = effect.at(below)
+        return effective_answers(n, max(deff, least), degrees, level)
 
     def low_will_do(rank: int) -> bool:
         n_eff = counted(rank - 1)
@@ -66,8 +77,8 @@ def quantile_interval(ordered: Floats, q: float, effect: DesignEffect | None = N
         return 1 - _at_most(rank / n * n_eff - 1, n_eff, q) <= tail
 
     clusters = n if effect is None else effect.independent
-    enough, for_one = (clusters >= min(n, least) for least in (clusters_for_quantile(q), clusters_for_level(1 - LEVEL)))
-    spread = math.ceil(math.sqrt(n * q * (1 - q)))
+    enough, for_one = (clusters >= min(n, few) for few in (clusters_for_quantile(q), clusters_for_level(1 - LEVEL)))
+    spread = math.ceil(2 * n * math.sqrt(q * (1 - q) / counted(middle)))
     low_rank = _nearest_rank(low_will_do, middle, 1, spread) if (enough if q <= 0.5 else for_one) else None
     high_rank = _nearest_rank(high_will_do, middle, n, spread) if (enough if q >= 0.5 else for_one) else None
     return Interval(
@@ -85,7 +96,7 @@ def _at_most(k: float, n: float, q: float) -> float:
 def _nearest_rank(will_do: Callable[[int], bool], middle: int, end: int, step: int) -> int | None:
     """The rank nearest to `middle`, towards `end`, that will do; None if none does.
 
-    Steps that double, then bisection, to within 1/64 of the distance: the rank further out counts.
+    Steps that double, then bisection, to within 1/32 of the distance: the rank further out counts.
     """
     sign = 1 if end >= middle else -1
     inside, outside = middle, middle
@@ -94,7 +105,7 @@ def _nearest_rank(will_do: Callable[[int], bool], middle: int, end: int, step: i
             return None
         inside, outside = outside, sign * min(sign * (outside + sign * step), sign * end)
         step *= 2
-    while abs(outside - inside) > max(1, abs(outside - middle) // 64):
+    while abs(outside - inside) > max(1, abs(outside - middle) // 32):
         half = (inside + outside) // 2
         inside, outside = (inside, half) if will_do(half) else (half, outside)
     return outside

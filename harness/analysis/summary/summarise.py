@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
-from harness.analysis.stats.clusters import Dependence, DesignEffect, success_interval
+from harness.analysis.stats.clusters import Dependence, DesignEffect, ascending, success_interval
 from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.means import cluster_codes
 from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k
@@ -63,7 +63,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
     arrival = suite.load.arrival
     dependence = dependence_of(c)
-    latencies: dict[str, Any] = {each.__name__: quantiles(each(c), dependence) for each in metrics.PER_REQUEST}
+    latencies = _latencies(c, dependence)
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -104,13 +104,22 @@ def dependence_of(c: Columns) -> Dependence:
     return Dependence.of(cluster_codes(c.group_id), c.due_s)
 
 
+def _latencies(c: Columns, dependence: Dependence) -> dict[str, Any]:
+    """The quantiles of each metric of PER_REQUEST, by its name; those of the attempt are the request's own if none
+    was retried."""
+    own = {"attempt_ttft_s": "ttft_s", "attempt_e2e_s": "e2e_s"} if c.last_due_s is None else {}
+    found: dict[str, Any] = {
+        each.__name__: quantiles(each(c), dependence) for each in metrics.PER_REQUEST if each.__name__ not in own
+    }
+    return found | {name: found[of] for name, of in own.items()}
+
+
 def quantiles(values: Floats, dependence: Dependence) -> Quantiles | None:
     """Quantiles of the values that are not NaN, one a request; None if there are none."""
     there = np.flatnonzero(~np.isnan(values))
     if not len(there):
         return None
-    order = there[np.argsort(values[there], kind="stable")]
-    ordered, effect = values[order], DesignEffect(dependence.select(order))
+    ordered, effect = np.sort(values[there]), DesignEffect(dependence.select(there[ascending(values[there])]))
     p50, p90, p95, p99 = (quantile_interval(ordered, q, effect) for q in (0.5, 0.9, 0.95, 0.99))
     return Quantiles(n=len(ordered), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(ordered.mean()))
 
