@@ -15,10 +15,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import coverage, families, in_time, own_quantiles, power
+from worlds import coverage, families, in_time, judges, own_quantiles, power
 from worlds.tables import Row
 
-TABLES = {table.key: table for module in (coverage, families, in_time, own_quantiles, power) for table in module.TABLES}
+TABLES = {
+    table.key: table
+    for module in (coverage, families, in_time, own_quantiles, judges, power)
+    for table in module.TABLES
+}
 
 
 def main(scale: float = 1.0, only: Sequence[str] = ()) -> dict[str, list[Row]]:

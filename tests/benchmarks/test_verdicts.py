@@ -27,7 +27,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
     rows = {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10}
-    rows |= {"own-quantiles": 14, "own-success": 5}
+    rows |= {"own-quantiles": 14, "own-success": 5, "judged-rate": 12, "kappa": 4}
     assert rows == {name: len(found) for name, found in tables.items()}
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3

@@ -64,6 +64,7 @@ def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: I
             _repeated(summary),
             _preferences(summary),
             _judges(summary),
+            _judged(summary),
             _samples(answers),
             Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
         ),
@@ -323,8 +324,20 @@ def _judges(summary: RunSummary) -> Section:
     return _graded(
         "Judges",
         "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with the people who "
-        "labelled answers; kappa is agreement beyond chance.",
-        ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
+        "labelled answers; kappa is agreement beyond chance. Right passes and right failures: of the answers that "
+        "people passed, or failed, the share on which the judge agrees.",
+        (
+            "judge",
+            "model",
+            "asked",
+            "no verdict",
+            "cost",
+            "labels",
+            "agreement",
+            "kappa",
+            "right passes",
+            "right failures",
+        ),
         [
             (
                 judge.judge,
@@ -335,8 +348,24 @@ def _judges(summary: RunSummary) -> Section:
                 judge.labels,
                 number(judge.agreement, "share"),
                 number(judge.kappa, "kappa"),
+                number(judge.sensitivity, "share"),
+                number(judge.specificity, "share"),
             )
             for judge in summary.judges
+        ],
+    )
+
+
+def _judged(summary: RunSummary) -> Section:
+    return _graded(
+        "What people would have passed",
+        "Judged pass rate: what a judge passed of the answers that it graded alone. Corrected: the same by how the "
+        "judge errs on the answers that people labelled, with the error of both; – where the labels do not show it.",
+        ("target", "judge", "answers", "judged pass rate", "corrected pass rate"),
+        [
+            (Name(t.target), each.judge, each.answers, number(each.rate, "share"), number(each.corrected, "share"))
+            for t in summary.targets
+            for each in t.judged
         ],
     )
 
