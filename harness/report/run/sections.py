@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary
+from harness.report.run.judged import judged_rates
 from harness.report.run.methods import methods
 from harness.report.section import (
     Cell,
@@ -64,7 +65,7 @@ def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: I
             _repeated(summary),
             _preferences(summary),
             _judges(summary),
-            _judged(summary),
+            judged_rates(summary),
             _samples(answers),
             Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
         ),
@@ -352,20 +353,6 @@ def _judges(summary: RunSummary) -> Section:
                 number(judge.specificity, "share"),
             )
             for judge in summary.judges
-        ],
-    )
-
-
-def _judged(summary: RunSummary) -> Section:
-    return _graded(
-        "What people would have passed",
-        "Judged pass rate: what a judge passed of the answers that it graded alone. Corrected: the same by how the "
-        "judge errs on the answers that people labelled, with the error of both; – where the labels do not show it.",
-        ("target", "judge", "answers", "judged pass rate", "corrected pass rate"),
-        [
-            (Name(t.target), each.judge, each.answers, number(each.rate, "share"), number(each.corrected, "share"))
-            for t in summary.targets
-            for each in t.judged
         ],
     )
 
