@@ -20,6 +20,6 @@ def judged_rates(summary: RunSummary) -> Section:
     return Section(
         title="What people would have passed",
         text="Judged pass rate: what a judge passed of the answers that it graded alone. Corrected: the same by how "
-        "the judge errs on the answers that people labelled, with the error of both; – where the labels do not show it.",
+        "the judge errs on answers that people labelled, with the error of both; – where the labels do not show it.",
         table=Table(columns=[Column(heading=heading, interval_weight=1) for heading in HEADINGS], rows=rows),
     )
