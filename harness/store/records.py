@@ -7,8 +7,9 @@ from zlib import crc32
 
 import msgspec
 
-SCHEMA_VERSION = 2
-"""Raised when a column or a metric's formula changes. 2: a pass rate is the mean over prompts, not over requests."""
+SCHEMA_VERSION = 3
+"""Raised when a column or a metric's formula changes. 2: a pass rate is the mean over prompts, not over requests. 3: so
+are the success and the error rate."""
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
