@@ -30,6 +30,7 @@ from harness.report.wording import (
     counts,
     cut,
     date_of,
+    error_rate,
     failed_requests,
     findings_section,
     interval_note,
@@ -143,7 +144,7 @@ COLUMNS: tuple[TargetColumn, ...] = (
     _metric("e2e_p95", weight=4),
     (Column(heading=METRICS["stream_tokens_per_s"].heading, weight=2), _stream_rate),
     (Column(heading="errors", weight=6), failed_requests),
-    (Column(heading="error rate", weight=0), lambda t: Number(1 - t.success_rate.value, "share")),
+    (Column(heading="error rate", weight=0), error_rate),
     (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
     _metric("cost_per_correct", weight=0),
 )
