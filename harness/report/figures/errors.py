@@ -38,7 +38,7 @@ def draw(view: RunView) -> Figure:
         title=_title(view),
         question=_question(view),
         body_in=rows_in(len(view.targets)),
-        intervals="Wilson; one-sided, 3/n, where none failed",
+        intervals="Wilson, one-sided 3/n where none failed",
         legend=[_handle(kind, i) for i, kind in enumerate(kinds)],
     )
     if not kinds:
