@@ -65,11 +65,11 @@ def _open_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
     if not missing:
         return []
     needs = ", ".join(
-        f"{name}: n ≥ {samples_for_quantile(q, view.summary.level)} of {clusters_for_quantile(q)} prompts"
+        f"{name} n = {samples_for_quantile(q, view.summary.level)} of {clusters_for_quantile(q)} prompts"
         for name, q in QUANTILES.items()
         if name in missing
     )
-    label = f"no upper bound ({needs})"
+    label = f"no upper bound (takes at least: {needs})"
     return [legend_entry(label, color=GREY, linestyle=":", marker=">", markersize=5, markerfacecolor="white")]
 
 

@@ -35,8 +35,8 @@ def methods(summary: RunSummary) -> list[Note]:
             f"quantiles by nearest rank, each a value that was measured, with {level} intervals between order "
             "statistics. Requests of one prompt, of one group or of one moment count as fewer than they are. ∞: no "
             f"upper bound; a p95 needs n ≥ {p95} of {clusters_for_quantile(0.95)} prompts or groups, a p99 n ≥ {p99} "
-            f"of {clusters_for_quantile(0.99)}, and a suite of one prompt is measured for itself. A run shows the "
-            "stalls that it met, not those of another hour.",
+            f"of {clusters_for_quantile(0.99)}, and more where those of a prompt or a moment are much alike; a suite "
+            "of one prompt is measured for itself. A run shows the stalls that it met, not those of another hour.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
         ("tok/s", "output tokens after the first / (last chunk − first chunk) in one stream, median."),

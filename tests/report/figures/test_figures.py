@@ -101,7 +101,7 @@ def test_error_kinds_come_in_order_of_frequency_and_the_rarest_together(make_run
 
 
 def test_a_missing_upper_bound_is_said_with_the_n_that_gives_it(make_run) -> None:
-    assert "no upper bound (p95: n ≥ 72 of 24 prompts, p99: n ≥ 368 of 123 prompts)" in texts(
+    assert "no upper bound (takes at least: p95 n = 72 of 24 prompts, p99 n = 368 of 123 prompts)" in texts(
         draw(percentiles, make_run())
     )
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
