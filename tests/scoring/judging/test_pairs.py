@@ -201,6 +201,26 @@ async def test_a_preference_counts_ties_as_halves_and_tells_of_flips_and_lengths
     assert summarise_pairs([], []) is None
 
 
+async def test_flips_and_length_bias_of_few_groups_are_less_certain() -> None:
+    """In two of eight groups of ten pairs the order decides throughout; in two others the longer answer always wins."""
+    pairs = [
+        Compared(
+            target="cand", prompt_id="p", value=0.5 if group < 2 else 1, flipped=group < 2, longer=float(group < 4)
+        )
+        for group in range(8)
+        for _ in range(10)
+    ]
+    alone = summarise_pairs(pairs, [str(at) for at in range(80)])
+    together = summarise_pairs(pairs, [str(at // 10) for at in range(80)])
+    assert alone is not None
+    assert together is not None
+    for one, other in ((alone.flip_rate, together.flip_rate), (alone.longer_wins, together.longer_wins)):
+        assert one is not None
+        assert other is not None
+        assert one.value == other.value
+        assert (other.high or 0.0) - (other.low or 0.0) > 2 * ((one.high or 0.0) - (one.low or 0.0))
+
+
 def judges_of(run: RunFolder, suite: Suite) -> list[JudgeSummary]:
     data = load_run(run)
     kept = read_judgements(run.judgements_path)
