@@ -13,7 +13,7 @@ from harness.analysis.columns import Columns
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.proportions import wilson
-from harness.analysis.summary.summarise import quantiles
+from harness.analysis.summary.summarise import dependence_of, quantiles
 from harness.analysis.summary.summary import Quantiles
 from harness.load.sweep.search import Search
 from harness.load.sweep.step import By, Objective, StepOutcome
@@ -199,13 +199,13 @@ def _ending(search: Search, steps: Sequence[StepOutcome]) -> Ending:
 
 
 def _step(outcome: StepOutcome, c: Columns, *, by: By, objective: Objective) -> SweepStep:
-    arrival = "closed" if by == "concurrency" else "open"
+    arrival, dependence = "closed" if by == "concurrency" else "open", dependence_of(c)
     return SweepStep(
         outcome=outcome,
         offered_per_s=None if by == "concurrency" else metrics.offered_per_s(c),
         achieved_per_s=metrics.achieved_per_s(c, arrival=arrival) if len(c.ok) else None,
         goodput_per_s=metrics.goodput_per_s(c, objective.slo, arrival=arrival) if len(c.ok) else None,
         good_share=wilson(outcome.good, outcome.requests) if outcome.requests else Interval(value=0.0),
-        ttft_s=quantiles(metrics.ttft_s(c)),
-        e2e_s=quantiles(metrics.e2e_s(c)),
+        ttft_s=quantiles(metrics.ttft_s(c), dependence),
+        e2e_s=quantiles(metrics.e2e_s(c), dependence),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.analysis.stats.interval import LEVEL
+from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
 from harness.characters import printable, visible
 from harness.report.section import Cell, Mark, Name, Note, Number, Section
@@ -161,6 +163,14 @@ def verdict_of(winner: Winner) -> str:
 def failed_requests(target: TargetSummary) -> int:
     """The number of requests whose last attempt failed."""
     return target.requests - target.succeeded
+
+
+def error_rate(target: TargetSummary) -> Number | str:
+    """The rate with its interval, or what it is at most where no request failed."""
+    rate = target.error_rate
+    if failed_requests(target):
+        return Number(rate.value, "share", rate.low, rate.high, bounded=True)
+    return f"at most {percent(rule_of_three(target.requests))} (one-sided {100 * LEVEL:g}%, 3/n)"
 
 
 def counts(values: Sequence[int]) -> str:

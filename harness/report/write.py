@@ -44,7 +44,7 @@ def report_run(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
     """Summarise a run's scored attempts and write its reports; returns the summary and the page."""
     data = load_run(folder)
     summary = summarise(folder.read_manifest(), suite, data)
-    summary = add_judging(summary, suite, read_judgements(folder.judgements_path))
+    summary = add_judging(summary, suite, read_judgements(folder.judgements_path), data.columns)
     write_summary(folder.summary_path, summary)
     page, *_ = write_run(folder.path, summary, data.columns, load_samples(folder))
     return summary, page

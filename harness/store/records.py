@@ -9,7 +9,7 @@ import msgspec
 
 SCHEMA_VERSION = 3
 """Raised when a column or a metric's formula changes. 2: a pass rate is the mean over prompts, not over requests. 3: so
-is the cost per request, and of answered requests alone."""
+are the success rate, the error rate and the cost per request, that of answered requests alone."""
 PHASES = ("warmup", "measure")
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

@@ -23,6 +23,16 @@ Check = Callable[..., list[Finding]]
 
 
 @pytest.fixture
+def make_columns(make_columns: MakeColumns) -> MakeColumns:
+    """As everywhere, but each request is independent of the others."""
+
+    def build(n: int = 10, target: str = "a", **changes: Any) -> Columns:
+        return make_columns(n, target, **{"group_id": np.arange(n).astype(str).astype(object), **changes})
+
+    return build
+
+
+@pytest.fixture
 def check(
     make_suite: Callable[..., Suite],
     make_run_manifest: Callable[..., Manifest],
@@ -223,6 +233,21 @@ def test_tail_quantiles_without_an_upper_bound_say_how_many_samples_they_need(
     if n == 71:
         assert "p95 rests on 71 samples and has no upper bound" == findings[0].what
         assert "collect at least 72: add prompts, repeats or time" == findings[0].remedy
+
+
+@pytest.mark.parametrize(("prompts", "names"), [(1, []), (5, ["p50", "p95", "p99"]), (23, ["p95", "p99"]), (123, [])])
+def test_repeats_of_few_prompts_are_no_tail_and_the_finding_asks_for_prompts(
+    prompts: int, names: list[str], make_columns: MakeColumns, check: Check
+) -> None:
+    """One prompt alone is measured for itself."""
+    n = 400 // prompts * prompts
+    findings = check(make_columns(n, group_id=(np.arange(n) % prompts).astype(str).astype(object)))
+    assert names == [finding.what.split()[0] for finding in findings if "repeats" in finding.what]
+    if prompts == 23:
+        assert "p95 rests on repeats of 23 prompts or groups and has no upper bound" == findings[0].what
+        assert (
+            "add prompts: it takes at least 24 that are independent, however often each is asked" == findings[0].remedy
+        )
 
 
 def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(

@@ -44,6 +44,10 @@ def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.C
         "night-rates": 5,
         "night-power": 5,
         "churn": 5,
+        "own-quantiles": 14,
+        "own-success": 5,
+        "judged-rate": 12,
+        "kappa": 4,
         "power": 10,
     }
     assert expected == {name: len(rows) for name, rows in tables.items()}

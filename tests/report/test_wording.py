@@ -1,8 +1,9 @@
 """How numbers, intervals and dates are written."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from harness.analysis.stats.interval import Interval
@@ -12,6 +13,7 @@ from harness.report.wording import (
     MISSING,
     counts,
     date_of,
+    error_rate,
     percent,
     sentence,
     shorten,
@@ -112,3 +114,11 @@ def test_a_tie_is_not_close_to_itself() -> None:
 def test_bars_rise_from_low_to_high_and_are_flat_without_a_range() -> None:
     drawn = [sparkline(values, low=0, high=max(values, default=0)) for values in ([], [0, 0], [0, 1, 2])]
     assert ["", "▁▁", "▁▅█"] == drawn
+
+
+def test_no_failure_in_n_requests_is_said_with_its_one_sided_bound(make_run: Any) -> None:
+    target = make_run(requests=200).summary.targets[0]
+    flawless = msgspec.structs.replace(target, requests=200, succeeded=200, success_rate=Interval(value=1.0))
+    assert "at most 1.5% (one-sided 95%, 3/n)" == error_rate(flawless)
+    some = msgspec.structs.replace(flawless, succeeded=190, success_rate=Interval(value=0.95, low=0.91, high=0.98))
+    assert "5.0% [2.0, 9.0]" == write_cell(error_rate(some))

@@ -80,12 +80,12 @@ def _compare(
     effects = compare_quantiles(arms[1], arms[0], quantiles, logarithm=scale == "log_ratio")
     left_out = int(len(kept) - kept.sum())
     note = f"{counted(left_out, 'prompt')} without a value on both sides left out" if left_out else ""
-    n = min(len(arm.values) for arm in arms)
+    n, ordered = min(len(arm.values) for arm in arms), [np.sort(arm.values) for arm in arms]
     measured = [
         msgspec.structs.replace(
             row,
-            baseline=float(np.quantile(arms[0].values, q, method="hazen")),
-            candidate=float(np.quantile(arms[1].values, q, method="hazen")),
+            baseline=quantile(ordered[0], q),
+            candidate=quantile(ordered[1], q),
             n=n,
             clusters=count,
             note=note,

@@ -1,4 +1,4 @@
-"""How well two raters agree beyond chance: Cohen's kappa with its interval."""
+"""How well two raters agree beyond chance: Cohen's kappa with its interval, by cluster where answers share a prompt."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from math import atanh, sqrt, tanh
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
+from harness.analysis.columns import Codes
 from harness.analysis.stats.interval import LEVEL, Interval
+from harness.analysis.stats.means import error_degrees
 
 
 def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
@@ -31,6 +33,33 @@ def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
     if error is None or error < 1e-9 or 1 - abs(kappa) < 1e-9:
         return Interval(value=kappa)
     reach = float(ndtri((1 + level) / 2)) * error / (1 - kappa**2)
+    return Interval(value=kappa, low=tanh(atanh(kappa) - reach), high=tanh(atanh(kappa) + reach))
+
+
+def clustered_kappa(
+    first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], clusters: Codes, level: float = LEVEL
+) -> Interval | None:
+    """κ of two raters' yes and no, one entry an answer; `clusters`: the code of each one's prompt or group.
+
+    Answers to one prompt are judged alike, so the error is the larger of `kappa_error` and the jackknife over clusters,
+    √((C − 1)/C · Σ_c (κ_c − κ̄)²), κ_c without cluster c, with `error_degrees` of freedom, on `cohen_kappa`'s scale.
+    Where no cluster has two answers it is `cohen_kappa`. No bounds with one cluster of several answers.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 11 (jackknife).
+    """
+    code = np.unique(clusters, return_inverse=True)[1]
+    cell, count = 2 * first.astype(np.int64) + second, int(code.max(initial=-1)) + 1
+    by_cluster = np.bincount(4 * code + cell, minlength=4 * count).reshape(-1, 2, 2)
+    table, sizes = by_cluster.sum(axis=0), by_cluster.sum(axis=(1, 2))
+    simple = cohen_kappa(table, level)
+    if simple is None or count == len(code):
+        return simple
+    kappa, error = simple.value, kappa_error(table) or 0.0
+    if count < 2 or 1 - abs(kappa) < 1e-9:
+        return Interval(value=kappa)
+    without = np.array([kappa if p is None else _kappa(p) for p in (_shares(table - each) for each in by_cluster)])
+    jackknife = sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
+    reach = float(stdtrit(error_degrees(sizes), (1 + level) / 2)) * max(error, jackknife) / (1 - kappa**2)
     return Interval(value=kappa, low=tanh(atanh(kappa) - reach), high=tanh(atanh(kappa) + reach))
 
 

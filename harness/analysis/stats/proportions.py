@@ -48,20 +48,20 @@ def clustered_rate(sums: Counts, sizes: Counts, *, answers: float | None = None,
     `answers`: the number of answers behind all outcomes, if an outcome is a mean of several. Default: one each.
 
     Repeating a prompt says little about other prompts, so Wilson's interval over all answers is too narrow: with
-    repeats that always agree, 12 prompts with 6 answers each cover 53 % instead of 95 %. `_clustered` has the formula.
-    With one answer a cluster it is Wilson's interval.
+    repeats that always agree, 12 prompts with 6 answers each cover 53 % instead of 95 %. `clustered_share` has the
+    formula. With one answer a cluster it is Wilson's interval.
 
     Raises ValueError unless every cluster has an outcome and there is one.
     """
     if len(sizes) == 0 or sizes.min() < 1:
         raise ValueError("clustered_rate needs clusters with at least one answer each")
-    rate = _clustered(sums, sizes, answers=float(sizes.sum()) if answers is None else answers)
+    rate = clustered_share(sums, sizes, answers=answers)
     low, high = rate.bounds(level)
     return Interval(value=rate.share, low=low, high=high)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Clustered:
+class ClusteredShare:
     """A proportion over clusters, and how many independent answers it is worth."""
 
     share: float
@@ -77,7 +77,7 @@ class _Clustered:
         return wilson_bounds(self.share, self.n_eff, float(z))
 
 
-def _clustered(sums: Counts, sizes: Counts, *, answers: float) -> _Clustered:
+def clustered_share(sums: Counts, sizes: Counts, *, answers: float | None = None) -> ClusteredShare:
     """Wilson's interval over n_eff = p(1−p) / SE² answers, with the t quantile of `error_degrees`.
 
     SE² = C/(C−1) · Σ_c (Σ (x − p))² / n² over C clusters of n outcomes; n_eff is at least C and at most `answers`. C is
@@ -88,13 +88,14 @@ def _clustered(sums: Counts, sizes: Counts, *, answers: float) -> _Clustered:
     Source: Korn & Graubard 1998, Survey Methodology 24:193–201 (effective sample size); Miller 2024, arXiv 2411.00640.
     """
     clusters, n, least = len(sizes), float(sizes.sum()), effective_clusters(sizes)
+    answers = n if answers is None else answers
     p = float(sums.sum()) / n
     residuals: Floats = (sums - p * sizes).astype(np.float64)
     if clusters < 2 or p <= 0 or p >= 1 or answers <= clusters:
-        return _Clustered(share=p, residuals=residuals, n_eff=least, degrees=None)
+        return ClusteredShare(share=p, residuals=residuals, n_eff=least, degrees=None)
     variance = clusters / (clusters - 1) * float(residuals @ residuals) / n**2
     n_eff = answers if variance == 0 else min(answers, max(least, p * (1 - p) / variance))
-    return _Clustered(share=p, residuals=residuals, n_eff=n_eff, degrees=error_degrees(sizes))
+    return ClusteredShare(share=p, residuals=residuals, n_eff=n_eff, degrees=error_degrees(sizes))
 
 
 def rule_of_three(n: int, level: float = LEVEL) -> float:
@@ -187,7 +188,8 @@ def clustered_difference(
         raise ValueError("clustered_difference needs a prompt")
     sizes = np.bincount(clusters)
     first, second = (
-        _clustered(np.bincount(clusters, weights=outcome), sizes, answers=answers) for outcome in (candidate, baseline)
+        clustered_share(np.bincount(clusters, weights=outcome), sizes, answers=answers)
+        for outcome in (candidate, baseline)
     )
     phi = arms_correlation(first.residuals, second.residuals, degrees=error_degrees(sizes))
 

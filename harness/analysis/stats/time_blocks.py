@@ -10,16 +10,13 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.analysis.columns import Codes, Floats
+from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clusters, blocks_of
 from harness.analysis.stats.interval import LEVEL, Effect, invert
 from harness.analysis.stats.means import error_degrees
 from harness.analysis.stats.proportions import arms_correlation, square_and_add, wilson_bounds
-from harness.analysis.stats.quantiles import independent_clusters, is_bounded
+from harness.analysis.stats.quantiles import independent_clusters, is_bounded, quantile
 
 METHOD = "time-blocks"
-BLOCKS = 16
-"""Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
-DEGREES = 7.0
-"""Of an error that blocks of time alone show: the coarser blocks, less one."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
 MOST_ALIKE = 0.95
@@ -65,9 +62,9 @@ def compare_quantiles(
     level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
     that often.
 
-    The estimate is of quantiles between order statistics (Hyndman & Fan's definition 5). A bound is None where no θ is
-    refused on that side: slow answers came in so few moments that their share could be anything. Both are None where
-    `is_bounded` says no. Clusters count by `independent_clusters`.
+    The estimate is that of the arms' own quantiles, by nearest rank. A bound is None where no θ is refused on that
+    side: slow answers came in so few moments that their share could be anything. Both are None where `is_bounded` says
+    no. Clusters count by `independent_clusters`.
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
     Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
@@ -82,8 +79,7 @@ def compare_quantiles(
     fewest = min(len(arm.values) for arm in arms)
     found = []
     for q in quantiles:
-        levels = [float(np.quantile(arm.values, q, method="hazen")) for arm in (candidate, baseline)]
-        estimate = math.log(levels[0] / levels[1]) if logarithm else levels[0] - levels[1]
+        estimate = quantile(arms[0].values, q) - quantile(arms[1].values, q)
         low = high = p_value = None
         if is_bounded(q, fewest, independent):
             test = _Test(arms[0], arms[1], q, degrees)
@@ -93,36 +89,17 @@ def compare_quantiles(
     return found
 
 
-class _Clusters:
-    """One way to cluster an arm's answers, which are in ascending order."""
-
-    def __init__(self, codes: Codes, count: int) -> None:
-        self.codes, self.count = codes, count
-        self.sizes = np.bincount(codes, minlength=count)
-        there = int((self.sizes > 0).sum())
-        self.factor = there / (there - 1) if there > 1 else 1.0
-
-    def residuals(self, below: int) -> Floats:
-        """Σ (x − share) of each cluster, x = 1 for all answers but the first `below`. The shorter side is counted."""
-        share = below / len(self.codes)
-        if 2 * share > 1:
-            return np.asarray(np.bincount(self.codes[below:], minlength=self.count) - (1 - share) * self.sizes)
-        return np.asarray(share * self.sizes - np.bincount(self.codes[:below], minlength=self.count))
-
-
 class _Arm:
     """One arm in ascending order, sorted once; values as logs where ratios are compared."""
 
     def __init__(self, arm: Answers, clusters: int, *, logarithm: bool) -> None:
         order = np.argsort(arm.values, kind="stable")
         self.values = np.log(arm.values[order]) if logarithm else arm.values[order]
-        due = arm.due_s[order] - arm.due_s.min()
-        span = float(due.max())
-        block = np.minimum((due / span * BLOCKS).astype(np.int64), BLOCKS - 1) if span else np.zeros_like(order)
+        block = blocks_of(arm.due_s)[order]
         prompt = arm.clusters[order]
         both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
-        self.blocks, self.halves = _Clusters(block, BLOCKS), _Clusters(block // 2, BLOCKS // 2)
-        self.prompts, self.both = _Clusters(prompt, clusters), _Clusters(both, int(both.max()) + 1)
+        self.blocks, self.halves = Clusters(block, BLOCKS), Clusters(block // 2, BLOCKS // 2)
+        self.prompts, self.both = Clusters(prompt, clusters), Clusters(both, int(both.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -175,7 +152,7 @@ class _Test:
     def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
 
-        def effect(way: Callable[[_Arm], _Clusters]) -> tuple[float, list[Floats]]:
+        def effect(way: Callable[[_Arm], Clusters]) -> tuple[float, list[Floats]]:
             ways = [way(arm) for arm in (self.candidate, self.baseline)]
             residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
             errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, sizes, strict=True))

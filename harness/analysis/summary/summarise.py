@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
+from harness.analysis.stats.clusters import Dependence, DesignEffect, ascending, success_interval
 from harness.analysis.stats.interval import LEVEL, Interval
 from harness.analysis.stats.means import cluster_codes
-from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k, rule_of_three, wilson
+from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_at_k
 from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
@@ -78,7 +79,8 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     cost_per_request = metrics.cost_per_request_usd(c)
     pass_rate, pass_rate_by_tag = _pass_rates(c, suite.prompts)
     arrival = suite.load.arrival
-    latencies: dict[str, Any] = {each.__name__: quantiles(each(c)) for each in metrics.PER_REQUEST}
+    dependence = dependence_of(c)
+    latencies = _latencies(c, dependence)
     return TargetSummary(
         target=target.name,
         base_model=target.base_model,
@@ -89,7 +91,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         requests=len(c.ok),
         attempts=counts.attempts,
         succeeded=succeeded,
-        success_rate=_success_rate(succeeded, len(c.ok)),
+        success_rate=success_interval(c.ok, cluster_codes(c.prompt_id), dependence),
         scored=scored,
         passed=passed,
         pass_rate=pass_rate,
@@ -114,18 +116,28 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
     )
 
 
-def _success_rate(succeeded: int, requests: int) -> Interval:
-    if succeeded == requests:
-        return Interval(value=1.0, low=1 - rule_of_three(requests), high=1.0)
-    return wilson(succeeded, requests)
+def dependence_of(c: Columns) -> Dependence:
+    """Which of a target's requests are of one prompt or group, and of one block of time."""
+    return Dependence.of(cluster_codes(c.group_id), c.due_s)
 
 
-def quantiles(values: Floats) -> Quantiles | None:
-    """Quantiles of the values that are not NaN; None if there are none."""
-    ordered = np.sort(values[~np.isnan(values)])
-    if not len(ordered):
+def _latencies(c: Columns, dependence: Dependence) -> dict[str, Any]:
+    """The quantiles of each metric of PER_REQUEST, by its name; those of the attempt are the request's own if none
+    was retried."""
+    own = {"attempt_ttft_s": "ttft_s", "attempt_e2e_s": "e2e_s"} if c.last_due_s is None else {}
+    found: dict[str, Any] = {
+        each.__name__: quantiles(each(c), dependence) for each in metrics.PER_REQUEST if each.__name__ not in own
+    }
+    return found | {name: found[of] for name, of in own.items()}
+
+
+def quantiles(values: Floats, dependence: Dependence) -> Quantiles | None:
+    """Quantiles of the values that are not NaN, one a request; None if there are none."""
+    there = np.flatnonzero(~np.isnan(values))
+    if not len(there):
         return None
-    p50, p90, p95, p99 = (quantile_interval(ordered, q) for q in (0.5, 0.9, 0.95, 0.99))
+    ordered, effect = np.sort(values[there]), DesignEffect(dependence.select(there[ascending(values[there])]))
+    p50, p90, p95, p99 = (quantile_interval(ordered, q, effect) for q in (0.5, 0.9, 0.95, 0.99))
     return Quantiles(n=len(ordered), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(ordered.mean()))
 
 

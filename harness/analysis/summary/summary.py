@@ -13,7 +13,9 @@ from harness.store.finding import Finding
 
 
 class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Quantiles over the requests that have a value (for a latency: the successes), with order-statistic intervals.
+    """Quantiles over the requests that have a value (for a latency: the successes), by nearest rank.
+
+    Their intervals lie between order statistics; repeats, groups and time count.
 
     The unit is in the field's name; the formulas are in `metrics.py`.
     """
@@ -52,9 +54,27 @@ class Preference(msgspec.Struct, frozen=True, kw_only=True):
     win_rate: Interval | None
     """(Wins + ties / 2) / pairs with a verdict; clustered like a pass rate."""
     flip_rate: Interval | None
-    """Share of the judged pairs where the order of the answers decided; Wilson."""
+    """Share of the judged pairs where the order of the answers decided; clustered like a pass rate."""
     longer_wins: Interval | None
-    """Share of the judged pairs with a winner and unequal lengths that the longer answer won; Wilson. 0.5: no bias."""
+    """Share of the judged pairs with a winner and unequal lengths that the longer answer won; clustered like a pass
+    rate. 0.5: no bias."""
+
+
+class JudgedRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What one judge passed of a target's answers, and what people would have passed by its labels.
+
+    Only of answers that this judge graded alone, by one check of their prompt; failed requests are not among them, and
+    other checks do not count. So it is not the pass rate.
+    """
+
+    judge: str
+    answers: int
+    prompts: int
+    rate: Interval
+    """Mean over prompts of the share of a prompt's answers that the judge passed; clustered Wilson interval."""
+    corrected: Interval | None = None
+    """Corrected by how the judge errs on labelled answers (`stats.misclassification`). None: too few labels of either
+    kind, a judge that is no better than chance, or one that treats these answers otherwise than the labelled ones."""
 
 
 class JudgeSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +90,13 @@ class JudgeSummary(msgspec.Struct, frozen=True, kw_only=True):
     labels: int = 0
     """Answers that both a person and the judge have graded."""
     agreement: Interval | None = None
-    """Share of those on which both agree; Wilson."""
+    """Share of those on which both agree; clustered by prompt or group, as what follows."""
     kappa: Interval | None = None
     """Cohen's κ: agreement beyond chance."""
+    sensitivity: Interval | None = None
+    """Of the answers that people passed, the share that the judge passed. None: there is none."""
+    specificity: Interval | None = None
+    """Of the answers that people failed, the share that the judge failed. None: there is none."""
 
 
 class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +118,8 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Measured attempts; more than `requests` where retries happened."""
     succeeded: int
     success_rate: Interval
-    """Requests whose last attempt was ok / requests; Wilson. Without any failure the lower bound is 1 − 3/n."""
+    """Mean over prompts of the share of a prompt's requests whose last attempt was ok; Wilson, clustered by prompt,
+    group and time. Without any failure the lower bound is 1 − 3/n (one-sided)."""
     scored: int
     """Requests with a verdict from their checks. A failed request is scored as not passed; a broken scorer is not."""
     passed: int
@@ -146,10 +171,12 @@ class TargetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """None: no prompt has two scored answers."""
     preference: Preference | None = None
     """None: no answer was compared with the baseline's."""
+    judged: list[JudgedRate] = []
+    """One entry for each judge that graded answers alone."""
 
     @property
     def error_rate(self) -> Interval:
-        """Requests whose last attempt was not ok / requests."""
+        """1 − success rate."""
         rate = self.success_rate
         low, high = (None if bound is None else 1 - bound for bound in (rate.high, rate.low))
         return Interval(value=1 - rate.value, low=low, high=high)

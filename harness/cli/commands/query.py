@@ -51,10 +51,11 @@ def query(
     \b
     harness query "DESCRIBE requests"
     harness query --run latest "SELECT target, count(*) AS failed FROM attempts WHERE NOT ok GROUP BY ALL"
-    harness query "SELECT run_id, target, median(first_ns - due_ns) / 1e6 AS ttft_ms FROM requests
+    harness query "SELECT run_id, target, quantile_disc(first_ns - due_ns, 0.5) / 1e6 AS ttft_p50_ms FROM requests
                    WHERE stream AND ok AND phase = 'measure' GROUP BY ALL ORDER BY ALL"
-    harness query "SELECT run_id, target, avg(passed::int) AS pass_rate FROM requests
-                   WHERE phase = 'measure' GROUP BY ALL ORDER BY ALL"
+    harness query "SELECT run_id, target, avg(passed) AS pass_rate FROM
+                   (SELECT run_id, target, prompt_id, avg(passed::int) AS passed FROM requests
+                    WHERE phase = 'measure' GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     """
     from harness.errors import HarnessError
     from harness.store.query import connect, select

@@ -38,7 +38,7 @@ def draw(view: RunView) -> Figure:
         title=_title(view),
         question=_question(view),
         body_in=rows_in(len(view.targets)),
-        intervals="Wilson; rule of three where none failed",
+        intervals="Wilson, one-sided 3/n where none failed",
         legend=[_legend_patch(kind, i) for i, kind in enumerate(kinds)],
     )
     if not kinds:
@@ -78,8 +78,8 @@ def _question(view: RunView) -> str:
     smallest = min((t.requests for t in view.targets), default=0)
     bound = rule_of_three(smallest, view.summary.level)
     return (
-        f"After {counted(smallest, 'request')} without a failure, a target's error rate may still be up to "
-        f"{percent(bound)} (rule of three)."
+        f"No failure seen does not mean none: after {counted(smallest, 'request')} without one, a target's error rate "
+        f"may still be at most {percent(bound)} (one-sided {100 * view.summary.level:g}%, 3/n)."
     )
 
 
@@ -92,7 +92,7 @@ def _draw_failed(axes: Axes, view: RunView) -> None:
         axes.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot([rate], [y], view.look(t).marker, color=colour, markersize=8, clip_on=False)
         text = f"{failed_requests(t):,} of {t.requests:,}"
-        text += f" (at most {percent(high)})" if not failed_requests(t) else f" = {percent(rate)}"
+        text += f": {percent(rate)}" if failed_requests(t) else f" (at most {percent(high)}, 3/n)"
         axes.annotate(text, (high, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5)
         highs.append(high)
     scale_from_zero(axes, max(highs, default=1.0) * (1.35 if len(axes.figure.axes) > 1 else 1.0), "share of requests")
@@ -102,7 +102,7 @@ def _draw_failed(axes: Axes, view: RunView) -> None:
 
 
 def _failure_bounds(t: TargetSummary, level: float) -> tuple[float, float]:
-    """The failure rate's interval: 1 − that of the success rate, or [0, rule of three] if nothing failed."""
+    """The failure rate's interval: Wilson's mirrored, or [0, 3/n], one-sided, where nothing failed."""
     if not failed_requests(t):
         return 0.0, rule_of_three(t.requests, level)
     s = t.success_rate

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
 from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
@@ -56,7 +56,7 @@ def _legend_line(view: RunView, t: TargetSummary) -> Line2D:
 
 
 def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
-    """The legend entry for arrows, with the n that would give a bound; empty if there are no arrows."""
+    """The legend's entry for arrows, with what it takes to close them; empty where there is no arrow."""
     missing = [
         name
         for name in QUANTILES
@@ -64,8 +64,12 @@ def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
     ]
     if not missing:
         return []
-    needs = ", ".join(f"{name}: n ≥ {samples_for_quantile(QUANTILES[name], view.summary.level)}" for name in missing)
-    label = f"no upper bound at this n ({needs})"
+    needs = ", ".join(
+        f"{name} n = {samples_for_quantile(q, view.summary.level)} of {clusters_for_quantile(q)} prompts"
+        for name, q in QUANTILES.items()
+        if name in missing
+    )
+    label = f"no upper bound (takes at least: {needs})"
     return [legend_entry(label, color=GREY, linestyle=":", marker=">", markersize=5, markerfacecolor="white")]
 
 

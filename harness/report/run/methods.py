@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.analysis.validity import ERROR_SHARE
 from harness.report.section import Note
@@ -32,9 +32,11 @@ def methods(summary: RunSummary) -> list[Note]:
         ),
         (
             "p50 … p99",
-            f"quantiles with {level} distribution-free intervals from order statistics. These assume independent "
-            "requests and are too narrow if slow requests have a common cause. ∞: no upper bound; a p95 needs "
-            f"n ≥ {p95}, a p99 n ≥ {p99}.",
+            f"quantiles by nearest rank, each a value that was measured, with {level} intervals between order "
+            "statistics. Requests of one prompt, of one group or of one moment count as fewer than they are. ∞: no "
+            f"upper bound; a p95 needs n ≥ {p95} of {clusters_for_quantile(0.95)} prompts or groups, a p99 n ≥ {p99} "
+            f"of {clusters_for_quantile(0.99)}, and more where those of a prompt or a moment are much alike; a suite "
+            "of one prompt is measured for itself. A run shows the stalls that it met, not those of another hour.",
         ),
         ("TPOT", "(last chunk − first chunk) / (output tokens − 1)."),
         ("tok/s", "output tokens after the first / (last chunk − first chunk) in one stream, median."),
@@ -52,7 +54,12 @@ def methods(summary: RunSummary) -> list[Note]:
             "backoff: the time between the attempts of a retried request. Latencies of the attempt count from when the "
             "last attempt was due, those of the request from when the first was.",
         ),
-        ("errors", "requests whose last attempt failed. Error kinds count attempts."),
+        (
+            "errors",
+            "requests whose last attempt failed; the error rate is their share of a prompt's requests, averaged over "
+            f"prompts, as the pass rate is. Without a failure in n requests it is at most 3/n (one-sided {level}, if "
+            "failures are independent). Error kinds count attempts.",
+        ),
         (
             "cost",
             "tokens × list price; – if the price is unknown. $/1k: per 1,000 requests. $/correct: total / passed; – if "

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
+from harness.report.run.judged import judged_rates
 from harness.report.run.methods import methods
 from harness.report.section import (
     Cell,
@@ -29,6 +30,7 @@ from harness.report.wording import (
     counts,
     cut,
     date_of,
+    error_rate,
     failed_requests,
     findings_section,
     interval_note,
@@ -65,6 +67,7 @@ def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: I
             _repeated(summary),
             _preferences(summary),
             _judges(summary),
+            judged_rates(summary),
             _samples(answers),
             Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
         ),
@@ -142,7 +145,7 @@ COLUMNS: tuple[TargetColumn, ...] = (
     _metric("e2e_p95", weight=4),
     (Column(heading=METRICS["stream_tokens_per_s"].heading, weight=2), _stream_rate),
     (Column(heading="errors", weight=6), failed_requests),
-    (Column(heading="error rate", weight=0), lambda t: Number(1 - t.success_rate.value, "share")),
+    (Column(heading="error rate", weight=0), error_rate),
     (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
     _metric("cost_per_correct", weight=0),
 )
@@ -323,9 +326,21 @@ def _preferences(summary: RunSummary) -> Section:
 def _judges(summary: RunSummary) -> Section:
     return _graded(
         "Judges",
-        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with human labels; kappa "
-        "is agreement beyond chance.",
-        ("judge", "model", "asked", "no verdict", "cost", "labels", "agreement", "kappa"),
+        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with the people who "
+        "labelled answers; kappa is agreement beyond chance. Right passes and right failures: of the answers that "
+        "people passed, or failed, the share on which the judge agrees.",
+        (
+            "judge",
+            "model",
+            "asked",
+            "no verdict",
+            "cost",
+            "labels",
+            "agreement",
+            "kappa",
+            "right passes",
+            "right failures",
+        ),
         [
             (
                 judge.judge,
@@ -336,6 +351,8 @@ def _judges(summary: RunSummary) -> Section:
                 judge.labels,
                 number(judge.agreement, "share"),
                 number(judge.kappa, "kappa"),
+                number(judge.sensitivity, "share"),
+                number(judge.specificity, "share"),
             )
             for judge in summary.judges
         ],

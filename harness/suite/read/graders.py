@@ -23,7 +23,11 @@ PYTHON = "python"
 MAX_CHECK_FILE_BYTES = 1_000_000
 MAX_LABELS_BYTES = 10_000_000
 LABEL_COLUMNS = ("prompt_id", "answer", "passed")
-PASSED = {"true": True, "yes": True, "1": True, "pass": True, "false": False, "no": False, "0": False, "fail": False}
+PASSED = {
+    **dict.fromkeys(("true", "yes", "y", "1", "pass", "passed"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "fail", "failed"), False),
+}
+"""In any case, as spreadsheets and people write it."""
 _ANY_PROMPT = Prompt(id="judge", messages=(Message(role="user", content="?"),))
 
 
@@ -97,10 +101,14 @@ def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[s
             raise FileMistake(f"there is no prompt {unknown[0]!r}", line=None)
         return tuple(written or ())
     text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)
-    lines = csv_lines(text)
+    first = text.partition("\n")[0]
+    lines = csv_lines(
+        text, delimiter=";" if ";" in first and "," not in first else ","
+    )  # as some spreadsheets write it
     _, header = next(lines, (1, []))
+    header = [cell.strip() for cell in header]
     if sorted(header) != sorted(LABEL_COLUMNS):
-        raise FileMistake(f"the columns must be {', '.join(LABEL_COLUMNS)}")
+        raise FileMistake(f"the columns must be {', '.join(LABEL_COLUMNS)}, not {', '.join(header) or 'none'}")
     labels = tuple(_label(dict(zip(header, cells, strict=False)), ids, line) for line, cells in lines)
     if not labels:
         raise FileMistake("contains no labels")
@@ -114,7 +122,7 @@ def _label(row: dict[str, str], ids: set[str], line: int) -> Label:
         raise FileMistake(f"there is no prompt {row['prompt_id']!r}", line=line)
     passed = PASSED.get(row["passed"].strip().casefold())
     if passed is None:
-        raise FileMistake(f"passed is {row['passed']!r}; write true or false", line=line)
+        raise FileMistake(f"passed is {row['passed']!r}; write true or false, yes or no, pass or fail", line=line)
     return Label(prompt_id=row["prompt_id"], answer=row["answer"], passed=passed)
 
 

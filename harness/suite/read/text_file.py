@@ -90,9 +90,9 @@ def _real_path(folder: Path, name: str) -> str:
     return real
 
 
-def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(text: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """(line, cells) for each row; blank lines are skipped. Raises FileMistake: not CSV."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     while True:
         line = reader.line_num + 1
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.analysis.stats.agreement import cohen_kappa, kappa_error
+from harness.analysis.stats.agreement import clustered_kappa, cohen_kappa, kappa_error
 
 SKIN = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
 
@@ -62,3 +62,24 @@ def test_the_interval_covers_about_as_often_as_it_says() -> None:
     found = [interval for table in tables if (interval := cohen_kappa(table)) is not None]
     covered = np.mean([each.low is not None and each.low <= 0.6 <= (each.high or 1) for each in found])
     assert 0.935 <= covered <= 0.965
+
+
+def test_kappa_of_answers_that_share_no_prompt_is_that_of_the_table() -> None:
+    first, second = np.repeat([True, False], 25), np.array([True] * 20 + [False] * 5 + [True] * 10 + [False] * 15)
+    assert cohen_kappa([[20, 5], [10, 15]]) == clustered_kappa(first, second, np.arange(50))
+    assert clustered_kappa(first[:0], second[:0], np.arange(0)) is None
+
+
+def test_labels_of_few_prompts_make_kappa_less_certain() -> None:
+    """Errors that come prompt by prompt: five prompts of ten answers, in two of which the judge says the contrary."""
+    person = np.tile([True, False], 25)
+    prompts = np.repeat(np.arange(5), 10)
+    judge = np.where(prompts < 2, ~person, person)
+    alone, together = clustered_kappa(person, judge, np.arange(50)), clustered_kappa(person, judge, prompts)
+    assert alone is not None
+    assert together is not None
+    assert pytest.approx(alone.value) == together.value
+    assert (together.low or 0.0) < (alone.low or 0.0) < (alone.high or 0.0) < (together.high or 0.0)
+    one = clustered_kappa(person, np.where(np.arange(50) < 9, ~person, person), np.zeros(50, dtype=np.int64))
+    assert one is not None
+    assert (None, None) == (one.low, one.high)

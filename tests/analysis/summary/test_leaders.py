@@ -26,7 +26,7 @@ def crown(
     """The winners between columns, by metric."""
 
     def build(*columns: Columns) -> dict[str, Winner]:
-        suite = make_suite(targets=[c.target for c in columns])
+        suite = make_suite(targets=[c.target for c in columns], prompts=50)
         summaries = [
             summarise_target(target, suite, c, count_attempts(c))
             for target, c in zip(suite.targets, columns, strict=True)
@@ -40,10 +40,13 @@ def test_lower_latency_and_cost_win_and_higher_quality_and_speed_do(
     make_columns: MakeColumns, crown: Callable[..., dict[str, Winner]]
 ) -> None:
     slow = np.arange(200) + 0.9
-    better = make_columns(200, "better")
+    prompts = np.array([f"p{i % 50}" for i in range(200)], dtype=object)
+    better = make_columns(200, "better", prompt_id=prompts, group_id=prompts)
     worse = make_columns(
         200,
         "worse",
+        prompt_id=prompts,
+        group_id=prompts,
         first_s=slow,
         last_s=slow + 2,
         done_s=slow + 2.1,

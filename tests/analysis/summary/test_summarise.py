@@ -89,13 +89,44 @@ def test_a_target_is_told_by_its_figures(make_columns: MakeColumns, sum_up: Call
     assert (None, None) == (target.offered_per_s, target.goodput_per_s)
 
 
-def test_no_failure_is_bounded_by_the_rule_of_three_and_some_by_wilson(
+def test_no_failure_is_bounded_by_the_rule_of_three_and_no_success_as_well(
     make_columns: MakeColumns, sum_up: Callable[..., RunSummary]
 ) -> None:
     (flawless,) = sum_up(make_columns(100)).targets
-    assert pytest.approx(0.97, abs=1e-4) == flawless.success_rate.low
-    (flawed,) = sum_up(make_columns(100, ok=np.arange(100) > 0)).targets
-    assert wilson(99, 100) == flawed.success_rate
+    assert (1.0, pytest.approx(0.97, abs=1e-4), 1.0) == msgspec.structs.astuple(flawless.success_rate)
+    (broken,) = sum_up(make_columns(100, ok=np.zeros(100, dtype=np.bool_))).targets
+    assert (0.0, 0.0, pytest.approx(0.03, abs=1e-4)) == msgspec.structs.astuple(broken.success_rate)
+
+
+def test_a_success_rate_counts_each_prompt_once_as_a_pass_rate_does(
+    make_columns: MakeColumns, sum_up: Callable[..., RunSummary]
+) -> None:
+    """p0 is asked six times and fails throughout, four prompts are asked once."""
+    prompts = np.array(["p0"] * 6 + ["p1", "p2", "p3", "p4"], dtype=object)
+    ok = prompts != "p0"
+    (target,) = sum_up(make_columns(10, prompt_id=prompts, group_id=prompts, ok=ok, passed=ok * 1.0)).targets
+    assert target.pass_rate is not None
+    assert (4, 0.8, 0.8) == (target.succeeded, target.success_rate.value, target.pass_rate.value)
+    assert pytest.approx(0.2) == target.error_rate.value
+
+
+def test_a_burst_of_failures_and_failing_prompts_make_a_success_rate_less_certain(
+    make_columns: MakeColumns, sum_up: Callable[..., RunSummary]
+) -> None:
+    prompts = np.array([f"p{i % 10}" for i in range(400)], dtype=object)
+    apart, at_once, of_one = (np.ones(400, dtype=np.bool_) for _ in range(3))
+    apart[np.arange(400) % 41 == 0] = False
+    at_once[100:110] = False
+    of_one[np.arange(400) % 40 == 0] = False
+    spans = []
+    for ok in (apart, at_once, of_one):
+        (target,) = sum_up(make_columns(400, prompt_id=prompts, group_id=prompts, ok=ok)).targets
+        rate = target.success_rate
+        assert pytest.approx(0.975) == rate.value
+        spans.append((rate.high or 0.0) - (rate.low or 0.0))
+    independent = wilson(390, 400)
+    assert pytest.approx((independent.high or 0.0) - (independent.low or 0.0), rel=0.2) == spans[0]
+    assert min(spans[1:]) > 1.4 * spans[0]
 
 
 def test_pass_rates_by_tag_follow_the_suite_and_leave_out_what_was_not_scored(

@@ -91,7 +91,7 @@ def test_too_few_answers_have_no_median() -> None:
 def test_without_errors_the_figure_bounds_the_error_rate(make_run) -> None:
     text = texts(draw(errors, make_run(failure_rate=0.0)))
     assert "No error in 160 requests" in text
-    assert "may still be up to 7.5% (rule of three)" in text
+    assert "may still be at most 7.5% (one-sided 95%, 3/n)" in text
 
 
 def test_error_kinds_are_sorted_by_frequency_and_the_rarest_combined(make_run) -> None:
@@ -101,7 +101,9 @@ def test_error_kinds_are_sorted_by_frequency_and_the_rarest_combined(make_run) -
 
 
 def test_a_missing_upper_bound_is_shown_with_the_n_that_would_give_it(make_run) -> None:
-    assert "no upper bound at this n (p95: n ≥ 72, p99: n ≥ 368)" in texts(draw(percentiles, make_run()))
+    assert "no upper bound (takes at least: p95 n = 72 of 24 prompts, p99 n = 368 of 123 prompts)" in texts(
+        draw(percentiles, make_run())
+    )
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
 
 

@@ -308,6 +308,21 @@ def test_a_judge_that_cannot_grade_is_reported_before_anything_is_sent(
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\ufeffprompt_id;answer;passed\r\np;a,b;TRUE\r\np;c;FALSE\r\n",
+        'prompt_id, answer, passed\np,"a,b",Pass\np,c,fail\n',
+        'answer,passed,prompt_id\n"a,b",y,p\nc,N,p\n',
+    ],
+)
+def test_labels_are_read_as_a_spreadsheet_writes_them(tmp_path: Path, written: str) -> None:
+    (tmp_path / "labels.csv").write_text(written, encoding="utf-8", newline="")
+    (tmp_path / "s.yaml").write_text(SUITE)
+    labels = load_checked(tmp_path / "s.yaml").graders.judges[0].labels
+    assert [("p", "a,b", True), ("p", "c", False)] == [(each.prompt_id, each.answer, each.passed) for each in labels]
+
+
 def test_a_judge_with_a_mistake_is_not_reported_as_missing_too(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("prompt_id,answer,passed\np,x,1\n")
     for wrong in ("claude-opus-9", "claude-opus-4-5, max_token: 5"):

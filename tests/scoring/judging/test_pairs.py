@@ -12,10 +12,13 @@ import msgspec
 import pytest
 
 from harness.analysis.loader import load_run
-from harness.analysis.summary.judges import add_judging, summarise_judge, summarise_pairs
+from harness.analysis.summary.judges import add_judging, summarise_pairs
 from harness.analysis.summary.summarise import summarise
+from harness.analysis.summary.summary import JudgeSummary
 from harness.catalog.target import Target
 from harness.cli.running.endpoint import write_answer_key
+from harness.report.markdown import render_markdown
+from harness.report.run.sections import run_report
 from harness.scoring.judgements import Judgement, Judgements, read_judgements
 from harness.scoring.judging.aids import CachingAids
 from harness.scoring.judging.calibration import calibrate
@@ -23,7 +26,8 @@ from harness.scoring.judging.judges import open_judges
 from harness.scoring.judging.pairs import PairResult, score_pairs
 from harness.scoring.python.processes import Workers
 from harness.scoring.score import score_run
-from harness.scoring.scorer import Question, Unscored, Verdict
+from harness.scoring.scorer import Answer, Question, Unscored, Verdict
+from harness.scoring.scorers.judge import RubricJudge, ask_panel
 from harness.store.query import connect
 from harness.store.records import Score
 from harness.store.run_folder import RunFolder
@@ -32,6 +36,7 @@ from harness.suite.suite import Check, Label, Suite
 PAIR = Check(type="pairwise", params={"judge": "strict"})
 EXACT = Check(type="exact")
 JUDGE = Check(type="judge", params={"judge": "strict", "rubric": "Right.", "pass_at": 0.5})
+SCORER = RubricJudge(judge="strict", rubric="Right.")
 
 
 class Judge:
@@ -196,6 +201,32 @@ async def test_a_preference_counts_ties_as_halves_and_reports_flips_and_lengths(
     assert summarise_pairs([], []) is None
 
 
+async def test_flips_and_length_bias_of_few_groups_are_less_certain() -> None:
+    """In two of eight groups of ten pairs the order decides throughout; in two others the longer answer always wins."""
+    pairs = [
+        PairResult(
+            target="cand", prompt_id="p", value=0.5 if group < 2 else 1, flipped=group < 2, longer=float(group < 4)
+        )
+        for group in range(8)
+        for _ in range(10)
+    ]
+    alone = summarise_pairs(pairs, [str(at) for at in range(80)])
+    together = summarise_pairs(pairs, [str(at // 10) for at in range(80)])
+    assert alone is not None
+    assert together is not None
+    for one, other in ((alone.flip_rate, together.flip_rate), (alone.longer_wins, together.longer_wins)):
+        assert one is not None
+        assert other is not None
+        assert one.value == other.value
+        assert (other.high or 0.0) - (other.low or 0.0) > 2 * ((one.high or 0.0) - (one.low or 0.0))
+
+
+def judges_of(run: RunFolder, suite: Suite) -> list[JudgeSummary]:
+    data = load_run(run)
+    kept = read_judgements(run.judgements_path)
+    return add_judging(summarise(run.read_manifest(), suite, data), suite, kept, data.columns).judges
+
+
 async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_suite: Any, write_run: Any) -> None:
     labels = [Label(prompt_id="p", answer=answer, passed=passed) for answer, passed in LABELS]
     suite = make_suite([JUDGE], judges=["strict"], labels=labels)
@@ -206,7 +237,7 @@ async def test_a_judge_is_compared_with_the_people_who_labelled_answers(make_sui
     await calibrate(suite, CachingAids(judgements, {}, Workers([]), judge))  # type: ignore[arg-type]
     judgements.close()
     assert judge.asked == 50
-    found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))
+    [found] = judges_of(run, suite)
     assert (found.asked, found.failed, found.cost_usd, found.labels) == (50, 0, pytest.approx(0.5), 50)
     assert found.agreement is not None
     assert found.agreement.value == pytest.approx(0.7)
@@ -218,11 +249,55 @@ LABELS = [("Paris", True)] * 20 + [("Lyon", True)] * 5 + [("Paris, Texas", False
 """The textbook example of Cohen's kappa: 20, 5, 10, 15."""
 
 
+async def test_what_a_judge_passed_stands_beside_what_people_would_have_passed(make_suite: Any, write_run: Any) -> None:
+    """Of 20 answers the judge passes 12. By its labels it passes 20 of 25 good ones and fails 15 of 25 bad ones."""
+    labels = [Label(prompt_id="p", answer=answer, passed=passed) for answer, passed in LABELS]
+    suite = make_suite([JUDGE, EXACT], judges=["strict"], labels=labels)
+    run = write_run(suite, *[("cand", "Paris")] * 12, *[("cand", "Lyon")] * 8, ("base", "Lyon"))
+    judge = Judge(lambda text: 0.9 if "Paris" in part(text, "answer") else 0.1)
+    kept = Judgements(run.judgements_path)
+    aids = CachingAids(kept, {}, Workers([]), judge)  # type: ignore[arg-type]
+    await calibrate(suite, aids)
+    for number in range(21):
+        text = "Paris" if number < 12 else "Lyon"
+        await ask_panel(SCORER, suite.prompts[0], Answer(text=text, request_id=f"{number:06d}-00"), aids)
+    kept.close()
+    data = load_run(run)
+    judgements = list(read_judgements(run.judgements_path))
+    summary = add_judging(summarise(run.read_manifest(), suite, data), suite, judgements, data.columns)
+    (told,) = summary.judges
+    assert told.sensitivity is not None
+    assert told.specificity is not None
+    assert (0.8, 0.6) == (told.sensitivity.value, told.specificity.value)
+    (cand,) = next(target for target in summary.targets if target.target == "cand").judged
+    assert ("strict", 20, 1, 0.6) == (cand.judge, cand.answers, cand.prompts, pytest.approx(cand.rate.value))
+    assert cand.corrected is not None
+    assert pytest.approx((0.6 + 0.6 - 1) / (0.8 + 0.6 - 1)) == cand.corrected.value
+    assert cand.corrected.low is not None
+    assert cand.corrected.high is not None
+    assert cand.corrected.low < 0.5 < cand.corrected.high
+    text = render_markdown(run_report(summary))
+    assert "What people would have passed" in text
+    assert "corrected pass rate" in text
+
+
+async def test_a_panel_and_two_checks_of_one_judge_have_no_judged_rate(make_suite: Any, write_run: Any) -> None:
+    panel = Check(type="judge", params={"judge": ["strict", "kind"], "rubric": "Right."})
+    for checks in ([panel], [JUDGE, Check(type="judge", params={"judge": "strict", "rubric": "Polite."})]):
+        suite = make_suite(checks, judges=["strict", "kind"])
+        run = write_run(suite, ("cand", "Paris"))
+        given = {"score": 1.0, "reason": "so"}
+        judgements = [Judgement(key="1", kind="judge", by="strict", request_id="000000-00", given=given)]
+        data = load_run(run)
+        summary = add_judging(summarise(run.read_manifest(), suite, data), suite, judgements, data.columns)
+        assert [] == summary.targets[0].judged
+
+
 async def test_labels_that_the_judge_did_not_grade_do_not_count(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([JUDGE], judges=["strict"], labels=[Label(prompt_id="p", answer="Paris", passed=True)])
     run = write_run(suite, ("cand", "Paris"))
     await score_run(run, suite)
-    found = summarise_judge(suite.graders.judges[0], list(read_judgements(run.judgements_path)))
+    [found] = judges_of(run, suite)
     assert (found.asked, found.labels, found.kappa) == (0, 0, None)
 
 
@@ -236,7 +311,8 @@ async def test_the_summary_reports_the_cost_of_judging_separately(make_suite: An
         Judgement(key="2", kind="judge", by="strict", request_id="0", error="it gave no verdict"),
         Judgement(key="3", kind="python", by="checks.py:grade", request_id="0"),
     ]
-    summary = add_judging(summarise(run.read_manifest(), suite, load_run(run)), suite, judgements)
+    data = load_run(run)
+    summary = add_judging(summarise(run.read_manifest(), suite, data), suite, judgements, data.columns)
     assert (summary.total_cost_usd, summary.judging_cost_usd) == (pytest.approx(0.02), 0.75)
     assert [(each.judge, each.asked, each.failed) for each in summary.judges] == [("strict", 2, 1), ("kind", 0, 0)]
 
