@@ -49,6 +49,8 @@ class Columns:
     """When the last attempt was due; None: no request was retried."""
     backoff_s: Floats | None = None
     """Seconds that the request spent between its attempts, 0 with one attempt; None: no request was retried."""
+    throttled: npt.NDArray[np.int64] | None = None
+    """How many of `attempts` were throttled; None: none were."""
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """The chosen requests, in their order."""

@@ -112,7 +112,7 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
 
 
 def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
-    pairs = pair(each.baseline_columns, each.candidate_columns)
+    pairs = pair(each.baseline_columns, each.candidate_columns, together=each.baseline is each.candidate)
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
 
@@ -127,7 +127,7 @@ def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
             case "error_rate":
                 return compare_error_rate(pairs)
             case "throttle_rate":
-                return compare_throttle_rate(each.baseline_counts, each.candidate_counts)
+                return compare_throttle_rate(pairs)
             case "cost_per_request":
                 return compare_cost(pairs, rule.scale)
             case _:

@@ -59,8 +59,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
-    """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
-    `newcombe-clustered`."""
+    """`newcombe-paired`, `newcombe-clustered`, each with `+time-blocks` where events came in bursts; `paired-t`,
+    `cluster-t`, `time-blocks`."""
+    time_limited: bool = False
+    """How failures, throttles or slow answers fall in time decides the width, or leaves a side without a bound:
+    measuring for longer settles it, more prompts in the same time do not."""
     verdict: Verdict = "inconclusive"
     equivalent: bool = False
     """Both bounds lie inside the margin: more than `no_worse`, which rules out a loss alone."""

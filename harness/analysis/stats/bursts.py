@@ -1,0 +1,111 @@
+"""Rates whose events come in bursts: what time adds to the error of a difference of two shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec.structs import replace
+from scipy.special import ndtri, stdtrit
+
+from harness.analysis.columns import Codes, Floats
+from harness.analysis.stats.interval import LEVEL, Effect, invert
+from harness.analysis.stats.proportions import Bounds
+from harness.analysis.stats.time_blocks import BLOCKS, DEGREES, METHOD
+
+BY_CHANCE = 0.5
+"""Standard errors of a variance between blocks that are not counted: independent events differ by chance as well."""
+
+ROUNDING = 1e-9
+"""Relative to the variance without time: less than this is rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """One arm of a difference of two shares. All arrays have one entry a request."""
+
+    parts: Floats
+    """What the request adds to the arm's share beyond the share itself, such as (failed − share) / n. They sum to 0."""
+    clusters: Codes
+    """Prompt or group, by the same codes in both arms."""
+    due_s: Floats
+
+
+def time_variance(candidate: Shares, baseline: Shares, *, together: bool) -> float:
+    """How much more the difference of two shares varies, as a variance, because their events come in bursts; ≥ 0.
+
+    V_time − V_cell, both clustered variances of candidate − baseline, which add to what prompts or groups show
+    (V_prompt + V_time − V_cell counts both ways at once). V_time has equal blocks of time as clusters: 16 or pairs of
+    them, 8, whichever says more, less half a standard error √(2 / (blocks − 1)) · V_cell, which chance alone adds.
+    V_cell has a prompt's or group's requests in one block as a cluster.
+
+    `together`: both arms ran at the same time, so their blocks are the same, and what both suffered in one cancels.
+    Otherwise each arm has blocks of its own time.
+
+    Source: Cameron, Gelbach & Miller 2011, JBES 29:238–249. docs/calibration.md has how it was measured.
+    """
+    arms = candidate, baseline
+    blocks = _blocks([arm.due_s for arm in arms], together=together)
+    parts = np.concatenate([candidate.parts, -baseline.parts])
+    apart = 0 if together else 1 + max(int(arm.clusters.max(initial=0)) for arm in arms)
+    clusters = np.concatenate([candidate.clusters, baseline.clusters + apart])
+    cells = np.unique(clusters * (4 * BLOCKS) + blocks, return_inverse=True)[1]
+    cell = _clustered(parts, cells)
+    ways = (_clustered(parts, codes) - cell * (1 + _chance(codes)) for codes in (blocks, blocks // 2))
+    return max(0.0, *ways)
+
+
+def _blocks(due_s: list[Floats], *, together: bool) -> Codes:
+    """The block of each request, the candidate's before the baseline's."""
+    if together:
+        return _block(np.concatenate(due_s))
+    return np.concatenate([_block(due_s[0]), 2 * BLOCKS + _block(due_s[1])])
+
+
+def _block(due_s: Floats) -> Codes:
+    since = due_s - due_s.min(initial=np.inf)
+    span = float(since.max(initial=0.0))
+    blocks: Codes = np.minimum((since / (span or 1.0) * BLOCKS).astype(np.int64), BLOCKS - 1)
+    return blocks
+
+
+def _clustered(parts: Floats, codes: Codes) -> float:
+    sums, there = np.bincount(codes, weights=parts), len(np.unique(codes))
+    return there / (there - 1) * float(sums @ sums) if there > 1 else 0.0
+
+
+def _chance(codes: Codes) -> float:
+    return BY_CHANCE * math.sqrt(2 / max(1, len(np.unique(codes)) - 1))
+
+
+def widen(effect: Effect, interval: Callable[[float], Bounds], extra: float) -> Effect:
+    """A difference of shares whose error grows by the variance `extra` of `time_variance`.
+
+    `interval`: level → the bounds without it. Each reach becomes √((reach · t/z)² + t²·extra), t with 7·(1 + V/extra)
+    degrees of freedom: of the error, only `extra` rests on 8 blocks of time; V is the variance behind the interval. The
+    p-value is the interval's own, inverted, or the effect's if that is larger. `time_limited` says that time makes
+    more of the error than all else.
+
+    Source: Newcombe 1998, Statistics in Medicine 17:2635–2650 (square-and-add).
+    """
+    low, high = interval(LEVEL)
+    own = ((high - low) / 2 / float(ndtri((1 + LEVEL) / 2))) ** 2
+    if extra <= ROUNDING * own:
+        return effect
+    degrees, estimate = DEGREES * (1 + own / extra), effect.estimate
+
+    def wider(level: float) -> Bounds:
+        z, t = float(ndtri((1 + level) / 2)), float(stdtrit(degrees, (1 + level) / 2))
+        down, up = (math.hypot(reach * t / z, t * math.sqrt(extra)) for reach in _reaches(interval(level), estimate))
+        return max(-1.0, estimate - down), min(1.0, estimate + up)
+
+    low, high = wider(LEVEL)
+    p_value = max(invert(wider), effect.p_value or 0.0)
+    method = f"{effect.method}+{METHOD}"
+    return replace(effect, low=low, high=high, p_value=p_value, method=method, time_limited=extra > own)
+
+
+def _reaches(bounds: Bounds, estimate: float) -> Bounds:
+    return max(0.0, estimate - bounds[0]), max(0.0, bounds[1] - estimate)
