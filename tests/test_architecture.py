@@ -36,7 +36,7 @@ ORDER = {
     "load": "arrivals stop plan forecast reservation limits preflight watch sender recorder runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics stats validity summary compare sweep history reconcile",
+    "analysis": "columns loader metrics stats stalls validity summary compare sweep history reconcile",
     "report": "section wording terminal markdown page live drawing run figures compare history sweep reconcile write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output printing running commands",

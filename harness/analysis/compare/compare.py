@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,6 +28,7 @@ from harness.analysis.compare.pairing import (
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
+from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded
 from harness.catalog.prices import price_for, terms_of
@@ -83,6 +85,7 @@ def compare_targets(
             *invalid,
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
+            *_stall_findings(baseline, other, comparisons),
         ),
         valid=not invalid,
     )
@@ -185,7 +188,32 @@ def _comparison(
         gained=len(flips) - lost,
         unscored=count_unscored(pairs),
         drift=_drift(each, pairs),
+        **_stalls(each, pairs, differences),
     )
+
+
+def _stalls(each: Pairing, pairs: Pairs, differences: Sequence[Difference]) -> dict[str, Any]:
+    """The fields of a `Comparison` about stalls."""
+    runs, arms = (each.baseline, each.candidate), (pairs.baseline.columns, pairs.candidate.columns)
+    stalled = [
+        find_stalls(arm, other, run_id=run.manifest.run_id, together=pairs.together)
+        for run, arm, other in zip(runs, arms, reversed(arms), strict=True)
+    ]
+    stalls = tuple(stall for each in stalled for stall in each.stalls)
+    latencies = [
+        Explained(metric=row.metric, logarithm=row.scale == "log_ratio", measured=row.estimate, without=row.estimate)
+        for row in differences
+        if row.estimate is not None and not row.exploratory
+    ]
+    return {"stalls": stalls, "without_stalls": explain(arms, stalled, latencies) if stalls else ()}
+
+
+def _stall_findings(baseline: FinishedRun, other: FinishedRun, comparisons: Sequence[Comparison]) -> list[Finding]:
+    origins = {run.manifest.run_id: run.manifest.origin_utc_ns for run in (baseline, other)}
+    found = (
+        stall_finding((c.baseline.target, c.candidate.target), c.stalls, c.without_stalls, origins) for c in comparisons
+    )
+    return [finding for finding in found if finding is not None]
 
 
 def _drift(each: Pairing, pairs: Pairs) -> Drift:

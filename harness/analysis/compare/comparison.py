@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from harness.analysis.stalls import Explained, Stall
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 3
@@ -168,6 +169,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
     """Prompts without a scored answer on one side or both, so that a change is unknown."""
     drift: Drift = Drift()
+    stalls: tuple[Stall, ...] = ()
+    """In which one side's answers were slow and the other's were not; a finding names them."""
+    without_stalls: tuple[Explained, ...] = ()
+    """The family's latencies with and without the answers in `stalls`; empty where there are none."""
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):

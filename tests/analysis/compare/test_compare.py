@@ -291,6 +291,20 @@ def test_throttles_here_and_there_are_worse_and_as_many_in_one_burst_are_not(sid
     ] == verdicts
 
 
+def test_a_stall_is_a_finding_with_what_it_explains(side: MakeSide) -> None:
+    arrays, hit = noisy(seed=2), (np.arange(N) >= N // 2) & (np.arange(N) < N // 2 + N // 10)
+    stalled = {name: arrays[name] + 3.0 * hit for name in ("first_s", "last_s", "done_s")}
+    report = compare_targets(side({"a": noisy(seed=1), "b": {**arrays, **stalled}}), gate={"ttft_p95": "25%"})
+    comparison = only(report)
+    (stall,), (explained,) = comparison.stalls, comparison.without_stalls
+    assert ("b", N // 2, N // 10) == (stall.target, stall.start_s, stall.requests)
+    assert rows(comparison)["ttft_p95"].estimate == explained.measured
+    assert abs(explained.without) < 0.25 < explained.measured
+    assert any(f"b stalled for {N // 10 - 1}.0 s" in finding.what for finding in report.findings)
+    quiet = compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2)}), gate={"ttft_p95": "25%"})
+    assert ((), (), ()) == (only(quiet).stalls, only(quiet).without_stalls, quiet.findings)
+
+
 def test_answers_of_equal_length_are_as_fast_however_long_they_are(side: MakeSide) -> None:
     longer = noisy(seed=1)
     extra = 0.01 * longer["output_tokens"]
