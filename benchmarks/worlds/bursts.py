@@ -115,7 +115,7 @@ def burst_rows(scale: float) -> Iterator[Row]:
     """A/A: verdicts of the whole family, and how often each rate's interval holds 0."""
     for name, world in WORLDS.items():
         rng = np.random.default_rng(SEED + 3)
-        found = [_compare(world, rng) for _ in range(max(1, round(200 * scale)))]
+        found = [_compare(world, rng) for _ in range(max(1, int(150 * scale)))]
         rows = [{row.metric: row for row in c.differences if not row.exploratory} for c in found]
         alarms = [[any(row.verdict == word for row in each.values()) for each in rows] for word in ("worse", "better")]
         held = [[holds(_effect(each[metric]), 0.0) for each in rows] for metric in RATES]
@@ -157,7 +157,7 @@ def burst_power_rows(scale: float) -> Iterator[Row]:
     """A doubled rate: how often the row is `worse` in its family, and how often its interval holds the truth."""
     for name, (metric, world, known) in POWER.items():
         rng = np.random.default_rng(SEED + 4)
-        found = [_compare(world, rng) for _ in range(max(2, round(200 * scale)))]
+        found = [_compare(world, rng) for _ in range(max(1, int(150 * scale)))]
         rows = [next(row for row in c.differences if row.metric == metric) for c in found]
         truth = float(np.mean([row.estimate for row in rows])) if known is None else known
         cells = [[row.verdict == "worse" for row in rows], [holds(_effect(row), truth) for row in rows]]

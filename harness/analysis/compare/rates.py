@@ -10,7 +10,7 @@ from harness.analysis.columns import Codes, Floats
 from harness.analysis.compare.comparison import Difference, add_note
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import metric_of
-from harness.analysis.stats.bursts import Shares, time_variance, widen
+from harness.analysis.stats.bursts import Shares, time_error, widen
 from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.proportions import (
     Events,
@@ -70,7 +70,7 @@ def compare_throttle_rate(pairs: Pairs) -> Difference:
     clusters = pairs.clusters(np.ones(len(pairs.prompts), dtype=np.bool_))
     (new, new_parts), (old, old_parts) = (_throttles(arm, clusters) for arm in (pairs.candidate, pairs.baseline))
     interval = events_interval(new, old)
-    extra = time_variance(new_parts, old_parts, together=pairs.together)
+    extra = time_error(new_parts, old_parts, together=pairs.together)
     effect = widen(effect_of(new.share - old.share, interval), interval, extra)
     attempts = [int(each.trials.sum()) for each in (new, old)]
     row = Difference(
@@ -138,7 +138,7 @@ def _compare(pairs: Pairs, key: str, selected: npt.NDArray[np.bool_] | None) -> 
         _failures(arm, each, shared, clusters)
         for arm, each in zip((pairs.candidate, pairs.baseline), reversed(values), strict=True)
     ]
-    effect = widen(effect, interval, time_variance(failures[0], failures[1], together=pairs.together))
+    effect = widen(effect, interval, time_error(failures[0], failures[1], together=pairs.together))
     row = add_note(_row(key, before, after, effect, clusters), *_bursts(effect, "failures"))
     return row if once else add_note(row, f"{answers:,} answers to {counted(len(before), 'prompt')}")
 

@@ -33,8 +33,18 @@ class Shares:
     due_s: Floats
 
 
-def time_variance(candidate: Shares, baseline: Shares, *, together: bool) -> float:
-    """How much more the difference of two shares varies, as a variance, because their events come in bursts; ≥ 0.
+@dataclass(frozen=True, kw_only=True)
+class TimeError:
+    """What bursts add to the error of a difference of shares."""
+
+    variance: float
+    """0: nothing."""
+    degrees: float
+    """Of freedom."""
+
+
+def time_error(candidate: Shares, baseline: Shares, *, together: bool) -> TimeError:
+    """How much more the difference of two shares varies because their events come in bursts.
 
     V_time − V_cell, both clustered variances of candidate − baseline, which add to what prompts or groups show
     (V_prompt + V_time − V_cell counts both ways at once). V_time has equal blocks of time as clusters: 16 or pairs of
@@ -43,6 +53,10 @@ def time_variance(candidate: Shares, baseline: Shares, *, together: bool) -> flo
 
     `together`: both arms ran at the same time, so their blocks are the same, and what both suffered in one cancels.
     Otherwise each arm has blocks of its own time.
+
+    Degrees of freedom: 7, of 8 blocks, or the effective number of the 16 that make the variance, (Σ e²)² / Σ e⁴ of
+    their residuals e, where that is less: three bursts in one arm and none in the other are three events, however many
+    blocks are quiet.
 
     Source: Cameron, Gelbach & Miller 2011, JBES 29:238–249. docs/calibration.md has how it was measured.
     """
@@ -54,7 +68,9 @@ def time_variance(candidate: Shares, baseline: Shares, *, together: bool) -> flo
     cells = np.unique(clusters * (4 * BLOCKS) + blocks, return_inverse=True)[1]
     cell = _clustered(parts, cells)
     ways = (_clustered(parts, codes) - cell * (1 + _chance(codes)) for codes in (blocks, blocks // 2))
-    return max(0.0, *ways)
+    squares = np.bincount(blocks, weights=parts) ** 2
+    active = float(squares.sum()) ** 2 / float(squares @ squares) if squares.any() else DEGREES
+    return TimeError(variance=max(0.0, *ways), degrees=min(DEGREES, active))
 
 
 def _blocks(due_s: list[Floats], *, together: bool) -> Codes:
@@ -80,11 +96,12 @@ def _chance(codes: Codes) -> float:
     return BY_CHANCE * math.sqrt(2 / max(1, len(np.unique(codes)) - 1))
 
 
-def widen(effect: Effect, interval: Callable[[float], Bounds], extra: float) -> Effect:
-    """A difference of shares whose error grows by the variance `extra` of `time_variance`.
+def widen(effect: Effect, interval: Callable[[float], Bounds], extra: TimeError) -> Effect:
+    """A difference of shares whose variance grows by that of `time_error`, `extra`.
 
-    `interval`: level → the bounds without it. Each reach becomes √((reach · t/z)² + t²·extra), t with 7·(1 + V/extra)
-    degrees of freedom: of the error, only `extra` rests on 8 blocks of time; V is the variance behind the interval. The
+    `interval`: level → the bounds without it. Each reach becomes √((reach · t/z)² + t²·extra), t with `extra`'s
+    degrees of freedom times 1 + V/extra: only that part of the error rests on few blocks; V is the variance behind the
+    interval. The
     p-value is the interval's own, inverted, or the effect's if that is larger. `time_limited` says that time makes
     more of the error than all else.
 
@@ -92,19 +109,20 @@ def widen(effect: Effect, interval: Callable[[float], Bounds], extra: float) -> 
     """
     low, high = interval(LEVEL)
     own = ((high - low) / 2 / float(ndtri((1 + LEVEL) / 2))) ** 2
-    if extra <= ROUNDING * own:
+    if extra.variance <= ROUNDING * own:
         return effect
-    degrees, estimate = DEGREES * (1 + own / extra), effect.estimate
+    variance, estimate = extra.variance, effect.estimate
+    degrees = extra.degrees * (1 + own / variance)
 
     def wider(level: float) -> Bounds:
         z, t = float(ndtri((1 + level) / 2)), float(stdtrit(degrees, (1 + level) / 2))
-        down, up = (math.hypot(reach * t / z, t * math.sqrt(extra)) for reach in _reaches(interval(level), estimate))
+        down, up = (math.hypot(reach * t / z, t * math.sqrt(variance)) for reach in _reaches(interval(level), estimate))
         return max(-1.0, estimate - down), min(1.0, estimate + up)
 
     low, high = wider(LEVEL)
     p_value = max(invert(wider), effect.p_value or 0.0)
     method = f"{effect.method}+{METHOD}"
-    return replace(effect, low=low, high=high, p_value=p_value, method=method, time_limited=extra > own)
+    return replace(effect, low=low, high=high, p_value=p_value, method=method, time_limited=variance > own)
 
 
 def _reaches(bounds: Bounds, estimate: float) -> Bounds:

@@ -20,8 +20,13 @@ BLOCKS = 16
 """Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
 DEGREES = 7.0
 """Of an error that blocks of time alone show: the coarser blocks, less one."""
+ALIKE = 0.18
+"""Correlation of neighbouring blocks, above which answers depend on each other for longer than a block lasts: a
+standard error of 30 pairs of independent ones."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
+IN_BURSTS = 3.0
+"""Above this design effect of time, slow answers come in bursts: the few of an independent tail stay below, mostly."""
 MOST_ALIKE = 0.95
 """The largest correlation of the arms that counts: never a width of zero because both had the same slow prompts."""
 
@@ -53,7 +58,9 @@ def compare_quantiles(
 
     - deff = clustered variance of the shares / their binomial variance, both summed over the arms: a quiet arm is no
       proof that it cannot stall. D counts blocks of time as clusters (8 or 16, whichever says more, at least 1), D_p
-      prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three.
+      prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three. Where neighbours
+      among the 16 blocks are alike (correlation above 0.18), D is also at least that of 4 blocks and 2·D_8 − D_16, what
+      it would be if the last doubling of the blocks were done once more: dependence reaches beyond a block then.
     - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
       most those of the prompts or groups.
     - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
@@ -66,7 +73,8 @@ def compare_quantiles(
     that often.
 
     The estimate is of quantiles between order statistics (Hyndman & Fan's definition 5). A bound is None where no θ is
-    refused on that side: slow answers came in so few moments that their share could be anything. Both are None where
+    refused on that side: slow answers came in so few moments that their share could be anything, or are too few.
+    `time_limited` says that it is the moments: D is above 3 there, or at the estimate. Both bounds are None where
     `is_bounded` says no. Clusters count by `independent_clusters`.
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
@@ -85,11 +93,14 @@ def compare_quantiles(
         levels = [float(np.quantile(arm.values, q, method="hazen")) for arm in (candidate, baseline)]
         estimate = math.log(levels[0] / levels[1]) if logarithm else levels[0] - levels[1]
         low = high = p_value = None
+        limited = False
         if is_bounded(q, fewest, independent):
             test = _Test(arms[0], arms[1], q, degrees)
             low, high = test.bounds(estimate, level)
             p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
-        found.append(Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD))
+            limited = test.is_time_limited(estimate, low, high)
+        effect = Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD, time_limited=limited)
+        found.append(effect)
     return found
 
 
@@ -121,7 +132,7 @@ class _Arm:
         block = np.minimum((due / span * BLOCKS).astype(np.int64), BLOCKS - 1) if span else np.zeros_like(order)
         prompt = arm.clusters[order]
         both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
-        self.blocks, self.halves = _Clusters(block, BLOCKS), _Clusters(block // 2, BLOCKS // 2)
+        self.blocks, self.halves, self.quarters = (_Clusters(block // n, BLOCKS // n) for n in (1, 2, 4))
         self.prompts, self.both = _Clusters(prompt, clusters), _Clusters(both, int(both.max()) + 1)
 
 
@@ -137,20 +148,30 @@ class _Test:
 
     def bounds(self, estimate: float, level: float) -> tuple[float | None, float | None]:
         """The lowest and the highest θ that are not refused, by bisection from where the arms lie wholly apart."""
+        lowest, highest = self._ends(estimate)
+        return self._bound(estimate, lowest, level), self._bound(estimate, highest, level)
+
+    def is_time_limited(self, estimate: float, low: float | None, high: float | None) -> bool:
+        """Whether slow answers come in bursts: at the estimate, or where there is no bound."""
+        ends = zip((low, high), self._ends(estimate), strict=True)
+        thetas = [estimate, *(end for bound, end in ends if bound is None)]
+        return any(self._time(below, binomial) > IN_BURSTS for below, binomial in map(self._cut, thetas) if binomial)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [len(arm.values) for arm in (self.candidate, self.baseline)]
+
+    def _ends(self, estimate: float) -> tuple[float, float]:
         new, old = self.candidate.values, self.baseline.values
-        ends = min(new[0] - old[-1], estimate) - 1.0, max(new[-1] - old[0], estimate) + 1.0
-        return self._bound(estimate, float(ends[0]), level), self._bound(estimate, float(ends[1]), level)
+        return float(min(new[0] - old[-1], estimate) - 1.0), float(max(new[-1] - old[0], estimate) + 1.0)
 
     def _bound(self, inside: float, outside: float, level: float) -> float | None:
-        def refused(theta: float) -> bool:
-            low, high = self.at(theta)(level)
-            return low > 0 if outside < inside else high < 0
-
-        if not refused(outside):
+        side = 0 if outside < inside else 1
+        if not _refuses(self.at(outside)(level), side):
             return None
         for _ in range(STEPS):
             middle = (inside + outside) / 2
-            if refused(middle):
+            if _refuses(self.at(middle)(level), side):
                 outside = middle
             else:
                 inside = middle
@@ -158,12 +179,9 @@ class _Test:
 
     def at(self, theta: float) -> Callable[[float], tuple[float, float]]:
         """Level → the interval of the difference of shares above the pooled quantile, at that θ."""
-        below = self._below(theta)
-        arms = self.candidate, self.baseline
-        sizes = [len(arm.values) for arm in arms]
+        (below, binomial), sizes = self._cut(theta), self._sizes
         shares = [1 - under / n for under, n in zip(below, sizes, strict=True)]
-        binomial = sum(p * (1 - p) / n for p, n in zip(shares, sizes, strict=True))
-        deff, phi, degrees = self._dependence(below, sizes, binomial) if binomial else (1.0, 0.0, self.most_degrees)
+        deff, phi, degrees = self._dependence(below, binomial) if binomial else (1.0, 0.0, self.most_degrees)
 
         def interval(level: float) -> tuple[float, float]:
             t = float(stdtrit(degrees, (1 + level) / 2))
@@ -172,18 +190,38 @@ class _Test:
 
         return interval
 
-    def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
+    def _cut(self, theta: float) -> tuple[tuple[int, int], float]:
+        """How many answers of each arm are at or below the pooled quantile, and the shares' Σ p(1 − p)/n."""
+        below = self._below(theta)
+        return below, sum(under * (n - under) / n**3 for under, n in zip(below, self._sizes, strict=True))
+
+    def _effect(
+        self, way: Callable[[_Arm], _Clusters], below: tuple[int, int], binomial: float
+    ) -> tuple[float, list[Floats]]:
+        """The clustered variance of one way to cluster over the binomial one, and each arm's residuals."""
+        ways = [way(arm) for arm in (self.candidate, self.baseline)]
+        residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
+        errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, self._sizes, strict=True))
+        return sum(errors) / binomial, residuals
+
+    def _time(self, below: tuple[int, int], binomial: float) -> float:
+        """The design effect of time, at least 1."""
+        fine, residuals = self._effect(lambda arm: arm.blocks, below, binomial)
+        coarse = self._effect(lambda arm: arm.halves, below, binomial)[0]
+        neighbours, own = (
+            sum(float(r[lag:] @ r[: BLOCKS - lag]) / n**2 for r, n in zip(residuals, self._sizes, strict=True))
+            for lag in (1, 0)
+        )
+        if neighbours <= ALIKE * own:
+            return max(1.0, fine, coarse)
+        quarters = self._effect(lambda arm: arm.quarters, below, binomial)[0]
+        return max(1.0, fine, coarse, quarters, 2 * coarse - fine)
+
+    def _dependence(self, below: tuple[int, int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
-
-        def effect(way: Callable[[_Arm], _Clusters]) -> tuple[float, list[Floats]]:
-            ways = [way(arm) for arm in (self.candidate, self.baseline)]
-            residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
-            errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, sizes, strict=True))
-            return sum(errors) / binomial, residuals
-
-        time = max(1.0, effect(lambda arm: arm.blocks)[0], effect(lambda arm: arm.halves)[0])
-        prompts, residuals = effect(lambda arm: arm.prompts)
-        deff = max(time, prompts, time + prompts - effect(lambda arm: arm.both)[0])
+        time, sizes = self._time(below, binomial), self._sizes
+        prompts, residuals = self._effect(lambda arm: arm.prompts, below, binomial)
+        deff = max(time, prompts, time + prompts - self._effect(lambda arm: arm.both, below, binomial)[0])
         r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
         few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
         r -= (1 - r * r) / math.sqrt(few)
@@ -199,6 +237,11 @@ class _Test:
         if place > rank:
             cut += (place - rank) * (_ranked(old, new, theta, rank + 1) - cut)
         return _at_or_below(new, theta, cut), _at_or_below(old, 0.0, cut)
+
+
+def _refuses(interval: tuple[float, float], side: int) -> bool:
+    """Whether the interval of the shares' difference refuses a θ that lies below the estimate (0) or above it (1)."""
+    return interval[0] > 0 if side == 0 else interval[1] < 0
 
 
 def _at_or_below(ordered: Floats, theta: float, cut: float) -> int:
