@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import bursts, coverage, families, in_time, power
+from worlds import bursts, coverage, families, in_time, power, stalls
 from worlds.tables import Row
 
-TABLES = {table.key: table for module in (coverage, families, in_time, bursts, power) for table in module.TABLES}
+TABLES = {
+    table.key: table for module in (coverage, families, in_time, bursts, stalls, power) for table in module.TABLES
+}
 
 
 def main(scale: float = 1.0, only: Sequence[str] = ()) -> dict[str, list[Row]]:
