@@ -20,9 +20,10 @@ BLOCKS = 16
 """Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
 DEGREES = 7.0
 """Of an error that blocks of time alone show: the coarser blocks, less one."""
-ALIKE = 0.18
-"""Correlation of neighbouring blocks, above which answers depend on each other for longer than a block lasts: a
-standard error of 30 pairs of independent ones."""
+ALIKE = 0.1
+"""Correlation of neighbouring blocks, above which answers may depend on each other for longer than a block lasts."""
+DEGREES_WHERE_ALIKE = 5.0
+"""Then fewer blocks than 8 are independent."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
 IN_BURSTS = 3.0
@@ -59,10 +60,10 @@ def compare_quantiles(
     - deff = clustered variance of the shares / their binomial variance, both summed over the arms: a quiet arm is no
       proof that it cannot stall. D counts blocks of time as clusters (8 or 16, whichever says more, at least 1), D_p
       prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three. Where neighbours
-      among the 16 blocks are alike (correlation above 0.18), D is also at least that of 4 blocks and 2·D_8 − D_16, what
-      it would be if the last doubling of the blocks were done once more: dependence reaches beyond a block then.
-    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
-      most those of the prompts or groups.
+      among the 16 blocks are alike, r₁ > 0.1, dependence reaches beyond a block: D is then also at least that of 4
+      blocks, and D_16·(1 + 2·r₁), which counts each block with its neighbours.
+    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks (5
+      for 7 where neighbours are alike); at most those of the prompts or groups.
     - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
       standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few
       answers show a correlation by chance. At most 0.95. Where nothing depends on time it is r;
@@ -78,7 +79,8 @@ def compare_quantiles(
     `is_bounded` says no. Clusters count by `independent_clusters`.
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
-    Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
+    Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Newey & West 1987, Econometrica 55:703–708 (with
+    neighbours, here unweighted); Cameron, Gelbach & Miller 2011, JBES 29:238–249
     (both ways). docs/calibration.md has how it was measured. Raises ValueError on an empty arm.
     """
     if not len(candidate.values) or not len(baseline.values):
@@ -155,7 +157,7 @@ class _Test:
         """Whether slow answers come in bursts: at the estimate, or where there is no bound."""
         ends = zip((low, high), self._ends(estimate), strict=True)
         thetas = [estimate, *(end for bound, end in ends if bound is None)]
-        return any(self._time(below, binomial) > IN_BURSTS for below, binomial in map(self._cut, thetas) if binomial)
+        return any(self._time(below, binomial)[0] > IN_BURSTS for below, binomial in map(self._cut, thetas) if binomial)
 
     @property
     def _sizes(self) -> list[int]:
@@ -204,8 +206,8 @@ class _Test:
         errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, self._sizes, strict=True))
         return sum(errors) / binomial, residuals
 
-    def _time(self, below: tuple[int, int], binomial: float) -> float:
-        """The design effect of time, at least 1."""
+    def _time(self, below: tuple[int, int], binomial: float) -> tuple[float, float]:
+        """The design effect of time, at least 1, and the degrees of freedom of the blocks behind it."""
         fine, residuals = self._effect(lambda arm: arm.blocks, below, binomial)
         coarse = self._effect(lambda arm: arm.halves, below, binomial)[0]
         neighbours, own = (
@@ -213,19 +215,19 @@ class _Test:
             for lag in (1, 0)
         )
         if neighbours <= ALIKE * own:
-            return max(1.0, fine, coarse)
+            return max(1.0, fine, coarse), DEGREES
         quarters = self._effect(lambda arm: arm.quarters, below, binomial)[0]
-        return max(1.0, fine, coarse, quarters, 2 * coarse - fine)
+        return max(1.0, fine, coarse, quarters, fine * (1 + 2 * neighbours / own)), DEGREES_WHERE_ALIKE
 
     def _dependence(self, below: tuple[int, int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
-        time, sizes = self._time(below, binomial), self._sizes
+        (time, blocks), sizes = self._time(below, binomial), self._sizes
         prompts, residuals = self._effect(lambda arm: arm.prompts, below, binomial)
         deff = max(time, prompts, time + prompts - self._effect(lambda arm: arm.both, below, binomial)[0])
         r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
         few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
         r -= (1 - r * r) / math.sqrt(few)
-        degrees = min(self.most_degrees, DEGREES * time / (time - 1)) if time > 1 else self.most_degrees
+        degrees = min(self.most_degrees, blocks * time / (time - 1)) if time > 1 else self.most_degrees
         return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2))), degrees
 
     def _below(self, theta: float) -> tuple[int, int]:
