@@ -229,4 +229,4 @@ def _describe(stall: Stall, origin_utc_ns: int) -> str:
 
 
 def _change(value: float, row: Explained) -> str:
-    return f"{math.expm1(value):+.0%}" if row.logarithm else f"{value:+.3g} s"
+    return (f"{math.expm1(value):+.0%}" if row.logarithm else f"{value:+.3g} s").replace("-", "−")
