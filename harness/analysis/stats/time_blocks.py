@@ -24,6 +24,8 @@ ALIKE = 0.1
 """Correlation of neighbouring blocks, above which answers may depend on each other for longer than a block lasts."""
 DEGREES_WHERE_ALIKE = 5.0
 """Then fewer blocks than 8 are independent."""
+ROUNDING = 1e-9
+"""A width below it is rounding, which may well depend on time: stamps grow."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
 IN_BURSTS = 3.0
@@ -100,7 +102,8 @@ def compare_quantiles(
             test = _Test(arms[0], arms[1], q, degrees)
             low, high = test.bounds(estimate, level)
             p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
-            limited = test.is_time_limited(estimate, low, high)
+            no_width = low is not None and high is not None and high - low < ROUNDING
+            limited = not no_width and test.is_time_limited(estimate, low, high)
         effect = Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD, time_limited=limited)
         found.append(effect)
     return found
