@@ -31,6 +31,7 @@ def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.C
         "families": 3,
         "in-time": 14,
         "in-time-power": 3,
+        "stalls": 10,
         "bursts": 10,
         "bursts-power": 6,
         "power": 10,
