@@ -15,10 +15,23 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import bills, churn, coverage, families, in_time, judges, nights, own_quantiles, power, two_runs
+from worlds import (
+    bills,
+    bursts,
+    churn,
+    coverage,
+    families,
+    in_time,
+    judges,
+    nights,
+    own_quantiles,
+    power,
+    stalls,
+    two_runs,
+)
 from worlds.tables import Row
 
-MODULES = (coverage, bills, families, in_time, two_runs, nights, churn, own_quantiles, judges, power)
+MODULES = (coverage, bills, families, in_time, bursts, stalls, two_runs, nights, churn, own_quantiles, judges, power)
 TABLES = {table.key: table for module in MODULES for table in module.TABLES}
 
 

@@ -11,7 +11,13 @@ from worlds.draws import Rng, draw_answers, draw_latencies, in_order
 from worlds.tables import SEED, Row, Table, holds
 
 from harness.analysis.stats.interval import Effect
-from harness.analysis.stats.proportions import clustered_difference, independent_difference, paired_difference
+from harness.analysis.stats.proportions import (
+    Events,
+    clustered_difference,
+    effect_of,
+    events_interval,
+    paired_difference,
+)
 from harness.analysis.stats.quantiles import is_bounded
 from harness.analysis.stats.time_blocks import compare_quantiles
 
@@ -33,7 +39,7 @@ def coverage_rows(scale: float) -> Iterator[Row]:
             draw = partial(rate_effect, rates=rates, repeats=repeats, of=of)
             yield Row(f"{told}: `{method}`", coverage(scale, SIZES, rates[1] - rates[0], draw))
     for shares in ((0.0, 0.02), (0.05, 0.10)):
-        told = f"throttled {shares[0]:.0%} against {shares[1]:.0%} of 3n attempts: `newcombe-independent`"
+        told = f"throttled {shares[0]:.0%} against {shares[1]:.0%} of 3n attempts: `newcombe-clustered`"
         draw = partial(throttle_effect, shares=shares)
         yield Row(told, coverage(scale, SIZES, shares[1] - shares[0], draw))
     yield from latency_rows(scale)
@@ -49,8 +55,8 @@ def rate_effect(rng: Rng, n: int, *, rates: tuple[float, float], repeats: int, o
 
 def throttle_effect(rng: Rng, n: int, *, shares: tuple[float, float]) -> Effect:
     """One comparison of throttle rates."""
-    baseline, candidate = (rng.binomial(3 * n, share) for share in shares)
-    return independent_difference(candidate, 3 * n, baseline, 3 * n)
+    baseline, candidate = (Events(events=rng.binomial(3, share, size=n), trials=np.full(n, 3)) for share in shares)
+    return effect_of(candidate.share - baseline.share, events_interval(candidate, baseline))
 
 
 def _data(repeats: int, of: int) -> Iterator[str]:

@@ -38,6 +38,11 @@ class World:
 
     def draw(self, rng: Rng) -> tuple[Answers, Answers]:
         """Baseline and candidate: log-normal around 0.5 s, and 2 s more during a stall."""
+        (baseline, _), (candidate, _) = self.draw_with_stalls(rng)
+        return baseline, candidate
+
+    def draw_with_stalls(self, rng: Rng) -> list[tuple[Answers, npt.NDArray[np.bool_]]]:
+        """Baseline and candidate, each with which of its answers are in a stall of its own."""
         n = self.prompts * self.repeats
         due = np.arange(n) * self.seconds / n
         codes = np.concatenate([rng.permutation(self.prompts) for _ in range(self.repeats)])
@@ -50,9 +55,10 @@ class World:
             for i in range(1, n if self.persistence else 0):
                 noise[i] = self.persistence * noise[i - 1] + math.sqrt(1 - self.persistence**2) * noise[i]
             values = 0.5 * ratio * np.exp(self.prompt_spread * own[codes] + self.request_spread * noise)
-            stalled = common | self._stalled(rng, due, self.stalls)
-            arms.append(Answers(values=values + 2.0 * stalled, clusters=codes, due_s=due))
-        return arms[0], arms[1]
+            stalled = self._stalled(rng, due, self.stalls)
+            answers = Answers(values=values + 2.0 * (common | stalled), clusters=codes, due_s=due)
+            arms.append((answers, stalled & ~common))
+        return arms
 
     def _stalled(self, rng: Rng, due: Floats, rate: float) -> npt.NDArray[np.bool_]:
         span = self.seconds + self.stall_s

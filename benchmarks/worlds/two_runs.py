@@ -90,7 +90,7 @@ def draw_round(rng: Rng, world: Hours) -> Round:
     if world.stalls:
         logs = np.log(np.exp(logs) + 2.0 * np.array([_stalled(rng, world.stalls) for _ in range(runs)]))
     pair = logs[0], logs[1]
-    past = np.quantile(logs[2:], QUANTILES, axis=1, method="hazen").T
+    past = np.quantile(logs[2:], QUANTILES, axis=1, method="inverted_cdf").T
     return Round(logs=pair, within=compare(pair, 0.0, QUANTILES), past=past)
 
 

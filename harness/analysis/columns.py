@@ -52,6 +52,8 @@ class Columns:
     cache_read_tokens: Floats | None = None
     cache_write_tokens: Floats | None = None
     """Beside `input_tokens`, which excludes them; None: nothing was cached."""
+    throttled: npt.NDArray[np.int64] | None = None
+    """How many of `attempts` were throttled; None: none were."""
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """The chosen requests, in their order."""

@@ -54,6 +54,8 @@ def test_a_retried_request_is_due_at_its_first_attempt_and_ends_with_its_last(
     run = write_run(suite, [make_attempt("000000-00", try_no=2), first])
     data = load_run(run)
     c = data.columns["a"]
+    assert c.throttled is not None
+    assert [1] == c.throttled.tolist()
     assert (1, 2, 0.5, 0.6, 1.1, 1.5) == (
         len(c.ok),
         c.attempts[0],

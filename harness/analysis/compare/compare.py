@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,6 +31,7 @@ from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
+from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import is_bounded
 from harness.store.finding import Finding
@@ -91,6 +93,7 @@ def compare_targets(
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
             *(finding for rows in measured for finding in rows.bill.findings),
+            *_stall_findings(baseline, other, comparisons),
         ),
         valid=not invalid,
     )
@@ -121,7 +124,7 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
 
 
 def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:
-    pairs = pair(each.baseline_columns, each.candidate_columns)
+    pairs = pair(each.baseline_columns, each.candidate_columns, together=each.baseline is each.candidate)
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
 
@@ -136,7 +139,7 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
             case "error_rate":
                 return compare_error_rate(pairs)
             case "throttle_rate":
-                return compare_throttle_rate(each.baseline_counts, each.candidate_counts)
+                return compare_throttle_rate(pairs)
             case "cost_per_request":
                 return compare_cost(pairs, rule.scale)
             case _:
@@ -202,7 +205,32 @@ def _comparison(
         expected_from=source,
         drift=rows.bill.drift,
         time=time_of_day(differences, one_run=each.baseline is each.candidate),
+        **_stalls(each, pairs, differences),
     )
+
+
+def _stalls(each: Pairing, pairs: Pairs, differences: Sequence[Difference]) -> dict[str, Any]:
+    """The fields of a `Comparison` about stalls."""
+    runs, arms = (each.baseline, each.candidate), (pairs.baseline.columns, pairs.candidate.columns)
+    stalled = [
+        find_stalls(arm, other, run_id=run.manifest.run_id, together=pairs.together)
+        for run, arm, other in zip(runs, arms, reversed(arms), strict=True)
+    ]
+    stalls = tuple(stall for each in stalled for stall in each.stalls)
+    latencies = [
+        Explained(metric=row.metric, logarithm=row.scale == "log_ratio", measured=row.estimate, without=row.estimate)
+        for row in differences
+        if row.estimate is not None and not row.exploratory
+    ]
+    return {"stalls": stalls, "without_stalls": explain(arms, stalled, latencies) if stalls else ()}
+
+
+def _stall_findings(baseline: FinishedRun, other: FinishedRun, comparisons: Sequence[Comparison]) -> list[Finding]:
+    origins = {run.manifest.run_id: run.manifest.origin_utc_ns for run in (baseline, other)}
+    found = (
+        stall_finding((c.baseline.target, c.candidate.target), c.stalls, c.without_stalls, origins) for c in comparisons
+    )
+    return [finding for finding in found if finding is not None]
 
 
 def _arm(run: FinishedRun, name: str) -> Arm:

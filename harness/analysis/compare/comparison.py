@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from harness.analysis.stalls import Explained, Stall
 from harness.store.finding import Finding
 
 SCHEMA_VERSION = 3
@@ -80,8 +81,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
     method: str = ""
-    """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
-    `newcombe-clustered`, `cluster-jackknife`, `price-list`."""
+    """`newcombe-paired`, `newcombe-clustered`, each with `+time-blocks` where events came in bursts; `paired-t`,
+    `cluster-t`, `time-blocks`, `cluster-jackknife`, `price-list`."""
+    time_limited: bool = False
+    """How failures, throttles or slow answers fall in time decides the width, or leaves a side without a bound:
+    measuring for longer settles it, more prompts in the same time do not."""
     verdict: Verdict = "inconclusive"
     equivalent: bool = False
     """Both bounds lie inside the margin: more than `no_worse`, which rules out a loss alone."""
@@ -195,6 +199,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift = Drift()
     time: TimeOfDay | None = None
     """None: two runs, and no metric of the gate that time can move."""
+    stalls: tuple[Stall, ...] = ()
+    """In which one side's answers were slow and the other's were not; a finding names them."""
+    without_stalls: tuple[Explained, ...] = ()
+    """The family's latencies with and without the answers in `stalls`; empty where there are none."""
 
 
 class CompareReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from harness.analysis.stats.power import (
     ALPHA,
     DISCORDANCE,
     POWER,
+    TIME_EFFECT,
     detectable_difference,
     discordance_at,
     none_in,
@@ -33,8 +34,6 @@ PROMPT_SHARE = 0.5
 """Share of a difference's variance that is the prompt's own, so that repeats do not average it out."""
 GROUP_CORRELATION = 0.3
 """Of prompts that share a group."""
-TIME_EFFECT = 1.3
-"""Design effect of a latency where nothing stalls: an estimate that is never below 1 is above it by chance."""
 BETA = float(ndtri(POWER))
 RARE = 0.01
 """Discordance of failures and throttles."""

@@ -27,6 +27,8 @@ Arms = list[Answers]
 EQUAL_LENGTH = "e2e_p50_equal_length"
 """E2E latency as it would be at the baseline's output length."""
 BURSTS = "slow answers came in too few bursts to bound the difference; measure for longer"
+IN_BURSTS = "slow answers came in bursts: measure for longer, not with more prompts at once"
+THIN = "too few answers are this slow to bound the difference; ask for more answers"
 
 
 def compare_latencies(pairs: Pairs, wanted: Iterable[tuple[str, Scale]]) -> dict[str, Difference]:
@@ -114,7 +116,9 @@ def _with_bounds_needed(row: Difference, arms: Arms, q: float) -> Difference:
     independent = independent_clusters(*(arm.clusters for arm in arms))
     if is_bounded(q, row.n, independent):
         open_ended = row.low is None or row.high is None
-        return add_note(row, BURSTS) if open_ended else row
+        if not open_ended:
+            return add_note(row, IN_BURSTS) if row.time_limited else row
+        return add_note(row, BURSTS if row.time_limited else THIN)
     uneven = f" (its {row.clusters} are of unequal size and count as {independent})" * (independent < row.clusters)
     return msgspec.structs.replace(
         add_note(row, f"no bounds: p{round(100 * q)} needs {needed} samples of {fewest} prompts or groups{uneven}"),

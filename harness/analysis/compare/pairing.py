@@ -331,20 +331,24 @@ class ArmColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Both arms over the same prompts. `groups`: one entry a prompt, its group's name, or its own id without one."""
+    """Both arms over the same prompts. `groups`: one entry a prompt, its group's name, or its own id without one.
+
+    `together`: in one run, so at the same time.
+    """
 
     prompts: npt.NDArray[Any]
     groups: npt.NDArray[Any]
     baseline: ArmColumns
     candidate: ArmColumns
+    together: bool = True
 
     def clusters(self, selected: npt.NDArray[np.bool_]) -> Codes:
         """Codes from 0 of the independent clusters among the selected prompts."""
         return cluster_codes(self.groups[selected])
 
 
-def pair(baseline: Columns, candidate: Columns) -> Pairs:
-    """Align two targets' columns by prompt, without the prompts that only one side has."""
+def pair(baseline: Columns, candidate: Columns, *, together: bool = True) -> Pairs:
+    """Align two targets' columns by prompt, without the prompts that only one side has. `together`: of one run."""
     shared = set(candidate.prompt_id)
     group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in shared}
     code = {prompt: index for index, prompt in enumerate(sorted(group_of))}
@@ -353,6 +357,7 @@ def pair(baseline: Columns, candidate: Columns) -> Pairs:
         groups=np.array([group_of[prompt] for prompt in code], dtype=object),
         baseline=_arm(baseline, code),
         candidate=_arm(candidate, code),
+        together=together,
     )
 
 

@@ -6,15 +6,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.columns import AttemptCounts, Codes, Floats
+from harness.analysis.columns import Codes, Floats
 from harness.analysis.compare.comparison import Difference, add_note
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import metric_of
+from harness.analysis.stats.bursts import Shares, time_error, widen
 from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.proportions import (
+    Events,
     clustered_difference,
-    independent_difference,
+    clustered_interval,
+    effect_of,
+    events_interval,
     paired_difference,
+    paired_interval,
     pass_all_k,
     pass_at_k,
     rule_of_three,
@@ -57,35 +62,61 @@ def compare_repeats(pairs: Pairs) -> list[Difference]:
 def compare_error_rate(pairs: Pairs) -> Difference:
     """Requests that failed."""
     row, n = _compare(pairs, "error_rate", None), len(pairs.candidate.columns.ok)
-    if row.candidate != 0:
-        return row
-    return add_note(row, f"no failures in {n:,} requests: the error rate is at most {rule_of_three(n):.2%} (3/n)")
+    return add_note(row, _none_in(n, "failures", "request", "error rate")) if row.candidate == 0 else row
 
 
-def compare_throttle_rate(baseline: AttemptCounts, candidate: AttemptCounts) -> Difference:
-    """Attempts that were throttled; the arms count as independent, since attempts are not paired."""
-    old, new = (counts.error_kinds.get("throttled", 0) for counts in (baseline, candidate))
-    effect = independent_difference(new, candidate.attempts, old, baseline.attempts)
-    fewer = min(baseline.attempts, candidate.attempts)
-    return Difference(
+def compare_throttle_rate(pairs: Pairs) -> Difference:
+    """Throttled of all attempts, those of a prompt or group together and by blocks of time. `n` counts attempts."""
+    clusters = pairs.clusters(np.ones(len(pairs.prompts), dtype=np.bool_))
+    (new, new_parts), (old, old_parts) = (_throttles(arm, clusters) for arm in (pairs.candidate, pairs.baseline))
+    interval = events_interval(new, old)
+    extra = time_error(new_parts, old_parts, together=pairs.together)
+    effect = widen(effect_of(new.share - old.share, interval), interval, extra)
+    attempts = [int(each.trials.sum()) for each in (new, old)]
+    row = Difference(
         metric="throttle_rate",
         scale="points",
         unit="share",
-        baseline=old / baseline.attempts,
-        candidate=new / candidate.attempts,
-        n=fewer,
-        clusters=fewer,
+        baseline=old.share,
+        candidate=new.share,
+        n=min(attempts),
+        clusters=len(new.trials),
         note="of attempts",
         **msgspec.structs.asdict(effect),
     )
+    nothing = [] if new.share else [_none_in(attempts[0], "throttles", "attempt", "throttle rate")]
+    return add_note(row, *nothing, *_bursts(effect, "throttles"))
+
+
+def _throttles(arm: ArmColumns, clusters: Codes) -> tuple[Events, Shares]:
+    """The throttled attempts by cluster, and each request's part in their share.
+
+    The number of attempts counts as given: throttling makes more attempts, so a ratio's own residuals,
+    throttled − share · attempts, make bursts smaller the more there are, and their interval covers 91 %.
+    """
+    c, codes = arm.columns, clusters[arm.codes]
+    throttled = np.zeros(len(codes)) if c.throttled is None else c.throttled.astype(np.float64)
+    events = Events(events=np.bincount(codes, weights=throttled), trials=np.bincount(codes, weights=c.attempts))
+    parts = throttled / events.trials.sum() - events.share / len(codes)
+    return events, Shares(parts=parts, clusters=codes, due_s=c.due_s)
+
+
+def _none_in(n: int, what: str, of: str, rate: str) -> str:
+    """`no failures in 40 requests: the error rate is at most 7.49% (one-sided 95%, 3/n)`."""
+    return f"no {what} in {counted(n, of)}: the {rate} is at most {rule_of_three(n):.2%} (one-sided 95%, 3/n)"
+
+
+def _bursts(effect: Effect, what: str) -> list[str]:
+    return [f"{what} came in bursts: measure for longer, not with more prompts at once"] if effect.time_limited else []
 
 
 def _compare(pairs: Pairs, key: str, selected: npt.NDArray[np.bool_] | None) -> Difference:
     """A metric whose values are one 0/1 outcome a request, NaN where there is none."""
     metric = metric_of(key)
     assert metric.values is not None
+    values = [metric.values(arm.columns) for arm in (pairs.baseline, pairs.candidate)]
     (before, before_n), (after, after_n) = (
-        arm.means(metric.values(arm.columns)) for arm in (pairs.baseline, pairs.candidate)
+        arm.means(each) for arm, each in zip((pairs.baseline, pairs.candidate), values, strict=True)
     )
     shared = ~np.isnan(before) & ~np.isnan(after)
     if selected is not None:
@@ -97,11 +128,33 @@ def _compare(pairs: Pairs, key: str, selected: npt.NDArray[np.bool_] | None) -> 
     # Signed so that + is worse: where more is better, the difference of the shares that did not pass.
     new, old = (after, before) if metric.up_is_worse else (1 - after, 1 - before)
     once = max(before_n[shared].max(), after_n[shared].max()) == 1
-    answers = int(min(before_n[shared].sum(), after_n[shared].sum()))
     if once and int(clusters.max()) + 1 == len(clusters):
-        return _row(key, before, after, paired_difference(new, old), clusters)
-    row = _row(key, before, after, clustered_difference(new, old, clusters, answers=answers), clusters)
+        effect, interval = paired_difference(new, old), paired_interval(new, old)
+    else:
+        answers = int(min(before_n[shared].sum(), after_n[shared].sum()))
+        effect = clustered_difference(new, old, clusters, answers=answers)
+        interval = clustered_interval(new, old, clusters, answers=answers)
+    failures = [
+        _failures(arm, each, shared, clusters)
+        for arm, each in zip((pairs.candidate, pairs.baseline), reversed(values), strict=True)
+    ]
+    effect = widen(effect, interval, time_error(failures[0], failures[1], together=pairs.together))
+    row = add_note(_row(key, before, after, effect, clusters), *_bursts(effect, "failures"))
     return row if once else add_note(row, f"{answers:,} answers to {counted(len(before), 'prompt')}")
+
+
+def _failures(arm: ArmColumns, values: Floats, shared: npt.NDArray[np.bool_], clusters: Codes) -> Shares:
+    """The failed requests among those that have a value, each prompt of `shared` weighing the same.
+
+    Answers that do not pass depend on their prompt, and failures on time: so for a pass rate as for an error rate.
+    """
+    place = np.full(len(shared), -1, dtype=np.int64)
+    place[shared] = np.arange(int(shared.sum()))
+    there = ~np.isnan(values) & shared[arm.codes]
+    prompt, failed = place[arm.codes[there]], ~arm.columns.ok[there]
+    weights = 1 / (np.bincount(prompt, minlength=int(shared.sum()))[prompt] * shared.sum())
+    parts = weights * (failed - float(weights @ failed))
+    return Shares(parts=parts, clusters=clusters[prompt], due_s=arm.columns.due_s[there])
 
 
 def _row(key: str, baseline: Floats, candidate: Floats, effect: Effect, clusters: Codes) -> Difference:

@@ -35,6 +35,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float | None
     """Two-sided, of no difference. None: unknown."""
     method: str
+    time_limited: bool = False
+    """How events or slow answers fall in time decides the width, or leaves a side without a bound: measuring for longer
+    helps, more prompts in the same time do not."""
 
 
 def invert(interval: Callable[[float], tuple[float, float]]) -> float:

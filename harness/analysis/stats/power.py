@@ -15,6 +15,9 @@ POWER = 0.80
 
 DISCORDANCE = 0.20
 """Assumed share of prompts on which two equally good models disagree."""
+TIME_EFFECT = 1.4
+"""Design effect of a latency where nothing stalls: an estimate that is never below 1 is above it by chance. So many
+times the n of `samples_for_ratio`, which counts independent samples, finds what it promises."""
 MOST_PROMPTS = 10_000_000
 
 

@@ -1,8 +1,9 @@
-"""Proportions, and differences of two: paired, paired with repeats or groups, independent. Candidate − baseline."""
+"""Proportions, and differences of two: paired, and paired with repeats or groups. Candidate − baseline."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,10 +154,22 @@ def mcnemar_mid_p(candidate_only: int, baseline_only: int) -> float:
 
 def paired_difference(candidate: Floats, baseline: Floats, level: float = LEVEL) -> Effect:
     """One answer a prompt: aligned 0/1 outcomes. Newcombe's interval and McNemar's mid-p. Raises ValueError on none."""
-    a, b = int((candidate * baseline).sum()), int((candidate * (1 - baseline)).sum())
-    c, d = int(((1 - candidate) * baseline).sum()), int(((1 - candidate) * (1 - baseline)).sum())
+    a, b, c, d = _table(candidate, baseline)
     estimate, low, high = newcombe_paired(a, b, c, d, level)
     return Effect(estimate=estimate, low=low, high=high, p_value=mcnemar_mid_p(b, c), method="newcombe-paired")
+
+
+def _table(candidate: Floats, baseline: Floats) -> tuple[int, int, int, int]:
+    """How many of both, of the candidate alone, of the baseline alone, of neither."""
+    a, b = int((candidate * baseline).sum()), int((candidate * (1 - baseline)).sum())
+    c, d = int(((1 - candidate) * baseline).sum()), int(((1 - candidate) * (1 - baseline)).sum())
+    return a, b, c, d
+
+
+def paired_interval(candidate: Floats, baseline: Floats) -> Callable[[float], Bounds]:
+    """Level → Newcombe's interval of `paired_difference`."""
+    table = _table(candidate, baseline)
+    return lambda level: newcombe_paired(*table, level)[1:]
 
 
 def clustered_difference(
@@ -186,43 +199,54 @@ def clustered_difference(
     """
     if not len(candidate):
         raise ValueError("clustered_difference needs a prompt")
+    interval = clustered_interval(candidate, baseline, clusters, answers=answers)
+    return effect_of(float(candidate.mean() - baseline.mean()), interval, level=level)
+
+
+def clustered_interval(
+    candidate: Floats, baseline: Floats, clusters: Codes, *, answers: int
+) -> Callable[[float], Bounds]:
+    """Level → the interval of `clustered_difference`."""
     sizes = np.bincount(clusters)
-    first, second = (
-        clustered_share(np.bincount(clusters, weights=outcome), sizes, answers=answers)
-        for outcome in (candidate, baseline)
-    )
-    phi = arms_correlation(first.residuals, second.residuals, degrees=error_degrees(sizes))
-
-    def interval(at: float) -> Bounds:
-        return square_and_add(first.share, first.bounds(at), second.share, second.bounds(at), phi)
-
-    low, high = interval(level)
-    return Effect(
-        estimate=first.share - second.share, low=low, high=high, p_value=invert(interval), method="newcombe-clustered"
-    )
+    arms = [
+        clustered_share(np.bincount(clusters, weights=each), sizes, answers=answers) for each in (candidate, baseline)
+    ]
+    return _of_two(arms[0], arms[1], degrees=error_degrees(sizes))
 
 
-def independent_difference(
-    candidate: int, candidate_n: int, baseline: int, baseline_n: int, level: float = LEVEL
-) -> Effect:
-    """Difference of two independent proportions: Newcombe's hybrid of Wilson intervals, square-and-add with φ = 0.
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """One arm's events among its trials, such as throttled attempts among all attempts: one entry a cluster."""
 
-    low = Δ − √((p1−l1)² + (u2−p2)²), high = Δ + √((u1−p1)² + (p2−l2)²); the p-value is the interval's own, inverted.
+    events: Counts
+    trials: Counts
 
-    Source: Newcombe 1998, Statistics in Medicine 17:873–890, method 10. Raises ValueError without a trial in each arm.
+    @property
+    def share(self) -> float:
+        return float(self.events.sum() / self.trials.sum())
+
+
+def events_interval(candidate: Events, baseline: Events) -> Callable[[float], Bounds]:
+    """Level → the interval of the difference of two shares Σ events / Σ trials over the same clusters (≥ 1 trial each).
+
+    As that of `clustered_difference`, but that a cluster weighs as its trials do, and the arms may differ in these.
     """
-    if candidate_n < 1 or baseline_n < 1:
-        raise ValueError("independent_difference needs a trial in each arm")
-    first, second = candidate / candidate_n, baseline / baseline_n
+    arms = [
+        clustered_share(each.events, each.trials, answers=float(each.trials.sum())) for each in (candidate, baseline)
+    ]
+    degrees = min(error_degrees(each.trials) for each in (candidate, baseline))
+    return _of_two(arms[0], arms[1], degrees=degrees)
 
-    def interval(at: float) -> Bounds:
-        z = float(ndtri((1 + at) / 2))
-        return square_and_add(
-            first, wilson_bounds(first, candidate_n, z), second, wilson_bounds(second, baseline_n, z), 0.0
-        )
 
+def _of_two(first: ClusteredShare, second: ClusteredShare, *, degrees: float) -> Callable[[float], Bounds]:
+    phi = arms_correlation(first.residuals, second.residuals, degrees=degrees)
+    return lambda at: square_and_add(first.share, first.bounds(at), second.share, second.bounds(at), phi)
+
+
+def effect_of(estimate: float, interval: Callable[[float], Bounds], *, level: float = LEVEL) -> Effect:
+    """A clustered difference with its interval, whose p-value is the interval's own, inverted."""
     low, high = interval(level)
-    return Effect(estimate=first - second, low=low, high=high, p_value=invert(interval), method="newcombe-independent")
+    return Effect(estimate=estimate, low=low, high=high, p_value=invert(interval), method="newcombe-clustered")
 
 
 def square_and_add(first: float, one: Bounds, second: float, two: Bounds, phi: float) -> Bounds:

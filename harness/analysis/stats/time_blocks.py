@@ -17,8 +17,16 @@ from harness.analysis.stats.proportions import arms_correlation, square_and_add,
 from harness.analysis.stats.quantiles import independent_clusters, is_bounded, quantile
 
 METHOD = "time-blocks"
+ALIKE = 0.1
+"""Correlation of neighbouring blocks, above which answers may depend on each other for longer than a block lasts."""
+DEGREES_WHERE_ALIKE = 5.0
+"""Then fewer blocks than 8 are independent."""
+ROUNDING = 1e-9
+"""A width below it is rounding, which may well depend on time: stamps grow."""
 STEPS = 16
 """Of each bisection: 16 halvings leave 0.002 % of the range."""
+IN_BURSTS = 3.0
+"""Above this design effect of time, slow answers come in bursts: the few of an independent tail stay below, mostly."""
 MOST_ALIKE = 0.95
 """The largest correlation of the arms that counts: never a width of zero because both had the same slow prompts."""
 
@@ -50,9 +58,11 @@ def compare_quantiles(
 
     - deff = clustered variance of the shares / their binomial variance, both summed over the arms: a quiet arm is no
       proof that it cannot stall. D counts blocks of time as clusters (8 or 16, whichever says more, at least 1), D_p
-      prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three.
-    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks; at
-      most those of the prompts or groups.
+      prompts or groups, and both ways at once D + D_p − D_both; deff is the largest of the three. Where neighbours
+      among the 16 blocks are alike, r₁ > 0.1, dependence reaches beyond a block: D is then also at least that of 4
+      blocks, and D_16·(1 + 2·r₁), which counts each block with its neighbours.
+    - t has 7·D / (D − 1) degrees of freedom: the binomial part of the error is known, the rest comes from 8 blocks (5
+      for 7 where neighbours are alike); at most those of the prompts or groups.
     - φ = r·D_p / (deff·D²), r the correlation of the arms' residuals Σ (x − share) by prompt or group less its
       standard error (1 − r²) / √m of the m answers an arm above the cut (or below it, where these are fewer): few
       answers show a correlation by chance. At most 0.95. Where nothing depends on time it is r;
@@ -62,12 +72,14 @@ def compare_quantiles(
     level at which the test of θ = 0 just refuses, at least 2·½^C of C clusters: all of them lie on one side by chance
     that often.
 
-    The estimate is that of the arms' own quantiles, by nearest rank. A bound is None where no θ is refused on that
-    side: slow answers came in so few moments that their share could be anything. Both are None where `is_bounded` says
-    no. Clusters count by `independent_clusters`.
+    The estimate is that of the arms' own quantiles, by nearest rank. A bound is None where no θ is
+    refused on that side: slow answers came in so few moments that their share could be anything, or are too few.
+    `time_limited` says that it is the moments: D is above 3 there, or at the estimate. Both bounds are None where
+    `is_bounded` says no. Clusters count by `independent_clusters`.
 
     Sources: Woodruff 1952, JASA 47:635–646 (quantiles by shares); Newcombe 1998, Statistics in Medicine 17:2635–2650;
-    Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Cameron, Gelbach & Miller 2011, JBES 29:238–249
+    Korn & Graubard 1998, Survey Methodology 24:193–201 (n / deff); Newey & West 1987, Econometrica 55:703–708 (with
+    neighbours, here unweighted); Cameron, Gelbach & Miller 2011, JBES 29:238–249
     (both ways). docs/calibration.md has how it was measured. Raises ValueError on an empty arm.
     """
     if not len(candidate.values) or not len(baseline.values):
@@ -81,11 +93,15 @@ def compare_quantiles(
     for q in quantiles:
         estimate = quantile(arms[0].values, q) - quantile(arms[1].values, q)
         low = high = p_value = None
+        limited = False
         if is_bounded(q, fewest, independent):
             test = _Test(arms[0], arms[1], q, degrees)
             low, high = test.bounds(estimate, level)
             p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
-        found.append(Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD))
+            no_width = low is not None and high is not None and high - low < ROUNDING
+            limited = not no_width and test.is_time_limited(estimate, low, high)
+        effect = Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD, time_limited=limited)
+        found.append(effect)
     return found
 
 
@@ -98,7 +114,7 @@ class _Arm:
         block = blocks_of(arm.due_s)[order]
         prompt = arm.clusters[order]
         both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
-        self.blocks, self.halves = Clusters(block, BLOCKS), Clusters(block // 2, BLOCKS // 2)
+        self.blocks, self.halves, self.quarters = (Clusters(block // n, BLOCKS // n) for n in (1, 2, 4))
         self.prompts, self.both = Clusters(prompt, clusters), Clusters(both, int(both.max()) + 1)
 
 
@@ -114,20 +130,30 @@ class _Test:
 
     def bounds(self, estimate: float, level: float) -> tuple[float | None, float | None]:
         """The lowest and the highest θ that are not refused, by bisection from where the arms lie wholly apart."""
+        lowest, highest = self._ends(estimate)
+        return self._bound(estimate, lowest, level), self._bound(estimate, highest, level)
+
+    def is_time_limited(self, estimate: float, low: float | None, high: float | None) -> bool:
+        """Whether slow answers come in bursts: at the estimate, or where there is no bound."""
+        ends = zip((low, high), self._ends(estimate), strict=True)
+        thetas = [estimate, *(end for bound, end in ends if bound is None)]
+        return any(self._time(below, binomial)[0] > IN_BURSTS for below, binomial in map(self._cut, thetas) if binomial)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [len(arm.values) for arm in (self.candidate, self.baseline)]
+
+    def _ends(self, estimate: float) -> tuple[float, float]:
         new, old = self.candidate.values, self.baseline.values
-        ends = min(new[0] - old[-1], estimate) - 1.0, max(new[-1] - old[0], estimate) + 1.0
-        return self._bound(estimate, float(ends[0]), level), self._bound(estimate, float(ends[1]), level)
+        return float(min(new[0] - old[-1], estimate) - 1.0), float(max(new[-1] - old[0], estimate) + 1.0)
 
     def _bound(self, inside: float, outside: float, level: float) -> float | None:
-        def refused(theta: float) -> bool:
-            low, high = self.at(theta)(level)
-            return low > 0 if outside < inside else high < 0
-
-        if not refused(outside):
+        side = 0 if outside < inside else 1
+        if not _refuses(self.at(outside)(level), side):
             return None
         for _ in range(STEPS):
             middle = (inside + outside) / 2
-            if refused(middle):
+            if _refuses(self.at(middle)(level), side):
                 outside = middle
             else:
                 inside = middle
@@ -135,12 +161,9 @@ class _Test:
 
     def at(self, theta: float) -> Callable[[float], tuple[float, float]]:
         """Level → the interval of the difference of shares above the pooled quantile, at that θ."""
-        below = self._below(theta)
-        arms = self.candidate, self.baseline
-        sizes = [len(arm.values) for arm in arms]
+        (below, binomial), sizes = self._cut(theta), self._sizes
         shares = [1 - under / n for under, n in zip(below, sizes, strict=True)]
-        binomial = sum(p * (1 - p) / n for p, n in zip(shares, sizes, strict=True))
-        deff, phi, degrees = self._dependence(below, sizes, binomial) if binomial else (1.0, 0.0, self.most_degrees)
+        deff, phi, degrees = self._dependence(below, binomial) if binomial else (1.0, 0.0, self.most_degrees)
 
         def interval(level: float) -> tuple[float, float]:
             t = float(stdtrit(degrees, (1 + level) / 2))
@@ -149,22 +172,42 @@ class _Test:
 
         return interval
 
-    def _dependence(self, below: tuple[int, int], sizes: list[int], binomial: float) -> tuple[float, float, float]:
+    def _cut(self, theta: float) -> tuple[tuple[int, int], float]:
+        """How many answers of each arm are at or below the pooled quantile, and the shares' Σ p(1 − p)/n."""
+        below = self._below(theta)
+        return below, sum(under * (n - under) / n**3 for under, n in zip(below, self._sizes, strict=True))
+
+    def _effect(
+        self, way: Callable[[_Arm], Clusters], below: tuple[int, int], binomial: float
+    ) -> tuple[float, list[Floats]]:
+        """The clustered variance of one way to cluster over the binomial one, and each arm's residuals."""
+        ways = [way(arm) for arm in (self.candidate, self.baseline)]
+        residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
+        errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, self._sizes, strict=True))
+        return sum(errors) / binomial, residuals
+
+    def _time(self, below: tuple[int, int], binomial: float) -> tuple[float, float]:
+        """The design effect of time, at least 1, and the degrees of freedom of the blocks behind it."""
+        fine, residuals = self._effect(lambda arm: arm.blocks, below, binomial)
+        coarse = self._effect(lambda arm: arm.halves, below, binomial)[0]
+        neighbours, own = (
+            sum(float(r[lag:] @ r[: BLOCKS - lag]) / n**2 for r, n in zip(residuals, self._sizes, strict=True))
+            for lag in (1, 0)
+        )
+        if neighbours <= ALIKE * own:
+            return max(1.0, fine, coarse), DEGREES
+        quarters = self._effect(lambda arm: arm.quarters, below, binomial)[0]
+        return max(1.0, fine, coarse, quarters, fine * (1 + 2 * neighbours / own)), DEGREES_WHERE_ALIKE
+
+    def _dependence(self, below: tuple[int, int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
-
-        def effect(way: Callable[[_Arm], Clusters]) -> tuple[float, list[Floats]]:
-            ways = [way(arm) for arm in (self.candidate, self.baseline)]
-            residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
-            errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, sizes, strict=True))
-            return sum(errors) / binomial, residuals
-
-        time = max(1.0, effect(lambda arm: arm.blocks)[0], effect(lambda arm: arm.halves)[0])
-        prompts, residuals = effect(lambda arm: arm.prompts)
-        deff = max(time, prompts, time + prompts - effect(lambda arm: arm.both)[0])
+        (time, blocks), sizes = self._time(below, binomial), self._sizes
+        prompts, residuals = self._effect(lambda arm: arm.prompts, below, binomial)
+        deff = max(time, prompts, time + prompts - self._effect(lambda arm: arm.both, below, binomial)[0])
         r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
         few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
         r -= (1 - r * r) / math.sqrt(few)
-        degrees = min(self.most_degrees, DEGREES * time / (time - 1)) if time > 1 else self.most_degrees
+        degrees = min(self.most_degrees, blocks * time / (time - 1)) if time > 1 else self.most_degrees
         return deff, max(0.0, min(MOST_ALIKE, r * prompts / (deff * time**2))), degrees
 
     def _below(self, theta: float) -> tuple[int, int]:
@@ -176,6 +219,11 @@ class _Test:
         if place > rank:
             cut += (place - rank) * (_ranked(old, new, theta, rank + 1) - cut)
         return _at_or_below(new, theta, cut), _at_or_below(old, 0.0, cut)
+
+
+def _refuses(interval: tuple[float, float], side: int) -> bool:
+    """Whether the interval of the shares' difference refuses a θ that lies below the estimate (0) or above it (1)."""
+    return interval[0] > 0 if side == 0 else interval[1] < 0
 
 
 def _at_or_below(ordered: Floats, theta: float, cut: float) -> int:

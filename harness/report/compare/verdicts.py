@@ -78,6 +78,8 @@ def settled_by(d: Difference, prompts: int) -> str:
     """What would settle an inconclusive row; empty if it is settled or this is unknown."""
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
+    if d.time_limited and d.n_needed > d.n > 0:
+        return f"a run {d.n_needed / d.n:.2g} times as long at the same rate"
     if is_quantile(d):
         how = f", for example with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
         if d.clusters_needed is not None:

@@ -279,13 +279,32 @@ def test_absolute_margins_are_in_the_metrics_own_unit(side: MakeSide) -> None:
     assert ("absolute", 0.0001, "no_worse") == (cost.scale, cost.margin, cost.verdict)
 
 
-def test_throttled_attempts_are_compared_as_independent(side: MakeSide) -> None:
-    pair = side({"a": noisy(seed=1), "b": noisy(seed=2)})
-    counts = replace(pair.data.counts["b"], attempts=N + 60, error_kinds={"throttled": 60})
-    pair.data.counts["b"] = counts
-    row = rows(only(compare_targets(pair, gate={"throttle_rate": "2pp"})))["throttle_rate"]
-    assert ("worse", "newcombe-independent", 0.0) == (row.verdict, row.method, row.baseline)
-    assert row.candidate == pytest.approx(60 / (N + 60))
+def test_throttles_here_and_there_are_worse_and_as_many_in_one_burst_are_not(side: MakeSide) -> None:
+    verdicts = []
+    for hit in (np.arange(N) % 5 == 0, np.arange(N) < N // 5):
+        throttled = hit.astype(np.int64)
+        pair = side({"a": noisy(seed=1), "b": {**noisy(seed=2), "throttled": throttled, "attempts": 1 + throttled}})
+        row = rows(only(compare_targets(pair, gate={"throttle_rate": "2pp"})))["throttle_rate"]
+        assert (0.0, pytest.approx(hit.sum() / (N + hit.sum())), N) == (row.baseline, row.candidate, row.n)
+        verdicts.append((row.verdict, row.method, row.time_limited))
+    assert [
+        ("worse", "newcombe-clustered", False),
+        ("inconclusive", "newcombe-clustered+time-blocks", True),
+    ] == verdicts
+
+
+def test_a_stall_is_a_finding_with_what_it_explains(side: MakeSide) -> None:
+    arrays, hit = noisy(seed=2), (np.arange(N) >= N // 2) & (np.arange(N) < N // 2 + N // 10)
+    stalled = {name: arrays[name] + 3.0 * hit for name in ("first_s", "last_s", "done_s")}
+    report = compare_targets(side({"a": noisy(seed=1), "b": {**arrays, **stalled}}), gate={"ttft_p95": "25%"})
+    comparison = only(report)
+    (stall,), (explained,) = comparison.stalls, comparison.without_stalls
+    assert ("b", N // 2, N // 10) == (stall.target, stall.start_s, stall.requests)
+    assert rows(comparison)["ttft_p95"].estimate == explained.measured
+    assert abs(explained.without) < 0.25 < explained.measured
+    assert any(f"b stalled for {N // 10 - 1}.0 s" in finding.what for finding in report.findings)
+    quiet = compare_targets(side({"a": noisy(seed=1), "b": noisy(seed=2)}), gate={"ttft_p95": "25%"})
+    assert ((), (), ()) == (only(quiet).stalls, only(quiet).without_stalls, quiet.findings)
 
 
 def test_answers_of_equal_length_are_as_fast_however_long_they_are(side: MakeSide) -> None:

@@ -12,7 +12,7 @@ from scipy.stats import bootstrap
 
 from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import Difference, Scale
-from harness.analysis.compare.latencies import compare_equal_length, compare_latencies
+from harness.analysis.compare.latencies import BURSTS, IN_BURSTS, THIN, compare_equal_length, compare_latencies
 from harness.analysis.compare.pairing import Pairs, pair
 
 Latencies = Callable[..., Pairs]
@@ -77,6 +77,25 @@ def test_a_tail_of_too_few_samples_has_no_bounds_and_says_how_many_it_takes(late
     )  # fmt: skip
     few = one(latencies(values, values, [f"g{i % 10}" for i in range(60)]), "ttft_p95")
     assert (10, 144, 24) == (few.clusters, few.n_needed, few.clusters_needed)  # 24 groups of 6
+
+
+@pytest.mark.parametrize(("n", "seed", "why"), [(240, 3, BURSTS), (80, 4, THIN)])
+def test_a_side_without_a_bound_says_whether_bursts_or_too_few_answers_are_the_reason(
+    latencies: Latencies, n: int, seed: int, why: str
+) -> None:
+    rng, at = np.random.default_rng(seed), np.arange(n)
+    old, new = (rng.lognormal(-0.7, 0.3, n) for _ in range(2))
+    row = one(latencies(old, new + 3.0 * ((at >= 200) & (at < 214))), "ttft_p95")
+    assert row.low is None or row.high is None
+    assert (why == BURSTS, why) == (row.time_limited, row.note)
+
+
+def test_a_median_that_bursts_widen_says_so(latencies: Latencies) -> None:
+    rng, at = np.random.default_rng(3), np.arange(240)
+    old, new = (rng.lognormal(-0.7, 0.3, 240) for _ in range(2))
+    stalled, quiet = (one(latencies(old, each), "ttft_p50") for each in (new + 3.0 * ((at >= 100) & (at < 190)), new))
+    assert (True, IN_BURSTS) == (stalled.time_limited, stalled.note)
+    assert (False, "") == (quiet.time_limited, quiet.note)
 
 
 def test_groups_of_unequal_size_count_for_fewer(latencies: Latencies) -> None:

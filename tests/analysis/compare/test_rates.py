@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from harness.analysis.columns import AttemptCounts, Columns
+from harness.analysis.columns import Columns
+from harness.analysis.compare.comparison import Difference
 from harness.analysis.compare.pairing import Pairs, pair
 from harness.analysis.compare.rates import (
     compare_error_rate,
@@ -52,7 +54,7 @@ def test_a_pass_rate_of_prompts_asked_once_is_newcombes_published_difference_tur
 
 
 def test_an_error_rate_is_the_share_of_failures_and_fewer_of_them_are_better(rates: Rates) -> None:
-    row = compare_error_rate(rates(FIRST == 0, SECOND == 0, name="ok"))
+    row = compare_error_rate(rates(FIRST == 0, SECOND == 0, name="ok", due_s=np.zeros(21)))
     assert (8 / 21, 2 / 21, -6 / 21) == pytest.approx((row.baseline, row.candidate, row.estimate))
     assert (PUBLISHED_LOW, PUBLISHED_HIGH) == pytest.approx((row.low, row.high), abs=5e-4)
 
@@ -60,7 +62,7 @@ def test_an_error_rate_is_the_share_of_failures_and_fewer_of_them_are_better(rat
 def test_without_a_failure_the_row_names_the_rule_of_three(rates: Rates) -> None:
     some, none = np.arange(40) > 0, np.ones(40, dtype=bool)
     assert (
-        "no failures in 40 requests: the error rate is at most 7.49% (3/n)"
+        "no failures in 40 requests: the error rate is at most 7.49% (one-sided 95%, 3/n)"
         == compare_error_rate(rates(some, none, name="ok")).note
     )
     assert "" == compare_error_rate(rates(none, some, name="ok")).note
@@ -68,16 +70,87 @@ def test_without_a_failure_the_row_names_the_rule_of_three(rates: Rates) -> None
     assert exact < 0.0749 < 1.05 * exact
 
 
-def test_throttled_attempts_have_newcombes_published_independent_interval() -> None:
-    def counts(throttled: int, attempts: int) -> AttemptCounts:
-        return AttemptCounts(attempts=attempts, error_kinds={"throttled": throttled}, input_tokens=0, output_tokens=0,
-                             cache_read_tokens=0, cache_write_tokens=0, cost_usd=None)  # fmt: skip
+def test_throttles_are_counted_among_the_attempts_of_the_prompts_that_both_were_asked(rates: Rates) -> None:
+    attempts, throttled = np.array([1] * 18 + [2, 2, 2]), np.array([0] * 18 + [1, 1, 1])
+    pairs = rates([1] * 21, [1] * 21, attempts=attempts, throttled=throttled, due_s=np.zeros(21))
+    row = compare_throttle_rate(pairs)
+    assert (3 / 24, 3 / 24, 0.0, 24, 21) == (row.baseline, row.candidate, row.estimate, row.n, row.clusters)
+    assert ("newcombe-clustered", "of attempts", False) == (row.method, row.note, row.time_limited)
 
-    row = compare_throttle_rate(counts(48, 80), counts(56, 70))
-    # Newcombe 1998, Statistics in Medicine 17:873, table II, method 10
-    assert (0.6, 0.8, 0.2) == pytest.approx((row.baseline, row.candidate, row.estimate))
-    assert (0.0524, 0.3339) == pytest.approx((row.low, row.high), abs=5e-5)
-    assert (70, 70, "newcombe-independent", "of attempts") == (row.n, row.clusters, row.method, row.note)
+
+def test_a_prompt_that_one_side_was_not_asked_throttles_nobody(make_columns: Callable[..., Columns]) -> None:
+    prompts = np.array([f"p{i:02d}" for i in range(40)], dtype=object)
+    hit = (np.arange(40) >= 30).astype(np.int64)
+    baseline = make_columns(30, prompt_id=prompts[:30], group_id=prompts[:30])
+    candidate = make_columns(40, prompt_id=prompts, group_id=prompts, attempts=1 + hit, throttled=hit)
+    row = compare_throttle_rate(pair(baseline, candidate))
+    assert (0.0, 0.0, 30) == (row.baseline, row.candidate, row.n)
+    assert (
+        "of attempts; no throttles in 30 attempts: the throttle rate is at most 9.99% (one-sided 95%, 3/n)" == row.note
+    )
+
+
+def shown(row: Difference) -> bool:
+    """Whether the candidate is significantly worse, whatever the margin."""
+    assert row.low is not None
+    assert row.p_value is not None
+    return row.low > 0 and row.p_value < 0.05
+
+
+def width(row: Difference) -> float:
+    assert row.low is not None
+    assert row.high is not None
+    return row.high - row.low
+
+
+def in_one_burst(failed: int, n: int = 240) -> np.ndarray:
+    """Failures of neighbours in time, in the middle of a minute."""
+    return np.abs(np.arange(n) - n / 2) <= failed / 2
+
+
+def test_a_burst_of_failures_is_not_so_many_independent_failures(rates: Rates) -> None:
+    """16 of 240 fail at once, and as many here and there: the first shows nothing, the second a difference."""
+    ok = np.ones(240, dtype=bool)
+    once, spread = (
+        compare_error_rate(rates(ok, ~hit, name="ok")) for hit in (in_one_burst(16), np.arange(240) % 15 == 7)
+    )
+    assert "newcombe-paired+time-blocks" == once.method
+    assert "failures came in bursts: measure for longer, not with more prompts at once" == once.note
+    assert (True, False) == (once.time_limited, shown(once))
+    assert ("newcombe-paired", False, "") == (spread.method, spread.time_limited, spread.note)
+    assert shown(spread)
+
+
+def test_a_burst_that_both_suffer_at_the_same_moment_cancels(rates: Rates) -> None:
+    both = in_one_burst(60)
+    alike = ~(both & (np.arange(240) % 5 > 0)), ~(both & (np.arange(240) % 5 < 4))
+    together = compare_error_rate(rates(*alike, name="ok"))
+    apart = compare_error_rate(dataclasses.replace(rates(*alike, name="ok"), together=False))
+    assert ("newcombe-paired", "newcombe-paired+time-blocks") == (together.method, apart.method)
+    assert 4 * width(together) < width(apart)
+
+
+def test_a_burst_of_failures_widens_the_pass_rate_too_and_wrong_answers_in_a_row_do_not(rates: Rates) -> None:
+    hit, ones = in_one_burst(16), np.ones(240)
+    passed = np.where(hit, 0.0, 1.0)
+    wrong = compare_pass_rate(rates(ones, passed))
+    pairs = rates(ones, passed)
+    failed = dataclasses.replace(pairs.candidate, columns=dataclasses.replace(pairs.candidate.columns, ok=~hit))
+    row = compare_pass_rate(dataclasses.replace(pairs, candidate=failed))
+    assert ("newcombe-paired", "newcombe-paired+time-blocks") == (wrong.method, row.method)
+    assert (True, False) == (shown(wrong), shown(row))
+
+
+def test_throttled_attempts_in_a_burst_are_not_independent_coins(rates: Rates) -> None:
+    hit = in_one_burst(16)
+    pairs = rates(np.ones(240), np.ones(240))
+    columns = dataclasses.replace(pairs.candidate.columns, attempts=1 + 3 * hit, throttled=3 * hit)
+    row = compare_throttle_rate(
+        dataclasses.replace(pairs, candidate=dataclasses.replace(pairs.candidate, columns=columns))
+    )
+    assert row.candidate == pytest.approx(3 * hit.sum() / (240 + 3 * hit.sum()))
+    assert (True, False) == (row.time_limited, shown(row))
+    assert "of attempts; throttles came in bursts: measure for longer, not with more prompts at once" == row.note
 
 
 def test_a_prompt_counts_once_however_often_it_was_asked(rates: Rates) -> None:

@@ -16,15 +16,18 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from harness.analysis.stats.proportions import (
+    Events,
     clustered_difference,
     clustered_rate,
-    independent_difference,
+    effect_of,
+    events_interval,
     mcnemar_mid_p,
     newcombe_paired,
     paired_difference,
     pass_all_k,
     pass_at_k,
     rule_of_three,
+    square_and_add,
     wilson,
 )
 
@@ -53,22 +56,42 @@ def test_the_paired_interval_is_the_published_one(table: tuple[int, int, int, in
 @pytest.mark.parametrize(
     ("first", "second", "low", "high"),
     [
-        # Newcombe 1998, Statistics in Medicine 17:873, table II, method 10
+        # Newcombe 1998, Statistics in Medicine 17:873, table II, method 10: independent arms
         ((56, 70), (48, 80), 0.0524, 0.3339),
         ((9, 10), (3, 10), 0.1705, 0.8090),
         ((6, 7), (2, 7), 0.0582, 0.8062),
         ((5, 56), (0, 29), -0.0381, 0.1926),
         ((0, 10), (0, 20), -0.1611, 0.2775),
-        ((10, 10), (0, 20), 0.6791, 1.0),
     ],
 )
-def test_the_independent_interval_is_the_published_one(
+def test_adding_the_squares_of_two_wilson_intervals_is_the_published_independent_interval(
     first: tuple[int, int], second: tuple[int, int], low: float, high: float
 ) -> None:
-    effect = independent_difference(*first, *second)
-    assert (low, high) == pytest.approx((effect.low, effect.high), abs=5e-5)
+    one, two = first[0] / first[1], second[0] / second[1]
+    bounds = [wilson(*arm) for arm in (first, second)]
+    reaches = [(each.low or 0.0, each.high or 1.0) for each in bounds]
+    assert (low, high) == pytest.approx(square_and_add(one, reaches[0], two, reaches[1], 0.0), abs=5e-5)
     expected = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
-    assert expected == pytest.approx((effect.low, effect.high), abs=1e-9)
+    assert expected == pytest.approx(square_and_add(one, reaches[0], two, reaches[1], 0.0), abs=1e-9)
+
+
+def test_events_of_one_trial_a_cluster_are_outcomes() -> None:
+    rng = np.random.default_rng(1)
+    candidate, baseline = (rng.random(40) < 0.3 for _ in range(2))
+    ones, codes = np.ones(40), np.arange(40)
+    outcomes = clustered_difference(candidate.astype(float), baseline.astype(float), codes, answers=40)
+    arms = [Events(events=each.astype(np.int64), trials=ones) for each in (candidate, baseline)]
+    assert (outcomes.low, outcomes.high) == pytest.approx(events_interval(*arms)(0.95))
+
+
+def test_attempts_of_one_prompt_say_little_about_others() -> None:
+    """30 of 120 attempts throttled: all of ten prompts', or one of three of each."""
+    none = Events(events=np.zeros(40), trials=np.full(40, 3))
+    few = Events(events=np.where(np.arange(40) < 10, 3, 0), trials=np.full(40, 3))
+    each = Events(events=np.where(np.arange(40) < 30, 1, 0), trials=np.full(40, 3))
+    assert few.share == each.share == 0.25
+    widths = [np.ptp(events_interval(arm, none)(0.95)) for arm in (few, each)]
+    assert widths[0] > 1.2 * widths[1]
 
 
 def test_the_mid_p_is_the_published_one() -> None:
@@ -114,9 +137,10 @@ def test_a_table_becomes_counts() -> None:
     assert mcnemar_mid_p(12, 7) == effect.p_value
 
 
-@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 40), st.integers(0, 40))
-def test_an_inverted_p_value_agrees_with_its_interval(n1: int, x1: int, n2: int, x2: int) -> None:
-    effect = independent_difference(min(x1, n1), n1, min(x2, n2), n2)
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(0, 40))
+def test_an_inverted_p_value_agrees_with_its_interval(n: int, x1: int, x2: int) -> None:
+    arms = [Events(events=(np.arange(n) < x).astype(np.int64), trials=np.ones(n)) for x in (x1, x2)]
+    effect = effect_of(arms[0].share - arms[1].share, events_interval(*arms))
     assert effect.p_value is not None
     assert effect.low is not None
     assert effect.high is not None
@@ -174,11 +198,9 @@ def test_the_clustered_interval_covers_where_a_t_interval_does_not(prompts: int,
     assert covered / rounds >= 0.93
 
 
-def test_no_prompt_and_no_trial_are_refused() -> None:
+def test_no_prompt_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a prompt"):
         clustered_difference(np.array([]), np.array([]), np.array([], dtype=np.int64), answers=0)
-    with pytest.raises(ValueError, match="needs a trial"):
-        independent_difference(0, 0, 0, 5)
 
 
 @pytest.mark.parametrize("sizes", [[30, 20] + [1] * 30, [20, 10, 5, 5] + [1] * 10])

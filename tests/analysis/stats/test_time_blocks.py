@@ -97,7 +97,7 @@ def test_the_order_of_the_answers_and_the_start_of_an_arm_change_nothing() -> No
 
 def test_the_slower_the_candidate_the_smaller_the_p_value() -> None:
     found = [compare(make_arms(240, slower=slower)) for slower in (1.0, 1.1, 1.2, 1.4, 2.0)]
-    p_values = [each.p_value or 0.0 for each in found]
+    p_values = [max(each.p_value or 0.0, 1e-8) for each in found]
     assert sorted(p_values, reverse=True) == p_values
     assert sorted(each.low or 0.0 for each in found) == [each.low for each in found]
     assert [each < 0.05 for each in p_values] == [(each.low or 0.0) > 0 for each in found]
@@ -138,6 +138,23 @@ def test_a_tail_of_few_bursts_has_no_bound() -> None:
     assert effect.high is None or effect.low is None or effect.low < 0
     assert effect.p_value is not None
     assert effect.p_value > 0.05
+    assert effect.time_limited
+
+
+def test_a_thin_tail_without_a_bound_is_not_one_of_bursts() -> None:
+    found = [compare(make_arms(80, seed=seed), 0.95) for seed in range(12)]
+    open_ended = [each for each in found if each.low is None or each.high is None]
+    assert len(open_ended) >= 2
+    assert not any(each.time_limited for each in open_ended)
+
+
+def test_dependence_that_outlasts_a_block_widens_the_interval() -> None:
+    """A wave of two periods in one arm; the same blocks in another order have none."""
+    arms = make_arms(320)
+    wave = arms[1].values * np.exp(0.5 * np.sin(4 * np.pi * arms[1].due_s / 80))
+    shuffled = wave.reshape(16, 20)[[0, 9, 4, 13, 2, 11, 6, 15, 8, 1, 12, 5, 10, 3, 14, 7]].reshape(-1)
+    slow, quick = (bounds(compare([arms[0], replace(arms[1], values=each)])) for each in (wave, shuffled))
+    assert slow[1] - slow[0] > 1.3 * (quick[1] - quick[0])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,233 @@
+"""Stalls: moments in which one target answered slowly and the other did not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.columns import Columns, Floats
+from harness.analysis.metrics import e2e_s, metric_of, ttft_s
+from harness.analysis.stats.quantiles import quantile
+from harness.characters import counted
+from harness.clock import utc_from_ns
+from harness.store.finding import Finding
+
+Flags = npt.NDArray[np.bool_]
+
+FALSE_ALARM = 0.01
+"""The most that chance alone finds a stall in an arm, where answers do not depend on time."""
+SPREADS = 2.0
+"""An answer is slow if it is so many standard deviations of the log latency above the median, and"""
+LEAST_RATIO = 1.5
+"""so many times the median at least."""
+WITHIN = 0.8
+"""Share of slow answers in a stall."""
+LEAST_SHARE = 0.05
+"""Share of slow answers elsewhere, or their share in the arm if that is more."""
+FEWEST = 4
+"""Answers in a stall."""
+MOST_NAMED = 3
+"""Stalls in a finding, those of most answers."""
+
+
+class Stall(msgspec.Struct, frozen=True, kw_only=True):
+    """One target's answers were slow for a while, and the other's to the same prompts or at the same time were not."""
+
+    run_id: str
+    target: str
+    start_s: float
+    """When the first of its answers was due, seconds since the run's origin."""
+    seconds: float
+    """From there until the last of them was due."""
+    requests: int
+    """Answered requests that were due in it."""
+    times_as_slow: float
+    """Their median latency (TTFT, or E2E without streaming) / the target's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stalled:
+    """The stalls of one arm, in the order of time, and which of its requests are in one."""
+
+    stalls: tuple[Stall, ...]
+    requests: Flags
+
+
+def find_stalls(arm: Columns, other: Columns, *, run_id: str, together: bool) -> Stalled:
+    """Where `arm` stalled and `other` did not. `together`: both are of one run, so that they share its time.
+
+    An answer is slow as `_slow` says, less what the other arm's answers to its prompt foretell. Slow answers score
+    ln(0.8 / p), others ln(0.2 / (1 − p)), p the share of slow ones in the arm, at least 5 %. The stretch of neighbours
+    with the highest score is a stall if that exceeds ln(n / 0.01): independent answers have such a stretch in at most
+    1 % of arms. Then the same to the left and to the right of it. It is none if the other arm was slow as well, half as
+    often or more: at the same time, or in its answers to the same prompts.
+
+    Source: Karlin & Altschul 1990, PNAS 87:2264–2268 (maximal scoring segments).
+    """
+    values, others = _latencies(arm, other)
+    logs = np.log(values), np.log(others)
+    slow, slow_there = (
+        _slow(_beyond_prompt(arm, logs[0], other, logs[1])),
+        _slow(_beyond_prompt(other, logs[1], arm, logs[0])),
+    )
+    answered = np.flatnonzero(~np.isnan(values))
+    answered = answered[np.argsort(arm.due_s[answered], kind="stable")]
+    inside, stalls = np.zeros(len(values), dtype=np.bool_), []
+    for start, end in _stretches(slow[answered]):
+        found = answered[start:end]
+        if _shared(arm, other, found, slow, slow_there, others, together=together):
+            continue
+        inside[found] = True
+        first, last = float(arm.due_s[found[0]]), float(arm.due_s[found[-1]])
+        stalls.append(
+            Stall(
+                run_id=run_id,
+                target=arm.target,
+                start_s=first,
+                seconds=last - first,
+                requests=len(found),
+                times_as_slow=float(np.median(values[found]) / np.nanmedian(values)),
+            )
+        )
+    return Stalled(stalls=tuple(sorted(stalls, key=lambda each: each.start_s)), requests=inside)
+
+
+def _latencies(*arms: Columns) -> tuple[Floats, ...]:
+    """TTFT where every arm streams, else E2E, s; NaN without a value above 0."""
+    streamed = all((~np.isnan(ttft_s(arm))).any() for arm in arms)
+    values = [ttft_s(arm) if streamed else e2e_s(arm) for arm in arms]
+    return tuple(np.where(each > 0, each, np.nan) for each in values)
+
+
+def _beyond_prompt(arm: Columns, logs: Floats, other: Columns, others: Floats) -> Floats:
+    """The arm's log latencies less what the other arm's answers to the same prompt foretell, by least squares."""
+    codes = {prompt: code for code, prompt in enumerate(dict.fromkeys(other.prompt_id[~np.isnan(others)]))}
+    theirs = np.fromiter(map(codes.__getitem__, other.prompt_id[~np.isnan(others)]), np.int64)
+    means = np.bincount(theirs, weights=others[~np.isnan(others)]) / np.maximum(np.bincount(theirs), 1)
+    mine = np.fromiter((codes.get(prompt, -1) for prompt in arm.prompt_id), np.int64, len(arm.prompt_id))
+    both = (mine >= 0) & ~np.isnan(logs)
+    if both.sum() < FEWEST:
+        return logs
+    foretold = np.where(mine >= 0, means[mine], np.nan)
+    foretold = np.where(mine >= 0, foretold - foretold[both].mean(), 0.0)
+    spread = float(foretold[both] @ foretold[both])
+    slope = max(0.0, float(foretold[both] @ (logs[both] - logs[both].mean())) / spread) if spread > 0 else 0.0
+    return np.asarray(logs - slope * foretold)
+
+
+def _slow(logs: Floats) -> Flags:
+    """Which answers are slow. The spread is that of the faster half, in which there are no stalls."""
+    if np.isnan(logs).all():
+        return np.zeros(len(logs), dtype=np.bool_)
+    quarter, median = np.nanquantile(logs, (0.25, 0.5))
+    flags: Flags = logs > median + max(SPREADS * (median - quarter) / 0.6745, math.log(LEAST_RATIO))
+    return flags
+
+
+def _stretches(slow: Flags) -> Iterator[tuple[int, int]]:
+    """The stretches whose score is high enough, [start, end)."""
+    n, p = len(slow), max(LEAST_SHARE, float(slow.mean()) if len(slow) else 0.0)
+    if p >= WITHIN or n < FEWEST:
+        return
+    scores = np.where(slow, math.log(WITHIN / p), math.log((1 - WITHIN) / (1 - p)))
+    open_ = [(0, n)]
+    while open_:
+        left, right = open_.pop()
+        if right - left < FEWEST:
+            continue
+        sums = np.concatenate([[0.0], np.cumsum(scores[left:right])])
+        lowest = np.minimum.accumulate(sums)
+        end = int(np.argmax(sums - lowest))
+        start = int(np.argmax(sums[: end + 1] == lowest[end]))
+        if sums[end] - sums[start] <= math.log(n / FALSE_ALARM):
+            continue
+        yield left + start, left + end
+        open_ += [(left, left + start), (left + end, right)]
+
+
+def _shared(
+    arm: Columns,
+    other: Columns,
+    found: npt.NDArray[np.int64],
+    slow: Flags,
+    slow_there: Flags,
+    others: Floats,
+    *,
+    together: bool,
+) -> bool:
+    """Whether the other arm was slow too, at that time or in the same prompts: half as often or more."""
+    known = ~np.isnan(others)
+    first, last = arm.due_s[found[0]], arm.due_s[found[-1]]
+    at_once = known & (other.due_s >= first) & (other.due_s <= last) & together
+    same = known & np.isin(other.prompt_id.astype(str), arm.prompt_id[found].astype(str))
+    share = float(slow[found].mean())
+    return any(float(slow_there[each].mean()) >= share / 2 for each in (at_once, same) if each.any())
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """A latency's difference with and without the answers in stalls: ln ratio, or seconds where the margin is."""
+
+    metric: str
+    logarithm: bool
+    measured: float
+    without: float
+
+
+def explain(arms: Sequence[Columns], stalled: Sequence[Stalled], rows: Sequence[Explained]) -> tuple[Explained, ...]:
+    """The rows, each with its difference `without` the answers in stalls. `arms`, `stalled`: baseline, candidate.
+
+    Quantiles are between order statistics (Hyndman & Fan's definition 5). Rows of which nothing is left are left out.
+    """
+    found = []
+    for row in rows:
+        metric = metric_of(row.metric)
+        if metric.values is None or metric.quantile is None:
+            continue
+        values = [metric.values(c) for c in arms]
+        kept = [v[(v > 0) & ~each.requests] for v, each in zip(values, stalled, strict=True)]
+        if all(map(len, kept)):
+            old, new = (quantile(np.sort(each), metric.quantile) for each in kept)
+            without = math.log(new / old) if row.logarithm else new - old
+            found.append(msgspec.structs.replace(row, without=without))
+    return tuple(found)
+
+
+def stall_finding(
+    names: tuple[str, str], stalls: Sequence[Stall], explained: Sequence[Explained], origin_utc_ns: Mapping[str, int]
+) -> Finding | None:
+    """What the stalls of one comparison were and how much of its latencies they explain. None: there were none.
+
+    `names`: baseline and candidate; `origin_utc_ns`: of each run, by its id.
+    """
+    if not stalls:
+        return None
+    longest = sorted(stalls, key=lambda each: -each.requests)[:MOST_NAMED]
+    named = [_describe(each, origin_utc_ns[each.run_id]) for each in sorted(longest, key=lambda each: each.start_s)]
+    more = f", and {len(stalls) - len(named)} more" if len(stalls) > len(named) else ""
+    effects = ", ".join(
+        f"{metric_of(each.metric).label} {_change(each.measured, each)} → {_change(each.without, each)}"
+        for each in explained
+    )
+    without = f"; without these answers: {effects}" if effects else ""
+    return Finding(
+        what=f"{names[1]} against {names[0]}: {'; '.join(named)}{more}{without}",
+        remedy="measure for longer to see which of the two stalls more; one stall more or less is chance",
+    )
+
+
+def _describe(stall: Stall, origin_utc_ns: int) -> str:
+    """`fast stalled for 4.0 s at 31 s (21:43:12 UTC): 16 answers, 5.1 × as slow as its median`."""
+    utc = utc_from_ns(origin_utc_ns + int(stall.start_s * 1e9))
+    return (
+        f"{stall.target} stalled for {stall.seconds:.1f} s at {stall.start_s:.0f} s ({utc:%H:%M:%S} UTC): "
+        f"{counted(stall.requests, 'answer')}, {stall.times_as_slow:.1f} × as slow as its median"
+    )
+
+
+def _change(value: float, row: Explained) -> str:
+    return (f"{math.expm1(value):+.0%}" if row.logarithm else f"{value:+.3g} s").replace("-", "−")
