@@ -11,9 +11,9 @@ from worlds.draws import Floats, Rng
 from worlds.tables import SEED, Row, Table, share_of
 
 from harness.analysis.columns import Codes
-from harness.analysis.stats.agreement import clustered_kappa, cohen_kappa
 from harness.analysis.stats.interval import Interval
-from harness.analysis.stats.misclassification import Share, corrected_rate
+from harness.analysis.stats.labels.agreement import clustered_kappa, cohen_kappa
+from harness.analysis.stats.labels.misclassification import Share, corrected_rate
 
 PROMPTS, REPEATS = 100, 3
 ALIKE = 0.4

@@ -208,9 +208,8 @@ def clustered_interval(
 ) -> Callable[[float], Bounds]:
     """Level → the interval of `clustered_difference`."""
     sizes = np.bincount(clusters)
-    arms = [
-        clustered_share(np.bincount(clusters, weights=each), sizes, answers=answers) for each in (candidate, baseline)
-    ]
+    shares = (np.bincount(clusters, weights=each) for each in (candidate, baseline))
+    arms = [clustered_share(each, sizes, answers=answers) for each in shares]
     return _of_two(arms[0], arms[1], degrees=error_degrees(sizes))
 
 

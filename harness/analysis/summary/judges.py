@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import Codes, Columns, Floats
-from harness.analysis.stats.agreement import clustered_kappa
 from harness.analysis.stats.interval import Interval
+from harness.analysis.stats.labels.agreement import clustered_kappa
+from harness.analysis.stats.labels.misclassification import Share, corrected_rate
 from harness.analysis.stats.means import cluster_codes
-from harness.analysis.stats.misclassification import Share, corrected_rate
 from harness.analysis.stats.proportions import clustered_rate
 from harness.analysis.summary.summary import JudgedRate, JudgeSummary, Preference, RunSummary
 from harness.scoring.checks import make_scorer

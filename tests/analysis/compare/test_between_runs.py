@@ -43,7 +43,7 @@ def make_run(
             rng, n = np.random.default_rng([seed, at]), 120
             due, ttft = np.arange(n) / 2, 0.5 * slow * rng.lognormal(0, 0.3, n)
             ids = np.array([f"p{i}" for i in range(n)], dtype=object)
-            ok = np.arange(n) >= failed
+            ok = np.arange(n) * failed % n >= failed  # evenly over the run
             columns[name] = make_columns(
                 n, target=name, prompt_id=ids, group_id=ids, repeat=np.zeros(n, dtype=np.int64), due_s=due, sent_s=due,
                 first_try_sent_s=due, first_s=due + ttft, last_s=due + ttft + 1, done_s=due + ttft + 1, ok=ok,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.analysis.stats.misclassification import Share, corrected_rate
+from harness.analysis.stats.labels.misclassification import Share, corrected_rate
 from harness.analysis.stats.proportions import wilson
 
 

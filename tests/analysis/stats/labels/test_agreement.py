@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.analysis.stats.agreement import clustered_kappa, cohen_kappa, kappa_error
+from harness.analysis.stats.labels.agreement import clustered_kappa, cohen_kappa, kappa_error
 
 SKIN = [[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]]
 
