@@ -79,6 +79,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `note` has both."""
     inflated_estimate: float | UnsetType = UNSET
     """The difference of those two, which may be ±∞. Only until the verdict; not in compare.json."""
+    strict_estimate: float | UnsetType = UNSET
+    """Where the baseline had failures: the difference in which they help the candidate least. As above."""
 
 
 def add_note(d: Difference, *notes: str) -> Difference:

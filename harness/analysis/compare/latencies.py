@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
-from harness.analysis.columns import Codes, Floats
+from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.compare.comparison import Difference, Scale, add_note
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import Metric, PerRequest, metric_of, tpot_s, ttft_s
@@ -26,6 +27,8 @@ Arms = list[Answers]
 """Baseline and candidate."""
 EQUAL_LENGTH = "e2e_p50_equal_length"
 """E2E latency as it would be at the baseline's output length."""
+TIMED_OUT = ("first_token_timeout", "total_timeout")
+"""Failures that are slow answers cut off: the answer would have taken at least as long as the request lasted."""
 BURSTS = "slow answers came in too few bursts to bound the difference; measure for longer"
 
 
@@ -39,7 +42,8 @@ def compare_latencies(pairs: Pairs, wanted: Iterable[tuple[str, Scale]]) -> dict
     found: dict[str, Difference] = {}
     for (of, scale), metrics in together.items():
         values = [of(arm.columns) for arm in (pairs.baseline, pairs.candidate)]
-        rows = _compare(pairs, values[0], values[1], metrics, scale)
+        least = [_with_timeouts(of, arm.columns) for arm in (pairs.baseline, pairs.candidate)]
+        rows = _compare(pairs, values, least, metrics, scale)
         found |= {row.metric: row for row in rows}
     return found
 
@@ -57,15 +61,15 @@ def compare_equal_length(pairs: Pairs) -> Difference:
         c = arm.columns
         return ttft_s(c) + tpot_s(c) * (length[arm.codes] - 1)
 
-    values = adjusted(pairs.baseline), adjusted(pairs.candidate)
-    metric = metric_of(EQUAL_LENGTH)
-    return _compare(pairs, *values, [metric], "log_ratio")[0]
+    values = [adjusted(pairs.baseline), adjusted(pairs.candidate)]
+    return _compare(pairs, values, values, [metric_of(EQUAL_LENGTH)], "log_ratio")[0]
 
 
 def _compare(
-    pairs: Pairs, baseline: Floats, candidate: Floats, metrics: Sequence[Metric], scale: Scale
+    pairs: Pairs, values: list[Floats], least: list[Floats], metrics: Sequence[Metric], scale: Scale
 ) -> list[Difference]:
-    values = [np.where(each > 0, each, np.nan) for each in (baseline, candidate)]
+    """`values`, `least`: of baseline and candidate, one entry a request; `least` has time-outs by `_with_timeouts`."""
+    values, least = ([np.where(each > 0, each, np.nan) for each in both] for both in (values, least))
     before_n = pairs.baseline.means(values[0])[1]
     after_n = pairs.candidate.means(values[1])[1]
     kept = (before_n > 0) & (after_n > 0)
@@ -95,7 +99,8 @@ def _compare(
     ]
     failed = [int((~arm.columns.ok).sum()) for arm in (pairs.baseline, pairs.candidate)]
     bounded = [_with_bounds_needed(row, arms, q) for row, q in zip(measured, quantiles, strict=True)]
-    return [_with_failures(row, arms, failed, q) for row, q in zip(bounded, quantiles, strict=True)]
+    rows = [_with_failures(row, arms, failed, q) for row, q in zip(bounded, quantiles, strict=True)]
+    return [_with_strict_reading(row, pairs, least, q) for row, q in zip(rows, quantiles, strict=True)]
 
 
 def _answers(arm: ArmColumns, values: Floats, code: Codes) -> Answers:
@@ -156,6 +161,39 @@ def _difference(baseline: float, candidate: float, scale: Scale) -> float:
     if scale == "absolute":
         return candidate - baseline
     return math.inf if math.isinf(candidate) else -math.inf if math.isinf(baseline) else math.log(candidate / baseline)
+
+
+def _with_strict_reading(row: Difference, pairs: Pairs, least: list[Floats], q: float) -> Difference:
+    """The difference in which the baseline's failures help the candidate least, where the baseline had any.
+
+    Over all answers, also those to prompts that the baseline lost. Time-outs count as long as they lasted, other
+    failures are left out; but those of the candidate that are more than the baseline's share, of the same kind, count
+    as ∞: the baseline's refusals are no excuse for the candidate's slow answers.
+    """
+    old, new = pairs.baseline.columns, pairs.candidate.columns
+    if old.ok.all():
+        return row
+    beyond, slowest = 0, np.sort(least[1][~np.isnan(least[1])])
+    for timed_out in (True, False):
+        before, now = (~c.ok & (np.isin(c.error_kind.astype(str), TIMED_OUT) == timed_out) for c in (old, new))
+        more = max(0, round(float(now.sum() - before.mean() * len(now))))
+        beyond += more
+        if timed_out and more:
+            lasted = np.sort(least[1][now & ~np.isnan(least[1])])
+            kept = least[1][~now & ~np.isnan(least[1])]
+            slowest = np.sort(np.concatenate([kept, lasted[: max(0, len(lasted) - more)]]))
+    baseline = np.sort(least[0][~np.isnan(least[0])])
+    estimate = _difference(quantile(baseline, q), _inflated(slowest, beyond, q), row.scale)
+    return msgspec.structs.replace(row, strict_estimate=estimate)
+
+
+def _with_timeouts(of: PerRequest, c: Columns) -> Floats:
+    """The values of a latency, and for a request that timed out the time that it lasted: it took that at least, s."""
+    late = ~c.ok & np.isin(c.error_kind.astype(str), TIMED_OUT)
+    if not late.any():
+        return of(c)
+    values = of(dataclasses.replace(c, ok=c.ok | late))
+    return np.where(late & np.isnan(values), c.done_s - c.due_s, values) if of is ttft_s else values
 
 
 def _describe(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from scipy.special import ndtri
 
@@ -118,8 +118,8 @@ def _p_value(row: Difference) -> float:
 
 
 def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Difference:
-    estimate, inflated = row.estimate, row.inflated_estimate
-    row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET)
+    estimate, readings = row.estimate, (row.inflated_estimate, row.strict_estimate)
+    row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET, strict_estimate=UNSET)
     if estimate is None or not math.isfinite(estimate):
         return replace(row, estimate=None, n_needed=None, clusters_needed=None)
     verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
@@ -128,8 +128,9 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     if verdict == "inconclusive":
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
         row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
-    elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
-        verdict, notes = "inconclusive", ["its failed requests may hide slow answers"]
+    else:
+        verdict, doubt = _with_failures(verdict, readings, rule.margin)
+        notes += doubt
     return add_note(
         replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict, equivalent=inside), *notes
     )
@@ -155,11 +156,22 @@ def _never_happened(row: Difference) -> bool:
     )
 
 
-def _hides_slow_answers(verdict: Verdict, inflated: float, margin: float) -> bool:
-    """A latency is as good as the baseline's only if that also holds with failures counted as ∞."""
-    if verdict == "worse":
-        return False
-    return reaches(inflated, margin) or (verdict == "better" and inflated > 0)
+def _with_failures(
+    verdict: Verdict, readings: tuple[float | UnsetType, float | UnsetType], margin: float
+) -> tuple[Verdict, list[str]]:
+    """The verdict of a latency that also holds in both readings of the failed requests, and why it is another.
+
+    `readings`: the difference with failures as ∞, and the one in which the baseline's failures help least. `better`
+    must reach the margin in each, `no_worse` must stay below it in each; `worse` stands.
+    """
+    if verdict in ("worse", "inconclusive"):
+        return verdict, []
+    for reading, whose in zip(readings, ("its", "the baseline's"), strict=True):
+        if reading is not UNSET and reaches(reading, margin):
+            return "inconclusive", [f"{whose} failed requests may hide slow answers"]
+    if verdict == "better" and any(each is not UNSET and not reaches(-each, margin) for each in readings):
+        return "no_worse", ["better only as long as failed requests are left out"]
+    return verdict, []
 
 
 def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
@@ -173,6 +185,7 @@ def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
             n_needed=None,
             clusters_needed=None,
             inflated_estimate=UNSET,
+            strict_estimate=UNSET,
         )
         for row, p in zip(rows, adjusted, strict=True)
     ]
