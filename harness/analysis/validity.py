@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
-from harness.analysis.stats.quantiles import samples_for_quantile
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.characters import counted
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
@@ -66,7 +67,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_held_back(manifest, suite.load),
         *_late_sending(suite, data.columns),
         *_broken_schedule(suite, data.columns),
-        *_few_samples(data.columns),
+        *_few_samples(suite, data.columns),
         *_unscored(suite, data.columns),
         *_unpriced(data.columns),
         *_cold_start(suite, data.columns),
@@ -228,17 +229,27 @@ def worst_lateness_s(queue_delay_s: Floats) -> float:
     return max((float(np.median(part)) for part in parts), default=0.0)
 
 
-def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Tail quantiles without an upper bound at the summary's level."""
-    samples = [int((~np.isnan(metrics.e2e_s(c))).sum()) for c in columns.values()]
-    fewest = min((n for n in samples if n), default=0)
-    for name, q in (("p95", 0.95), ("p99", 0.99)):
-        needed = samples_for_quantile(q)
-        if 0 < fewest < needed:
-            yield Finding(
-                what=f"{name} rests on {counted(fewest, 'sample')} and has no upper bound",
-                remedy=f"collect at least {needed}: add prompts, repeats or time",
-            )
+def _few_samples(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """Tail quantiles without bounds, by `bounds_need` as in a comparison; n is that of the target with fewest.
+
+    That prompts are too few, and not samples, matters where targets are compared: one target has no such finding.
+    """
+    answered = [c.select(~np.isnan(metrics.e2e_s(c))) for c in columns.values()]
+    clusters = [cluster_codes(c.group_id) for c in answered if len(c.ok)]
+    for name, q in (("p95", 0.95), ("p99", 0.99)) if clusters else ():
+        need = bounds_need(q, *clusters)
+        few = need.clusters < need.clusters_needed and (len(suite.targets) > 1 or bool(suite.gate))
+        if need.samples >= samples_for_quantile(q) and not few:
+            continue
+        source = f" from {need.clusters:,} prompts or groups"
+        least = f"{need.samples_needed if few else samples_for_quantile(q):,}"
+        yield Finding(
+            what=f"{name} rests on {counted(need.samples, 'sample')}{source * few} and has no upper bound"
+            + " in a comparison" * (need.samples >= samples_for_quantile(q)),
+            remedy=f"collect at least {least} from {need.clusters_needed:,} prompts or groups: add prompts"
+            if few
+            else f"collect at least {least}: add prompts, repeats or time",
+        )
 
 
 def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:

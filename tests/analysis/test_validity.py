@@ -224,6 +224,18 @@ def test_tail_quantiles_without_an_upper_bound_say_how_many_samples_they_need(
         assert "collect at least 72: add prompts, repeats or time" == findings[0].remedy
 
 
+def test_where_targets_are_compared_a_tail_of_few_prompts_has_no_bound_however_often_they_are_asked(
+    make_columns: MakeColumns, check: Check
+) -> None:
+    assert [] == check(make_columns(400))
+    findings = check(make_columns(400), make_columns(400, "b"))
+    assert ["p95", "p99"] == [finding.what.split()[0] for finding in findings]
+    assert "p95 rests on 400 samples from 10 prompts or groups and has no upper bound in a comparison" == (
+        findings[0].what
+    )
+    assert "collect at least 960 from 24 prompts or groups: add prompts" == findings[0].remedy
+
+
 def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
     make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
 ) -> None:
@@ -237,8 +249,9 @@ def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
 
 
 def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns, check: Check) -> None:
-    unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan)) for name in ("a", "b")]
-    (finding,) = check(*unpriced, make_columns(400, "c"))
+    many = np.array([f"p{i}" for i in range(400)], dtype=object)
+    unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan), group_id=many) for name in ("a", "b")]
+    (finding,) = check(*unpriced, make_columns(400, "c", group_id=many))
     assert "the cost of some answers from a, b is unknown; cost figures leave them out" == finding.what
 
 

@@ -28,7 +28,8 @@ from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.quantiles import is_bounded
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.quantiles import bounds_need
 from harness.catalog.prices import price_for, terms_of
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
@@ -108,7 +109,7 @@ def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
 def _has_tail(pairings: Sequence[Pairing]) -> bool:
     """Whether every arm has enough samples to bound a p95."""
     arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
-    return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
+    return all(c.ok.any() and bounds_need(0.95, cluster_codes(c.group_id[c.ok])).met for c in arms)
 
 
 def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:

@@ -58,6 +58,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Pairs (prompts that both answered), or for a quantile the samples of the smaller arm."""
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
+    effective_clusters: int | None = None
+    """Of a quantile: how many clusters of equal size tell as much; fewer than `clusters` where these are unequal."""
     method: str = ""
     """`newcombe-paired`, `paired-t`, `cluster-t`, `time-blocks`, `newcombe-independent`,
     `newcombe-clustered`."""

@@ -13,13 +13,7 @@ from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.compare.comparison import Difference, Scale, add_note
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import Metric, PerRequest, metric_of, tpot_s, ttft_s
-from harness.analysis.stats.quantiles import (
-    clusters_for_quantile,
-    independent_clusters,
-    is_bounded,
-    quantile,
-    samples_for_quantile,
-)
+from harness.analysis.stats.quantiles import bounds_need, independent_clusters, quantile, samples_for_quantile
 from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 from harness.characters import counted
 
@@ -84,7 +78,7 @@ def _compare(
     effects = compare_quantiles(arms[1], arms[0], quantiles, logarithm=scale == "log_ratio")
     left_out = int(len(kept) - kept.sum())
     note = f"{counted(left_out, 'prompt')} without a value on both sides left out" if left_out else ""
-    n = min(len(arm.values) for arm in arms)
+    n, independent = min(len(arm.values) for arm in arms), independent_clusters(*(arm.clusters for arm in arms))
     measured = [
         msgspec.structs.replace(
             row,
@@ -92,6 +86,7 @@ def _compare(
             candidate=float(np.quantile(arms[1].values, q, method="hazen")),
             n=n,
             clusters=count,
+            effective_clusters=independent,
             note=note,
             **msgspec.structs.asdict(effect),
         )
@@ -115,16 +110,17 @@ def _with_bounds_needed(row: Difference, arms: Arms, q: float) -> Difference:
 
     And why a side has no bound where they are enough.
     """
-    needed, fewest = samples_for_quantile(q), clusters_for_quantile(q)
-    independent = independent_clusters(*(arm.clusters for arm in arms))
-    if is_bounded(q, row.n, independent):
+    need = bounds_need(q, *(arm.clusters for arm in arms))
+    if need.met:
         open_ended = row.low is None or row.high is None
         return add_note(row, BURSTS) if open_ended else row
-    uneven = f" (its {row.clusters} are of unequal size and count as {independent})" * (independent < row.clusters)
+    few, fewest = need.clusters < need.clusters_needed, need.clusters_needed
+    uneven = f" (its {row.clusters} are of unequal size and count as {need.clusters})" * (need.clusters < row.clusters)
+    what = f"p{round(100 * q)} needs {samples_for_quantile(q)} samples of {fewest} prompts or groups"
     return msgspec.structs.replace(
-        add_note(row, f"no bounds: p{round(100 * q)} needs {needed} samples of {fewest} prompts or groups{uneven}"),
-        n_needed=max(needed, math.ceil(fewest * row.n / independent)),
-        clusters_needed=fewest if independent < fewest else None,
+        add_note(row, f"no bounds: {what}{uneven}"),
+        n_needed=need.samples_needed,
+        clusters_needed=fewest if few else None,
     )
 
 

@@ -144,9 +144,10 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
     n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
     least = clusters_for_level(ALPHA / family)
-    if row.method != METHOD or row.clusters >= least or not reaches(estimate, margin):
+    clusters = row.effective_clusters or row.clusters
+    if row.method != METHOD or clusters >= least or not reaches(estimate, margin):
         return n, None
-    return (None if n is None else max(n, math.ceil(least * row.n / row.clusters))), least
+    return (None if n is None else max(n, math.ceil(least * row.n / clusters))), least
 
 
 def _never_happened(row: Difference) -> bool:
