@@ -25,6 +25,7 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
+from harness.analysis.compare.remedies import with_spread
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.stats.interval import LEVEL
@@ -121,18 +122,18 @@ def _measure(each: Pairing, rules: Sequence[Rule]) -> _Rows:
         tag = metric_tag(rule.metric)
         if tag is not None:
             selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return compare_pass_rate(pairs, metric=rule.metric, selected=selected)
+            return with_spread(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
         match rule.metric:
             case "pass_rate":
-                return compare_pass_rate(pairs)
+                return with_spread(compare_pass_rate(pairs), pairs)
             case "error_rate":
-                return compare_error_rate(pairs)
+                return with_spread(compare_error_rate(pairs), pairs)
             case "throttle_rate":
                 return compare_throttle_rate(each.baseline_counts, each.candidate_counts)
             case "cost_per_request":
-                return compare_cost(pairs, rule.scale)
+                return with_spread(compare_cost(pairs, rule.scale), pairs)
             case _:
-                return latencies[rule.metric]
+                return with_spread(latencies[rule.metric], pairs)
 
     gated = {rule.metric for rule in rules}
     by_tag = [

@@ -21,9 +21,28 @@ Scale = Literal["points", "log_ratio", "absolute"]
 candidate − baseline in the metric's own unit."""
 
 
+Remedy = Literal["prompts", "repeats", "time", "runs"]
+"""What an inconclusive row needs more of: prompts, answers to each, minutes at the same rate, or earlier runs."""
+
+
 def word(verdict: Verdict) -> str:
     """The verdict as a reader says it: `no worse`."""
     return verdict.replace("_", " ")
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the error of a row comes from."""
+
+    prompts: int
+    repeats: float
+    """Answers to a prompt, of the arm that has fewer."""
+    of_answers: float | None
+    """Share of the error's variance that answers to the same prompt account for. None: each was asked once."""
+    time_effect: float
+    """Variance between blocks of time over that of independent answers, at least 1."""
+    minutes: float
+    degrees: float
+    """Of freedom, of the interval's t quantiles; ∞: normal."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +90,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     Before the verdict: the samples that bounds need."""
     clusters_needed: int | None = None
     """Of a quantile: the prompts or groups without which repeats cannot settle it. None: there are enough."""
+    remedy: Remedy | None = None
+    """What would settle an `inconclusive`, where the data tell."""
+    remedy_needed: float | None = None
+    remedy_now: float | None = None
+    """How much of it: prompts, answers to a prompt, minutes or runs. `remedy_needed` None: more, but it is unknown how
+    many, as where slow answers came in too few bursts to bound the difference."""
     note: str = ""
     """What a reader must know about this row, such as why it has no bounds."""
     exploratory: bool = False
@@ -83,6 +108,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """The difference of those two, which may be ±∞. Only until the verdict; not in compare.json."""
     strict_estimate: float | UnsetType = UNSET
     """Where the baseline had failures: the difference in which they help the candidate least. As above."""
+    spread: Spread | UnsetType | None = UNSET
+    """As above."""
 
 
 def add_note(d: Difference, *notes: str) -> Difference:

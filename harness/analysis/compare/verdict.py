@@ -7,22 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
-from scipy.special import ndtri
 
 from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
+from harness.analysis.compare.remedies import needed, reaches, with_remedy
 from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import benjamini_hochberg, holm
-from harness.analysis.stats.power import ALPHA, POWER, none_in
+from harness.analysis.stats.power import ALPHA, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
 from harness.analysis.stats.time_blocks import METHOD
 
 EXPLORATORY_Q = 0.10
 """False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
-MOST_NEEDED = 1_000_000
-"""A larger n is not useful advice: the difference lies on its margin."""
-ROUNDING = 1e-9
-"""Floating-point tolerance, as a share of the margin: 85 % less 80 % is 5 points."""
 
 
 def decide(
@@ -48,11 +44,6 @@ def decide(
     return "no_worse" if high is not None and not reaches(high, margin) else "inconclusive"
 
 
-def reaches(difference: float, margin: float) -> bool:
-    """Whether a difference is the margin or more, within floating-point tolerance."""
-    return difference >= margin * (1 - ROUNDING)
-
-
 def decide_direction(*, estimate: float | None, p_adjusted: float | None) -> Verdict:
     """The verdict of an exploratory row, which has no margin: of direction alone, never `no_worse`."""
     if estimate is None or p_adjusted is None or p_adjusted >= EXPLORATORY_Q or estimate == 0:
@@ -70,29 +61,6 @@ def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
     """Of several candidates: the first of worse, inconclusive, no_worse, better. Empty: inconclusive."""
     present = set(verdicts)
     return next((each for each in ("worse", "inconclusive", "no_worse", "better") if each in present), "inconclusive")
-
-
-def needed(*, n: int, estimate: float, low: float, high: float, margin: float, family: int) -> int | None:
-    """The n that would settle an inconclusive metric at 80 % power, if the true difference is the estimate.
-
-    Below the margin it takes high < margin: n·((z + z_β)·SE / (margin − d))². Above it, it takes a significant
-    difference, n·((z' + z_β)·SE / d)², in a run whose estimate reaches the margin too, n·(z_β·SE / (d − margin))²; the
-    larger of the two. SE is the interval's half-width over z, and z' the quantile of α over the family, Holm's first
-    step. None: the estimate is so near the margin that no n helps.
-    """
-    z, z_beta = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
-    apart = abs(margin - estimate)
-    if not reaches(estimate, margin):
-        reach, errors = high - estimate, (z + z_beta) / apart
-    elif apart > ROUNDING * margin:
-        strict = float(ndtri(1 - ALPHA / 2 / family))
-        reach, errors = estimate - low, max((strict + z_beta) / estimate, z_beta / apart)
-    else:
-        return None
-    if reach <= 0:
-        return None
-    wanted = n * (errors * reach / z) ** 2
-    return max(n + 1, math.ceil(wanted)) if wanted <= MOST_NEEDED else None
 
 
 def judge_rows(
@@ -121,18 +89,25 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     estimate, readings = row.estimate, (row.inflated_estimate, row.strict_estimate)
     row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET, strict_estimate=UNSET)
     if estimate is None or not math.isfinite(estimate):
-        return replace(row, estimate=None, n_needed=None, clusters_needed=None)
+        return replace(row, estimate=None, n_needed=None, clusters_needed=None, spread=UNSET)
     verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
     notes = ["worse, but by less than the margin"] if verdict == "no_worse" and (row.low or 0.0) > 0 else []
     inside = row.low is not None and row.high is not None and not reaches(max(-row.low, row.high), rule.margin)
     if verdict == "inconclusive":
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
-        row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
+        row = with_remedy(replace(row, n_needed=n_needed, clusters_needed=clusters_needed))
     else:
         verdict, doubt = _with_failures(verdict, readings, rule.margin)
         notes += doubt
     return add_note(
-        replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict, equivalent=inside), *notes
+        replace(
+            row,
+            spread=UNSET,
+            p_adjusted=None if row.p_value is None else p_adjusted,
+            verdict=verdict,
+            equivalent=inside,
+        ),
+        *notes,
     )
 
 
@@ -142,7 +117,16 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         return row.n_needed, row.clusters_needed
     if _never_happened(row):
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
-    n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
+    n = needed(
+        n=row.n,
+        estimate=estimate,
+        low=row.low,
+        high=row.high,
+        margin=margin,
+        family=family,
+        degrees=row.spread.degrees if row.spread else math.inf,
+        grow=row.method != METHOD,  # blocks of time stay as many
+    )
     least = clusters_for_level(ALPHA / family)
     clusters = row.effective_clusters or row.clusters
     if row.method != METHOD or clusters >= least or not reaches(estimate, margin):
@@ -187,6 +171,7 @@ def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
             clusters_needed=None,
             inflated_estimate=UNSET,
             strict_estimate=UNSET,
+            spread=UNSET,
         )
         for row, p in zip(rows, adjusted, strict=True)
     ]
