@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import coverage, dry_run, families, in_time, power
+from worlds import best_of, coverage, dry_run, families, in_time, power
 from worlds.tables import Row
 
-TABLES = {table.key: table for module in (coverage, families, in_time, power, dry_run) for table in module.TABLES}
+TABLES = {
+    table.key: table for module in (coverage, families, in_time, power, dry_run, best_of) for table in module.TABLES
+}
 
 
 def main(scale: float = 1.0, only: Sequence[str] = ()) -> dict[str, list[Row]]:

@@ -26,9 +26,15 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tables = verdicts.main(0.01)
-    assert {"coverage": 22, "families": 3, "in-time": 14, "in-time-power": 3, "power": 10, "dry-run": 6} == {
-        name: len(rows) for name, rows in tables.items()
-    }
+    assert {
+        "coverage": 22,
+        "families": 3,
+        "in-time": 14,
+        "in-time-power": 3,
+        "power": 10,
+        "dry-run": 6,
+        "best-of": 4,
+    } == {name: len(rows) for name, rows in tables.items()}
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3
     for row in tables["coverage"]:

@@ -10,6 +10,7 @@ from harness.analysis.summary.summary import Winner
 from harness.report.section import number
 from harness.report.wording import (
     MISSING,
+    best_of,
     counts,
     date_of,
     percent,
@@ -112,3 +113,12 @@ def test_a_tie_is_not_close_to_itself() -> None:
 def test_bars_rise_from_low_to_high_and_are_flat_without_a_range() -> None:
     drawn = [sparkline(values, low=0, high=max(values, default=0)) for values in ([], [0, 0], [0, 1, 2])]
     assert ["", "▁▁", "▁▅█"] == drawn
+
+
+def test_the_best_of_three_and_more_is_said_to_look_better_than_it_is() -> None:
+    def leader(rivals: int) -> Winner:
+        return Winner(metric="m", target="a", value=1.0, unit="s", rivals=rivals, clear=True)
+
+    assert "" == best_of([]) == best_of([leader(1)])
+    told = "Chosen as the best of 5, a leader looks better than it is; confirm it with a new run."
+    assert told == best_of([leader(1), leader(4)])

@@ -85,6 +85,7 @@ def compare_targets(
             *invalid,
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
+            *_chosen_findings(pairings),
         ),
         valid=not invalid,
     )
@@ -224,5 +225,19 @@ def _gate_findings(written: Mapping[str, str], *, by_default: bool) -> list[Find
         Finding(
             what=f"the suite has no gate; the default margins decide ({margins})",
             remedy=f"set the margins that you can accept in the suite: gate: {{{margins}}}",
+        )
+    ]
+
+
+def _chosen_findings(pairings: Sequence[Pairing]) -> list[Finding]:
+    """Several candidates against one baseline: Holm counts all of them, but the best one's figures flatter it."""
+    baselines = {(id(each.baseline), each.baseline_target) for each in pairings}
+    if len(pairings) < 2 or len(baselines) > 1:
+        return []
+    return [
+        Finding(
+            what=f"{len(pairings)} candidates stand for one decision: the one chosen as the best of {len(pairings)} "
+            "looks better than it is, since chance helped to choose it (verdicts count all of them, figures do not)",
+            remedy="confirm the one that you choose against the baseline in a new run before you quote its advantage",
         )
     ]

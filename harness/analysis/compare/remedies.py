@@ -155,7 +155,8 @@ def _blocks(due_s: Floats, blocks: int) -> Codes:
     span = float(np.ptp(due_s))
     if not span:
         return np.zeros(len(due_s), dtype=np.int64)
-    return np.minimum(((due_s - due_s.min()) / span * blocks).astype(np.int64), blocks - 1)
+    block: Codes = ((due_s - due_s.min()) / span * blocks).astype(np.int64)
+    return np.where(block < blocks, block, blocks - 1)
 
 
 def with_remedy(row: Difference) -> Difference:

@@ -188,6 +188,17 @@ def test_failures_on_both_sides_hide_no_slow_answers_of_the_side_that_fails_more
     assert "hide slow answers" not in alike.note
 
 
+def test_the_best_of_several_candidates_is_to_be_confirmed(side: MakeSide) -> None:
+    arrays = {name: noisy(seed=at) for at, name in enumerate("abc")}
+    several = compare_targets(side(arrays)).findings
+    (found,) = (f for f in several if "one decision" in f.what)
+    assert found.what.startswith("2 candidates stand for one decision: the one chosen as the best of 2 looks better")
+    assert "in a new run" in found.remedy
+    one = compare_targets(side({name: arrays[name] for name in "ab"})).findings
+    two_runs = compare_targets(side(arrays), side(arrays)).findings  # each target against itself: nothing is chosen
+    assert not any("one decision" in f.what for f in (*one, *two_runs))
+
+
 def test_a_baseline_that_fails_on_the_prompts_on_which_the_candidate_is_slow_makes_it_look_no_better(
     side: MakeSide,
 ) -> None:
