@@ -15,11 +15,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from worlds import best_of, coverage, dry_run, families, in_time, power
+from worlds import best_of, coverage, dry_run, families, in_time, power, remedies
 from worlds.tables import Row
 
 TABLES = {
-    table.key: table for module in (coverage, families, in_time, power, dry_run, best_of) for table in module.TABLES
+    table.key: table
+    for module in (coverage, families, in_time, power, dry_run, best_of, remedies)
+    for table in module.TABLES
 }
 
 
