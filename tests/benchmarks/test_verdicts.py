@@ -34,6 +34,7 @@ def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.C
         "power": 10,
         "dry-run": 6,
         "best-of": 4,
+        "remedies": 4,
     } == {name: len(rows) for name, rows in tables.items()}
     printed = capsys.readouterr().out
     assert printed.count("| --- |") >= 3

@@ -257,7 +257,7 @@ def _methods(report: CompareReport) -> list[Note]:
         ),
         (
             "inconclusive",
-            "none of these. It does not pass; the notes say how many prompts or answers would settle it.",
+            "none of these. It does not pass; the notes say what would settle it.",
         ),
         (
             "family",
