@@ -60,6 +60,18 @@ def test_prompts_are_named_where_each_was_asked_once(arms: Arms) -> None:
     assert f"{row.n_needed:,} prompts (now 60)" == settled_by(row, 60)
 
 
+def test_what_never_failed_takes_as_many_prompts_as_named_and_no_repeats(arms: Arms) -> None:
+    """Wilson's bound at p = 0 with one answer a prompt, 1.96²·49 = 188.2: repeats of what never fails tell nothing."""
+
+    def row(prompts: int) -> Difference:
+        pairs = arms(prompts, 2)
+        return judged(with_spread(compare_pass_rate(pairs), pairs), "2pp")
+
+    named = row(40)
+    assert ("inconclusive", "prompts", 190.0) == (named.verdict, named.remedy, named.remedy_needed)
+    assert ("inconclusive", "no_worse") == (row(188).verdict, row(190).verdict)
+
+
 def test_repeats_are_named_where_answers_to_one_prompt_vary_and_prompts_where_these_do(arms: Arms) -> None:
     rng = np.random.default_rng(3)
     alike = np.full(150, 0.7)
