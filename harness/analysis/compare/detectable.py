@@ -69,7 +69,7 @@ class Stalls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ASSUMED_STALLS = Stalls()
-"""One answer in fifteen: measured services had from none to two such stalls a minute."""
+"""One answer in fifteen is in a stall. An assumption, and told as one: no run has been looked at."""
 
 
 class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
