@@ -16,22 +16,28 @@ import argparse
 from collections.abc import Sequence
 
 from worlds import (
+    best_of,
     bills,
     bursts,
     churn,
     coverage,
+    dry_run,
     families,
     in_time,
     judges,
     nights,
     own_quantiles,
     power,
+    remedies,
     stalls,
     two_runs,
 )
 from worlds.tables import Row
 
-MODULES = (coverage, bills, families, in_time, bursts, stalls, two_runs, nights, churn, own_quantiles, judges, power)
+MODULES = (
+    *(coverage, bills, families, in_time, bursts, stalls, two_runs, nights, churn, own_quantiles, judges),
+    *(power, dry_run, best_of, remedies),
+)
 TABLES = {table.key: table for module in MODULES for table in module.TABLES}
 
 

@@ -12,7 +12,7 @@ from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.stats.clusters import independent_answers
 from harness.analysis.stats.means import cluster_codes
-from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
+from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.catalog.prices import STANDARD, terms_of
 from harness.catalog.target import merge_options
 from harness.characters import counted
@@ -233,23 +233,29 @@ def worst_lateness_s(queue_delay_s: Floats) -> float:
 
 
 def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Quantiles without an upper bound at the summary's level: too few samples, or repeats of too few prompts."""
+    """Quantiles without an upper bound at the summary's level: too few samples, or repeats of too few prompts.
+
+    A suite of one prompt is measured for itself.
+    """
     groups = [cluster_codes(c.group_id[~np.isnan(metrics.e2e_s(c))]) for c in columns.values()]
-    fewest = min((len(codes) for codes in groups if len(codes)), default=0)
-    if not fewest:
+    groups = [codes for codes in groups if len(codes)]
+    if not groups:
         return
-    independent = min(independent_answers(np.bincount(codes)) for codes in groups if len(codes))
+    independent = min(independent_answers(np.bincount(codes)) for codes in groups)
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-        needed, prompts = samples_for_quantile(q), clusters_for_quantile(q)
-        if fewest < needed and q > 0.5:
+        need, least = bounds_need(q, *groups), samples_for_quantile(q)
+        few = independent < min(need.samples, need.clusters_needed)
+        if few:
             yield Finding(
-                what=f"{name} rests on {counted(fewest, 'sample')} and has no upper bound",
-                remedy=f"collect at least {needed}: add prompts, repeats or time",
+                what=f"{name} rests on {counted(need.samples, 'sample')} from {counted(independent, 'prompt')} or "
+                "groups and has no upper bound",
+                remedy=f"collect at least {need.samples_needed:,} from {need.clusters_needed:,} prompts or groups: "
+                "add prompts",
             )
-        elif independent < min(fewest, prompts):
+        elif need.samples < least and q > 0.5:
             yield Finding(
-                what=f"{name} rests on repeats of {counted(independent, 'prompt')} or groups and has no upper bound",
-                remedy=f"add prompts: it takes at least {prompts} that are independent, however often each is asked",
+                what=f"{name} rests on {counted(need.samples, 'sample')} and has no upper bound",
+                remedy=f"collect at least {least:,}: add prompts, repeats or time",
             )
 
 

@@ -160,6 +160,14 @@ def verdict_of(winner: Winner) -> str:
     return f"too close to call with {', '.join(behind)}; clear of the others" if behind else "clear of the others"
 
 
+def best_of(winners: Sequence[Winner]) -> str:
+    """What to know about a leader of three or more: chance helped to choose it. Empty for two."""
+    most = 1 + max((winner.rivals for winner in winners), default=0)
+    if most < 3:
+        return ""
+    return f"Chosen as the best of {most}, a leader looks better than it is; confirm it with a new run."
+
+
 def failed_requests(target: TargetSummary) -> int:
     """The number of requests whose last attempt failed."""
     return target.requests - target.succeeded

@@ -242,12 +242,10 @@ def test_repeats_of_few_prompts_are_no_tail_and_the_finding_asks_for_prompts(
     """One prompt alone is measured for itself."""
     n = 400 // prompts * prompts
     findings = check(make_columns(n, group_id=(np.arange(n) % prompts).astype(str).astype(object)))
-    assert names == [finding.what.split()[0] for finding in findings if "repeats" in finding.what]
+    assert names == [finding.what.split()[0] for finding in findings if "prompts or groups" in finding.remedy]
     if prompts == 23:
-        assert "p95 rests on repeats of 23 prompts or groups and has no upper bound" == findings[0].what
-        assert (
-            "add prompts: it takes at least 24 that are independent, however often each is asked" == findings[0].remedy
-        )
+        assert "p95 rests on 391 samples from 23 prompts or groups and has no upper bound" == findings[0].what
+        assert "collect at least 408 from 24 prompts or groups: add prompts" == findings[0].remedy
 
 
 def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
@@ -263,8 +261,9 @@ def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
 
 
 def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns, check: Check) -> None:
-    unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan)) for name in ("a", "b")]
-    (finding,) = check(*unpriced, make_columns(400, "c"))
+    many = np.array([f"p{i}" for i in range(400)], dtype=object)
+    unpriced = [make_columns(400, name, cost_usd=np.full(400, np.nan), group_id=many) for name in ("a", "b")]
+    (finding,) = check(*unpriced, make_columns(400, "c", group_id=many))
     assert "the cost of some answers from a, b is unknown; cost figures leave them out" == finding.what
 
 

@@ -52,6 +52,9 @@ def test_a_quick_round_prints_every_table(verdicts: ModuleType, capsys: pytest.C
         "judged-rate": 12,
         "kappa": 4,
         "power": 10,
+        "dry-run": 6,
+        "best-of": 4,
+        "remedies": 4,
     }
     assert expected == {name: len(rows) for name, rows in tables.items()}
     printed = capsys.readouterr().out

@@ -11,6 +11,7 @@ from harness.analysis.summary.summary import Winner
 from harness.report.section import number
 from harness.report.wording import (
     MISSING,
+    best_of,
     counts,
     date_of,
     error_rate,
@@ -122,3 +123,12 @@ def test_no_failure_in_n_requests_is_said_with_its_one_sided_bound(make_run: Any
     assert "at most 1.5% (one-sided 95%, 3/n)" == error_rate(flawless)
     some = msgspec.structs.replace(flawless, succeeded=190, success_rate=Interval(value=0.95, low=0.91, high=0.98))
     assert "5.0% [2.0, 9.0]" == write_cell(error_rate(some))
+
+
+def test_the_best_of_three_and_more_is_said_to_look_better_than_it_is() -> None:
+    def leader(rivals: int) -> Winner:
+        return Winner(metric="m", target="a", value=1.0, unit="s", rivals=rivals, clear=True)
+
+    assert "" == best_of([]) == best_of([leader(1)])
+    told = "Chosen as the best of 5, a leader looks better than it is; confirm it with a new run."
+    assert told == best_of([leader(1), leader(4)])

@@ -28,12 +28,14 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
+from harness.analysis.compare.remedies import with_spread
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
 from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.quantiles import is_bounded
+from harness.analysis.stats.means import cluster_codes
+from harness.analysis.stats.quantiles import bounds_need
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
 from harness.suite.grammar.gate import metric_tag, tag_metric
@@ -94,6 +96,7 @@ def compare_targets(
             *difference_findings(baseline, other, pairings),
             *(finding for rows in measured for finding in rows.bill.findings),
             *_stall_findings(baseline, other, comparisons),
+            *_chosen_findings(pairings),
         ),
         valid=not invalid,
     )
@@ -120,7 +123,7 @@ def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
 def _has_tail(pairings: Sequence[Pairing]) -> bool:
     """Whether every arm has enough samples to bound a p95."""
     arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
-    return all(is_bounded(0.95, int(c.ok.sum()), len(set(c.group_id[c.ok]))) for c in arms)
+    return all(c.ok.any() and bounds_need(0.95, cluster_codes(c.group_id[c.ok])).met for c in arms)
 
 
 def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:
@@ -132,18 +135,18 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
         tag = metric_tag(rule.metric)
         if tag is not None:
             selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return compare_pass_rate(pairs, metric=rule.metric, selected=selected)
+            return with_spread(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
         match rule.metric:
             case "pass_rate":
-                return compare_pass_rate(pairs)
+                return with_spread(compare_pass_rate(pairs), pairs)
             case "error_rate":
-                return compare_error_rate(pairs)
+                return with_spread(compare_error_rate(pairs), pairs)
             case "throttle_rate":
                 return compare_throttle_rate(pairs)
             case "cost_per_request":
-                return compare_cost(pairs, rule.scale)
+                return with_spread(compare_cost(pairs, rule.scale), pairs)
             case _:
-                return latencies[rule.metric]
+                return with_spread(latencies[rule.metric], pairs)
 
     gated = {rule.metric for rule in rules}
     by_tag = [
@@ -256,5 +259,19 @@ def _gate_findings(written: Mapping[str, str], *, by_default: bool) -> list[Find
         Finding(
             what=f"the suite has no gate; the default margins decide ({margins})",
             remedy=f"set the margins that you can accept in the suite: gate: {{{margins}}}",
+        )
+    ]
+
+
+def _chosen_findings(pairings: Sequence[Pairing]) -> list[Finding]:
+    """Several candidates against one baseline: Holm counts all of them, but the best one's figures flatter it."""
+    baselines = {(id(each.baseline), each.baseline_target) for each in pairings}
+    if len(pairings) < 2 or len(baselines) > 1:
+        return []
+    return [
+        Finding(
+            what=f"{len(pairings)} candidates stand for one decision: the one chosen as the best of {len(pairings)} "
+            "looks better than it is, since chance helped to choose it (verdicts count all of them, figures do not)",
+            remedy="confirm the one that you choose against the baseline in a new run before you quote its advantage",
         )
     ]

@@ -26,6 +26,8 @@ TimeOfDay = Literal["cancels", "counted", "unknown", "rerun"]
 """What became of the time of day. `cancels`: one run asked both sides; `counted`: two runs, and the spread between runs
 of the suite's history is in the intervals; `unknown`: two runs without such a history, so that rows which time can move
 decide nothing; `rerun`: two runs, and a rerun of both targets in one run decided those rows."""
+Remedy = Literal["prompts", "repeats", "time", "runs"]
+"""What an inconclusive row needs more of: prompts, answers to each, minutes at the same rate, or earlier runs."""
 
 
 def word(verdict: Verdict) -> str:
@@ -45,6 +47,21 @@ class BetweenRuns(msgspec.Struct, frozen=True, kw_only=True):
     within_low: float | None = None
     within_high: float | None = None
     """The interval of the two runs alone, which takes the hours as equal."""
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the error of a row comes from."""
+
+    prompts: int
+    repeats: float
+    """Answers to a prompt, of the arm that has fewer."""
+    of_answers: float | None
+    """Share of the error's variance that answers to the same prompt account for. None: each was asked once."""
+    time_effect: float
+    """Variance between blocks of time over that of independent answers, at least 1."""
+    minutes: float
+    degrees: float
+    """Of freedom, of the interval's t quantiles; ∞: normal."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +97,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Pairs (prompts that both answered), or for a quantile the samples of the smaller arm."""
     clusters: int = 0
     """Independent units behind `n`: groups of prompts where the suite names groups, else prompts."""
+    effective_clusters: int | None = None
+    """Of a quantile: how many clusters of equal size tell as much; fewer than `clusters` where these are unequal."""
     method: str = ""
     """`newcombe-paired`, `newcombe-clustered`, each with `+time-blocks` where events came in bursts; `paired-t`,
     `cluster-t`, `time-blocks`, `cluster-jackknife`, `price-list`."""
@@ -94,6 +113,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     Before the verdict: the samples that bounds need."""
     clusters_needed: int | None = None
     """Of a quantile: the prompts or groups without which repeats cannot settle it. None: there are enough."""
+    remedy: Remedy | None = None
+    """What would settle an `inconclusive`, where the data tell."""
+    remedy_needed: float | None = None
+    remedy_now: float | None = None
+    """How much of it: prompts, answers to a prompt, minutes or runs. `remedy_needed` None: more, but it is unknown how
+    many, as where slow answers came in too few bursts to bound the difference."""
     note: str = ""
     """What a reader must know about this row, such as why it has no bounds."""
     exploratory: bool = False
@@ -106,6 +131,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `note` has both."""
     inflated_estimate: float | UnsetType = UNSET
     """The difference of those two, which may be ±∞. Only until the verdict; not in compare.json."""
+    strict_estimate: float | UnsetType = UNSET
+    """Where the baseline had failures: the difference in which they help the candidate least. As above."""
+    spread: Spread | UnsetType | None = UNSET
+    """As above."""
 
 
 def add_note(d: Difference, *notes: str) -> Difference:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
-from harness.analysis.columns import Codes, Floats
+from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.compare.comparison import Difference, Scale, add_note
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import Metric, PerRequest, metric_of, tpot_s, ttft_s
-from harness.analysis.stats.quantiles import (
-    clusters_for_quantile,
-    independent_clusters,
-    is_bounded,
-    quantile,
-    samples_for_quantile,
-)
+from harness.analysis.stats.quantiles import bounds_need, independent_clusters, quantile, samples_for_quantile
 from harness.analysis.stats.time_blocks import Answers, compare_quantiles
 from harness.characters import counted
 
@@ -26,6 +21,8 @@ Arms = list[Answers]
 """Baseline and candidate."""
 EQUAL_LENGTH = "e2e_p50_equal_length"
 """E2E latency as it would be at the baseline's output length."""
+TIMED_OUT = ("first_token_timeout", "total_timeout")
+"""Failures that are slow answers cut off: the answer would have taken at least as long as the request lasted."""
 BURSTS = "slow answers came in too few bursts to bound the difference; measure for longer"
 IN_BURSTS = "slow answers came in bursts: measure for longer, not with more prompts at once"
 THIN = "too few answers are this slow to bound the difference; ask for more answers"
@@ -41,7 +38,8 @@ def compare_latencies(pairs: Pairs, wanted: Iterable[tuple[str, Scale]]) -> dict
     found: dict[str, Difference] = {}
     for (of, scale), metrics in together.items():
         values = [of(arm.columns) for arm in (pairs.baseline, pairs.candidate)]
-        rows = _compare(pairs, values[0], values[1], metrics, scale)
+        least = [_with_timeouts(of, arm.columns) for arm in (pairs.baseline, pairs.candidate)]
+        rows = _compare(pairs, values, least, metrics, scale)
         found |= {row.metric: row for row in rows}
     return found
 
@@ -59,15 +57,15 @@ def compare_equal_length(pairs: Pairs) -> Difference:
         c = arm.columns
         return ttft_s(c) + tpot_s(c) * (length[arm.codes] - 1)
 
-    values = adjusted(pairs.baseline), adjusted(pairs.candidate)
-    metric = metric_of(EQUAL_LENGTH)
-    return _compare(pairs, *values, [metric], "log_ratio")[0]
+    values = [adjusted(pairs.baseline), adjusted(pairs.candidate)]
+    return _compare(pairs, values, values, [metric_of(EQUAL_LENGTH)], "log_ratio")[0]
 
 
 def _compare(
-    pairs: Pairs, baseline: Floats, candidate: Floats, metrics: Sequence[Metric], scale: Scale
+    pairs: Pairs, values: list[Floats], least: list[Floats], metrics: Sequence[Metric], scale: Scale
 ) -> list[Difference]:
-    values = [np.where(each > 0, each, np.nan) for each in (baseline, candidate)]
+    """`values`, `least`: of baseline and candidate, one entry a request; `least` has time-outs by `_with_timeouts`."""
+    values, least = ([np.where(each > 0, each, np.nan) for each in both] for both in (values, least))
     before_n = pairs.baseline.means(values[0])[1]
     after_n = pairs.candidate.means(values[1])[1]
     kept = (before_n > 0) & (after_n > 0)
@@ -83,6 +81,7 @@ def _compare(
     left_out = int(len(kept) - kept.sum())
     note = f"{counted(left_out, 'prompt')} without a value on both sides left out" if left_out else ""
     n, ordered = min(len(arm.values) for arm in arms), [np.sort(arm.values) for arm in arms]
+    independent = independent_clusters(*(arm.clusters for arm in arms))
     measured = [
         msgspec.structs.replace(
             row,
@@ -90,6 +89,7 @@ def _compare(
             candidate=quantile(ordered[1], q),
             n=n,
             clusters=count,
+            effective_clusters=independent,
             note=note,
             **msgspec.structs.asdict(effect),
         )
@@ -97,7 +97,8 @@ def _compare(
     ]
     failed = [int((~arm.columns.ok).sum()) for arm in (pairs.baseline, pairs.candidate)]
     bounded = [_with_bounds_needed(row, arms, q) for row, q in zip(measured, quantiles, strict=True)]
-    return [_with_failures(row, arms, failed, q) for row, q in zip(bounded, quantiles, strict=True)]
+    rows = [_with_failures(row, arms, failed, q) for row, q in zip(bounded, quantiles, strict=True)]
+    return [_with_strict_reading(row, pairs, least, q) for row, q in zip(rows, quantiles, strict=True)]
 
 
 def _answers(arm: ArmColumns, values: Floats, code: Codes) -> Answers:
@@ -112,18 +113,19 @@ def _with_bounds_needed(row: Difference, arms: Arms, q: float) -> Difference:
 
     And why a side has no bound where they are enough.
     """
-    needed, fewest = samples_for_quantile(q), clusters_for_quantile(q)
-    independent = independent_clusters(*(arm.clusters for arm in arms))
-    if is_bounded(q, row.n, independent):
+    need = bounds_need(q, *(arm.clusters for arm in arms))
+    if need.met:
         open_ended = row.low is None or row.high is None
         if not open_ended:
             return add_note(row, IN_BURSTS) if row.time_limited else row
         return add_note(row, BURSTS if row.time_limited else THIN)
-    uneven = f" (its {row.clusters} are of unequal size and count as {independent})" * (independent < row.clusters)
+    few, fewest = need.clusters < need.clusters_needed, need.clusters_needed
+    uneven = f" (its {row.clusters} are of unequal size and count as {need.clusters})" * (need.clusters < row.clusters)
+    what = f"p{round(100 * q)} needs {samples_for_quantile(q)} samples of {fewest} prompts or groups"
     return msgspec.structs.replace(
-        add_note(row, f"no bounds: p{round(100 * q)} needs {needed} samples of {fewest} prompts or groups{uneven}"),
-        n_needed=max(needed, math.ceil(fewest * row.n / independent)),
-        clusters_needed=fewest if independent < fewest else None,
+        add_note(row, f"no bounds: {what}{uneven}"),
+        n_needed=need.samples_needed,
+        clusters_needed=fewest if few else None,
     )
 
 
@@ -160,6 +162,39 @@ def _difference(baseline: float, candidate: float, scale: Scale) -> float:
     if scale == "absolute":
         return candidate - baseline
     return math.inf if math.isinf(candidate) else -math.inf if math.isinf(baseline) else math.log(candidate / baseline)
+
+
+def _with_strict_reading(row: Difference, pairs: Pairs, least: list[Floats], q: float) -> Difference:
+    """The difference in which the baseline's failures help the candidate least, where the baseline had any.
+
+    Over all answers, also those to prompts that the baseline lost. Time-outs count as long as they lasted, other
+    failures are left out; but those of the candidate that are more than the baseline's share, of the same kind, count
+    as ∞: the baseline's refusals are no excuse for the candidate's slow answers.
+    """
+    old, new = pairs.baseline.columns, pairs.candidate.columns
+    if old.ok.all():
+        return row
+    beyond, slowest = 0, np.sort(least[1][~np.isnan(least[1])])
+    for timed_out in (True, False):
+        before, now = (~c.ok & (np.isin(c.error_kind.astype(str), TIMED_OUT) == timed_out) for c in (old, new))
+        more = max(0, round(float(now.sum() - before.mean() * len(now))))
+        beyond += more
+        if timed_out and more:
+            lasted = np.sort(least[1][now & ~np.isnan(least[1])])
+            kept = least[1][~now & ~np.isnan(least[1])]
+            slowest = np.sort(np.concatenate([kept, lasted[: max(0, len(lasted) - more)]]))
+    baseline = np.sort(least[0][~np.isnan(least[0])])
+    estimate = _difference(quantile(baseline, q), _inflated(slowest, beyond, q), row.scale)
+    return msgspec.structs.replace(row, strict_estimate=estimate)
+
+
+def _with_timeouts(of: PerRequest, c: Columns) -> Floats:
+    """The values of a latency, and for a request that timed out the time that it lasted: it took that at least, s."""
+    late = ~c.ok & np.isin(c.error_kind.astype(str), TIMED_OUT)
+    if not late.any():
+        return of(c)
+    values = of(dataclasses.replace(c, ok=c.ok | late))
+    return np.where(late & np.isnan(values), c.done_s - c.due_s, values) if of is ttft_s else values
 
 
 def _describe(seconds: float) -> str:

@@ -5,28 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
-from scipy.special import ndtri
 
 from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
+from harness.analysis.compare.remedies import needed, reaches, with_remedy
 from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import benjamini_hochberg, holm
-from harness.analysis.stats.power import ALPHA, POWER, none_in
+from harness.analysis.stats.power import ALPHA, none_in
 from harness.analysis.stats.quantiles import clusters_for_level
 from harness.analysis.stats.time_blocks import METHOD
 
 EXPLORATORY_Q = 0.10
 """False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
-MOST_NEEDED = 1_000_000
-"""A larger n is not useful advice: the difference lies on its margin."""
 MORE_PROMPTS_DO_NOT_HELP = (
     "runs differ by more than their own error, which more prompts do not narrow; both sides in one run do, and more "
     "earlier runs do a little"
 )
-ROUNDING = 1e-9
-"""Floating-point tolerance, as a share of the margin: 85 % less 80 % is 5 points."""
 
 
 def decide(
@@ -52,11 +48,6 @@ def decide(
     return "no_worse" if high is not None and not reaches(high, margin) else "inconclusive"
 
 
-def reaches(difference: float, margin: float) -> bool:
-    """Whether a difference is the margin or more, within floating-point tolerance."""
-    return difference >= margin * (1 - ROUNDING)
-
-
 def decide_direction(*, estimate: float | None, p_adjusted: float | None) -> Verdict:
     """The verdict of an exploratory row, which has no margin: of direction alone, never `no_worse`."""
     if estimate is None or p_adjusted is None or p_adjusted >= EXPLORATORY_Q or estimate == 0:
@@ -74,29 +65,6 @@ def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
     """Of several candidates: the first of worse, inconclusive, no_worse, better. Empty: inconclusive."""
     present = set(verdicts)
     return next((each for each in ("worse", "inconclusive", "no_worse", "better") if each in present), "inconclusive")
-
-
-def needed(*, n: int, estimate: float, low: float, high: float, margin: float, family: int) -> int | None:
-    """The n that would settle an inconclusive metric at 80 % power, if the true difference is the estimate.
-
-    Below the margin it takes high < margin: n·((z + z_β)·SE / (margin − d))². Above it, it takes a significant
-    difference, n·((z' + z_β)·SE / d)², in a run whose estimate reaches the margin too, n·(z_β·SE / (d − margin))²; the
-    larger of the two. SE is the interval's half-width over z, and z' the quantile of α over the family, Holm's first
-    step. None: the estimate is so near the margin that no n helps.
-    """
-    z, z_beta = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
-    apart = abs(margin - estimate)
-    if not reaches(estimate, margin):
-        reach, errors = high - estimate, (z + z_beta) / apart
-    elif apart > ROUNDING * margin:
-        strict = float(ndtri(1 - ALPHA / 2 / family))
-        reach, errors = estimate - low, max((strict + z_beta) / estimate, z_beta / apart)
-    else:
-        return None
-    if reach <= 0:
-        return None
-    wanted = n * (errors * reach / z) ** 2
-    return max(n + 1, math.ceil(wanted)) if wanted <= MOST_NEEDED else None
 
 
 def judge_rows(
@@ -122,21 +90,29 @@ def _p_value(row: Difference) -> float:
 
 
 def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Difference:
-    estimate, inflated = row.estimate, row.inflated_estimate
-    row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET)
+    estimate, readings = row.estimate, (row.inflated_estimate, row.strict_estimate)
+    row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET, strict_estimate=UNSET)
     if estimate is None or not math.isfinite(estimate):
-        return replace(row, estimate=None, n_needed=None, clusters_needed=None)
+        return replace(row, estimate=None, n_needed=None, clusters_needed=None, spread=UNSET)
     verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
     notes = ["worse, but by less than the margin"] if verdict == "no_worse" and (row.low or 0.0) > 0 else []
     inside = row.low is not None and row.high is not None and not reaches(max(-row.low, row.high), rule.margin)
     if verdict == "inconclusive":
         n_needed, clusters_needed = _settling(row, estimate, rule.margin, family)
-        row = replace(row, n_needed=n_needed, clusters_needed=clusters_needed)
+        row = with_remedy(replace(row, n_needed=n_needed, clusters_needed=clusters_needed))
         notes += [MORE_PROMPTS_DO_NOT_HELP] if row.between_runs is not None and row.between_runs.decides else []
-    elif inflated is not UNSET and _hides_slow_answers(verdict, inflated, rule.margin):
-        verdict, notes = "inconclusive", ["its failed requests may hide slow answers"]
+    else:
+        verdict, doubt = _with_failures(verdict, readings, rule.margin)
+        notes += doubt
     return add_note(
-        replace(row, p_adjusted=None if row.p_value is None else p_adjusted, verdict=verdict, equivalent=inside), *notes
+        replace(
+            row,
+            spread=UNSET,
+            p_adjusted=None if row.p_value is None else p_adjusted,
+            verdict=verdict,
+            equivalent=inside,
+        ),
+        *notes,
     )
 
 
@@ -148,11 +124,21 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         return None, None
     if _never_happened(row):
         return max(row.n + 1, math.ceil(none_in(margin) * row.n / row.clusters)), None
-    n = needed(n=row.n, estimate=estimate, low=row.low, high=row.high, margin=margin, family=family)
+    n = needed(
+        n=row.n,
+        estimate=estimate,
+        low=row.low,
+        high=row.high,
+        margin=margin,
+        family=family,
+        degrees=row.spread.degrees if row.spread else math.inf,
+        grow=row.method != METHOD,  # blocks of time stay as many
+    )
     least = clusters_for_level(ALPHA / family)
-    if row.method != METHOD or row.clusters >= least or not reaches(estimate, margin):
+    clusters = row.effective_clusters or row.clusters
+    if row.method != METHOD or clusters >= least or not reaches(estimate, margin):
         return n, None
-    return (None if n is None else max(n, math.ceil(least * row.n / row.clusters))), least
+    return (None if n is None else max(n, math.ceil(least * row.n / clusters))), least
 
 
 def _never_happened(row: Difference) -> bool:
@@ -162,11 +148,22 @@ def _never_happened(row: Difference) -> bool:
     )
 
 
-def _hides_slow_answers(verdict: Verdict, inflated: float, margin: float) -> bool:
-    """A latency is as good as the baseline's only if that also holds with failures counted as ∞."""
-    if verdict == "worse":
-        return False
-    return reaches(inflated, margin) or (verdict == "better" and inflated > 0)
+def _with_failures(
+    verdict: Verdict, readings: tuple[float | UnsetType, float | UnsetType], margin: float
+) -> tuple[Verdict, list[str]]:
+    """The verdict of a latency that also holds in both readings of the failed requests, and why it is another.
+
+    `readings`: the difference with failures as ∞, and the one in which the baseline's failures help least. `better`
+    must reach the margin in each, `no_worse` must stay below it in each; `worse` stands.
+    """
+    if verdict in ("worse", "inconclusive"):
+        return verdict, []
+    for reading, whose in zip(readings, ("its", "the baseline's"), strict=True):
+        if reading is not UNSET and reaches(reading, margin):
+            return "inconclusive", [f"{whose} failed requests may hide slow answers"]
+    if verdict == "better" and any(each is not UNSET and not reaches(-each, margin) for each in readings):
+        return "no_worse", ["better only as long as failed requests are left out"]
+    return verdict, []
 
 
 def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
@@ -180,6 +177,8 @@ def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
             n_needed=None,
             clusters_needed=None,
             inflated_estimate=UNSET,
+            strict_estimate=UNSET,
+            spread=UNSET,
         )
         for row, p in zip(rows, adjusted, strict=True)
     ]

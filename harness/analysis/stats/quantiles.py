@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betainc
@@ -119,6 +120,36 @@ def samples_for_quantile(q: float, level: float = LEVEL) -> int:
 def is_bounded(q: float, samples: int, clusters: int) -> bool:
     """Whether so many samples in so many clusters give the q-quantile bounds on both sides."""
     return samples >= samples_for_quantile(q) and clusters >= clusters_for_quantile(q)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundsNeed:
+    """What two arms have, and what a quantile takes to have bounds on both sides."""
+
+    samples: int
+    """Of the arm that has fewest."""
+    clusters: int
+    """Independent ones, `independent_clusters`."""
+    samples_needed: int
+    """With as many samples a cluster as now."""
+    clusters_needed: int
+
+    @property
+    def met(self) -> bool:
+        return self.samples >= self.samples_needed and self.clusters >= self.clusters_needed
+
+
+def bounds_need(q: float, *arms: Codes) -> BoundsNeed:
+    """The one count behind a dry run, a finding about a run and a comparison. Each arm: the cluster of each sample."""
+    samples, clusters = min(len(codes) for codes in arms), independent_clusters(*arms)
+    fewest = clusters_for_quantile(q)
+    in_clusters = math.ceil(fewest * samples / clusters) if clusters < fewest else 0
+    return BoundsNeed(
+        samples=samples,
+        clusters=clusters,
+        samples_needed=max(samples_for_quantile(q), in_clusters),
+        clusters_needed=fewest,
+    )
 
 
 def clusters_for_quantile(q: float) -> int:

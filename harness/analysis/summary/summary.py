@@ -73,7 +73,7 @@ class JudgedRate(msgspec.Struct, frozen=True, kw_only=True):
     rate: Interval
     """Mean over prompts of the share of a prompt's answers that the judge passed; clustered Wilson interval."""
     corrected: Interval | None = None
-    """Corrected by how the judge errs on labelled answers (`stats.labels.misclassification`). None: too few labels of either
+    """Corrected by how the judge errs on labelled answers (`labels.misclassification`). None: too few labels of either
     kind, a judge that is no better than chance, or one that treats these answers otherwise than the labelled ones."""
 
 

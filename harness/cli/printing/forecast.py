@@ -25,7 +25,7 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
 
     expected, judging = forecast(suite, seed=seed), forecast_judging(suite)
     if as_json:
-        content = {**msgspec.to_builtins(expected), "power": find_detectable(suite)}
+        content = {**msgspec.to_builtins(expected), "power": find_detectable(suite, rate_per_s=_rate(expected))}
         if judging is not None:
             content["judging"] = msgspec.to_builtins(judging)
         print_json(content)
@@ -40,7 +40,8 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     if judging is not None:
         cost = _at_most(judging.cost_usd_at_most)
         notes.append(Note(text=f"judging: up to {judging.questions:,} questions, {cost} in addition"))
-    sections = [_targets(expected), Section(notes=notes), _detectable(find_detectable(suite))]
+    power = find_detectable(suite, rate_per_s=_rate(expected))
+    sections = [_targets(expected), Section(notes=notes), _detectable(power)]
     print_report(Report(title=suite.name, simulated=False, sections=sections), Console(highlight=False))
 
 
@@ -106,7 +107,13 @@ def _detectable(power: Detectable) -> Section:
     headings = (("metric", 1), ("margin", 3), ("detectable", 4), ("to detect", 1), ("to rule out", 2))
     columns = [Column(heading=heading, weight=weight) for heading, weight in headings]
     rows = [
-        (each.metric, each.margin, _smallest(each), each.prompts_for_worse, each.prompts_for_no_worse)
+        (
+            each.metric,
+            each.margin,
+            _smallest(each),
+            _how_many(each.prompts_for_worse, each.minutes_for_worse),
+            _how_many(each.prompts_for_no_worse, each.minutes_for_no_worse),
+        )
         for each in power.metrics
     ]
     notes = [
@@ -122,10 +129,22 @@ def _detectable(power: Detectable) -> Section:
         title=f"What {counted(power.prompts, 'prompt')}{groups}{repeats} can detect "
         f"({gate}, family of {counted(power.family, 'test')})",
         text="detectable: the smallest difference that most runs would detect. to detect: prompts needed to detect "
-        "twice the margin. to rule out: prompts needed to rule out the margin.",
+        "twice the margin. to rule out: prompts needed to rule out the margin. Of a latency, both prompts and minutes: "
+        "as many prompts in less time see fewer stalls, and do not do.",
         table=Table(columns=columns, rows=rows),
         notes=[*notes, Note(text=power.assumptions)],
     )
+
+
+def _rate(expected: Forecast) -> float | None:
+    """Requests a second to the target that gets fewest."""
+    fewest = min(each.requests for each in expected.targets)
+    return fewest / expected.seconds if fewest and expected.seconds else None
+
+
+def _how_many(prompts: int | None, minutes: float | None) -> int | str | None:
+    """`445`, or of a latency `445 in 1.9 min`."""
+    return prompts if prompts is None or minutes is None else f"{prompts:,} in {minutes:.2g} min"
 
 
 def _smallest(each: DetectableDifference) -> str | None:

@@ -78,6 +78,8 @@ def settled_by(d: Difference, prompts: int) -> str:
     """What would settle an inconclusive row; empty if it is settled or this is unknown."""
     if d.verdict != "inconclusive" or d.n_needed is None:
         return ""
+    if d.remedy is not None and d.remedy_needed is not None:
+        return _remedy(d, d.remedy_needed)
     if d.time_limited and d.n_needed > d.n > 0:
         return f"a run {d.n_needed / d.n:.2g} times as long at the same rate"
     if is_quantile(d):
@@ -86,6 +88,20 @@ def settled_by(d: Difference, prompts: int) -> str:
             how = f", from {d.clusters_needed:,} prompts or groups (now {d.clusters:,})"
         return f"{d.n_needed:,} answers on each side (now {d.n:,}){how}"
     return f"{d.n_needed:,} {'attempts' if d.metric == 'throttle_rate' else 'prompts'} (now {d.n:,})"
+
+
+def _remedy(d: Difference, wanted: float) -> str:
+    """`280 prompts (now 40)`, `--repeats 6 (now 2)`, `a run of 12 minutes at this rate (now 1)`."""
+    now = f"(now {d.remedy_now or 0:,.4g})"
+    match d.remedy:
+        case "repeats":
+            return f"--repeats {wanted:g} {now}"
+        case "time":
+            return f"a run of {wanted:,.4g} minutes at this rate {now}"
+        case "runs":
+            return f"{wanted:g} earlier runs {now}"
+    groups = f" in more groups (now {d.clusters:,})" if d.clusters < (d.remedy_now or 0) else ""
+    return f"{wanted:,.0f} prompts {now}{groups}"
 
 
 def is_quantile(d: Difference) -> bool:

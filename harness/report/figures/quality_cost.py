@@ -15,7 +15,7 @@ from harness.report.drawing.frame import RunView, draw_message, legend_entry, op
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
 from harness.report.run.sections import is_graded
-from harness.report.wording import percent, usd, value_of
+from harness.report.wording import best_of, percent, usd, value_of
 
 TITLE = "Which target passes the most for its price?"
 Point = tuple[TargetSummary, float, Interval]
@@ -71,6 +71,9 @@ def _title(view: RunView) -> str:
 
 def _question(view: RunView, points: Sequence[Point]) -> str:
     text = "Up and to the left is better. Where bars overlap vertically, the difference may be noise."
+    best = view.winner("pass_rate")
+    if best is not None and best.rivals > 1 and view.leading(best) is not None:
+        text = f"{text} {best_of([best])}"
     missing = len(view.targets) - len(points)
     return f"{text} {missing} of {len(view.targets)} targets are not shown: no price or no score." if missing else text
 

@@ -27,6 +27,7 @@ from harness.report.section import (
     tabulate,
 )
 from harness.report.wording import (
+    best_of,
     counts,
     cut,
     date_of,
@@ -189,7 +190,9 @@ def _leads(summary: RunSummary) -> Section:
         Column(heading=heading, is_text=heading != "value") for heading in ("metric", "target", "value", "verdict")
     ]
     rows = [(*_lead(w), Mark(verdict_of(w), "warn" if w.close else "good")) for w in summary.winners]
-    return Section(title="Who leads", table=Table(columns=columns, rows=rows), layout="cards")
+    return Section(
+        title="Who leads", text=best_of(summary.winners), table=Table(columns=columns, rows=rows), layout="cards"
+    )
 
 
 def _lead(w: Winner) -> tuple[str, Name, Number]:

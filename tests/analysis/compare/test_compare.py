@@ -190,6 +190,48 @@ def test_failures_on_both_sides_hide_no_slow_answers_of_the_side_that_fails_more
     assert "hide slow answers" not in alike.note
 
 
+def test_the_best_of_several_candidates_is_to_be_confirmed(side: MakeSide) -> None:
+    arrays = {name: noisy(seed=at) for at, name in enumerate("abc")}
+    several = compare_targets(side(arrays)).findings
+    (found,) = (f for f in several if "one decision" in f.what)
+    assert found.what.startswith("2 candidates stand for one decision: the one chosen as the best of 2 looks better")
+    assert "in a new run" in found.remedy
+    one = compare_targets(side({name: arrays[name] for name in "ab"})).findings
+    two_runs = compare_targets(side(arrays), side(arrays)).findings  # each target against itself: nothing is chosen
+    assert not any("one decision" in f.what for f in (*one, *two_runs))
+
+
+def test_a_baseline_that_fails_on_the_prompts_on_which_the_candidate_is_slow_makes_it_look_no_better(
+    side: MakeSide,
+) -> None:
+    """The prompts that the baseline lost are in no pair; with its failures as ∞ alone, the candidate was `better`."""
+    hard = np.random.default_rng(7).random(N) < 0.15
+    old, new = noisy(seed=1, slower=1.5), noisy(seed=2, slower=0.7)
+    slow = {key: new[key] + 10.0 * hard for key in ("first_s", "last_s", "done_s")}
+    gate = {"ttft_p95": "20%"}
+    refused = side({"a": fail(old, hard), "b": {**new, **slow}})
+    row = rows(only(compare_targets(refused, gate=gate)))["ttft_p95"]
+    assert ("inconclusive", True) == (row.verdict, "the baseline's failed requests may hide slow answers" in row.note)
+    lasted = {**fail(old, hard, "first_token_timeout"), "done_s": np.arange(N) + 60.0}
+    cut_off = side({"a": {**lasted}, "b": {**new, **slow}})
+    row = rows(only(compare_targets(cut_off, gate=gate)))["ttft_p95"]
+    assert "better" == row.verdict, row.note  # 60 s and more were cut off: 10 s are fewer
+    assert "better" == rows(only(compare_targets(side({"a": old, "b": new}), gate=gate)))["ttft_p95"].verdict
+
+
+def test_a_baselines_refusals_excuse_no_time_outs(side: MakeSide) -> None:
+    """With failures as ∞ both p95 are ∞, and as many of each side are."""
+    some, others = (np.random.default_rng(seed).random(N) < 0.08 for seed in (7, 8))
+    old = fail(noisy(seed=1), some, "throttled")
+    new = {**fail(noisy(seed=2), others, "first_token_timeout"), "done_s": np.arange(N) + 60.0}
+    gate = {"ttft_p95": "40%"}
+    row = rows(only(compare_targets(side({"a": old, "b": new}), gate=gate)))["ttft_p95"]
+    assert ("inconclusive", True) == (row.verdict, "the baseline's failed requests" in row.note)
+    alike = {**fail(noisy(seed=1), some, "first_token_timeout"), "done_s": np.arange(N) + 60.0}
+    row = rows(only(compare_targets(side({"a": alike, "b": new}), gate=gate)))["ttft_p95"]
+    assert "failed requests may hide" not in row.note
+
+
 def test_repeats_are_clustered_by_prompt_and_groups_by_group(side: MakeSide) -> None:
     def thrice(seed: int) -> dict[str, Any]:
         parts = [noisy(100, seed=seed + at) for at in range(3)]

@@ -11,11 +11,11 @@ from scipy.stats import norm
 
 from harness.analysis.compare.comparison import Difference, Verdict
 from harness.analysis.compare.gate import make_rules
+from harness.analysis.compare.remedies import needed
 from harness.analysis.compare.verdict import (
     decide,
     decide_direction,
     judge_rows,
-    needed,
     worst,
     worst_of_comparisons,
 )
@@ -175,7 +175,9 @@ def latency(estimate: float, half: float, **facts: object) -> Difference:
     ("estimate", "inflated", "verdict"),
     [
         (-0.2, -0.1, "better"),
-        (-0.2, 0.01, "inconclusive"),
+        (-0.2, -0.05, "no_worse"),
+        (-0.2, 0.01, "no_worse"),
+        (-0.2, 0.2, "inconclusive"),
         (0.0, 0.01, "no_worse"),
         (0.0, 0.2, "inconclusive"),
         (0.0, math.inf, "inconclusive"),
@@ -188,6 +190,18 @@ def test_failures_hide_no_slow_answers(estimate: float, inflated: float, verdict
     assert verdict == judged.verdict
     assert ("its failed requests may hide slow answers" in judged.note) == (verdict == "inconclusive")
     assert b"inflated_estimate" not in msgspec.json.encode(judged)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "strict", "verdict"),
+    [(-0.2, -0.1, "better"), (-0.2, 0.01, "no_worse"), (0.0, 0.2, "inconclusive"), (0.2, math.inf, "worse")],
+)
+def test_a_baseline_that_fails_makes_no_latency_look_better(estimate: float, strict: float, verdict: Verdict) -> None:
+    row = latency(estimate, 0.01, inflated_estimate=-math.inf, strict_estimate=strict)
+    (judged,) = judge_rows([[row]], [[]], make_rules({"ttft_p50": "10%"}))[0]
+    assert verdict == judged.verdict
+    assert ("the baseline's failed requests may hide slow answers" in judged.note) == (verdict == "inconclusive")
+    assert b"strict_estimate" not in msgspec.json.encode(judged)
 
 
 def test_a_quantile_without_bounds_asks_for_the_samples_that_give_it_some() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -138,10 +139,16 @@ def test_a_dry_run_sends_nothing_and_shows_the_cost(harness: Any, suite: Path, b
     assert "21 requests to 3 targets" in done.stdout
     assert "nothing was sent" in done.stdout
     forecast = json.loads(harness("run", suite, "--endpoint", bedrock.url, "--dry-run", "--json").stdout)
+    power = {each["metric"]: each for each in forecast["power"]["metrics"]}
+    minutes = [each["minutes_for_worse"] for metric, each in power.items() if "_p50" in metric or "_p95" in metric]
+    assert all(each is None or each > 1 for each in minutes)
+    assert any(minutes), power
+    assert {"a_minute": 1.0, "seconds": 4.0} == forecast["power"]["stalls"]
+    assert "each target has 1 stall a minute of 4 s" in " ".join(done.stdout.split())
+    assert re.search(r"\d in \d+(\.\d)? min", done.stdout)
     assert [7, 7, 7] == [target["requests"] for target in forecast["targets"]]
     assert 0 < forecast["cost_usd_at_most"]
     assert "prompts needed to rule out the margin" in done.stdout
-    power = {each["metric"]: each for each in forecast["power"]["metrics"]}
     assert all(each["prompts_for_no_worse"] > 5 for each in power.values())
     assert [] == bedrock.truth()
 
