@@ -12,7 +12,7 @@ from worlds.draws import draw_side
 from worlds.in_time import World
 from worlds.tables import SEED, Row, Table, share_of
 
-from harness.analysis.compare.detectable import ASSUMED_STALLS, find_detectable
+from harness.analysis.compare.sample_size.detectable import ASSUMED_STALLS, find_detectable
 from harness.analysis.compare.verdict import decide
 from harness.analysis.stats.time_blocks import compare_quantiles
 from harness.suite.suite import Load, Suite

@@ -9,7 +9,7 @@ import numpy as np
 from worlds.draws import PROMPT_SPREAD, REQUEST_SPREAD, Rng, draw_latencies, draw_side, in_order, reports
 from worlds.tables import SEED, Row, Table
 
-from harness.analysis.compare.detectable import find_detectable
+from harness.analysis.compare.sample_size.detectable import find_detectable
 from harness.analysis.stats.interval import Effect
 from harness.analysis.stats.power import TIME_EFFECT, pairs_for_difference, pairs_to_rule_out, samples_for_ratio
 from harness.analysis.stats.proportions import paired_difference

@@ -16,7 +16,7 @@ from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.latencies import compare_latencies
 from harness.analysis.compare.pairing import pair
 from harness.analysis.compare.rates import compare_pass_rate
-from harness.analysis.compare.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_spread
 from harness.analysis.compare.verdict import judge_rows
 
 

@@ -19,7 +19,7 @@ from harness.analysis.against_history.prediction import (
 from harness.analysis.against_history.rows import LAST, HistoryReport, HistoryRow, LeftOut, PastPoint
 from harness.analysis.compare.comparison import Scale
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
-from harness.analysis.compare.remedies import reaches
+from harness.analysis.compare.sample_size.remedies import reaches
 from harness.analysis.compare.verdict import decide, worst
 from harness.analysis.history import manifest_differences
 from harness.analysis.metrics import metric_of

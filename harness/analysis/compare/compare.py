@@ -28,7 +28,7 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_spread
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun

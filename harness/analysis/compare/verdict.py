@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from harness.analysis.compare.comparison import Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
-from harness.analysis.compare.remedies import needed, reaches, with_remedy
+from harness.analysis.compare.sample_size.remedies import needed, reaches, with_remedy
 from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import benjamini_hochberg, holm
 from harness.analysis.stats.power import ALPHA, none_in

@@ -12,14 +12,14 @@ from harness.cli.output import print_json
 from harness.suite.suite import Suite
 
 if TYPE_CHECKING:
-    from harness.analysis.compare.detectable import Detectable, DetectableDifference
+    from harness.analysis.compare.sample_size.detectable import Detectable, DetectableDifference
     from harness.load.forecast import Forecast, OfferedLoad
     from harness.report.section import Section
 
 
 def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     """Print the forecast of a suite. Sends nothing."""
-    from harness.analysis.compare.detectable import find_detectable
+    from harness.analysis.compare.sample_size.detectable import find_detectable
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Flip, word
-from harness.analysis.compare.remedies import reaches
+from harness.analysis.compare.sample_size.remedies import reaches
 from harness.analysis.stats.power import ALPHA
 from harness.characters import counted, visible
 from harness.report.compare.hours import hours_note

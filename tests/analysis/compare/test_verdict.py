@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from harness.analysis.compare.comparison import Difference, Verdict
 from harness.analysis.compare.gate import make_rules
-from harness.analysis.compare.remedies import needed
+from harness.analysis.compare.sample_size.remedies import needed
 from harness.analysis.compare.verdict import (
     decide,
     decide_direction,

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.analysis.compare.detectable import COST_SPREAD, find_detectable
+from harness.analysis.compare.sample_size.detectable import COST_SPREAD, find_detectable
 from harness.analysis.compare.verdict import decide
 from harness.analysis.stats.means import mean_difference
 from harness.analysis.stats.power import (

@@ -16,7 +16,7 @@ from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.latencies import compare_latencies
 from harness.analysis.compare.pairing import Pairs, pair
 from harness.analysis.compare.rates import compare_pass_rate
-from harness.analysis.compare.remedies import needed, with_spread
+from harness.analysis.compare.sample_size.remedies import needed, with_spread
 from harness.analysis.compare.verdict import judge_rows
 from harness.analysis.stats.means import mean_difference
 from harness.report.compare.verdicts import settled_by

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from scipy.special import stdtrit
 
-from harness.analysis.columns import Codes, Floats
+from harness.analysis.columns import Floats
 from harness.analysis.compare.comparison import Difference, Remedy, Spread
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import answer_cost_usd, metric_of

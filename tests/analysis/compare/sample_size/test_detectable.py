@@ -11,8 +11,8 @@ import pytest
 
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.compare.compare import compare_targets
-from harness.analysis.compare.detectable import Stalls, find_detectable
 from harness.analysis.compare.pairing import FinishedRun
+from harness.analysis.compare.sample_size.detectable import Stalls, find_detectable
 from harness.analysis.validity import check_validity
 from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Suite

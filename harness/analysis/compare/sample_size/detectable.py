@@ -12,6 +12,7 @@ from scipy.special import ndtri, stdtrit
 from harness.analysis.columns import Codes
 from harness.analysis.compare.gate import Rule, gate_of, make_rules
 from harness.analysis.metrics import metric_of
+from harness.analysis.stats.clusters import BLOCKS, DEGREES
 from harness.analysis.stats.means import cluster_codes, effective_clusters
 from harness.analysis.stats.power import (
     ALPHA,
@@ -31,7 +32,6 @@ from harness.analysis.stats.quantiles import (
     clusters_for_quantile,
     samples_for_quantile,
 )
-from harness.analysis.stats.clusters import BLOCKS, DEGREES
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Prompt, Suite
 
