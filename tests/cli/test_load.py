@@ -60,7 +60,7 @@ def test_what_cannot_be_sent_is_rejected_beforehand(harness: Harness, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("repeats", "message"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load asks for")]
+    ("repeats", "message"), [(10**9, "--repeats"), (10**7, "--repeats 10000000: the load has about")]
 )
 def test_more_repeats_than_can_be_planned_are_rejected_at_once(
     command: Any, suite: Path, repeats: int, message: str
