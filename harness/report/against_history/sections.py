@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow, LeftOut
 from harness.analysis.compare.comparison import Verdict, word
 from harness.analysis.compare.verdict import worst
@@ -124,7 +126,8 @@ def _remarks(report: HistoryReport, target: str) -> list[Note]:
             text = "; ".join(parts) or "outside of what is predicted"
             differed = _differed(row) if outside else []
             notes.append(Note(label=metric_name(row.metric), text=text, details=differed))
-    return notes
+    alike = len(notes) > 1 and len(notes) == len(report.of(target)) and len({(n.text, *n.details) for n in notes}) == 1
+    return [replace(notes[0], label="all metrics")] if alike else notes
 
 
 def _differed(row: HistoryRow) -> list[str]:

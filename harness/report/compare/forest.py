@@ -30,7 +30,7 @@ from harness.report.drawing.style import GREY, INK, drawable
 from harness.report.wording import counts, interval_note, shorten
 
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "no_worse": "#0072B2", "inconclusive": GREY}
-MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "no_worse": "s", "inconclusive": "o"}
+MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "no_worse": "o", "inconclusive": "s"}
 TITLES: dict[Verdict, str] = {
     "worse": "worse than the baseline",
     "inconclusive": "may be worse than the baseline",

@@ -122,6 +122,7 @@ def test_the_first_nights_end_with_three_and_say_how_many_are_missing(
     assert 3 == done.returncode
     assert f"? inconclusive: {HAIKU} cannot be judged yet on" in done.stdout
     assert "2 more comparable runs needed" in done.stdout
+    assert "all metrics: 3 comparable runs so far; a prediction needs 5" in done.stdout
     assert 1 == done.stdout.count("inconclusive: ")
 
 

@@ -55,7 +55,7 @@ def test_rates_and_ratios_have_an_axis_each_with_zero_in_the_middle_and_worse_to
 def test_a_lower_pass_rate_is_drawn_as_worse_and_written_as_lower(make_report) -> None:
     figure = draw(make_report())
     assert "−5.0 pp  ? inconclusive" in texts(figure)
-    markers = [line.get_xdata() for line in figure.axes[1].lines if line.get_marker() == "o"]
+    markers = [line.get_xdata() for line in figure.axes[1].lines if line.get_marker() == "s"]
     assert markers[0][0] == 0.05
 
 
