@@ -44,7 +44,7 @@ def run(
     if dry_run:
         from harness.cli.printing.forecast import print_forecast
 
-        print_forecast(loaded, seed=seed, as_json=json_output)
+        print_forecast(loaded, out, seed=seed, as_json=json_output)
         return
     if loaded.endpoint == "aws" and not no_preflight:
         from harness.cli.running.preflight import check_before_run

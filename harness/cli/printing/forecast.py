@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from harness.report.section import Section
 
 
-def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
-    """Print the forecast of a suite. Sends nothing."""
+def print_forecast(suite: Suite, results: Path, *, seed: int, as_json: bool) -> None:
+    """Print the forecast of a suite. Sends nothing. `results`: the folder of its earlier runs."""
     from harness.analysis.compare.sample_size.detectable import find_detectable
+    from harness.analysis.past_stalls import past_stalls
     from harness.load.forecast import forecast
     from harness.scoring.judging.forecast import forecast_judging
 
     expected, judging = forecast(suite, seed=seed), forecast_judging(suite)
+    power = find_detectable(suite, rate_per_s=_rate(expected), stalls=past_stalls(results, suite))
     if as_json:
-        content = {**msgspec.to_builtins(expected), "power": find_detectable(suite, rate_per_s=_rate(expected))}
+        content = {**msgspec.to_builtins(expected), "power": power}
         if judging is not None:
             content["judging"] = msgspec.to_builtins(judging)
         print_json(content)
@@ -40,7 +43,6 @@ def print_forecast(suite: Suite, *, seed: int, as_json: bool) -> None:
     if judging is not None:
         cost = _at_most(judging.cost_usd_at_most)
         notes.append(Note(text=f"judging: up to {judging.questions:,} questions, {cost} in addition"))
-    power = find_detectable(suite, rate_per_s=_rate(expected))
     sections = [_targets(expected), Section(notes=notes), _detectable(power)]
     print_report(Report(title=suite.name, simulated=False, sections=sections), Console(highlight=False))
 

@@ -143,7 +143,7 @@ def test_a_dry_run_sends_nothing_and_shows_the_cost(harness: Any, suite: Path, b
     minutes = [each["minutes_for_worse"] for metric, each in power.items() if "_p50" in metric or "_p95" in metric]
     assert all(each is None or each > 1 for each in minutes)
     assert any(minutes), power
-    assert {"a_minute": 1.0, "seconds": 4.0} == forecast["power"]["stalls"]
+    assert {"a_minute": 1.0, "seconds": 4.0, "source": "assumed"} == forecast["power"]["stalls"]
     assert "each target has 1 stall a minute of 4 s" in " ".join(done.stdout.split())
     assert re.search(r"\d in \d+(\.\d)? min", done.stdout)
     assert [7, 7, 7] == [target["requests"] for target in forecast["targets"]]

@@ -58,9 +58,11 @@ class Stalls(msgspec.Struct, frozen=True, kw_only=True):
 
     a_minute: float = 1.0
     seconds: float = 4.0
+    source: str = "assumed"
+    """Where the numbers come from."""
 
     def __str__(self) -> str:
-        return f"{self.a_minute:g} stall{'s' * (self.a_minute != 1)} a minute of {self.seconds:g} s"
+        return f"{self.a_minute:.2g} stall{'s' * (self.a_minute != 1)} a minute of {self.seconds:.2g} s"
 
     def share(self) -> float:
         """Of the time."""
@@ -68,7 +70,9 @@ class Stalls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ASSUMED_STALLS = Stalls()
-"""One answer in fifteen is in a stall. An assumption, and told as one: no run has been looked at."""
+"""One answer in fifteen is in a stall: without a history, an assumption that says so."""
+MOST_STALLED = 0.8
+"""Share of the answers above a quantile that stalls may make: with more, n grows beyond what anybody runs."""
 
 
 class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +148,7 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
     stalls: Stalls
 
     def assumed(self) -> str:
-        return f"each target has {self.stalls} and {self.rate_per_s:.2g} requests a second"
+        return f"each target has {self.stalls} ({self.stalls.source}) and {self.rate_per_s:.2g} requests a second"
 
     def least_minutes(self) -> float:
         """Blocks of time shorter than a stall do not show it."""
@@ -280,7 +284,7 @@ class _Error(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _quantile_error(q: float, of_prompts: float, time: _Time | None) -> _Error | None:
-    """None: stalls are more of the time than answers lie above the quantile, which then measures the stalls.
+    """None: stalls are nearly as much of the time as answers lie above the quantile, which then measures the stalls.
 
     √(2·q(1−q)·deff) / ((1−f)·φ(z)) · σ, f the share of the time in stalls, z the cut among the other answers. deff:
     `of_prompts` × TIME_EFFECT, and for Poisson stalls of s seconds, λ a minute, at r requests a second,
@@ -292,7 +296,7 @@ def _quantile_error(q: float, of_prompts: float, time: _Time | None) -> _Error |
     stalled, above, more = 0.0, 1 - q, 0.0
     if time is not None:
         stalled, stalls = time.stalls.share(), time.stalls
-        if stalled >= above:
+        if stalled >= MOST_STALLED * above:
             return None
         above = (above - stalled) / (1 - stalled)
         more = stalls.a_minute * (stalls.seconds * (1 - above)) ** 2 * time.rate_per_s / (60 * q * (1 - q))

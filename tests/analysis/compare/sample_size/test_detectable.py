@@ -91,7 +91,7 @@ def test_the_same_prompts_in_less_time_do_not_do(make_suite: MakeSuite) -> None:
     assert (slow.prompts_for_worse or 0) < (fast.prompts_for_worse or 0)
     assert (slow.minutes_for_worse or 0) > (fast.minutes_for_worse or 0) > 1
     assert (
-        "each target has 1 stall a minute of 4 s and 1 requests a second"
+        "each target has 1 stall a minute of 4 s (assumed) and 1 requests a second"
         in find_detectable(suite, rate_per_s=1.0).assumptions
     )
     assert "stall" not in find_detectable(suite).assumptions

@@ -1,0 +1,63 @@
+"""How often the targets of a suite stalled in its latest runs: what a dry run counts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from harness.analysis.columns import Columns
+from harness.analysis.compare.sample_size.detectable import ASSUMED_STALLS, Stalls
+from harness.analysis.loader import load_run
+from harness.analysis.past_runs import read_stored_run
+from harness.analysis.stalls import Stall, find_stalls
+from harness.characters import counted
+from harness.errors import StoreError
+from harness.store.run_folder import RunFolder, list_runs
+from harness.suite.suite import Suite
+
+MOST_RUNS = 3
+"""Earlier runs whose rows are read, the latest."""
+
+
+def past_stalls(results: Path, suite: Suite) -> Stalls:
+    """How the suite's targets stalled in its latest valid runs at the same endpoint; ASSUMED_STALLS without such runs.
+
+    At most MOST_RUNS of them, each with two targets or more: a stall is what one target had and another had not. Where
+    none was seen in M minutes, 3/M a minute, the one-sided 95 % bound, but no more than is assumed without a history.
+    """
+    names, found = {target.name for target in suite.targets}, list[Stall]()
+    minutes, runs = 0.0, 0
+    for run_id, columns in islice(_latest(results, suite), MOST_RUNS):
+        asked = [arm for name, arm in columns.items() if name in names and arm.ok.any()]
+        runs += bool(asked)
+        for arm in asked:
+            other = next(each for each in columns.values() if each is not arm)
+            found += find_stalls(arm, other, run_id=run_id, together=True).stalls
+            minutes += float(np.ptp(arm.due_s)) / 60
+    if not minutes:
+        return ASSUMED_STALLS
+    source = f"in {minutes:.3g} minutes of the last {counted(runs, 'run') if runs > 1 else 'run'}"
+    if not found:
+        return Stalls(a_minute=min(ASSUMED_STALLS.a_minute, 3 / minutes), source=f"none was seen {source}")
+    seconds = float(np.mean([stall.seconds for stall in found]))
+    return Stalls(a_minute=len(found) / minutes, seconds=seconds, source=f"as seen {source}")
+
+
+def _latest(results: Path, suite: Suite) -> Iterator[tuple[str, dict[str, Columns]]]:
+    """Valid runs of the suite with the rows of two targets or more, the latest first."""
+    for folder in reversed(list_runs(results)):
+        manifest = folder.read_manifest()
+        if (manifest.suite, manifest.endpoint) == (suite.name, suite.endpoint) and _counts(folder):
+            columns = dict(load_run(folder).columns)
+            if len(columns) > 1:
+                yield manifest.run_id, columns
+
+
+def _counts(folder: RunFolder) -> bool:
+    try:
+        return folder.attempts_path.is_file() and read_stored_run(folder).trouble is None
+    except StoreError:
+        return False
