@@ -307,7 +307,8 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
 
     Slower means by `COLD_RATIO` at the median and by a one-sided Mann–Whitney test at `COLD_P`. The test assumes
     independent requests, but endpoints have slow minutes: so no later tenth may be as slow, except the second, which a
-    long warm-up reaches. Only for a load that stays the same throughout.
+    long warm-up reaches; and the first requests of all must be slow, or it is a stall soon after the start. Only for a
+    load that stays the same throughout.
     """
     median_wait = _median_wait(c)
     if load.arrival not in STEADY_ARRIVALS or median_wait is None:
@@ -319,7 +320,8 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
         return None
     head_s, rest_s = float(np.median(head)), float(np.median(rest))
     slowest_s = max(rest_s, *(float(np.median(part)) for part in np.array_split(rest, TENTHS - 1)[1:]))
-    if head_s <= COLD_RATIO * slowest_s:
+    begin_s = float(np.median(head[: max(COLD_SAMPLES // 2, len(head) // 4)]))
+    if min(head_s, begin_s) <= COLD_RATIO * slowest_s:
         return None
     from scipy.stats import mannwhitneyu  # takes a second to load, and few runs start cold
 

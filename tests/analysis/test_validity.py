@@ -324,6 +324,11 @@ def test_an_endpoint_with_slow_minutes_is_not_called_cold(make_columns: MakeColu
     assert [] == invalid(check(make_columns(400, first_s=np.arange(400) + np.where(slow, 0.9, 0.5))))
 
 
+def test_a_stall_soon_after_the_start_is_not_called_cold(make_columns: MakeColumns, check: Check) -> None:
+    stalled = (np.arange(400) >= 10) & (np.arange(400) < 36)
+    assert [] == invalid(check(make_columns(400, first_s=np.arange(400) + np.where(stalled, 0.9, 0.5))))
+
+
 def test_a_warm_up_that_reaches_into_the_second_tenth_was_too_short(make_columns: MakeColumns, check: Check) -> None:
     cold = np.arange(400) < 75
     assert 1 == len(invalid(check(make_columns(400, first_s=np.arange(400) + np.where(cold, 0.9, 0.5)))))
