@@ -34,14 +34,8 @@ _VERDICTS = (
     f"create temp table verdicts as select request_id, {VERDICT}::integer as passed from scores group by request_id"
 )
 
-_THROTTLED = """
-    select request_id, count(*) as throttled from measured
-    where target = $target and error_kind = 'throttled' group by request_id
-"""
-
 _REQUESTS = f"""
-select request_id, repeat, attempts, coalesce(throttled, 0)::bigint as throttled,
-    first_due_ns / 1e9 as due_s, due_ns / 1e9 as last_due_s,
+select request_id, repeat, attempts, throttled, first_due_ns / 1e9 as due_s, due_ns / 1e9 as last_due_s,
     backoff_ns::double / 1e9 as backoff_s,
     coalesce(first_try_sent_ns / 1e9, 'nan'::double) as first_try_sent_s,
     coalesce(sent_ns / 1e9, 'nan'::double) as sent_s,
@@ -57,7 +51,6 @@ select request_id, repeat, attempts, coalesce(throttled, 0)::bigint as throttled
     code, coalesce(verdicts.passed, 'nan'::double) as passed
 from ({last_attempts("(from measured where target = $target)")})
 join prompt_codes using (prompt_id) left join verdicts using (request_id)
-left join ({_THROTTLED}) using (request_id)
 order by due_s, request_id
 """
 

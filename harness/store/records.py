@@ -90,6 +90,7 @@ VERDICT = (
 _RETRIED = """
     SELECT run_id, request_id, max(try_no) AS try_no, count(*) AS attempts, min(due_ns) AS due_ns,
         arg_min_null(sent_ns, try_no) AS sent_ns, sum(cost_usd) AS cost_usd,
+        count(*) FILTER (error_kind = 'throttled') AS throttled,
         -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
         (sum(due_ns) - min(due_ns) - sum({end}) + arg_max({end}, try_no))::BIGINT AS backoff_ns
     FROM {attempts} AS a SEMI JOIN (SELECT DISTINCT run_id, request_id FROM {attempts} AS b WHERE try_no > 1)
@@ -99,6 +100,7 @@ _LAST = """
     SELECT a.*, coalesce(again.attempts, 1) AS attempts, coalesce(again.due_ns, a.due_ns) AS first_due_ns,
         if(again.try_no IS NULL, a.sent_ns, again.sent_ns) AS first_try_sent_ns,
         if(again.try_no IS NULL, a.cost_usd, again.cost_usd) AS total_cost_usd,
+        coalesce(again.throttled, (a.error_kind IS NOT DISTINCT FROM 'throttled')::BIGINT) AS throttled,
         coalesce(again.backoff_ns, 0) AS backoff_ns
     FROM {attempts} AS a LEFT JOIN ({again}) AS again USING (run_id, request_id)
     WHERE again.try_no IS NULL OR again.try_no = a.try_no
@@ -108,9 +110,9 @@ _LAST = """
 def last_attempts(attempts: str = "attempts") -> str:
     """SQL for the requests in `attempts` (a view, or a query in brackets): one row each, from its last attempt.
 
-    A row has the columns of the last attempt, and for the request: the number of `attempts`, when it was due and first
-    sent (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and the known cost of them all
-    (`total_cost_usd`). Only retried requests are grouped, as grouping is slow.
+    A row has the columns of the last attempt, and for the request: the number of `attempts` and of those `throttled`,
+    when it was due and first sent (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and
+    the known cost of them all (`total_cost_usd`). Only retried requests are grouped, as grouping is slow.
     """
     end = "coalesce(done_ns, sent_ns, due_ns)"
     return _LAST.format(attempts=attempts, again=_RETRIED.format(attempts=attempts, end=end))
