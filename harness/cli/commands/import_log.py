@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -95,10 +95,29 @@ def import_log(
     _refuse_existing(out, trace)
     redactor, traffic = Redactor(redact or ()), Traffic(sample=sample, seed=seed)
     _check_window(since, until)
-    gathered, opened = asyncio.run(_read(log, endpoint, region, (since, until), redactor, traffic))
+    read = asyncio.run(_read(log, endpoint, region, (since, until), redactor, traffic))
     candidates = Candidates(models=tuple(candidate or ()), routing=routing)
     drawn = make_suite_file(out.stem, traffic, candidates, about=_about(log, traffic, out, trace))
-    imported = Imported(
+    stand_ins = _write(out, trace, drawn, traffic)
+    imported = _imported(read, drawn, out, trace, stand_ins=stand_ins)
+    if json_output:
+        print_json(imported)
+    else:
+        _print(imported)
+
+
+class _Read(NamedTuple):
+    """What was read of a log."""
+
+    log: InvocationLog
+    skipped: SkippedCalls
+    traffic: Traffic
+    redactor: Redactor
+
+
+def _imported(read: _Read, drawn: ImportedSuite, out: Path, trace: Path, *, stand_ins: int) -> Imported:
+    traffic = read.traffic
+    return Imported(
         suite=str(out),
         trace=str(trace),
         calls=traffic.calls,
@@ -106,22 +125,18 @@ def import_log(
         prompts=len(traffic.prompts),
         first_call=traffic.span[0],
         last_call=traffic.span[1],
-        stand_ins=_write(out, trace, drawn, traffic),
-        left_out=dict(gathered.left_out.most_common()),
-        failed=gathered.failed,
-        other_models=dict(gathered.other_models.most_common()),
-        redacted={kind: times for kind, times in redactor.counts.most_common() if times},
-        broken=opened.broken_count,
-        broken_places=tuple(f"{each.place}: {each.why}" for each in opened.broken),
+        stand_ins=stand_ins,
+        left_out=dict(read.skipped.left_out.most_common()),
+        failed=read.skipped.failed,
+        other_models=dict(read.skipped.other_models.most_common()),
+        redacted={kind: times for kind, times in read.redactor.counts.most_common() if times},
+        broken=read.log.broken_count,
+        broken_places=tuple(f"{each.place}: {each.why}" for each in read.log.broken),
         targets=drawn.targets,
         baseline=drawn.baseline,
         warnings=drawn.warnings,
         next_command=f"harness run {out} --endpoint aws",
     )
-    if json_output:
-        print_json(imported)
-    else:
-        _print(imported)
 
 
 async def _read(
@@ -131,7 +146,7 @@ async def _read(
     window: tuple[datetime | None, datetime | None],
     redactor: Redactor,
     traffic: Traffic,
-) -> tuple[SkippedCalls, InvocationLog]:
+) -> _Read:
     """Read the log into `traffic`."""
     from harness.catalog.regions import DEFAULT_REGION
     from harness.cli.running.endpoint import log_connection
@@ -144,7 +159,7 @@ async def _read(
         forget_aws()
     place = log_connection(endpoint, region or configured_region() or DEFAULT_REGION)
     async with open_log(log, place, since=window[0], until=window[1]) as opened:
-        return await gather(opened, traffic, redactor), opened
+        return _Read(opened, await gather(opened, traffic, redactor), traffic, redactor)
 
 
 def _check_window(since: datetime | None, until: datetime | None) -> None:

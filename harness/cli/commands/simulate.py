@@ -15,6 +15,151 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.simulator.faults import Stall
+    from harness.simulator.model.capacity import Limits
+    from harness.simulator.server import SimulatorOptions
+
+
+SuiteOption = Annotated[
+    Path | None, typer.Option(help="Answer this suite's prompts from its `expect` values.", parser=local_path)
+]
+ProfilesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="How models behave, as JSON: "
+        '{"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, "tokens_per_s": 90, "verbosity": 2}}.',
+        parser=local_path,
+    ),
+]
+FixedOption = Annotated[
+    str | None,
+    typer.Option(metavar="TTFT,GAP,CHUNKS", help="Send every stream with this timing, for benchmarks: 200ms,15ms,100."),
+]
+StallOption = Annotated[
+    str | None,
+    typer.Option(metavar="AFTER,FOR", help="Stall: 10s,2s answers nothing for 2 s, from 10 s after the first request."),
+]
+CapacityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[ROUTING=]N",
+        help="Serve at most this many streams of a model at once and queue the rest. For one routing: global=80. "
+        "Repeatable.",
+    ),
+]
+TokensOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[ROUTING=]N",
+        help="Quota of each model, counted as Bedrock does; beyond it requests are answered with 429. Repeatable.",
+    ),
+]
+DenyOption = Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Refuse access to this model. Repeatable.")]
+LogOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Append Bedrock's invocation log to this file.", parser=local_path)
+]
+LoggingOption = Annotated[
+    str,
+    typer.Option(metavar="WHERE", help="Where the account says that it logs: s3://BUCKET/PREFIX, logs:GROUP or none."),
+]
+
+
+def simulate(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.", min=0, max=65535)] = 9000,
+    suite: SuiteOption = None,
+    answer_key: Annotated[Path | None, typer.Option(hidden=True, parser=local_path)] = None,
+    profiles: ProfilesOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of answers and latencies.")] = 1,
+    throttle_rate: Annotated[float, typer.Option(help="Answer this share of requests with 429.", min=0, max=1)] = 0.0,
+    unavailable_rate: Annotated[
+        float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)
+    ] = 0.0,
+    interrupt_rate: Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)] = 0.0,
+    speed: Annotated[float, typer.Option(help="Answer this many times faster than the models do.", min=0.001)] = 1.0,
+    fixed: FixedOption = None,
+    stall: StallOption = None,
+    capacity: CapacityOption = None,
+    tokens_per_minute: TokensOption = None,
+    deny: DenyOption = None,
+    invocation_log: LogOption = None,
+    logging: LoggingOption = "none",
+    stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Run the embedded Bedrock for any client, until Ctrl-C.
+
+    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and has the control plane,
+    STS and Service Quotas. Use it with made-up credentials:
+
+    \b
+    harness simulate --suite suites/quickstart.yaml
+    harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:9000 python my_program.py
+
+    If HARNESS_SIMULATOR_SECRET is set (and HARNESS_SIMULATOR_KEY_ID, if the key's id matters), requests must be signed
+    with that secret access key.
+
+    GET /_simulator/truth returns the server's own timestamps of every request.
+    """
+    from harness.simulator.server import SimulatorOptions
+
+    options = SimulatorOptions(
+        port=port,
+        answer_key=answer_key,
+        profiles=profiles,
+        seed=seed,
+        throttle_rate=throttle_rate,
+        unavailable_rate=unavailable_rate,
+        interrupt_rate=interrupt_rate,
+        speed=speed,
+        fixed=None if fixed is None else read_fixed(fixed),
+        secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
+        key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
+        stall=None if stall is None else read_stall(stall),
+        limits=_limits(capacity, tokens_per_minute),
+        denied=_denied(deny),
+        invocation_log=invocation_log,
+        logging=logging,
+        stop_with_stdin=stop_with_stdin,
+    )
+    _serve(options, suite, as_json=json_output)
+
+
+def _serve(options: SimulatorOptions, suite: Path | None, *, as_json: bool) -> None:
+    """Serve until Ctrl-C. `suite`: answer its prompts, instead of those of the options' answer key."""
+    import tempfile
+
+    from msgspec.structs import replace
+
+    from harness.simulator.server import serve
+
+    def announce(url: str) -> None:
+        print(json.dumps({"url": url}) if as_json else f"listening on {url} (Ctrl-C stops it)", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        if suite is not None:
+            from harness.cli.running.endpoint import write_answer_key
+            from harness.cli.running.overrides import load_checked
+
+            key = write_answer_key(load_checked(suite), Path(folder) / "answers.json")
+            options = replace(options, answer_key=key)
+        serve(options, announce)
+
+
+def _limits(capacity: list[str] | None, tokens_per_minute: list[str] | None) -> Limits:
+    from harness.simulator.model.capacity import Limits
+
+    return Limits(
+        streams=read_limits("--capacity", capacity),
+        tokens_per_minute=read_limits("--tokens-per-minute", tokens_per_minute),
+    )
+
+
+def _denied(models: list[str] | None) -> frozenset[str]:
+    """Base ids of the models. HarnessError: an unknown one."""
+    from harness.catalog.models import find_model
+
+    return frozenset(find_model(name).base_id for name in models or ())
 
 
 def read_fixed(written: str) -> tuple[float, float, int]:
@@ -46,127 +191,6 @@ def _parts(written: str, wanted: int) -> list[str]:
     if len(parts) != wanted:
         raise ValueError(f"{wanted} values are needed, not {len(parts)}")
     return parts
-
-
-def simulate(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.", min=0, max=65535)] = 9000,
-    suite: Annotated[
-        Path | None, typer.Option(help="Answer this suite's prompts from its `expect` values.", parser=local_path)
-    ] = None,
-    answer_key: Annotated[Path | None, typer.Option(hidden=True, parser=local_path)] = None,
-    profiles: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="How models behave, as JSON: "
-            '{"claude-haiku-4-5": {"skill": 0.8, "ttft_s": 0.9, "tokens_per_s": 90, "verbosity": 2}}.',
-            parser=local_path,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of answers and latencies.")] = 1,
-    throttle_rate: Annotated[float, typer.Option(help="Answer this share of requests with 429.", min=0, max=1)] = 0.0,
-    unavailable_rate: Annotated[
-        float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)
-    ] = 0.0,
-    interrupt_rate: Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)] = 0.0,
-    speed: Annotated[float, typer.Option(help="Answer this many times faster than the models do.", min=0.001)] = 1.0,
-    fixed: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TTFT,GAP,CHUNKS", help="Send every stream with this timing, for benchmarks: 200ms,15ms,100."
-        ),
-    ] = None,
-    stall: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AFTER,FOR",
-            help="Stall: 10s,2s answers nothing for 2 s, from 10 s after the first request.",
-        ),
-    ] = None,
-    capacity: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[ROUTING=]N",
-            help="Serve at most this many streams of a model at once and queue the rest. For one routing: global=80. "
-            "Repeatable.",
-        ),
-    ] = None,
-    tokens_per_minute: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[ROUTING=]N",
-            help="Quota of each model, counted as Bedrock does; beyond it requests are answered with 429. Repeatable.",
-        ),
-    ] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="Refuse access to this model. Repeatable.")
-    ] = None,
-    invocation_log: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Append Bedrock's invocation log to this file.", parser=local_path),
-    ] = None,
-    logging: Annotated[
-        str,
-        typer.Option(
-            metavar="WHERE", help="Where the account says that it logs: s3://BUCKET/PREFIX, logs:GROUP or none."
-        ),
-    ] = "none",
-    stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
-    json_output: JsonOption = False,
-) -> None:
-    """Run the embedded Bedrock for any client, until Ctrl-C.
-
-    It speaks InvokeModel, Converse, the Messages API and chat completions, streamed or not, and has the control plane,
-    STS and Service Quotas. Use it with made-up credentials:
-
-    \b
-    harness simulate --suite suites/quickstart.yaml
-    harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000
-    AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:9000 python my_program.py
-
-    If HARNESS_SIMULATOR_SECRET is set (and HARNESS_SIMULATOR_KEY_ID, if the key's id matters), requests must be signed
-    with that secret access key.
-
-    GET /_simulator/truth returns the server's own timestamps of every request.
-    """
-    import tempfile
-
-    from harness.catalog.models import find_model
-    from harness.simulator.model.capacity import Limits
-    from harness.simulator.server import SimulatorOptions, serve
-
-    def announce(url: str) -> None:
-        print(json.dumps({"url": url}) if json_output else f"listening on {url} (Ctrl-C stops it)", flush=True)
-
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        if suite is not None:
-            from harness.cli.running.endpoint import write_answer_key
-            from harness.cli.running.overrides import load_checked
-
-            answer_key = write_answer_key(load_checked(suite), Path(folder) / "answers.json")
-        options = SimulatorOptions(
-            port=port,
-            answer_key=answer_key,
-            profiles=profiles,
-            seed=seed,
-            throttle_rate=throttle_rate,
-            unavailable_rate=unavailable_rate,
-            interrupt_rate=interrupt_rate,
-            speed=speed,
-            fixed=None if fixed is None else read_fixed(fixed),
-            secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
-            key_id=os.environ.get("HARNESS_SIMULATOR_KEY_ID") or None,
-            stall=None if stall is None else read_stall(stall),
-            limits=Limits(
-                streams=read_limits("--capacity", capacity),
-                tokens_per_minute=read_limits("--tokens-per-minute", tokens_per_minute),
-            ),
-            denied=frozenset(find_model(name).base_id for name in deny or ()),
-            invocation_log=invocation_log,
-            logging=logging,
-            stop_with_stdin=stop_with_stdin,
-        )
-        serve(options, announce)
 
 
 def read_limits(option: str, written: list[str] | None) -> dict[str, float]:

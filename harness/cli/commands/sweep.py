@@ -19,35 +19,41 @@ def parse_by(written: str) -> By:
     return cast(By, written)
 
 
+ByOption = Annotated[
+    By,
+    typer.Option(
+        help="Raise requests per second, or concurrent streams.", metavar="[rate|concurrency]", parser=parse_by
+    ),
+]
+RequestsOption = Annotated[
+    int | None,
+    typer.Option(min=20, max=1_000_000, help="Measured requests in a step. Default: twice what the percentile needs."),
+]
+SloTtftOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.")
+]
+SloE2eOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Longest E2E latency, such as 6s. Overrides the suite's slo.e2e.")
+]
+ResolutionOption = Annotated[
+    float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this precisely.", min=1, max=100)
+]
+PercentileOption = Annotated[
+    float, typer.Option(help="Percentile of the requests that must meet the SLOs.", min=50, max=99.9)
+]
+
+
 def sweep(
     suite: options.SuiteArgument,
-    by: Annotated[
-        By,
-        typer.Option(
-            help="Raise requests per second, or concurrent streams.", metavar="[rate|concurrency]", parser=parse_by
-        ),
-    ] = "rate",
+    by: ByOption = "rate",
     first: Annotated[float, typer.Option("--from", help="Start at this level.", min=0.001, max=100_000)] = 4.0,
     highest: Annotated[float, typer.Option("--to", help="Stop at this level.", min=0.001, max=100_000)] = 256.0,
-    percentile: Annotated[
-        float, typer.Option(help="Percentile of the requests that must meet the SLOs.", min=50, max=99.9)
-    ] = 95.0,
-    requests: Annotated[
-        int | None,
-        typer.Option(
-            min=20, max=1_000_000, help="Measured requests in a step. Default: twice what the percentile needs."
-        ),
-    ] = None,
+    percentile: PercentileOption = 95.0,
+    requests: RequestsOption = None,
     step_time: Annotated[str, typer.Option(metavar="TIME", help="Shortest time of a step, with --by rate.")] = "10s",
-    resolution: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Stop once the knee is known this precisely.", min=1, max=100)
-    ] = 10.0,
-    slo_ttft: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Longest TTFT, such as 2s. Overrides the suite's slo.ttft.")
-    ] = None,
-    slo_e2e: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Longest E2E latency, such as 6s. Overrides the suite's slo.e2e.")
-    ] = None,
+    resolution: ResolutionOption = 10.0,
+    slo_ttft: SloTtftOption = None,
+    slo_e2e: SloE2eOption = None,
     endpoint: options.EndpointOption = None,
     target: options.TargetOption = None,
     out: options.OutOption = RESULTS,
