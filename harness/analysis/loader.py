@@ -127,7 +127,7 @@ def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[st
 
 
 def _columns(target: str, rows: dict[str, npt.NDArray[Any]], prompts: npt.NDArray[Any]) -> Columns:
-    """`prompts`: one row a code, (prompt id, group). Leaves out what a run without retries, cache or throttles has not."""
+    """`prompts`: one row a code, (prompt id, group). Of retries, cache and throttles nothing if there were none."""
     code, masked = rows.pop("code"), rows.pop("error_kind")
     if not (rows["attempts"] > 1).any():
         del rows["last_due_s"], rows["backoff_s"]
