@@ -1,4 +1,4 @@
-"""Text for people: replaces characters that must not reach a terminal or a page, and writes counts with their nouns."""
+"""Text for people: replaces characters that must not reach a terminal or a page, and writes counts and values."""
 
 from __future__ import annotations
 
@@ -35,3 +35,8 @@ def printable(text: str) -> str:
 def counted(n: int, noun: str) -> str:
     """`1 request`, `1,024 requests`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def rounded(value: float, digits: int) -> str:
+    """`7,200`, `0.0167`: at most so many significant digits, and no exponent for large values."""
+    return f"{float(f'{value:.{digits}g}'):,.12g}"

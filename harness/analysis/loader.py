@@ -127,8 +127,14 @@ def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[st
 
 
 def _columns(target: str, rows: dict[str, npt.NDArray[Any]], prompts: npt.NDArray[Any]) -> Columns:
-    """`prompts`: one row a code, (prompt id, group)."""
+    """`prompts`: one row a code, (prompt id, group). Of retries, cache and throttles nothing if there were none."""
     code, masked = rows.pop("code"), rows.pop("error_kind")
+    if not (rows["attempts"] > 1).any():
+        del rows["last_due_s"], rows["backoff_s"]
+    if not (rows["cache_read_tokens"].any() or rows["cache_write_tokens"].any()):
+        del rows["cache_read_tokens"], rows["cache_write_tokens"]
+    if not rows["throttled"].any():
+        del rows["throttled"]
     error_kind = np.ma.getdata(masked).copy()
     error_kind[np.ma.getmaskarray(masked)] = None
     return Columns(target=target, prompt_id=prompts[code, 0], group_id=prompts[code, 1], error_kind=error_kind, **rows)

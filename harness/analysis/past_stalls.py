@@ -13,7 +13,7 @@ from harness.analysis.compare.sample_size.detectable import ASSUMED_STALLS, Stal
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import read_stored_run
 from harness.analysis.stalls import Stall, find_stalls
-from harness.characters import counted
+from harness.characters import counted, rounded
 from harness.errors import StoreError
 from harness.store.run_folder import RunFolder, list_runs
 from harness.suite.suite import Suite
@@ -39,7 +39,7 @@ def past_stalls(results: Path, suite: Suite) -> Stalls:
             minutes += float(np.ptp(arm.due_s)) / 60
     if not minutes:
         return ASSUMED_STALLS
-    source = f"in {minutes:.3g} minutes of the last {counted(runs, 'run') if runs > 1 else 'run'}"
+    source = f"in {rounded(minutes, 3)} minutes of the last {counted(runs, 'run') if runs > 1 else 'run'}"
     if not found:
         return Stalls(a_minute=min(ASSUMED_STALLS.a_minute, 3 / minutes), source=f"none was seen {source}")
     seconds = float(np.mean([stall.seconds for stall in found]))

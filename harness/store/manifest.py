@@ -6,13 +6,14 @@ import os
 import platform
 import re
 import secrets
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Literal
 
 import msgspec
 
 from harness import __version__
-from harness.catalog.prices import STANDARD, Price, Terms, price_for, terms_of
+from harness.catalog.prices import STANDARD, Price, PriceOverride, Terms, price_for, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.clock import Origin, read_origin, utc_from_ns
 from harness.store.client_health import ClientHealth, Count
@@ -100,6 +101,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def prices_of(self, target: str) -> dict[Terms, Price]:
         """A target's prices on the day of the run; terms without a known price are not in it."""
         return {Terms(each.service_tier, each.latency): each.price for each in self.prices if each.target == target}
+
+    def price_on_day(self, target: Target, terms: Terms, overrides: Sequence[PriceOverride]) -> Price | None:
+        """What a target cost on these terms on the day of the run; of a run without prices, what it costs today."""
+        if self.prices:
+            return self.prices_of(target.name).get(terms)
+        return price_for(target.base_model, target.routing, overrides, terms)
 
 
 def new_manifest(

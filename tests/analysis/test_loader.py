@@ -88,6 +88,17 @@ def test_backoff_is_told_apart_from_the_attempts(
     assert 0.5 == metrics.attempt_ttft_s(c)[0]
 
 
+def test_a_run_without_retries_throttles_and_cache_has_no_columns_of_them(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    c = load_run(write_run(make_suite(), [make_attempt("000000-00"), make_attempt("000001-00")])).columns["a"]
+    assert [None] * 5 == [c.last_due_s, c.backoff_s, c.throttled, c.cache_read_tokens, c.cache_write_tokens]
+    cached = load_run(write_run(make_suite(), [make_attempt("000000-00", cache_write_tokens=7)])).columns["a"]
+    assert cached.cache_read_tokens is not None
+    assert cached.cache_write_tokens is not None
+    assert ([0], [7]) == (cached.cache_read_tokens.tolist(), cached.cache_write_tokens.tolist())
+
+
 def test_what_did_not_happen_in_the_last_attempt_is_not_borrowed_from_an_earlier_one(
     make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
 ) -> None:

@@ -23,17 +23,19 @@ from harness.store.records import Attempt, Score
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
-KEYS = ("pass_rate", "error_rate", "ttft_p50", "ttft_p95", "e2e_p95")
+KEYS = ("pass_rate", "error_rate", "cost_per_request", "ttft_p50", "ttft_p95", "e2e_p95")
 SQL = """
 select target, (select avg(passed) from by_prompt as b where b.target = r.target),
     (select avg(failed) from by_prompt as b where b.target = r.target),
+    (select avg(cost_usd) from by_prompt as b where b.target = r.target),
     quantile_disc((first_ns - due_ns) / 1e9, 0.5) filter (ok),
     quantile_disc((first_ns - due_ns) / 1e9, 0.95) filter (ok),
     quantile_disc((done_ns - due_ns) / 1e9, 0.95) filter (ok)
 from requests as r where phase = 'measure' group by target order by target
 """
 BY_PROMPT = """
-create temp view by_prompt as select target, prompt_id, avg(passed::int) as passed, avg((not ok)::int) as failed
+create temp view by_prompt as select target, prompt_id, avg(passed::int) as passed, avg((not ok)::int) as failed,
+    avg(cost_usd) filter (ok) as cost_usd
 from requests where phase = 'measure' group by all
 """
 
@@ -42,10 +44,17 @@ from requests where phase = 'measure' group by all
 def uneven(
     make_suite: Callable[..., Suite], make_attempt: Callable[..., Attempt], write_run: Callable[..., RunFolder]
 ) -> RunFolder:
-    """Two targets, ten prompts: the first is asked 13 times, fails 4 times, passes 5; the others are asked 3 times."""
+    """Two targets, ten prompts: the first is asked 13 times, fails 4 times, passes 5; the others are asked 3 times.
+
+    Each prompt has its price, a failure costs as well, and every prompt but the first is retried once.
+    """
     suite = make_suite(
         ("a", "b"),
-        gate={"pass_rate": "5pp", "error_rate": "2pp", **dict.fromkeys(("ttft_p50", "ttft_p95", "e2e_p95"), "10%")},
+        gate={
+            "pass_rate": "5pp",
+            "error_rate": "2pp",
+            **dict.fromkeys(("cost_per_request", "ttft_p50", "ttft_p95", "e2e_p95"), "10%"),
+        },
     )
     attempts, scores = [], []
     asked = [(prompt, repeat) for prompt in range(10) for repeat in range(13 if prompt == 0 else 3)]
@@ -55,12 +64,19 @@ def uneven(
             due, ok = at * 10**9, not (prompt == 0 and repeat < 4)
             first = due + (300 + 7 * at * (number + 1) % 101) * 10**6
             stamps = {"first_ns": first, "last_ns": first + 10**9, "done_ns": first + 11 * 10**8}
-            late: dict[str, Any] = stamps if ok else {**dict.fromkeys(("first_ns", "last_ns")), "done_ns": first}
-            attempts.append(
-                make_attempt(request_id, target=target, prompt_id=f"p{prompt}", repeat=repeat, due_ns=due, sent_ns=due,
-                             headers_ns=due, chunk_us=[], ok=ok, error_kind=None if ok else "throttled",
-                             text="x" if ok else None, **late)
-            )  # fmt: skip
+            failure: dict[str, Any] = {
+                "ok": False, "error_kind": "throttled", "text": None, "first_ns": None, "last_ns": None,
+                "done_ns": due + 10**8,
+            }  # fmt: skip
+            retried = prompt > 0 and repeat == 1
+            for try_no in (1, 2) if retried else (1,):
+                at_ns = due + (try_no - 1) * 2 * 10**8
+                outcome = stamps if ok and (try_no == 2 or not retried) else failure
+                attempts.append(
+                    make_attempt(request_id, target=target, prompt_id=f"p{prompt}", repeat=repeat, due_ns=at_ns,
+                                 sent_ns=at_ns, headers_ns=at_ns, try_no=try_no, chunk_us=[],
+                                 cost_usd=(prompt + 1 + number + repeat / 10) / (100 * try_no), **outcome)
+                )  # fmt: skip
             passed = ok and repeat % 2 == 0
             scores.append(Score(request_id=request_id, scorer="exact", value=float(passed), passed=passed, reason=""))
     return write_run(suite, attempts, scores)

@@ -30,6 +30,15 @@ def test_a_dry_run_draws_the_offered_load(harness: Harness, tmp_path: Path) -> N
     assert "\n▂▃▃▄▅▅▆▇▇█ 1.5 to 8.5/s to each target, 100 requests in 20 s\n" in done.stdout
 
 
+def test_a_dry_run_of_a_slow_load_writes_long_times_in_full(harness: Harness, tmp_path: Path) -> None:
+    load = "load: {arrival: constant, rate: 1/min, duration: 2h}\nbaseline: claude-haiku-4-5/global/converse\n"
+    done = harness("run", write(tmp_path, load + "gate: {ttft_p50: 5%}\n"), "--dry-run")
+    assert 0 == done.returncode, done.stderr
+    assert "0.0167/s to each target, 120 requests in 7,200 s\n" in done.stdout
+    assert " in 1,100 min " in done.stdout
+    assert "e+0" not in done.stdout
+
+
 def test_a_run_that_is_held_back_and_capped_says_so(harness: Harness, tmp_path: Path, bedrock: Any) -> None:
     load = (
         "load: {arrival: poisson, rate: 200/s, requests: 20, max_in_flight: 2}\nquota: {tokens_per_minute: 1000000}\n"

@@ -26,7 +26,7 @@ from harness.analysis.reconcile.reconciliation import (
     TargetMatch,
     Unlogged,
 )
-from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
+from harness.catalog.prices import cost_usd, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
@@ -150,10 +150,8 @@ class _Matched:
         self._target = target
         options = {prompt.id: merge_options(target.options, prompt.options) for prompt in suite.prompts}
         terms = {prompt_id: terms_of(each) for prompt_id, each in options.items()}
-        prices: dict[Terms, Price | None] = dict(manifest.prices_of(target.name))
-        for each in set(terms.values()) if not manifest.prices else ():
-            prices[each] = price_for(target.base_model, target.routing, suite.prices, each)
-        self._prices = {prompt_id: prices.get(each) for prompt_id, each in terms.items()}
+        prices = {each: manifest.price_on_day(target, each, suite.prices) for each in set(terms.values())}
+        self._prices = {prompt_id: prices[each] for prompt_id, each in terms.items()}
         self._ttl = {prompt_id: each.cache for prompt_id, each in options.items()}
         self._logged = 0
         self._differing = 0

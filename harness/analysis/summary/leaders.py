@@ -14,7 +14,7 @@ from harness.analysis.stats.means import cluster_codes, ratio_interval
 from harness.analysis.stats.totals import compare_totals
 from harness.analysis.summary.summary import RoutingPair, TargetSummary, Winner, figure_of
 from harness.analysis.validity import ERROR_SHARE
-from harness.catalog.prices import Price, premium, price_for, terms_of
+from harness.catalog.prices import Price, premium
 from harness.catalog.target import Target
 
 GLOBAL = "global"
@@ -101,15 +101,10 @@ def _cheaper(leader: _Entrant, rival: _Entrant) -> bool:
     return low is not None and low > 0
 
 
-def list_price(target: Target) -> Price | None:
-    """Today's list price of a target on its own terms."""
-    return price_for(target.base_model, target.routing, terms=terms_of(target.options))
-
-
 def pair_routings(
     targets: Sequence[Target],
     summaries: Mapping[str, TargetSummary],
-    price_of: Callable[[Target], Price | None] = list_price,
+    price_of: Callable[[Target], Price | None],
 ) -> list[RoutingPair]:
     """Each regional target with the global one that differs only in routing, in the suite's order.
 

@@ -18,7 +18,7 @@ from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
 from harness.analysis.validity import check_validity
-from harness.catalog.prices import Price, price_for, terms_of
+from harness.catalog.prices import Price, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.clock import utc_from_ns
 from harness.store.manifest import Manifest
@@ -60,17 +60,12 @@ def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
 
 
 def price_on_day(target: Target, manifest: Manifest, suite: Suite) -> Price | None:
-    """What a target cost when it was run; of a run that recorded no prices, what it costs today.
+    """What a target cost on the day of the run.
 
     None: unknown, or its prompts are asked on several terms (service tier, latency), each at its own price.
     """
     terms = {terms_of(merge_options(target.options, prompt.options)) for prompt in suite.prompts}
-    if len(terms) != 1:
-        return None
-    (one,) = terms
-    if manifest.prices:
-        return manifest.prices_of(target.name).get(one)
-    return price_for(target.base_model, target.routing, suite.prices, one)
+    return manifest.price_on_day(target, terms.pop(), suite.prices) if len(terms) == 1 else None
 
 
 def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCounts) -> TargetSummary:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.characters import counted
+from harness.characters import counted, rounded
 from harness.cli.output import print_json
 from harness.suite.suite import Suite
 
@@ -80,11 +80,13 @@ def _offered_lines(offered: Sequence[OfferedLoad], targets: int) -> Iterator[str
 
     for each in offered:
         most, least = max(each.per_s), min(each.per_s)
-        rates = f"{most:.3g}/s" if most - least < 0.1 * most else f"{least:.3g} to {most:.3g}/s"
+        rates = f"{rounded(most, 3)}/s"
+        if most - least >= 0.1 * most:
+            rates = f"{rounded(least, 3)} to {rates}"
         whom = "each target" if len(each.targets) == targets else ", ".join(each.targets)
         seconds = each.bin_s * len(each.per_s)
         bars = sparkline(each.per_s, low=0.0, high=most)
-        yield f"{bars}  {rates} to {whom}, {each.requests:,} requests in {seconds:.3g} s"
+        yield f"{bars}  {rates} to {whom}, {each.requests:,} requests in {rounded(seconds, 3)} s"
 
 
 def _against_budget(cost_usd: float | None, budget_usd: float) -> str:
@@ -146,7 +148,7 @@ def _rate(expected: Forecast) -> float | None:
 
 def _how_many(prompts: int | None, minutes: float | None) -> int | str | None:
     """`445`, or of a latency `445 in 1.9 min`."""
-    return prompts if prompts is None or minutes is None else f"{prompts:,} in {minutes:.2g} min"
+    return prompts if prompts is None or minutes is None else f"{prompts:,} in {rounded(minutes, 2)} min"
 
 
 def _smallest(each: DetectableDifference) -> str | None:

@@ -17,7 +17,7 @@ from harness.analysis.compare.comparison import (
     word,
 )
 from harness.analysis.metrics import metric_of
-from harness.characters import counted, printable
+from harness.characters import counted, printable, rounded
 from harness.report.section import Number, Tone
 from harness.report.wording import MISSING, usd, value_with_unit, write_interval, write_value
 
@@ -81,7 +81,7 @@ def settled_by(d: Difference, prompts: int) -> str:
     if d.remedy is not None and d.remedy_needed is not None:
         return _remedy(d, d.remedy_needed)
     if d.time_limited and d.n_needed > d.n > 0:
-        return f"a run {d.n_needed / d.n:.2g} times as long at the same rate"
+        return f"a run {rounded(d.n_needed / d.n, 2)} times as long at the same rate"
     if is_quantile(d):
         how = f", for example with --repeats {math.ceil(d.n_needed / prompts)}" if prompts else ""
         if d.clusters_needed is not None:
@@ -92,12 +92,12 @@ def settled_by(d: Difference, prompts: int) -> str:
 
 def _remedy(d: Difference, wanted: float) -> str:
     """`280 prompts (now 40)`, `--repeats 6 (now 2)`, `a run of 12 minutes at this rate (now 1)`."""
-    now = f"(now {d.remedy_now or 0:,.4g})"
+    now = f"(now {rounded(d.remedy_now or 0, 4)})"
     match d.remedy:
         case "repeats":
             return f"--repeats {wanted:g} {now}"
         case "time":
-            return f"a run of {wanted:,.4g} minutes at this rate {now}"
+            return f"a run of {rounded(wanted, 4)} minutes at this rate {now}"
         case "runs":
             return f"{wanted:g} earlier runs {now}"
     groups = f" in more groups (now {d.clusters:,})" if d.clusters < (d.remedy_now or 0) else ""

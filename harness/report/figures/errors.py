@@ -38,7 +38,7 @@ def draw(view: RunView) -> Figure:
         title=_title(view),
         question=_question(view),
         body_in=rows_in(len(view.targets)),
-        intervals="Wilson, one-sided 3/n where none failed",
+        intervals="Wilson; repeats and bursts counted; one-sided 3/n where none failed",
         legend=[_legend_patch(kind, i) for i, kind in enumerate(kinds)],
     )
     if not kinds:
@@ -95,7 +95,8 @@ def _draw_failed(axes: Axes, view: RunView) -> None:
         text += f": {percent(rate)}" if failed_requests(t) else f" (at most {percent(high)}, 3/n)"
         axes.annotate(text, (high, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5)
         highs.append(high)
-    scale_from_zero(axes, max(highs, default=1.0) * (1.35 if len(axes.figure.axes) > 1 else 1.0), "share of requests")
+    room = 1.35 if len(axes.figure.axes) > 1 else 1.0
+    scale_from_zero(axes, max(highs, default=1.0) * room, "share of requests, mean over prompts")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%" if rate <= 1 else ""))
     axes.set_title("Requests that failed")
     label_rows(axes, view)

@@ -1,4 +1,4 @@
-"""Latency percentiles with intervals from order statistics. A missing upper bound is drawn as an arrow."""
+"""Latency percentiles with their intervals. A missing upper bound is drawn as an arrow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draw(view: RunView) -> Figure:
         title=_title(view),
         question="Latency of successful requests, from due. Bars show the interval of each percentile.",
         body_in=max(2.4, 0.8 + ROW_IN * rows),
-        intervals="order statistics",
+        intervals="order statistics; repeats and stalls counted",
         legend=[*(_legend_line(view, t) for t in view.targets), *_arrow_handle(view, list(panels.values()))],
     )
     for axes, (name, field) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):

@@ -35,7 +35,7 @@ def draw(view: RunView) -> Figure | None:
         title=_title(view),
         question="Same model, api and client; only the routing differs. Where bars overlap, a difference may be noise.",
         body_in=rows_in(len(targets)),
-        intervals="order statistics; Wilson, one-sided 3/n where none failed",
+        intervals="order statistics, Wilson; repeats and stalls counted",
     )
     cost, ttft, e2e, answered = figure.subplots(1, 4)
     _draw_cost(cost, view, targets)

@@ -24,7 +24,7 @@ def draw(view: RunView) -> Figure:
         title="How much did each target deliver?",
         question=_question(view),
         body_in=rows_in(len(view.targets)),
-        intervals="order statistics, per stream",
+        intervals="per stream: order statistics; repeats and stalls counted",
         legend=_legend(view.targets),
     )
     left, middle, right = figure.subplots(1, 3)

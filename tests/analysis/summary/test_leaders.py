@@ -12,7 +12,7 @@ from harness.analysis.columns import AttemptCounts, Columns
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summarise import summarise_target
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.catalog.prices import Price
+from harness.catalog.prices import Price, price_for, terms_of
 from harness.catalog.target import Options, Target, resolve_target
 from harness.suite.suite import Suite
 
@@ -191,9 +191,13 @@ def measure(make_columns, count_attempts, make_suite):  # type: ignore[no-untype
     return build
 
 
+def list_price(target: Target) -> Price | None:
+    return price_for(target.base_model, target.routing, terms=terms_of(target.options))
+
+
 def test_a_regional_target_stands_beside_the_global_one_that_is_otherwise_its_equal(measure) -> None:  # type: ignore[no-untyped-def]
     worldwide, us, eu = resolve("global"), resolve("us"), resolve("eu")
-    pairs = pair_routings([worldwide, us, eu], measure(worldwide, us, eu))
+    pairs = pair_routings([worldwide, us, eu], measure(worldwide, us, eu), list_price)
     assert [("claude-sonnet-4-6/global", "us"), ("claude-sonnet-4-6/global", "eu")] == [
         (pair.worldwide, pair.routing) for pair in pairs
     ]
@@ -202,25 +206,25 @@ def test_a_regional_target_stands_beside_the_global_one_that_is_otherwise_its_eq
 def test_the_premium_is_that_of_the_list_price(measure) -> None:  # type: ignore[no-untyped-def]
     for model, premium in (("claude-sonnet-4-6", 0.1), ("claude-sonnet-4", 0.0)):
         worldwide, us = resolve("global", model), resolve("us", model)
-        (pair,) = pair_routings([worldwide, us], measure(worldwide, us))
+        (pair,) = pair_routings([worldwide, us], measure(worldwide, us), list_price)
         assert premium == pair.price_premium
 
 
 def test_latencies_are_apart_where_their_intervals_do_not_touch(measure) -> None:  # type: ignore[no-untyped-def]
     worldwide, us = resolve("global"), resolve("us")
-    (pair,) = pair_routings([worldwide, us], measure(worldwide, us))
+    (pair,) = pair_routings([worldwide, us], measure(worldwide, us), list_price)
     assert (True, False) == (pair.ttft_p50_apart, pair.success_rate_apart)
 
 
 @pytest.mark.parametrize("change", [{"client": "anthropic"}, {"api": "invoke"}, {"stream": False}])
 def test_targets_that_differ_in_more_than_routing_are_not_compared(measure, change: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
     worldwide, us = resolve("global"), resolve("us", **change)
-    assert [] == pair_routings([worldwide, us], measure(worldwide, us))
+    assert [] == pair_routings([worldwide, us], measure(worldwide, us), list_price)
 
 
 def test_a_premium_on_an_unknown_price_or_a_free_one_is_unknown(measure) -> None:  # type: ignore[no-untyped-def]
     flex = Options(service_tier="flex")
     worldwide, us = resolve("global", options=flex), resolve("us", options=flex)
-    assert pair_routings([worldwide, us], measure(worldwide, us))[0].price_premium is None
+    assert pair_routings([worldwide, us], measure(worldwide, us), list_price)[0].price_premium is None
     free = Price(input=0, output=0, source="here", as_of=None)
     assert pair_routings([worldwide, us], measure(worldwide, us), lambda _: free)[0].price_premium is None

@@ -32,6 +32,7 @@ from harness.analysis.stats.quantiles import (
     clusters_for_quantile,
     samples_for_quantile,
 )
+from harness.characters import rounded
 from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Prompt, Suite
 
@@ -148,7 +149,8 @@ class _Time(msgspec.Struct, frozen=True, kw_only=True):
     stalls: Stalls
 
     def assumed(self) -> str:
-        return f"each target has {self.stalls} ({self.stalls.source}) and {self.rate_per_s:.2g} requests a second"
+        rate = rounded(self.rate_per_s, 2)
+        return f"each target has {self.stalls} ({self.stalls.source}) and {rate} requests a second"
 
     def least_minutes(self) -> float:
         """Blocks of time shorter than a stall do not show it."""
