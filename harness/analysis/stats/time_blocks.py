@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from scipy.special import stdtrit
 
 from harness.analysis.columns import Codes, Floats
@@ -89,20 +90,28 @@ def compare_quantiles(
     independent = independent_clusters(candidate.clusters, baseline.clusters)
     degrees = min(error_degrees(arm.prompts.sizes) for arm in arms)
     fewest = min(len(arm.values) for arm in arms)
-    found = []
-    for q in quantiles:
-        estimate = quantile(arms[0].values, q) - quantile(arms[1].values, q)
-        low = high = p_value = None
-        limited = False
-        if is_bounded(q, fewest, independent):
-            test = _Test(arms[0], arms[1], q, degrees)
-            low, high = test.bounds(estimate, level)
-            p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
-            no_width = low is not None and high is not None and high - low < ROUNDING
-            limited = not no_width and test.is_time_limited(estimate, low, high)
-        effect = Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD, time_limited=limited)
-        found.append(effect)
-    return found
+    bounded = [is_bounded(q, fewest, independent) for q in quantiles]
+    return [
+        _effect(_Test(arms[0], arms[1], q, degrees), independent if has_bounds else None, level)
+        for q, has_bounds in zip(quantiles, bounded, strict=True)
+    ]
+
+
+def _effect(test: _Test, independent: int | None, level: float) -> Effect:
+    """One quantile's. `independent`: the clusters that a p-value rests on; None: too few for bounds."""
+    new, old = (quantile(arm.values, test.q) for arm in (test.candidate, test.baseline))
+    effect = Effect(estimate=new - old, low=None, high=None, p_value=None, method=METHOD)
+    if independent is None:
+        return effect
+    low, high = test.bounds(effect.estimate, level)
+    no_width = low is not None and high is not None and high - low < ROUNDING
+    return replace(
+        effect,
+        low=low,
+        high=high,
+        p_value=max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0))),
+        time_limited=not no_width and test.is_time_limited(effect.estimate, low, high),
+    )
 
 
 class _Arm:
