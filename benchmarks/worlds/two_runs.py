@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,10 +175,10 @@ def family(rng: Rng, world: Hours, found: Round, runs: int, truth: float = 0.0) 
     return judge_rows([[*rows, error_row(rng, shares)]], [[]], RULES)[0]
 
 
-def two_run_rows(scale: float) -> Iterator[Row]:
+def two_run_rows(scale: float, worlds: Mapping[str, Hours] = WORLDS) -> Iterator[Row]:
     """A/A at two times, with each history; what two runs alone would have said stands beside it."""
     pools: dict[float, list[Round]] = {}
-    for at, (name, world) in enumerate(WORLDS.items()):
+    for at, (name, world) in enumerate(worlds.items()):
         if world.stalls not in pools:
             rng = np.random.default_rng([SEED, 11])
             pools[world.stalls] = [draw_round(rng, world) for _ in range(max(5, round(1000 * scale)))]
