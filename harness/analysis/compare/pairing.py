@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
+from harness.analysis.columns import Codes, Columns, Floats, RunData
 from harness.analysis.stats.means import cluster_codes
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
@@ -56,14 +56,6 @@ class Pairing:
     @property
     def candidate_columns(self) -> Columns:
         return self.candidate.data.columns[self.candidate_target]
-
-    @property
-    def baseline_counts(self) -> AttemptCounts:
-        return self.baseline.data.counts[self.baseline_target]
-
-    @property
-    def candidate_counts(self) -> AttemptCounts:
-        return self.candidate.data.counts[self.candidate_target]
 
 
 def find_pairings(
