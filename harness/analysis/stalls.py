@@ -181,7 +181,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 def explain(arms: Sequence[Columns], stalled: Sequence[Stalled], rows: Sequence[Explained]) -> tuple[Explained, ...]:
     """The rows, each with its difference `without` the answers in stalls. `arms`, `stalled`: baseline, candidate.
 
-    Quantiles are between order statistics (Hyndman & Fan's definition 5). Rows of which nothing is left are left out.
+    Rows of which nothing is left are left out.
     """
     found = []
     for row in rows:
