@@ -11,18 +11,13 @@ from scipy.special import ndtri, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.stats.means import Counts, effective_clusters, error_degrees
+from harness.analysis.stats.means import Counts, clustered_variance, effective_clusters, error_degrees
 from harness.analysis.stats.proportions import rule_of_three, wilson_bounds
 
 BLOCKS = 16
 """Equal blocks of an arm's time; two neighbours at a time make the 8 that catch longer stalls."""
 DEGREES = 7.0
 """Of an error that blocks of time alone show: the coarser blocks, less one."""
-
-
-def clustered_variance(sums: Floats, clusters: int) -> float:
-    """C/(C−1) · Σ s², s the sum of a cluster's errors, of C clusters that have an answer; 0 where there is but one."""
-    return clusters / (clusters - 1) * float(sums @ sums) if clusters > 1 else 0.0
 
 
 def _count(sizes: Counts) -> int:

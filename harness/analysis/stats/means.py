@@ -39,6 +39,24 @@ def error_degrees(sizes: Counts) -> float:
     return max(1.0, effective_clusters(sizes) - 1)
 
 
+def clustered_variance(sums: Floats, clusters: int) -> float:
+    """C/(C−1) · Σ s², s the sum of a cluster's errors, of C clusters that have an answer; 0 where there is but one.
+
+    The variance of Σ e, e an answer's error, where the answers of a cluster depend on each other.
+
+    Source: Liang & Zeger 1986, Biometrika 73:13–22.
+    """
+    return clusters / (clusters - 1) * float(sums @ sums) if clusters > 1 else 0.0
+
+
+def jackknife_error(changes: Floats) -> float:
+    """√((C−1)/C · Σ_c (θ_(c) − θ)²): the error of an estimate from what leaving out each cluster in turn changes.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 11.
+    """
+    return math.sqrt((len(changes) - 1) / len(changes) * float(changes @ changes))
+
+
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
     """Σ top / Σ bottom with a t interval whose error is clustered: one entry a request, `clusters` names its prompt.
 
@@ -95,6 +113,5 @@ def _jackknife(residuals: Floats, codes: Codes, sizes: Counts) -> float:
     Source: Liang & Zeger 1986, Biometrika 73:13–22; Miller 2024, arXiv 2411.00640; MacKinnon & White 1985, Journal of
     Econometrics 29:305–325 (jackknife).
     """
-    total, count = float(sizes.sum()), len(sizes)
-    left_out = np.bincount(codes, weights=residuals) / (1 - sizes / total)
-    return math.sqrt((count - 1) / count * float(left_out @ left_out)) / total
+    total = float(sizes.sum())
+    return jackknife_error(np.bincount(codes, weights=residuals) / (1 - sizes / total)) / total
