@@ -341,8 +341,8 @@ class Pairs:
 
 def pair(baseline: Columns, candidate: Columns, *, together: bool = True) -> Pairs:
     """Align two targets' columns by prompt, without the prompts that only one side has. `together`: of one run."""
-    shared = set(candidate.prompt_id)
-    group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in shared}
+    shared, groups = candidate.prompts[0], zip(baseline.prompt_id, baseline.group_id, strict=True)
+    group_of = {prompt: group for prompt, group in groups if prompt in shared}
     code = {prompt: index for index, prompt in enumerate(sorted(group_of))}
     return Pairs(
         prompts=np.array(list(code), dtype=object),
@@ -354,6 +354,6 @@ def pair(baseline: Columns, candidate: Columns, *, together: bool = True) -> Pai
 
 
 def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
-    codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
+    codes = np.array([code.get(prompt, -1) for prompt in columns.prompts[0]], dtype=np.int64)[columns.prompts[1]]
     shared = codes >= 0
     return ArmColumns(columns=columns.select(shared), codes=codes[shared], prompts=len(code))
