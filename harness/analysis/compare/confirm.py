@@ -101,7 +101,7 @@ def _mark_unconfirmed(d: Difference) -> Difference:
 
 
 def _describe(d: Difference) -> str:
-    """The rerun's difference, + is worse."""
+    """The difference in words."""
     assert d.estimate is not None
     match d.scale:
         case "points":
