@@ -13,10 +13,9 @@ from worlds.tables import SEED, Row, Table, holds, share_of
 
 from harness.analysis.columns import Columns
 from harness.analysis.compare.compare import compare_targets
-from harness.analysis.compare.comparison import Comparison, Difference
+from harness.analysis.compare.comparison import Comparison
 from harness.analysis.compare.gate import DEFAULT_GATE
 from harness.analysis.compare.pairing import FinishedRun
-from harness.analysis.stats.interval import Effect
 
 GATE = {**DEFAULT_GATE, "throttle_rate": "2pp"}
 RATES = "pass_rate", "error_rate", "throttle_rate"
@@ -118,7 +117,7 @@ def burst_rows(scale: float) -> Iterator[Row]:
         found = [_compare(world, rng) for _ in range(max(1, int(150 * scale)))]
         rows = [{row.metric: row for row in c.differences if not row.exploratory} for c in found]
         alarms = [[any(row.verdict == word for row in each.values()) for each in rows] for word in ("worse", "better")]
-        held = [[holds(_effect(each[metric]), 0.0) for each in rows] for metric in RATES]
+        held = [[holds(each[metric], 0.0) for each in rows] for metric in RATES]
         yield Row(name, tuple(share_of(cell) for cell in (*alarms, *held)))
 
 
@@ -160,16 +159,12 @@ def burst_power_rows(scale: float) -> Iterator[Row]:
         found = [_compare(world, rng) for _ in range(max(1, int(150 * scale)))]
         rows = [next(row for row in c.differences if row.metric == metric) for c in found]
         truth = float(np.mean([row.estimate for row in rows])) if known is None else known
-        cells = [[row.verdict == "worse" for row in rows], [holds(_effect(row), truth) for row in rows]]
+        cells = [[row.verdict == "worse" for row in rows], [holds(row, truth) for row in rows]]
         yield Row(name, (f"{world.prompts:,}", *(share_of(cell) for cell in cells)))
 
 
 def _compare(world: World, rng: Rng) -> Comparison:
     return compare_targets(world.draw(rng)).comparisons[0]
-
-
-def _effect(row: Difference) -> Effect:
-    return Effect(estimate=row.estimate or 0.0, low=row.low, high=row.high, p_value=row.p_value, method=row.method)
 
 
 TABLES = (

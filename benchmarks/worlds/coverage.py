@@ -24,8 +24,8 @@ from harness.analysis.stats.time_blocks import compare_quantiles
 SIZES = (20, 100, 500)
 
 
-def coverage(scale: float, sizes: tuple[int, ...], truth: float, draw: Callable[[Rng, int], Effect]) -> tuple[str, ...]:
-    """For each number of prompts the share of 2000 rounds whose interval holds the truth, in %."""
+def coverage(scale: float, truth: float, draw: Callable[[Rng, int], Effect]) -> tuple[str, ...]:
+    """For each of SIZES prompts the share of 2000 rounds whose interval holds the truth, in %."""
     rng, rounds = np.random.default_rng(SEED), max(5, round(2000 * scale))
     return tuple(f"{100 * np.mean([holds(draw(rng, n), truth) for _ in range(rounds)]):.1f}" for n in SIZES)
 
@@ -37,11 +37,11 @@ def coverage_rows(scale: float) -> Iterator[Row]:
             told = ", ".join((f"pass rate {rates[0]:.0%} against {rates[1]:.0%}", *_data(repeats, of)))
             method = "newcombe-paired" if (repeats, of) == (1, 1) else "newcombe-clustered"
             draw = partial(rate_effect, rates=rates, repeats=repeats, of=of)
-            yield Row(f"{told}: `{method}`", coverage(scale, SIZES, rates[1] - rates[0], draw))
+            yield Row(f"{told}: `{method}`", coverage(scale, rates[1] - rates[0], draw))
     for shares in ((0.0, 0.02), (0.05, 0.10)):
         told = f"throttled {shares[0]:.0%} against {shares[1]:.0%} of 3n attempts: `newcombe-clustered`"
         draw = partial(throttle_effect, shares=shares)
-        yield Row(told, coverage(scale, SIZES, shares[1] - shares[0], draw))
+        yield Row(told, coverage(scale, shares[1] - shares[0], draw))
     yield from latency_rows(scale)
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from worlds.draws import Floats, Rng
-from worlds.tables import SEED, Row, Table, share_of
+from worlds.tables import SEED, Row, Table, holds, share_of
 
 from harness.analysis.columns import Codes
-from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.labels.agreement import clustered_kappa, cohen_kappa
 from harness.analysis.stats.labels.misclassification import Share, corrected_rate
 
@@ -92,8 +91,8 @@ def corrected_rows(scale: float) -> Iterator[Row]:
                 corrected = corrected_rate(share, *found) if found[0] and found[1] else None
                 none += corrected is None
                 if corrected is not None:
-                    held.append(_holds(corrected, world.rate))
-                raw.append(_holds(share.interval(), world.rate))
+                    held.append(holds(corrected, world.rate))
+                raw.append(holds(share.interval(), world.rate))
             gone = f", none {100 * none / len(raw):.0f}" if none else ""
             cells.append(f"{share_of(held) if held else '–'}{gone}; raw {100 * np.mean(raw):.0f}")
         yield Row(name, tuple(cells))
@@ -112,8 +111,8 @@ def kappa_rows(scale: float) -> Iterator[Row]:
                 found = clustered_kappa(person, graded, prompts)
                 cells_of = np.bincount(2 * person + graded, minlength=4).reshape(2, 2)
                 simple = cohen_kappa(cells_of)
-                held.append(found is not None and _holds(found, truth))
-                alone.append(simple is not None and _holds(simple, truth))
+                held.append(found is not None and holds(found, truth))
+                alone.append(simple is not None and holds(simple, truth))
             cells.append(f"{share_of(held)}; as if independent {100 * np.mean(alone):.0f}")
         yield Row(f"{labels} labels, {each} a prompt", tuple(cells))
 
@@ -123,10 +122,6 @@ def _kappa(rate: float, right: float, wrong: float) -> float:
     said = rate * right + (1 - rate) * (1 - wrong)
     chance = rate * said + (1 - rate) * (1 - said)
     return (agreed - chance) / (1 - chance)
-
-
-def _holds(interval: Interval, truth: float) -> bool:
-    return (interval.low is None or interval.low <= truth) and (interval.high is None or truth <= interval.high)
 
 
 TABLES = (

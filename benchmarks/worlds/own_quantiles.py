@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 from worlds.draws import Floats, Rng
-from worlds.tables import SEED, Row, Table, share_of
+from worlds.tables import SEED, Row, Table, holds, share_of
 
 from harness.analysis.columns import Codes
 from harness.analysis.stats.clusters import Dependence, DesignEffect, success_interval
-from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.quantiles import quantile_interval
 
 QUANTILES = (0.5, 0.95)
@@ -89,9 +88,9 @@ def quantile_rows(scale: float) -> Iterator[Row]:
             for at, (q, truth) in enumerate(zip(QUANTILES, truths, strict=True)):
                 interval = quantile_interval(values[order], q, effect)
                 found = (
-                    _holds(interval, truth),
+                    holds(interval, truth),
                     interval.low is None or interval.high is None,
-                    _holds(quantile_interval(values[order], q), truth),
+                    holds(quantile_interval(values[order], q), truth),
                 )
                 for part, hit in zip(held[3 * at : 3 * at + 3], found, strict=True):
                     part.append(hit)
@@ -123,12 +122,8 @@ def success_rows(scale: float) -> Iterator[Row]:
                 chance = np.full(prompts, truth) if kind == "random" else rng.beta(0.2, 3.8, prompts)
                 failed = rng.random(n) < chance[codes]
             interval = success_interval(~failed, codes, Dependence.of(codes, due))
-            held.append(_holds(interval, 1 - truth))
+            held.append(holds(interval, 1 - truth))
         yield Row(name, (share_of(held),))
-
-
-def _holds(interval: Interval, truth: float) -> bool:
-    return (interval.low is None or interval.low <= truth) and (interval.high is None or truth <= interval.high)
 
 
 TABLES = (

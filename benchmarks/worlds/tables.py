@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.analysis.stats.interval import Effect
+from harness.analysis.compare.comparison import Difference
+from harness.analysis.stats.interval import Effect, Interval
 from harness.analysis.stats.proportions import wilson
 
 SEED = 20261125
@@ -39,9 +40,9 @@ class Table:
         return rows
 
 
-def holds(effect: Effect, truth: float) -> bool:
+def holds(interval: Effect | Interval | Difference, truth: float) -> bool:
     """A bound that is not given rules nothing out."""
-    return (effect.low is None or effect.low <= truth) and (effect.high is None or truth <= effect.high)
+    return (interval.low is None or interval.low <= truth) and (interval.high is None or truth <= interval.high)
 
 
 def share_of(hits: list[bool]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from harness.analysis.compare.between_runs import FEWEST_RUNS, spread_of_rates
 from harness.analysis.compare.comparison import BetweenRuns, Difference, Scale
 from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.verdict import judge_rows
-from harness.analysis.stats.interval import Effect
+from harness.analysis.stats.interval import Effect, Interval
 from harness.analysis.stats.proportions import paired_difference
 from harness.analysis.stats.random_effects import (
     Spread,
@@ -175,10 +175,10 @@ def family(rng: Rng, world: Hours, found: Round, runs: int, truth: float = 0.0) 
     return judge_rows([[*rows, error_row(rng, shares)]], [[]], RULES)[0]
 
 
-def two_run_rows(scale: float) -> Iterator[Row]:
+def two_run_rows(scale: float, worlds: Mapping[str, Hours] = WORLDS) -> Iterator[Row]:
     """A/A at two times, with each history; what two runs alone would have said stands beside it."""
     pools: dict[float, list[Round]] = {}
-    for at, (name, world) in enumerate(WORLDS.items()):
+    for at, (name, world) in enumerate(worlds.items()):
         if world.stalls not in pools:
             rng = np.random.default_rng([SEED, 11])
             pools[world.stalls] = [draw_round(rng, world) for _ in range(max(5, round(1000 * scale)))]
@@ -193,13 +193,9 @@ def _cells(found: Sequence[tuple[Difference, ...]]) -> Iterator[str]:
         yield share_of([any(row.verdict in verdicts for row in rows) for rows in found])
     for at in range(3):
         rows = [each[at] for each in found]
-        yield share_of([_holds(row.low, row.high) for row in rows]) if rows[0].high is not None else "no bounds"
-    alone = [each[0].between_runs for each in found]
-    yield share_of([_holds(b.within_low, b.within_high) for b in alone if b is not None])
-
-
-def _holds(low: float | None, high: float | None) -> bool:
-    return holds(Effect(estimate=0.0, low=low, high=high, p_value=None, method=""), 0.0)
+        yield share_of([holds(row, 0.0) for row in rows]) if rows[0].high is not None else "no bounds"
+    alone = [b for b in (each[0].between_runs for each in found) if b is not None]
+    yield share_of([holds(Interval(value=0.0, low=b.within_low, high=b.within_high), 0.0) for b in alone])
 
 
 def power_rows(scale: float) -> Iterator[Row]:

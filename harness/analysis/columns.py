@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,15 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 """Integers from 0 that stand for names: of prompts, or of clusters of them."""
+
+
+def code_names(names: npt.NDArray[Any]) -> tuple[dict[Any, int], Codes]:
+    """Name → code, from 0 in order of appearance, and the code of each entry.
+
+    By a dict: sorting a million strings takes seconds.
+    """
+    code = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    return code, np.fromiter(map(code.__getitem__, names), np.int64, len(names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +64,16 @@ class Columns:
     """Beside `input_tokens`, which excludes them; None: nothing was cached."""
     throttled: npt.NDArray[np.int64] | None = None
     """How many of `attempts` were throttled; None: none were."""
+
+    @cached_property
+    def prompts(self) -> tuple[dict[str, int], Codes]:
+        """Prompt id → code, and each request's code."""
+        return code_names(self.prompt_id)
+
+    @cached_property
+    def groups(self) -> Codes:
+        """The code of each request's group."""
+        return code_names(self.group_id)[1]
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """The chosen requests, in their order."""

@@ -163,16 +163,14 @@ def cost_per_request_usd(c: Columns) -> float | None:
 
 
 def mean_by_prompt(c: Columns, values: Floats) -> dict[str, float]:
-    """Prompt → mean of its values that are known, in order of appearance; prompts without one are left out.
+    """Prompt → mean of its values that are known, in the order in which prompts appear; those without one are left out.
 
     `values`: one a request, NaN where there is none.
     """
-    known = ~np.isnan(values)
-    prompts = c.prompt_id[known]
-    code = {prompt: index for index, prompt in enumerate(dict.fromkeys(prompts))}
-    codes = np.fromiter(map(code.__getitem__, prompts), np.int64, len(prompts))
-    means = np.bincount(codes, weights=values[known]) / np.bincount(codes)
-    return dict(zip(code, means.tolist(), strict=True))
+    known, (prompts, codes) = ~np.isnan(values), c.prompts
+    counts = np.bincount(codes[known], minlength=len(prompts))
+    sums = np.bincount(codes[known], weights=values[known], minlength=len(prompts))
+    return {prompt: total / n for prompt, total, n in zip(prompts, sums.tolist(), counts.tolist(), strict=True) if n}
 
 
 def cost_per_correct_usd(c: Columns) -> float | None:

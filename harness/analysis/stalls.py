@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.columns import Columns, Floats
-from harness.analysis.metrics import e2e_s, metric_of, ttft_s
+from harness.analysis.metrics import e2e_s, mean_by_prompt, metric_of, ttft_s
 from harness.analysis.stats.quantiles import quantile
 from harness.characters import counted
 from harness.clock import utc_from_ns
@@ -106,15 +106,12 @@ def _latencies(*arms: Columns) -> tuple[Floats, ...]:
 
 def _beyond_prompt(arm: Columns, logs: Floats, other: Columns, others: Floats) -> Floats:
     """The arm's log latencies less what the other arm's answers to the same prompt foretell, by least squares."""
-    codes = {prompt: code for code, prompt in enumerate(dict.fromkeys(other.prompt_id[~np.isnan(others)]))}
-    theirs = np.fromiter(map(codes.__getitem__, other.prompt_id[~np.isnan(others)]), np.int64)
-    means = np.bincount(theirs, weights=others[~np.isnan(others)]) / np.maximum(np.bincount(theirs), 1)
-    mine = np.fromiter((codes.get(prompt, -1) for prompt in arm.prompt_id), np.int64, len(arm.prompt_id))
-    both = (mine >= 0) & ~np.isnan(logs)
+    means, (prompts, codes) = mean_by_prompt(other, others), arm.prompts
+    foretold = np.array([means.get(prompt, np.nan) for prompt in prompts])[codes]
+    both = ~np.isnan(foretold) & ~np.isnan(logs)
     if both.sum() < FEWEST:
         return logs
-    foretold = np.where(mine >= 0, means[mine], np.nan)
-    foretold = np.where(mine >= 0, foretold - foretold[both].mean(), 0.0)
+    foretold = np.nan_to_num(foretold - foretold[both].mean())
     spread = float(foretold[both] @ foretold[both])
     slope = max(0.0, float(foretold[both] @ (logs[both] - logs[both].mean())) / spread) if spread > 0 else 0.0
     return np.asarray(logs - slope * foretold)
@@ -164,7 +161,8 @@ def _shared(
     known = ~np.isnan(others)
     first, last = arm.due_s[found[0]], arm.due_s[found[-1]]
     at_once = known & (other.due_s >= first) & (other.due_s <= last) & together
-    same = known & np.isin(other.prompt_id.astype(str), arm.prompt_id[found].astype(str))
+    asked, (prompts, codes) = set(arm.prompt_id[found]), other.prompts
+    same = known & np.array([prompt in asked for prompt in prompts], dtype=np.bool_)[codes]
     share = float(slow[found].mean())
     return any(float(slow_there[each].mean()) >= share / 2 for each in (at_once, same) if each.any())
 
@@ -181,7 +179,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 def explain(arms: Sequence[Columns], stalled: Sequence[Stalled], rows: Sequence[Explained]) -> tuple[Explained, ...]:
     """The rows, each with its difference `without` the answers in stalls. `arms`, `stalled`: baseline, candidate.
 
-    Quantiles are between order statistics (Hyndman & Fan's definition 5). Rows of which nothing is left are left out.
+    Rows of which nothing is left are left out.
     """
     found = []
     for row in rows:

@@ -11,7 +11,6 @@ import numpy as np
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
 from harness.analysis.stats.clusters import independent_answers
-from harness.analysis.stats.means import cluster_codes
 from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.catalog.prices import STANDARD, terms_of
 from harness.catalog.target import merge_options
@@ -237,11 +236,11 @@ def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
 
     A suite of one prompt is measured for itself.
     """
-    groups = [cluster_codes(c.group_id[~np.isnan(metrics.e2e_s(c))]) for c in columns.values()]
+    groups = [c.groups[~np.isnan(metrics.e2e_s(c))] for c in columns.values()]
     groups = [codes for codes in groups if len(codes)]
     if not groups:
         return
-    independent = min(independent_answers(np.bincount(codes)) for codes in groups)
+    independent = min(independent_answers(sizes[sizes > 0]) for sizes in map(np.bincount, groups))
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         need, least = bounds_need(q, *groups), samples_for_quantile(q)
         few = independent < min(need.samples, need.clusters_needed)

@@ -78,18 +78,20 @@ def test_a_drawn_run_is_the_same_for_both_unless_it_is_made_to_differ(draws: Mod
     assert np.nanmedian(old.first_s - old.due_s) == pytest.approx(np.nanmedian(new.first_s - new.due_s), rel=0.08)
 
 
-def test_two_runs_alone_are_far_too_sure_and_a_history_holds_them(
-    verdicts: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worlds = importlib.import_module("worlds.two_runs")
-    monkeypatch.setattr(worlds, "WORLDS", {"20 %": worlds.Hours(shift=0.2)})
-    none, five, twenty = verdicts.main(0.025, ["two-runs"])["two-runs"]
+def test_two_runs_alone_are_far_too_sure_and_a_history_holds_them(two_runs: ModuleType) -> None:
+    none, five, twenty = two_runs.two_run_rows(0.025, {"20 %": two_runs.Hours(shift=0.2)})
     assert ["0.0", "0.0", "no", "no", "no"] == [cell.split()[0] for cell in none.cells[:5]]
     for row in (five, twenty):
         _, either, *held, alone = (float(cell.split()[0]) for cell in row.cells)
         assert either <= 20
         assert min(held) >= 80
         assert alone < 60
+
+
+@pytest.fixture
+def two_runs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("worlds.two_runs")
 
 
 @pytest.fixture

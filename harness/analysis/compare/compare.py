@@ -34,7 +34,6 @@ from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
 from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.means import cluster_codes
 from harness.analysis.stats.quantiles import bounds_need
 from harness.store.finding import Finding
 from harness.store.run_folder import RunFolder
@@ -123,7 +122,7 @@ def _compared_suite(pairings: Sequence[Pairing]) -> Suite:
 def _has_tail(pairings: Sequence[Pairing]) -> bool:
     """Whether every arm has enough samples to bound a p95."""
     arms = [c for each in pairings for c in (each.baseline_columns, each.candidate_columns)]
-    return all(c.ok.any() and bounds_need(0.95, cluster_codes(c.group_id[c.ok])).met for c in arms)
+    return all(c.ok.any() and bounds_need(0.95, c.groups[c.ok]).met for c in arms)
 
 
 def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from harness.analysis.columns import RunData
-from harness.analysis.compare.comparison import ORDER, CompareReport, Comparison, Difference, add_note, word
-from harness.analysis.compare.verdict import worst
+from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, add_note, word
+from harness.analysis.compare.verdict import worst, worst_of_comparisons
 from harness.analysis.validity import ERROR_SHARE
 from harness.store.finding import Finding
 
@@ -49,8 +49,7 @@ def confirm(first: CompareReport, again: Sequence[Comparison]) -> CompareReport:
     """
     reruns = {c.candidate.target: c for c in again}
     comparisons = tuple(_confirm(c, reruns.get(c.candidate.target)) for c in first.comparisons)
-    verdict = min((c.verdict for c in comparisons), key=ORDER.index, default=first.verdict)
-    return replace(first, comparisons=comparisons, verdict=verdict)
+    return replace(first, comparisons=comparisons, verdict=worst_of_comparisons(c.verdict for c in comparisons))
 
 
 def outage(data: RunData) -> Finding | None:
@@ -102,7 +101,7 @@ def _mark_unconfirmed(d: Difference) -> Difference:
 
 
 def _describe(d: Difference) -> str:
-    """The rerun's difference, + is worse."""
+    """The difference in words."""
     assert d.estimate is not None
     match d.scale:
         case "points":

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from harness.analysis.columns import Codes, Columns, Floats
 from harness.analysis.compare.comparison import Difference, Scale, add_note
@@ -176,7 +177,7 @@ def _with_strict_reading(row: Difference, pairs: Pairs, least: list[Floats], q: 
         return row
     beyond, slowest = 0, np.sort(least[1][~np.isnan(least[1])])
     for timed_out in (True, False):
-        before, now = (~c.ok & (np.isin(c.error_kind.astype(str), TIMED_OUT) == timed_out) for c in (old, new))
+        before, now = (~c.ok & (_timed_out(c) == timed_out) for c in (old, new))
         more = max(0, round(float(now.sum() - before.mean() * len(now))))
         beyond += more
         if timed_out and more:
@@ -190,11 +191,18 @@ def _with_strict_reading(row: Difference, pairs: Pairs, least: list[Floats], q: 
 
 def _with_timeouts(of: PerRequest, c: Columns) -> Floats:
     """The values of a latency, and for a request that timed out the time that it lasted: it took that at least, s."""
-    late = ~c.ok & np.isin(c.error_kind.astype(str), TIMED_OUT)
+    late = _timed_out(c)
     if not late.any():
         return of(c)
     values = of(dataclasses.replace(c, ok=c.ok | late))
     return np.where(late & np.isnan(values), c.done_s - c.due_s, values) if of is ttft_s else values
+
+
+def _timed_out(c: Columns) -> npt.NDArray[np.bool_]:
+    """Which requests failed as TIMED_OUT says. Most succeed, so only the kinds of the failed ones are read."""
+    flags = ~c.ok
+    flags[flags] = np.isin(c.error_kind[flags].astype(str), TIMED_OUT)
+    return flags
 
 
 def _describe(seconds: float) -> str:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
+from harness.analysis.columns import Codes, Columns, Floats, RunData
 from harness.analysis.stats.means import cluster_codes
 from harness.analysis.validity import check_validity
 from harness.catalog.target import Target
@@ -56,14 +56,6 @@ class Pairing:
     @property
     def candidate_columns(self) -> Columns:
         return self.candidate.data.columns[self.candidate_target]
-
-    @property
-    def baseline_counts(self) -> AttemptCounts:
-        return self.baseline.data.counts[self.baseline_target]
-
-    @property
-    def candidate_counts(self) -> AttemptCounts:
-        return self.candidate.data.counts[self.candidate_target]
 
 
 def find_pairings(
@@ -349,8 +341,8 @@ class Pairs:
 
 def pair(baseline: Columns, candidate: Columns, *, together: bool = True) -> Pairs:
     """Align two targets' columns by prompt, without the prompts that only one side has. `together`: of one run."""
-    shared = set(candidate.prompt_id)
-    group_of = {p: g for p, g in zip(baseline.prompt_id, baseline.group_id, strict=True) if p in shared}
+    shared, groups = candidate.prompts[0], zip(baseline.prompt_id, baseline.group_id, strict=True)
+    group_of = {prompt: group for prompt, group in groups if prompt in shared}
     code = {prompt: index for index, prompt in enumerate(sorted(group_of))}
     return Pairs(
         prompts=np.array(list(code), dtype=object),
@@ -362,6 +354,6 @@ def pair(baseline: Columns, candidate: Columns, *, together: bool = True) -> Pai
 
 
 def _arm(columns: Columns, code: dict[str, int]) -> ArmColumns:
-    codes = np.fromiter((code.get(prompt, -1) for prompt in columns.prompt_id), np.int64, len(columns.prompt_id))
+    codes = np.array([code.get(prompt, -1) for prompt in columns.prompts[0]], dtype=np.int64)[columns.prompts[1]]
     shared = codes >= 0
     return ArmColumns(columns=columns.select(shared), codes=codes[shared], prompts=len(code))

@@ -132,8 +132,8 @@ def _compare(pairs: Pairs, key: str, selected: npt.NDArray[np.bool_] | None) -> 
         effect, interval = paired_difference(new, old), paired_interval(new, old)
     else:
         answers = int(min(before_n[shared].sum(), after_n[shared].sum()))
-        effect = clustered_difference(new, old, clusters, answers=answers)
         interval = clustered_interval(new, old, clusters, answers=answers)
+        effect = effect_of(float(new.mean() - old.mean()), interval)
     failures = [
         _failures(arm, each, shared, clusters)
         for arm, each in zip((pairs.candidate, pairs.baseline), reversed(values), strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from harness.analysis.compare.comparison import Difference, Verdict, add_note
+from harness.analysis.compare.comparison import ORDER, Difference, Verdict, add_note
 from harness.analysis.compare.gate import Rule
 from harness.analysis.compare.sample_size.remedies import needed, reaches, with_remedy
 from harness.analysis.metrics import metric_of
@@ -62,9 +62,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def worst_of_comparisons(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of several candidates: the first of worse, inconclusive, no_worse, better. Empty: inconclusive."""
-    present = set(verdicts)
-    return next((each for each in ("worse", "inconclusive", "no_worse", "better") if each in present), "inconclusive")
+    """Of several candidates: the first in ORDER. Empty: inconclusive."""
+    return min(verdicts, key=ORDER.index, default="inconclusive")
 
 
 def judge_rows(

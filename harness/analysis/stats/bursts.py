@@ -13,6 +13,7 @@ from scipy.special import ndtri, stdtrit
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.clusters import BLOCKS, DEGREES, blocks_of
 from harness.analysis.stats.interval import LEVEL, Effect, invert
+from harness.analysis.stats.means import clustered_variance
 from harness.analysis.stats.proportions import Bounds
 from harness.analysis.stats.time_blocks import METHOD
 
@@ -82,12 +83,15 @@ def _blocks(due_s: list[Floats], *, together: bool) -> Codes:
 
 
 def _clustered(parts: Floats, codes: Codes) -> float:
-    sums, there = np.bincount(codes, weights=parts), len(np.unique(codes))
-    return there / (there - 1) * float(sums @ sums) if there > 1 else 0.0
+    return clustered_variance(np.asarray(np.bincount(codes, weights=parts)), _count(codes))
 
 
 def _chance(codes: Codes) -> float:
-    return BY_CHANCE * math.sqrt(2 / max(1, len(np.unique(codes)) - 1))
+    return BY_CHANCE * math.sqrt(2 / max(1, _count(codes) - 1))
+
+
+def _count(codes: Codes) -> int:
+    return int(np.count_nonzero(np.bincount(codes)))
 
 
 def widen(effect: Effect, interval: Callable[[float], Bounds], extra: TimeError) -> Effect:
@@ -95,9 +99,8 @@ def widen(effect: Effect, interval: Callable[[float], Bounds], extra: TimeError)
 
     `interval`: level → the bounds without it. Each reach becomes √((reach · t/z)² + t²·extra), t with `extra`'s
     degrees of freedom times 1 + V/extra: only that part of the error rests on few blocks; V is the variance behind the
-    interval. The
-    p-value is the interval's own, inverted, or the effect's if that is larger. `time_limited` says that time makes
-    more of the error than all else.
+    interval. The p-value is the interval's own, inverted, or the effect's if that is larger. `time_limited` says that
+    time makes more of the error than all else.
 
     Source: Newcombe 1998, Statistics in Medicine 17:2635–2650 (square-and-add).
     """

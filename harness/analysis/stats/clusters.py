@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.special import ndtri, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.stats.means import effective_clusters, error_degrees
+from harness.analysis.stats.means import Counts, clustered_variance, effective_clusters, error_degrees
 from harness.analysis.stats.proportions import rule_of_three, wilson_bounds
 
 BLOCKS = 16
@@ -21,26 +20,9 @@ DEGREES = 7.0
 """Of an error that blocks of time alone show: the coarser blocks, less one."""
 
 
-class Clusters:
-    """One way to cluster an arm's answers, which are in ascending order."""
-
-    def __init__(self, codes: Codes, count: int) -> None:
-        self.codes, self.count = codes, count
-        self.sizes = np.bincount(codes, minlength=count)
-        there = int((self.sizes > 0).sum())
-        self.factor = there / (there - 1) if there > 1 else 1.0
-
-    def residuals(self, below: int) -> Floats:
-        """Σ (x − share) of each cluster, x = 1 for all answers but the first `below`. The shorter side is counted."""
-        share = below / len(self.codes)
-        if 2 * share > 1:
-            return np.asarray(np.bincount(self.codes[below:], minlength=self.count) - (1 - share) * self.sizes)
-        return np.asarray(share * self.sizes - np.bincount(self.codes[:below], minlength=self.count))
-
-    def variance(self, below: int) -> float:
-        """Of the share of answers after the first `below`: C/(C−1) · Σ_c (Σ (x − share))² / n²."""
-        residuals = self.residuals(below)
-        return self.factor * float(residuals @ residuals) / len(self.codes) ** 2
+def _count(sizes: Counts) -> int:
+    """How many clusters have an answer."""
+    return int(np.count_nonzero(sizes))
 
 
 SCATTER, GATHER = 2_654_435_761, 244_002_641
@@ -70,28 +52,85 @@ def blocks_of(due_s: Floats) -> Codes:
 
 @dataclass(frozen=True, kw_only=True)
 class Dependence:
-    """What is not independent among one target's requests; all arrays have one entry a request."""
+    """What is not independent among one target's requests: those of one prompt, of one block of time, or of both."""
 
+    cells: Codes
+    """One entry a request: its prompt and block at once, from 0."""
     prompts: Codes
-    """The prompt, or its group."""
+    """One entry a cell: its prompt, or the prompt's group."""
     blocks: Codes
-    """Of time: `blocks_of`."""
-    both: Codes
-    """Prompt and block at once, from 0 without gaps."""
+    """One entry a cell: its block of time, by `blocks_of`."""
 
     @classmethod
     def of(cls, prompts: Codes, due_s: Floats) -> Dependence:
         """`prompts`: codes from 0 of what is independent but for time, the prompt or its group."""
-        blocks = blocks_of(due_s)
-        both = np.unique(prompts * BLOCKS + blocks, return_inverse=True)[1]
-        return cls(prompts=prompts, blocks=blocks, both=both)
+        both, cells = np.unique(prompts * BLOCKS + blocks_of(due_s), return_inverse=True)
+        return cls(cells=cells, prompts=both // BLOCKS, blocks=both % BLOCKS)
 
     def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Dependence:
         """Of the chosen requests, in that order."""
-        return Dependence(prompts=self.prompts[chosen], blocks=self.blocks[chosen], both=self.both[chosen])
+        return Dependence(cells=self.cells[chosen], prompts=self.prompts, blocks=self.blocks)
+
+    def of_time(self) -> Dependence:
+        """As if all requests were of one prompt."""
+        return Dependence(cells=self.blocks[self.cells], prompts=np.zeros(BLOCKS, np.int64), blocks=np.arange(BLOCKS))
 
 
-def independent_answers(sizes: Codes) -> int:
+class Clustering:
+    """An arm's answers, in ascending order, clustered by blocks of time, by prompt or group, and both ways at once.
+
+    All three are sums over cells of prompt × block, so that answers are counted once, whatever is asked.
+    """
+
+    def __init__(self, answers: Dependence, prompts: int | None = None) -> None:
+        """`prompts`: how many there are by these codes, if the arm need not have them all."""
+        self._answers, self._prompts = answers, int(answers.prompts.max()) + 1 if prompts is None else prompts
+        self._sizes = np.bincount(answers.cells, minlength=len(answers.prompts))
+        self.prompt_sizes = self.by_prompt(self._sizes)
+        """Answers of each prompt or group; 0 where there are none."""
+        by_block = self.by_block(self._sizes)
+        self._blocks = {blocks: _count(_merge(by_block, blocks)) for blocks in (4, 8, BLOCKS)}
+        self._there, self._cells = _count(self.prompt_sizes), _count(self._sizes)
+
+    def share_errors(self, below: int) -> Floats:
+        """Σ (x − share) / n of each cell, x = 1 for all answers but the first `below`. The shorter side is counted."""
+        codes, n = self._answers.cells, len(self._answers.cells)
+        if 2 * below > n:
+            above = np.bincount(codes[below:], minlength=len(self._sizes))
+            return np.asarray((above - (1 - below / n) * self._sizes) / n)
+        return np.asarray((below / n * self._sizes - np.bincount(codes[:below], minlength=len(self._sizes))) / n)
+
+    def errors(self, of_answers: Floats) -> Floats:
+        """The sum of each cell's errors, one an answer."""
+        return np.asarray(np.bincount(self._answers.cells, weights=of_answers, minlength=len(self._sizes)))
+
+    def by_block(self, cells: Floats | Codes) -> Floats:
+        """The cells' sums by block of time."""
+        return np.asarray(np.bincount(self._answers.blocks, weights=cells, minlength=BLOCKS))
+
+    def by_prompt(self, cells: Floats | Codes) -> Floats:
+        """The cells' sums by prompt or group."""
+        return np.asarray(np.bincount(self._answers.prompts, weights=cells, minlength=self._prompts))
+
+    def time_variance(self, by_block: Floats, blocks: int = BLOCKS) -> float:
+        """Of a sum of errors, with so many blocks of time as clusters: 16, 8 or 4."""
+        return clustered_variance(_merge(by_block, blocks), self._blocks[blocks])
+
+    def prompt_variance(self, by_prompt: Floats) -> float:
+        """The same with prompts or groups as clusters."""
+        return clustered_variance(by_prompt, self._there)
+
+    def cell_variance(self, cells: Floats) -> float:
+        """The same with cells as clusters."""
+        return clustered_variance(cells, self._cells)
+
+
+def _merge(by_block: Floats, blocks: int) -> Floats:
+    """The sums of 16 blocks as those of so many."""
+    return np.asarray(by_block.reshape(blocks, -1).sum(axis=1)) if blocks < BLOCKS else by_block
+
+
+def independent_answers(sizes: Counts) -> int:
     """How many answers of prompts or groups are independent but for time; `sizes`: how many each has, at least 1.
 
     The prompts or groups, fewer where they are of unequal size (`effective_clusters`); all answers where none has
@@ -115,36 +154,33 @@ class DesignEffect:
 
     def __init__(self, answers: Dependence) -> None:
         """`answers`: in ascending order, if `at` is to be asked."""
-        self._n = len(answers.blocks)
-        self._blocks = [Clusters(answers.blocks, BLOCKS), Clusters(answers.blocks // 2, BLOCKS // 2)]
-        prompts = Clusters(answers.prompts, int(answers.prompts.max()) + 1)
-        sizes = prompts.sizes[prompts.sizes > 0]
+        ways, self._n = Clustering(answers), len(answers.cells)
+        sizes = ways.prompt_sizes[ways.prompt_sizes > 0]
         self.independent = independent_answers(sizes)
         self.several = bool(sizes.max() > 1 and len(sizes) > 1)
         """Whether prompts or groups count."""
         self._degrees = error_degrees(sizes)
-        self._prompts = [prompts, Clusters(answers.both, int(answers.both.max()) + 1)] if self.several else []
+        self._ways = ways if self.several else Clustering(answers.of_time())
 
     def at(self, below: int) -> tuple[float, float]:
         """(deff, degrees of freedom) of the share of answers after the first `below`; 1 where it is 0 or 1."""
         binomial = below * (self._n - below) / self._n**3
-        return self._largest(lambda way: way.variance(below) / binomial) if binomial else (1.0, math.inf)
+        return self._largest(self._ways.share_errors(below), binomial) if binomial else (1.0, math.inf)
 
     def of(self, errors: Floats, binomial: float) -> tuple[float, float]:
         """(deff, degrees of freedom) of Σ errors, one an answer; `binomial`: its variance were they independent."""
+        return self._largest(self._ways.errors(errors), binomial)
 
-        def ratio(way: Clusters) -> float:
-            sums = np.bincount(way.codes, weights=errors)
-            return way.factor * float(sums @ sums) / binomial
-
-        return self._largest(ratio)
-
-    def _largest(self, ratio: Callable[[Clusters], float]) -> tuple[float, float]:
-        time = max(1.0, *map(ratio, self._blocks))
+    def _largest(self, errors: Floats, binomial: float) -> tuple[float, float]:
+        """`errors`: one a cell."""
+        ways = self._ways
+        by_block = ways.by_block(errors)
+        time = max(1.0, *(ways.time_variance(by_block, blocks) / binomial for blocks in (BLOCKS, BLOCKS // 2)))
         degrees = DEGREES * time / (time - 1) if time > 1 else math.inf
-        if not self._prompts:
+        if not self.several:
             return time, degrees
-        prompts, both = map(ratio, self._prompts)
+        prompts = ways.prompt_variance(ways.by_prompt(errors)) / binomial
+        both = ways.cell_variance(errors) / binomial
         return max(time, prompts, time + prompts - both), min(degrees, self._degrees)
 
 

@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from harness.analysis.columns import Codes, Floats
+from harness.analysis.columns import Codes, Floats, code_names
 from harness.analysis.stats.interval import LEVEL, Effect, Interval
 
 Counts = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
 def cluster_codes(names: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Names as integers from 0 in order of appearance (a dict: sorting a million strings takes seconds)."""
-    code = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    return np.fromiter(map(code.__getitem__, names), np.int64, len(names))
+    """Names as integers from 0 in order of appearance."""
+    return code_names(names)[1]
 
 
 def effective_clusters(sizes: Counts) -> float:
@@ -37,6 +36,24 @@ def error_degrees(sizes: Counts) -> float:
     Source: Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99:698–709.
     """
     return max(1.0, effective_clusters(sizes) - 1)
+
+
+def clustered_variance(sums: Floats, clusters: int) -> float:
+    """C/(C−1) · Σ s², s the sum of a cluster's errors, of C clusters that have an answer; 0 where there is but one.
+
+    The variance of Σ e, e an answer's error, where the answers of a cluster depend on each other.
+
+    Source: Liang & Zeger 1986, Biometrika 73:13–22.
+    """
+    return clusters / (clusters - 1) * float(sums @ sums) if clusters > 1 else 0.0
+
+
+def jackknife_error(changes: Floats) -> float:
+    """√((C−1)/C · Σ_c (θ_(c) − θ)²): the error of an estimate from what leaving out each cluster in turn changes.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 11.
+    """
+    return math.sqrt((len(changes) - 1) / len(changes) * float(changes @ changes))
 
 
 def ratio_interval(top: Floats, bottom: Floats, clusters: npt.NDArray[Any], level: float = LEVEL) -> Interval | None:
@@ -95,6 +112,5 @@ def _jackknife(residuals: Floats, codes: Codes, sizes: Counts) -> float:
     Source: Liang & Zeger 1986, Biometrika 73:13–22; Miller 2024, arXiv 2411.00640; MacKinnon & White 1985, Journal of
     Econometrics 29:305–325 (jackknife).
     """
-    total, count = float(sizes.sum()), len(sizes)
-    left_out = np.bincount(codes, weights=residuals) / (1 - sizes / total)
-    return math.sqrt((count - 1) / count * float(left_out @ left_out)) / total
+    total = float(sizes.sum())
+    return jackknife_error(np.bincount(codes, weights=residuals) / (1 - sizes / total)) / total

@@ -11,7 +11,7 @@ from scipy.special import betainc, ndtri, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Effect, Interval, invert
-from harness.analysis.stats.means import Counts, effective_clusters, error_degrees
+from harness.analysis.stats.means import Counts, clustered_variance, effective_clusters, error_degrees
 
 FEWEST_FOR_CORRELATION = 10
 """With fewer clusters, the correlation of two arms is lowered by one standard error, since it is hard to estimate."""
@@ -94,7 +94,7 @@ def clustered_share(sums: Counts, sizes: Counts, *, answers: float | None = None
     residuals: Floats = (sums - p * sizes).astype(np.float64)
     if clusters < 2 or p <= 0 or p >= 1 or answers <= clusters:
         return ClusteredShare(share=p, residuals=residuals, n_eff=least, degrees=None)
-    variance = clusters / (clusters - 1) * float(residuals @ residuals) / n**2
+    variance = clustered_variance(residuals, clusters) / n**2
     n_eff = answers if variance == 0 else min(answers, max(least, p * (1 - p) / variance))
     return ClusteredShare(share=p, residuals=residuals, n_eff=n_eff, degrees=error_degrees(sizes))
 

@@ -1,4 +1,4 @@
-"""Quantiles of one sample between order statistics, and what it takes for a quantile to have bounds."""
+"""Quantiles of one sample by nearest rank, their intervals, and what it takes for a quantile to have bounds."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from scipy.special import stdtrit
 
 from harness.analysis.columns import Codes, Floats
-from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clusters, blocks_of
+from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clustering, Dependence
 from harness.analysis.stats.interval import LEVEL, Effect, invert
 from harness.analysis.stats.means import error_degrees
 from harness.analysis.stats.proportions import arms_correlation, square_and_add, wilson_bounds
@@ -87,22 +88,30 @@ def compare_quantiles(
     clusters = int(max(candidate.clusters.max(), baseline.clusters.max())) + 1
     arms = [_Arm(arm, clusters, logarithm=logarithm) for arm in (candidate, baseline)]
     independent = independent_clusters(candidate.clusters, baseline.clusters)
-    degrees = min(error_degrees(arm.prompts.sizes) for arm in arms)
+    degrees = min(error_degrees(arm.ways.prompt_sizes) for arm in arms)
     fewest = min(len(arm.values) for arm in arms)
-    found = []
-    for q in quantiles:
-        estimate = quantile(arms[0].values, q) - quantile(arms[1].values, q)
-        low = high = p_value = None
-        limited = False
-        if is_bounded(q, fewest, independent):
-            test = _Test(arms[0], arms[1], q, degrees)
-            low, high = test.bounds(estimate, level)
-            p_value = max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0)))
-            no_width = low is not None and high is not None and high - low < ROUNDING
-            limited = not no_width and test.is_time_limited(estimate, low, high)
-        effect = Effect(estimate=estimate, low=low, high=high, p_value=p_value, method=METHOD, time_limited=limited)
-        found.append(effect)
-    return found
+    bounded = [is_bounded(q, fewest, independent) for q in quantiles]
+    return [
+        _effect(_Test(arms[0], arms[1], q, degrees), independent if has_bounds else None, level)
+        for q, has_bounds in zip(quantiles, bounded, strict=True)
+    ]
+
+
+def _effect(test: _Test, independent: int | None, level: float) -> Effect:
+    """One quantile's. `independent`: the clusters that a p-value rests on; None: too few for bounds."""
+    new, old = (quantile(arm.values, test.q) for arm in (test.candidate, test.baseline))
+    effect = Effect(estimate=new - old, low=None, high=None, p_value=None, method=METHOD)
+    if independent is None:
+        return effect
+    low, high = test.bounds(effect.estimate, level)
+    no_width = low is not None and high is not None and high - low < ROUNDING
+    return replace(
+        effect,
+        low=low,
+        high=high,
+        p_value=max(min(1.0, 2 * 0.5**independent), invert(test.at(0.0))),
+        time_limited=not no_width and test.is_time_limited(effect.estimate, low, high),
+    )
 
 
 class _Arm:
@@ -111,11 +120,7 @@ class _Arm:
     def __init__(self, arm: Answers, clusters: int, *, logarithm: bool) -> None:
         order = np.argsort(arm.values, kind="stable")
         self.values = np.log(arm.values[order]) if logarithm else arm.values[order]
-        block = blocks_of(arm.due_s)[order]
-        prompt = arm.clusters[order]
-        both = np.unique(prompt * BLOCKS + block, return_inverse=True)[1]
-        self.blocks, self.halves, self.quarters = (Clusters(block // n, BLOCKS // n) for n in (1, 2, 4))
-        self.prompts, self.both = Clusters(prompt, clusters), Clusters(both, int(both.max()) + 1)
+        self.ways = Clustering(Dependence.of(arm.clusters, arm.due_s).select(order), clusters)
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,16 @@ class _Test:
         """Whether slow answers come in bursts: at the estimate, or where there is no bound."""
         ends = zip((low, high), self._ends(estimate), strict=True)
         thetas = [estimate, *(end for bound, end in ends if bound is None)]
-        return any(self._time(below, binomial)[0] > IN_BURSTS for below, binomial in map(self._cut, thetas) if binomial)
+        cuts = ((self._errors(below), binomial) for below, binomial in map(self._cut, thetas) if binomial)
+        return any(self._time(errors, binomial)[0] > IN_BURSTS for errors, binomial in cuts)
+
+    @property
+    def _arms(self) -> tuple[_Arm, _Arm]:
+        return self.candidate, self.baseline
 
     @property
     def _sizes(self) -> list[int]:
-        return [len(arm.values) for arm in (self.candidate, self.baseline)]
+        return [len(arm.values) for arm in self._arms]
 
     def _ends(self, estimate: float) -> tuple[float, float]:
         new, old = self.candidate.values, self.baseline.values
@@ -177,34 +187,31 @@ class _Test:
         below = self._below(theta)
         return below, sum(under * (n - under) / n**3 for under, n in zip(below, self._sizes, strict=True))
 
-    def _effect(
-        self, way: Callable[[_Arm], Clusters], below: tuple[int, int], binomial: float
-    ) -> tuple[float, list[Floats]]:
-        """The clustered variance of one way to cluster over the binomial one, and each arm's residuals."""
-        ways = [way(arm) for arm in (self.candidate, self.baseline)]
-        residuals = [each.residuals(under) for each, under in zip(ways, below, strict=True)]
-        errors = (each.factor * float(r @ r) / n**2 for each, r, n in zip(ways, residuals, self._sizes, strict=True))
-        return sum(errors) / binomial, residuals
+    def _errors(self, below: tuple[int, int]) -> list[Floats]:
+        """Each arm's errors of its share, one a cell."""
+        return [arm.ways.share_errors(under) for arm, under in zip(self._arms, below, strict=True)]
 
-    def _time(self, below: tuple[int, int], binomial: float) -> tuple[float, float]:
+    def _time(self, errors: list[Floats], binomial: float) -> tuple[float, float]:
         """The design effect of time, at least 1, and the degrees of freedom of the blocks behind it."""
-        fine, residuals = self._effect(lambda arm: arm.blocks, below, binomial)
-        coarse = self._effect(lambda arm: arm.halves, below, binomial)[0]
-        neighbours, own = (
-            sum(float(r[lag:] @ r[: BLOCKS - lag]) / n**2 for r, n in zip(residuals, self._sizes, strict=True))
-            for lag in (1, 0)
+        arms = [(arm.ways, arm.ways.by_block(each)) for arm, each in zip(self._arms, errors, strict=True)]
+        fine, coarse, quarters = (
+            sum(ways.time_variance(sums, blocks) for ways, sums in arms) / binomial
+            for blocks in (BLOCKS, BLOCKS // 2, BLOCKS // 4)
         )
+        neighbours, own = (sum(float(sums[lag:] @ sums[: BLOCKS - lag]) for _, sums in arms) for lag in (1, 0))
         if neighbours <= ALIKE * own:
             return max(1.0, fine, coarse), DEGREES
-        quarters = self._effect(lambda arm: arm.quarters, below, binomial)[0]
         return max(1.0, fine, coarse, quarters, fine * (1 + 2 * neighbours / own)), DEGREES_WHERE_ALIKE
 
     def _dependence(self, below: tuple[int, int], binomial: float) -> tuple[float, float, float]:
         """The design effect, the correlation of the arms, and the degrees of freedom."""
-        (time, blocks), sizes = self._time(below, binomial), self._sizes
-        prompts, residuals = self._effect(lambda arm: arm.prompts, below, binomial)
-        deff = max(time, prompts, time + prompts - self._effect(lambda arm: arm.both, below, binomial)[0])
-        r = arms_correlation(residuals[0], residuals[1], degrees=error_degrees(self.baseline.prompts.sizes))
+        errors, sizes = self._errors(below), self._sizes
+        time, blocks = self._time(errors, binomial)
+        arms = [(arm.ways, each, arm.ways.by_prompt(each)) for arm, each in zip(self._arms, errors, strict=True)]
+        prompts = sum(ways.prompt_variance(by_prompt) for ways, _, by_prompt in arms) / binomial
+        both = sum(ways.cell_variance(cells) for ways, cells, _ in arms) / binomial
+        deff = max(time, prompts, time + prompts - both)
+        r = arms_correlation(arms[0][2], arms[1][2], degrees=error_degrees(self.baseline.ways.prompt_sizes))
         few = min(sum(below), sum(sizes) - sum(below)) / len(sizes)
         r -= (1 - r * r) / math.sqrt(few)
         degrees = min(self.most_degrees, blocks * time / (time - 1)) if time > 1 else self.most_degrees

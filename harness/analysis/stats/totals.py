@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 
 from harness.analysis.columns import Codes, Floats
 from harness.analysis.stats.interval import LEVEL, Effect
-from harness.analysis.stats.means import effective_clusters
+from harness.analysis.stats.means import effective_clusters, jackknife_error
 
 METHOD = "cluster-jackknife"
 WHOLE = 1 - 1e-12
@@ -80,7 +80,7 @@ def _log_ratio(tops: Sequence[Floats], bottoms: Sequence[Floats], degrees: float
 
 def _with_error(estimate: float, left_out: Floats, degrees: float, level: float, *, scale: float) -> Effect:
     """`left_out`: what leaving out each cluster in turn changes; `scale`: the size of what is compared."""
-    error = math.sqrt((len(left_out) - 1) / len(left_out) * float(left_out @ left_out))
+    error = jackknife_error(left_out)
     if error <= NOTHING * scale:
         estimate = 0.0 if abs(estimate) <= NOTHING * scale else estimate
         return Effect(estimate=estimate, low=estimate, high=estimate, p_value=float(estimate == 0), method=METHOD)

@@ -86,7 +86,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
         requests=len(c.ok),
         attempts=counts.attempts,
         succeeded=succeeded,
-        success_rate=success_interval(c.ok, cluster_codes(c.prompt_id), dependence),
+        success_rate=success_interval(c.ok, c.prompts[1], dependence),
         scored=scored,
         passed=passed,
         pass_rate=pass_rate,
@@ -113,7 +113,7 @@ def summarise_target(target: Target, suite: Suite, c: Columns, counts: AttemptCo
 
 def dependence_of(c: Columns) -> Dependence:
     """Which of a target's requests are of one prompt or group, and of one block of time."""
-    return Dependence.of(cluster_codes(c.group_id), c.due_s)
+    return Dependence.of(c.groups, c.due_s)
 
 
 def _latencies(c: Columns, dependence: Dependence) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _pass_rates(c: Columns, prompts: Sequence[Prompt]) -> tuple[Interval | None,
     more answers than others counts no more than they do. Prompts with a group are clustered by it.
     """
     code = {prompt.id: index for index, prompt in enumerate(prompts)}
-    codes = np.fromiter(map(code.__getitem__, c.prompt_id), np.int64, len(c.prompt_id))
+    codes = np.array([code[prompt_id] for prompt_id in c.prompts[0]], dtype=np.int64)[c.prompts[1]]
     scored = np.bincount(codes[~np.isnan(c.passed)], minlength=len(prompts))
     passed = np.bincount(codes[c.passed == 1], minlength=len(prompts))
     groups = cluster_codes(np.array([prompt.group or prompt.id for prompt in prompts], dtype=object))

@@ -1,4 +1,4 @@
-"""Quantiles between order statistics, against numpy and the binomial distribution term by term."""
+"""Quantiles by nearest rank and their intervals, against numpy and the binomial distribution term by term."""
 
 from __future__ import annotations
 

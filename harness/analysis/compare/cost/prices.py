@@ -83,7 +83,7 @@ def _groups(c: Columns, kinds: Mapping[str, Kind]) -> Iterator[tuple[Kind, npt.N
     """Each kind of prompt (prompt id → kind) with its requests, as flags."""
     codes = {kind: code for code, kind in enumerate(dict.fromkeys(kinds.values()))}
     code_of = {prompt: codes[kind] for prompt, kind in kinds.items()}
-    found = np.fromiter((code_of.get(prompt, -1) for prompt in c.prompt_id), np.int64, len(c.prompt_id))
+    found = np.array([code_of.get(prompt, -1) for prompt in c.prompts[0]], dtype=np.int64)[c.prompts[1]]
     for kind, code in codes.items():
         yield kind, found == code
 

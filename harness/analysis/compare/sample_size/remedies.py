@@ -14,8 +14,8 @@ from harness.analysis.columns import Floats
 from harness.analysis.compare.comparison import Difference, Remedy, Spread
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import answer_cost_usd, metric_of
-from harness.analysis.stats.clusters import BLOCKS, DEGREES, blocks_of
-from harness.analysis.stats.means import cluster_codes, error_degrees
+from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clustering, Dependence
+from harness.analysis.stats.means import error_degrees
 from harness.analysis.stats.power import ALPHA, POWER
 from harness.analysis.stats.time_blocks import METHOD
 
@@ -110,8 +110,8 @@ def _spread(
     whole = float((after - before)[shared].var(ddof=1)) / prompts
     of_answers = sum(_within(arm, each, shared) for arm, each in zip(arms, values, strict=True))
     counts = np.minimum(before_n, after_n)[shared]
-    prompt_degrees = error_degrees(np.bincount(cluster_codes(pairs.groups[shared])))
-    time = max(1.0, *(_time_effect(values, arms, blocks) for blocks in (BLOCKS, BLOCKS // 2)))
+    prompt_degrees = error_degrees(np.bincount(pairs.clusters(shared)))
+    time = _time_effect(values, arms)
     degrees = math.inf
     if row.method == METHOD:
         degrees = min(prompt_degrees, DEGREES * time / (time - 1)) if time > 1 else prompt_degrees
@@ -138,18 +138,17 @@ def _within(arm: ArmColumns, values: Floats, shared: npt.NDArray[np.bool_]) -> f
     return float(variance.mean() * (1 / counts[shared]).mean()) / int(shared.sum())
 
 
-def _time_effect(values: list[Floats], arms: tuple[ArmColumns, ArmColumns], blocks: int) -> float:
-    """Variance between so many equal blocks of time over that of independent answers, summed over the arms."""
-    clustered = independent = 0.0
+def _time_effect(values: list[Floats], arms: tuple[ArmColumns, ArmColumns]) -> float:
+    """Variance between 8 or 16 blocks of time over that of independent answers, summed over the arms; at least 1."""
+    clustered, independent = np.zeros(2), 0.0
     for each, arm in zip(values, arms, strict=True):
         known = ~np.isnan(each)
         x, due = each[known], arm.columns.due_s[known]
-        block = blocks_of(due) // (BLOCKS // blocks)
-        residuals = np.bincount(block, weights=x - x.mean(), minlength=blocks)
-        there = max(2, len(np.unique(block)))
-        clustered += there / (there - 1) * float(residuals @ residuals) / len(x) ** 2
+        ways = Clustering(Dependence.of(np.zeros(len(x), dtype=np.int64), due))
+        by_block = ways.by_block(ways.errors((x - x.mean()) / len(x)))
+        clustered += [ways.time_variance(by_block, blocks) for blocks in (BLOCKS, BLOCKS // 2)]
         independent += float(x.var()) / len(x)
-    return clustered / independent if independent else 1.0
+    return max(1.0, float(clustered.max()) / independent) if independent else 1.0
 
 
 def with_remedy(row: Difference) -> Difference:

@@ -10,7 +10,7 @@ from scipy.special import ndtri, stdtrit
 
 from harness.analysis.columns import Codes
 from harness.analysis.stats.interval import LEVEL, Interval
-from harness.analysis.stats.means import error_degrees
+from harness.analysis.stats.means import error_degrees, jackknife_error
 
 
 def cohen_kappa(table: npt.ArrayLike, level: float = LEVEL) -> Interval | None:
@@ -58,8 +58,8 @@ def clustered_kappa(
     if count < 2 or 1 - abs(kappa) < 1e-9:
         return Interval(value=kappa)
     without = np.array([kappa if p is None else _kappa(p) for p in (_shares(table - each) for each in by_cluster)])
-    jackknife = sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
-    reach = float(stdtrit(error_degrees(sizes), (1 + level) / 2)) * max(error, jackknife) / (1 - kappa**2)
+    error = max(error, jackknife_error(without - without.mean()))
+    reach = float(stdtrit(error_degrees(sizes), (1 + level) / 2)) * error / (1 - kappa**2)
     return Interval(value=kappa, low=tanh(atanh(kappa) - reach), high=tanh(atanh(kappa) + reach))
 
 
