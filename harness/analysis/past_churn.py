@@ -13,11 +13,10 @@ from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.compare.flips import count_unscored, find_flips
 from harness.analysis.compare.pairing import FinishedRun, pair
-from harness.analysis.loader import load_run
+from harness.analysis.loader import load_readable_run
 from harness.analysis.past_runs import find_past_runs
 from harness.characters import counted
-from harness.errors import StoreError
-from harness.store.run_folder import RunFolder, list_runs
+from harness.store.run_folder import list_runs
 
 MOST_RUNS = 3
 """Earlier runs whose rows are read, the latest."""
@@ -66,12 +65,5 @@ def _earlier(baseline: FinishedRun) -> list[dict[str, Columns]]:
         if run.manifest.suite_digest == digest
     ]
     folders = {folder.read_manifest().run_id: folder for folder in list_runs(results)}
-    return [columns for run_id in wanted[-MOST_RUNS:] for columns in _load(folders[run_id])]
-
-
-def _load(folder: RunFolder) -> list[dict[str, Columns]]:
-    """The run's columns; none where its rows are gone, as in a folder of summaries."""
-    try:
-        return [dict(load_run(folder).columns)] if folder.attempts_path.is_file() else []
-    except StoreError:
-        return []
+    loaded = (load_readable_run(folders[run_id]) for run_id in wanted[-MOST_RUNS:])
+    return [dict(data.columns) for data in loaded if data is not None]
