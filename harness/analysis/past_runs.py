@@ -20,11 +20,14 @@ from harness.suite.digest import digest_suite
 from harness.suite.suite import Graders, Slo, Suite
 
 MAX_SUMMARY_BYTES = 100_000_000
+MOST_RUNS = 3
+"""Earlier runs whose rows are read, the latest, by what reads rows."""
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as its manifest and its summary tell it."""
 
+    folder: RunFolder
     manifest: Manifest
     summary: RunSummary | None
     trouble: str | None
@@ -50,14 +53,14 @@ def read_stored_run(folder: RunFolder) -> StoredRun:
         summary = msgspec.json.decode(text, type=RunSummary)
     except FileNotFoundError:
         trouble = f"the run is {manifest.state} and has no summary.json; create it with {command}"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         trouble = f"summary.json cannot be read: {error}; recreate it with {command}"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
     if summary.schema_version > SCHEMA_VERSION:
         trouble = "summary.json was written by a newer version of harness; upgrade harness"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
-    return StoredRun(manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
+    return StoredRun(folder=folder, manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
 
 
 def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
@@ -66,6 +69,18 @@ def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
     if manifest.state != "complete":
         return f"the run is {manifest.state}, not complete"
     return None if invalid is None else f"the run is invalid: {invalid}"
+
+
+def valid_runs(results: Path, wanted: Callable[[Manifest], bool]) -> Iterator[StoredRun]:
+    """The runs in a results folder that count and whose manifest is wanted, each once, the latest first.
+
+    Summaries are read one by one, as the caller asks for the next run; none is of a run that is not wanted.
+    """
+    for folder in reversed(without_copies(list_runs(results))[0]):
+        if wanted(folder.read_manifest()):
+            run = read_stored_run(folder)
+            if run.trouble is None:
+                yield run
 
 
 def find_past_runs(
@@ -78,15 +93,8 @@ def find_past_runs(
     suite has another digest its suite; a rerun in RUN/confirm/ is not among a results folder's runs.
     """
     alike = _same_requests(suite)
-    found = []
-    for folder in without_copies(list_runs(results))[0]:
-        other = folder.read_manifest()
-        if other.run_id in excluding or not _may_count(other, manifest) or not alike(folder, other.suite_digest):
-            continue
-        run = read_stored_run(folder)
-        if run.trouble is None:
-            found.append(run)
-    return sorted(found, key=lambda run: run.manifest.origin_utc_ns)
+    runs = valid_runs(results, lambda other: other.run_id not in excluding and _may_count(other, manifest))
+    return sorted(filter(alike, runs), key=lambda run: run.manifest.origin_utc_ns)
 
 
 def send_the_same(one: Suite, other: Suite) -> bool:
@@ -145,14 +153,15 @@ def _may_count(other: Manifest, manifest: Manifest) -> bool:
     )
 
 
-def _same_requests(suite: Suite) -> Callable[[RunFolder, str], bool]:
-    """Whether a run's suite, of that digest, sends the same requests in the same way."""
+def _same_requests(suite: Suite) -> Callable[[StoredRun], bool]:
+    """Whether a run's suite sends the same requests in the same way."""
     own, known = _digest_of_requests(suite), {suite.digest: True}
 
-    def alike(folder: RunFolder, digest: str) -> bool:
+    def alike(run: StoredRun) -> bool:
+        digest = run.manifest.suite_digest
         if digest not in known:
             try:
-                known[digest] = _digest_of_requests(folder.read_suite()) == own
+                known[digest] = _digest_of_requests(run.folder.read_suite()) == own
             except (StoreError, SuiteError):
                 return False
         return known[digest]
