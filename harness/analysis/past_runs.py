@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from harness.analysis.metrics import Metric, metric_of
+from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import RunSummary, TargetSummary, figure_of
 from harness.catalog.target import Target
@@ -17,6 +18,7 @@ from harness.store.manifest import Manifest
 from harness.store.records import SCHEMA_VERSION
 from harness.store.run_folder import RunFolder, list_runs, without_copies
 from harness.suite.digest import digest_suite
+from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Graders, Slo, Suite
 
 MAX_SUMMARY_BYTES = 100_000_000
@@ -32,6 +34,11 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     summary: RunSummary | None
     trouble: str | None
     """Why the run does not count; None: it counts, and has a summary."""
+
+    def of(self, target: str) -> TargetSummary | None:
+        """What the run measured of a target."""
+        targets = self.summary.targets if self.summary is not None else ()
+        return next((t for t in targets if t.target == target), None)
 
 
 class PastValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,15 +114,13 @@ def past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> list[
 
     Runs without the target, or without a value that the metric can have, are left out: a folder may be anybody's.
     """
-    return list(_past_values(runs, target, metric_of(metric)))
+    return list(_past_values(runs, target, metric))
 
 
-def _past_values(runs: Sequence[StoredRun], target: Target, metric: Metric) -> Iterator[PastValue]:
+def _past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> Iterator[PastValue]:
     for run in runs:
-        if target not in run.manifest.targets or run.summary is None:
-            continue
-        measured = next((each for each in run.summary.targets if each.target == target.name), None)
-        figure = None if measured is None else _figure(measured, metric)
+        measured = run.of(target.name) if target in run.manifest.targets else None
+        figure = None if measured is None else plausible_figure(measured, metric)
         if figure is not None:
             yield PastValue(
                 run_id=run.manifest.run_id,
@@ -126,15 +131,15 @@ def _past_values(runs: Sequence[StoredRun], target: Target, metric: Metric) -> I
             )
 
 
-def _figure(t: TargetSummary, metric: Metric) -> Interval | None:
-    """The metric's figure; None if there is none, or if it cannot be: a share outside 0 … 1, or a time of no length."""
-    if metric.key == "throttle_rate":
-        throttled, attempts = t.throttled_attempts, t.attempts
-        return Interval(value=throttled / attempts) if 0 <= throttled <= attempts != 0 else None
-    figure = figure_of(t, metric) if metric.field else None
-    if figure is None:
+def plausible_figure(t: TargetSummary, metric: str) -> Interval | None:
+    """A metric's figure, also of a tag; None if there is none, or none that can be, since a folder may be anybody's.
+
+    A share lies in 0 … 1, a cost is not negative, and a time is longer than none.
+    """
+    figure = _figure(t, metric)
+    if figure is None or not math.isfinite(figure.value):
         return None
-    match metric.unit:
+    match metric_of(metric).unit:
         case "share":
             possible = 0 <= figure.value <= 1
         case "usd":
@@ -142,6 +147,16 @@ def _figure(t: TargetSummary, metric: Metric) -> Interval | None:
         case _:
             possible = figure.value > 0
     return figure if possible else None
+
+
+def _figure(t: TargetSummary, metric: str) -> Interval | None:
+    tag = metric_tag(metric)
+    if tag is not None:
+        return t.pass_rate_by_tag.get(tag)
+    if metric == "throttle_rate":
+        return Interval(value=t.throttled_attempts / t.attempts) if t.attempts > 0 else None
+    known = metric_of(metric)
+    return figure_of(t, known) if known.field else None
 
 
 def _may_count(other: Manifest, manifest: Manifest) -> bool:
