@@ -207,7 +207,7 @@ def _trend(runs: Sequence[StoredRun], target: str, name: str) -> Trend:
     points: list[Point] = []
     apart: list[Point] = []
     for index, run in enumerate(runs):
-        t = next((each for each in run.summary.targets if each.target == target), None) if run.summary else None
+        t = run.of(target)
         figure = None if t is None else figure_of(t, metric)
         if figure is not None:
             point = Point(run=index, value=figure.value, low=figure.low, high=figure.high)

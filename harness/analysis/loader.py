@@ -96,6 +96,14 @@ def load_run(run: RunFolder) -> RunData:
         raise StoreError(f"{run.path}: the attempts or scores cannot be read: {error}") from error
 
 
+def load_readable_run(run: RunFolder) -> RunData | None:
+    """The same of an earlier run: None where its rows are gone, as in a folder of summaries, or cannot be read."""
+    try:
+        return load_run(run) if run.attempts_path.is_file() else None
+    except StoreError:
+        return None
+
+
 def _shorten(message: str) -> str:
     return message if len(message) <= MOST_MESSAGE_CHARACTERS else f"{message[: MOST_MESSAGE_CHARACTERS - 1]}…"
 

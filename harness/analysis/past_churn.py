@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,9 @@ from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.compare.flips import count_unscored, find_flips
 from harness.analysis.compare.pairing import FinishedRun, pair
-from harness.analysis.loader import load_run
-from harness.analysis.past_runs import find_past_runs
+from harness.analysis.loader import load_readable_run
+from harness.analysis.past_runs import MOST_RUNS, find_past_runs
 from harness.characters import counted
-from harness.errors import StoreError
-from harness.store.run_folder import RunFolder, list_runs
-
-MOST_RUNS = 3
-"""Earlier runs whose rows are read, the latest."""
 
 
 def with_past_changes(report: CompareReport, baseline: FinishedRun) -> CompareReport:
@@ -57,21 +52,11 @@ def _shares_changed(columns: list[Columns]) -> Iterator[float]:
 
 
 def _earlier(baseline: FinishedRun) -> list[dict[str, Columns]]:
+    """The rows of the latest runs before the baseline's, oldest first."""
     assert baseline.folder is not None
     results: Path = baseline.folder.path.resolve().parent
     digest = baseline.manifest.suite_digest
-    wanted = [
-        run.manifest.run_id
-        for run in find_past_runs(results, baseline.manifest, baseline.suite)
-        if run.manifest.suite_digest == digest
-    ]
-    folders = {folder.read_manifest().run_id: folder for folder in list_runs(results)}
-    return [columns for run_id in wanted[-MOST_RUNS:] for columns in _load(folders[run_id])]
-
-
-def _load(folder: RunFolder) -> list[dict[str, Columns]]:
-    """The run's columns; none where its rows are gone, as in a folder of summaries."""
-    try:
-        return [dict(load_run(folder).columns)] if folder.attempts_path.is_file() else []
-    except StoreError:
-        return []
+    past = find_past_runs(results, baseline.manifest, baseline.suite)
+    loaded = (load_readable_run(run.folder) for run in reversed(past) if run.manifest.suite_digest == digest)
+    latest = [data.columns for data in islice(filter(None, loaded), MOST_RUNS)]
+    return latest[::-1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from harness.analysis.metrics import Metric, metric_of
+from harness.analysis.metrics import metric_of
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import RunSummary, TargetSummary, figure_of
 from harness.catalog.target import Target
@@ -17,18 +18,27 @@ from harness.store.manifest import Manifest
 from harness.store.records import SCHEMA_VERSION
 from harness.store.run_folder import RunFolder, list_runs, without_copies
 from harness.suite.digest import digest_suite
+from harness.suite.grammar.gate import metric_tag
 from harness.suite.suite import Graders, Slo, Suite
 
 MAX_SUMMARY_BYTES = 100_000_000
+MOST_RUNS = 3
+"""Earlier runs whose rows are read, the latest, by what reads rows."""
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as its manifest and its summary tell it."""
 
+    folder: RunFolder
     manifest: Manifest
     summary: RunSummary | None
     trouble: str | None
     """Why the run does not count; None: it counts, and has a summary."""
+
+    def of(self, target: str) -> TargetSummary | None:
+        """What the run measured of a target."""
+        targets = self.summary.targets if self.summary is not None else ()
+        return next((t for t in targets if t.target == target), None)
 
 
 class PastValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +60,14 @@ def read_stored_run(folder: RunFolder) -> StoredRun:
         summary = msgspec.json.decode(text, type=RunSummary)
     except FileNotFoundError:
         trouble = f"the run is {manifest.state} and has no summary.json; create it with {command}"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         trouble = f"summary.json cannot be read: {error}; recreate it with {command}"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
     if summary.schema_version > SCHEMA_VERSION:
         trouble = "summary.json was written by a newer version of harness; upgrade harness"
-        return StoredRun(manifest=manifest, summary=None, trouble=trouble)
-    return StoredRun(manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
+        return StoredRun(folder=folder, manifest=manifest, summary=None, trouble=trouble)
+    return StoredRun(folder=folder, manifest=manifest, summary=summary, trouble=_trouble(manifest, summary))
 
 
 def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
@@ -66,6 +76,18 @@ def _trouble(manifest: Manifest, summary: RunSummary) -> str | None:
     if manifest.state != "complete":
         return f"the run is {manifest.state}, not complete"
     return None if invalid is None else f"the run is invalid: {invalid}"
+
+
+def valid_runs(results: Path, wanted: Callable[[Manifest], bool]) -> Iterator[StoredRun]:
+    """The runs in a results folder that count and whose manifest is wanted, each once, the latest first.
+
+    Summaries are read one by one, as the caller asks for the next run; none is of a run that is not wanted.
+    """
+    for folder in reversed(without_copies(list_runs(results))[0]):
+        if wanted(folder.read_manifest()):
+            run = read_stored_run(folder)
+            if run.trouble is None:
+                yield run
 
 
 def find_past_runs(
@@ -78,15 +100,8 @@ def find_past_runs(
     suite has another digest its suite; a rerun in RUN/confirm/ is not among a results folder's runs.
     """
     alike = _same_requests(suite)
-    found = []
-    for folder in without_copies(list_runs(results))[0]:
-        other = folder.read_manifest()
-        if other.run_id in excluding or not _may_count(other, manifest) or not alike(folder, other.suite_digest):
-            continue
-        run = read_stored_run(folder)
-        if run.trouble is None:
-            found.append(run)
-    return sorted(found, key=lambda run: run.manifest.origin_utc_ns)
+    runs = valid_runs(results, lambda other: other.run_id not in excluding and _may_count(other, manifest))
+    return sorted(filter(alike, runs), key=lambda run: run.manifest.origin_utc_ns)
 
 
 def send_the_same(one: Suite, other: Suite) -> bool:
@@ -99,15 +114,13 @@ def past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> list[
 
     Runs without the target, or without a value that the metric can have, are left out: a folder may be anybody's.
     """
-    return list(_past_values(runs, target, metric_of(metric)))
+    return list(_past_values(runs, target, metric))
 
 
-def _past_values(runs: Sequence[StoredRun], target: Target, metric: Metric) -> Iterator[PastValue]:
+def _past_values(runs: Sequence[StoredRun], target: Target, metric: str) -> Iterator[PastValue]:
     for run in runs:
-        if target not in run.manifest.targets or run.summary is None:
-            continue
-        measured = next((each for each in run.summary.targets if each.target == target.name), None)
-        figure = None if measured is None else _figure(measured, metric)
+        measured = run.of(target.name) if target in run.manifest.targets else None
+        figure = None if measured is None else plausible_figure(measured, metric)
         if figure is not None:
             yield PastValue(
                 run_id=run.manifest.run_id,
@@ -118,15 +131,15 @@ def _past_values(runs: Sequence[StoredRun], target: Target, metric: Metric) -> I
             )
 
 
-def _figure(t: TargetSummary, metric: Metric) -> Interval | None:
-    """The metric's figure; None if there is none, or if it cannot be: a share outside 0 … 1, or a time of no length."""
-    if metric.key == "throttle_rate":
-        throttled, attempts = t.throttled_attempts, t.attempts
-        return Interval(value=throttled / attempts) if 0 <= throttled <= attempts != 0 else None
-    figure = figure_of(t, metric) if metric.field else None
-    if figure is None:
+def plausible_figure(t: TargetSummary, metric: str) -> Interval | None:
+    """A metric's figure, also of a tag; None if there is none, or none that can be, since a folder may be anybody's.
+
+    A share lies in 0 … 1, a cost is not negative, and a time is longer than none.
+    """
+    figure = _figure(t, metric)
+    if figure is None or not math.isfinite(figure.value):
         return None
-    match metric.unit:
+    match metric_of(metric).unit:
         case "share":
             possible = 0 <= figure.value <= 1
         case "usd":
@@ -134,6 +147,16 @@ def _figure(t: TargetSummary, metric: Metric) -> Interval | None:
         case _:
             possible = figure.value > 0
     return figure if possible else None
+
+
+def _figure(t: TargetSummary, metric: str) -> Interval | None:
+    tag = metric_tag(metric)
+    if tag is not None:
+        return t.pass_rate_by_tag.get(tag)
+    if metric == "throttle_rate":
+        return Interval(value=t.throttled_attempts / t.attempts) if t.attempts > 0 else None
+    known = metric_of(metric)
+    return figure_of(t, known) if known.field else None
 
 
 def _may_count(other: Manifest, manifest: Manifest) -> bool:
@@ -145,14 +168,15 @@ def _may_count(other: Manifest, manifest: Manifest) -> bool:
     )
 
 
-def _same_requests(suite: Suite) -> Callable[[RunFolder, str], bool]:
-    """Whether a run's suite, of that digest, sends the same requests in the same way."""
+def _same_requests(suite: Suite) -> Callable[[StoredRun], bool]:
+    """Whether a run's suite sends the same requests in the same way."""
     own, known = _digest_of_requests(suite), {suite.digest: True}
 
-    def alike(folder: RunFolder, digest: str) -> bool:
+    def alike(run: StoredRun) -> bool:
+        digest = run.manifest.suite_digest
         if digest not in known:
             try:
-                known[digest] = _digest_of_requests(folder.read_suite()) == own
+                known[digest] = _digest_of_requests(run.folder.read_suite()) == own
             except (StoreError, SuiteError):
                 return False
         return known[digest]

@@ -10,16 +10,11 @@ import numpy as np
 
 from harness.analysis.columns import Columns
 from harness.analysis.compare.sample_size.detectable import ASSUMED_STALLS, Stalls
-from harness.analysis.loader import load_run
-from harness.analysis.past_runs import read_stored_run
+from harness.analysis.loader import load_readable_run
+from harness.analysis.past_runs import MOST_RUNS, valid_runs
 from harness.analysis.stalls import Stall, find_stalls
 from harness.characters import counted, rounded
-from harness.errors import StoreError
-from harness.store.run_folder import RunFolder, list_runs
 from harness.suite.suite import Suite
-
-MOST_RUNS = 3
-"""Earlier runs whose rows are read, the latest."""
 
 
 def past_stalls(results: Path, suite: Suite) -> Stalls:
@@ -48,16 +43,7 @@ def past_stalls(results: Path, suite: Suite) -> Stalls:
 
 def _latest(results: Path, suite: Suite) -> Iterator[tuple[str, dict[str, Columns]]]:
     """Valid runs of the suite with the rows of two targets or more, the latest first."""
-    for folder in reversed(list_runs(results)):
-        manifest = folder.read_manifest()
-        if (manifest.suite, manifest.endpoint) == (suite.name, suite.endpoint) and _counts(folder):
-            columns = dict(load_run(folder).columns)
-            if len(columns) > 1:
-                yield manifest.run_id, columns
-
-
-def _counts(folder: RunFolder) -> bool:
-    try:
-        return folder.attempts_path.is_file() and read_stored_run(folder).trouble is None
-    except StoreError:
-        return False
+    for run in valid_runs(results, lambda other: (other.suite, other.endpoint) == (suite.name, suite.endpoint)):
+        data = load_readable_run(run.folder)
+        if data is not None and len(data.columns) > 1:
+            yield run.manifest.run_id, data.columns

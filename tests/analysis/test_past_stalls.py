@@ -85,3 +85,22 @@ def test_runs_that_are_not_comparable_do_not_count(
 ) -> None:
     add_run("20260101T000000Z-quickstart-aaaaaa", stalled=True, **changes)
     assert ASSUMED_STALLS == past_stalls(tmp_path, suite)
+
+
+@pytest.mark.parametrize("file", ["attempts.parquet", "scores.parquet"])
+def test_a_run_whose_rows_cannot_be_read_is_passed_over(
+    tmp_path: Path, add_run: AddRun, suite: Suite, file: str
+) -> None:
+    add_run("20260101T000000Z-quickstart-aaaaaa", stalled=True)
+    broken = add_run("20260102T000000Z-quickstart-bbbbbb") / file
+    broken.write_bytes(broken.read_bytes()[:1000])
+    assert "of the last run" in past_stalls(tmp_path, suite).source
+
+
+def test_a_copy_of_a_run_counts_once(tmp_path: Path, add_run: AddRun, suite: Suite) -> None:
+    shutil.copytree(add_run("20260101T000000Z-quickstart-aaaaaa", stalled=True), tmp_path / "copy")
+    assert "in 3.9 minutes of the last run" in past_stalls(tmp_path, suite).source
+
+
+def test_a_results_folder_that_does_not_exist_is_one_without_runs(tmp_path: Path, suite: Suite) -> None:
+    assert ASSUMED_STALLS == past_stalls(tmp_path / "nothing", suite)

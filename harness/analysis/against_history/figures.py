@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import msgspec
 
 from harness.analysis.against_history.rows import LeftOut
 from harness.analysis.history import target_differences
-from harness.analysis.metrics import metric_of
-from harness.analysis.past_runs import StoredRun, read_stored_run
-from harness.analysis.summary.summary import TargetSummary, figure_of
+from harness.analysis.past_runs import StoredRun, plausible_figure, read_stored_run
+from harness.analysis.summary.summary import TargetSummary
 from harness.store.manifest import Manifest
 from harness.store.run_folder import list_runs
 from harness.suite.grammar.gate import metric_tag
@@ -28,38 +26,28 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(run: StoredRun, target: str, metric: str, suite: Suite) -> Figure | None:
-    """A gate metric's figure from the run's summary. `suite`: whose prompts the run asked.
-
-    None: it has none, or one that cannot be: a folder may be anybody's.
-    """
-    figure = _measure(run, target, metric, suite)
-    if figure is None or figure.answers < 1 or not math.isfinite(figure.value):
+    """A gate metric's figure from the run's summary; None: it has none that can be. `suite`: whose prompts it asked."""
+    t = run.of(target)
+    figure = None if t is None else plausible_figure(t, metric)
+    if t is None or figure is None:
         return None
-    share = metric_of(metric).unit == "share"
-    return figure if 0 <= figure.value <= (1 if share else math.inf) else None
+    answers = _answers(t, metric, suite)
+    return Figure(value=figure.value, answers=answers) if answers > 0 else None
 
 
-def _measure(run: StoredRun, target: str, metric: str, suite: Suite) -> Figure | None:
-    targets = run.summary.targets if run.summary is not None else ()
-    t = next((each for each in targets if each.target == target), None)
-    if t is None:
-        return None
+def _answers(t: TargetSummary, metric: str, suite: Suite) -> int:
+    """A summary has no count of its own for a tag: its share of the prompts, of the scored answers."""
     tag = metric_tag(metric)
     if tag is not None:
-        rate = t.pass_rate_by_tag.get(tag)
-        return None if rate is None else Figure(value=rate.value, answers=_answers_of_tag(t, tag, suite))
-    if metric == "throttle_rate":
-        return Figure(value=t.throttled_attempts / t.attempts, answers=t.attempts) if t.attempts else None
-    figure = figure_of(t, metric_of(metric))
-    if figure is None:
-        return None
-    return Figure(value=figure.value, answers=t.scored if metric == "pass_rate" else t.requests)
-
-
-def _answers_of_tag(t: TargetSummary, tag: str, suite: Suite) -> int:
-    """A summary has no count of its own for a tag: its share of the prompts, of the scored answers."""
-    share = sum(tag in prompt.tags for prompt in suite.prompts) / len(suite.prompts)
-    return max(1, round(share * t.scored))
+        share = sum(tag in prompt.tags for prompt in suite.prompts) / len(suite.prompts)
+        return max(1, round(share * t.scored))
+    match metric:
+        case "throttle_rate":
+            return t.attempts
+        case "pass_rate":
+            return t.scored
+        case _:
+            return t.requests
 
 
 def find_left_out(results: Path, today: Manifest, counted: Collection[str]) -> list[LeftOut]:

@@ -226,8 +226,8 @@ def _with_failures(row: HistoryRow, today: StoredRun, past: Sequence[StoredRun])
 
 
 def _failed(run: StoredRun, name: str) -> float:
-    targets = run.summary.targets if run.summary is not None else ()
-    return next((1 - t.success_rate.value for t in targets if t.target == name), 0.0)
+    t = run.of(name)
+    return 0.0 if t is None else 1 - t.success_rate.value
 
 
 def _findings(today: StoredRun, written: Mapping[str, str], *, by_default: bool) -> Iterable[Finding]:

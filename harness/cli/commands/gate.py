@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,64 +12,65 @@ from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArg
 from harness.cli.places import LATEST, local_path
 
 if TYPE_CHECKING:
-    from harness.analysis.compare.comparison import CompareReport
-    from harness.cli.running.compare_runs import Sides
-    from harness.cli.running.confirm import Rerun
+    from harness.cli.running.gate_files import GateFiles
 
-STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN|TARGET",
+        help="A run, a target of this run, or the name of a baseline. Default: the baseline set for the suite, or "
+        "else its baseline target.",
+    ),
+]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="history",
+        help="Compare each target with what its own last runs predict, instead of with a baseline.",
+    ),
+]
+LastOption = Annotated[
+    int | None, typer.Option(metavar="N", help="With --against history: look at the last N valid runs. Default: 20.")
+]
+ConfirmOption = Annotated[
+    bool,
+    typer.Option(
+        "--confirm",
+        help="Ask again, both targets in one run, before reporting `worse`, and about what two runs at two times "
+        "leave open. With aws this costs money.",
+    ),
+]
+SuiteOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --confirm: the suite file, if its prompts have documents or its checks use functions.",
+        parser=local_path,
+    ),
+]
+RerunBudgetOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", min=0.000001, help="With --confirm: spend at most this. Overrides the suite's budget."),
+]
+JunitOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the JUnit report to this file.", parser=local_path)
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the Markdown comment to this file.", parser=local_path)
+]
 
 
 def gate(
     run: RunArgument = LATEST,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN|TARGET",
-            help="A run, a target of this run, or the name of a baseline. Default: the baseline set for the suite, or "
-            "else its baseline target.",
-        ),
-    ] = None,
+    baseline: BaselineOption = None,
     candidate: CandidateOption = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="history",
-            help="Compare each target with what its own last runs predict, instead of with a baseline.",
-        ),
-    ] = None,
-    last: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="With --against history: look at the last N valid runs. Default: 20."),
-    ] = None,
-    confirm: Annotated[
-        bool,
-        typer.Option(
-            "--confirm",
-            help="Ask again, both targets in one run, before reporting `worse`, and about what two runs at two times "
-            "leave open. With aws this costs money.",
-        ),
-    ] = False,
-    suite: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --confirm: the suite file, if its prompts have documents or its checks use functions.",
-            parser=local_path,
-        ),
-    ] = None,
+    against: AgainstOption = None,
+    last: LastOption = None,
+    confirm: ConfirmOption = False,
+    suite: SuiteOption = None,
     endpoint: TrustedEndpointOption = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            metavar="USD", min=0.000001, help="With --confirm: spend at most this. Overrides the suite's budget."
-        ),
-    ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the JUnit report to this file.", parser=local_path)
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write the Markdown comment to this file.", parser=local_path),
-    ] = None,
+    budget: RerunBudgetOption = None,
+    junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -96,20 +96,20 @@ def gate(
     """
     from harness.analysis.compare.gate import exit_code
     from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison
+    from harness.cli.running.gate_files import GateFiles
     from harness.store.opening import open_run
 
     if against is not None or last is not None:
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
-        _gate_against_history(_Files(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
-    folder = open_run(run)
-    sides, against = choose_sides(folder, baseline, candidate or [])
-    typer.echo(printable(f"baseline: {against}"), err=True)
-    files = _Files(folder.path, against=against, junit=junit, markdown=markdown)
+        _gate_with_history(GateFiles(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
+    sides, which = choose_sides(open_run(run), baseline, candidate or [])
+    typer.echo(printable(f"baseline: {which}"), err=True)
+    files = GateFiles(sides.run.path, against=which, junit=junit, markdown=markdown)
     if confirm:
-        from harness.cli.running.confirm import Rerun
+        from harness.cli.running.confirm import Rerun, compare_and_confirm
 
         how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet)
-        report, interrupted = _compare_and_confirm(sides, how, files)
+        report, interrupted = compare_and_confirm(sides, how, files.write)
     else:
         report, interrupted = compare_sides(sides), False
         files.write(report)
@@ -134,109 +134,7 @@ def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, l
         raise CompareError("--against history takes no --confirm: run the suite again, and gate that run as well")
 
 
-def _gate_against_history(files: _Files, last: int | None, targets: list[str], *, as_json: bool) -> NoReturn:
-    from harness.analysis.against_history.rows import LAST
-    from harness.cli.running.gate_history import exit_code, judge_run, print_judged
-    from harness.report.against_history.junit import render_history_junit
-    from harness.report.against_history.sections import history_gate_brief
-    from harness.report.markdown import render_markdown
-    from harness.report.write import write_against_history
+def _gate_with_history(files: GateFiles, last: int | None, targets: list[str], *, as_json: bool) -> NoReturn:
+    from harness.cli.running.gate_history import gate_with_history
 
-    report = judge_run(files.folder, last=LAST if last is None else last, targets=targets)
-    page = write_against_history(files.folder, report)
-    files.put(render_history_junit(report), render_markdown(history_gate_brief(report), top=3).encode())
-    print_judged(report, page, as_json=as_json)
-    files.check()
-    raise typer.Exit(exit_code(report))
-
-
-def _compare_and_confirm(sides: Sides, how: Rerun, files: _Files) -> tuple[CompareReport, bool]:
-    """Compare, rerun what is worse or open, and write the files; returns the report and whether it was interrupted.
-
-    If a rerun is impossible, this says so before it compares anything.
-    """
-    from harness.cli.running.compare_runs import compare_sides
-    from harness.cli.running.confirm import confirm_by_rerun, plan_rerun, wants_rerun
-
-    plan = plan_rerun(sides, how)
-    report = compare_sides(sides)
-    if wants_rerun(report):
-        return confirm_by_rerun(report, sides, plan, how, files.write)
-    files.write(report)
-    return report, False
-
-
-class _Files:
-    """The files that a gate writes; each write replaces the last."""
-
-    def __init__(self, folder: Path, *, against: str = "", junit: Path | None, markdown: Path | None) -> None:
-        self.folder = folder
-        self._against = against
-        self._junit = junit
-        self._markdown = markdown
-        self._step_summary = _StepSummary(os.environ.get(STEP_SUMMARY))
-        self.page = folder
-        self.lost: dict[Path, str] = {}
-        """Path of a copy that cannot be written → error message."""
-
-    def write(self, report: CompareReport) -> None:
-        """Write all files. StoreError: one in the run's folder cannot be written; copies that fail are in `lost`."""
-        from harness.cli.running.compare_runs import write_files
-        from harness.report.compare.junit import render_junit
-        from harness.report.compare.sections import gate_comment
-        from harness.report.markdown import render_markdown
-
-        junit = render_junit(report, self._against)
-        comment = render_markdown(gate_comment(report, self._against), top=3).encode()
-        self.put(junit, comment)
-        self.page = write_files(report, self.folder)
-
-    def put(self, junit: bytes, comment: bytes) -> None:
-        """junit.xml and gate.md in the folder and wherever else they are asked for."""
-        from harness.store.files import one_writer, write_atomically
-
-        with one_writer(self.folder):
-            write_atomically(self.folder / "junit.xml", junit)
-            write_atomically(self.folder / "gate.md", comment)
-        self._copy(self._junit, junit)
-        self._copy(self._markdown, comment)
-        self._step_summary.write(comment)
-
-    def check(self) -> None:
-        """StoreError: a copy was lost."""
-        from harness.errors import StoreError
-
-        if self.lost:
-            raise StoreError("\n".join(self.lost.values()))
-
-    def _copy(self, path: Path | None, content: bytes) -> None:
-        from harness.errors import StoreError
-        from harness.store.files import write_atomically
-
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
-        except (StoreError, OSError) as error:
-            self.lost[path] = str(error) if isinstance(error, StoreError) else f"{path}: {error.strerror}"
-
-
-class _StepSummary:
-    """The summary file of a CI step, which other tools may have written to before."""
-
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._before = os.path.getsize(path) if path and os.path.isfile(path) else 0
-
-    def write(self, comment: bytes) -> None:
-        """Append the comment in place of an earlier one. If the file cannot be written, only warn."""
-        if not self._path:
-            return
-        try:
-            with open(self._path, "ab") as file:
-                if os.path.isfile(self._path):
-                    file.truncate(self._before)
-                file.write(comment)
-        except OSError as error:
-            typer.echo(f"warning: {STEP_SUMMARY} ({self._path}) cannot be written: {error.strerror}", err=True)
+    raise typer.Exit(gate_with_history(files, last=last, targets=targets, as_json=as_json))

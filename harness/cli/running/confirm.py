@@ -16,7 +16,7 @@ from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.compare.confirm import confirm, is_open, metrics_to_rerun, outage, unconfirmed
 from harness.cli.options import RunContext
 from harness.cli.running.both_arms import BothArms, rerun_suite
-from harness.cli.running.compare_runs import Sides, find_history
+from harness.cli.running.compare_runs import Sides, compare_sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
 from harness.cli.running.run_suite import run_suite
 from harness.cli.running.send_load import INTERRUPTED_CODE
@@ -57,6 +57,21 @@ class Unconfirmable(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.what)
         self.finding = finding
+
+
+def compare_and_confirm(
+    sides: Sides, how: Rerun, write: Callable[[CompareReport], object]
+) -> tuple[CompareReport, bool]:
+    """Compare, rerun what is worse or open, and write the files; returns the report and whether it was interrupted.
+
+    If a rerun is impossible, this says so before it compares anything.
+    """
+    plan = plan_rerun(sides, how)
+    report = compare_sides(sides)
+    if wants_rerun(report):
+        return confirm_by_rerun(report, sides, plan, how, write)
+    write(report)
+    return report, False
 
 
 def plan_rerun(sides: Sides, how: Rerun) -> Suite | Finding:

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
-from harness.analysis.compare.comparison import ORDER, Verdict
+from harness.analysis.compare.comparison import ORDER
 from harness.characters import counted, printable
 from harness.report.against_history.sections import describe_row, target_verdict
-from harness.report.compare.forest import COLOURS, MARKERS
+from harness.report.compare.forest import SHADE, verdict_style
 from harness.report.compare.verdicts import mark, metric_name
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import write_tick
 from harness.report.drawing.style import GREY, drawable
+from harness.report.history.figure import day_of, scale_time
 from harness.report.wording import date_of, interval_note, shorten
 
 PANEL_IN = 1.6
 COLUMNS = 2
 MOST_PANELS = 24
-SHADE = "#E3E8ED"
 
 
 def draw(report: HistoryReport) -> Figure:
@@ -80,7 +77,7 @@ def _provenance(report: HistoryReport) -> Provenance:
 def _legend(rows: Sequence[HistoryRow]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [legend_entry("a past run", color=GREY, marker="o", markersize=4)]
     handles += [
-        legend_entry(f"today: {mark(verdict)}", **_style(verdict), markersize=7)
+        legend_entry(f"today: {mark(verdict)}", **verdict_style(verdict), markersize=7)
         for verdict in ORDER
         if any(row.verdict == verdict for row in rows)
     ]
@@ -89,22 +86,16 @@ def _legend(rows: Sequence[HistoryRow]) -> list[Line2D | Patch]:
     return handles
 
 
-def _style(verdict: Verdict) -> dict[str, Any]:
-    """As in a comparison's figure: shape and colour both tell the verdict, and hollow is undecided."""
-    face = "white" if verdict == "inconclusive" else COLOURS[verdict]
-    return {"marker": MARKERS[verdict], "color": COLOURS[verdict], "markerfacecolor": face}
-
-
 def _draw_panel(axes: Axes, row: HistoryRow, report: HistoryReport) -> None:
-    days = [_day(point.started_utc) for point in row.past]
-    today = _day(report.started_utc)
+    days = [day_of(point.started_utc) for point in row.past]
+    today = day_of(report.started_utc)
     if row.low is not None and row.high is not None and row.expected is not None:
         axes.axhspan(row.low, row.high, color=SHADE, linewidth=0, zorder=0)
         axes.axhline(row.expected, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     axes.plot(days, [point.value for point in row.past], color=GREY, marker="o", markersize=3, linewidth=1)
-    axes.plot([today], [row.today or 0.0], **_style(row.verdict), markersize=8, zorder=4)
+    axes.plot([today], [row.today or 0.0], **verdict_style(row.verdict), markersize=8, zorder=4)
     _scale_value(axes, row)
-    _scale_time(axes, [*days, today])
+    scale_time(axes, [*days, today], ticks=(2, 5))
     unit = {"s": " (s)", "usd": " (USD)"}.get(row.unit, "")
     target = shorten(printable(row.target), 34)
     axes.set_title(drawable(f"{metric_name(row.metric)}{unit}, {target}"), fontsize=8.5)
@@ -121,15 +112,3 @@ def _scale_value(axes: Axes, row: HistoryRow) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.08 else 1))
     else:
         axes.yaxis.set_major_formatter(FuncFormatter(write_tick))
-
-
-def _scale_time(axes: Axes, days: Sequence[float]) -> None:
-    room = 0.04 * (max(days) - min(days)) or 0.5
-    axes.set_xlim(min(days) - room, max(days) + room)
-    locator = AutoDateLocator(minticks=2, maxticks=5, tz=UTC)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
-
-
-def _day(started_utc: str) -> float:
-    return float(date2num(datetime.fromisoformat(started_utc)))  # type: ignore[no-untyped-call]

@@ -19,12 +19,12 @@ from harness.report.compare.verdicts import (
     mark,
     metric_name,
 )
+from harness.report.history.sections import NOTHING_DIFFERED
 from harness.report.section import Cell, Column, Mark, Note, Number, Picture, Report, Section, filled, number, tabulate
 from harness.report.wording import MISSING, date_of, findings_section, interval_note, value_with_unit
 
 MOST_NAMED = 3
 """Metrics with their figures in a sentence."""
-NOTHING_DIFFERED = "nothing in the manifests; the cause may be the service, its load, or a fact that manifests lack"
 
 
 COLUMNS: tuple[tuple[Column, Callable[[HistoryRow], Cell]], ...] = (

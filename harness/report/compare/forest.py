@@ -113,7 +113,7 @@ def _title(report: CompareReport) -> str:
 def _legend(panels: dict[Kind, list[Row]]) -> list[Line2D | Patch]:
     rows = [row.difference for each in panels.values() for row in each]
     handles: list[Line2D | Patch] = [
-        legend_entry(mark(verdict), **_style(verdict), markersize=7)
+        legend_entry(mark(verdict), **verdict_style(verdict), markersize=7)
         for verdict in ORDER
         if any(d.verdict == verdict for d in rows)
     ]
@@ -124,7 +124,7 @@ def _legend(panels: dict[Kind, list[Row]]) -> list[Line2D | Patch]:
     return handles
 
 
-def _style(verdict: Verdict) -> dict[str, Any]:
+def verdict_style(verdict: Verdict) -> dict[str, Any]:
     """Shape and colour both tell the verdict; hollow is undecided."""
     face = "white" if verdict == "inconclusive" else COLOURS[verdict]
     return {"marker": MARKERS[verdict], "color": COLOURS[verdict], "markerfacecolor": face}
@@ -179,7 +179,7 @@ def _draw_row(axes: Axes, y: int, d: Difference, reach: float) -> None:
         axes.plot([d.estimate, end], [y, y], color=COLOURS[d.verdict], linewidth=1.2, linestyle=":")
         axes.plot([end], [y], ">" if end > 0 else "<", color=COLOURS[d.verdict], markerfacecolor="white",
                   markersize=5, clip_on=False)  # fmt: skip
-    axes.plot([d.estimate], [y], **_style(d.verdict), markersize=7, zorder=3)
+    axes.plot([d.estimate], [y], **verdict_style(d.verdict), markersize=7, zorder=3)
 
 
 def _scale(axes: Axes, scale: Scale, reach: float) -> None:

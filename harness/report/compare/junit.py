@@ -7,10 +7,11 @@ exit codes 1 and 3. Elements and attributes follow Jenkins' junit-10.xsd, which 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from harness.analysis.against_history.rows import HistoryReport, HistoryRow
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, word
 from harness.characters import printable
 from harness.report.compare.verdicts import (
@@ -32,62 +33,52 @@ VALIDITY = "the runs are valid"
 
 def render_junit(report: CompareReport, against: str) -> bytes:
     """The file, UTF-8. `against`: which baseline was used."""
-    root = Element("testsuites", name=clean(f"harness gate: {report.suite}"))
-    for c in report.comparisons:
-        root.append(_suite(c, report, against))
-    if not report.comparisons:
-        root.append(_empty_suite(report))
-    count_suites(root)
+    suites = [_suite(c, report, against) for c in report.comparisons] or [_empty_suite(report)]
+    return render_suites(report.suite, suites)
+
+
+def render_suites(name: str, suites: Sequence[Element]) -> bytes:
+    """A gate's file, UTF-8, with the number of cases in each test suite and in all. `name`: the suite's."""
+    root = Element("testsuites", name=clean(f"harness gate: {name}"))
+    for suite in suites:
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        suite.set("failures", str(len(suite.findall("testcase/failure"))))
+        suite.set("errors", str(len(suite.findall("testcase/error"))))
+        suite.set("skipped", "0")
+        suite.set("time", "0")
+    for kind in ("tests", "failures", "errors"):
+        root.set(kind, str(sum(int(suite.get(kind, "0")) for suite in suites)))
+    root.extend(suites)
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
 def _suite(c: Comparison, report: CompareReport, against: str) -> Element:
-    suite = Element("testsuite", name=clean(candidate_of(c)))
-    _properties(suite, c, report, against)
+    facts = {"baseline": _arm(c.baseline), "candidate": _arm(c.candidate), "against": against}
+    suite = new_suite(candidate_of(c), report, facts)
     if not report.valid:
         _validity_case(suite, report)
     for d in gated(c):
         _case(suite, c, d, report)
     findings = [sentence(f) for f in report.findings if not f.invalidates]
     SubElement(suite, "system-out").text = clean("\n".join([headline(c, report.level), *findings]))
-    return count_cases(suite)
+    return suite
 
 
 def _empty_suite(report: CompareReport) -> Element:
     suite = Element("testsuite", name=clean(report.suite))
     _validity_case(suite, report)
-    return count_cases(suite)
-
-
-def count_suites(root: Element) -> None:
-    """Set the totals of all test suites."""
-    for name in ("tests", "failures", "errors"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-
-
-def count_cases(suite: Element) -> Element:
-    """The test suite with the numbers of its cases."""
-    suite.set("tests", str(len(suite.findall("testcase"))))
-    suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    suite.set("errors", str(len(suite.findall("testcase/error"))))
-    suite.set("skipped", "0")
-    suite.set("time", "0")
     return suite
 
 
-def _properties(suite: Element, c: Comparison, report: CompareReport, against: str) -> None:
-    facts = {
-        "suite": report.suite,
-        "digest": report.suite_digest,
-        "baseline": _arm(c.baseline),
-        "candidate": _arm(c.candidate),
-        "against": against,
-        **({SIMULATED: STAND_IN} if report.simulated else {}),
-    }
+def new_suite(name: str, report: CompareReport | HistoryReport, facts: Mapping[str, str]) -> Element:
+    """A test suite with its properties: the report's suite and digest, these facts, and whether it is simulated."""
+    suite = Element("testsuite", name=clean(name))
     properties = SubElement(suite, "properties")
-    for name, value in facts.items():
-        SubElement(properties, "property", name=name, value=clean(value))
+    known = {"suite": report.suite, "digest": report.suite_digest, **facts}
+    for fact, value in (known | ({SIMULATED: STAND_IN} if report.simulated else {})).items():
+        SubElement(properties, "property", name=fact, value=clean(value))
+    return suite
 
 
 def _arm(arm: Arm) -> str:
@@ -95,17 +86,23 @@ def _arm(arm: Arm) -> str:
 
 
 def _case(suite: Element, c: Comparison, d: Difference, report: CompareReport) -> None:
-    case = SubElement(
-        suite, "testcase", classname=class_name(report.suite), name=clean(metric_name(d.metric)), time="0"
-    )
+    settled = settled_by(d, c.prompts)
     change = f"{metric_name(d.metric)}: {change_in_words(d, report.level)}"
-    if d.verdict == "worse":
-        SubElement(case, "failure", type="worse", message=clean(change)).text = clean(_figures(c, d))
-    elif d.verdict == "inconclusive":
-        settled = settled_by(d, c.prompts)
-        message = f"inconclusive: {change}" + (f"; needs {settled} to settle" if settled else "")
-        SubElement(case, "error", type="inconclusive", message=clean(message)).text = clean(_figures(c, d))
-    SubElement(case, "system-out").text = clean(f"{word(d.verdict)}: {change}\n{_figures(c, d)}")
+    remarks = [f"needs {settled} to settle"] if settled else []
+    add_case(suite, report.suite, d, change, remarks, _figures(c, d))
+
+
+def add_case(
+    suite: Element, name: str, row: Difference | HistoryRow, change: str, remarks: Sequence[str], details: str
+) -> None:
+    """Add a metric's case. `name`: the suite's; `remarks`: behind the message of an inconclusive one."""
+    case = SubElement(suite, "testcase", classname=class_name(name), name=clean(metric_name(row.metric)), time="0")
+    if row.verdict == "worse":
+        SubElement(case, "failure", type="worse", message=clean(change)).text = clean(details)
+    elif row.verdict == "inconclusive":
+        message = "; ".join([f"inconclusive: {change}", *remarks])
+        SubElement(case, "error", type="inconclusive", message=clean(message)).text = clean(details)
+    SubElement(case, "system-out").text = clean(f"{word(row.verdict)}: {change}\n{details}")
 
 
 def validity_case(suite: Element, name: str, message: str, reasons: Sequence[str]) -> None:

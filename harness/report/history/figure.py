@@ -43,7 +43,7 @@ def draw(history: SuiteHistory) -> Figure:
     )
     columns = min(COLUMNS, max(1, len(metrics)))
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False).flat
-    days = [_day(run.started_utc) for run in history.runs]
+    days = [day_of(run.started_utc) for run in history.runs]
     for axes, metric in zip(panels, metrics, strict=False):
         _draw_panel(axes, history, [t for t in history.trends if t.metric == metric], looks, days)
     for axes in figure.axes[len(metrics) :]:
@@ -101,7 +101,7 @@ def _draw_panel(
     metric = METRICS[trends[0].metric]
     share = metric.unit == "share"
     unit = {"s": " (s)", "usd": " (USD)"}.get(metric.unit, "")
-    _scale_time(axes, days)
+    scale_time(axes, days, ticks=(3, 7))
     shown = [point for trend in trends for point in (*trend.points, *trend.apart)]
     if share:
         _scale_share(axes, shown)
@@ -155,14 +155,15 @@ def _unbroken(points: Sequence[Point], history: SuiteHistory) -> list[list[Point
     return parts
 
 
-def _scale_time(axes: Axes, days: Sequence[float]) -> None:
+def scale_time(axes: Axes, days: Sequence[float], *, ticks: tuple[int, int]) -> None:
+    """An axis of dates with some room. `ticks`: the fewest and the most of them."""
     first, last = min(days), max(days)
     if first == last:
         axes.set_xticks([first], [f"{num2date(first):%Y-%m-%d %H:%M}"])  # type: ignore[no-untyped-call]
         return
     room = 0.03 * (last - first)
     axes.set_xlim(first - room, last + room)
-    locator = AutoDateLocator(minticks=3, maxticks=7, tz=UTC)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=ticks[0], maxticks=ticks[1], tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
 
@@ -176,6 +177,6 @@ def _scale_share(axes: Axes, points: Sequence[Point]) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.08 else 1))
 
 
-def _day(started_utc: str) -> float:
+def day_of(started_utc: str) -> float:
     """A run's start as matplotlib's days."""
     return float(date2num(datetime.fromisoformat(started_utc)))  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from harness.analysis.metrics import METRICS
 from harness.analysis.past_runs import StoredRun
 from harness.analysis.summary.summarise import summarise
 from harness.store.manifest import Manifest
+from harness.store.run_folder import RunFolder
 from harness.suite.suite import Load, Suite
 
 GATE = {"pass_rate": "10pp", "error_rate": "2pp", "throttle_rate": "2pp", "ttft_p50": "20%", "cost_per_request": "10%"}
@@ -57,7 +59,8 @@ def make_run(
 
 
 def past(run: FinishedRun) -> StoredRun:
-    return StoredRun(manifest=run.manifest, summary=summarise(run.manifest, run.suite, run.data), trouble=None)
+    summary = summarise(run.manifest, run.suite, run.data)
+    return StoredRun(folder=RunFolder(Path("unread")), manifest=run.manifest, summary=summary, trouble=None)
 
 
 def compare(old: FinishedRun, new: FinishedRun, history: Sequence[StoredRun] = (), **how: Any) -> Comparison:

@@ -169,3 +169,8 @@ def test_earlier_runs_say_how_many_prompts_an_unchanged_model_changes(
         run.write_manifest(msgspec.structs.replace(manifest, run_id=f"night-{night}", origin_utc_ns=later))
     done = command("compare", "night-1", "--candidate", "dull")
     assert "an unchanged model would change hardly any (from 1 pair of earlier runs)" in done.stdout
+    cut = tmp_path / "results" / "night-0" / "attempts.parquet"
+    cut.write_bytes(cut.read_bytes()[:1000])
+    done = command("compare", "night-1", "--candidate", "dull")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "of earlier runs" not in done.stdout
