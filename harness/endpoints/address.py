@@ -25,7 +25,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _is_short_loopback(host: str) -> bool:
-    """The same for `127.1`, `2130706433`, `0x7f000001`, which the C library accepts as IPv4 addresses."""
+    """Whether the host is loopback in a short notation that the C library accepts: `127.1`, `2130706433`."""
     try:
         address = ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, ValueError):

@@ -49,13 +49,13 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """Open arrivals: the load over time, one entry for each group of targets with the same rate."""
 
 
-def forecast(suite: Suite, *, seed: int) -> Forecast:
-    """Count what the plan sends to each target."""
+def forecast(suite: Suite, *, seed: int, walk_at_most: int = PLANNED_AT_MOST) -> Forecast:
+    """Count what the plan sends to each target. `walk_at_most`: rounds of the longest plan that is walked through."""
     guessed = measured_rounds(suite) is None and suite.load.arrival == "closed"
     names = [target.name for target in suite.targets]
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     due_times_by_group = DueTimes()
-    if not guessed and suite.load.calls is None and _requests_at_most(suite) > PLANNED_AT_MOST:
+    if not guessed and suite.load.calls is None and _requests_at_most(suite) > walk_at_most:
         counts = _count_by_rounds(suite, due_times_by_group, seed=seed)
     else:
         for each in islice(make_plan(suite, seed=seed), _fitting_rounds(suite) if guessed else None):

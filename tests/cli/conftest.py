@@ -50,7 +50,7 @@ main()
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The user's environment without any AWS variable, and with 80 columns."""
+    """The user's environment without the variables of AWS and Anthropic, and with 100 columns."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANTHROPIC_"))}
     return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
 
@@ -75,7 +75,8 @@ def call_harness(
 ) -> subprocess.CompletedProcess[str]:
     """The same within this process, which has imported everything; without figures by default.
 
-    Figures take four times as long as the rest of a report, and few tests need them.
+    Patches what a process has of its own, the command line and the environment. Figures take four times as long as the
+    rest of a report, and few tests need them, so their table is empty.
     """
     line = ["harness", *map(str, arguments)]
     out, err, code = StringIO(), StringIO(), 0

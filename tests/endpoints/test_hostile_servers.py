@@ -178,6 +178,10 @@ CODINGS = ["gzip", "deflate", "br", "gzip, zstd", "x-nobody-knows"]
 async def test_an_answer_that_is_compressed_all_the_same_is_named_and_not_unpacked(
     serve, monkeypatch, name, api, stream
 ):
+    """Counts calls of the real unpacker: one that unpacks piece by piece would not show in memory.
+
+    An unpacker other than zlib's would go over the limit, which is lowered so that the bomb can be small.
+    """
     served = await serve(answer(BOMB, fields=f"Content-Encoding: {coding}\r\n".encode()) for coding in CODINGS)
     unpacking, make_unpacker = [], zlib.decompressobj
     async with make_client(name, connect_to(served.url)) as client:

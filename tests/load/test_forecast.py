@@ -1,3 +1,4 @@
+from time import process_time_ns
 from typing import Any
 
 import msgspec
@@ -6,6 +7,7 @@ import pytest
 from harness.catalog.prices import PriceOverride, price_for
 from harness.catalog.target import Options, resolve_target
 from harness.load.forecast import forecast
+from harness.suite.fields import MOST_REQUESTS
 from harness.suite.suite import Load, Message, Prompt, Suite
 
 ASKED = 1000
@@ -64,11 +66,12 @@ def test_a_closed_load_that_only_a_duration_bounds_is_a_guess_and_says_so() -> N
         Load(arrival="constant", rate_per_s=5.0, rates_per_s={"t1": 9.0}, duration_s=10.0),
     ],
 )
-def test_a_long_plan_is_forecast_as_it_would_be_walked(
-    load: Load, make_suite: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_plan_is_forecast_as_it_would_be_walked(load: Load, make_suite: Any) -> None:
     suite = make_suite(load, prompts=4, targets=2)
-    walked = forecast(suite, seed=1)
-    monkeypatch.setattr("harness.load.forecast.make_plan", lambda *_, **__: pytest.fail("walked through the plan"))
-    monkeypatch.setattr("harness.load.forecast.PLANNED_AT_MOST", 10)
-    assert walked == forecast(suite, seed=1)
+    assert forecast(suite, seed=1) == forecast(suite, seed=1, walk_at_most=10)
+
+
+def test_a_plan_that_would_take_minutes_to_walk_is_forecast_in_a_second() -> None:
+    start_ns = process_time_ns()
+    assert MOST_REQUESTS == forecast(one_target(Load(requests=MOST_REQUESTS)), seed=1).requests
+    assert process_time_ns() - start_ns < 1e9

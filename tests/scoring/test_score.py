@@ -47,6 +47,7 @@ class Odd(msgspec.Struct, frozen=True):
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line in the table of scorers that a plug-in adds."""
     monkeypatch.setitem(scoring.SCORERS, "odd", f"{__name__}:Odd")
 
 
@@ -166,7 +167,7 @@ async def test_a_scorer_that_raises_leaves_the_answer_unscored(stored_run: Store
 async def test_a_scorer_that_hangs_leaves_the_answer_unscored(
     stored_run: StoredRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.scoring.score.TIMEOUT_S", 0.01)
+    monkeypatch.setattr("harness.scoring.score.TIMEOUT_S", 0.01)  # it is a minute
     run, suite = stored_run([Check(type="odd", params={"how": "hangs"})], {"request": "0-0", "text": "Paris"})
     await score_run(run, suite)
     [row] = read(run)

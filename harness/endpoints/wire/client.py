@@ -28,13 +28,15 @@ SERVICES = {"mantle": "bedrock-mantle"}
 class WireClient:
     """Client for every api, streamed or not."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, cache_bytes: int = CACHE_BYTES) -> None:
+        """`cache_bytes`: most bytes of encoded bodies that are cached."""
         self._connection = connection
         self._signer: Signer | None = None
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[tuple[str, str, int], Pool] = {}
         self._prepared: OrderedDict[int, PreparedRequest] = OrderedDict()
         self._cached_bytes = 0
+        self._cache_bytes = cache_bytes
 
     async def __aenter__(self) -> Self:
         connection = self._connection
@@ -102,7 +104,7 @@ class WireClient:
         prepared = prepare(self._connection, request)
         self._prepared[id(request)] = prepared  # keeps the request alive, so that its id stays unique
         self._cached_bytes += len(prepared.body)
-        while self._cached_bytes > CACHE_BYTES and len(self._prepared) > 1:
+        while self._cached_bytes > self._cache_bytes and len(self._prepared) > 1:
             _, dropped = self._prepared.popitem(last=False)
             self._cached_bytes -= len(dropped.body)
         return prepared

@@ -13,8 +13,6 @@ from harness.endpoints.base import KEEP_ALIVE_S
 from harness.endpoints.wire.connect import ConnectFailed, ConnectTimeout, Proxy, open_tunnel
 from harness.endpoints.wire.protocol import WireConnection
 
-_KEEP_ALIVE_NS = int(KEEP_ALIVE_S * 1e9)
-
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where to connect, and how. Without `tls` the connection is unencrypted and bypasses all proxies."""
@@ -28,10 +26,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class Pool:
     """At most `size` connections to `origin`; further callers wait, first come, first served."""
 
-    def __init__(self, origin: Origin, *, size: int, connect_timeout_s: float) -> None:
+    def __init__(
+        self, origin: Origin, *, size: int, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S
+    ) -> None:
+        """`keep_alive_s`: how long a connection may be idle and still be reused."""
         self._origin = origin
         self._size = size
         self._connect_timeout_s = connect_timeout_s
+        self._keep_alive_ns = int(keep_alive_s * 1e9)
         self._idle: deque[WireConnection] = deque()
         self._open: set[WireConnection] = set()
         self._used_slots = 0
@@ -89,7 +91,7 @@ class Pool:
 
     def _reuse(self) -> WireConnection | None:
         """The most recently used idle connection, if any; closes those that have been idle for too long."""
-        too_old_ns = clock.now_ns() - _KEEP_ALIVE_NS
+        too_old_ns = clock.now_ns() - self._keep_alive_ns
         while self._idle and self._idle[0].idle_since_ns < too_old_ns:
             self._idle.popleft().abort()
         while self._idle:

@@ -102,22 +102,21 @@ def _read_labels(folder: Path, written: str | Sequence[Label] | None, ids: set[s
         return tuple(written or ())
     text = read_text(find_beside(folder, written), max_bytes=MAX_LABELS_BYTES)
     first = text.partition("\n")[0]
-    lines = csv_lines(
-        text, delimiter=";" if ";" in first and "," not in first else ","
-    )  # as some spreadsheets write it
+    lines = csv_lines(text, delimiter=";" if ";" in first and "," not in first else ",")  # some spreadsheets write ;
     _, header = next(lines, (1, []))
     header = [cell.strip() for cell in header]
     if sorted(header) != sorted(LABEL_COLUMNS):
         raise FileMistake(f"the columns must be {', '.join(LABEL_COLUMNS)}, not {', '.join(header) or 'none'}")
-    labels = tuple(_label(dict(zip(header, cells, strict=False)), ids, line) for line, cells in lines)
+    labels = tuple(_label(header, cells, ids, line) for line, cells in lines)
     if not labels:
         raise FileMistake("contains no labels")
     return labels
 
 
-def _label(row: dict[str, str], ids: set[str], line: int) -> Label:
-    if len(row) != len(LABEL_COLUMNS):
-        raise FileMistake(f"must have {len(LABEL_COLUMNS)} cells", line=line)
+def _label(header: list[str], cells: list[str], ids: set[str], line: int) -> Label:
+    if len(cells) != len(header):
+        raise FileMistake(f"has {len(cells)} cells, but the header has {len(header)} columns", line=line)
+    row = dict(zip(header, cells, strict=True))
     if row["prompt_id"] not in ids:
         raise FileMistake(f"there is no prompt {row['prompt_id']!r}", line=line)
     passed = PASSED.get(row["passed"].strip().casefold())

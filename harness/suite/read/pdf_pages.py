@@ -18,13 +18,13 @@ class PdfMistake(Exception):
     """A PDF whose pages cannot be counted. The message says why."""
 
 
-def count_pages(content: bytes) -> int:
+def count_pages(content: bytes, *, timeout_s: float = TIMEOUT_S) -> int:
     """The number of pages of a PDF. Raises PdfMistake: encrypted, without pages, damaged, or too slow to read."""
     command = [sys.executable, "-P", __file__]
     try:
-        result = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)
+        result = subprocess.run(command, input=content, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise PdfMistake(f"takes more than {TIMEOUT_S} s to read; print it to a new PDF") from None
+        raise PdfMistake(f"takes more than {timeout_s:g} s to read; print it to a new PDF") from None
     message = result.stdout.decode("ascii", "replace").strip()
     if result.returncode == 0 and message.isdecimal():
         return int(message)

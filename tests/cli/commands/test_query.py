@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
-import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import msgspec
@@ -161,10 +162,12 @@ def test_one_column_is_shown_however_narrow_the_terminal(
     assert "2 of 3 columns" in " ".join(ask(f"SELECT {column} AS a, {column} AS b, 1 AS c").split())
 
 
-def test_csv_cannot_control_the_terminal(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    seen = ask("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", csv_output=True)
-    assert seen == "text,number\n\ufffd]0;x\ufffd,1\n"
+def test_csv_cannot_control_the_terminal(results: Path) -> None:
+    screen, terminal = os.openpty()
+    with os.fdopen(screen, "rb", 0) as seen, open(terminal, "w") as stdout, redirect_stdout(stdout):
+        query("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", results, csv_output=True)
+        stdout.flush()
+        assert seen.read(100).decode() == "text,number\r\n\ufffd]0;x\ufffd,1\r\n"
 
 
 def test_json_cannot_control_the_terminal_and_keeps_its_content(ask: Ask) -> None:

@@ -32,10 +32,11 @@ async def _as_we_sign(signer, body, service):
 
 @pytest.mark.parametrize("token", [None, "session"])
 async def test_a_signature_equals_botocores_whatever_was_signed_before(monkeypatch, token):
+    """Over midnight, with a clock of its own: botocore's signers read the system's."""
     now = [datetime(2026, 11, 25, 23, 59, 58, tzinfo=UTC)]
     monkeypatch.setattr(auth, "get_current_datetime", lambda *_, **__: now[0])
     signer = SigV4Signer(AioCredentials("AKID", "SECRET", token), "eu-west-1")
-    for _ in range(4):  # over midnight
+    for _ in range(4):
         for body in (b"{}", b'{"messages": []}'):
             for service in ("bedrock", "bedrock-mantle"):
                 expected = _as_botocore_signs(body, service, token)

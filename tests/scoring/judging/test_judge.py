@@ -279,6 +279,7 @@ prompts:
         ("labels.csv", "../labels.csv", "is outside the suite's folder"),
         ("labels.csv", "bad.csv", "bad.csv:2: passed is 'maybe'; write true or false"),
         ("labels.csv", "strange.csv", "strange.csv:2: there is no prompt 'z'"),
+        ("labels.csv", "cells.csv", "cells.csv:2: has 4 cells, but the header has 3 columns"),
         ("labels.csv", "[{prompt_id: z, answer: a, passed: true}]", "calibration: there is no prompt 'z'"),
         ("labels.csv", "columns.csv", "the columns must be prompt_id, answer, passed"),
         (
@@ -293,7 +294,8 @@ def test_a_judge_that_cannot_grade_is_reported_before_anything_is_sent(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     for name, rows in (
-        ("labels", "p,yes,true"), ("bad", "p,yes,maybe"), ("strange", "z,yes,true"), ("columns", "")
+        ("labels", "p,yes,true"), ("bad", "p,yes,maybe"), ("strange", "z,yes,true"), ("columns", ""),
+        ("cells", "p,yes, no,true"),
     ):  # fmt: skip
         header = "prompt,answer,passed" if name == "columns" else "prompt_id,answer,passed"
         (tmp_path / f"{name}.csv").write_text(f"{header}\n{rows}\n")
