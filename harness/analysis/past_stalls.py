@@ -50,14 +50,16 @@ def _latest(results: Path, suite: Suite) -> Iterator[tuple[str, dict[str, Column
     """Valid runs of the suite with the rows of two targets or more, the latest first."""
     for folder in reversed(list_runs(results)):
         manifest = folder.read_manifest()
-        if (manifest.suite, manifest.endpoint) == (suite.name, suite.endpoint) and _counts(folder):
-            columns = dict(load_run(folder).columns)
+        if (manifest.suite, manifest.endpoint) == (suite.name, suite.endpoint):
+            columns = _load(folder)
             if len(columns) > 1:
                 yield manifest.run_id, columns
 
 
-def _counts(folder: RunFolder) -> bool:
+def _load(folder: RunFolder) -> dict[str, Columns]:
+    """The columns of a valid run; empty where it is not valid, or its files are gone or broken."""
     try:
-        return folder.attempts_path.is_file() and read_stored_run(folder).trouble is None
+        counts = folder.attempts_path.is_file() and read_stored_run(folder).trouble is None
+        return dict(load_run(folder).columns) if counts else {}
     except StoreError:
-        return False
+        return {}

@@ -85,3 +85,11 @@ def test_runs_that_are_not_comparable_do_not_count(
 ) -> None:
     add_run("20260101T000000Z-quickstart-aaaaaa", stalled=True, **changes)
     assert ASSUMED_STALLS == past_stalls(tmp_path, suite)
+
+
+def test_a_run_whose_rows_are_broken_does_not_count(tmp_path: Path, add_run: AddRun, suite: Suite) -> None:
+    add_run("20260101T000000Z-quickstart-aaaaaa")
+    quiet = past_stalls(tmp_path, suite)
+    broken = add_run("20260102T000000Z-quickstart-bbbbbb", stalled=True) / "attempts.parquet"
+    broken.write_bytes(broken.read_bytes()[:300])
+    assert quiet == past_stalls(tmp_path, suite)
