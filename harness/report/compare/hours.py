@@ -7,7 +7,7 @@ import math
 from harness.analysis.compare.between_runs import FEWEST_RUNS
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.characters import counted
-from harness.report.compare.verdicts import gated, metric_name
+from harness.report.compare.verdicts import gated, list_names, metric_name
 from harness.report.section import Note
 from harness.report.wording import value_with_unit
 
@@ -27,9 +27,10 @@ def _sentence(c: Comparison) -> str:
             spreads = ", ".join(f"{metric_name(d.metric)} ±{_spread(d)}" for d in rows)
             return f"two runs; intervals count the spread of {_fewest(rows)} of this suite ({spreads} a run)"
         case "unknown":
+            undecided = list_names([d.metric for d in rows if _is_open(d)])
             return (
                 f"two runs at two times, and {_fewest(rows)} of this suite and target where {FEWEST_RUNS} are needed: "
-                f"what the hours did is unknown, so nothing is decided on {_listed([d for d in rows if _is_open(d)])}"
+                f"what the hours did is unknown, so nothing is decided on {undecided}"
             )
         case "rerun":
             return "two runs at two times; a rerun of both targets in one run decided what time can move"
@@ -40,11 +41,6 @@ def _sentence(c: Comparison) -> str:
 def _fewest(rows: list[Difference]) -> str:
     runs = min(d.between_runs.runs for d in rows if d.between_runs is not None)
     return counted(runs, "earlier run") if runs else "no earlier run"
-
-
-def _listed(rows: list[Difference]) -> str:
-    *first, last = [metric_name(d.metric) for d in rows]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _is_open(d: Difference) -> bool:
