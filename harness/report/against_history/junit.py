@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
 from harness.analysis.compare.comparison import word
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.against_history.sections import describe_left_out, describe_row, headline, settled_by_runs
 from harness.report.compare.junit import class_name, clean, count_cases, count_suites, validity_case
 from harness.report.compare.verdicts import metric_name
@@ -61,7 +61,7 @@ def _case(suite: Element, report: HistoryReport, row: HistoryRow) -> None:
 
 def _details(row: HistoryRow) -> str:
     lines = [
-        f"{len(row.past)} past runs, {row.method or 'no prediction'}",
+        f"{counted(len(row.past), 'past run')}, {row.method or 'no prediction'}",
         *([] if row.p_value is None else [f"p {row.p_value:.4g}, with Holm's correction {row.p_adjusted:.4g}"]),
         *(f"what differed: {line}" for line in row.differed),
     ]
