@@ -190,4 +190,4 @@ def _moved(ratio: float | None) -> bool:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.0f}%"
+    return f"{100 * (ratio - 1):+.0f}%".replace("-", "−")
