@@ -140,6 +140,13 @@ def test_fewer_tokens_can_hide_a_list_price_that_rose(run: MakeRun) -> None:
     assert rows(report)["cost_per_request"].verdict != "worse"
 
 
+def test_tokens_are_not_as_many_where_one_kind_grew_and_the_bill_hardly_shows_it(run: MakeRun) -> None:
+    report = compare_targets(run((1, 0.2)), run((1.2, 0.24), made=np.round(1.06 * MADE)))
+    (told,) = [f.what for f in report.findings if "list price" in f.what]
+    assert "6% more output tokens" in report.comparisons[0].drift.summary
+    assert told.endswith("between the runs; at one price, the tokens would cost about the same")
+
+
 def test_the_same_price_has_no_row(run: MakeRun) -> None:
     report = compare_targets(run((1, 5)), run((1, 5)))
     assert "list_price" not in rows(report)
