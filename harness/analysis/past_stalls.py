@@ -34,7 +34,7 @@ def past_stalls(results: Path, suite: Suite) -> Stalls:
             minutes += float(np.ptp(arm.due_s)) / 60
     if not minutes:
         return ASSUMED_STALLS
-    source = f"in {rounded(minutes, 3)} minutes of the last {counted(runs, 'run') if runs > 1 else 'run'}"
+    source = f"in {rounded(minutes, 3)} target-minutes of the last {counted(runs, 'run') if runs > 1 else 'run'}"
     if not found:
         return Stalls(a_minute=min(ASSUMED_STALLS.a_minute, 3 / minutes), source=f"none was seen {source}")
     seconds = float(np.mean([stall.seconds for stall in found]))

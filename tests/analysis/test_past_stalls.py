@@ -69,14 +69,14 @@ def test_the_stalls_of_earlier_runs_count(tmp_path: Path, add_run: AddRun, suite
     stalls = past_stalls(tmp_path, suite)
     minutes = 4 * 39 * 1.5 / 60
     assert (1 / minutes, 9 * 1.5) == pytest.approx((stalls.a_minute, stalls.seconds))
-    assert f"as seen in {minutes:.3g} minutes of the last run" == stalls.source
+    assert f"as seen in {minutes:.3g} target-minutes of the last run" == stalls.source
 
 
 def test_quiet_minutes_are_a_bound_and_no_proof(tmp_path: Path, add_run: AddRun, suite: Suite) -> None:
     add_run("20260101T000000Z-quickstart-aaaaaa")
     stalls = past_stalls(tmp_path, suite)
     assert 3 / (4 * 39 * 1.5 / 60) == pytest.approx(stalls.a_minute)
-    assert "none was seen in 3.9 minutes of the last run" == stalls.source
+    assert "none was seen in 3.9 target-minutes of the last run" == stalls.source
 
 
 @pytest.mark.parametrize("changes", [{"suite": "another"}, {"endpoint": "aws"}, {"state": "interrupted"}])
@@ -99,7 +99,7 @@ def test_a_run_whose_rows_cannot_be_read_is_passed_over(
 
 def test_a_copy_of_a_run_counts_once(tmp_path: Path, add_run: AddRun, suite: Suite) -> None:
     shutil.copytree(add_run("20260101T000000Z-quickstart-aaaaaa", stalled=True), tmp_path / "copy")
-    assert "in 3.9 minutes of the last run" in past_stalls(tmp_path, suite).source
+    assert "in 3.9 target-minutes of the last run" in past_stalls(tmp_path, suite).source
 
 
 def test_a_results_folder_that_does_not_exist_is_one_without_runs(tmp_path: Path, suite: Suite) -> None:

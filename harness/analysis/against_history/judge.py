@@ -119,7 +119,7 @@ def _measure(today: StoredRun, suite: Suite, past: Sequence[StoredRun], name: st
         return msgspec.structs.replace(row, note="today's run has no such figure")
     if len(figures) < FEWEST_RUNS:
         missing = FEWEST_RUNS - len(figures)
-        note = f"{counted(len(figures), 'comparable run')} so far; a prediction needs {FEWEST_RUNS}"
+        note = f"{counted(len(figures), 'comparable run')} so far; a prediction needs {FEWEST_RUNS}; {missing} to go"
         return msgspec.structs.replace(row, runs_needed=missing, note=note)
     differed = tuple(manifest_differences(figures[-1][0].manifest, today.manifest, name))
     prediction = _predict([figure for _, figure in figures], now, rule.scale)

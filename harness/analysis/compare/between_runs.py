@@ -73,7 +73,7 @@ def _unknown(row: Difference, runs: int, *, same: bool) -> Difference:
     """A row that two runs alone cannot decide."""
     more = counted(FEWEST_RUNS - runs, "more run")
     remedy = (
-        f"make {more} of this suite, which say how much runs differ"
+        f"make {more} of this suite to see how much runs differ"
         if same
         else "run both targets in one suite, or gate with --confirm"
     )

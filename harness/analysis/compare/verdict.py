@@ -20,8 +20,8 @@ from harness.analysis.stats.time_blocks import METHOD
 EXPLORATORY_Q = 0.10
 """False discovery rate of the exploratory rows, for Benjamini–Hochberg."""
 MORE_PROMPTS_DO_NOT_HELP = (
-    "runs differ by more than their own error, which more prompts do not narrow; both sides in one run do, and more "
-    "earlier runs do a little"
+    "runs differ by more than their own error, so more prompts do not narrow this; more earlier runs do a little, and "
+    "two models can be asked in one run"
 )
 
 

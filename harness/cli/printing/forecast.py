@@ -133,8 +133,8 @@ def _detectable(power: Detectable) -> Section:
         title=f"What {counted(power.prompts, 'prompt')}{groups}{repeats} can detect "
         f"({gate}, family of {counted(power.family, 'test')})",
         text="detectable: the smallest difference that most runs would detect. to detect: prompts needed to detect "
-        "twice the margin. to rule out: prompts needed to rule out the margin. Of a latency, both prompts and minutes: "
-        "as many prompts in less time see fewer stalls, and do not do.",
+        "twice the margin. to rule out: prompts needed to rule out the margin. A latency needs both, the prompts and "
+        "the minutes: as many prompts in less time meet fewer stalls and are not enough.",
         table=Table(columns=columns, rows=rows),
         notes=[*notes, Note(text=power.assumptions)],
     )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
 from harness.analysis.compare.comparison import ORDER
@@ -18,7 +18,7 @@ from harness.report.against_history.sections import describe_row, target_verdict
 from harness.report.compare.forest import SHADE, verdict_style
 from harness.report.compare.verdicts import mark, metric_name
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
-from harness.report.drawing.scales import write_tick
+from harness.report.drawing.scales import write_share_tick, write_tick
 from harness.report.drawing.style import GREY, drawable
 from harness.report.history.figure import day_of, scale_time
 from harness.report.wording import date_of, interval_note, shorten
@@ -109,6 +109,6 @@ def _scale_value(axes: Axes, row: HistoryRow) -> None:
     axes.set_ylim(max(0.0, low - room) if low > 0 else -room, high + room)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     if row.unit == "share":
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.08 else 1))
+        axes.yaxis.set_major_formatter(FuncFormatter(write_share_tick))
     else:
         axes.yaxis.set_major_formatter(FuncFormatter(write_tick))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement
 
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.against_history.sections import describe_left_out, describe_row, headline, settled_by_runs
 from harness.report.compare.junit import add_case, clean, new_suite, render_suites, validity_case
 from harness.report.wording import sentence
@@ -32,7 +32,7 @@ def _suite(report: HistoryReport, target: str) -> Element:
 
 def _details(row: HistoryRow) -> str:
     lines = [
-        f"{len(row.past)} past runs, {row.method or 'no prediction'}",
+        f"{counted(len(row.past), 'past run')}, {row.method or 'no prediction'}",
         *([] if row.p_value is None else [f"p {row.p_value:.4g}, with Holm's correction {row.p_adjusted:.4g}"]),
         *(f"what differed: {line}" for line in row.differed),
     ]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec.structs import replace
-
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow, LeftOut
-from harness.analysis.compare.comparison import Verdict, word
+from harness.analysis.compare.comparison import ORDER, Verdict, word
 from harness.analysis.compare.verdict import worst
 from harness.characters import counted, printable
 from harness.report.compare.verdicts import (
@@ -85,8 +83,10 @@ def describe_row(row: HistoryRow) -> str:
 
 
 def settled_by_runs(row: HistoryRow) -> str:
-    """How many more runs would settle an inconclusive row; empty if they would not."""
-    return "" if row.runs_needed is None else f"needs {counted(row.runs_needed, 'more run')} to settle"
+    """How many more runs would settle an inconclusive row; empty if they would not, or it has no prediction yet."""
+    if row.runs_needed is None or row.expected is None:
+        return ""
+    return f"needs {counted(row.runs_needed, 'more run')} to settle"
 
 
 def describe_left_out(left_out: LeftOut) -> str:
@@ -97,17 +97,19 @@ def describe_left_out(left_out: LeftOut) -> str:
 
 
 def _sections(report: HistoryReport) -> list[Section]:
+    """The verdicts, the table of each target, the worst first, and the findings."""
     several = len(report.targets) > 1
+    verdicts = {target: target_verdict(report, target) for target in report.targets}
+    targets = sorted(report.targets, key=lambda target: ORDER.index(verdicts[target]))
     cards = [
-        Note(label=mark(verdict), tone=TONES[verdict], text=headline(report, target))
-        for target in report.targets
-        for verdict in [target_verdict(report, target)]
+        Note(label=mark(verdicts[target]), tone=TONES[verdicts[target]], text=headline(report, target))
+        for target in targets
     ]
     tables = [
         Section(
             title=target if several else "", table=tabulate(report.of(target), COLUMNS), notes=_remarks(report, target)
         )
-        for target in report.targets
+        for target in targets
     ]
     left_out = [Note(label="Left out", tone="warn", text=describe_left_out(each)) for each in report.left_out]
     return [
@@ -118,16 +120,18 @@ def _sections(report: HistoryReport) -> list[Section]:
 
 
 def _remarks(report: HistoryReport, target: str) -> list[Note]:
-    notes = []
-    for row in report.of(target):
-        parts = [part for part in (row.note, settled_by_runs(row)) if part]
+    """What is to be said of the target's rows; what is the same of several is said once."""
+    rows, said = report.of(target), dict[tuple[str, ...], list[str]]()
+    for row in rows:
         outside = row.inside is False
-        if parts or outside:
-            text = "; ".join(parts) or "outside of what is predicted"
-            differed = _differed(row) if outside else []
-            notes.append(Note(label=metric_name(row.metric), text=text, details=differed))
-    alike = len(notes) > 1 and len(notes) == len(report.of(target)) and len({(n.text, *n.details) for n in notes}) == 1
-    return [replace(notes[0], label="all metrics")] if alike else notes
+        text = "; ".join(part for part in (row.note, settled_by_runs(row)) if part)
+        if text or outside:
+            details = _differed(row) if outside else []
+            said.setdefault((text or "outside of what is predicted", *details), []).append(row.metric)
+    return [
+        Note(label="all metrics" if len(of) == len(rows) > 1 else list_names(of), text=text, details=details)
+        for (text, *details), of in said.items()
+    ]
 
 
 def _differed(row: HistoryRow) -> list[str]:

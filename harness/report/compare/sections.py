@@ -21,9 +21,11 @@ from harness.report.compare.verdicts import (
     flips_listed,
     gated,
     headline,
+    list_names,
     margin,
     mark,
     metric_name,
+    said_once,
     samples,
     settled_by,
     worst_first,
@@ -210,14 +212,15 @@ def _flips_sentence(c: Comparison) -> str:
 
 
 def remarks(c: Comparison, rows: Sequence[Difference]) -> list[Note]:
-    """Notes on single rows, and what would settle them."""
-    notes = []
-    for d in rows:
-        settled = settled_by(d, c.prompts)
-        parts = [_not_after_holm(d), f"needs {settled} to settle" if settled else "", d.note]
-        if any(parts):
-            notes.append(Note(label=metric_name(d.metric), text="; ".join(part for part in parts if part)))
-    return notes
+    """Notes on rows, and what would settle them; what is the same of several is said once."""
+    said = said_once((d.metric, text) for d in rows if (text := _remark(c, d)))
+    return [Note(label=list_names(metrics), text=text) for metrics, text in said]
+
+
+def _remark(c: Comparison, d: Difference) -> str:
+    settled = settled_by(d, c.prompts)
+    parts = [_not_after_holm(d), f"needs {settled} to settle" if settled else "", d.note]
+    return "; ".join(part for part in parts if part)
 
 
 def _not_after_holm(d: Difference) -> str:

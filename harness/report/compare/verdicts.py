@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from harness.analysis.compare.comparison import (
     ORDER,
@@ -235,6 +236,18 @@ def list_names(metrics: Sequence[str]) -> str:
     """`pass rate, TTFT p95 and cost per request`."""
     *first, last = map(metric_name, metrics) if metrics else ["nothing"]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def said_once(remarks: Iterable[tuple[str, str]]) -> list[tuple[list[str], str]]:
+    """Remarks on metrics, each with all metrics of which it says the same; in the order of the first.
+
+    A remark is of parts, joined by `; ` (`add_note`): what two rows share is said once, whatever else one of them has.
+    """
+    metrics: dict[str, list[str]] = {}
+    for metric, text in remarks:
+        for part in text.split("; "):
+            metrics[part] = [*metrics.get(part, []), metric]
+    return [(list(of), "; ".join(parts)) for of, parts in groupby(metrics, key=lambda part: metrics[part])]
 
 
 def _with_run(arm: Arm) -> str:

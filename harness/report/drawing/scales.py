@@ -69,3 +69,8 @@ def write_tick(value: float, _position: int | None = None) -> str:
     """A tick label: three significant digits, without trailing zeros."""
     text = significant(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def write_share_tick(share: float, _position: int | None = None) -> str:
+    """`97.5%`: a share of 0 … 1 as a tick label, never rounded to where the tick is not."""
+    return f"{write_tick(100 * share)}%"

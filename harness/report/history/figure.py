@@ -12,13 +12,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num, num2date
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from harness.analysis.history import Point, SuiteHistory, Trend
 from harness.analysis.metrics import METRICS
 from harness.characters import counted, printable
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
-from harness.report.drawing.scales import scale_y
+from harness.report.drawing.scales import scale_y, write_share_tick
 from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks
 from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.wording import date_of, interval_note, shorten
@@ -174,7 +174,7 @@ def _scale_share(axes: Axes, points: Sequence[Point]) -> None:
     low, high = min(values), max(values)
     room = max(0.02, 0.08 * (high - low))
     axes.set_ylim(max(-0.01, low - room), min(1.01, high + room))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > 0.08 else 1))
+    axes.yaxis.set_major_formatter(FuncFormatter(write_share_tick))
 
 
 def day_of(started_utc: str) -> float:

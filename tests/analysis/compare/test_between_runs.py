@@ -129,7 +129,7 @@ def test_with_a_history_the_spread_between_runs_counts(make_run: MakeRun, spread
         assert spread == pytest.approx(d.between_runs.spread, rel=0.3)
         assert d.between_runs.decides
         assert d.n_needed is None
-        assert "which more prompts do not narrow" in d.note
+        assert "so more prompts do not narrow this" in d.note
 
 
 def test_a_margin_in_seconds_has_the_spread_in_seconds(make_run: MakeRun) -> None:

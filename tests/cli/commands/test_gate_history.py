@@ -61,6 +61,8 @@ def test_a_slower_night_ends_with_one_and_says_what_is_outside_by_how_much_and_w
     assert "margin 25%)" in done.stdout
     assert "TTFT p95: outside of what is predicted\n    what differed from run 0019-nightly: aiobotocore" in done.stdout
     assert f"○ no worse: {HAIKU} is no worse than the last 20 runs" in done.stdout
+    assert done.stdout.index("✗ worse: ") < done.stdout.index("○ no worse: ")
+    assert done.stdout.index(f"\n{SONNET}\n") < done.stdout.index(f"\n{HAIKU}\n")
     root = ElementTree.parse(tmp_path / "j.xml").getroot()
     assert ("1", "0", "6") == (root.get("failures"), root.get("errors"), root.get("tests"))
     (case,) = (case for case in root.iter("testcase") if case.find("failure") is not None)
@@ -122,7 +124,7 @@ def test_the_first_nights_end_with_three_and_say_how_many_are_missing(
     assert 3 == done.returncode
     assert f"? inconclusive: {HAIKU} cannot be judged yet on" in done.stdout
     assert "2 more comparable runs needed" in done.stdout
-    assert "all metrics: 3 comparable runs so far; a prediction needs 5" in done.stdout
+    assert "all metrics: 3 comparable runs so far; a prediction needs 5; 2 to go\n" in done.stdout
     assert 1 == done.stdout.count("inconclusive: ")
 
 

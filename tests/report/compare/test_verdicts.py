@@ -127,3 +127,11 @@ def test_what_would_settle_a_row_is_counted_in_prompts_or_in_answers() -> None:
     throttled = msgspec.structs.replace(rate, metric="throttle_rate", n=120)
     assert "248 attempts (now 120)" == verdicts.settled_by(throttled, 40)
     assert "" == verdicts.settled_by(msgspec.structs.replace(quantile, verdict="worse"), 40)
+
+
+def test_what_several_metrics_share_is_said_once() -> None:
+    said = verdicts.said_once(
+        [("error_rate", "no failures; two runs, no history"), ("ttft_p50", "two runs, no history")]
+    )
+    assert [(["error_rate"], "no failures"), (["error_rate", "ttft_p50"], "two runs, no history")] == said
+    assert [(["pass_rate"], "first; second")] == verdicts.said_once([("pass_rate", "first; second")])

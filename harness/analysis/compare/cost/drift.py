@@ -118,8 +118,10 @@ def _repriced(target: str, prices: RunPrices, drift: Drift) -> Finding:
 def _tokens_in_words(drift: Drift) -> str:
     if drift.token_ratio is None:
         return "what became of the tokens is unknown"
-    if not _moved(drift.token_ratio):
+    if not any(map(_moved, (drift.token_ratio, drift.input_token_ratio, drift.output_token_ratio))):
         return "tokens are as many"
+    if not _moved(drift.token_ratio):
+        return "at one price, the tokens would cost about the same"
     return f"at one price, the tokens alone would cost {_percent(drift.token_ratio)}"
 
 
@@ -190,4 +192,4 @@ def _moved(ratio: float | None) -> bool:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.0f}%"
+    return f"{100 * (ratio - 1):+.0f}%".replace("-", "−")

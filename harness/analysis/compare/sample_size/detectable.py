@@ -94,7 +94,7 @@ class DetectableDifference(msgspec.Struct, frozen=True, kw_only=True):
     minutes_for_worse: float | None = None
     minutes_for_no_worse: float | None = None
     """Of a latency: how long so many prompts take at the suite's rate; in less time, with more requests a second, they
-    do not do. None: no latency, the rate is unknown, or stalls hide the difference at any n."""
+    are not enough. None: no latency, the rate is unknown, or stalls hide the difference at any n."""
     note: str = ""
 
 

@@ -127,12 +127,24 @@ def test_a_list_price_that_rose_between_two_runs_is_a_row_and_a_finding(run: Mak
     assert "cost +20%: price +20% (price drift), the same number of tokens" == report.comparisons[0].drift.summary
 
 
+def test_a_cost_that_fell_has_a_minus_like_every_other_number(run: MakeRun) -> None:
+    report = compare_targets(run((1.2, 6)), run((0.9, 4.5)))
+    assert "cost −25%: price −25% (price drift), the same number of tokens" == report.comparisons[0].drift.summary
+
+
 def test_fewer_tokens_can_hide_a_list_price_that_rose(run: MakeRun) -> None:
     fewer = np.round(MADE / 1.25)
     report = compare_targets(run((1, 5)), run((1.2, 6), made=fewer))
     (told,) = [f.what for f in report.findings if "list price" in f.what]
-    assert "rose 20% between the runs; at one price, the tokens alone would cost -" in told
+    assert "rose 20% between the runs; at one price, the tokens alone would cost −" in told
     assert rows(report)["cost_per_request"].verdict != "worse"
+
+
+def test_tokens_are_not_as_many_where_one_kind_grew_and_the_bill_hardly_shows_it(run: MakeRun) -> None:
+    report = compare_targets(run((1, 0.2)), run((1.2, 0.24), made=np.round(1.06 * MADE)))
+    (told,) = [f.what for f in report.findings if "list price" in f.what]
+    assert "6% more output tokens" in report.comparisons[0].drift.summary
+    assert told.endswith("between the runs; at one price, the tokens would cost about the same")
 
 
 def test_the_same_price_has_no_row(run: MakeRun) -> None:
