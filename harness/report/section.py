@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from harness.analysis.answers.book import AnswerBook
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles
 
@@ -56,6 +57,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The same for the column's intervals, which can be left out on their own."""
     is_text: bool = False
     """Align to the left."""
+    best: Literal["high", "low", ""] = ""
+    """Which value a page marks as the best of the column."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +82,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
-    """Alt text."""
+    """What the figure shows; its alt text begins with it."""
     png: bytes
     svg: bytes
+    description: str = ""
+    """The rest of the alt text: what there is to see, in a sentence or two."""
+    table: Table | None = None
+    """The values drawn, for those who cannot see the figure or want the numbers."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +113,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     table: Table | None = None
     notes: Sequence[Note] = ()
     samples: Sequence[Sample] = ()
+    book: AnswerBook | None = None
+    """The prompt browser. Only pages show it."""
     layout: Literal["plain", "cards", "terms", "folded"] = "plain"
     """`cards`: the few rows or notes that matter most. `terms`: notes define their labels. `folded`: a long table."""
 
@@ -128,7 +137,9 @@ def filled(sections: Iterable[Section]) -> list[Section]:
     trimmed = (
         each if each.table and each.table.rows else msgspec.structs.replace(each, table=None) for each in sections
     )
-    return [each for each in trimmed if each.text or each.pictures or each.table or each.notes or each.samples]
+    return [
+        each for each in trimmed if each.text or each.pictures or each.table or each.notes or each.samples or each.book
+    ]
 
 
 def tabulate(items: Iterable[T], columns: Sequence[tuple[Column, Callable[[T], Cell]]]) -> Table:

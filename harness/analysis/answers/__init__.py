@@ -1,0 +1,1 @@
+"""The answers of one or two runs, prompt by prompt, for people to read."""

@@ -1,0 +1,100 @@
+"""Prompts with the answers of every target, as data: what the prompt browser of a page shows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One turn of the question as it was sent."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class AskedPrompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A prompt of the suite. Its texts may be of another person: escape them."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    group: str | None = None
+    turns: tuple[Turn, ...] = ()
+    """The system prompt first, if there is one."""
+    attachments: tuple[str, ...] = ()
+    """Documents and images by name."""
+    expect: str | None = None
+    checks: tuple[str, ...] = ()
+    """Each in a few words: `numeric`, `regex: ^Paris`, `judge: fluent`."""
+    flip: Literal["worse", "better"] | None = None
+    """Whether its share of passed answers changed against the baseline; of several candidates, the worst."""
+
+
+class BookArm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A column of the browser: a target of a run."""
+
+    target: str
+    run_id: str = ""
+    """Only in a comparison of two runs."""
+    baseline: bool = False
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one check said of one answer."""
+
+    scorer: str
+    passed: bool | None = None
+    value: float | None = None
+    reason: str = ""
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One measured request and what became of it. Text, citations and messages are hostile input: escape them."""
+
+    prompt: int
+    """Index in `AnswerBook.prompts`."""
+    arm: int
+    """Index in `AnswerBook.arms`."""
+    request_id: str
+    repeat: int = 0
+    passed: bool | None = None
+    """None: unscored."""
+    text: str = ""
+    characters: int = 0
+    """Of the whole text if `text` is cut; else 0."""
+    tools: tuple[str, ...] = ()
+    """Tool calls, each as a line of JSON."""
+    citations: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    error_kind: str | None = None
+    error_message: str | None = None
+    stop_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost_usd: float | None = None
+    attempts: int = 1
+    queue_s: float | None = None
+    """From due to sent: waiting for a slot, and backoff between attempts."""
+    ttft_s: float | None = None
+    """From sent to the first chunk; None where the answer came whole."""
+    stream_s: float | None = None
+    """From the first chunk to the end; without streaming, from sent to the end."""
+
+
+class AnswerBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Every prompt, and the answers that are shown of each."""
+
+    arms: tuple[BookArm, ...]
+    prompts: tuple[AskedPrompt, ...]
+    """In the suite's order; flips first in a comparison."""
+    answers: tuple[ReadAnswer, ...]
+    """By prompt, arm and repeat."""
+    total: int
+    """Answers on record; more than `answers` if these are a sample."""
+    sampled: str = ""
+    """How the sample was drawn, in one sentence; empty if all are shown."""
+    query: str = ""
+    """The command that lists the rest."""
