@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Number, Picture, Report
+from harness.report.section import Cell, Link, Mark, Name, Number, Picture, Report
 from harness.report.wording import SIMULATED, STAND_IN, simulated_title, write_cell, write_interval, write_value
 
 
@@ -41,12 +41,14 @@ def data_uri(picture: Picture) -> str:
 
 
 def cell_html(cell: Cell) -> Markup:
-    """An escaped value, with its interval in a span. A target's name may wrap after the model."""
+    """An escaped value, with its interval in a span. A target's name may wrap after the model; a link is relative."""
     match cell:
         case Number() if interval := write_interval(cell):
             return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
         case Name():
             return break_name(cell.text)
+        case Link():
+            return Markup('<a href="{}">{}</a>').format(f"./{cell.address}", write_cell(cell))
     return Markup("{}").format(write_cell(cell))
 
 
@@ -65,6 +67,8 @@ def cell_class(cell: Cell) -> str:
             return f"mark {cell.tone}"
         case Name():
             return "name"
+        case Link():
+            return "text"
     return "text" if isinstance(cell, str) else "number"
 
 
