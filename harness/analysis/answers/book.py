@@ -38,6 +38,8 @@ class BookArm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_id: str = ""
     """Only in a comparison of two runs."""
     baseline: bool = False
+    system: str | None = None
+    """Its own system prompt, where those of the targets differ. A prompt's own, if it has one, is sent instead."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,6 +86,22 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """From the first chunk to the end; without streaming, from sent to the end."""
 
 
+class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What became of one prompt with one arm, over all its answers, shown or not. In JSON a list, in this order."""
+
+    prompt: int
+    """Index in `AnswerBook.prompts`."""
+    arm: int
+    """Index in `AnswerBook.arms`."""
+    answers: int
+    """Measured requests, failed ones among them."""
+    passed: int
+    scored: int
+    """Answers that passed or did not. The pass share is passed / scored; with none scored there is no share."""
+    failed: int
+    """Requests without an answer: errors."""
+
+
 class AnswerBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every prompt, and the answers that are shown of each."""
 
@@ -92,9 +110,16 @@ class AnswerBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """In the suite's order; flips first in a comparison."""
     answers: tuple[ReadAnswer, ...]
     """By prompt, arm and repeat."""
+    cells: tuple[Cell, ...]
+    """By prompt and arm: the heat-map. Complete for `prompts` even if `answers` are a sample; a prompt that was not
+    sent to an arm has no cell there."""
     total: int
     """Answers on record; more than `answers` if these are a sample."""
+    total_prompts: int
+    """Prompts of the suite; more than `prompts` if only those with answers shown are listed."""
     sampled: str = ""
     """How the sample was drawn, in one sentence; empty if all are shown."""
     query: str = ""
     """The command that lists the rest."""
+    notes: tuple[str, ...] = ()
+    """What the record lacks, a sentence each: texts that were not stored, scores, prompts."""
