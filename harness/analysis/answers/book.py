@@ -28,7 +28,7 @@ class AskedPrompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     checks: tuple[str, ...] = ()
     """Each in a few words: `numeric`, `regex: ^Paris`, `judge: fluent`."""
     flip: Literal["worse", "better"] | None = None
-    """Whether its share of passed answers changed against the baseline; of several candidates, the worst."""
+    """Whether its share of passed answers differs from the baseline's; of several candidates, the worst change."""
 
 
 class BookArm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +38,9 @@ class BookArm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_id: str = ""
     """Only in a comparison of two runs."""
     baseline: bool = False
+    """Whether another arm is compared with it."""
+    against: int | None = None
+    """Index of the arm that it is compared with. None: a baseline, or nothing is compared."""
     system: str | None = None
     """Its own system prompt, where those of the targets differ. A prompt's own, if it has one, is sent instead."""
 
@@ -48,6 +51,15 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     scorer: str
     passed: bool | None = None
     value: float | None = None
+    reason: str = ""
+
+
+class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one judge of a panel said of one answer. The reason is model output: escape it."""
+
+    judge: str
+    score: float | None = None
+    """0 … 1. None: the judge failed, as `reason` says."""
     reason: str = ""
 
 
@@ -66,9 +78,11 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     characters: int = 0
     """Of the whole text if `text` is cut; else 0."""
     tools: tuple[str, ...] = ()
-    """Tool calls, each as a line of JSON."""
+    """Tool calls, each as a line of JSON, which is cut if it is long."""
     citations: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    """Of the judges of its rubric checks. What a judge preferred in a pair is in `checks`, as `pairwise`."""
     error_kind: str | None = None
     error_message: str | None = None
     stop_reason: str | None = None
@@ -107,7 +121,7 @@ class AnswerBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arms: tuple[BookArm, ...]
     prompts: tuple[AskedPrompt, ...]
-    """In the suite's order; flips first in a comparison."""
+    """In the suite's order; in a comparison those that changed first, the worst before the best."""
     answers: tuple[ReadAnswer, ...]
     """By prompt, arm and repeat."""
     cells: tuple[Cell, ...]
@@ -120,6 +134,6 @@ class AnswerBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sampled: str = ""
     """How the sample was drawn, in one sentence; empty if all are shown."""
     query: str = ""
-    """The command that lists the rest."""
+    """The command that lists all answers with their whole texts, for a shell."""
     notes: tuple[str, ...] = ()
     """What the record lacks, a sentence each: texts that were not stored, scores, prompts."""
