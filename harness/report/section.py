@@ -49,6 +49,7 @@ class Link(msgspec.Struct, frozen=True):
     text: str
     address: str
     """Relative, percent-encoded."""
+    tone: Tone = ""
 
 
 Cell = str | int | Number | Name | Mark | Link | None
