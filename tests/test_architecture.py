@@ -16,7 +16,19 @@ from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
 GROUND = ("errors", "clock", "characters", "secrets", "files")
-ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
+ROOMS = (
+    "catalog",
+    "suite",
+    "endpoints",
+    "store",
+    "load",
+    "scoring",
+    "analysis",
+    "report",
+    "simulator",
+    "cli",
+    "library",
+)
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",
           "process_time_ns", "now", "utcnow", "today"}  # fmt: skip
@@ -36,12 +48,13 @@ ORDER = {
     "load": "arrivals stop interrupts plan forecast reservation limits preflight watch sender recorder runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics stats stalls validity summary past_runs compare answers past_churn past_stalls "
+    "analysis": "columns loader metrics stats stalls validity summary past_runs compare run_list answers past_churn past_stalls "
     "sweep history against_history reconcile",
     "report": "section wording terminal markdown html page live drawing run figures compare history "
-    "against_history sweep reconcile write",
+    "against_history sweep reconcile index write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
-    "cli": "places options output printing running commands",
+    "cli": "places options output index printing running commands",
+    "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""
 
@@ -73,7 +86,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def may_import(room: str) -> set[str]:
     if room in ("", *GROUND):
-        return set(GROUND) | ({"cli"} if room == "" else set())
+        return set(GROUND) | ({"cli", "library"} if room == "" else set())
     above = {*GROUND, *ROOMS[: ROOMS.index(room) + 1]}
     return above if room == "cli" else above - {"simulator"}
 

@@ -42,6 +42,7 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
+    from harness.cli.index import update_index
     from harness.cli.running.compare_runs import compare_sides, make_sides, print_comparison, write_files
     from harness.errors import RunInvalid
     from harness.store.opening import open_run
@@ -51,5 +52,6 @@ def compare(
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
     page = write_files(report, out or sides.run.path)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, page, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)
