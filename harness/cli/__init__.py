@@ -12,6 +12,7 @@ import typer
 from harness import __version__
 from harness.characters import visible
 from harness.cli.output import guard_output
+from harness.cli.places import words_to_complete
 from harness.errors import HarnessError, RunInvalid, first_leaf
 
 COMMANDS = {
@@ -44,7 +45,6 @@ def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         name="harness",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -67,7 +67,7 @@ def main() -> None:
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     guard_output()
     try:
-        make_app(_requested(arguments))(args=arguments, prog_name="harness")
+        make_app(_requested(arguments or words_to_complete()))(args=arguments, prog_name="harness")
     except HarnessError as error:
         if debug:
             raise

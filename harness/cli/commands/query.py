@@ -15,7 +15,7 @@ import typer
 from harness.characters import printable, visible
 from harness.cli.options import JsonOption, ResultsOption
 from harness.cli.output import escape_json
-from harness.cli.places import RESULTS, find_run
+from harness.cli.places import RESULTS, complete_run, find_run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,6 +46,7 @@ def query(
             metavar="RUN",
             help="Read only this run: its folder, its id, the beginning of its id, or `latest`. Repeatable.",
             parser=find_run,
+            autocompletion=complete_run,
         ),
     ] = None,
     json_output: JsonOption = False,
