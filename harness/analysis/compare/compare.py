@@ -28,7 +28,7 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.sample_size.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_sources
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
@@ -134,18 +134,18 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
         tag = metric_tag(rule.metric)
         if tag is not None:
             selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return with_spread(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
+            return with_sources(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
         match rule.metric:
             case "pass_rate":
-                return with_spread(compare_pass_rate(pairs), pairs)
+                return with_sources(compare_pass_rate(pairs), pairs)
             case "error_rate":
-                return with_spread(compare_error_rate(pairs), pairs)
+                return with_sources(compare_error_rate(pairs), pairs)
             case "throttle_rate":
                 return compare_throttle_rate(pairs)
             case "cost_per_request":
-                return with_spread(compare_cost(pairs, rule.scale), pairs)
+                return with_sources(compare_cost(pairs, rule.scale), pairs)
             case _:
-                return with_spread(latencies[rule.metric], pairs)
+                return with_sources(latencies[rule.metric], pairs)
 
     gated = {rule.metric for rule in rules}
     by_tag = [
