@@ -65,9 +65,14 @@ def draw_run(view: RunView) -> list[Picture]:
     """The figures that the run has data for, in reading order; empty without measured requests."""
     if not view.targets:
         return []
+    return [picture for name in FIGURES if (picture := draw_figure(name, view))]
+
+
+def draw_figure(name: str, view: RunView) -> Picture | None:
+    """One figure of a run, by its name in FIGURES; None if the run has no data for it."""
     with figure_style():
-        drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
-        return [render_figure(name, figure) for name, figure in drawn if figure is not None]
+        figure = FIGURES[name].draw(view)
+        return None if figure is None else render_figure(name, figure)
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:
