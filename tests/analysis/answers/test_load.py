@@ -247,7 +247,10 @@ def test_counts_are_of_all_answers_even_in_a_sample(many: tuple[RunFolder, Suite
 def test_a_sample_says_how_it_was_drawn(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
     book = load_book(run, suite, most=80)
-    assert book.sampled.startswith("80 of 800 answers are shown: those to 20 that passed on one side of a change")
+    assert (
+        "80 of 800 answers are shown, every target's to each of 40 questions: 20 in which an answer changed against the"
+        " baseline's, 12 with errors or failed checks, spread over kinds and targets, 4 of the slowest, 4 at random."
+    ) == book.sampled
     assert (800, 100) == (book.total, book.total_prompts)
 
 
