@@ -218,6 +218,18 @@ def test_a_sample_shows_what_matters_and_both_sides(many: tuple[RunFolder, Suite
     assert ("p40", 3, 0) in shown
 
 
+def test_a_rare_error_is_not_lost_among_many(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    suite = make_suite(prompts=1)
+    kinds = ["throttled"] * 300 + ["refused", "connection"]
+    failed = [
+        make_attempt(f"{at:06d}-00", repeat=at, ok=False, error_kind=kind, text=None) for at, kind in enumerate(kinds)
+    ]
+    shown = Counter(each.error_kind for each in load_book(write_run(suite, failed), suite, most=10).answers)
+    assert {"throttled": 8, "refused": 1, "connection": 1} == shown
+
+
 def test_a_sample_is_the_same_every_time(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
     assert load_book(run, suite, most=80) == load_book(run, suite, most=80)
@@ -235,7 +247,10 @@ def test_counts_are_of_all_answers_even_in_a_sample(many: tuple[RunFolder, Suite
 def test_a_sample_says_how_it_was_drawn(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
     book = load_book(run, suite, most=80)
-    assert book.sampled.startswith("80 of 800 answers are shown: those to 20 that passed on one side of a change")
+    assert (
+        "80 of 800 answers are shown, every target's to each of 40 questions: 20 in which an answer changed against the"
+        " baseline's, 12 with errors or failed checks, spread over kinds and targets, 4 of the slowest, 4 at random."
+    ) == book.sampled
     assert (800, 100) == (book.total, book.total_prompts)
 
 
