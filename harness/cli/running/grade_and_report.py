@@ -61,7 +61,7 @@ def grade_and_report(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    summary, page = report_run(folder, suite)
+    summary, page = report_run(folder, suite, context.plots)
     if context.as_json:
         print_json(summary)
     else:
