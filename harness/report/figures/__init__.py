@@ -1,12 +1,17 @@
 """The figures of a report, in reading order. A new figure is one file and one line here."""
 
 from harness.report.figures.cost import routing
-from harness.report.figures.latency import latency_ecdf, percentiles, timeline
+from harness.report.figures.latency import (
+    latency_ecdf,
+    percentiles,
+    timeline,
+)
 from harness.report.figures.load import errors, throughput
-from harness.report.figures.quality import quality_cost
+from harness.report.figures.quality import prompt_heatmap, quality_cost
 
 FIGURES = {
     "quality_cost": quality_cost,
+    "prompt_heatmap": prompt_heatmap,
     "routing": routing,
     "latency_ecdf": latency_ecdf,
     "percentiles": percentiles,
