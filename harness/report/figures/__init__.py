@@ -1,6 +1,6 @@
 """The figures of a report, in reading order. A new figure is one file and one line here."""
 
-from harness.report.figures.cost import routing
+from harness.report.figures.cost import cost_breakdown, routing
 from harness.report.figures.latency import (
     latency_ecdf,
     percentiles,
@@ -12,6 +12,7 @@ from harness.report.figures.quality import prompt_heatmap, quality_cost
 FIGURES = {
     "quality_cost": quality_cost,
     "prompt_heatmap": prompt_heatmap,
+    "cost_breakdown": cost_breakdown,
     "routing": routing,
     "latency_ecdf": latency_ecdf,
     "percentiles": percentiles,
