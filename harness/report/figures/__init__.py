@@ -4,6 +4,7 @@ from harness.report.figures.cost import cost_breakdown, routing
 from harness.report.figures.latency import (
     latency_ecdf,
     percentiles,
+    time_spent,
     timeline,
 )
 from harness.report.figures.load import errors, throughput
@@ -16,6 +17,7 @@ FIGURES = {
     "routing": routing,
     "latency_ecdf": latency_ecdf,
     "percentiles": percentiles,
+    "time_spent": time_spent,
     "throughput": throughput,
     "errors": errors,
     "timeline": timeline,
