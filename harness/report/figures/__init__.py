@@ -2,6 +2,7 @@
 
 from harness.report.figures.cost import cost_breakdown, routing
 from harness.report.figures.latency import (
+    input_length,
     latency_ecdf,
     percentiles,
     time_spent,
@@ -18,6 +19,7 @@ FIGURES = {
     "latency_ecdf": latency_ecdf,
     "percentiles": percentiles,
     "time_spent": time_spent,
+    "input_length": input_length,
     "throughput": throughput,
     "errors": errors,
     "timeline": timeline,
