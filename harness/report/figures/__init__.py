@@ -4,6 +4,7 @@ from harness.report.figures.cost import cost_breakdown, routing
 from harness.report.figures.latency import (
     input_length,
     latency_ecdf,
+    output_length,
     percentiles,
     time_spent,
     timeline,
@@ -20,6 +21,7 @@ FIGURES = {
     "percentiles": percentiles,
     "time_spent": time_spent,
     "input_length": input_length,
+    "output_length": output_length,
     "throughput": throughput,
     "errors": errors,
     "timeline": timeline,
