@@ -2,6 +2,7 @@
 
 from harness.report.figures.cost import cost_breakdown, routing
 from harness.report.figures.latency import (
+    client_overhead,
     input_length,
     latency_ecdf,
     output_length,
@@ -22,6 +23,7 @@ FIGURES = {
     "time_spent": time_spent,
     "input_length": input_length,
     "output_length": output_length,
+    "client_overhead": client_overhead,
     "throughput": throughput,
     "errors": errors,
     "timeline": timeline,
