@@ -10,7 +10,7 @@ from harness.report.figures.latency import (
     time_spent,
     timeline,
 )
-from harness.report.figures.load import errors, throughput
+from harness.report.figures.load import errors, offered_load, throughput
 from harness.report.figures.quality import prompt_heatmap, quality_cost
 
 FIGURES = {
@@ -25,6 +25,7 @@ FIGURES = {
     "output_length": output_length,
     "client_overhead": client_overhead,
     "throughput": throughput,
+    "offered_load": offered_load,
     "errors": errors,
     "timeline": timeline,
 }
