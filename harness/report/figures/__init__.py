@@ -10,7 +10,7 @@ from harness.report.figures.latency import (
     time_spent,
     timeline,
 )
-from harness.report.figures.load import errors, offered_load, throughput
+from harness.report.figures.load import errors, errors_over_time, offered_load, throughput
 from harness.report.figures.quality import prompt_heatmap, quality_cost
 
 FIGURES = {
@@ -27,5 +27,6 @@ FIGURES = {
     "throughput": throughput,
     "offered_load": offered_load,
     "errors": errors,
+    "errors_over_time": errors_over_time,
     "timeline": timeline,
 }
