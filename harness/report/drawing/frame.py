@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import msgspec
 from matplotlib.artist import Artist
@@ -19,11 +19,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from harness.analysis.columns import Columns
+from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.characters import printable
 from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, Look, assign_looks, drawable
 from harness.report.wording import SIMULATED, SIMULATED_NOTE, counts, date_of, interval_note, shorten, simulated_title
+
+T = TypeVar("T")
 
 WIDTH_IN = 10.0
 MARGIN_IN = 0.16
@@ -49,6 +52,16 @@ class RunView:
     summary: RunSummary
     columns: Mapping[str, Columns]
     looks: Mapping[str, Look]
+    run: FinishedRun | None = None
+    """Its manifest, suite and attempts, from which some figures compute more; None: these are not drawn."""
+    computed: dict[Callable[[RunView], Any], Any] = field(default_factory=dict, compare=False)
+
+    def once(self, compute: Callable[[RunView], T]) -> T:
+        """`compute(view)`, computed once for a figure, its table and its description."""
+        if compute not in self.computed:
+            self.computed[compute] = compute(self)
+        found: T = self.computed[compute]
+        return found
 
     @property
     def targets(self) -> list[TargetSummary]:
@@ -71,9 +84,9 @@ class RunView:
         return " and ".join(names if len(names) < 3 else [names[0], f"{len(names) - 1} others"])
 
 
-def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
+def make_view(summary: RunSummary, columns: Mapping[str, Columns], run: FinishedRun | None = None) -> RunView:
     """Assign a look to each target of a run."""
-    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets))
+    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets), run=run)
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

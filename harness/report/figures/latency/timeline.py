@@ -137,7 +137,7 @@ def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
 
 
-def _one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+def one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
     """Sorted indices of the first point in each of the panel's CELLS that has one."""
     across, up = CELLS
     codes = _cell_of(at, axes.get_xlim(), across, log=False) * up
@@ -196,10 +196,10 @@ def _draw_requests(axes: Axes, view: RunView, c: Columns, span: Span, look: Look
     at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
     many = sum(len(each.due_s) for each in view.columns.values()) > RASTER_FROM
     size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
-    answered = _one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    answered = one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
     failed = at[~c.ok]
     if many:
-        failed = failed[_one_per_cell(axes, failed, np.ones(len(failed)))]
+        failed = failed[one_per_cell(axes, failed, np.ones(len(failed)))]
     axes.plot(
         at[c.ok][answered],
         latency[c.ok][answered],
