@@ -109,6 +109,7 @@ def time_report(run: RunFolder) -> Steps:
     """What `harness report RUN` does, step by step, in this process."""
     steps = Steps()
     with steps.timed("import"):
+        from harness.analysis.compare.pairing import FinishedRun
         from harness.analysis.loader import load_run
         from harness.analysis.summary.samples import load_samples
         from harness.analysis.summary.summarise import summarise
@@ -125,7 +126,8 @@ def time_report(run: RunFolder) -> Steps:
     data = steps.run("load", lambda: load_run(run))
     summary = steps.run("summarise", lambda: summarise(run.read_manifest(), suite, data))
     answers = steps.run("samples", lambda: load_samples(run))
-    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns)))
+    finished = FinishedRun(manifest=run.read_manifest(), suite=suite, data=data)
+    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns, finished)))
     with steps.timed("pages"):
         (run.path / "report.html").write_text(render_page(run_report(summary, pictures, answers)), encoding="utf-8")
         (run.path / "report.md").write_text(render_markdown(run_report(summary, pictures)), encoding="utf-8")

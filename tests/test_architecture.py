@@ -37,8 +37,8 @@ ORDER = {
     "runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare answers past_churn "
-    "past_stalls sweep history against_history reconcile",
+    "analysis": "columns loader metrics token_costs stats stalls findings validity summary past_runs compare breakdown "
+    "answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing run figures compare history "
     "against_history sweep reconcile write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",

@@ -10,6 +10,7 @@ import msgspec
 from harness.analysis.against_history.rows import HistoryReport
 from harness.analysis.columns import Columns
 from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.history import History, SuiteHistory
 from harness.analysis.loader import load_run
 from harness.analysis.summary.judges import add_judging
@@ -43,11 +44,12 @@ from harness.suite.suite import Suite
 
 def report_run(folder: RunFolder, suite: Suite, plots: Plots = ALL_PLOTS) -> tuple[RunSummary, Path]:
     """Summarise a run's scored attempts and write its reports; returns the summary and the page."""
-    data = load_run(folder)
-    summary = summarise(folder.read_manifest(), suite, data)
+    run = FinishedRun(manifest=folder.read_manifest(), suite=suite, data=load_run(folder), folder=folder)
+    data = run.data
+    summary = summarise(run.manifest, suite, data)
     summary = add_judging(summary, suite, read_judgements(folder.judgements_path), data.columns)
     write_summary(folder.summary_path, summary)
-    page, *_ = write_run(folder.path, summary, data.columns, load_samples(folder), plots)
+    page, *_ = write_run(folder.path, summary, data.columns, load_samples(folder), run, plots)
     return summary, page
 
 
@@ -56,10 +58,11 @@ def write_run(
     summary: RunSummary,
     columns: Mapping[str, Columns],
     answers: Iterable[Answer] = (),
+    run: FinishedRun | None = None,
     plots: Plots = ALL_PLOTS,
 ) -> list[Path]:
     """Write report.html, report.md and plots/*.png|svg|pdf into `folder`; returns their paths, the page first."""
-    pictures = draw_run(make_view(summary, columns), plots)
+    pictures = draw_run(make_view(summary, columns, run), plots)
     page, text = folder / "report.html", folder / "report.md"
     write_atomically(page, render_page(run_report(summary, pictures, answers)).encode())
     write_atomically(text, render_markdown(run_report(summary, pictures)).encode())
