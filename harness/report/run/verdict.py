@@ -45,7 +45,12 @@ def add_verdicts(summary: RunSummary, run: FinishedRun) -> tuple[RunSummary, Com
         report = compare_in_run(run.manifest, run.suite, run.data)
     except CompareError as error:
         return msgspec.structs.replace(summary, no_verdict=str(error)), None
-    verdicts = [
+    return msgspec.structs.replace(summary, verdicts=verdicts_of(report)), report
+
+
+def verdicts_of(report: CompareReport) -> list[CandidateVerdict]:
+    """The verdict on each candidate, the worst first."""
+    return [
         CandidateVerdict(
             target=c.candidate.target,
             baseline=c.baseline.target,
@@ -54,7 +59,6 @@ def add_verdicts(summary: RunSummary, run: FinishedRun) -> tuple[RunSummary, Com
         )
         for c in worst_first(report)
     ]
-    return msgspec.structs.replace(summary, verdicts=verdicts), report
 
 
 def is_valid(summary: RunSummary) -> bool:
