@@ -39,7 +39,7 @@ ORDER = {
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns loader metrics token_costs stats stalls findings validity summary past_runs compare breakdown "
     "answers past_churn past_stalls sweep history against_history reconcile",
-    "report": "plots section wording terminal markdown html page live drawing run figures compare history "
+    "report": "plots section wording terminal markdown html page live drawing compare run figures history "
     "against_history sweep reconcile write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output printing running commands",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.characters import printable, visible
+from harness.characters import printable
 from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
@@ -32,11 +32,6 @@ def shorten(text: str, width: int) -> str:
         return text
     tail = width // 2
     return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
-
-
-def cut(text: str, most: int) -> str:
-    """The first `most` characters, followed by the full length if that is more; invisible characters are replaced."""
-    return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
 def significant(value: float | None) -> str:

@@ -43,7 +43,13 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
-    from harness.cli.running.compare_runs import compare_sides, make_sides, print_comparison, write_files
+    from harness.cli.running.compare_runs import (
+        compare_sides,
+        load_compared_answers,
+        make_sides,
+        print_comparison,
+        write_files,
+    )
     from harness.errors import RunInvalid
     from harness.store.opening import open_run
 
@@ -52,6 +58,6 @@ def compare(
     second = None if later is None else open_run(later)
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
-    page = write_files(report, out or sides.run.path, plots)
+    page = write_files(report, out or sides.run.path, load_compared_answers(report, sides), plots)
     print_comparison(report, page, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -96,7 +97,7 @@ def gate(
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
-    from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison
+    from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
     from harness.cli.running.gate_files import GateFiles
     from harness.store.opening import open_run
 
@@ -107,7 +108,8 @@ def gate(
         _gate_with_history(GateFiles(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
     sides, which = choose_sides(open_run(run), baseline, candidate or [])
     typer.echo(printable(f"baseline: {which}"), err=True)
-    files = GateFiles(sides.run.path, against=which, junit=junit, markdown=markdown)
+    answers = partial(load_compared_answers, sides=sides)
+    files = GateFiles(sides.run.path, against=which, load_answers=answers, junit=junit, markdown=markdown)
     if confirm:
         from harness.cli.running.confirm import Rerun, compare_and_confirm
 
