@@ -16,7 +16,19 @@ from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
 GROUND = ("errors", "clock", "characters", "secrets", "files")
-ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
+ROOMS = (
+    "catalog",
+    "suite",
+    "endpoints",
+    "store",
+    "load",
+    "scoring",
+    "analysis",
+    "report",
+    "simulator",
+    "cli",
+    "library",
+)
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",
           "process_time_ns", "now", "utcnow", "today"}  # fmt: skip
@@ -37,12 +49,13 @@ ORDER = {
     "runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics token_costs stats stalls findings validity summary past_runs compare breakdown "
-    "answers past_churn past_stalls sweep history against_history reconcile",
+    "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare run_list "
+    "breakdown answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
-    "against_history sweep reconcile write",
+    "against_history sweep reconcile index write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
-    "cli": "places options output printing running commands",
+    "cli": "places options output index printing running commands",
+    "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""
 
@@ -74,7 +87,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def may_import(room: str) -> set[str]:
     if room in ("", *GROUND):
-        return set(GROUND) | ({"cli"} if room == "" else set())
+        return set(GROUND) | ({"cli", "library"} if room == "" else set())
     above = {*GROUND, *ROOMS[: ROOMS.index(room) + 1]}
     return above if room == "cli" else above - {"simulator"}
 

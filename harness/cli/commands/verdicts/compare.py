@@ -43,6 +43,7 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
+    from harness.cli.index import update_index
     from harness.cli.running.compare_runs import (
         compare_sides,
         load_compared_answers,
@@ -59,5 +60,6 @@ def compare(
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
     page = write_files(report, out or sides.run.path, load_compared_answers(report, sides), plots)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, page, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)

@@ -97,6 +97,7 @@ def gate(
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
+    from harness.cli.index import update_index
     from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
     from harness.cli.running.gate_files import GateFiles
     from harness.store.opening import open_run
@@ -118,6 +119,7 @@ def gate(
     else:
         report, interrupted = compare_sides(sides), False
         files.write(report)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, files.page, as_json=json_output)
     if interrupted:
         raise KeyboardInterrupt
