@@ -129,7 +129,7 @@ def time_report(run: RunFolder) -> Steps:
     finished = FinishedRun(manifest=manifest, suite=suite, data=data)
     summary, comparison = steps.run("verdicts", lambda: add_verdicts(summary, finished))
     book = steps.run("answers", lambda: load_book(run, suite))
-    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns)))
+    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns, finished)))
     with steps.timed("pages"):
         facts = facts_section(manifest, suite, data.columns)
         content = run_report(summary, pictures, comparison=comparison, book=book, run=facts)

@@ -16,6 +16,23 @@ from harness.report.figures.latency import latency_ecdf, percentiles, timeline
 from harness.report.figures.load import errors
 from harness.report.figures.quality import quality_cost
 from harness.report.write import draw_run
+from tests.report.conftest import FIT_RUNS
+
+SOMETIMES = {
+    "routing",
+    "prompt_heatmap",
+    "input_length",
+    "output_length",
+    "client_overhead",
+    "offered_load",
+    "errors_over_time",
+}
+"""Figures that need what not every run has."""
+
+
+NEW = [name for name, module in FIGURES.items() if hasattr(module, "table")]
+NAME = "claude-haiku-4-5/us/invoke"
+STEPS = FIT_RUNS["offered_load"]["load"]
 
 
 def texts(figure) -> str:
@@ -168,7 +185,8 @@ def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
 def test_a_load_test_has_no_quality_figure(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     view = make_run(requests=5)
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
-    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
+    columns = {name: replace(c, passed=np.full(5, np.nan)) for name, c in view.columns.items()}
+    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), columns)
     assert quality_cost.draw(ungraded) is None
     for name in {*FIGURES} - {"quality_cost", "errors"}:  # drawing one of the others is enough
         monkeypatch.delitem(FIGURES, name)
@@ -196,6 +214,7 @@ def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: in
         {"names": ["only/us/converse"]},
         {"requests": 1, "failure_rate": 0.0},
         {"failure_rate": 1.0},
+        {"failure_rate": 1.0, "requests": 60, "load": STEPS},
         {"names": [f"{'long-' * 9}model-{i}/in-region/converse" for i in range(8)], "requests": 12},
         {
             "names": [r"$\frac{1}{0}$_^{/us/<b>&", "日本語 🎉\x1b[31m"],
@@ -203,13 +222,21 @@ def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: in
             "run_id": "x" * 300,
         },
     ],
-    ids=["one target", "one request", "no success", "eight long names", "hostile names"],
+    ids=[
+        "one target",
+        "one request",
+        "no success",
+        "forty targets",
+        "no success in steps",
+        "eight long names",
+        "hostile names",
+    ],
 )
 def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: str, run: dict[str, object]) -> None:
     view = make_run(**run)
     figure = draw(FIGURES[name], view)
-    if name == "routing" and not view.summary.routings:
-        assert figure is None
+    if figure is None:
+        assert name in SOMETIMES
         return
     width, height = figure.canvas.get_width_height()
     for text in figure.texts:
@@ -218,6 +245,38 @@ def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: s
         assert box.x1 <= width
         assert box.y0 >= 0
         assert box.y1 <= height
+    if name in NEW:
+        assert FIGURES[name].describe(view)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_table_is_there_wherever_a_figure_has_axes_with_data(make_run, name: str) -> None:
+    view = make_run(**FIT_RUNS.get(name, {}))
+    assert draw(FIGURES[name], view) is not None
+    table = FIGURES[name].table(view)
+    assert {len(table.columns)} == {len(row) for row in table.rows}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_forty_targets_are_drawn(make_run, name: str) -> None:
+    fit = {**FIT_RUNS.get(name, {}), "requests": 20}
+    assert FIGURES[name].draw(make_run(**{**fit, "names": [f"{NAME}/client-{i}" for i in range(40)]})) is not None
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_figure_says_how_to_read_it_in_a_sentence(name: str) -> None:
+    assert FIGURES[name].READ.endswith(".")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_run_of_nothing_but_unknown_values_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(**FIT_RUNS.get(name, {}))
+    unknown = ("passed", "cost_usd", "input_tokens", "output_tokens", "first_s", "last_s", "server_latency_s")
+    columns = {n: replace(c, **{each: np.full(len(c.ok), np.nan) for each in unknown}) for n, c in view.columns.items()}
+    run = replace(view.run, data=replace(view.run.data, columns=columns))
+    draw(FIGURES[name], make_view(view.summary, columns, run))
+    if name in NEW:
+        FIGURES[name].table(make_view(view.summary, columns, run))
 
 
 @pytest.mark.parametrize("name", FIGURES)
