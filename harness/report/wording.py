@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Note, Number, Section
+from harness.characters import printable
+from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -32,11 +32,6 @@ def shorten(text: str, width: int) -> str:
         return text
     tail = width // 2
     return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
-
-
-def cut(text: str, most: int) -> str:
-    """The first `most` characters, followed by the full length if that is more; invisible characters are replaced."""
-    return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
 def significant(value: float | None) -> str:
@@ -94,6 +89,16 @@ def write_value(n: Number) -> str:
     return _sign(n.value, n.unit) + value_with_unit(abs(n.value), n.unit)
 
 
+def write_bare(n: Number) -> str:
+    """A number without its interval and unit, which stands elsewhere, as in the head of a column: `97.5`."""
+    return write_value(n).replace(unit_symbol(n.unit), "", 1).rstrip() if n.unit else write_value(n)
+
+
+def unit_symbol(unit: str) -> str:
+    """A unit as it is written beside a value: `%` for a share, `$`, `ms`."""
+    return {"share": "%", "usd": "$", "kappa": ""}.get(unit, printable(unit))
+
+
 def write_interval(n: Number, *, between: str = ", ", short: bool = False) -> str:
     """The bounds without a unit, `87.1, 99.6`; empty if there are none.
 
@@ -137,7 +142,7 @@ def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> st
             return MISSING
         case int():
             return f"{cell:,}"
-        case Name() | Mark():
+        case Name() | Mark() | Link():
             return printable(cell.text)
         case Number():
             interval = write_interval(cell, short=short) if intervals else ""

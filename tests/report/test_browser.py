@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Browser, async_playwright
 
 from harness.analysis.compare.comparison import Flip, Outcomes
-from harness.analysis.summary.samples import Answer
 from harness.report.compare.sections import compare_report
 from harness.report.figures import FIGURES
 from harness.report.page import render_page
@@ -51,12 +51,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def page_url(make_run: Any, pictures: dict[str, Picture], tmp_path: Path) -> str:
-    """A report in which every answer is an attack."""
-    view = make_run()
-    answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
-               for each in view.summary.targets]  # fmt: skip
+    """A report in which the suite's name and every error message are attacks."""
+    view = make_run(suite=HOSTILE, failure_rate=0.5)
+    targets = [replace(each, error_messages=dict.fromkeys(each.error_kinds, HOSTILE)) for each in view.summary.targets]
+    summary = replace(view.summary, targets=targets)
     path = tmp_path / "report.html"
-    path.write_text(render_page(run_report(view.summary, list(pictures.values()), answers)), encoding="utf-8")
+    path.write_text(render_page(run_report(summary, list(pictures.values()))), encoding="utf-8")
     return path.as_uri()
 
 
@@ -96,7 +96,7 @@ async def test_the_page_is_closed_to_what_a_model_wrote_and_fits_the_screen(brow
         await page.goto(page_url)
         assert [page_url] == [url for url in asked if not url.startswith("data:")]
         assert [] == complaints
-        assert (await page.title()).startswith("SIMULATED: quickstart")
+        assert (await page.title()).startswith("SIMULATED: </pre>")
         assert await page.locator("text=display: none").first.is_visible()
         assert len(FIGURES) == await page.locator("img").count()
         assert await page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")

@@ -34,8 +34,10 @@ TITLE_IN = 0.25
 QUESTION_IN = 0.19
 FOOTER_IN = 0.5
 LEGEND_ROW_IN = 0.2
-LEGEND_CHARACTERS = 72
-"""If any entry is longer than this, the legend has one column instead of two."""
+LEGEND_CHARACTERS = {2: 72, 3: 50}
+"""Columns of a legend → the longest entry that fits. A longer one has a row of its own below."""
+MANY_ENTRIES = 12
+"""From this many on, a legend has three columns if its entries fit."""
 TITLE_CHARACTERS = 82
 QUESTION_CHARACTERS = 150
 NAME_CHARACTERS = 60
@@ -112,8 +114,10 @@ def open_frame(
     titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
     header_in = MARGIN_IN + TITLE_IN * len(titles) + QUESTION_IN * len(questions) + 0.1
-    columns = _legend_columns(legend)
-    legend_in = LEGEND_ROW_IN * math.ceil(len(legend) / columns) + 0.1
+    short, long = _split_legend(legend)
+    columns = _legend_columns(short)
+    rows = math.ceil(len(short) / columns)
+    legend_in = LEGEND_ROW_IN * (rows + len(long)) + 0.1
     height_in = header_in + body_in + legend_in + FOOTER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     FigureCanvasAgg(figure)
@@ -122,8 +126,10 @@ def open_frame(
     _draw_footer(figure, about)
     if about.simulated:
         _draw_badge(figure)
-    if legend:
-        _draw_legend(figure, legend, columns)
+    if short:
+        _draw_legend(figure, short, columns, above_in=LEGEND_ROW_IN * len(long))
+    if long:
+        _draw_legend(figure, long, 1)
     body = (0.012, (FOOTER_IN + legend_in) / height_in, 0.976, body_in / height_in)
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=body, h_pad=0.05, w_pad=0.05))
     return figure
@@ -206,15 +212,25 @@ def _provenance(view: RunView, intervals: str) -> Provenance:
     return Provenance(simulated=s.simulated, source=source, facts=facts)
 
 
+def _split_legend(legend: Sequence[Artist]) -> tuple[list[Artist], list[Artist]]:
+    """The entries that fit into columns, and those that are too long for it."""
+    short = [handle for handle in legend if len(str(handle.get_label())) <= LEGEND_CHARACTERS[2]]
+    return short, [handle for handle in legend if handle not in short]
+
+
 def _legend_columns(legend: Sequence[Artist]) -> int:
-    return 1 if any(len(str(handle.get_label())) > LEGEND_CHARACTERS for handle in legend) else min(2, len(legend) or 1)
+    longest = max((len(str(handle.get_label())) for handle in legend), default=0)
+    if len(legend) >= MANY_ENTRIES and longest <= LEGEND_CHARACTERS[3]:
+        return 3
+    return min(2, len(legend) or 1)
 
 
-def _draw_legend(figure: Figure, legend: Sequence[Artist], columns: int) -> None:
+def _draw_legend(figure: Figure, legend: Sequence[Artist], columns: int, *, above_in: float = 0.0) -> None:
+    """`above_in`: the height of another legend below it."""
     drawn = figure.legend(
         handles=list(legend),
         loc="lower left",
-        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, (FOOTER_IN + 0.04) / figure.get_figheight()),
+        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, (FOOTER_IN + 0.04 + above_in) / figure.get_figheight()),
         borderaxespad=0,
         borderpad=0,
         ncols=columns,

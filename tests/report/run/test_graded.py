@@ -13,7 +13,8 @@ from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import JudgedRate, JudgeSummary, Preference, RepeatedAnswers, RunSummary
 from harness.report.markdown import render_markdown
 from harness.report.page import render_page
-from harness.report.run.sections import judging_sentence, run_brief, run_report
+from harness.report.run.graded import judging_sentence
+from harness.report.run.sections import run_brief, run_report
 from harness.report.terminal import print_report
 from harness.report.wording import write_cell
 
@@ -74,7 +75,7 @@ def test_markdown_and_html_show_them_with_hostile_names_escaped(judged: RunSumma
     markdown, page = render_markdown(run_report(judged, [])), render_page(run_report(judged, []))
     for title in TITLES:
         assert f"## {title}" in markdown
-        assert f"<h2>{title}</h2>" in page
+        assert f"<h2>{title}<a" in page
     for text in (markdown, page):
         assert "<b>strict" not in text
         assert "m<script>" not in text

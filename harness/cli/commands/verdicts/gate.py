@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -95,16 +97,19 @@ def gate(
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
-    from harness.cli.running.compare_runs import choose_sides, compare_sides, print_comparison
+    from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
     from harness.cli.running.gate_files import GateFiles
     from harness.store.opening import open_run
 
+    if not confirm:
+        _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
     if against is not None or last is not None:
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
         _gate_with_history(GateFiles(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
     sides, which = choose_sides(open_run(run), baseline, candidate or [])
     typer.echo(printable(f"baseline: {which}"), err=True)
-    files = GateFiles(sides.run.path, against=which, junit=junit, markdown=markdown)
+    answers = partial(load_compared_answers, sides=sides)
+    files = GateFiles(sides.run.path, against=which, load_answers=answers, junit=junit, markdown=markdown)
     if confirm:
         from harness.cli.running.confirm import Rerun, compare_and_confirm
 
@@ -118,6 +123,17 @@ def gate(
         raise KeyboardInterrupt
     files.check()
     raise typer.Exit(exit_code(report))
+
+
+def _refuse_unused(options: Mapping[str, object]) -> None:
+    """CompareError: an option of the rerun is given, but no rerun is asked for."""
+    from harness.errors import CompareError
+
+    for option, value in options.items():
+        if value is not None:
+            raise CompareError(
+                f"{option} {value}: applies only to the rerun of --confirm; add --confirm or leave it out"
+            )
 
 
 def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, last: int | None) -> None:
