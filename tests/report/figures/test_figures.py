@@ -14,6 +14,7 @@ from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.figures.cost import cost_breakdown
 from harness.report.figures.latency import (
+    client_overhead,
     input_length,
     latency_ecdf,
     output_length,
@@ -292,6 +293,18 @@ def test_prompts_that_passed_everywhere_are_counted_and_not_drawn(make_run) -> N
     text = texts(draw(prompt_heatmap, make_run())).replace("\n", " ")
     assert "Targets differ on 16 of 40 prompts" in text
     assert "24 passed everywhere and are not shown." in text
+
+
+def test_a_client_among_many_is_not_called_slow_by_chance(make_run) -> None:
+    names = [f"claude-haiku-4-5/{r}/invoke/{c}" for r in ("global", "us", "eu", "jp", "apac") for c in ("wire", "sdk")]
+    for seed in (7, 8, 9):
+        view = make_run(names=names, requests=160, seed=seed)
+        assert "No client is shown to be slower" in client_overhead.describe(view)
+    late = {
+        n: replace(c, first_s=c.first_s + 0.5) if n == "claude-haiku-4-5/eu/invoke/sdk" else c
+        for n, c in view.columns.items()
+    }
+    assert "sdk adds 5" in client_overhead.describe(make_view(view.summary, late, view.run))
 
 
 def test_of_many_targets_the_lowest_knees_are_drawn(make_run) -> None:
