@@ -9,7 +9,7 @@ from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
 from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Note, Number, Section
+from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -147,7 +147,7 @@ def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> st
             return MISSING
         case int():
             return f"{cell:,}"
-        case Name() | Mark():
+        case Name() | Mark() | Link():
             return printable(cell.text)
         case Number():
             interval = write_interval(cell, short=short) if intervals else ""

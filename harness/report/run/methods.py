@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harness.analysis.findings import ERROR_SHARE
 from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
-from harness.analysis.validity import ERROR_SHARE
 from harness.report.section import Note
 
 TERMS = {
