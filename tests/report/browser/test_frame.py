@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.analysis.compare.comparison import Flip, Outcomes
-from harness.analysis.summary.samples import Answer
 from harness.report.compare.sections import compare_report
 from harness.report.figures import FIGURES
 from harness.report.run.sections import run_report
@@ -47,13 +47,12 @@ async def test_a_comparison_is_closed_to_what_a_model_wrote_and_fits_the_screen(
 async def test_a_run_is_closed_to_what_a_model_wrote_and_fits_the_screen(
     open_page: Any, write_page: Any, make_run: Any, pictures: dict[str, Picture]
 ) -> None:
-    view = make_run()
-    answers = [Answer(target=each.target, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)
-               for each in view.summary.targets]  # fmt: skip
-    url = write_page(run_report(view.summary, list(pictures.values()), answers))
+    view = make_run(suite=HOSTILE, failure_rate=0.5)
+    targets = [replace(each, error_messages=dict.fromkeys(each.error_kinds, HOSTILE)) for each in view.summary.targets]
+    url = write_page(run_report(replace(view.summary, targets=targets), list(pictures.values())))
     for width in (390, 1200):
         page = await open_page(url, width=width)
-        assert (await page.title()).startswith("SIMULATED: quickstart")
+        assert (await page.title()).startswith("SIMULATED: </pre>")
         assert await page.locator("text=display: none").first.is_visible()
         assert len(FIGURES) == await page.locator("img").count()
         assert await page.evaluate(IMAGES_ARE_DRAWN)
