@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from harness.report.against_history import figure as against_history_figure
 from harness.report.against_history.sections import history_gate_report
 from harness.report.compare import forest
 from harness.report.compare.sections import compare_report
+from harness.report.drawing.forks import map_in_forks
 from harness.report.drawing.frame import RunView, make_view
 from harness.report.drawing.render import render_figure, save_pictures
 from harness.report.drawing.style import figure_style
@@ -66,8 +68,13 @@ def draw_run(view: RunView) -> list[Picture]:
     if not view.targets:
         return []
     with figure_style():
-        drawn = [(name, module.draw(view)) for name, module in FIGURES.items()]
-        return [render_figure(name, figure) for name, figure in drawn if figure is not None]
+        pictures = map_in_forks(partial(_draw, view), list(FIGURES))
+    return [picture for picture in pictures if picture is not None]
+
+
+def _draw(view: RunView, name: str) -> Picture | None:
+    figure = FIGURES[name].draw(view)
+    return None if figure is None else render_figure(name, figure)
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:

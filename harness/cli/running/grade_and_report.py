@@ -15,11 +15,9 @@ from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
+from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
-from harness.report.run.sections import run_brief
-from harness.report.terminal import print_report
-from harness.report.write import report_run
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
@@ -39,6 +37,7 @@ def grade_and_report(
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
+    reporter: Reporter = write_report,
 ) -> int:
     """Grade a run, write its reports and print the summary; returns the exit code: 0, or 4 if the run is invalid.
 
@@ -61,14 +60,16 @@ def grade_and_report(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    summary, page = report_run(folder, suite)
+    written = reporter(folder, suite)
     if context.as_json:
-        print_json(summary)
+        print_json(written.summary)
     else:
         from rich.console import Console
 
-        print_report(run_brief(summary), Console(highlight=False), written=page)
-    return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
+        from harness.report.terminal import print_report
+
+        print_report(written.brief, Console(highlight=False), written=written.page)
+    return RunInvalid.exit_code if any(finding.invalidates for finding in written.summary.findings) else 0
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:

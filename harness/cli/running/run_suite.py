@@ -10,6 +10,7 @@ import msgspec
 
 from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_report
+from harness.cli.running.reporter import open_reporter
 from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
 from harness.load.recorder import Progress
@@ -25,18 +26,20 @@ from harness.suite.suite import Suite
 
 def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    counts = count_requests(suite, seed=context.seed)
-    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
-    if sent is None:
-        return INTERRUPTED_CODE
-    with one_writer(sent.folder.path):
-        code = grade_and_report(
-            sent.folder,
-            context,
-            judge=not sent.interrupted,
-            endpoint=suite.endpoint,
-            check_files=suite.graders.check_files,
-        )
+    with open_reporter() as reporter:
+        counts = count_requests(suite, seed=context.seed)
+        sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
+        if sent is None:
+            return INTERRUPTED_CODE
+        with one_writer(sent.folder.path):
+            code = grade_and_report(
+                sent.folder,
+                context,
+                judge=not sent.interrupted,
+                endpoint=suite.endpoint,
+                check_files=suite.graders.check_files,
+                reporter=reporter,
+            )
     return INTERRUPTED_CODE if sent.interrupted else code
 
 
