@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.places import RESULTS, find_run, local_path
+
+if TYPE_CHECKING:
+    from harness.load.interrupts import Interrupts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,8 @@ class RunContext:
     """Print JSON on standard output instead of text."""
     quiet: bool = False
     """Show no progress and no notes."""
+    interrupts: Interrupts | None = None
+    """Interrupts from another thread, for a run outside the main one."""
 
 
 def parse_when(written: str | datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page without scripts, under a policy that blocks everything else."""
+"""A report as one self-contained HTML page, under a policy that allows only its own style sheet and script."""
 
 from __future__ import annotations
 
@@ -11,28 +11,44 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Number, Picture, Report
-from harness.report.wording import SIMULATED, STAND_IN, simulated_title, write_cell, write_interval, write_value
+from harness.report.html.cells import break_name, cell_class, cell_html, html_columns, sort_value
+from harness.report.html.embedding import embed_book
+from harness.report.html.outline import outline, prompt_address, slug
+from harness.report.section import Picture, Report
+from harness.report.wording import SIMULATED, STAND_IN, simulated_title
 
 
 def render_page(report: Report) -> str:
-    """The report as HTML, with its figures embedded. Everything in the report is escaped."""
-    css = files("harness.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    """The report as HTML, with its figures embedded. Everything in the report is escaped.
+
+    At most one section has a prompt browser. Without scripts the page shows everything else.
+    """
+    css, script = _template("page.css"), _template("page.js")
+    book = next((section.book for section in report.sections if section.book), None)
     page = _environment().get_template("page.html.j2")
     return page.render(
         report=report,
+        parts=outline(report.sections),
         title=simulated_title(report.title, report.simulated),
-        policy=content_policy(css),
+        policy=content_policy(css, script),
         css=Markup(css),
+        script=Markup(script),
+        book=book,
+        prompt_ids=frozenset(prompt.id for prompt in book.prompts) if book else frozenset(),
         simulated=SIMULATED,
         stand_in=STAND_IN,
     )
 
 
-def content_policy(css: str) -> str:
-    """A Content-Security-Policy that allows only this style sheet and images inside the page."""
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def content_policy(css: str, script: str) -> str:
+    """A Content-Security-Policy that allows this style sheet, this script, and images inside the page: nothing else.
+
+    Nor may the script itself turn a string into markup or code (`require-trusted-types-for`).
+    """
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_digest(css)}'; script-src '{_digest(script)}'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def data_uri(picture: Picture) -> str:
@@ -40,32 +56,13 @@ def data_uri(picture: Picture) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
 
 
-def cell_html(cell: Cell) -> Markup:
-    """An escaped value, with its interval in a span. A target's name may wrap after the model."""
-    match cell:
-        case Number() if interval := write_interval(cell):
-            return Markup('{} <span class="interval">[{}]</span>').format(write_value(cell), interval)
-        case Name():
-            return break_name(cell.text)
-    return Markup("{}").format(write_cell(cell))
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def break_name(name: str) -> Markup:
-    """An escaped name that wraps only after the model."""
-    head, slash, tail = printable(name).partition("/")
-    if not slash:
-        return Markup("{}").format(head)
-    return Markup('<span class="part">{}</span><span class="part">{}</span>').format(head + slash, tail)
-
-
-def cell_class(cell: Cell) -> str:
-    """The CSS class of a cell."""
-    match cell:
-        case Mark():
-            return f"mark {cell.tone}"
-        case Name():
-            return "name"
-    return "text" if isinstance(cell, str) else "number"
+@cache
+def _template(name: str) -> str:
+    return files("harness.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache
@@ -80,6 +77,16 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        printable=printable, visible=visible, cell=cell_html, kind=cell_class, address=data_uri, name=break_name
+        printable=printable,
+        visible=visible,
+        cell=cell_html,
+        kind=cell_class,
+        value=sort_value,
+        html_columns=html_columns,
+        address=data_uri,
+        name=break_name,
+        slug=slug,
+        prompt_address=prompt_address,
+        embed=embed_book,
     )
     return environment

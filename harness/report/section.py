@@ -43,8 +43,17 @@ class Mark(msgspec.Struct, frozen=True):
     tone: Tone = ""
 
 
-Cell = str | int | Number | Name | Mark | None
-"""A value in a table: text, a count, a number, a name or a verdict; None if unknown."""
+class Link(msgspec.Struct, frozen=True):
+    """Text that a page links to a file beside it or below it."""
+
+    text: str
+    address: str
+    """Relative, percent-encoded."""
+    tone: Tone = ""
+
+
+Cell = str | int | Number | Name | Mark | Link | None
+"""A value in a table: text, a count, a number, a name, a verdict or a link; None if unknown."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +98,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """The rest of the alt text: what there is to see, in a sentence or two."""
     table: Table | None = None
     """The values drawn, for those who cannot see the figure or want the numbers."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        """What a notebook shows, with its alt text."""
+        return self.png, {"alt": f"{self.title}. {self.description}" if self.description else self.title}
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

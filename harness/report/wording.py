@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.summary.summary import TargetSummary, Winner
 from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Note, Number, Section
+from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -93,6 +93,16 @@ def write_value(n: Number) -> str:
     return _sign(n.value, n.unit) + value_with_unit(abs(n.value), n.unit)
 
 
+def write_bare(n: Number) -> str:
+    """A number without its interval and unit, which stands elsewhere, as in the head of a column: `97.5`."""
+    return write_value(n).replace(unit_symbol(n.unit), "", 1).rstrip() if n.unit else write_value(n)
+
+
+def unit_symbol(unit: str) -> str:
+    """A unit as it is written beside a value: `%` for a share, `$`, `ms`."""
+    return {"share": "%", "usd": "$", "kappa": ""}.get(unit, printable(unit))
+
+
 def write_interval(n: Number, *, between: str = ", ", short: bool = False) -> str:
     """The bounds without a unit, `87.1, 99.6`; empty if there are none.
 
@@ -136,7 +146,7 @@ def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> st
             return MISSING
         case int():
             return f"{cell:,}"
-        case Name() | Mark():
+        case Name() | Mark() | Link():
             return printable(cell.text)
         case Number():
             interval = write_interval(cell, short=short) if intervals else ""

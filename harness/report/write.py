@@ -67,14 +67,15 @@ def draw_run(view: RunView) -> list[Picture]:
     """The figures that the run has data for, in reading order; empty without measured requests."""
     if not view.targets:
         return []
-    with figure_style():
-        pictures = map_in_forks(partial(_draw, view), list(FIGURES))
+    pictures = map_in_forks(partial(draw_figure, view=view), list(FIGURES))
     return [picture for picture in pictures if picture is not None]
 
 
-def _draw(view: RunView, name: str) -> Picture | None:
-    figure = FIGURES[name].draw(view)
-    return None if figure is None else render_figure(name, figure)
+def draw_figure(name: str, view: RunView) -> Picture | None:
+    """One figure of a run, by its name in FIGURES; None if the run has no data for it."""
+    with figure_style():
+        figure = FIGURES[name].draw(view)
+        return None if figure is None else render_figure(name, figure)
 
 
 def write_comparison(folder: Path, report: CompareReport) -> list[Path]:

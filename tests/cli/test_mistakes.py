@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness import __version__
-from tests.cli.commands.test_import_log import record
+from tests.cli.commands.suites.test_import_log import record
 
 IN_THE_SUITE = {
     "bad YAML": ("suite: tiny", "suite: [tiny", "expected ',' or ']'"),

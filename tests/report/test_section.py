@@ -37,13 +37,13 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: set[str] = set()
+        self.seen: list[str] = []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert not [name for name, _ in attrs if name.startswith("on")]
-        self.seen.add(tag)
+        self.seen.append(tag)
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
 
@@ -58,7 +58,7 @@ def test_hostile_text_is_only_text_in_every_renderer(layout: str) -> None:
     terminal = "\n".join(line.plain for line in report_lines(report, 80))
     parsed = Page(page)
     assert [] == parsed.open
-    assert "script" not in parsed.seen
+    assert 1 == parsed.seen.count("script")
     assert "<script" not in markdown
     assert "](javascript" not in markdown.replace("\\](", "")
     for text in (page, markdown, terminal):

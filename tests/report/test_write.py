@@ -18,4 +18,4 @@ def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run,
     assert all(f"](plots/{name}.png)" in text for name in FIGURES)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml;base64,") == len(FIGURES)
-    assert "<pre>Lyon</pre>" in page
+    assert ">Lyon</pre>" in page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,11 +27,11 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.sample_size.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_sources
+from harness.analysis.compare.stalls import stall_findings, stalls_of
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
-from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import bounds_need
 from harness.store.finding import Finding
@@ -94,7 +93,7 @@ def compare_targets(
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
             *(finding for rows in measured for finding in rows.bill.findings),
-            *_stall_findings(baseline, other, comparisons),
+            *stall_findings(comparisons, {r.manifest.run_id: r.manifest.origin_utc_ns for r in (baseline, other)}),
             *_chosen_findings(pairings),
         ),
         valid=not invalid,
@@ -134,18 +133,18 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
         tag = metric_tag(rule.metric)
         if tag is not None:
             selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return with_spread(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
+            return with_sources(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
         match rule.metric:
             case "pass_rate":
-                return with_spread(compare_pass_rate(pairs), pairs)
+                return with_sources(compare_pass_rate(pairs), pairs)
             case "error_rate":
-                return with_spread(compare_error_rate(pairs), pairs)
+                return with_sources(compare_error_rate(pairs), pairs)
             case "throttle_rate":
                 return compare_throttle_rate(pairs)
             case "cost_per_request":
-                return with_spread(compare_cost(pairs, rule.scale), pairs)
+                return with_sources(compare_cost(pairs, rule.scale), pairs)
             case _:
-                return with_spread(latencies[rule.metric], pairs)
+                return with_sources(latencies[rule.metric], pairs)
 
     gated = {rule.metric for rule in rules}
     by_tag = [
@@ -191,6 +190,7 @@ def _comparison(
             flips, (each.baseline.folder, each.baseline_target), (each.candidate.folder, each.candidate_target)
         )
     verdict = worst(row.verdict for row in differences if not row.exploratory)
+    stalls, without_stalls = stalls_of(each, pairs, differences)
     return Comparison(
         baseline=_arm(each.baseline, each.baseline_target),
         candidate=_arm(each.candidate, each.candidate_target),
@@ -207,32 +207,9 @@ def _comparison(
         expected_from=source,
         drift=rows.bill.drift,
         time=time_of_day(differences, one_run=each.baseline is each.candidate),
-        **_stalls(each, pairs, differences),
+        stalls=stalls,
+        without_stalls=without_stalls,
     )
-
-
-def _stalls(each: Pairing, pairs: Pairs, differences: Sequence[Difference]) -> dict[str, Any]:
-    """The fields of a `Comparison` about stalls."""
-    runs, arms = (each.baseline, each.candidate), (pairs.baseline.columns, pairs.candidate.columns)
-    stalled = [
-        find_stalls(arm, other, run_id=run.manifest.run_id, together=pairs.together)
-        for run, arm, other in zip(runs, arms, reversed(arms), strict=True)
-    ]
-    stalls = tuple(stall for each in stalled for stall in each.stalls)
-    latencies = [
-        Explained(metric=row.metric, logarithm=row.scale == "log_ratio", measured=row.estimate, without=row.estimate)
-        for row in differences
-        if row.estimate is not None and not row.exploratory
-    ]
-    return {"stalls": stalls, "without_stalls": explain(arms, stalled, latencies) if stalls else ()}
-
-
-def _stall_findings(baseline: FinishedRun, other: FinishedRun, comparisons: Sequence[Comparison]) -> list[Finding]:
-    origins = {run.manifest.run_id: run.manifest.origin_utc_ns for run in (baseline, other)}
-    found = (
-        stall_finding((c.baseline.target, c.candidate.target), c.stalls, c.without_stalls, origins) for c in comparisons
-    )
-    return [finding for finding in found if finding is not None]
 
 
 def _arm(run: FinishedRun, name: str) -> Arm:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from harness.analysis.summary.summary import RunSummary
 from harness.characters import counted
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
@@ -18,6 +20,7 @@ from harness.cli.running.overrides import load_checked
 from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
+from harness.load.interrupts import Interrupts
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
@@ -37,9 +40,36 @@ def grade_and_report(
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
-    reporter: Reporter = write_report,
 ) -> int:
-    """Grade a run, write its reports and print the summary; returns the exit code: 0, or 4 if the run is invalid.
+    """`grade_and_write`, and print the summary; returns the exit code: 0, or 4 if the run is invalid."""
+    summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    return print_summary(summary, page, as_json=context.as_json)
+
+
+def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
+    """Print the summary as text or as JSON; returns the exit code."""
+    if as_json:
+        print_json(summary)
+    else:
+        from rich.console import Console
+
+        from harness.report.run.sections import run_brief
+        from harness.report.terminal import print_report
+
+        print_report(run_brief(summary), Console(highlight=False), written=page)
+    return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
+
+
+def grade_and_write(
+    folder: RunFolder,
+    context: RunContext,
+    *,
+    judge: bool,
+    endpoint: str | None = None,
+    check_files: Sequence[CheckFile] = (),
+    reporter: Reporter = write_report,
+) -> tuple[RunSummary, Path]:
+    """Grade a run and write its reports; returns the summary and the page.
 
     `judge`: ask the suite's judges for missing verdicts. If they cannot be reached, this warns on stderr, and the
     answers stay unscored.
@@ -51,7 +81,7 @@ def grade_and_report(
         judge = judge and bool(suite.graders.judges)
         if judge:
             suite = msgspec.structs.replace(suite, endpoint=trusted_endpoint(suite.endpoint, endpoint, folder.path))
-        asyncio.run(_grade(folder, suite, context, judge=judge, check_files=check_files))
+        _run_grading(_grade(folder, suite, context, judge=judge, check_files=check_files), context.interrupts)
     except KeyboardInterrupt:
         print(
             f"stopped; to grade and report the run, use `harness report {folder.path}` (with --judge to ask judges)",
@@ -60,16 +90,7 @@ def grade_and_report(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    written = reporter(folder, suite)
-    if context.as_json:
-        print_json(written.summary)
-    else:
-        from rich.console import Console
-
-        from harness.report.terminal import print_report
-
-        print_report(written.brief, Console(highlight=False), written=written.page)
-    return RunInvalid.exit_code if any(finding.invalidates for finding in written.summary.findings) else 0
+    return reporter(folder, suite)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
@@ -80,6 +101,24 @@ def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
             f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; pass the file of that suite"
         )
     return suite.graders.check_files
+
+
+def _run_grading(grading: Coroutine[Any, Any, None], interrupts: Interrupts | None) -> None:
+    """Run the coroutine. KeyboardInterrupt: interrupted; outside the main thread only `interrupts` can do that."""
+    if interrupts is None:
+        asyncio.run(grading)
+        return
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        with interrupts.handled(task.cancel):
+            await grading
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _grade(

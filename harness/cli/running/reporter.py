@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,33 +19,20 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from harness.analysis.summary.summary import RunSummary
-    from harness.report.section import Report
 
 NICENESS = 10
 """Of the imports, which then take no time from a load that needs every core; they still end soon on a busy machine."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """What there is to tell of a report that was written."""
-
-    summary: RunSummary
-    brief: Report
-    """For a terminal."""
-    page: Path
+Reporter = Callable[[RunFolder, Suite], "tuple[RunSummary, Path]"]
+"""Summarises a graded run and writes its report; returns the summary and the page. Raises StoreError."""
 
 
-Reporter = Callable[[RunFolder, Suite], Written]
-"""Writes the report of a graded run. Raises StoreError."""
-
-
-def write_report(folder: RunFolder, suite: Suite) -> Written:
-    """Summarise a graded run and write its report in this process. StoreError: the files cannot be read or written."""
-    from harness.report.run.sections import run_brief
+def write_report(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
+    """The reporter that works in this process."""
     from harness.report.write import report_run
 
-    summary, page = report_run(folder, suite)
-    return Written(summary=summary, brief=run_brief(summary), page=page)
+    return report_run(folder, suite)
 
 
 @contextmanager
@@ -73,11 +59,11 @@ def open_reporter() -> Iterator[Reporter]:
         process.join()
 
 
-def _ask(process: Connection, folder: RunFolder, suite: Suite) -> Written:
+def _ask(process: Connection, folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
     """Have the process write the report."""
     with suppress(EOFError, OSError):
         process.send((folder, suite))
-        written: Written = process.recv()
+        written: tuple[RunSummary, Path] = process.recv()
         return written
     return write_report(folder, suite)
 
@@ -98,5 +84,4 @@ def _serve(here: Connection, there: Connection) -> None:
 def _import_unhurriedly() -> None:
     """Import what `write_report` needs. On Linux, niceness is of a thread: the report itself is not held up by it."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-    import harness.report.run.sections
     import harness.report.write  # noqa: F401

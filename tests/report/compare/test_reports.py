@@ -149,7 +149,7 @@ def test_the_page_is_well_formed_and_closed_to_what_a_model_wrote(make_report) -
     text = page_of(hostile(make_report()))
     page = Page(text)
     assert [] == page.open
-    assert "script" not in page.tags
+    assert 1 == page.tags.count("script")
     assert "img" not in page.tags
     assert "&lt;script&gt;alert(1)" in text
     assert "\x1b" not in text
@@ -159,8 +159,8 @@ def test_the_page_is_well_formed_and_closed_to_what_a_model_wrote(make_report) -
 def test_both_answers_of_a_flip_stand_side_by_side_and_folded(make_report) -> None:
     text = page_of(make_report())
     assert '<details class="sample">\n<summary>' in text
-    assert "<h4>baseline</h4><pre>Paris</pre>" in text
-    assert "<h4>candidate</h4><pre>Lyon</pre>" in text
+    for side, answer in (("baseline", "Paris"), ("candidate", "Lyon")):
+        assert re.search(f"<h4>{side}</h4><pre [^>]*>{answer}</pre>", text)
 
 
 def test_every_prompt_that_changed_is_listed_in_every_report(make_report, make_comparison) -> None:

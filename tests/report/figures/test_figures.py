@@ -11,7 +11,10 @@ from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Winner
 from harness.report.drawing.frame import make_view
 from harness.report.drawing.style import figure_style
-from harness.report.figures import FIGURES, errors, latency_ecdf, percentiles, quality_cost, timeline
+from harness.report.figures import FIGURES
+from harness.report.figures.latency import latency_ecdf, percentiles, timeline
+from harness.report.figures.load import errors
+from harness.report.figures.quality import quality_cost
 from harness.report.write import draw_run
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -17,13 +18,13 @@ HOSTILE = '</pre><script>alert(1)</script><img src=x onerror=alert(2)><style>*{}
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and the text within style elements."""
+    """Tags with their attributes, and the text within style and script elements."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
-        self.style = ""
+        self.within = {"style": "", "script": ""}
         self.feed(text)
         self.close()
 
@@ -36,8 +37,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "style":
-            self.style += data
+        if self.open and self.open[-1] in self.within:
+            self.within[self.open[-1]] += data
 
     def attributes(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
@@ -56,21 +57,28 @@ def test_the_page_is_well_formed(make_run) -> None:
     assert len(page.attributes("main")) == 1
 
 
-def test_the_policy_allows_its_own_style_sheet_and_images_within_the_page_only(make_run) -> None:
+def digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_the_policy_allows_its_own_style_sheet_its_own_script_and_images_within_the_page_only(make_run) -> None:
     page = Page(render_page(run_report(make_run(requests=5).summary, PICTURES)))
     (policy,) = [meta["content"] for meta in page.attributes("meta") if "http-equiv" in meta]
-    digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
     assert policy == (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest(page.within['style'])}'; "
+        f"script-src 'sha256-{digest(page.within['script'])}'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'"
     )
 
 
-def test_nothing_is_fetched_and_nothing_runs(hostile_page: str) -> None:
+def test_nothing_is_fetched_and_nothing_runs_but_the_script_of_the_page(hostile_page: str) -> None:
     page = Page(hostile_page)
-    assert not {"script", "link", "iframe", "object", "embed", "a", "base", "form"} & {tag for tag, _ in page.tags}
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.tags}
     assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.attributes("img"))
+    assert all(re.fullmatch("#[a-z0-9-]+", link["href"]) for link in page.attributes("a"))
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "style"]
     assert len(page.attributes("style")) == len(page.attributes("img")) == 1
+    assert [{}] == page.attributes("script")
 
 
 def test_hostile_text_is_shown_and_invisible_characters_are_made_visible(hostile_page: str) -> None:
@@ -120,4 +128,4 @@ def test_a_lead_is_clear_or_names_the_rivals_too_close_to_call(make_run) -> None
 
 
 def test_a_run_without_a_measured_request_has_a_page_without_figures(make_run) -> None:
-    assert "<h2>Figures</h2>" not in render_page(run_report(make_run(names=[]).summary, []))
+    assert '<section id="figures"' not in render_page(run_report(make_run(names=[]).summary, []))

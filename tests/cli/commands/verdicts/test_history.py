@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.commands.history import history
+from harness.cli.commands.verdicts.history import history
 from harness.cli.options import parse_when
 from harness.errors import HarnessError
 from harness.store.run_folder import RunFolder

@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.cli.commands.schema import schema
+from harness.cli.commands.suites.schema import schema
 from harness.suite.grammar.yaml_lines import read_yaml
 from harness.suite.write import starter_suite
 
-SUITES = sorted((Path(__file__).parents[3] / "suites").glob("*.yaml"))
+SUITES = sorted((Path(__file__).parents[4] / "suites").glob("*.yaml"))
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from harness.cli.commands.validate import validate
+from harness.cli.commands.suites.validate import validate
 from harness.errors import SuiteError
 
-QUICKSTART = Path(__file__).parents[3] / "suites" / "quickstart.yaml"
+QUICKSTART = Path(__file__).parents[4] / "suites" / "quickstart.yaml"
 BAD = """\
 suite: demo
 targets: [{model: claude-haiku-4-5, client: anthropic, api: converse}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -99,6 +100,8 @@ def gate(
     from harness.cli.running.gate_files import GateFiles
     from harness.store.opening import open_run
 
+    if not confirm:
+        _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
     if against is not None or last is not None:
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
         _gate_with_history(GateFiles(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
@@ -118,6 +121,17 @@ def gate(
         raise KeyboardInterrupt
     files.check()
     raise typer.Exit(exit_code(report))
+
+
+def _refuse_unused(options: Mapping[str, object]) -> None:
+    """CompareError: an option of the rerun is given, but no rerun is asked for."""
+    from harness.errors import CompareError
+
+    for option, value in options.items():
+        if value is not None:
+            raise CompareError(
+                f"{option} {value}: applies only to the rerun of --confirm; add --confirm or leave it out"
+            )
 
 
 def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, last: int | None) -> None:

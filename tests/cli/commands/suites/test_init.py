@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cli.commands.init import init
+from harness.cli.commands.suites.init import init
 from harness.errors import HarnessError, SuiteError
 from harness.suite.loader import load_suite
 

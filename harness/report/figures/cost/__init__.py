@@ -1,0 +1,1 @@
+"""Figures of what answers cost, and what a routing costs."""

@@ -1,0 +1,1 @@
+"""Figures of how long answers take, and where the time goes."""

@@ -1,0 +1,1 @@
+"""Figures of what was delivered under load, and of what failed."""

@@ -1,0 +1,1 @@
+"""Figures of how many answers are right, and of which prompts."""
