@@ -5,14 +5,13 @@
     INSPECT_VENV=DIR python benchmarks/evaluate.py    # inspect_ai beside it, from the environment in DIR
 
 `harness run` runs as its users run it, in a process of its own, against a server on loopback in another that answers
-after 100 ms. Nothing is instrumented: the parts are read off the attempts' stamps and the times at which the run's files
-were written. Goal: 2.5 s of wall time, of which the server takes at least 1.0.
+after 100 ms. Nothing is instrumented: the parts are read off the attempts' stamps and the times at which the run's
+files were written. Goal: 2.5 s of wall time, of which the server takes at least 1.0.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -51,8 +50,8 @@ from inspect_ai.dataset import Sample
 from inspect_ai.scorer import includes
 @task
 def evaluate():
-    return Task(dataset=[Sample(input=f"Question {{i}}: what is {{i}} plus 1?", target=str(i + 1)) for i in range({prompts})],
-                scorer=includes())
+    asked = [Sample(input=f"Question {{i}}: what is {{i}} plus 1?", target=str(i + 1)) for i in range({prompts})]
+    return Task(dataset=asked, scorer=includes())
 """
 
 
@@ -201,8 +200,8 @@ def main() -> None:
     rounds = 1 if options.quick else options.rounds
     work = Work(prompts=options.prompts, slots=options.slots, client=options.client)
     print(
-        f"{work.prompts} prompts × {len(TARGETS)} targets × {work.slots} in flight, client {work.client}; answers after "
-        f"{1000 * ANSWER_S:.0f} ms: at least {work.ideal_s:.2f} s; load average {os.getloadavg()[0]:.1f} "
+        f"{work.prompts} prompts × {len(TARGETS)} targets × {work.slots} in flight, client {work.client}; answers "
+        f"after {1000 * ANSWER_S:.0f} ms: at least {work.ideal_s:.2f} s; load average {os.getloadavg()[0]:.1f} "
         f"on {os.cpu_count()} cores; imports one after the other {time_imports():.2f} s"
     )
     with tempfile.TemporaryDirectory() as folder, truth_server(fixed=f"{1000 * ANSWER_S:g}ms,1ms,1") as server:

@@ -1,4 +1,4 @@
-"""Computes in forked copies of this process, one for each core. A copy sees this process's memory, so it is sent nothing."""
+"""Computes in forked copies of this process, one for each core. They see its memory, so only results are sent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,7 +21,7 @@ MOST_ITEMS = 256
 
 
 def can_fork() -> bool:
-    """Whether a copy of this process is safe: on Linux, and without other threads, whose locks would never be released."""
+    """Whether a copy of this process is safe: on Linux, and without other threads, whose locks nobody would release."""
     return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
 
 
@@ -40,12 +41,14 @@ def map_in_forks(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
 def _computed(function: Callable[[T], R], items: Sequence[T], copies: int) -> Iterator[tuple[int, R]]:
     """The results of the copies as they arrive, each with the index of its item."""
     from multiprocessing import get_context
-    from multiprocessing.connection import wait
+    from multiprocessing.connection import Connection, wait
 
     turns, fill = os.pipe()
     os.write(fill, bytes(range(len(items))))
     os.close(fill)
-    context, processes, readers = get_context("fork"), [], []
+    context = get_context("fork")
+    processes: list[ForkProcess] = []
+    readers: list[Connection] = []
     try:
         for _ in range(copies):
             reader, writer = context.Pipe(duplex=False)
@@ -55,10 +58,11 @@ def _computed(function: Callable[[T], R], items: Sequence[T], copies: int) -> It
             readers.append(reader)
         while readers:
             for ready in wait(readers):
+                assert isinstance(ready, Connection)
                 try:
-                    yield ready.recv()  # type: ignore[union-attr]
+                    yield ready.recv()
                 except EOFError:
-                    readers.remove(ready)  # type: ignore[arg-type]
+                    readers.remove(ready)
     finally:
         os.close(turns)
         for process in processes:
