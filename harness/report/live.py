@@ -9,7 +9,7 @@ from typing import TextIO
 
 from harness.characters import counted
 from harness.clock import now_ns
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.report.section import Column, Table
 from harness.report.terminal import table_lines
 

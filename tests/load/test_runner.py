@@ -14,7 +14,7 @@ from harness import clock
 from harness.endpoints.base import Tape, WireRequest
 from harness.load.limits import Connections, InFlightLimit, make_admission
 from harness.load.plan import Part, make_plan
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
 from harness.load.sender import Channel
 from harness.load.session import Job, Session, make_send

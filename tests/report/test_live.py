@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.report.live import live_lines, show_progress
 
 

@@ -134,12 +134,14 @@ def _find_votes(con: duckdb.DuckDBPyConnection, judgements: Mapping[str, Sequenc
 
 def _to_vote(judgement: Judgement) -> Vote | None:
     score = judgement.given.get("score")
-    if judgement.kind != "judge" or not (judgement.error or isinstance(score, int | float)):
+    if judgement.error or not isinstance(score, int | float) or not 0 <= score <= 1:
+        score = None
+    if judgement.kind != "judge" or (score is None and not judgement.error):
         return None
     reason = judgement.error or str(judgement.given.get("reason", ""))
     return Vote(
         judge=judgement.by,
-        score=None if judgement.error else _finite(float(score or 0)),
+        score=score,
         reason=reason[:MOST_LINE_CHARACTERS].encode(errors="replace").decode(),
     )
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.analysis.columns import RunData
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, add_note, word
 from harness.analysis.compare.verdict import worst, worst_of_comparisons
-from harness.analysis.validity import ERROR_SHARE
+from harness.analysis.findings import ERROR_SHARE
 from harness.store.finding import Finding
 
 UNCONFIRMED = "not confirmed by a rerun"

@@ -16,6 +16,7 @@ from harness.analysis.past_runs import StoredRun, find_past_runs
 from harness.cli.output import print_json
 from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
+from harness.report.plots import ALL_PLOTS, Plots
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, find_baseline, read_baselines
 from harness.store.opening import open_run
@@ -91,11 +92,11 @@ def find_history(candidate: FinishedRun, baseline: FinishedRun) -> list[StoredRu
     return find_past_runs(results, candidate.manifest, candidate.suite, excluding=compared)
 
 
-def write_files(report: CompareReport, folder: Path) -> Path:
+def write_files(report: CompareReport, folder: Path, plots: Plots = ALL_PLOTS) -> Path:
     """Write every file of a comparison; returns the path of its page."""
     from harness.report.write import write_comparison
 
-    return write_comparison(folder, report)[0]
+    return write_comparison(folder, report, plots)[0]
 
 
 def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> None:

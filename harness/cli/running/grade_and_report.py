@@ -90,7 +90,7 @@ def grade_and_write(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    return reporter(folder, suite)
+    return reporter(folder, suite, context.plots)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.report.drawing.forks import can_fork
+from harness.report.plots import Plots
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -24,15 +25,15 @@ NICENESS = 10
 """Of the imports, which then take no time from a load that needs every core; they still end soon on a busy machine."""
 
 
-Reporter = Callable[[RunFolder, Suite], "tuple[RunSummary, Path]"]
+Reporter = Callable[[RunFolder, Suite, Plots], "tuple[RunSummary, Path]"]
 """Summarises a graded run and writes its report; returns the summary and the page. Raises StoreError."""
 
 
-def write_report(folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
+def write_report(folder: RunFolder, suite: Suite, plots: Plots) -> tuple[RunSummary, Path]:
     """The reporter that works in this process."""
     from harness.report.write import report_run
 
-    return report_run(folder, suite)
+    return report_run(folder, suite, plots)
 
 
 @contextmanager
@@ -59,13 +60,13 @@ def open_reporter() -> Iterator[Reporter]:
         process.join()
 
 
-def _ask(process: Connection, folder: RunFolder, suite: Suite) -> tuple[RunSummary, Path]:
+def _ask(process: Connection, folder: RunFolder, suite: Suite, plots: Plots) -> tuple[RunSummary, Path]:
     """Have the process write the report."""
     with suppress(EOFError, OSError):
-        process.send((folder, suite))
+        process.send((folder, suite, plots))
         written: tuple[RunSummary, Path] = process.recv()
         return written
-    return write_report(folder, suite)
+    return write_report(folder, suite, plots)
 
 
 def _serve(here: Connection, there: Connection) -> None:
@@ -75,10 +76,10 @@ def _serve(here: Connection, there: Connection) -> None:
     importing = threading.Thread(target=_import_unhurriedly, daemon=True)
     importing.start()
     with suppress(EOFError):  # there is no run
-        folder, suite = there.recv()
+        wanted = there.recv()
         importing.join()
         with suppress(Exception):  # raised again where the first process writes the report
-            there.send(write_report(folder, suite))
+            there.send(write_report(*wanted))
 
 
 def _import_unhurriedly() -> None:

@@ -15,7 +15,7 @@ from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import open_reporter
 from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
-from harness.load.recorder import Progress
+from harness.load.progress import Progress
 from harness.load.sender import Channel
 from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import Stop

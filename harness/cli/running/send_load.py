@@ -16,7 +16,7 @@ from harness.cli.running.endpoint import is_simulated, open_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
-from harness.load.recorder import Progress
+from harness.load.progress import Progress
 from harness.load.session import Job, start_progress
 from harness.load.stop import INTERRUPTED, Stop
 from harness.report.live import show_progress

@@ -65,6 +65,7 @@ SETTINGS = {
     "hatch.linewidth": 0.6,
     "svg.fonttype": "path",  # not every machine has DejaVu; paths keep the widths of the layout
     "svg.hashsalt": "harness",
+    "pdf.fonttype": 42,  # text stays text: to search, to copy, and for journals, which reject Type 3
 }
 
 

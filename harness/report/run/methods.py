@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis.findings import ERROR_SHARE
 from harness.analysis.summary.summary import RunSummary
 from harness.report.section import Note
 
@@ -46,7 +47,6 @@ TERMS = {
 def methods(summary: RunSummary) -> list[Note]:
     """Each of TERMS with its definition."""
     from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile  # loads scipy
-    from harness.analysis.validity import ERROR_SHARE
 
     figures = {
         "level": f"{100 * summary.level:g}%",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -113,14 +114,19 @@ def test_prompts_of_one_side_are_left_out(make_run: MakeRun) -> None:
 
 
 def test_a_sample_of_a_comparison_shows_both_sides_of_changes(make_run: MakeRun) -> None:
-    marks = {"a": {f"p{i}": "+" * 9 for i in range(10)}, "b": {f"p{i}": "+" * i + "-" * (9 - i) for i in range(10)}}
+    marks = {name: {f"p{i}": all_ for i in range(10)} for name, all_ in (("a", "-++++++++"), ("b", "-" * 9))}
     run = make_run(marks, baseline="a")
     book = compare_book(compare_targets(run), run.suite, folder(run), most=40)
-    assert 40 == len(book.answers)
-    sides = {(each.prompt, each.repeat, each.arm): each.passed for each in book.answers}
-    for prompt in range(9):
-        at = [repeat for other, repeat, arm in sides if other == prompt and arm == 0]
-        assert (True, False) in [(sides[prompt, repeat, 0], sides[prompt, repeat, 1]) for repeat in at]
+    passed = {(each.prompt, each.repeat, each.arm): each.passed for each in book.answers}
+    changed = {prompt for prompt, repeat, arm in passed if passed[prompt, repeat, 0] and not passed[prompt, repeat, 1]}
+    assert (40, set(range(10))) == (len(passed), changed)
+
+
+def test_no_question_is_cut_in_two(make_run: MakeRun) -> None:
+    run = make_run({name: {f"p{i}": "+-" * 5 for i in range(10)} for name in "abc"}, baseline="a")
+    book = compare_book(compare_targets(run), run.suite, folder(run), most=40)
+    arms = Counter((each.prompt, each.repeat) for each in book.answers)
+    assert (39, {3}) == (len(book.answers), set(arms.values()))
 
 
 def test_a_runs_own_book_marks_the_same_changes(make_run: MakeRun) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -136,6 +137,8 @@ def test_votes_of_a_panel_are_read_from_the_judgements(
         {"by": "nova", "error": "it gave no verdict"},
         {"by": "opus", "given": {"better": "A", "reason": "a preference"}},
         {"by": "opus", "given": {"score": 0}, "request_id": "000009-00"},
+        {"by": "opus", "given": {"score": 10**400}},
+        {"by": "opus", "given": {"score": "1"}},
         {"by": "checks.py:grade", "kind": "python", "given": {"value": 1}},
     ]
     lines = [
@@ -218,6 +221,18 @@ def test_a_sample_shows_what_matters_and_both_sides(many: tuple[RunFolder, Suite
     assert ("p40", 3, 0) in shown
 
 
+def test_a_rare_error_is_not_lost_among_many(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    suite = make_suite(prompts=1)
+    kinds = ["throttled"] * 300 + ["refused", "connection"]
+    failed = [
+        make_attempt(f"{at:06d}-00", repeat=at, ok=False, error_kind=kind, text=None) for at, kind in enumerate(kinds)
+    ]
+    shown = Counter(each.error_kind for each in load_book(write_run(suite, failed), suite, most=10).answers)
+    assert {"throttled": 8, "refused": 1, "connection": 1} == shown
+
+
 def test_a_sample_is_the_same_every_time(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
     assert load_book(run, suite, most=80) == load_book(run, suite, most=80)
@@ -235,7 +250,10 @@ def test_counts_are_of_all_answers_even_in_a_sample(many: tuple[RunFolder, Suite
 def test_a_sample_says_how_it_was_drawn(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
     book = load_book(run, suite, most=80)
-    assert book.sampled.startswith("80 of 800 answers are shown: those to 20 that passed on one side of a change")
+    assert (
+        "80 of 800 answers are shown, every target's to each of 40 questions: 20 in which an answer changed against the"
+        " baseline's, 12 with errors or failed checks, spread over kinds and targets, 4 of the slowest, 4 at random."
+    ) == book.sampled
     assert (800, 100) == (book.total, book.total_prompts)
 
 
@@ -327,19 +345,37 @@ def test_hostile_values_are_data(load_one: LoadOne) -> None:
     assert answer == msgspec.json.decode(msgspec.json.encode(answer), type=ReadAnswer)
 
 
+def rewrite(path: Path, changes: str) -> None:
+    """Replace columns of a Parquet file, as somebody else might."""
+    with duckdb.connect() as con:
+        con.execute(f"create table t as from read_parquet('{path}')")
+        con.execute(f"copy (select * replace ({changes}) from t) to '{path}' (format parquet)")
+
+
 def test_a_cost_that_is_no_number_is_unknown(
     make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
 ) -> None:
-    import duckdb
-
     suite = make_suite()
     run = write_run(suite, [make_attempt("000000-00", text="x")], [score("000000-00", True)])
-    for path, column in ((run.attempts_path, "cost_usd"), (run.scores_path, "value")):
-        with duckdb.connect() as con:
-            con.execute(f"create table t as from read_parquet('{path}')")
-            con.execute(f"copy (select * replace ('nan'::double as {column}) from t) to '{path}' (format parquet)")
+    rewrite(run.attempts_path, "'nan'::double as cost_usd")
+    rewrite(run.scores_path, "'inf'::double as value")
     (answer,) = load_book(run, suite).answers
     assert (None, None, True) == (answer.cost_usd, answer.checks[0].value, answer.checks[0].passed)
+
+
+def test_rows_without_the_usual_values_are_shown(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    suite = make_suite(prompts=2)
+    attempts = [make_attempt(f"{at:06d}-00", prompt_id=f"p{at % 2}", text="x") for at in range(20)]
+    run = write_run(suite, attempts, [score("000000-00", True)])
+    rewrite(
+        run.attempts_path,
+        f"null::bigint as repeat, null::bool as ok, {-(2**63)} as due_ns, {2**63 - 1} as done_ns",
+    )
+    rewrite(run.scores_path, "null::varchar as reason")
+    assert 2 == len({each.prompt for each in load_book(run, suite).answers})
+    assert 10 == len(load_book(run, suite, most=12).answers)
 
 
 def test_many_answers_to_one_question_are_still_a_sample(

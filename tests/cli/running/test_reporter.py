@@ -16,6 +16,7 @@ from multiprocessing import active_children
 from pathlib import Path
 sys.modules["harness.report.figures"] = types.SimpleNamespace(FIGURES={})  # they take most of a report's time
 from harness.cli.running.reporter import open_reporter
+from harness.report.plots import ALL_PLOTS
 from harness.store.run_folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 """
@@ -46,7 +47,7 @@ def run_alone(code: str, run: Path) -> list[str]:
 def test_another_process_imports_what_the_report_needs_and_writes_it(run: Path) -> None:
     code = """
 with open_reporter() as reporter:
-    summary, page = reporter(run, run.read_suite())
+    summary, page = reporter(run, run.read_suite(), ALL_PLOTS)
 print(summary.run_id == run.read_manifest().run_id, page.name, "scipy" in sys.modules, active_children())
 """
     assert ["True report.html False []"] == run_alone(code, run)
@@ -59,7 +60,7 @@ with open_reporter() as reporter:
     (process,) = active_children()
     process.kill()
     process.join()
-    summary, page = reporter(run, run.read_suite())
+    summary, page = reporter(run, run.read_suite(), ALL_PLOTS)
 print(page.name, "scipy" in sys.modules)
 """
     assert ["report.html True"] == run_alone(code, run)
@@ -71,7 +72,7 @@ def test_an_error_in_the_other_process_is_raised_here(run: Path) -> None:
 from harness.errors import StoreError
 try:
     with open_reporter() as reporter:
-        reporter(run, run.read_suite())
+        reporter(run, run.read_suite(), ALL_PLOTS)
 except StoreError as error:
     print("attempts.parquet" in str(error) or "cannot be read" in str(error), active_children())
 """
@@ -94,7 +95,7 @@ over = threading.Event()
 threading.Thread(target=over.wait).start()
 with open_reporter() as reporter:
     print(active_children())
-    reporter(run, run.read_suite())
+    reporter(run, run.read_suite(), ALL_PLOTS)
 over.set()
 """
     assert ["[]"] == run_alone(code, run)

@@ -85,7 +85,7 @@ from pathlib import Path
 from harness.report import write
 view = pickle.loads(Path(sys.argv[1], "view").read_bytes())
 draw = write.draw_figure
-write.draw_figure = lambda name, view: (os.getpid() != first, draw(name, view))
+write.draw_figure = lambda name, view, formats: (os.getpid() != first, draw(name, view, formats))
 write.FIGURES = {name: write.FIGURES[name] for name in sys.argv[2:]}
 Path(sys.argv[1], "pictures").write_bytes(pickle.dumps(write.draw_run(view)))
 """
