@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
 from harness.characters import printable
 from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
@@ -183,6 +182,8 @@ def error_rate(target: TargetSummary) -> Number | str:
     rate = target.error_rate
     if failed_requests(target):
         return Number(rate.value, "share", rate.low, rate.high, bounded=True)
+    from harness.analysis.stats.proportions import rule_of_three  # loads scipy, which a live view needs nothing of
+
     return f"at most {percent(rule_of_three(target.requests))} (one-sided {100 * LEVEL:g}%, 3/n)"
 
 
