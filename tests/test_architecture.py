@@ -11,6 +11,8 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import harness
 from harness.cli import COMMANDS
 
@@ -201,6 +203,27 @@ def test_the_help_of_a_command_loads_no_other_and_nothing_heavy() -> None:
         loaded = loaded_by_command(name, "-h")
         wrong[name] = (others | HEAVY) & loaded - {"pydantic"}  # typer's own choice, where it finds it
     assert {} == {name: found for name, found in wrong.items() if found}
+
+
+def test_completion_loads_no_other_command_and_nothing_heavy() -> None:
+    loaded = loaded_by(
+        "import os\n"
+        "os.environ.update(_HARNESS_COMPLETE='complete_bash', COMP_WORDS='harness report 2', COMP_CWORD='2')\n"
+        "from harness.cli import main\nsys.argv = ['harness']\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code"
+    )
+    assert set() == loaded & {*HEAVY, "msgspec", "harness.cli.commands.query"} - {"pydantic"}
+
+
+def test_importing_harness_loads_none_of_it() -> None:
+    assert {"harness"} == {name for name in loaded_by("import harness") if name.split(".")[0] in {"harness", *HEAVY}}
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    assert set(harness.__all__) <= set(dir(harness))
+    assert [] == [name for name in harness.__all__ if not getattr(harness, name).__doc__]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        harness.nothing  # noqa: B018
 
 
 def test_the_simulator_loads_nothing_that_it_does_not_need() -> None:

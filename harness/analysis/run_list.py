@@ -125,7 +125,8 @@ def read_run_list(results: Path, known: Mapping[str, Known] | None = None) -> Ru
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             unreadable.append(f"{name}: manifest.json is not a manifest of a run: {error}")
     runs = sorted((each.run for each in found.values()), key=lambda r: (r.started_utc_ns, r.folder), reverse=True)
-    return RunList(runs=runs, unreadable=unreadable, known=found)
+    plain = {name: each for name, each in found.items() if name.isprintable()}  # JSON cannot hold all others
+    return RunList(runs=runs, unreadable=unreadable, known=plain)
 
 
 def read_known(path: Path) -> dict[str, Known]:

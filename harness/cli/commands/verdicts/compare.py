@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import CandidateOption, FormatOption, JsonOption, RunArgument, plots_of
-from harness.cli.places import LATEST, find_run, local_path
+from harness.cli.places import LATEST, complete_run, find_run, local_path
 
 
 def compare(
     run: RunArgument = LATEST,
     later: Annotated[
         Path | None,
-        typer.Argument(help="A second run, compared with the first as its baseline.", parser=find_run),
+        typer.Argument(
+            help="A second run, compared with the first as its baseline.", parser=find_run, autocompletion=complete_run
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
