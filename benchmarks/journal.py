@@ -21,7 +21,7 @@ import msgspec
 from measure import peak_mib, print_table
 
 from harness.catalog.target import Target
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.store.journal import Journal, measure_journal
 from harness.store.manifest import new_manifest
 from harness.store.parquet import count_rows, write_parquet
@@ -70,7 +70,7 @@ async def time_recording(path: Path, chunks: int) -> dict[str, float]:
             journal.flush()
             flushed = time.process_time_ns()
             for attempt in attempts:
-                progress.count(attempt)
+                progress.count(attempt, attempt.due_ns)
             spent["Progress.count"] += time.process_time_ns() - flushed
             spent["flush (apart)"] += flushed - recorded
             spent["Journal.record"] += recorded - start

@@ -26,7 +26,7 @@ from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
 from harness.load.limits import Connections, InFlightLimit, make_admission
 from harness.load.plan import Part, make_plan
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.load.sender import Channel
 from harness.load.session import Job, Session, run_load
 from harness.load.stop import Stop

@@ -47,12 +47,13 @@ ORDER = {
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
     "baselines",
-    "load": "arrivals stop interrupts plan forecast reservation limits preflight watch sender recorder runner "
+    "load": "arrivals stop interrupts plan forecast reservation limits preflight progress watch sender recorder "
+    "runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics stats stalls validity summary past_runs compare run_list answers past_churn "
-    "past_stalls sweep history against_history reconcile",
-    "report": "section wording terminal markdown html page live drawing run figures compare history "
+    "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare run_list "
+    "breakdown answers past_churn past_stalls sweep history against_history reconcile",
+    "report": "plots section wording terminal markdown html page live drawing compare run figures history "
     "against_history sweep reconcile index write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
     "cli": "places options output index printing running commands",

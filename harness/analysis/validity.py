@@ -10,6 +10,23 @@ import numpy as np
 
 from harness.analysis import metrics
 from harness.analysis.columns import Columns, Floats, RunData
+from harness.analysis.findings import (
+    ANSWER_TIME,
+    COLD_RATIO,
+    COLD_SAMPLES,
+    LATE_SHARE_INVALID,
+    STEADY_ARRIVALS,
+    TTFT,
+    Wait,
+    behind_schedule,
+    cold_start,
+    failed_requests,
+    is_capped,
+    late_event_loop,
+    late_requests,
+    ms,
+    throttled_attempts,
+)
 from harness.analysis.stats.clusters import independent_answers
 from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.catalog.prices import STANDARD, terms_of
@@ -17,49 +34,18 @@ from harness.catalog.target import merge_options
 from harness.characters import counted
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
-from harness.suite.suite import STATIONARY, Load, Suite
+from harness.suite.suite import Load, Suite
 
-LATE_SHARE = 0.10
-"""Share of the median TTFT (from sent) above which the client's own lateness is reported."""
-LATE_SHARE_INVALID = 0.25
-"""… and above which the latencies measure the client rather than the endpoint."""
-SCHEDULE_LATE_S = 0.25
-"""Open arrivals: the median request of every tenth of the run must be sent within this of when it was due."""
 TENTHS = 10
 BUSY_CPU_SHARE = 0.90
 """Share of one core above which the loop has no headroom for a burst."""
-ERROR_SHARE = 0.05
-"""Share of failed requests above which a target's latencies and pass rate must be read together with its errors."""
-FAILED_SHARE_INVALID = 0.5
-"""Share of failed requests above which a target's figures describe the exceptions, and the run is invalid."""
-COLD_RATIO = 1.25
-"""The warm-up was too short if the first tenth's median wait exceeds that of the rest, and of every later tenth but the
-next, by this factor, and the test at `COLD_P` agrees."""
 COLD_P = 1e-4
-COLD_SAMPLES = 10
-"""Fewest requests in the first tenth for the test."""
-STEADY_ARRIVALS = ("closed", *STATIONARY)
-THROTTLED_SHARE = 0.05
-"""Share of throttled attempts above which back-off shapes the latencies."""
-
-_REMEDIES = {
-    "throttled": "lower concurrency or rate, set quota.tokens_per_minute, or ask AWS for more quota",
-    "unavailable": "lower concurrency or rate, try again later, or compare another routing",
-    "access_denied": "request access to the model in this account and Region",
-    "credentials": "renew the credentials or choose another profile",
-    "not_found": "check the model id, routing and Region with `harness models`",
-    "validation": "read error_message in attempts.parquet: the endpoint rejects the request as written",
-    "connection": "check that the endpoint is up and that its address is correct",
-    "connect_timeout": "check that the endpoint is up and that its address is correct",
-    "first_token_timeout": "raise timeouts.first_token or lower the load",
-    "total_timeout": "raise timeouts.total or lower max_tokens",
-}
-_ANY_REMEDY = "read error_kind and error_message in attempts.parquet"
+"""The largest p-value of the test that a slow first tenth must pass to count as a cold start."""
 
 
 def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Finding]:
     """The findings about a finished run, those that invalidate it first; includes the manifest's own findings."""
-    findings = [
+    findings: list[Finding | None] = [
         *manifest.findings,
         *_incomplete(manifest, suite.load, data.recorded),
         *_without_requests(suite, data),
@@ -74,7 +60,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_unpriced(suite, data.columns),
         *_cold_start(suite, data.columns),
     ]
-    return sorted(dict.fromkeys(findings), key=lambda finding: not finding.invalidates)
+    return sorted(dict.fromkeys(filter(None, findings)), key=lambda finding: not finding.invalidates)
 
 
 def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Finding]:
@@ -106,59 +92,38 @@ def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
         )
 
 
-def _failures(data: RunData) -> Iterator[Finding]:
+def _failures(data: RunData) -> Iterator[Finding | None]:
     """Failed requests and throttled attempts. A target that mostly failed cannot be compared: the run is invalid."""
     for name, c in data.columns.items():
         counts, requests, failures = data.counts[name], len(c.ok), Counter(c.error_kind[~c.ok])
-        failed = failures.total()
-        if failed > ERROR_SHARE * requests:
+        if failures:
             kind = failures.most_common(1)[0][0]
-            message = f": {counts.error_messages[kind]}" if kind in counts.error_messages else ""
-            if requests == 1:
-                what = f"the only request failed with {kind}{message}"
-            else:
-                share = f"all {failed}" if failed == requests else f"{failed} of {requests}"
-                what = f"{share} requests failed, most often with {kind}{message}"
-            yield Finding(
-                what=f"{name}: {what}; latencies cover successful requests only",
-                remedy=_REMEDIES.get(kind, _ANY_REMEDY),
-                invalidates=failed > FAILED_SHARE_INVALID * requests,
-            )
+            message = counts.error_messages.get(kind)
+            yield failed_requests(name, requests=requests, failed=failures.total(), kind=kind, message=message)
         throttled = counts.error_kinds.get("throttled", 0)
-        if throttled > THROTTLED_SHARE * counts.attempts:
-            yield Finding(
-                what=f"{name}: {throttled} of {counts.attempts} attempts were throttled; its latencies include the "
-                "back-off",
-                remedy=_REMEDIES["throttled"],
-            )
+        yield throttled_attempts(name, attempts=counts.attempts, throttled=throttled)
 
 
-def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator[Finding | None]:
     """The event loop ran late, compared with the fastest target's median wait, or a process used a whole core."""
     if not manifest.clients:
         return
     lag_s = max(client.lag_p99_ns for client in manifest.clients) / 1e9
     cpu_share = max(client.cpu_share for client in manifest.clients)
     pause_s = max(client.gc_longest_ns for client in manifest.clients) / 1e9
-    wait_s, name = min(filter(None, map(_median_wait, columns.values())), default=(math.inf, ""))
-    if lag_s > LATE_SHARE * wait_s:
-        yield Finding(
-            what=f"the event loop ran {_ms(lag_s)} late (p99), with a median {name} of {_ms(wait_s)}: "
-            "the client was a bottleneck",
-            remedy="spread the load over more processes (--workers), lower the concurrency or rate, or stop other work "
-            "on this machine",
-            invalidates=lag_s > LATE_SHARE_INVALID * wait_s,
-        )
+    waits = filter(None, map(_median_wait, columns.values()))
+    wait = min(waits, key=lambda each: (each.median_s, each.name), default=Wait(math.inf, ""))
+    yield late_event_loop(lag_s, wait)
     if cpu_share > BUSY_CPU_SHARE:
         yield Finding(
             what=f"the harness used {cpu_share:.0%} of a core",
             remedy="spread the load over more processes (--workers), or lower the concurrency or rate: an event loop "
             "can use only one core",
         )
-    if pause_s > LATE_SHARE_INVALID * wait_s:
+    if pause_s > LATE_SHARE_INVALID * wait.median_s:
         yield Finding(
-            what=f"garbage collection paused the client for up to {_ms(pause_s)}, with a median {name} of "
-            f"{_ms(wait_s)}",
+            what=f"garbage collection paused the client for up to {ms(pause_s)}, with a median {wait.name} of "
+            f"{ms(wait.median_s)}",
             remedy="treat p99 with caution; use --workers or ask for shorter answers",
         )
 
@@ -188,37 +153,19 @@ def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
             )
 
 
-def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding | None]:
     """The median request left late, compared with the target's median wait. A client-side cap does so by design."""
-    quota = suite.quota
-    caps = (quota.requests_per_minute, quota.tokens_per_minute, suite.load.max_in_flight)
-    capped = any(cap is not None for cap in caps)
     for name, c in columns.items():
         delay_s, wait = _median(metrics.queue_delay_s(c)), _median_wait(c)
-        if delay_s is None or wait is None or delay_s <= LATE_SHARE * wait[0]:
-            continue
-        yield Finding(
-            what=f"{name}: the median request was sent {_ms(delay_s)} late, with a median {wait[1]} of {_ms(wait[0])}",
-            remedy="a cap in the suite (quota, max_in_flight) holds requests back: raise it, or use TTFT from sent"
-            if capped
-            else "lower the concurrency or rate, or stop other work on this machine",
-            invalidates=not capped and delay_s > LATE_SHARE_INVALID * wait[0],
-        )
+        if delay_s is not None and wait is not None:
+            yield late_requests(name, delay_s, wait, capped=is_capped(suite))
 
 
-def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+def _broken_schedule(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding | None]:
     """Open arrivals only: the offered load is not the one that the suite asks for."""
-    if suite.load.arrival == "closed":
-        return
-    for name, c in columns.items():
-        late_s = worst_lateness_s(metrics.queue_delay_s(c))
-        if late_s > SCHEDULE_LATE_S:
-            yield Finding(
-                what=f"{name}: the client fell behind its schedule: for a tenth of the run, the median request was "
-                f"sent {_ms(late_s)} late",
-                remedy="lower the rate, or raise the cap (quota, max_in_flight) that holds requests back",
-                invalidates=True,
-            )
+    if suite.load.arrival != "closed":
+        for name, c in columns.items():
+            yield behind_schedule(name, worst_lateness_s(metrics.queue_delay_s(c)))
 
 
 def worst_lateness_s(queue_delay_s: Floats) -> float:
@@ -287,13 +234,8 @@ def _unpriced(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
 def _cold_start(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
     """No warm-up, or one that was too short: the first measured requests were slower than the rest."""
     cold = [(name, *slower) for name, c in columns.items() if (slower := _slower_head(c, suite.load)) is not None]
-    for name, head_s, rest_s, wait in cold:
-        yield Finding(
-            what=f"{name}: the warm-up was too short: the first tenth of the run had a median {wait} of "
-            f"{_ms(head_s)}, the rest {_ms(rest_s)}",
-            remedy=f"raise load.warmup (now {suite.load.warmup}) until the first tenth matches the rest",
-            invalidates=True,
-        )
+    for name, head_s, rest in cold:
+        yield cold_start(name, first_s=head_s, rest=rest, warmup=suite.load.warmup)
     if suite.load.warmup == 0 and not cold:
         yield Finding(
             what="no warm-up: the first requests include the time to open connections",
@@ -301,8 +243,8 @@ def _cold_start(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Findin
         )
 
 
-def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
-    """The median wait of the first tenth and of the rest, s, and its name; None unless the first tenth was slower.
+def _slower_head(c: Columns, load: Load) -> tuple[float, Wait] | None:
+    """The median wait of the first tenth, s, and that of the rest; None unless the first tenth was slower.
 
     Slower means by `COLD_RATIO` at the median and by a one-sided Mann–Whitney test at `COLD_P`. The test assumes
     independent requests, but endpoints have slow minutes: so no later tenth may be as slow, except the second, which a
@@ -312,7 +254,7 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
     median_wait = _median_wait(c)
     if load.arrival not in STEADY_ARRIVALS or median_wait is None:
         return None
-    wait_s = metrics.ttft_from_sent_s(c) if median_wait[1] == "TTFT" else np.where(c.ok, c.done_s - c.sent_s, np.nan)
+    wait_s = metrics.ttft_from_sent_s(c) if median_wait.name == TTFT else np.where(c.ok, c.done_s - c.sent_s, np.nan)
     wait_s = wait_s[~np.isnan(wait_s)]
     head, rest = wait_s[: len(wait_s) // TENTHS], wait_s[len(wait_s) // TENTHS :]
     if len(head) < COLD_SAMPLES:
@@ -324,21 +266,18 @@ def _slower_head(c: Columns, load: Load) -> tuple[float, float, str] | None:
         return None
     from scipy.stats import mannwhitneyu  # takes a second to load, and few runs start cold
 
-    return (head_s, rest_s, median_wait[1]) if mannwhitneyu(head, rest, alternative="greater").pvalue < COLD_P else None
+    rest_wait = Wait(rest_s, median_wait.name)
+    return (head_s, rest_wait) if mannwhitneyu(head, rest, alternative="greater").pvalue < COLD_P else None
 
 
-def _median_wait(c: Columns) -> tuple[float, str] | None:
-    """The median TTFT from sent, s, and its name; without streaming, that of the whole answer. None without success."""
+def _median_wait(c: Columns) -> Wait | None:
+    """The median TTFT from sent; without streaming, that of the whole answer. None without success."""
     ttft_s, answer_s = _median(metrics.ttft_from_sent_s(c)), _median(np.where(c.ok, c.done_s - c.sent_s, np.nan))
     if ttft_s is not None:
-        return ttft_s, "TTFT"
-    return None if answer_s is None else (answer_s, "answer time")
+        return Wait(ttft_s, TTFT)
+    return None if answer_s is None else Wait(answer_s, ANSWER_TIME)
 
 
 def _median(values: Floats) -> float | None:
     present = values[~np.isnan(values)]
     return float(np.median(present)) if len(present) else None
-
-
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -66,6 +67,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     guard_output()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads speed up nothing here, and would forbid forks
     try:
         make_app(_requested(arguments or words_to_complete()))(args=arguments, prog_name="harness")
     except HarnessError as error:

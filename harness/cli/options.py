@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.places import RESULTS, complete_run, find_run, local_path
+from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figures, parse_formats
 
 if TYPE_CHECKING:
     from harness.load.interrupts import Interrupts
@@ -26,8 +27,23 @@ class RunContext:
     """Print JSON on standard output instead of text."""
     quiet: bool = False
     """Show no progress and no notes."""
+    plots: Plots = ALL_PLOTS
+    """Which figures the report has, and as which files."""
     interrupts: Interrupts | None = None
     """Interrupts from another thread, for a run outside the main one."""
+
+
+def plots_of(formats: str | None, figures: str | None = None) -> Plots:
+    """What --format and --figures ask for. HarnessError: a name is unknown."""
+    known: tuple[str, ...] = ()
+    if figures is not None:
+        from harness.report.figures import FIGURES
+
+        known = tuple(FIGURES)
+    return Plots(
+        formats=DEFAULT_FORMATS if formats is None else parse_formats(formats),
+        figures=None if figures is None else parse_figures(figures, known),
+    )
 
 
 def parse_when(written: str | datetime) -> datetime:
@@ -73,6 +89,14 @@ SeedOption = Annotated[
 ]
 NoPreflightOption = Annotated[
     bool, typer.Option("--no-preflight", help="With aws: do not check the account before sending.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMATS", help="Files of each figure: png, svg, pdf. Default: png,svg."),
+]
+FiguresOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Draw only these figures, such as errors,timeline. Default: all."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

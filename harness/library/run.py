@@ -71,7 +71,7 @@ class Run:
     @property
     def valid(self) -> bool:
         """Whether the run is complete and no finding invalidates it. StoreError as for `summary`."""
-        from harness.report.run.sections import is_valid
+        from harness.report.run.verdict import is_valid
 
         return is_valid(self.summary)
 

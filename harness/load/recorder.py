@@ -1,66 +1,18 @@
-"""Records attempts: their rows, the running counts for the live display, and the money spent."""
+"""Records attempts: writes their rows, counts them and checks the budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
-from harness.load.stop import Reason, Stop
+from harness.load.progress import Progress, stop_at_budget
+from harness.load.stop import Stop
 from harness.store.records import Attempt, is_sampled
 from harness.suite.suite import Suite
-
-
-@dataclass(slots=True)
-class Tally:
-    """Running counts for one target, warm-up included (it costs money too)."""
-
-    done: int = 0
-    """Completed requests."""
-    in_flight: int = 0
-    failed: int = 0
-    """Attempts that were not ok."""
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-    unpriced: int = 0
-    """Attempts whose cost is unknown."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """Tallies by target."""
-
-    planned: int | None
-    """Requests for each target. None: unknown, or not the same for all targets."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
-
-    def count(self, attempt: Attempt) -> None:
-        """Add one attempt to its target's tally."""
-        tally = self.tallies[attempt.target]
-        tally.failed += not attempt.ok
-        tally.output_tokens += attempt.output_tokens or 0
-        if attempt.cost_usd is None:
-            tally.unpriced += 1
-        else:
-            tally.cost_usd += attempt.cost_usd
-
-    @property
-    def done(self) -> int:
-        return sum(tally.done for tally in self.tallies.values())
-
-    @property
-    def cost_usd(self) -> float:
-        return sum(tally.cost_usd for tally in self.tallies.values())
-
-
-def stop_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
-    """Request a stop once the budget is spent. Requests in flight still finish, and cost extra."""
-    if budget_usd is not None and progress.cost_usd >= budget_usd:
-        stop.request(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
 
 
 def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None) -> float | None:
@@ -106,10 +58,12 @@ class Recorder:
             for prompt, each in zip(suite.prompts, _prices_of(target, suite), strict=True)
         }
 
-    def record(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> None:
-        """Record attempt `try_no`, due at `due_ns` on CLOCK_MONOTONIC."""
+    def record(
+        self, planned: PlannedRequest, first_due_ns: int, try_no: int, due_ns: int, tape: Tape, reply: Reply
+    ) -> None:
+        """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC."""
         attempt = self._row(planned, try_no, due_ns, tape, reply)
-        self._progress.count(attempt)
+        self._progress.count(attempt, first_due_ns - self._origin_ns)
         self._write(attempt)
         stop_at_budget(self._budget_usd, self._progress, self._stop)
 

@@ -50,16 +50,17 @@ class Sender:
         due_ns: int,
         on_attempt: OnAttempt,
         on_wire: asyncio.Event | None = None,
-    ) -> None:
+    ) -> bool:
         """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
-        `on_wire` is set once the first attempt was handed to the socket, or failed.
+        Returns False if a stop came before the first attempt. `on_wire` is set once the first attempt was handed to the
+        socket, or failed.
         """
         retries, stop = self._retries, self._stop
         for try_no in range(1, retries.max_attempts + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
             if stop.requested:
-                return
+                return try_no > 1
             tape = Tape(None if on_wire is None else on_wire.set)
             error: BaseException | None = None
             reason: ErrorKind | None = None
@@ -76,9 +77,10 @@ class Sender:
                 channel.admission.settle(taken, reply)
                 on_attempt(try_no, due_ns, tape, reply)
             if reply.error_kind not in retries.on or try_no == retries.max_attempts or stop.requested:
-                return
+                break
             due_ns = clock.now_ns() + backoff_ns(retries, try_no, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
+        return True
 
     async def _exchange(
         self, client: Client, request: WireRequest, tape: Tape

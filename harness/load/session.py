@@ -21,7 +21,8 @@ from harness.endpoints.request import build_request
 from harness.errors import HarnessError
 from harness.load.limits import Connections, InFlightLimit, make_admission
 from harness.load.plan import MEASURE, Part, PlannedRequest
-from harness.load.recorder import Progress, Recorder, Tally
+from harness.load.progress import Histogram, Progress, Tally
+from harness.load.recorder import Recorder
 from harness.load.runner import Send, run_plan
 from harness.load.sender import Channel, Sender
 from harness.load.stop import Stop
@@ -121,7 +122,7 @@ async def run_load(session: Session, write: Callable[[Attempt], object]) -> Clie
     """Send the part until it ends or a stop is requested; returns this process's health. `write` gets every attempt."""
     job, part, channels, suite = session.job, session.part, session.channels, session.part.suite
     send = make_send(session, write)
-    async with watch_process(channels) as watch:
+    async with watch_process(channels, session.progress.lag) as watch:
         await run_plan(
             lambda: part.rounds(seed=job.seed),
             send,
@@ -155,12 +156,13 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
         channel, tally = channels[planned.target], progress.tallies[planned.target]
         async with channel.in_flight_limit:
             tally.in_flight += 1
+            tried = True
             try:
                 request = request_for(planned.target, planned.prompt_id)
-                await sender.send(channel, request, due_ns, partial(recorder.record, planned), on_wire)
+                tried = await sender.send(channel, request, due_ns, partial(recorder.record, planned, due_ns), on_wire)
             finally:
                 tally.in_flight -= 1
-                tally.done += 1
+                tally.done += tried
 
     for prompt in suite.prompts:
         if prompt.documents or prompt.images:
@@ -170,11 +172,14 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
 
 
 @asynccontextmanager
-async def watch_process(channels: Mapping[str, Channel]) -> AsyncIterator[Watch]:
-    """Monitor this process inside the context, and exempt the objects that already exist from garbage collection."""
+async def watch_process(channels: Mapping[str, Channel], lag: Histogram) -> AsyncIterator[Watch]:
+    """Monitor this process inside the context, and exempt the objects that already exist from garbage collection.
+
+    `lag` gets every sample of the event loop's lag.
+    """
     gc.collect()
     gc.freeze()
-    watch = Watch({channel.connections for channel in channels.values()})
+    watch = Watch({channel.connections for channel in channels.values()}, lag=lag)
     try:
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(watch.run())

@@ -13,6 +13,7 @@ from typing import Literal
 from harness import clock
 from harness.errors import EndpointError
 from harness.load.limits import Connections
+from harness.load.progress import Histogram
 from harness.store.client_health import ClientHealth
 
 PERIOD_NS = 20_000_000
@@ -22,11 +23,12 @@ SECOND_NS = 1_000_000_000
 class Watch:
     """Runs as a task during the load; `result` may be called at any time.
 
-    `connections`: one entry for each client of the load.
+    `connections`: one entry for each client of the load. `lag` gets every sample as well.
     """
 
-    def __init__(self, connections: Iterable[Connections] = ()) -> None:
+    def __init__(self, connections: Iterable[Connections] = (), *, lag: Histogram | None = None) -> None:
         self._connections = tuple(connections)
+        self._lag = Histogram() if lag is None else lag
         self._late = array("q")
         self._started_ns, self._started_cpu_ns = clock.now_ns(), clock.cpu_ns()
         self._second_ns, self._second_cpu_ns = self._started_ns, self._started_cpu_ns
@@ -47,7 +49,9 @@ class Watch:
                 await asyncio.sleep(PERIOD_NS / 1e9)
                 woken_ns = clock.now_ns()
                 late_ns = max(0, woken_ns - due_ns)
-                self._late.extend(range(late_ns, -1, -PERIOD_NS))
+                for sample_ns in range(late_ns, -1, -PERIOD_NS):
+                    self._late.append(sample_ns)
+                    self._lag.add(sample_ns)
                 if woken_ns - self._second_ns >= SECOND_NS:
                     self._end_second(woken_ns)
 

@@ -10,6 +10,7 @@ import msgspec
 from harness.analysis.answers.book import AnswerBook
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles
+from harness.report.plots import DEFAULT_FORMATS
 
 T = TypeVar("T")
 
@@ -92,8 +93,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     """What the figure shows; its alt text begins with it."""
-    png: bytes
     svg: bytes
+    """What pages embed."""
+    png: bytes = b""
+    pdf: bytes = b""
+    """Like `png`, empty if it is not among the formats."""
+    formats: Sequence[str] = DEFAULT_FORMATS
+    """Of its files in `plots/`."""
     description: str = ""
     """The rest of the alt text: what there is to see, in a sentence or two."""
     table: Table | None = None
@@ -102,6 +108,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         """What a notebook shows, with its alt text."""
         return self.png, {"alt": f"{self.title}. {self.description}" if self.description else self.title}
+
+    def content(self, kind: str) -> bytes:
+        """The file of this format."""
+        return {"png": self.png, "svg": self.svg, "pdf": self.pdf}[kind]
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

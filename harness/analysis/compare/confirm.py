@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.analysis.columns import RunData
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, add_note, word
 from harness.analysis.compare.verdict import worst, worst_of_comparisons
-from harness.analysis.validity import ERROR_SHARE
+from harness.analysis.findings import ERROR_SHARE
 from harness.store.finding import Finding
 
 UNCONFIRMED = "not confirmed by a rerun"
@@ -81,7 +81,7 @@ def _confirm(c: Comparison, again: Comparison | None) -> Comparison:
 
 def _decide_row(d: Difference, again: Difference) -> Difference:
     """The rerun's row in place of one that two runs left open."""
-    before = f"; the two runs at two times said {_describe(d)}" if d.estimate else ""
+    before = f"; the two runs at two times said {_describe(d)}" if d.estimate is not None else ""
     return add_note(again, f"decided by a rerun of both targets in one run{before}")
 
 

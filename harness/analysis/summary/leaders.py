@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.columns import Columns
+from harness.analysis.findings import ERROR_SHARE
 from harness.analysis.metrics import METRICS, Metric, answer_cost_usd, costs_known, mean_by_prompt
 from harness.analysis.stats.interval import Interval, lies_below
 from harness.analysis.stats.means import cluster_codes, ratio_interval
 from harness.analysis.stats.totals import compare_totals
 from harness.analysis.summary.summary import RoutingPair, TargetSummary, Winner, figure_of
-from harness.analysis.validity import ERROR_SHARE
 from harness.catalog.prices import Price, premium
 from harness.catalog.target import Target
 

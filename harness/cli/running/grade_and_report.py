@@ -18,12 +18,10 @@ from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
+from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
-from harness.report.run.sections import run_brief
-from harness.report.terminal import print_report
-from harness.report.write import report_run
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
@@ -66,6 +64,9 @@ def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
     else:
         from rich.console import Console
 
+        from harness.report.run.sections import run_brief
+        from harness.report.terminal import print_report
+
         print_report(run_brief(summary), Console(highlight=False), written=page)
     return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
 
@@ -77,6 +78,7 @@ def grade_and_write(
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
+    reporter: Reporter = write_report,
 ) -> tuple[RunSummary, Path]:
     """Grade a run and write its reports; returns the summary and the page.
 
@@ -99,7 +101,7 @@ def grade_and_write(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    return report_run(folder, suite)
+    return reporter(folder, suite, context.plots)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:

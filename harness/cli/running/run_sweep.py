@@ -14,7 +14,7 @@ from harness.cli.output import print_json
 from harness.cli.running.send_load import INTERRUPTED_CODE, SentLoad, send_load
 from harness.errors import RunInvalid
 from harness.load.plan import Part
-from harness.load.recorder import Progress
+from harness.load.progress import Progress
 from harness.load.session import Job, Session, make_send, open_channels, watch_process
 from harness.load.stop import Stop
 from harness.load.sweep.options import SweepOptions, make_climb, swept_suite
@@ -68,7 +68,7 @@ class _StepSender:
                 journal.record(attempt)
                 self.sweep.record(attempt)
 
-            async with watch_process(self._channels) as watch:
+            async with watch_process(self._channels, progress.lag) as watch:
                 await self.sweep.run(make_send(session, record), self._print_step)
         return [watch.result()]
 
@@ -93,7 +93,7 @@ def _report(sent: SentLoad, suite: Suite, report: SweepReport, context: RunConte
     from harness.report.write import write_sweep_report
 
     write_sweep(sent.folder.path, report)
-    page = write_sweep_report(sent.folder, suite, report)
+    page = write_sweep_report(sent.folder, suite, report, context.plots)
     if context.as_json:
         print_json(report)
     else:

@@ -27,6 +27,13 @@ class Arrival(Protocol):
         """The highest rate, per second; for a trace, the mean over its busiest minute. None: slots set the pace."""
         ...
 
+    def rate_at(self, at_s: float) -> float | None:
+        """The rate that the schedule asks for `at_s` seconds after its start, per second; 0 after its end.
+
+        For a trace, the mean over the 5 s before. None: slots set the pace.
+        """
+        ...
+
     def offsets(self, rng: Random) -> Iterator[float | None]:
         """Due times, seconds after the start, never decreasing. None: as soon as a slot is free.
 

@@ -21,5 +21,8 @@ class Closed(msgspec.Struct, frozen=True):
     def from_load(cls, load: Load) -> Closed:
         return cls()
 
+    def rate_at(self, at_s: float) -> None:
+        return None
+
     def offsets(self, rng: Random) -> Iterator[None]:
         return repeat(None)

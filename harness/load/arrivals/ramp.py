@@ -36,6 +36,11 @@ class Ramp(msgspec.Struct, frozen=True):
     def peak_per_s(self) -> float:
         return max(self.from_per_s, self.to_per_s)
 
+    def rate_at(self, at_s: float) -> float:
+        if at_s > self.duration_s:
+            return 0.0
+        return self.from_per_s + (self.to_per_s - self.from_per_s) * at_s / self.duration_s
+
     def offsets(self, rng: Random) -> Iterator[float]:
         """Λ⁻¹ of the spacing's times up to Λ(d), where Λ(t) = a·t + (b − a)·t²/2d requests are due by time t."""
         total = (self.from_per_s + self.to_per_s) / 2 * self.duration_s

@@ -26,6 +26,9 @@ class Steady(msgspec.Struct, frozen=True):
     def peak_per_s(self) -> float:
         return self.rate_per_s
 
+    def rate_at(self, at_s: float) -> float:
+        return self.rate_per_s
+
     def offsets(self, rng: Random) -> Iterator[float]:
         """The spacing's times / rate. Each is computed separately, so rounding errors do not add up."""
         return (at / self.rate_per_s for at in self.spacing.times(rng))

@@ -33,6 +33,13 @@ class Steps(msgspec.Struct, frozen=True):
     def peak_per_s(self) -> float:
         return max(step.rate_per_s for step in self.steps)
 
+    def rate_at(self, at_s: float) -> float:
+        for step in self.steps:
+            if at_s < step.duration_s:
+                return step.rate_per_s
+            at_s -= step.duration_s
+        return 0.0
+
     def offsets(self, rng: Random) -> Iterator[float]:
         """Each step consumes rate × duration of the spacing's time, scaled to the step's rate."""
         return accumulate(self._due_s(rng), max)  # rounding must not make a later request due earlier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from random import Random
@@ -12,6 +13,8 @@ from harness.errors import HarnessError
 from harness.suite.suite import Load, TracedCall
 
 MINUTE_S = 60.0
+RECENT_S = 5.0
+"""How far the rate at a moment looks back."""
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -42,8 +45,17 @@ class Trace(msgspec.Struct, frozen=True):
             most = max(most, len(minute))
         return most / MINUTE_S
 
+    def rate_at(self, at_s: float) -> float:
+        upto, start = at_s * self.speed, (at_s - RECENT_S) * self.speed
+        calls = bisect_right(self.calls, upto, key=_at_s) - bisect_right(self.calls, start, key=_at_s)
+        return calls / min(RECENT_S, at_s) if at_s > 0 else 0.0
+
     def offsets(self, rng: Random) -> Iterator[float]:
         return self._offsets()
 
     def _offsets(self) -> Iterator[float]:
         return (call.at_s / self.speed for call in self.calls)
+
+
+def _at_s(call: TracedCall) -> float:
+    return call.at_s

@@ -7,7 +7,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields
 
 import msgspec
 
@@ -15,7 +14,7 @@ from harness import clock
 from harness.errors import HarnessError, RunInvalid, first_leaf
 from harness.load.limits import budget_mistakes
 from harness.load.plan import Part
-from harness.load.recorder import Progress, Tally, stop_at_budget
+from harness.load.progress import Histogram, Progress, stop_at_budget, sum_tallies
 from harness.load.session import Job
 from harness.load.stop import Stop
 from harness.load.workers.worker import (
@@ -82,16 +81,16 @@ class WorkerPool:
         then, and all journals are kept.
         """
         job = msgspec.structs.replace(job, start_ns=clock.now_ns() + HEAD_START_NS)
-        counts: list[dict[str, Tally]] = [{} for _ in self._workers]
+        reports = [ProgressReport(tallies={}, lag=Histogram()) for _ in self._workers]
         for index, process in self._workers:
             await _write(process, pack((job, folder.journal_path(index))))
 
         async def follow(index: int, process: Process) -> ClientHealth:
             while True:
                 match await _next_report(index, process):
-                    case ProgressReport(tallies=tallies):
-                        counts[index] = tallies
-                        _add_up(progress, counts)
+                    case ProgressReport() as report:
+                        reports[index] = report
+                        _add_up(progress, reports)
                         stop_at_budget(self._budget_usd, progress, stop)
                     case EndReport(health=health, reason=reason):
                         if reason is not None:
@@ -175,8 +174,10 @@ async def _next_report(index: int, process: Process) -> Report:
     return report
 
 
-def _add_up(progress: Progress, counts: Sequence[dict[str, Tally]]) -> None:
-    """Set the run's tallies to the sums over the workers."""
-    for name, tally in progress.tallies.items():
-        for field in fields(Tally):
-            setattr(tally, field.name, sum(getattr(each[name], field.name) for each in counts if name in each))
+def _add_up(progress: Progress, reports: Sequence[ProgressReport]) -> None:
+    """Set the run's counts to the sums over the workers."""
+    for name in progress.tallies:
+        progress.tallies[name] = sum_tallies(*(each.tallies[name] for each in reports if name in each.tallies))
+    progress.lag = Histogram()
+    for each in reports:
+        progress.lag.include(each.lag)

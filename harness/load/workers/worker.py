@@ -20,7 +20,7 @@ import msgspec
 
 from harness.errors import HarnessError, first_leaf
 from harness.load.plan import Part
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Histogram, Progress, Tally
 from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import INTERRUPTED, Reason, Stop
 from harness.secrets import RedactedStream, redact, remember_environment
@@ -37,9 +37,10 @@ class ReadyReport(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
 
 
 class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
-    """The worker's tallies so far, by target."""
+    """The worker's counts so far: by target, and of its event loop."""
 
     tallies: dict[str, Tally]
+    lag: Histogram
 
 
 class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
@@ -96,7 +97,7 @@ async def work() -> None:
                 health = await main
                 for each in others:
                     each.cancel()
-            _report(ProgressReport(tallies=progress.tallies))
+            _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
             _report(EndReport(health=health, reason=stop.reason))
     except asyncio.IncompleteReadError:
         return  # the main process was gone before anything was sent
@@ -117,7 +118,7 @@ async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[objec
 async def _count(progress: Progress) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
-        _report(ProgressReport(tallies=progress.tallies))
+        _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
 
 
 def _report(report: Report) -> None:

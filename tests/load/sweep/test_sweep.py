@@ -12,7 +12,7 @@ from harness import clock
 from harness.catalog.target import Options
 from harness.load.arrivals import make_arrival
 from harness.load.plan import Part
-from harness.load.recorder import Progress, Tally
+from harness.load.progress import Progress, Tally
 from harness.load.session import Job, Session, make_send
 from harness.load.stop import Stop
 from harness.load.sweep.search import Ladder, Search
