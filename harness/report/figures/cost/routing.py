@@ -140,7 +140,7 @@ def _draw_latency(axes: Axes, view: RunView, targets: Sequence[TargetSummary], t
         axes.plot([interval.value, end], [y, y], color=look.colour, linewidth=2, linestyle=":" if high is None else "-")
         face = look.colour if is_bounded(interval) else "white"
         axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=7, markerfacecolor=face)
-        side = "left" if interval.value < NEAR_ZERO * axes.get_xlim()[1] else "center"
+        side: Literal["left", "center"] = "left" if interval.value < NEAR_ZERO * axes.get_xlim()[1] else "center"
         _above(axes, y, interval.value, seconds(interval.value), side)
     axes.set_title(title)
 
