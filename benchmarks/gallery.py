@@ -1,4 +1,4 @@
-"""Makes docs/gallery.md: each figure, how to read it, and the command that draws it, from the shipped suites, SIMULATED.
+"""Makes docs/gallery.md: each figure, how to read it and the command that draws it, from the shipped suites. SIMULATED.
 
 python benchmarks/gallery.py [SOURCE…]    without a source: all of them, about five minutes
 """
@@ -64,8 +64,8 @@ COMMANDS = {
 """Source, or figure if it has a command of its own → the command."""
 NOTES = {
     "forest": "of the run above",
-    "rush": "against `harness simulate --throttle-rate 0.03 --capacity us=6`, which throttles now and then and serves few "
-    "regional streams at once",
+    "rush": "against `harness simulate --throttle-rate 0.03 --capacity us=6`, which throttles now and then and serves "
+    "few regional streams at once",
     "sweep": "two of its targets",
     "history": f"{NIGHTS} runs of two targets of `suites/quickstart.yaml`, and one more with a slower model",
     "against-history": "of the last of those runs",
@@ -176,10 +176,10 @@ def page() -> str:
     sources = {name: source for source, names in SHOWN.items() for name in names}
     parts = [
         "# The figures",
-        "Every figure of a report, how to read it, and the command that draws it. All are from the embedded Bedrock and "
-        "say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; `--figures` "
-        "chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each figure has its values "
-        "as a table. `python benchmarks/gallery.py` makes this page again.",
+        "Every figure of a report, how to read it, and the command that draws it. All are from the embedded Bedrock "
+        "and say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; `--figures` "
+        "chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each figure has its "
+        "values as a table. `python benchmarks/gallery.py` makes this page again.",
         "A percentile is drawn hollow, or a curve thin, where the data gives it no upper bound: 40 requests say little "
         "about a p99. The legend says how many it takes.",
     ]
