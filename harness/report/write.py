@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from harness.analysis.against_history.rows import HistoryReport
-from harness.analysis.columns import Columns
+from harness.analysis.answers.book import AnswerBook
+from harness.analysis.answers.load import load_book
 from harness.analysis.compare.comparison import CompareReport
+from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.history import History, SuiteHistory
 from harness.analysis.loader import load_run
 from harness.analysis.summary.judges import add_judging
-from harness.analysis.summary.samples import Answer, load_samples
 from harness.analysis.summary.summarise import summarise
 from harness.analysis.summary.summary import RunSummary, write_summary
 from harness.analysis.sweep import SweepReport
@@ -33,39 +34,47 @@ from harness.report.history.sections import history_report, key_of
 from harness.report.markdown import render_markdown
 from harness.report.page import render_page
 from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, FORMATS, Plots
+from harness.report.run.facts import facts_section
 from harness.report.run.sections import run_report
-from harness.report.section import Picture
+from harness.report.run.verdict import add_verdicts
+from harness.report.section import Picture, Report
 from harness.report.sweep import figure as sweep_figure
 from harness.report.sweep.sections import sweep_report
 from harness.scoring.judgements import read_judgements
-from harness.store.files import one_writer, write_atomically
+from harness.store.files import one_writer, write_atomically, write_together
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 
 def report_run(folder: RunFolder, suite: Suite, plots: Plots = ALL_PLOTS) -> tuple[RunSummary, Path]:
     """Summarise a run's scored attempts and write its reports; returns the summary and the page."""
-    data = load_run(folder)
-    summary = summarise(folder.read_manifest(), suite, data)
+    run = FinishedRun(manifest=folder.read_manifest(), suite=suite, data=load_run(folder), folder=folder)
+    data = run.data
+    summary = summarise(run.manifest, suite, data)
     summary = add_judging(summary, suite, read_judgements(folder.judgements_path), data.columns)
+    summary, comparison = add_verdicts(summary, run)
+    pictures = draw_run(make_view(summary, data.columns, run), plots)
+    content = run_report(
+        summary,
+        pictures,
+        comparison=comparison,
+        book=load_book(folder, suite),
+        run=facts_section(run.manifest, suite, data.columns),
+    )
     write_summary(folder.summary_path, summary)
-    page, *_ = write_run(folder.path, summary, data.columns, load_samples(folder), plots)
-    return summary, page
+    return summary, write_run(folder.path, content, pictures)[0]
 
 
-def write_run(
-    folder: Path,
-    summary: RunSummary,
-    columns: Mapping[str, Columns],
-    answers: Iterable[Answer] = (),
-    plots: Plots = ALL_PLOTS,
-) -> list[Path]:
-    """Write report.html, report.md and plots/*.png|svg|pdf into `folder`; returns their paths, the page first."""
-    pictures = draw_run(make_view(summary, columns), plots)
+def write_run(folder: Path, content: Report, pictures: Sequence[Picture]) -> list[Path]:
+    """Write report.html, report.md and plots/*.png|svg|pdf into `folder`; returns their paths, the page first.
+
+    The page is put into place last, so that nobody sees a new one beside old figures.
+    """
     page, text = folder / "report.html", folder / "report.md"
-    write_atomically(page, render_page(run_report(summary, pictures, answers)).encode())
-    write_atomically(text, render_markdown(run_report(summary, pictures)).encode())
-    return [page, text, *save_pictures(pictures, folder / "plots", names=FIGURES)]
+    contents = {text: render_markdown(content).encode(), page: render_page(content).encode()}
+    plots = save_pictures(list(pictures), folder / "plots", names=FIGURES)
+    write_together(contents)
+    return [page, text, *plots]
 
 
 def draw_run(view: RunView, plots: Plots = ALL_PLOTS) -> list[Picture]:
@@ -87,26 +96,28 @@ def draw_figure(name: str, view: RunView, formats: Sequence[str] = DEFAULT_FORMA
         return render_figure(name, figure, formats, description=module.describe(view), table=module.table(view))
 
 
-def write_comparison(folder: Path, report: CompareReport, plots: Plots = ALL_PLOTS) -> list[Path]:
+def write_comparison(
+    folder: Path, report: CompareReport, book: AnswerBook | None = None, plots: Plots = ALL_PLOTS
+) -> list[Path]:
     """Write compare.html, compare.md, compare.json and plots/forest.png|svg|pdf; returns their paths, the page first.
 
-    If another process is writing into the same folder, this one waits.
+    `book`: the answers of both sides, for the page. If another process is writing into the same folder, this one waits.
     """
     pictures = draw_comparison(report, plots.formats)
-    content = compare_report(report, pictures)
+    content = compare_report(report, pictures, book)
     texts = {
-        "compare.html": render_page(content),
-        "compare.md": render_markdown(content),
         "compare.json": comparison_json(report),
+        "compare.md": render_markdown(content),
+        "compare.html": render_page(content),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be created: {error.strerror}; choose another folder with --out") from error
     with one_writer(folder):
-        for name, text in texts.items():
-            write_atomically(folder / name, text.encode())
-        return [*(folder / name for name in texts), *save_pictures(pictures, folder / "plots", names=["forest"])]
+        saved = save_pictures(pictures, folder / "plots", names=["forest"])
+        write_together({folder / name: text.encode() for name, text in texts.items()})
+        return [*(folder / name for name in reversed(texts)), *saved]
 
 
 def draw_comparison(report: CompareReport, formats: Sequence[str] = DEFAULT_FORMATS) -> list[Picture]:
@@ -128,14 +139,13 @@ def write_against_history(folder: Path, report: HistoryReport) -> Path:
     pictures = draw_against_history(report)
     content = history_gate_report(report, pictures)
     texts = {
-        "against-history.html": render_page(content),
-        "against-history.md": render_markdown(content),
         "against-history.json": msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n",
+        "against-history.md": render_markdown(content),
+        "against-history.html": render_page(content),
     }
     with one_writer(folder):
-        for name, text in texts.items():
-            write_atomically(folder / name, text.encode())
         save_pictures(pictures, folder / "plots")
+        write_together({folder / name: text.encode() for name, text in texts.items()})
     return folder / "against-history.html"
 
 
@@ -174,8 +184,9 @@ def write_history(history: History, out: Path, plots: Plots = ALL_PLOTS) -> list
             return [_write_figure(list(pictures.values()), out)]
         page = out if out.suffix == ".html" else out / "history.html"
         page.parent.mkdir(parents=True, exist_ok=True)
+        saved = [] if page == out else save_pictures(list(pictures.values()), out)
         write_atomically(page, render_page(history_report(history, pictures)).encode())
-        return [page] if page == out else [page, *save_pictures(list(pictures.values()), out)]
+        return [page, *saved]
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error.strerror}; choose another path with --out") from error
 

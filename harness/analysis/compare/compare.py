@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -54,6 +54,7 @@ def compare_targets(
     gate: Mapping[str, str] | None = None,
     pairs: Sequence[tuple[str, str]] = (),
     history: Sequence[StoredRun] = (),
+    explore: bool = True,
 ) -> CompareReport:
     """Every candidate against its baseline, as one family of tests.
 
@@ -62,7 +63,7 @@ def compare_targets(
     against `candidate_targets` of the other (by default the target of the same name, else all).
 
     `pairs`: these baselines and candidates instead. `history`: earlier runs that did the same as the candidate's, from
-    which a comparison of two runs takes the spread between runs.
+    which a comparison of two runs takes the spread between runs. `explore`: also the rows that decide nothing.
 
     `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. The verdict of an
     invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline, unknown targets, prompts that
@@ -73,7 +74,7 @@ def compare_targets(
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets, pairs)
     written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
-    measured = [_measure(each, rules, history) for each in pairings]
+    measured = [_measure(each, rules, history, explore=explore) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
@@ -124,7 +125,7 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
     return all(c.ok.any() and bounds_need(0.95, c.groups[c.ok]).met for c in arms)
 
 
-def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:
+def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun], *, explore: bool) -> _Rows:
     pairs = pair(each.baseline_columns, each.candidate_columns, together=each.baseline is each.candidate)
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
@@ -146,19 +147,23 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
             case _:
                 return with_sources(latencies[rule.metric], pairs)
 
-    gated = {rule.metric for rule in rules}
+    rows = [compare(rule) for rule in rules]
+    exploratory = _explore(pairs, tags, {rule.metric for rule in rules}) if explore else []
+    if each.baseline is not each.candidate:
+        rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
+    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory, bill=explain_bill(pairs, each))
+
+
+def _explore(pairs: Pairs, tags: Mapping[str, np.typing.NDArray[np.bool_]], gated: Collection[str]) -> list[Difference]:
+    """Rows that decide nothing and have a figure: other views of the cost, equal length, repeats, tags."""
     by_tag = [
         compare_pass_rate(pairs, metric=tag_metric(tag), selected=selected)
         for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
     costs = (compare_geometric(pairs), compare_cost_per_correct(pairs))
-    others = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
-    exploratory = [row for row in others if row.estimate is not None]
-    rows = [compare(rule) for rule in rules]
-    if each.baseline is not each.candidate:
-        rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
-    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory, bill=explain_bill(pairs, each))
+    rows = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
+    return [row for row in rows if row.estimate is not None]
 
 
 def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:

@@ -13,6 +13,7 @@ import msgspec
 
 from harness.analysis.summary.summary import RunSummary
 from harness.characters import counted
+from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
@@ -25,6 +26,8 @@ from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.scoring.score import score_run
+from harness.store.files import one_writer, remove_leftovers
+from harness.store.opening import open_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
@@ -33,21 +36,29 @@ QUICK = ("--speed", "20")
 """A simulated judge answers faster than a model would, since its latency is not measured."""
 
 
-def grade_and_report(
-    folder: RunFolder,
+def report_again(
+    run: Path,
     context: RunContext,
     *,
-    judge: bool,
+    judge: bool = False,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
 ) -> int:
-    """`grade_and_write`, and print the summary; returns the exit code: 0, or 4 if the run is invalid."""
-    summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    """Grade a run that has ended, write its reports and print the summary; returns the exit code.
+
+    A killed run is first finished from its journal. Arguments as for `grade_and_write`. StoreError: see `open_run`.
+    """
+    with one_writer(run):
+        remove_leftovers(run)
+        remove_leftovers(run / "plots")
+        folder = open_run(run, recover=True)
+        summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    update_index(run.resolve().parent)
     return print_summary(summary, page, as_json=context.as_json)
 
 
 def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
-    """Print the summary as text or as JSON; returns the exit code."""
+    """Print the summary as text or as JSON; returns the exit code: 0, or 4 if the run is invalid."""
     if as_json:
         print_json(summary)
     else:

@@ -6,7 +6,6 @@
 const PER_PAGE = 50;
 const MOST_ANSWERS = 48;
 const MOST_CHARACTERS = 20000;
-const MOST_WORDS = 20000;
 const MOST_EDITS = 1000;
 const MANY_ARMS = 8;
 
@@ -65,9 +64,15 @@ const namePart = (text) => make("span", { class: "part" }, text);
 /** A text in a box, cut if it is very long, with the words searched for marked. */
 function textBox(text, label, query) {
   const box = make("pre", { dir: "auto", "data-label": label }, marked(text.slice(0, MOST_CHARACTERS), query));
-  if (text.length <= MOST_CHARACTERS) return [box];
-  const more = make("button", { type: "button", onclick: () => { box.replaceChildren(text); more.remove(); } },
-    `Show all ${count(text.length)} characters`);
+  let shown = MOST_CHARACTERS;
+  if (text.length <= shown) return [box];
+  const more = make("button", { type: "button" }, `Show more: ${count(shown)} of ${count(text.length)} characters`);
+  more.addEventListener("click", () => {
+    box.append(text.slice(shown, shown + MOST_CHARACTERS));
+    shown += MOST_CHARACTERS;
+    more.hidden = shown >= text.length;
+    more.textContent = `Show more: ${count(shown)} of ${count(text.length)} characters`;
+  });
   return [box, more];
 }
 
@@ -322,7 +327,7 @@ class Browser {
     const search = make("input", { type: "search", placeholder: "Search questions, answers and reasons", "aria-label": "Search questions, expected answers, answers and reasons", "data-key": "q" });
     search.addEventListener("input", () => this.filter("q", search.value));
     const choose = ([key, label, values]) => {
-      const choice = make("select", { "data-key": key, onchange: () => this.filter(key, choice.value) },
+      const choice = make("select", { "data-key": key, "aria-label": label, onchange: () => this.filter(key, choice.value) },
         values.map(([value, text]) => make("option", { value }, text)));
       return make("label", {}, make("span", {}, label), choice);
     };
@@ -676,7 +681,7 @@ function differenceView(browser, prompt) {
   const [left, right] = chosenPair(browser, prompt, answers);
   const names = answers.map((answer) => [answer.key, `${browser.book.arms[answer.arm].name}, repeat ${(answer.repeat || 0) + 1}: ${OUTCOMES.get(answer.outcome).label}`]);
   const choose = (key, label, chosen) => {
-    const choice = make("select", { onchange: () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false) },
+    const choice = make("select", { "aria-label": `Difference ${label}`, onchange: () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false) },
       names.map(([value, text]) => make("option", { value, selected: value === chosen.key }, text)));
     return make("label", {}, make("span", {}, label), choice);
   };
@@ -698,21 +703,17 @@ function chosenPair(browser, prompt, answers) {
 }
 
 function differenceOf(left, right) {
-  const { edits, cut } = wordDifference(left, right);
+  const edits = wordDifference(left.slice(0, MOST_CHARACTERS), right.slice(0, MOST_CHARACTERS));
   const notes = [];
   if (edits.every(([kind]) => kind === "same")) notes.push(left === right ? "The answers are the same." : "The words are the same; only white space differs.");
-  if (cut) notes.push(`Only the first ${count(MOST_WORDS)} words are compared.`);
+  if (Math.max(left.length, right.length) > MOST_CHARACTERS) notes.push(`Only the first ${count(MOST_CHARACTERS)} characters are compared.`);
   const spoken = { ins: "inserted: ", del: "removed: " };
   const nodes = edits.map(([kind, text]) => (kind === "same" ? text : make(kind, {}, unseen(`[${spoken[kind]}`), text, unseen("]"))));
   return [...notes.map((note) => make("p", { class: "facts" }, note)), make("pre", { dir: "auto", "data-label": "Difference" }, nodes)];
 }
 
 /** `[kind, text]` in order, with the kinds `same`, `del` and `ins`; white space is not compared. */
-function wordDifference(left, right) {
-  const [a, b] = [words(left), words(right)];
-  const cut = a.length > MOST_WORDS || b.length > MOST_WORDS;
-  return { edits: joined(edit(a.slice(0, MOST_WORDS), b.slice(0, MOST_WORDS))), cut };
-}
+const wordDifference = (left, right) => joined(edit(words(left), words(right)));
 
 /** A word or a number with the white space behind it; a character of a script without spaces is a word. */
 const WORD = /(?:[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[\p{L}\p{M}\p{N}_]+(?:[.,'’-][\p{L}\p{N}_]+)*|[^\s])\s*|\s+/gu;

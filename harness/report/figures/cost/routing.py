@@ -15,12 +15,14 @@ from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import RunView, label_rows, legend_entry, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import GREY
-from harness.report.drawing.words import TARGET, is_bounded, say, short_name
+from harness.report.drawing.words import TARGET, is_bounded, short_name
 from harness.report.section import Column, Table, number, quantile, tabulate
 from harness.report.wording import percent, seconds, usd
 
 TITLE = "What does a regional endpoint cost, and what does it give?"
 READ = "The rows of a pair are one model behind a global and a regional endpoint; where bars overlap, it may be noise."
+NEAR_ZERO = 0.15
+"""Of the axis: a number so far left is written to the right of its point."""
 MOST_PAIRS = 2
 """Described in words."""
 
@@ -83,7 +85,7 @@ def _describe_pair(regional: TargetSummary, worldwide: TargetSummary) -> str:
     costs = " against ".join(usd(t.cost_per_1000_usd) for t in both)
     first, whole = (" against ".join(seconds(i.value if (i := of(t)) else None) for t in both) for of in (_ttft, _e2e))
     names = f"{short_name(regional.target)} against {short_name(worldwide.target)}"
-    return say(f"{names}: {costs} per 1,000 requests, TTFT p50 {first}, E2E p95 {whole}")
+    return f"{names}: {costs} per 1,000 requests, TTFT p50 {first}, E2E p95 {whole}."
 
 
 def _targets(view: RunView) -> list[TargetSummary]:
@@ -138,7 +140,8 @@ def _draw_latency(axes: Axes, view: RunView, targets: Sequence[TargetSummary], t
         axes.plot([interval.value, end], [y, y], color=look.colour, linewidth=2, linestyle=":" if high is None else "-")
         face = look.colour if is_bounded(interval) else "white"
         axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=7, markerfacecolor=face)
-        _above(axes, y, interval.value, seconds(interval.value), "center")
+        side: Literal["left", "center"] = "left" if interval.value < NEAR_ZERO * axes.get_xlim()[1] else "center"
+        _above(axes, y, interval.value, seconds(interval.value), side)
     axes.set_title(title)
 
 
@@ -162,5 +165,5 @@ def _note(axes: Axes, y: float, x: float, text: str) -> None:
     axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
 
 
-def _above(axes: Axes, y: float, x: float, text: str, side: Literal["center", "right"]) -> None:
+def _above(axes: Axes, y: float, x: float, text: str, side: Literal["left", "center", "right"]) -> None:
     axes.annotate(text, (x, y), (0, 7), textcoords="offset points", ha=side, fontsize=8)

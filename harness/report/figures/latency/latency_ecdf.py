@@ -23,9 +23,9 @@ from harness.report.wording import seconds, value_of
 TITLE = "How soon do answers begin and end?"
 READ = "A curve further left answers sooner; where it is thin, too few requests lie beyond to rely on it."
 NO_VALUE = "No request succeeded, so there is no latency to show."
-MOST_STEPS = 1000
+MOST_STEPS = 400
 """Steps of a curve at most; a longer one is thinned."""
-STEPS_OF_ALL = 8000
+STEPS_OF_ALL = 3000
 """Steps of all curves of a panel at most."""
 SHARES = (0.25, 0.5, 0.75, 0.95)
 """Of all requests, in the table."""
@@ -33,6 +33,8 @@ BOUNDED = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 """The percentiles that are known to have a bound or not."""
 THICK, THIN = 1.8, 0.7
 """Widths of a line."""
+MANY_TARGETS = 12
+"""With more, no line is thick."""
 Latency = Callable[[Columns], Floats]
 
 
@@ -153,7 +155,7 @@ def _thin_handle(view: RunView) -> list[Line2D]:
         for t in view.targets
         for _, of in _panels(view)
     )
-    label = "thin: beyond the last percentile (p50, p90, p95, p99) that the data bounds from above"
+    label = "thin: beyond the last percentile that the data bounds from above"
     return [legend_entry(label, color=GREY, linestyle="-", linewidth=THIN)] if thin else []
 
 
@@ -187,6 +189,7 @@ def _curve(
     look = view.look(t)
     turn = len(times) if known >= 1 else int(np.searchsorted(curve[1], known, side="right")) + 1
     marks = _mark_shares(curve[1])
+    thick = THICK if len(view.targets) <= MANY_TARGETS else 1.5 * THIN
 
     def part(begin: int, end: int, width: float, face: str) -> Line2D:
         return Line2D(
@@ -203,7 +206,7 @@ def _curve(
             markevery=[mark - begin for mark in marks if begin <= mark < end and (mark > begin or begin == 0)],
         )
 
-    return part(0, turn, THICK, look.colour), part(turn - 1, len(times), THIN, "white")
+    return part(0, turn, thick, look.colour), part(turn - 1, len(times), THIN, "white")
 
 
 def _mark_shares(shares: Floats) -> list[int]:

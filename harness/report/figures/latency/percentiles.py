@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
+from harness.characters import counted
 from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
@@ -97,7 +98,7 @@ def _title(view: RunView) -> str:
 
 
 def _legend_line(view: RunView, t: TargetSummary) -> Line2D:
-    return target_handle(view, t, f"(n = {t.e2e_s.n if t.e2e_s else 0:,} successes)", line=False)
+    return target_handle(view, t, f"(n = {counted(t.e2e_s.n if t.e2e_s else 0, 'answer')})", line=False)
 
 
 def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
@@ -105,12 +106,15 @@ def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
     missing = _unbounded(view, fields)
     if not missing:
         return []
-    needs = ", ".join(
-        f"{name} n = {samples_for_quantile(q, view.summary.level)} of {clusters_for_quantile(q)} prompts"
-        for name, q in QUANTILES.items()
-        if name in missing
+    first, *others = (
+        (
+            f"{samples_for_quantile(QUANTILES[name], view.summary.level)} of {clusters_for_quantile(QUANTILES[name])}",
+            name,
+        )
+        for name in missing
     )
-    label = f"hollow, (in brackets): seen, but no upper bound (takes at least: {needs})"
+    needs = ", ".join([f"{first[0]} prompts for {first[1]}", *(f"{n} for {name}" for n, name in others)])
+    label = f"hollow, (in brackets): seen, but no upper bound (takes n = {needs})"
     return [legend_entry(label, color=GREY, linestyle=":", marker=">", markersize=5, markerfacecolor="white")]
 
 

@@ -24,6 +24,9 @@ READ = "Each dot is a request by when it was due; a step or a slope of the line 
 NO_VALUE = "No request was measured, so there is no timeline to show."
 TITLE = "Did latency drift or stall during the run?"
 PANEL_IN = 1.05
+MANY_TARGETS = 12
+LOW_PANEL_IN = 0.72
+"""With more than MANY_TARGETS."""
 MINUTES_FROM_S = 600.0
 """A longer run has its time axis in minutes."""
 MEDIAN_OF = 10
@@ -53,7 +56,7 @@ def draw(view: RunView) -> Figure:
         view,
         title=TITLE,
         question="E2E latency of each request by when it was due. All panels share one time axis.",
-        body_in=0.6 + PANEL_IN * max(2, len(view.targets)),
+        body_in=0.6 + (LOW_PANEL_IN if len(view.targets) > MANY_TARGETS else PANEL_IN) * max(2, len(view.targets)),
         legend=_legend(view),
     )
     panels = figure.subplots(len(view.targets), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -89,6 +92,8 @@ def describe(view: RunView) -> str:
         return NO_VALUE
     ends = [(t.target, _quarter(view, t, 0), _quarter(view, t, len(QUARTERS) - 1)) for t in view.targets]
     moved = [(abs(np.log(last / first)), name, first, last) for name, first, last in ends if first and last]
+    if not moved and all(_slowest(view, t) is None for t in view.targets):
+        return "No request succeeded, so only failures are shown."
     slowest = span_of("slowest answer", [(t.target, _slowest(view, t)) for t in view.targets], seconds)
     if not moved:
         return say(slowest)
@@ -132,7 +137,7 @@ def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
 
 
-def _one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+def one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
     """Sorted indices of the first point in each of the panel's CELLS that has one."""
     across, up = CELLS
     codes = _cell_of(at, axes.get_xlim(), across, log=False) * up
@@ -191,17 +196,17 @@ def _draw_requests(axes: Axes, view: RunView, c: Columns, span: Span, look: Look
     at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
     many = sum(len(each.due_s) for each in view.columns.values()) > RASTER_FROM
     size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
-    answered = _one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    answered = one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
     failed = at[~c.ok]
     if many:
-        failed = failed[_one_per_cell(axes, failed, np.ones(len(failed)))]
+        failed = failed[one_per_cell(axes, failed, np.ones(len(failed)))]
     axes.plot(
         at[c.ok][answered],
         latency[c.ok][answered],
         look.marker,
         color=look.colour,
         markersize=size,
-        alpha=0.6,
+        alpha=1.0 if many else 0.6,  # flat colours compress to half
         markeredgewidth=0,
         rasterized=many,
     )
