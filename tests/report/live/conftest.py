@@ -22,9 +22,7 @@ def make_target(name: str, stream: bool) -> Target:
 def make_suite() -> Callable[..., Suite]:
     """`make_suite("a/global", "b/global", load=…, budget_usd=…, stream=…)`."""
 
-    def make(
-        *names: str, load: Load | None = None, budget_usd: float | None = None, stream: bool = True
-    ) -> Suite:
+    def make(*names: str, load: Load | None = None, budget_usd: float | None = None, stream: bool = True) -> Suite:
         return Suite(
             name="live", digest="", endpoint="simulator", prompts=(), load=load or Load(), budget_usd=budget_usd,
             targets=tuple(make_target(name, stream) for name in names),
