@@ -55,7 +55,7 @@ class Terminal:
     async def shows(self, text: str) -> list[str]:
         """The display once it has this text."""
         async with asyncio.timeout(PATIENCE_S):
-            while not any(text in line for line in self.display):
+            while not any(text in line for line in self.display):  # noqa: ASYNC110
                 await asyncio.sleep(0)
         return self.display
 
