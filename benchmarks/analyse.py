@@ -30,6 +30,7 @@ from harness.suite.loader import load_suite
 
 GOAL_S = 5.0
 PROMPTS = 40
+BASELINE = "baseline: claude-haiku-4-5/global/converse\n"
 SUITE = """\
 suite: million
 endpoint: simulator
@@ -74,12 +75,12 @@ from written join targets on targets.place = t
 """
 
 
-def make_run(results: Path, *, rows: int, chunks: int, graded: bool) -> RunFolder:
-    """A finished run of `rows` attempts."""
+def make_run(results: Path, *, rows: int, chunks: int, graded: bool, baseline: bool) -> RunFolder:
+    """A finished run of `rows` attempts. `baseline`: the suite has one, so that the report begins with a verdict."""
     path = results / "million.yaml"
     expected = ", expect: Paris" if graded else ""
     prompts = (f"  - {{id: p{i}, prompt: 'Question {i}?'{expected}, tags: [tag{i % 4}]}}\n" for i in range(PROMPTS))
-    path.write_text(SUITE + "".join(prompts))
+    path.write_text((BASELINE if baseline else "") + SUITE + "".join(prompts))
     suite = load_suite(path)
     manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=rows)
     run = create_run(results, msgspec.structs.replace(manifest, state="complete", attempts=rows), suite)
@@ -109,27 +110,30 @@ def time_report(run: RunFolder) -> Steps:
     """What `harness report RUN` does, step by step, in this process."""
     steps = Steps()
     with steps.timed("import"):
+        from harness.analysis.answers.load import load_book
+        from harness.analysis.compare.pairing import FinishedRun
         from harness.analysis.loader import load_run
-        from harness.analysis.summary.samples import load_samples
         from harness.analysis.summary.summarise import summarise
         from harness.report.drawing.frame import make_view
-        from harness.report.drawing.render import save_pictures
-        from harness.report.markdown import render_markdown
-        from harness.report.page import render_page
+        from harness.report.run.facts import facts_section
         from harness.report.run.sections import run_report
-        from harness.report.write import draw_run
+        from harness.report.run.verdict import add_verdicts
+        from harness.report.write import draw_run, write_run
         from harness.scoring.score import score_run
 
     suite = run.read_suite()
     steps.run("score", lambda: asyncio.run(score_run(run, suite, None)))
     data = steps.run("load", lambda: load_run(run))
-    summary = steps.run("summarise", lambda: summarise(run.read_manifest(), suite, data))
-    answers = steps.run("samples", lambda: load_samples(run))
-    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns)))
+    manifest = run.read_manifest()
+    summary = steps.run("summarise", lambda: summarise(manifest, suite, data))
+    finished = FinishedRun(manifest=manifest, suite=suite, data=data)
+    summary, comparison = steps.run("verdicts", lambda: add_verdicts(summary, finished))
+    book = steps.run("answers", lambda: load_book(run, suite))
+    pictures = steps.run("figures", lambda: draw_run(make_view(summary, data.columns, finished)))
     with steps.timed("pages"):
-        (run.path / "report.html").write_text(render_page(run_report(summary, pictures, answers)), encoding="utf-8")
-        (run.path / "report.md").write_text(render_markdown(run_report(summary, pictures)), encoding="utf-8")
-        save_pictures(pictures, run.path / "plots")
+        facts = facts_section(manifest, suite, data.columns)
+        content = run_report(summary, pictures, comparison=comparison, book=book, run=facts)
+        write_run(run.path, content, pictures)
     return steps
 
 
@@ -156,6 +160,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--chunks", type=int, default=100, help="content chunks of each answer")
     parser.add_argument("--ungraded", action="store_true", help="prompts without checks, as in a load test")
+    parser.add_argument("--baseline", action="store_true", help="compare the targets with the first one")
     parser.add_argument("--command", action="store_true", help="time the real command, too")
     parser.add_argument("--run", type=Path, help="a run's folder that is there already, instead of one made here")
     parser.add_argument("--keep", type=Path, help="make the run in this folder and leave it there")
@@ -166,7 +171,9 @@ def main() -> None:
         else:
             place = options.keep or Path(folder)
             place.mkdir(parents=True, exist_ok=True)
-            run = make_run(place, rows=options.rows, chunks=options.chunks, graded=not options.ungraded)
+            run = make_run(
+                place, rows=options.rows, chunks=options.chunks, graded=not options.ungraded, baseline=options.baseline
+            )
             size = run.attempts_path.stat().st_size / 1e6
             print(f"{options.rows:,} attempts, {options.chunks} chunks each: {size:,.0f} MB of Parquet\n")
         print_steps(time_report(run))

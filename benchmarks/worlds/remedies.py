@@ -16,7 +16,7 @@ from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.latencies import compare_latencies
 from harness.analysis.compare.pairing import pair
 from harness.analysis.compare.rates import compare_pass_rate
-from harness.analysis.compare.sample_size.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_sources
 from harness.analysis.compare.verdict import judge_rows
 
 
@@ -38,7 +38,7 @@ class Trial:
         row = compare_pass_rate(pairs) if self.metric == "pass_rate" else (
             compare_latencies(pairs, [(self.metric, "log_ratio")])[self.metric]
         )  # fmt: skip
-        return judge_rows([[with_spread(row, pairs)]], [[]], make_rules({self.metric: self.margin}))[0][0]
+        return judge_rows([[with_sources(row, pairs)]], [[]], make_rules({self.metric: self.margin}))[0][0]
 
     def _stalled(self, rng: Rng, c: Columns) -> Columns:
         """Stalls of 4 s add 2 s; two requests are due a second, each round of prompts in turn."""

@@ -64,6 +64,10 @@ class Columns:
     """Beside `input_tokens`, which excludes them; None: nothing was cached."""
     throttled: npt.NDArray[np.int64] | None = None
     """How many of `attempts` were throttled; None: none were."""
+    server_latency_s: Floats | None = None
+    """The server's own time for the last attempt, NaN where it gave none; None: it never did."""
+    server_first_byte_s: Floats | None = None
+    """The server's own time to its first byte; None: it never gave one."""
 
     @cached_property
     def prompts(self) -> tuple[dict[str, int], Codes]:
@@ -83,6 +87,21 @@ class Columns:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttemptsOverTime:
+    """One target's measured attempts, retries and errors in equal bins of time; arrays have one entry a bin."""
+
+    start_s: float
+    """Where the first bin begins, s since the run's origin."""
+    width_s: float
+    attempts: Codes
+    """By when they were sent, or due if they never were."""
+    retries: Codes
+    """Those of `attempts` that were not a request's first."""
+    errors: dict[str, Codes]
+    """Error kind → failed attempts, most frequent kind first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttemptCounts:
     """One target's measured attempts, counted."""
 
@@ -97,6 +116,8 @@ class AttemptCounts:
     cache_write_tokens: int
     cost_usd: float | None
     """Sum over attempts with known cost; None: known for none of them."""
+    over_time: AttemptsOverTime | None = None
+    """None: no attempt of the run failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.columns import AttemptCounts, Columns, RunData
+from harness.analysis.columns import AttemptCounts, AttemptsOverTime, Columns, RunData
 from harness.errors import StoreError
 from harness.store.query import connect
 from harness.store.records import VERDICT, last_attempts
 from harness.store.run_folder import RunFolder
 
 MOST_MESSAGE_CHARACTERS = 200
+TIME_BINS = 60
+SERVER_TIMES = ("server_latency_ms", "server_first_byte_ms")
+"""Columns that are read only where an endpoint gave them."""
 
 # A request that the user cancelled neither failed nor counts.
 _MEASURED = """
@@ -48,7 +52,7 @@ select request_id, repeat, attempts, throttled, first_due_ns / 1e9 as due_s, due
     coalesce(cache_read_tokens, 0)::double as cache_read_tokens,
     coalesce(cache_write_tokens, 0)::double as cache_write_tokens,
     coalesce(total_cost_usd, 'nan'::double) as cost_usd,
-    code, coalesce(verdicts.passed, 'nan'::double) as passed
+    code, coalesce(verdicts.passed, 'nan'::double) as passed$server_times
 from ({last_attempts("(from measured where target = $target)")})
 join prompt_codes using (prompt_id) left join verdicts using (request_id)
 order by due_s, request_id
@@ -60,6 +64,17 @@ select target, count(*) as attempts, coalesce(sum(input_tokens), 0)::bigint as i
     coalesce(sum(cache_read_tokens), 0)::bigint as cache_read_tokens,
     coalesce(sum(cache_write_tokens), 0)::bigint as cache_write_tokens, sum(cost_usd) as cost_usd
 from measured group by target
+"""
+
+_OVER_TIME = """
+with stamped as (
+    select target, error_kind, try_no, coalesce(sent_ns, due_ns) / 1e9 as at_s from measured
+), spans as (
+    select min(at_s) as start_s, greatest((max(at_s) - min(at_s)) / $bins, 1e-3) as width_s from stamped
+)
+select target, start_s, width_s, error_kind, least(floor((at_s - start_s) / width_s), $bins - 1)::bigint as bin,
+    count(*) as attempts, count(*) filter (try_no > 1) as retries
+from stamped, spans group by all
 """
 
 # Strips the tags of a proxy's error page.
@@ -85,7 +100,7 @@ def load_run(run: RunFolder) -> RunData:
     try:
         with closing(connect([run])) as con:
             con.execute(_MEASURED)
-            counts = _load_counts(con)
+            counts = _load_over_time(con, _load_counts(con))
             measured = [name for name in targets if name in counts]
             return RunData(
                 columns=_load_columns(con, measured),
@@ -126,12 +141,46 @@ def _load_counts(con: duckdb.DuckDBPyConnection) -> dict[str, AttemptCounts]:
     return counts
 
 
+def _load_over_time(con: duckdb.DuckDBPyConnection, counts: dict[str, AttemptCounts]) -> dict[str, AttemptCounts]:
+    """The counts with `over_time`, unless no attempt failed."""
+    if not any(each.error_kinds for each in counts.values()):
+        return counts
+    rows = con.execute(_OVER_TIME, {"bins": TIME_BINS}).fetchall()
+    start_s, width_s = rows[0][1:3]
+    found = {}
+    for name, each in counts.items():
+        attempts, retries = np.zeros((2, TIME_BINS), dtype=np.int64)
+        errors = {kind: np.zeros(TIME_BINS, dtype=np.int64) for kind in each.error_kinds}
+        for target, _, _, kind, at, tried, retried in rows:
+            if target == name:
+                attempts[at] += tried
+                retries[at] += retried
+                if kind is not None:
+                    errors[kind][at] += tried
+        over_time = AttemptsOverTime(
+            start_s=start_s, width_s=width_s, attempts=attempts, retries=retries, errors=errors
+        )
+        found[name] = replace(each, over_time=over_time)
+    return found
+
+
 def _load_columns(con: duckdb.DuckDBPyConnection, targets: list[str]) -> dict[str, Columns]:
     """One query a target. SQL returns prompts as codes, so that a million requests share the strings of few prompts."""
     prompts = np.array(con.sql(_PROMPTS).fetchall(), dtype=object).reshape(-1, 2)
     con.execute(_PROMPT_CODES, {"ids": prompts[:, 0].tolist()})
     con.execute(_VERDICTS)
-    return {name: _columns(name, con.execute(_REQUESTS, {"target": name}).fetchnumpy(), prompts) for name in targets}
+    requests = _REQUESTS.replace("$server_times", _server_times(con))
+    return {name: _columns(name, con.execute(requests, {"target": name}).fetchnumpy(), prompts) for name in targets}
+
+
+def _server_times(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL for those of SERVER_TIMES that an attempt has, in seconds."""
+    given = con.sql(f"select {', '.join(f'count({name}) > 0' for name in SERVER_TIMES)} from measured").fetchall()[0]
+    return "".join(
+        f", coalesce({name} / 1e3, 'nan'::double) as {name.removesuffix('_ms')}_s"
+        for name, there in zip(SERVER_TIMES, given, strict=True)
+        if there
+    )
 
 
 def _columns(target: str, rows: dict[str, npt.NDArray[Any]], prompts: npt.NDArray[Any]) -> Columns:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from harness.analysis.columns import Columns, Floats
 from harness.suite.suite import Slo
@@ -141,6 +142,12 @@ def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) ->
 
     Without streaming there is no TTFT, so its SLO does not apply.
     """
+    good = meets_slo(c, slo, stream=stream)
+    return None if good is None else per_s(c, int(good.sum()), arrival=arrival)
+
+
+def meets_slo(c: Columns, slo: Slo, *, stream: bool = True) -> npt.NDArray[np.bool_] | None:
+    """Which requests succeeded within every SLO that applies; None if none does."""
     ttft_slo = slo.ttft_s if stream else None
     if ttft_slo is None and slo.e2e_s is None:
         return None
@@ -149,7 +156,7 @@ def goodput_per_s(c: Columns, slo: Slo, *, arrival: str, stream: bool = True) ->
         good = good & (ttft_s(c) <= ttft_slo)
     if slo.e2e_s is not None:
         good = good & (e2e_s(c) <= slo.e2e_s)
-    return per_s(c, int(good.sum()), arrival=arrival)
+    return good
 
 
 def cost_per_request_usd(c: Columns) -> float | None:

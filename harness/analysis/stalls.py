@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,9 +13,6 @@ import numpy.typing as npt
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.metrics import e2e_s, mean_by_prompt, metric_of, ttft_s
 from harness.analysis.stats.quantiles import quantile
-from harness.characters import counted
-from harness.clock import utc_from_ns
-from harness.store.finding import Finding
 
 Flags = npt.NDArray[np.bool_]
 
@@ -31,8 +28,6 @@ LEAST_SHARE = 0.05
 """Share of slow answers elsewhere, or their share in the arm if that is more."""
 FEWEST = 4
 """Answers in a stall."""
-MOST_NAMED = 3
-"""Stalls in a finding, those of most answers."""
 
 
 class Stall(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,39 +188,3 @@ def explain(arms: Sequence[Columns], stalled: Sequence[Stalled], rows: Sequence[
             without = math.log(new / old) if row.logarithm else new - old
             found.append(msgspec.structs.replace(row, without=without))
     return tuple(found)
-
-
-def stall_finding(
-    names: tuple[str, str], stalls: Sequence[Stall], explained: Sequence[Explained], origin_utc_ns: Mapping[str, int]
-) -> Finding | None:
-    """What the stalls of one comparison were and how much of its latencies they explain. None: there were none.
-
-    `names`: baseline and candidate; `origin_utc_ns`: of each run, by its id.
-    """
-    if not stalls:
-        return None
-    longest = sorted(stalls, key=lambda each: -each.requests)[:MOST_NAMED]
-    named = [_describe(each, origin_utc_ns[each.run_id]) for each in sorted(longest, key=lambda each: each.start_s)]
-    more = f", and {len(stalls) - len(named)} more" if len(stalls) > len(named) else ""
-    effects = ", ".join(
-        f"{metric_of(each.metric).label} {_change(each.measured, each)} → {_change(each.without, each)}"
-        for each in explained
-    )
-    without = f"; without these answers: {effects}" if effects else ""
-    return Finding(
-        what=f"{names[1]} against {names[0]}: {'; '.join(named)}{more}{without}",
-        remedy="measure for longer to see which of the two stalls more; one stall more or less is chance",
-    )
-
-
-def _describe(stall: Stall, origin_utc_ns: int) -> str:
-    """`fast stalled for 4.0 s at 31 s (21:43:12 UTC): 16 answers, 5.1 × as slow as its median`."""
-    utc = utc_from_ns(origin_utc_ns + int(stall.start_s * 1e9))
-    return (
-        f"{stall.target} stalled for {stall.seconds:.1f} s at {stall.start_s:.0f} s ({utc:%H:%M:%S} UTC): "
-        f"{counted(stall.requests, 'answer')}, {stall.times_as_slow:.1f} × as slow as its median"
-    )
-
-
-def _change(value: float, row: Explained) -> str:
-    return (f"{math.expm1(value):+.0%}" if row.logarithm else f"{value:+.3g} s").replace("-", "−")

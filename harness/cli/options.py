@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.places import RESULTS, find_run, local_path
+from harness.cli.places import RESULTS, complete_run, find_run, local_path
+from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figures, parse_formats
+
+if TYPE_CHECKING:
+    from harness.load.interrupts import Interrupts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,23 @@ class RunContext:
     """Print JSON on standard output instead of text."""
     quiet: bool = False
     """Show no progress and no notes."""
+    plots: Plots = ALL_PLOTS
+    """Which figures the report has, and as which files."""
+    interrupts: Interrupts | None = None
+    """Interrupts from another thread, for a run outside the main one."""
+
+
+def plots_of(formats: str | None, figures: str | None = None) -> Plots:
+    """What --format and --figures ask for. HarnessError: a name is unknown."""
+    known: tuple[str, ...] = ()
+    if figures is not None:
+        from harness.report.figures import FIGURES
+
+        known = tuple(FIGURES)
+    return Plots(
+        formats=DEFAULT_FORMATS if formats is None else parse_formats(formats),
+        figures=None if figures is None else parse_figures(figures, known),
+    )
 
 
 def parse_when(written: str | datetime) -> datetime:
@@ -42,7 +63,12 @@ def parse_when(written: str | datetime) -> datetime:
 
 SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", parser=local_path)]
 RunArgument = Annotated[
-    Path, typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run)
+    Path,
+    typer.Argument(
+        help="A run: its folder, its id, the beginning of its id, or `latest`.",
+        parser=find_run,
+        autocompletion=complete_run,
+    ),
 ]
 TargetOption = Annotated[list[str] | None, typer.Option(metavar="TARGET", help="Use only this target. Repeatable.")]
 CandidateOption = Annotated[
@@ -63,6 +89,14 @@ SeedOption = Annotated[
 ]
 NoPreflightOption = Annotated[
     bool, typer.Option("--no-preflight", help="With aws: do not check the account before sending.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMATS", help="Files of each figure: png, svg, pdf. Default: png,svg."),
+]
+FiguresOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Draw only these figures, such as errors,timeline. Default: all."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.characters import printable
-from harness.report.section import Note, Report, Section, Table
+from harness.report.section import Note, Picture, Report, Section, Table
 from harness.report.wording import SIMULATED_NOTE, write_cell
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#!])")
@@ -17,7 +17,7 @@ JOINER = "\u2060"
 
 
 def render_markdown(report: Report, *, folder: str = "plots", top: int = 1) -> str:
-    """The report as Markdown, with pictures as `<folder>/<name>.png`. `top`: the heading level of its title."""
+    """The report as Markdown, with pictures as files in `folder`. `top`: the heading level of its title."""
     parts = [f"{'#' * top} {escape(report.heading or report.title)}"]
     if report.simulated:
         parts.append(f"> **{SIMULATED_NOTE}.**")
@@ -41,7 +41,7 @@ def _parts(section: Section, folder: str, top: int) -> Iterator[str]:
         yield f"{'#' * (section.level + top - 1)} {escape(section.title)}"
     if section.text:
         yield escape(section.text)
-    yield from (f"![{escape(picture.title)}]({folder}/{picture.name}.png)" for picture in section.pictures)
+    yield from (_picture(picture, folder) for picture in section.pictures)
     if section.table is not None:
         yield _pipe_table(section.table)
     lines = [line for note in section.notes for line in _bullets(note)]
@@ -52,6 +52,13 @@ def _parts(section: Section, folder: str, top: int) -> Iterator[str]:
     ]
     if lines:
         yield "\n".join(lines)
+
+
+def _picture(picture: Picture, folder: str) -> str:
+    """The picture, or a link to it if its only file is a PDF, which Markdown cannot show."""
+    kind = next(kind for kind in ("png", "svg", "pdf") if kind in picture.formats)
+    link = f"[{escape(picture.title)}]({folder}/{picture.name}.{kind})"
+    return link if kind == "pdf" else f"!{link}"
 
 
 def _bullets(note: Note) -> Iterator[str]:

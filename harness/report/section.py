@@ -10,6 +10,7 @@ import msgspec
 from harness.analysis.answers.book import AnswerBook
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles
+from harness.report.plots import DEFAULT_FORMATS
 
 T = TypeVar("T")
 
@@ -43,8 +44,17 @@ class Mark(msgspec.Struct, frozen=True):
     tone: Tone = ""
 
 
-Cell = str | int | Number | Name | Mark | None
-"""A value in a table: text, a count, a number, a name or a verdict; None if unknown."""
+class Link(msgspec.Struct, frozen=True):
+    """Text that a page links to a file beside it or below it."""
+
+    text: str
+    address: str
+    """Relative, percent-encoded."""
+    tone: Tone = ""
+
+
+Cell = str | int | Number | Name | Mark | Link | None
+"""A value in a table: text, a count, a number, a name, a verdict or a link; None if unknown."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +93,25 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     """What the figure shows; its alt text begins with it."""
-    png: bytes
     svg: bytes
+    """What pages embed."""
+    png: bytes = b""
+    pdf: bytes = b""
+    """Like `png`, empty if it is not among the formats."""
+    formats: Sequence[str] = DEFAULT_FORMATS
+    """Of its files in `plots/`."""
     description: str = ""
     """The rest of the alt text: what there is to see, in a sentence or two."""
     table: Table | None = None
     """The values drawn, for those who cannot see the figure or want the numbers."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        """What a notebook shows, with its alt text."""
+        return self.png, {"alt": f"{self.title}. {self.description}" if self.description else self.title}
+
+    def content(self, kind: str) -> bytes:
+        """The file of this format."""
+        return {"png": self.png, "svg": self.svg, "pdf": self.pdf}[kind]
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

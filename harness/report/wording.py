@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
-from harness.characters import printable, visible
-from harness.report.section import Cell, Mark, Name, Note, Number, Section
+from harness.characters import printable
+from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
 from harness.store.finding import Finding
 
 MISSING = "–"
@@ -45,11 +44,6 @@ def _first(text: str, width: int) -> str:
     if text.isascii():
         return text[:width]
     return text[: bisect_right(range(1, len(text) + 1), width, key=lambda n: cell_len(text[:n]))]
-
-
-def cut(text: str, most: int) -> str:
-    """The first `most` characters, followed by the full length if that is more; invisible characters are replaced."""
-    return visible(text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)")
 
 
 def significant(value: float | None) -> str:
@@ -160,7 +154,7 @@ def write_cell(cell: Cell, *, intervals: bool = True, short: bool = False) -> st
             return MISSING
         case int():
             return f"{cell:,}"
-        case Name() | Mark():
+        case Name() | Mark() | Link():
             return printable(cell.text)
         case Number():
             interval = write_interval(cell, short=short) if intervals else ""
@@ -201,6 +195,8 @@ def error_rate(target: TargetSummary) -> Number | str:
     rate = target.error_rate
     if failed_requests(target):
         return Number(rate.value, "share", rate.low, rate.high, bounded=True)
+    from harness.analysis.stats.proportions import rule_of_three  # loads scipy, which a live view needs nothing of
+
     return f"at most {percent(rule_of_three(target.requests))} (one-sided {100 * LEVEL:g}%, 3/n)"
 
 

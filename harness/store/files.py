@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -24,14 +24,33 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     If `path` is a symbolic link, the file replaces the link; the link's target is not changed.
     """
-    partial = temporary_name(path)
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all of them under temporary names, then put into place in this order.
+
+    Until all are written the old files stay as they are. Name the file that shows the others last. Each file is as
+    with `write_atomically`.
+    """
+    partials = {path: temporary_name(path) for path in contents}
     try:
-        try:
-            with open_new(partial) as file:
+        for path, content in contents.items():
+            with _named_errors(path), open_new(partials[path]) as file:
                 file.write(content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        for path, partial in partials.items():
+            with _named_errors(path):
+                os.replace(partial, path)
+    finally:
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 

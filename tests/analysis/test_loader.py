@@ -289,3 +289,31 @@ def test_attempts_that_cannot_be_read_are_an_error_with_the_runs_name(
     run.attempts_path.write_bytes(whole[:4] + bytes(len(whole) // 2 - 4) + whole[len(whole) // 2 :])
     with pytest.raises(StoreError, match="cannot be read"):
         load_run(run)
+
+
+def test_the_servers_own_times_are_read_only_where_there_are_any(make_suite, make_attempt, write_run) -> None:
+    c = load_run(write_run(make_suite(), [make_attempt("000000-00")])).columns["a"]
+    assert (c.server_latency_s, c.server_first_byte_s) == (None, None)
+    given = [make_attempt("000000-00", server_latency_ms=1250.0), make_attempt("000001-00")]
+    c = load_run(write_run(make_suite(), given)).columns["a"]
+    assert c.server_latency_s[0] == 1.25
+    assert np.isnan(c.server_latency_s[1])
+    assert c.server_first_byte_s is None
+
+
+def test_attempts_over_time_are_counted_in_bins_that_all_targets_share(make_suite, make_attempt, write_run) -> None:
+    def at(second: float, name: str = "a", try_no: int = 1, **changes: object):
+        changes |= {"target": name, "try_no": try_no, "due_ns": 0, "sent_ns": int(second * 1e9)}
+        return make_attempt(f"{int(second):06d}-{'ab'.index(name):02d}", **changes)
+
+    failed = {"ok": False, "error_kind": "throttled"}
+    attempts = [at(0), at(30, **failed), at(60, **failed), at(60, "b"), at(59.5, "b", try_no=2, **failed)]
+    counts = load_run(write_run(make_suite(("a", "b")), attempts)).counts
+    a, b = counts["a"].over_time, counts["b"].over_time
+    assert (a.start_s, a.width_s) == (b.start_s, b.width_s) == (0.0, 1.0)
+    assert np.flatnonzero(a.errors["throttled"]).tolist() == [30, 59]
+    assert (a.attempts.sum(), b.attempts.sum(), b.retries[59]) == (3, 2, 1)
+
+
+def test_without_a_failed_attempt_nothing_is_counted_over_time(make_suite, make_attempt, write_run) -> None:
+    assert load_run(write_run(make_suite(), [make_attempt("000000-00")])).counts["a"].over_time is None

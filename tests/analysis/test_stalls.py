@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.columns import Columns
-from harness.analysis.stalls import Explained, Stalled, explain, find_stalls, stall_finding
+from harness.analysis.stalls import Explained, Stalled, explain, find_stalls
 
 MakeColumns = Callable[..., Columns]
 N = 240
@@ -84,14 +84,3 @@ def test_a_difference_without_the_stall_is_what_is_left(make_columns: MakeColumn
     (found,) = explain((quiet, stalled), sides, measured)
     assert ("ttft_p95", 1.0) == (found.metric, found.measured)
     assert abs(found.without) < 0.1
-
-
-def test_the_finding_says_when_who_how_long_and_how_much(make_columns: MakeColumns) -> None:
-    stalls = stalls_of(arm(make_columns, 1, at_half, target="fast"), arm(make_columns, 2)).stalls
-    explained = [Explained(metric="ttft_p95", logarithm=True, measured=np.log(1.61), without=np.log(1.04))]
-    finding = stall_finding(("slow", "fast"), stalls, explained, {"run": 1_700_000_000_000_000_000})
-    assert finding is not None
-    assert finding.what.startswith("fast against slow: fast stalled for 3.8 s at 30 s (22:13:50 UTC): 16 answers, ")
-    assert finding.what.endswith(" × as slow as its median; without these answers: TTFT p95 +61% → +4%")
-    assert not finding.invalidates
-    assert stall_finding(("slow", "fast"), (), explained, {}) is None

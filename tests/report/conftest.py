@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.analysis.columns import Columns
+from harness.analysis.columns import AttemptCounts, AttemptsOverTime, Columns, RunData
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference, Drift, Flip, Outcomes
+from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
+from harness.catalog.prices import Price
+from harness.catalog.target import Target
 from harness.report.drawing.frame import RunView, make_view
 from harness.report.section import Picture
 from harness.report.write import draw_run
 from harness.store.finding import Finding
+from harness.store.manifest import TargetPrice, new_manifest
+from harness.suite.suite import Load, Message, Prompt, Slo, Step, Suite
 
 NAMES = (
     "claude-haiku-4-5/global/converse",
@@ -27,6 +33,19 @@ NAMES = (
 SPEED = {"claude-haiku-4-5": (0.6, 140.0, 0.84, 1.0), "claude-sonnet-4-6": (1.3, 65.0, 0.95, 3.0)}
 """Median TTFT s, tokens/s, skill, USD per million input tokens (output costs five times that)."""
 TAGS = ("arithmetic", "classification", "dates", "extraction", "facts")
+
+CLOSED = Load(arrival="closed")
+FIT_RUNS: dict[str, dict[str, Any]] = {
+    "offered_load": {
+        "requests": 280,
+        "load": Load(arrival="steps", steps=tuple(Step(rate_per_s=rate, duration_s=20.0) for rate in (2.0, 4.0, 8.0))),
+    },
+    "client_overhead": {
+        "names": [f"claude-haiku-4-5/global/invoke/{client}" for client in ("wire", "aioboto3", "anthropic")],
+        "requests": 160,
+    },
+}
+"""What `make_run` takes for the figures that most runs do not have."""
 
 MakeRun = Callable[..., RunView]
 
@@ -56,11 +75,16 @@ def quantiles(values: np.ndarray) -> Quantiles | None:
     return Quantiles(n=len(x), p50=p50, p90=p90, p95=p95, p99=p99, mean=float(x.mean()))
 
 
-def make_columns(name: str, n: int, failure_rate: float, rng: np.random.Generator) -> Columns:
+def make_columns(name: str, n: int, failure_rate: float, rng: np.random.Generator, load: Load = CLOSED) -> Columns:
     ttft, speed, skill, price = SPEED.get(name.split("/")[0], (0.9, 90.0, 0.9, 2.0))
     if "/us/" in name:
         ttft, price = ttft * 0.9, price * 1.1
     due = np.sort(rng.uniform(0, n * 0.4, n))
+    if load.steps:
+        ends = np.cumsum(
+            [[0, 0], *([step.rate_per_s * step.duration_s, step.duration_s] for step in load.steps)], axis=0
+        )
+        due = np.interp(due / (n * 0.4) * ends[-1, 0], ends[:, 0], ends[:, 1])
     ok = rng.random(n) >= failure_rate
     tokens = rng.integers(20, 280, n).astype(float)
     first = np.where(ok, due + rng.lognormal(np.log(ttft), 0.45, n), np.nan)
@@ -85,7 +109,61 @@ def make_columns(name: str, n: int, failure_rate: float, rng: np.random.Generato
         output_tokens=np.where(ok, tokens, np.nan),
         cost_usd=np.where(ok, (inputs + 5 * tokens) * price / 1e6, np.nan),
         passed=(ok & (rng.random(n) < skill)).astype(float),
+        server_latency_s=np.where(ok, last - due - 0.01, np.nan),
+        server_first_byte_s=np.where(ok, first - due - 0.008, np.nan),
     )
+
+
+def over_time(c: Columns, due: np.ndarray) -> AttemptsOverTime:
+    """As the loader counts them: every failed request with all its attempts in the bin in which it was due."""
+    start, bins = due.min(), 60
+    width = max(float(np.ptp(due)) / bins, 1e-3)
+    at = np.minimum((c.due_s - start) // width, bins - 1).astype(int)
+
+    def count(chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return np.bincount(at[chosen], weights=weights[chosen], minlength=bins).astype(np.int64)
+
+    kinds = dict.fromkeys(kind for kind in c.error_kind if kind is not None)
+    return AttemptsOverTime(
+        start_s=float(start),
+        width_s=width,
+        attempts=count(np.ones(len(at), bool), c.attempts),
+        retries=count(~c.ok, c.attempts - 1),
+        errors={kind: count(c.error_kind == kind, c.attempts) for kind in kinds},
+    )
+
+
+def finish_run(columns: dict[str, Columns], summary: RunSummary, load: Load) -> FinishedRun:
+    """The run behind the columns: targets by name, the prices that its costs were made with, and its load."""
+    targets, prices, counts = [], [], {}
+    due = np.concatenate([c.due_s for c in columns.values()] or [np.zeros(1)])
+    for name, c in columns.items():
+        model, routing, api, client, *_ = [*name.split("/"), "us", "converse", "aioboto3"][:4]
+        base = f"anthropic.{model}"
+        targets.append(
+            Target(name=name, model=model, base_model=base, model_id=f"{routing}.{base}", routing=routing,
+                   api=api, client=client, region="us-east-1")
+        )  # fmt: skip
+        price = SPEED.get(model, (0.9, 90.0, 0.9, 2.0))[3] * (1.1 if "/us/" in name else 1.0)
+        rates = Price(input=price, output=5 * price, source="test", as_of=None)
+        prices.append(TargetPrice(target=name, price=rates))
+        counts[name] = AttemptCounts(
+            attempts=int(c.attempts.sum()), error_kinds={}, input_tokens=0, output_tokens=0, cache_read_tokens=0,
+            cache_write_tokens=0, cost_usd=None, over_time=over_time(c, due),
+        )  # fmt: skip
+    ids = dict.fromkeys(prompt for c in columns.values() for prompt in c.prompt_id.tolist())
+    suite = Suite(
+        name=summary.suite,
+        digest=summary.suite_digest,
+        endpoint="simulator",
+        targets=tuple(targets),
+        prompts=tuple(Prompt(id=each, messages=(Message(role="user", content="?"),)) for each in ids),
+        load=load,
+        slo=Slo(ttft_s=2.0, e2e_s=4.0),
+    )
+    manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=None)
+    manifest = msgspec.structs.replace(manifest, prices=tuple(prices))
+    return FinishedRun(manifest=manifest, suite=suite, data=RunData(columns=columns, counts=counts, recorded=0))
 
 
 def summarise(name: str, c: Columns) -> TargetSummary:
@@ -200,10 +278,11 @@ def make_run() -> MakeRun:
         requests: int = 40,
         failure_rate: float = 0.05,
         seed: int = 7,
+        load: Load = CLOSED,
         **changes: object,
     ) -> RunView:
         rng = np.random.default_rng(seed)
-        columns = {name: make_columns(name, requests, failure_rate, rng) for name in names}
+        columns = {name: make_columns(name, requests, failure_rate, rng, load) for name in names}
         targets = [summarise(name, columns[name]) for name in names]
         facts: dict[str, object] = {
             "schema_version": 1,
@@ -216,7 +295,6 @@ def make_run() -> MakeRun:
             "endpoint": "simulator",
             "state": "complete",
             "level": 0.95,
-            "arrival": "closed",
             "targets": targets,
             "winners": winners(targets),
             "routings": pair_up(names),
@@ -228,15 +306,19 @@ def make_run() -> MakeRun:
             ],
             "total_cost_usd": sum(t.cost_usd or 0 for t in targets),
         }
-        return make_view(RunSummary(**{**facts, **changes}), columns)  # type: ignore[arg-type]
+        summary = RunSummary(**{**facts, "arrival": load.arrival, **changes})  # type: ignore[arg-type]
+        return make_view(summary, columns, finish_run(columns, summary, load))
 
     return make
 
 
 @pytest.fixture(scope="session")
 def pictures(make_run: MakeRun) -> dict[str, Picture]:
-    """Every figure of that run, by name."""
-    return {picture.name: picture for picture in draw_run(make_run())}
+    """Every figure by name: of that run, or of one in FIT_RUNS."""
+    drawn = {picture.name: picture for picture in draw_run(make_run())}
+    for name, run in FIT_RUNS.items():
+        drawn |= {picture.name: picture for picture in draw_run(make_run(**run)) if picture.name == name}
+    return drawn
 
 
 def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **changes: object) -> Arm:

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from harness.analysis.summary.samples import Answer
+import pytest
+
+from harness.errors import StoreError
 from harness.report.figures import FIGURES
-from harness.report.write import write_run
+from harness.report.run.sections import run_report
+from harness.report.write import draw_run, write_run
 
 
 def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run, tmp_path: Path) -> None:
     view = make_run(requests=20)
-    answers = [Answer(target=view.summary.targets[0].target, prompt_id="capital-fr", answer="Lyon", passed=False)]
-    paths = write_run(tmp_path, view.summary, view.columns, answers)
+    pictures = draw_run(view)
+    paths = write_run(tmp_path, run_report(view.summary, pictures), pictures)
     plots = [f"plots/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")]
     assert [str(path.relative_to(tmp_path)) for path in paths] == ["report.html", "report.md", *plots]
     assert all(path.stat().st_size > 0 for path in paths)
@@ -18,4 +21,12 @@ def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run,
     assert all(f"](plots/{name}.png)" in text for name in FIGURES)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml;base64,") == len(FIGURES)
-    assert ">Lyon</pre>" in page
+
+
+def test_a_page_is_not_replaced_while_its_figures_cannot_be(make_run, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("old page")
+    (tmp_path / "plots").write_text("not a folder")
+    with pytest.raises(StoreError):
+        write_run(tmp_path, run_report(make_run(requests=5).summary, []), [])
+    assert "old page" == (tmp_path / "report.html").read_text()
+    assert not (tmp_path / "report.md").exists()

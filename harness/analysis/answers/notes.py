@@ -6,24 +6,25 @@ from collections.abc import Iterator
 
 import duckdb
 
-from harness.analysis.answers.sample import Sample
+from harness.analysis.answers.sample import Kind, Sample
 from harness.characters import counted
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
+_CHOSEN: dict[Kind, str] = {
+    "flips": "in which an answer changed against the baseline's",
+    "failures": "with errors or failed checks, spread over kinds and targets",
+    "slowest": "of the slowest",
+    "random": "at random",
+}
+
 
 def describe_sample(sample: Sample, shown: int, total: int) -> str:
-    """How the sample was drawn, in one sentence, with how many prompts or repeats were chosen for which reason."""
-    words = {
-        "flips": "that passed on one side of a change and not on the other",
-        "failures": "that failed or did not pass, of every kind and target",
-        "slowest": "of the slowest",
-        "random": "at random",
-    }
-    parts = [f"{len(units):,} {words[kind]}" for kind, units in sample.units.items() if units]
+    """How the sample was drawn, in one sentence; a question is a prompt and a repeat."""
+    parts = [f"{len(units):,} {_CHOSEN[kind]}" for kind, units in sample.units.items() if units]
     return (
-        f"{shown:,} of {total:,} answers are shown: those to {'; '.join(parts)}; each with the other targets' answers "
-        "to the same prompt and repeat."
+        f"{shown:,} of {total:,} answers are shown, every target's to each of "
+        f"{counted(len(sample.questions), 'question')}: {', '.join(parts)}."
     )
 
 

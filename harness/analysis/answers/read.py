@@ -28,7 +28,7 @@ MOST_LISTED = 50
 """Tool calls, citations, and results of checks of one answer."""
 MOST_LINE_CHARACTERS = 1_000
 """Of a tool call, a cited passage, a reason and an error message."""
-MOST_CITATIONS_CHARACTERS = 200_000
+MOST_CITATIONS_CHARACTERS = 50_000
 """Of an answer's citations as they are stored; longer ones are left out."""
 BATCH = 100
 
@@ -39,14 +39,22 @@ where $everything or (prompt, repeat) in (select (unnest($prompts), unnest($repe
 order by prompt, arm, repeat, request_id limit $most
 """
 
+# Long texts are cut before anything is joined or sorted, so that memory does not hold them.
+_CUT = f"""
+create temp view cut as
+select * replace (left(text, {MOST_CHARACTERS}) as text, left(error_message, {MOST_LINE_CHARACTERS}) as error_message,
+    left(stop_reason, {MOST_LINE_CHARACTERS}) as stop_reason,
+    if(length(citations) <= {MOST_CITATIONS_CHARACTERS}, citations, null) as citations),
+    length(text) as characters,
+    if(length(text) > {MOST_CHARACTERS} and stop_reason = 'tool_use', right(text, {MOST_CHARACTERS}), null) as tail
+from measured
+"""
+
 _ANSWERS = f"""
-select prompt, arm, request_id, chosen.repeat, passed, left(text, $characters), length(text),
-    if(length(text) > $characters and stop_reason = 'tool_use', right(text, $characters), null),
-    if(length(citations) <= $citations, citations, null),
-    error_kind, left(error_message, $line), left(stop_reason, $line),
-    input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, total_cost_usd, attempts,
+select prompt, arm, request_id, chosen.repeat, passed, text, characters, tail, citations, error_kind, error_message,
+    stop_reason, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, total_cost_usd, attempts,
     first_due_ns, sent_ns, if(stream, first_ns, null), done_ns
-from ({last_attempts("(from measured semi join chosen using (run_id, request_id))")})
+from ({last_attempts("(from cut semi join chosen using (run_id, request_id))")})
 join chosen using (run_id, request_id)
 order by prompt, arm, chosen.repeat, request_id limit $most
 """
@@ -91,8 +99,8 @@ def read_answers(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, most: int) -> Iterator[Sequence[Any]]:
-    limits = {"characters": MOST_CHARACTERS, "citations": MOST_CITATIONS_CHARACTERS, "line": MOST_LINE_CHARACTERS}
-    found = con.execute(_ANSWERS, {**limits, "most": most})
+    con.execute(_CUT)
+    found = con.execute(_ANSWERS, {"most": most})
     while rows := found.fetchmany(BATCH):
         yield from rows
 
@@ -126,12 +134,14 @@ def _find_votes(con: duckdb.DuckDBPyConnection, judgements: Mapping[str, Sequenc
 
 def _to_vote(judgement: Judgement) -> Vote | None:
     score = judgement.given.get("score")
-    if judgement.kind != "judge" or not (judgement.error or isinstance(score, int | float)):
+    if judgement.error or not isinstance(score, int | float) or not 0 <= score <= 1:
+        score = None
+    if judgement.kind != "judge" or (score is None and not judgement.error):
         return None
     reason = judgement.error or str(judgement.given.get("reason", ""))
     return Vote(
         judge=judgement.by,
-        score=None if judgement.error else _finite(float(score or 0)),
+        score=score,
         reason=reason[:MOST_LINE_CHARACTERS].encode(errors="replace").decode(),
     )
 

@@ -40,7 +40,8 @@ select run_id, request_id, {VERDICT} as passed from scores group by run_id, requ
 
 _REQUESTS = f"""
 create temp table requests as
-select prompt, arm, repeat, request_id, ok, error_kind, passed, done_ns - first_due_ns as e2e_ns,
+select prompt, arm, coalesce(repeat, 0) as repeat, request_id, coalesce(ok, false) as ok, error_kind, passed,
+    done_ns::double - first_due_ns as e2e_ns,
     text is not null as stored, verdicts.request_id is not null as graded
 from ({last_attempts("(from measured semi join arms using (run_id, target))")})
 join arms using (run_id, target) join prompts using (prompt_id) left join verdicts using (run_id, request_id)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,11 +27,11 @@ from harness.analysis.compare.pairing import (
     unshared_prompts,
 )
 from harness.analysis.compare.rates import compare_error_rate, compare_pass_rate, compare_repeats, compare_throttle_rate
-from harness.analysis.compare.sample_size.remedies import with_spread
+from harness.analysis.compare.sample_size.remedies import with_sources
+from harness.analysis.compare.stalls import stall_findings, stalls_of
 from harness.analysis.compare.verdict import judge_rows, worst, worst_of_comparisons
 from harness.analysis.loader import load_run
 from harness.analysis.past_runs import StoredRun
-from harness.analysis.stalls import Explained, explain, find_stalls, stall_finding
 from harness.analysis.stats.interval import LEVEL
 from harness.analysis.stats.quantiles import bounds_need
 from harness.store.finding import Finding
@@ -55,6 +54,7 @@ def compare_targets(
     gate: Mapping[str, str] | None = None,
     pairs: Sequence[tuple[str, str]] = (),
     history: Sequence[StoredRun] = (),
+    explore: bool = True,
 ) -> CompareReport:
     """Every candidate against its baseline, as one family of tests.
 
@@ -63,7 +63,7 @@ def compare_targets(
     against `candidate_targets` of the other (by default the target of the same name, else all).
 
     `pairs`: these baselines and candidates instead. `history`: earlier runs that did the same as the candidate's, from
-    which a comparison of two runs takes the spread between runs.
+    which a comparison of two runs takes the spread between runs. `explore`: also the rows that decide nothing.
 
     `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. The verdict of an
     invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline, unknown targets, prompts that
@@ -74,7 +74,7 @@ def compare_targets(
     pairings = find_pairings(baseline, candidate, baseline_target, candidate_targets, pairs)
     written, by_default = (dict(gate), False) if gate else gate_of(_compared_suite(pairings), tail=_has_tail(pairings))
     rules = make_rules(written)
-    measured = [_measure(each, rules, history) for each in pairings]
+    measured = [_measure(each, rules, history, explore=explore) for each in pairings]
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
@@ -94,7 +94,7 @@ def compare_targets(
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
             *(finding for rows in measured for finding in rows.bill.findings),
-            *_stall_findings(baseline, other, comparisons),
+            *stall_findings(comparisons, {r.manifest.run_id: r.manifest.origin_utc_ns for r in (baseline, other)}),
             *_chosen_findings(pairings),
         ),
         valid=not invalid,
@@ -125,7 +125,7 @@ def _has_tail(pairings: Sequence[Pairing]) -> bool:
     return all(c.ok.any() and bounds_need(0.95, c.groups[c.ok]).met for c in arms)
 
 
-def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun]) -> _Rows:
+def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun], *, explore: bool) -> _Rows:
     pairs = pair(each.baseline_columns, each.candidate_columns, together=each.baseline is each.candidate)
     latencies = compare_latencies(pairs, [(rule.metric, rule.scale) for rule in rules])
     tags = _tags(pairs, each.candidate.suite)
@@ -134,32 +134,36 @@ def _measure(each: Pairing, rules: Sequence[Rule], history: Sequence[StoredRun])
         tag = metric_tag(rule.metric)
         if tag is not None:
             selected = tags.get(tag, np.zeros(len(pairs.prompts), dtype=np.bool_))
-            return with_spread(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
+            return with_sources(compare_pass_rate(pairs, metric=rule.metric, selected=selected), pairs, selected)
         match rule.metric:
             case "pass_rate":
-                return with_spread(compare_pass_rate(pairs), pairs)
+                return with_sources(compare_pass_rate(pairs), pairs)
             case "error_rate":
-                return with_spread(compare_error_rate(pairs), pairs)
+                return with_sources(compare_error_rate(pairs), pairs)
             case "throttle_rate":
                 return compare_throttle_rate(pairs)
             case "cost_per_request":
-                return with_spread(compare_cost(pairs, rule.scale), pairs)
+                return with_sources(compare_cost(pairs, rule.scale), pairs)
             case _:
-                return with_spread(latencies[rule.metric], pairs)
+                return with_sources(latencies[rule.metric], pairs)
 
-    gated = {rule.metric for rule in rules}
+    rows = [compare(rule) for rule in rules]
+    exploratory = _explore(pairs, tags, {rule.metric for rule in rules}) if explore else []
+    if each.baseline is not each.candidate:
+        rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
+    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory, bill=explain_bill(pairs, each))
+
+
+def _explore(pairs: Pairs, tags: Mapping[str, np.typing.NDArray[np.bool_]], gated: Collection[str]) -> list[Difference]:
+    """Rows that decide nothing and have a figure: other views of the cost, equal length, repeats, tags."""
     by_tag = [
         compare_pass_rate(pairs, metric=tag_metric(tag), selected=selected)
         for tag, selected in tags.items()
         if tag_metric(tag) not in gated
     ]
     costs = (compare_geometric(pairs), compare_cost_per_correct(pairs))
-    others = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
-    exploratory = [row for row in others if row.estimate is not None]
-    rows = [compare(rule) for rule in rules]
-    if each.baseline is not each.candidate:
-        rows, exploratory = (count_runs(some, each, history) for some in (rows, exploratory))
-    return _Rows(pairs=pairs, gated=rows, exploratory=exploratory, bill=explain_bill(pairs, each))
+    rows = (*costs, compare_equal_length(pairs), *compare_repeats(pairs), *by_tag)
+    return [row for row in rows if row.estimate is not None]
 
 
 def _tags(pairs: Pairs, suite: Suite) -> dict[str, np.typing.NDArray[np.bool_]]:
@@ -191,6 +195,7 @@ def _comparison(
             flips, (each.baseline.folder, each.baseline_target), (each.candidate.folder, each.candidate_target)
         )
     verdict = worst(row.verdict for row in differences if not row.exploratory)
+    stalls, without_stalls = stalls_of(each, pairs, differences)
     return Comparison(
         baseline=_arm(each.baseline, each.baseline_target),
         candidate=_arm(each.candidate, each.candidate_target),
@@ -207,32 +212,9 @@ def _comparison(
         expected_from=source,
         drift=rows.bill.drift,
         time=time_of_day(differences, one_run=each.baseline is each.candidate),
-        **_stalls(each, pairs, differences),
+        stalls=stalls,
+        without_stalls=without_stalls,
     )
-
-
-def _stalls(each: Pairing, pairs: Pairs, differences: Sequence[Difference]) -> dict[str, Any]:
-    """The fields of a `Comparison` about stalls."""
-    runs, arms = (each.baseline, each.candidate), (pairs.baseline.columns, pairs.candidate.columns)
-    stalled = [
-        find_stalls(arm, other, run_id=run.manifest.run_id, together=pairs.together)
-        for run, arm, other in zip(runs, arms, reversed(arms), strict=True)
-    ]
-    stalls = tuple(stall for each in stalled for stall in each.stalls)
-    latencies = [
-        Explained(metric=row.metric, logarithm=row.scale == "log_ratio", measured=row.estimate, without=row.estimate)
-        for row in differences
-        if row.estimate is not None and not row.exploratory
-    ]
-    return {"stalls": stalls, "without_stalls": explain(arms, stalled, latencies) if stalls else ()}
-
-
-def _stall_findings(baseline: FinishedRun, other: FinishedRun, comparisons: Sequence[Comparison]) -> list[Finding]:
-    origins = {run.manifest.run_id: run.manifest.origin_utc_ns for run in (baseline, other)}
-    found = (
-        stall_finding((c.baseline.target, c.candidate.target), c.stalls, c.without_stalls, origins) for c in comparisons
-    )
-    return [finding for finding in found if finding is not None]
 
 
 def _arm(run: FinishedRun, name: str) -> Arm:

@@ -49,7 +49,7 @@ class BetweenRuns(msgspec.Struct, frozen=True, kw_only=True):
     """The interval of the two runs alone, which takes the hours as equal."""
 
 
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorSources(msgspec.Struct, frozen=True, kw_only=True):
     """Where the error of a row comes from."""
 
     prompts: int
@@ -133,7 +133,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """The difference of those two, which may be ±∞. Only until the verdict; not in compare.json."""
     strict_estimate: float | UnsetType = UNSET
     """Where the baseline had failures: the difference in which they help the candidate least. As above."""
-    spread: Spread | UnsetType | None = UNSET
+    sources: ErrorSources | UnsetType | None = UNSET
     """As above."""
 
 

@@ -81,7 +81,7 @@ def _confirm(c: Comparison, again: Comparison | None) -> Comparison:
 
 def _decide_row(d: Difference, again: Difference) -> Difference:
     """The rerun's row in place of one that two runs left open."""
-    before = f"; the two runs at two times said {_describe(d)}" if d.estimate else ""
+    before = f"; the two runs at two times said {_describe(d)}" if d.estimate is not None else ""
     return add_note(again, f"decided by a rerun of both targets in one run{before}")
 
 

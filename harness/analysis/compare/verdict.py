@@ -92,7 +92,7 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     estimate, readings = row.estimate, (row.inflated_estimate, row.strict_estimate)
     row = replace(row, margin=rule.margin, margin_written=rule.written, inflated_estimate=UNSET, strict_estimate=UNSET)
     if estimate is None or not math.isfinite(estimate):
-        return replace(row, estimate=None, n_needed=None, clusters_needed=None, spread=UNSET)
+        return replace(row, estimate=None, n_needed=None, clusters_needed=None, sources=UNSET)
     verdict = decide(estimate=estimate, low=row.low, high=row.high, p_adjusted=p_adjusted, margin=rule.margin)
     notes = ["worse, but by less than the margin"] if verdict == "no_worse" and (row.low or 0.0) > 0 else []
     inside = row.low is not None and row.high is not None and not reaches(max(-row.low, row.high), rule.margin)
@@ -106,7 +106,7 @@ def _decided(row: Difference, rule: Rule, p_adjusted: float, family: int) -> Dif
     return add_note(
         replace(
             row,
-            spread=UNSET,
+            sources=UNSET,
             p_adjusted=None if row.p_value is None else p_adjusted,
             verdict=verdict,
             equivalent=inside,
@@ -130,7 +130,7 @@ def _settling(row: Difference, estimate: float, margin: float, family: int) -> t
         high=row.high,
         margin=margin,
         family=family,
-        degrees=row.spread.degrees if row.spread else math.inf,
+        degrees=row.sources.degrees if row.sources else math.inf,
         grow=row.method != METHOD,  # blocks of time stay as many
     )
     least = clusters_for_level(ALPHA / family)
@@ -177,7 +177,7 @@ def _decided_by_direction(rows: Sequence[Difference]) -> list[Difference]:
             clusters_needed=None,
             inflated_estimate=UNSET,
             strict_estimate=UNSET,
-            spread=UNSET,
+            sources=UNSET,
         )
         for row, p in zip(rows, adjusted, strict=True)
     ]

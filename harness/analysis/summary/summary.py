@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -228,6 +229,16 @@ class RoutingPair(msgspec.Struct, frozen=True, kw_only=True):
     success_rate_apart: bool
 
 
+class CandidateVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict of the suite's gate on a target against the suite's baseline, in the same run."""
+
+    target: str
+    baseline: str
+    verdict: Literal["better", "no_worse", "worse", "inconclusive"]
+    headline: str
+    """The verdict as a sentence, with the rows behind it."""
+
+
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `summary.json`."""
 
@@ -247,6 +258,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[TargetSummary]
     """In the suite's order."""
     winners: list[Winner]
+    verdicts: list[CandidateVerdict] = []
+    """The worst first. Empty: the suite has no baseline, or `no_verdict` says why."""
+    no_verdict: str = ""
+    """Why a suite with a baseline has no verdicts."""
     routings: list[RoutingPair] = []
     findings: list[Finding]
     total_cost_usd: float | None

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import JsonOption, RunArgument, RunContext, TrustedEndpointOption
+from harness.cli.options import (
+    FiguresOption,
+    FormatOption,
+    JsonOption,
+    RunArgument,
+    RunContext,
+    TrustedEndpointOption,
+    plots_of,
+)
 from harness.cli.places import LATEST, local_path
 
 
@@ -26,28 +34,26 @@ def report(
         ),
     ] = None,
     endpoint: TrustedEndpointOption = None,
+    figures: FiguresOption = None,
+    formats: FormatOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make a run's report again, even if the run was killed.
 
-    Reuses stored verdicts of judges and results of check functions.
+    Reuses stored verdicts of judges and results of check functions. Files that an earlier report left in plots/ and
+    that are not asked for any more are removed.
 
     \b
     harness report
     harness report results/20261122T024500Z-quickstart-a1b2c3
     harness report 20261122T0245 --judge
     harness report latest --suite suites/judged.yaml
+    harness report --figures latency_ecdf,percentiles --format pdf
     """
-    from harness.cli.running.grade_and_report import check_files_of, grade_and_report
-    from harness.store.files import one_writer, remove_leftovers
-    from harness.store.opening import open_run
+    from harness.cli.running.grade_and_report import check_files_of, report_again
     from harness.store.run_folder import RunFolder
 
+    plots = plots_of(formats, figures)
     check_files = () if suite is None else check_files_of(suite, RunFolder(run))
-    with one_writer(run):
-        remove_leftovers(run)
-        remove_leftovers(run / "plots")
-        folder = open_run(run, recover=True)
-        context = RunContext(as_json=json_output)
-        code = grade_and_report(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
-    raise typer.Exit(code)
+    context = RunContext(as_json=json_output, plots=plots)
+    raise typer.Exit(report_again(run, context, judge=judge, endpoint=endpoint, check_files=check_files))

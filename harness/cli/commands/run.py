@@ -26,6 +26,8 @@ def run(
         bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")
     ] = False,
     no_preflight: options.NoPreflightOption = False,
+    figures: options.FiguresOption = None,
+    formats: options.FormatOption = None,
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -39,6 +41,7 @@ def run(
     """
     from harness.cli.running.overrides import Overrides, load_for_run
 
+    plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
     loaded = load_for_run(suite, overrides)
     if dry_run:
@@ -50,7 +53,10 @@ def run(
         from harness.cli.running.preflight import check_before_run
 
         check_before_run(loaded)
+    from harness.cli.index import update_index
     from harness.cli.running.run_suite import run_suite
 
-    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
-    raise typer.Exit(run_suite(loaded, context, workers=workers))
+    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
+    code = run_suite(loaded, context, workers=workers)
+    update_index(out, create=True)
+    raise typer.Exit(code)

@@ -60,6 +60,7 @@ def sweep(
     seed: options.SeedOption = 1,
     budget: options.BudgetOption = None,
     no_preflight: options.NoPreflightOption = False,
+    formats: options.FormatOption = None,
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -79,6 +80,7 @@ def sweep(
     from harness.cli.running.overrides import Overrides, load_for_run
     from harness.load.sweep.options import SweepOptions
 
+    plots = options.plots_of(formats)
     sweep_options = SweepOptions(
         by=by,
         first=first,
@@ -95,7 +97,10 @@ def sweep(
         from harness.cli.running.preflight import check_before_run
 
         check_before_run(loaded)
+    from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 
-    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet)
-    raise typer.Exit(run_sweep(loaded, sweep_options, context))
+    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
+    code = run_sweep(loaded, sweep_options, context)
+    update_index(out, create=True)
+    raise typer.Exit(code)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from harness.analysis.answers.book import AnswerBook
+from harness.analysis.answers.load import compare_book
 from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.compare.pairing import FinishedRun
@@ -16,6 +18,7 @@ from harness.analysis.past_runs import StoredRun, find_past_runs
 from harness.cli.output import print_json
 from harness.cli.places import find_run
 from harness.errors import CompareError, StoreError
+from harness.report.plots import ALL_PLOTS, Plots
 from harness.report.wording import shorten
 from harness.store.baselines import DEFAULT_NAME, find_baseline, read_baselines
 from harness.store.opening import open_run
@@ -91,11 +94,19 @@ def find_history(candidate: FinishedRun, baseline: FinishedRun) -> list[StoredRu
     return find_past_runs(results, candidate.manifest, candidate.suite, excluding=compared)
 
 
-def write_files(report: CompareReport, folder: Path) -> Path:
+def load_compared_answers(report: CompareReport, sides: Sides) -> AnswerBook:
+    """The answers of what was compared, changed prompts first. StoreError: a run's files cannot be read."""
+    suite = sides.run.read_suite()
+    if sides.earlier is None:
+        return compare_book(report, suite, sides.run)
+    return compare_book(report, suite, sides.earlier, sides.run)
+
+
+def write_files(report: CompareReport, folder: Path, book: AnswerBook | None, plots: Plots = ALL_PLOTS) -> Path:
     """Write every file of a comparison; returns the path of its page."""
     from harness.report.write import write_comparison
 
-    return write_comparison(folder, report)[0]
+    return write_comparison(folder, report, book, plots)[0]
 
 
 def print_comparison(report: CompareReport, page: Path, *, as_json: bool) -> None:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from harness.analysis.summary.summary import RunSummary
 from harness.characters import counted
+from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
+from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
-from harness.report.run.sections import run_brief
-from harness.report.terminal import print_report
-from harness.report.write import report_run
+from harness.load.interrupts import Interrupts
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.scoring.score import score_run
+from harness.store.files import one_writer, remove_leftovers
+from harness.store.opening import open_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
@@ -32,15 +36,51 @@ QUICK = ("--speed", "20")
 """A simulated judge answers faster than a model would, since its latency is not measured."""
 
 
-def grade_and_report(
+def report_again(
+    run: Path,
+    context: RunContext,
+    *,
+    judge: bool = False,
+    endpoint: str | None = None,
+    check_files: Sequence[CheckFile] = (),
+) -> int:
+    """Grade a run that has ended, write its reports and print the summary; returns the exit code.
+
+    A killed run is first finished from its journal. Arguments as for `grade_and_write`. StoreError: see `open_run`.
+    """
+    with one_writer(run):
+        remove_leftovers(run)
+        remove_leftovers(run / "plots")
+        folder = open_run(run, recover=True)
+        summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    update_index(run.resolve().parent)
+    return print_summary(summary, page, as_json=context.as_json)
+
+
+def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
+    """Print the summary as text or as JSON; returns the exit code: 0, or 4 if the run is invalid."""
+    if as_json:
+        print_json(summary)
+    else:
+        from rich.console import Console
+
+        from harness.report.run.sections import run_brief
+        from harness.report.terminal import print_report
+
+        print_report(run_brief(summary), Console(highlight=False), written=page)
+    return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
+
+
+def grade_and_write(
     folder: RunFolder,
     context: RunContext,
     *,
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
-) -> int:
-    """Grade a run, write its reports and print the summary; returns the exit code: 0, or 4 if the run is invalid.
+    reporter: Reporter = write_report,
+) -> tuple[RunSummary, Path]:
+    """Grade a run and write its reports; returns the summary and the page.
 
     `judge`: ask the suite's judges for missing verdicts. If they cannot be reached, this warns on stderr, and the
     answers stay unscored.
@@ -52,7 +92,7 @@ def grade_and_report(
         judge = judge and bool(suite.graders.judges)
         if judge:
             suite = msgspec.structs.replace(suite, endpoint=trusted_endpoint(suite.endpoint, endpoint, folder.path))
-        asyncio.run(_grade(folder, suite, context, judge=judge, check_files=check_files))
+        _run_grading(_grade(folder, suite, context, judge=judge, check_files=check_files), context.interrupts)
     except KeyboardInterrupt:
         print(
             f"stopped; to grade and report the run, use `harness report {folder.path}` (with --judge to ask judges)",
@@ -61,14 +101,7 @@ def grade_and_report(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    summary, page = report_run(folder, suite)
-    if context.as_json:
-        print_json(summary)
-    else:
-        from rich.console import Console
-
-        print_report(run_brief(summary), Console(highlight=False), written=page)
-    return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
+    return reporter(folder, suite, context.plots)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
@@ -79,6 +112,24 @@ def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:
             f"--suite {path}: is the suite {suite.name!r}, but the run is of {ran!r}; pass the file of that suite"
         )
     return suite.graders.check_files
+
+
+def _run_grading(grading: Coroutine[Any, Any, None], interrupts: Interrupts | None) -> None:
+    """Run the coroutine. KeyboardInterrupt: interrupted; outside the main thread only `interrupts` can do that."""
+    if interrupts is None:
+        asyncio.run(grading)
+        return
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        with interrupts.handled(task.cancel):
+            await grading
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _grade(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
+from harness.analysis.summary.summary import RunSummary
 from harness.cli.options import RunContext
-from harness.cli.running.grade_and_report import grade_and_report
+from harness.cli.running.grade_and_report import grade_and_write, print_summary
+from harness.cli.running.reporter import open_reporter
 from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
 from harness.load.progress import Progress
@@ -23,21 +26,44 @@ from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 
+class ReportedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with its reports. `interrupted`: what was in flight finished, and no judge was asked."""
+
+    folder: RunFolder
+    summary: RunSummary
+    page: Path
+    interrupted: bool
+
+
 def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    counts = count_requests(suite, seed=context.seed)
-    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
-    if sent is None:
+    run = send_and_grade(suite, context, workers=workers)
+    if run is None:
         return INTERRUPTED_CODE
-    with one_writer(sent.folder.path):
-        code = grade_and_report(
-            sent.folder,
-            context,
-            judge=not sent.interrupted,
-            endpoint=suite.endpoint,
-            check_files=suite.graders.check_files,
-        )
-    return INTERRUPTED_CODE if sent.interrupted else code
+    code = print_summary(run.summary, run.page, as_json=context.as_json)
+    return INTERRUPTED_CODE if run.interrupted else code
+
+
+def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> ReportedRun | None:
+    """Send and grade a suite, and write its reports. None: stopped at once, which leaves only a journal.
+
+    HarnessError: before anything is sent. RunInvalid: the run failed after that.
+    """
+    with open_reporter() as reporter:
+        counts = count_requests(suite, seed=context.seed)
+        sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
+        if sent is None:
+            return None
+        with one_writer(sent.folder.path):
+            summary, page = grade_and_write(
+                sent.folder,
+                context,
+                judge=not sent.interrupted,
+                endpoint=suite.endpoint,
+                check_files=suite.graders.check_files,
+                reporter=reporter,
+            )
+    return ReportedRun(folder=sent.folder, summary=summary, page=page, interrupted=sent.interrupted)
 
 
 class ThisProcess(msgspec.Struct, frozen=True):

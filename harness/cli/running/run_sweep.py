@@ -93,7 +93,7 @@ def _report(sent: SentLoad, suite: Suite, report: SweepReport, context: RunConte
     from harness.report.write import write_sweep_report
 
     write_sweep(sent.folder.path, report)
-    page = write_sweep_report(sent.folder, suite, report)
+    page = write_sweep_report(sent.folder, suite, report, context.plots)
     if context.as_json:
         print_json(report)
     else:

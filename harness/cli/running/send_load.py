@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -16,6 +15,7 @@ from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
 from harness.endpoints.address import forget_aws
 from harness.errors import HarnessError, RunInvalid
+from harness.load.interrupts import Interrupts
 from harness.load.progress import Progress
 from harness.load.session import Job, start_progress
 from harness.load.stop import INTERRUPTED, Stop
@@ -28,7 +28,6 @@ from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
 
 INTERRUPTED_CODE = 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Sender(Protocol):
@@ -86,7 +85,7 @@ async def _send(
     simulator_options: Sequence[str],
 ) -> SentLoad | None:
     seed, stop = context.seed, Stop()
-    progress, interrupts = start_progress(suite, counts, seed=seed), Interrupts(stop)
+    progress, interrupts = start_progress(suite, counts, seed=seed), context.interrupts or Interrupts()
     endpoint = open_endpoint(suite, seed=seed, simulator_options=simulator_options)
     async with endpoint as url, open_sender(url, stop) as sender:
         planned = None if counts is None else sum(counts.values())
@@ -97,7 +96,7 @@ async def _send(
         job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
         with _failures_reported(folder):
             try:
-                with interrupts.watched():
+                with _interruptible(interrupts, stop):
                     async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
                         clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
@@ -119,34 +118,23 @@ def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> No
         folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
 
 
-class Interrupts:
-    """Handles Ctrl-C and SIGTERM: the first lets requests in flight finish, the second cancels the current task."""
+@contextmanager
+def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
+    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task."""
+    task = asyncio.current_task()
+    assert task is not None
 
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
-        self.count = 0
+    def end() -> None:
+        if interrupts.count > 1:
+            task.cancel()
+            return
+        stop.request(INTERRUPTED)
+        print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Handle the signals inside this context."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-
-        def take() -> None:
-            self.count += 1
-            if self.count == 1:
-                self._stop.request(INTERRUPTED)
-                print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
-            else:
-                task.cancel()
-
-        for each in SIGNALS:
-            loop.add_signal_handler(each, take)
-        try:
-            yield
-        finally:
-            for each in SIGNALS:
-                loop.remove_signal_handler(each)
+    with interrupts.handled(end):
+        if interrupts.count:  # before anything was sent
+            end()
+        yield
 
 
 @asynccontextmanager

@@ -14,15 +14,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.analysis.against_history.rows import HistoryReport, HistoryRow
 from harness.analysis.compare.comparison import ORDER
 from harness.characters import counted, printable
+from harness.report.against_history.sections import COLUMNS as COLUMNS_OF_A_ROW
 from harness.report.against_history.sections import describe_row, target_verdict
 from harness.report.compare.forest import SHADE, verdict_style
 from harness.report.compare.verdicts import mark, metric_name
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import write_share_tick, write_tick
 from harness.report.drawing.style import GREY, drawable
+from harness.report.drawing.words import list_few, say, short_name
 from harness.report.history.figure import day_of, scale_time
+from harness.report.section import Column, Name, Table, tabulate
 from harness.report.wording import date_of, interval_note, shorten
 
+READ = "Today's point inside the shade is what the past runs predict; its shape and colour tell the verdict."
 PANEL_IN = 1.6
 COLUMNS = 2
 MOST_PANELS = 24
@@ -45,6 +49,23 @@ def draw(report: HistoryReport) -> Figure:
     for axes in figure.axes[len(rows) :]:
         axes.set_axis_off()
     return figure
+
+
+def table(report: HistoryReport) -> Table:
+    """Today's value, what is predicted for it, and the verdict: a row for each panel."""
+    return tabulate(shown_rows(report), [(Column(heading="target"), lambda row: Name(row.target)), *COLUMNS_OF_A_ROW])
+
+
+def describe(report: HistoryReport) -> str:
+    """How many of today's values lie outside of the prediction, and the worst of them."""
+    rows = shown_rows(report)
+    outside = [row for row in rows if row.inside is False]
+    named = [f"{metric_name(row.metric)} of {short_name(row.target)}" for row in outside]
+    return say(
+        f"{len(outside)} of {counted(len(rows), 'value')} outside of what {counted(len(report.past_runs), 'past run')} "
+        f"predict{'s' if len(report.past_runs) == 1 else ''}",
+        list_few(named),
+    )
 
 
 def shown_rows(report: HistoryReport) -> list[HistoryRow]:

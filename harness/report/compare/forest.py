@@ -13,12 +13,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict
+from harness.analysis.compare.comparison import ORDER, CompareReport, Difference, Scale, Verdict, word
 from harness.characters import counted, printable
 from harness.report.compare.verdicts import (
     candidate_of,
     change_alone,
+    difference,
     gated,
+    margin,
     mark,
     metric_name,
     short_headline,
@@ -27,8 +29,11 @@ from harness.report.compare.verdicts import (
 from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import write_tick
 from harness.report.drawing.style import GREY, INK, drawable
+from harness.report.drawing.words import list_few, say
+from harness.report.section import Column, Table, tabulate
 from harness.report.wording import counts, interval_note, shorten
 
+READ = "A bar right of the line is worse; a verdict depends on whether the whole bar lies inside the shaded margin."
 COLOURS: dict[Verdict, str] = {"worse": "#B3261E", "better": "#00795A", "no_worse": "#0072B2", "inconclusive": GREY}
 MARKERS: dict[Verdict, str] = {"worse": "X", "better": "D", "no_worse": "o", "inconclusive": "s"}
 TITLES: dict[Verdict, str] = {
@@ -37,6 +42,7 @@ TITLES: dict[Verdict, str] = {
     "no_worse": "no worse than the baseline",
     "better": "better than the baseline",
 }
+NOTHING = "Nothing could be compared."
 SHADE = "#E3E8ED"
 ROW_IN = 0.3
 PANEL_IN = 0.72
@@ -75,13 +81,38 @@ def draw(report: CompareReport) -> Figure:
     if not panels:
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "Nothing could be compared.", ha="center", va="center", fontsize=12, color=GREY)
+        axes.text(0.5, 0.5, NOTHING, ha="center", va="center", fontsize=12, color=GREY)
         return figure
     heights = [PANEL_IN + ROW_IN * len(rows) for rows in panels.values()]
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
     for axes, (kind, rows) in zip(grid[:, 0], panels.items(), strict=True):
         _draw_panel(axes, kind, rows)
     return figure
+
+
+def table(report: CompareReport) -> Table:
+    """The rows of the plot: each difference with its interval, its margin and its verdict."""
+    rows = [row for panel in _panels(report).values() for row in panel]
+    return tabulate(
+        rows,
+        [
+            (Column(heading="metric"), lambda row: row.label),
+            (Column(heading="difference"), lambda row: difference(row.difference)),
+            (Column(heading="margin"), lambda row: margin(row.difference)),
+            (Column(heading="verdict", is_text=True), lambda row: mark(row.difference.verdict)),
+        ],
+    )
+
+
+def describe(report: CompareReport) -> str:
+    """How many rows have which verdict, and the rows that are worse."""
+    rows = [row for panel in _panels(report).values() for row in panel]
+    if not rows:
+        return NOTHING
+    found = {verdict: [r for r in rows if r.difference.verdict == verdict] for verdict in ORDER}
+    counted_rows = ", ".join(f"{len(each)} {word(verdict)}" for verdict, each in found.items() if each)
+    worse = [f"{row.label} {change_alone(row.difference)}" for row in found["worse"]]
+    return say(f"of {counted(len(rows), 'row')}: {counted_rows}", f"worse: {list_few(worse)}" if worse else "")
 
 
 def _panels(report: CompareReport) -> dict[Kind, list[Row]]:

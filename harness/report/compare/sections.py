@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.analysis.answers.book import AnswerBook
 from harness.analysis.compare.comparison import CompareReport, Comparison, Difference, Flip, word
 from harness.analysis.compare.sample_size.remedies import reaches
 from harness.analysis.stats.power import ALPHA
@@ -64,8 +65,8 @@ COLUMNS: tuple[tuple[Column, Callable[[Difference], Cell]], ...] = (
 COMMENT_COLUMNS = [each for each in COLUMNS if each[0].heading in ("metric", "difference", "margin", "verdict")]
 
 
-def compare_report(report: CompareReport, pictures: Sequence[Picture] = ()) -> Report:
-    """The whole comparison, for a page or Markdown."""
+def compare_report(report: CompareReport, pictures: Sequence[Picture] = (), book: AnswerBook | None = None) -> Report:
+    """The whole comparison, for a page or Markdown. `book`: the answers of both sides, which only pages show."""
     return _report(
         report,
         heading=f"{report.suite}: is it safe to move?",
@@ -78,6 +79,7 @@ def compare_report(report: CompareReport, pictures: Sequence[Picture] = ()) -> R
             findings_section(report.findings),
             Section(title="All differences", pictures=pictures),
             *(section for c in worst_first(report) for section in _comparison(c)),
+            Section(title="Prompts", book=book),
             Section(title="How to read it", notes=_methods(report), layout="terms"),
         ],
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import msgspec
 from matplotlib.artist import Artist
@@ -19,11 +19,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from harness.analysis.columns import Columns
+from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.characters import printable
 from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, Look, assign_looks, drawable
 from harness.report.wording import SIMULATED, SIMULATED_NOTE, counts, date_of, interval_note, shorten, simulated_title
+
+T = TypeVar("T")
 
 WIDTH_IN = 10.0
 MARGIN_IN = 0.16
@@ -31,8 +34,10 @@ TITLE_IN = 0.25
 QUESTION_IN = 0.19
 FOOTER_IN = 0.5
 LEGEND_ROW_IN = 0.2
-LEGEND_CHARACTERS = 72
-"""If any entry is longer than this, the legend has one column instead of two."""
+LEGEND_CHARACTERS = {2: 72, 3: 50}
+"""Columns of a legend → the longest entry that fits. A longer one has a row of its own below."""
+MANY_ENTRIES = 12
+"""From this many on, a legend has three columns if its entries fit."""
 TITLE_CHARACTERS = 82
 QUESTION_CHARACTERS = 150
 NAME_CHARACTERS = 60
@@ -47,6 +52,16 @@ class RunView:
     summary: RunSummary
     columns: Mapping[str, Columns]
     looks: Mapping[str, Look]
+    run: FinishedRun | None = None
+    """Its manifest, suite and attempts, from which some figures compute more; None: these are not drawn."""
+    computed: dict[Callable[[RunView], Any], Any] = field(default_factory=dict, compare=False)
+
+    def once(self, compute: Callable[[RunView], T]) -> T:
+        """`compute(view)`, computed once for a figure, its table and its description."""
+        if compute not in self.computed:
+            self.computed[compute] = compute(self)
+        found: T = self.computed[compute]
+        return found
 
     @property
     def targets(self) -> list[TargetSummary]:
@@ -69,9 +84,9 @@ class RunView:
         return " and ".join(names if len(names) < 3 else [names[0], f"{len(names) - 1} others"])
 
 
-def make_view(summary: RunSummary, columns: Mapping[str, Columns]) -> RunView:
+def make_view(summary: RunSummary, columns: Mapping[str, Columns], run: FinishedRun | None = None) -> RunView:
     """Assign a look to each target of a run."""
-    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets))
+    return RunView(summary=summary, columns=columns, looks=assign_looks(summary.targets), run=run)
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +114,10 @@ def open_frame(
     titles = textwrap.wrap(drawable(title), TITLE_CHARACTERS, break_on_hyphens=False)
     questions = textwrap.wrap(drawable(question), QUESTION_CHARACTERS)
     header_in = MARGIN_IN + TITLE_IN * len(titles) + QUESTION_IN * len(questions) + 0.1
-    columns = _legend_columns(legend)
-    legend_in = LEGEND_ROW_IN * math.ceil(len(legend) / columns) + 0.1
+    short, long = _split_legend(legend)
+    columns = _legend_columns(short)
+    rows = math.ceil(len(short) / columns)
+    legend_in = LEGEND_ROW_IN * (rows + len(long)) + 0.1
     height_in = header_in + body_in + legend_in + FOOTER_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
     FigureCanvasAgg(figure)
@@ -109,8 +126,10 @@ def open_frame(
     _draw_footer(figure, about)
     if about.simulated:
         _draw_badge(figure)
-    if legend:
-        _draw_legend(figure, legend, columns)
+    if short:
+        _draw_legend(figure, short, columns, above_in=LEGEND_ROW_IN * len(long))
+    if long:
+        _draw_legend(figure, long, 1)
     body = (0.012, (FOOTER_IN + legend_in) / height_in, 0.976, body_in / height_in)
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=body, h_pad=0.05, w_pad=0.05))
     return figure
@@ -193,15 +212,25 @@ def _provenance(view: RunView, intervals: str) -> Provenance:
     return Provenance(simulated=s.simulated, source=source, facts=facts)
 
 
+def _split_legend(legend: Sequence[Artist]) -> tuple[list[Artist], list[Artist]]:
+    """The entries that fit into columns, and those that are too long for it."""
+    short = [handle for handle in legend if len(str(handle.get_label())) <= LEGEND_CHARACTERS[2]]
+    return short, [handle for handle in legend if handle not in short]
+
+
 def _legend_columns(legend: Sequence[Artist]) -> int:
-    return 1 if any(len(str(handle.get_label())) > LEGEND_CHARACTERS for handle in legend) else min(2, len(legend) or 1)
+    longest = max((len(str(handle.get_label())) for handle in legend), default=0)
+    if len(legend) >= MANY_ENTRIES and longest <= LEGEND_CHARACTERS[3]:
+        return 3
+    return min(2, len(legend) or 1)
 
 
-def _draw_legend(figure: Figure, legend: Sequence[Artist], columns: int) -> None:
+def _draw_legend(figure: Figure, legend: Sequence[Artist], columns: int, *, above_in: float = 0.0) -> None:
+    """`above_in`: the height of another legend below it."""
     drawn = figure.legend(
         handles=list(legend),
         loc="lower left",
-        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, (FOOTER_IN + 0.04) / figure.get_figheight()),
+        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, (FOOTER_IN + 0.04 + above_in) / figure.get_figheight()),
         borderaxespad=0,
         borderpad=0,
         ncols=columns,

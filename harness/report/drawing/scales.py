@@ -13,6 +13,8 @@ from harness.report.wording import significant
 
 LOG_FROM = 20.0
 """An axis is logarithmic if its largest value is more than this many times its smallest."""
+SHORT_FROM, SHORT_TO = 1e-4, 1e6
+"""A tick is written without an exponent from here to there."""
 
 
 def scale_x(axes: Axes, values: Iterable[float], label: str, *, room: float = 1.05) -> None:
@@ -35,7 +37,7 @@ def scale_y(axes: Axes, values: Iterable[float], *, room: float = 1.15) -> bool:
     low, high = _range(values)
     if high / low > LOG_FROM:
         axes.set_yscale("log")
-        axes.set_ylim(low / 1.2, high * room * 1.3)
+        axes.set_ylim(low / 1.2, high * max(room * 1.3, (high / low) ** (room - 1)))
         _mark_log(axes, "y", decades=np.log10(high / low))
         return True
     axes.set_ylim(0, high * room)
@@ -60,13 +62,16 @@ def _range(values: Iterable[float]) -> tuple[float, float]:
 
 def _mark_log(axes: Axes, which: Literal["x", "y"], *, decades: float) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,)))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=8))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(write_tick))
 
 
 def write_tick(value: float, _position: int | None = None) -> str:
-    """A tick label: three significant digits, without trailing zeros."""
+    """A tick label: three significant digits, without trailing zeros; `2e-6` and `5e7` far from one."""
+    if value and not SHORT_FROM <= abs(value) < SHORT_TO:
+        digits, _, exponent = f"{value:.2e}".partition("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
     text = significant(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 

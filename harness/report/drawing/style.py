@@ -65,6 +65,7 @@ SETTINGS = {
     "hatch.linewidth": 0.6,
     "svg.fonttype": "path",  # not every machine has DejaVu; paths keep the widths of the layout
     "svg.hashsalt": "harness",
+    "pdf.fonttype": 42,  # text stays text: to search, to copy, and for journals, which reject Type 3
 }
 
 
@@ -109,18 +110,25 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assign_looks(targets: Sequence[AnyTarget]) -> dict[str, Look]:
-    """Target name → look. The model decides the hue; targets of one model and routing differ in tone and marker."""
+    """Target name → look. The model decides the hue; targets of one model and routing differ in tone and marker.
+
+    With more models than hues, those that share a hue differ in marker and line.
+    """
     models = _ranks(t.base_model for t in targets)
     twins = _twin_numbers(targets)
-    variants = _ranks((t.routing, twin) for t, twin in zip(targets, twins, strict=True))
+    ranks = _ranks((t.routing, twin) for t, twin in zip(targets, twins, strict=True))
+    variants = {
+        t.target: ranks[t.routing, twin] + len(ranks) * (models[t.base_model] // len(HUES))
+        for t, twin in zip(targets, twins, strict=True)
+    }
     labels = _distinct([drawable(shorten(printable(t.target), LABEL_WIDTH)) for t in targets])
     return {
         t.target: Look(
             label=label,
             two_lines=_two_lines(label),
             colour=_tone(HUES[models[t.base_model] % len(HUES)], twin),
-            line=LINES[variants[t.routing, twin] % len(LINES)],
-            marker=MARKERS[variants[t.routing, twin] % len(MARKERS)],
+            line=LINES[variants[t.target] % len(LINES)],
+            marker=MARKERS[variants[t.target] % len(MARKERS)],
         )
         for t, twin, label in zip(targets, twins, labels, strict=True)
     }

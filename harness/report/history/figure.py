@@ -20,9 +20,12 @@ from harness.characters import counted, printable
 from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import scale_y, write_share_tick
 from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks
+from harness.report.drawing.words import list_few, say, short_name
 from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
+from harness.report.section import Column, Number, Table
 from harness.report.wording import date_of, interval_note, shorten
 
+READ = "A triangle marks the run at which a level changed; a hollow point is a percentile without an upper bound."
 PANEL_IN = 1.55
 COLUMNS = 2
 INTERVALS_UP_TO = 40
@@ -51,6 +54,42 @@ def draw(history: SuiteHistory) -> Figure:
     for axes in figure.axes[max(0, len(metrics) - columns) : len(metrics)]:
         axes.tick_params(axis="x", labelbottom=True)
     return figure
+
+
+def table(history: SuiteHistory) -> Table:
+    """Every run with the value of each trend."""
+    values = [{point.run: point for point in (*trend.points, *trend.apart)} for trend in history.trends]
+    several = len(history.targets) > 1
+    return Table(
+        columns=[Column(heading="run", is_text=True), *(_column(trend, several) for trend in history.trends)],
+        rows=[
+            (date_of(run.started_utc), *(_cell(each.get(i), t) for t, each in zip(history.trends, values, strict=True)))
+            for i, run in enumerate(history.runs)
+        ],
+    )
+
+
+def _column(trend: Trend, several: bool) -> Column:
+    label = METRICS[trend.metric].label
+    return Column(heading=f"{label}, {short_name(trend.target)}" if several else label)
+
+
+def _cell(point: Point | None, trend: Trend) -> Number | None:
+    if point is None:
+        return None
+    return Number(
+        point.value, trend.unit, point.low, point.high, bounded=point.low is not None or point.high is not None
+    )
+
+
+def describe(history: SuiteHistory) -> str:
+    """The changes of level, the latest values of the first trends."""
+    changes = [
+        f"{METRICS[trend.metric].label} of {short_name(trend.target)} {size_of(change, trend.unit)} at "
+        f"{date_of(change.started_utc)}"
+        for trend, change in history.change_points
+    ]
+    return say(f"{counted(len(history.runs), 'run')}", list_few(changes) or search_sentence(history).rstrip("."))
 
 
 def _title(history: SuiteHistory) -> str:
@@ -92,7 +131,15 @@ def _legend(history: SuiteHistory, looks: Mapping[str, Look]) -> list[Artist]:
         handles.append(legend_entry("the suite's digest changed", color=GREY, linestyle=(0, (2, 2)), linewidth=1))
     if any(trend.apart for trend in history.trends):
         handles.append(legend_entry("a run that is not valid (not searched)", color=GREY, marker="x", markersize=5))
+    if any(is_loose(trend, point) for trend in history.trends for point in trend.points):
+        label = "hollow: a percentile without an upper bound at this run's n"
+        handles.append(legend_entry(label, color=GREY, marker="o", markersize=5, markerfacecolor="white"))
     return handles
+
+
+def is_loose(trend: Trend, point: Point) -> bool:
+    """Whether the point is a percentile that its run's data does not bound from above."""
+    return METRICS[trend.metric].quantile is not None and point.high is None
 
 
 def _draw_panel(
@@ -124,6 +171,9 @@ def _draw_trend(axes: Axes, trend: Trend, look: Look, history: SuiteHistory, day
     }
     for part in _unbroken(trend.points, history):
         axes.plot([days[p.run] for p in part], [p.value for p in part], **style)
+        loose = [p for p in part if is_loose(trend, p)]
+        hollow = {**style, "linestyle": "none", "markerfacecolor": "white"}
+        axes.plot([days[p.run] for p in loose], [p.value for p in loose], **hollow)
         _draw_intervals(axes, part, look, days, bars=len(trend.points) <= INTERVALS_UP_TO)
     axes.plot([days[p.run] for p in trend.apart], [p.value for p in trend.apart], "x", color=GREY, markersize=5)
     at = {history.runs[p.run].run_id: p for p in trend.points}

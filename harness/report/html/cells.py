@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from harness.characters import printable
-from harness.report.section import Cell, Column, Mark, Name, Number, Table
+from harness.report.section import Cell, Column, Link, Mark, Name, Number, Table
 from harness.report.wording import unit_symbol, write_bare, write_cell, write_interval, write_value
 
 
@@ -75,6 +75,8 @@ def cell_html(cell: Cell, column: HtmlColumn | None = None) -> Markup:
             value = Markup("{}").format(write_bare(cell) if column and column.bare else write_value(cell))
         case Name():
             return break_name(cell.text)
+        case Link():
+            return Markup('<a href="{}">{}</a>').format(f"./{cell.address}", write_cell(cell))
         case _:
             value = Markup("{}").format(write_cell(cell))
     if column and column.best is not None and sort_value(cell) is not None and written(cell) == column.best:
@@ -98,4 +100,6 @@ def cell_class(cell: Cell) -> str:
             return f"mark {cell.tone}"
         case Name():
             return "name"
+        case Link():
+            return f"mark {cell.tone}" if cell.tone else "text"
     return "text" if isinstance(cell, str) else "number"

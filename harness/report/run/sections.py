@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
+from harness.analysis.answers.book import AnswerBook
+from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.metrics import METRICS
-from harness.analysis.summary.samples import Answer
 from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary, TargetSummary, Winner
-from harness.report.run.judged import judged_rates
+from harness.report.run.graded import (
+    PREFERENCES,
+    judged_rates,
+    judges,
+    judging_sentence,
+    preferences,
+    repeated,
+    tags,
+)
 from harness.report.run.methods import methods
+from harness.report.run.verdict import changed_section, is_valid, other_findings, rows_sections, verdict_section
 from harness.report.section import (
     Cell,
     Column,
@@ -18,7 +29,6 @@ from harness.report.section import (
     Number,
     Picture,
     Report,
-    Sample,
     Section,
     Table,
     filled,
@@ -29,7 +39,6 @@ from harness.report.section import (
 from harness.report.wording import (
     best_of,
     counts,
-    cut,
     date_of,
     error_rate,
     failed_requests,
@@ -41,35 +50,43 @@ from harness.report.wording import (
 )
 
 TargetColumn = tuple[Column, Callable[[TargetSummary], Cell]]
-MOST_CHARACTERS = 600
-"""Shown of an answer, and of the reason for its failure."""
-PREFERENCES = "Preferred to the baseline"
 
 
-def run_report(summary: RunSummary, pictures: Sequence[Picture] = (), answers: Iterable[Answer] = ()) -> Report:
-    """The whole report, for a page or Markdown."""
+def run_report(
+    summary: RunSummary,
+    pictures: Sequence[Picture] = (),
+    *,
+    comparison: CompareReport | None = None,
+    book: AnswerBook | None = None,
+    run: Section | None = None,
+) -> Report:
+    """The whole report, for a page or Markdown. `comparison`: with the suite's baseline; `run`: what ran, and how."""
+    findings = [*summary.findings, *other_findings(summary, comparison)]
     return _report(
         summary,
         heading=summary.suite,
         facts=(
             f"{date_of(summary.started_utc)} · {summary.duration_s:.1f} s · {summary.arrival} arrivals at "
             f"{summary.endpoint} · {interval_note(summary.level)} · total cost {usd(summary.total_cost_usd)}",
-            f"run {summary.run_id} · suite digest {summary.suite_digest}",
         ),
         sections=(
+            verdict_section(summary),
             _leads(summary),
-            _routings(summary),
+            findings_section(findings),
             _targets(summary),
-            findings_section(summary.findings),
+            *rows_sections(comparison),
+            changed_section(comparison),
+            _routings(summary),
             Section(title="Figures", pictures=pictures),
+            Section(title="Prompts", book=book),
             _load(summary),
             _errors(summary),
-            _tags(summary),
-            _repeated(summary),
-            _preferences(summary),
-            _judges(summary),
+            tags(summary),
+            repeated(summary),
+            preferences(summary),
+            judges(summary),
             judged_rates(summary),
-            _samples(answers),
+            run or Section(),
             Section(title="What the numbers mean", notes=methods(summary), layout="terms"),
         ),
     )
@@ -83,10 +100,11 @@ def run_brief(summary: RunSummary) -> Report:
         summary,
         facts=(f"n = {n} per target, {interval_note(summary.level)}, latencies from due{cost}",),
         sections=(
+            verdict_section(summary),
             Section(table=_targets(summary).table, notes=_retries(summary)),
             _leads(summary),
             _routings(summary),
-            Section(title=PREFERENCES, table=_preferences(summary).table),
+            Section(title=PREFERENCES, table=preferences(summary).table),
             Section(text=judging_sentence(summary)),
             findings_section(summary.findings),
         ),
@@ -102,11 +120,6 @@ def _report(summary: RunSummary, *, heading: str = "", facts: Sequence[str], sec
         facts=facts,
         sections=filled(sections),
     )
-
-
-def is_valid(summary: RunSummary) -> bool:
-    """Whether the run is complete and no finding invalidates it."""
-    return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
 
 
 def is_graded(summary: RunSummary) -> bool:
@@ -125,7 +138,8 @@ def _quantile(field: str, name: str, unit: str = "s") -> Callable[[TargetSummary
 def _metric(key: str, weight: int, interval_weight: int = 0) -> TargetColumn:
     """The column of a metric of METRICS."""
     metric = METRICS[key]
-    column = Column(heading=metric.heading, weight=weight, interval_weight=interval_weight)
+    best: Literal["high", "low"] = "low" if metric.up_is_worse else "high"
+    column = Column(heading=metric.heading, weight=weight, interval_weight=interval_weight, best=best)
     if metric.quantile is None:
         return column, _of(metric.field, metric.unit)
     return column, _quantile(metric.field, f"p{100 * metric.quantile:.0f}", metric.unit)
@@ -144,30 +158,30 @@ COLUMNS: tuple[TargetColumn, ...] = (
     _metric("ttft_p95", weight=3),
     _metric("e2e_p50", weight=0),
     _metric("e2e_p95", weight=4),
-    (Column(heading=METRICS["stream_tokens_per_s"].heading, weight=2), _stream_rate),
-    (Column(heading="errors", weight=6), failed_requests),
+    (Column(heading=METRICS["stream_tokens_per_s"].heading, weight=2, best="high"), _stream_rate),
+    (Column(heading="errors", weight=6, best="low"), failed_requests),
     (Column(heading="error rate", weight=0), error_rate),
-    (Column(heading="$/1k", weight=5), _of("cost_per_1000_usd", "usd")),
+    (Column(heading="$/1k", weight=5, best="low"), _of("cost_per_1000_usd", "usd")),
     _metric("cost_per_correct", weight=0),
 )
 GRADED = tuple(METRICS[key].heading for key in ("pass_rate", "cost_per_correct"))
 LOAD_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="attempts"), lambda t: t.attempts),
-    (Column(heading="throttled"), lambda t: t.throttled_attempts),
+    (Column(heading="throttled", best="low"), lambda t: t.throttled_attempts),
     (Column(heading="offered /s"), _of("offered_per_s", "")),
-    (Column(heading="achieved /s"), _of("achieved_per_s", "")),
-    (Column(heading="goodput /s"), _of("goodput_per_s", "")),
+    (Column(heading="achieved /s", best="high"), _of("achieved_per_s", "")),
+    (Column(heading="goodput /s", best="high"), _of("goodput_per_s", "")),
     (Column(heading="output tok/s"), _of("output_tokens_per_s", "")),
-    (Column(heading=METRICS["tpot_p50"].heading), _quantile("tpot_s", "p50", "ms")),
+    (Column(heading=METRICS["tpot_p50"].heading, best="low"), _quantile("tpot_s", "p50", "ms")),
     (Column(heading="queue delay p99"), _quantile("queue_delay_s", "p99", "ms")),
     (Column(heading="input tokens"), lambda t: t.input_tokens),
     (Column(heading="output tokens"), lambda t: t.output_tokens),
-    (Column(heading="cost"), _of("cost_usd", "usd")),
+    (Column(heading="cost", best="low"), _of("cost_usd", "usd")),
 )
 RETRY_COLUMNS: tuple[TargetColumn, ...] = (
     (Column(heading="backoff p50"), _quantile("backoff_s", "p50")),
-    (Column(heading="TTFT p95 of the attempt"), _quantile("attempt_ttft_s", "p95")),
-    (Column(heading="E2E p95 of the attempt"), _quantile("attempt_e2e_s", "p95")),
+    (Column(heading="TTFT p95 of the attempt", best="low"), _quantile("attempt_ttft_s", "p95")),
+    (Column(heading="E2E p95 of the attempt", best="low"), _quantile("attempt_e2e_s", "p95")),
 )
 """Shown beside the latencies of the request, which include all attempts and the waits between them."""
 
@@ -270,126 +284,3 @@ def _errors(summary: RunSummary) -> Section:
         for kind, count in t.error_kinds.items()
     ]
     return Section(title="Errors", text="" if rows else "No attempt failed.", table=Table(columns=columns, rows=rows))
-
-
-def _tags(summary: RunSummary) -> Section:
-    names = sorted({tag for t in summary.targets for tag in t.pass_rate_by_tag})
-    columns = [Column(heading=heading) for heading in ("tag", *(t.target for t in summary.targets))]
-    rows = [(tag, *(number(t.pass_rate_by_tag.get(tag), "share") for t in summary.targets)) for tag in names]
-    return Section(title="Pass rate by tag", table=Table(columns=columns, rows=rows))
-
-
-def _repeated(summary: RunSummary) -> Section:
-    """For prompts with several answers: the mean over prompts, and pass@k and pass^k for the smallest and largest k."""
-    several = [(t.target, t.several) for t in summary.targets if t.several is not None]
-    ks = sorted({k for _, each in several for k in each.pass_at if k > 1})
-    shown = sorted({*ks[:1], *ks[-1:]})
-    headings = ("target", "prompts", "mean", *(f"pass@{k}" for k in shown), *(f"pass^{k}" for k in shown))
-    rows = [
-        (
-            Name(name),
-            each.prompts,
-            number(each.pass_at[1], "share"),
-            *(number(each.pass_at.get(k), "share") for k in shown),
-            *(number(each.pass_hat.get(k), "share") for k in shown),
-        )
-        for name, each in several
-    ]
-    return _graded(
-        "Several answers to a prompt",
-        "mean: over prompts. pass@k: at least one of k answers passes. pass^k: all k pass.",
-        headings,
-        rows,
-    )
-
-
-def _preferences(summary: RunSummary) -> Section:
-    return _graded(
-        PREFERENCES,
-        "The judge sees each pair in both orders; if the order decides, the pair is a tie and counts as flipped. "
-        "Longer wins: the share of decided pairs that the longer answer wins; 50% means no bias.",
-        ("target", "win rate", "wins", "ties", "losses", "unjudged", "flipped", "longer wins"),
-        [
-            (
-                Name(t.target),
-                number(each.win_rate, "share"),
-                each.wins,
-                each.ties,
-                each.losses,
-                each.unjudged,
-                number(each.flip_rate, "share"),
-                number(each.longer_wins, "share"),
-            )
-            for t in summary.targets
-            if (each := t.preference) is not None
-        ],
-    )
-
-
-def _judges(summary: RunSummary) -> Section:
-    return _graded(
-        "Judges",
-        "Their cost is in addition to the targets'. Agreement and Cohen's kappa compare them with the people who "
-        "labelled answers; kappa is agreement beyond chance. Right passes and right failures: of the answers that "
-        "people passed, or failed, the share on which the judge agrees.",
-        (
-            "judge",
-            "model",
-            "asked",
-            "no verdict",
-            "cost",
-            "labels",
-            "agreement",
-            "kappa",
-            "right passes",
-            "right failures",
-        ),
-        [
-            (
-                judge.judge,
-                judge.model_id,
-                judge.asked,
-                judge.failed,
-                number(judge.cost_usd, "usd"),
-                judge.labels,
-                number(judge.agreement, "share"),
-                number(judge.kappa, "kappa"),
-                number(judge.sensitivity, "share"),
-                number(judge.specificity, "share"),
-            )
-            for judge in summary.judges
-        ],
-    )
-
-
-def _graded(title: str, text: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Section:
-    if not rows:
-        return Section()
-    columns = [Column(heading=heading, interval_weight=1, is_text=heading == "model") for heading in headings]
-    return Section(title=title, text=text, table=Table(columns=columns, rows=rows))
-
-
-def judging_sentence(summary: RunSummary) -> str:
-    """The cost of judging and the number of questions; empty without judges."""
-    if not summary.judges:
-        return ""
-    asked, failed = sum(judge.asked for judge in summary.judges), sum(judge.failed for judge in summary.judges)
-    failures = f", {failed:,} without a verdict" if failed else ""
-    return f"Judging cost another {usd(summary.judging_cost_usd)}: {asked:,} questions{failures}"
-
-
-def _samples(answers: Iterable[Answer]) -> Section:
-    """Sample answers, cut to MOST_CHARACTERS."""
-    marks = {True: Mark("passed", "good"), False: Mark("failed", "bad"), None: Mark("unscored", "warn")}
-    samples = [
-        Sample(
-            mark=marks[each.passed],
-            prompt_id=each.prompt_id,
-            about=each.target,
-            reason=each.reason[:MOST_CHARACTERS],
-            answers=[("", cut(each.answer, MOST_CHARACTERS))],
-        )
-        for each in answers
-    ]
-    text = "Failed answers come first. Answers are shown as plain text and may be cut." if samples else ""
-    return Section(title="Sample answers", text=text, samples=samples)

@@ -6,7 +6,6 @@
 const PER_PAGE = 50;
 const MOST_ANSWERS = 48;
 const MOST_CHARACTERS = 20000;
-const MOST_WORDS = 20000;
 const MOST_EDITS = 1000;
 const MANY_ARMS = 8;
 
@@ -20,6 +19,7 @@ const VOTES = new Map([
   ["for", "pass, or preferred"],
   ["tie", "tie"],
   ["against", "fail, or not preferred"],
+  ["split", "judges disagree"],
   ["none", "no verdict"],
 ]);
 const ORDERS = new Map([
@@ -64,9 +64,15 @@ const namePart = (text) => make("span", { class: "part" }, text);
 /** A text in a box, cut if it is very long, with the words searched for marked. */
 function textBox(text, label, query) {
   const box = make("pre", { dir: "auto", "data-label": label }, marked(text.slice(0, MOST_CHARACTERS), query));
-  if (text.length <= MOST_CHARACTERS) return [box];
-  const more = make("button", { type: "button", onclick: () => { box.replaceChildren(text); more.remove(); } },
-    `Show all ${count(text.length)} characters`);
+  let shown = MOST_CHARACTERS;
+  if (text.length <= shown) return [box];
+  const more = make("button", { type: "button" }, `Show more: ${count(shown)} of ${count(text.length)} characters`);
+  more.addEventListener("click", () => {
+    box.append(text.slice(shown, shown + MOST_CHARACTERS));
+    shown += MOST_CHARACTERS;
+    more.hidden = shown >= text.length;
+    more.textContent = `Show more: ${count(shown)} of ${count(text.length)} characters`;
+  });
   return [box, more];
 }
 
@@ -111,7 +117,11 @@ const largest = (values) => values.reduce((most, value) => Math.max(most, value)
 function readBook(text) {
   const book = JSON.parse(text);
   book.arms.forEach((arm) => { arm.name = arm.run_id ? `${arm.target} · ${arm.run_id}` : arm.target; });
-  book.prompts.forEach((prompt) => { prompt.arms = book.arms.map(() => []); });
+  for (const prompt of book.prompts) {
+    prompt.arms = book.arms.map(() => []);
+    prompt.cells = book.arms.map(() => null);
+  }
+  for (const [prompt, arm, answers, passed, scored, failed] of book.cells) book.prompts[prompt].cells[arm] = { answers, passed, scored, failed };
   for (const answer of book.answers) {
     answer.outcome = answer.error_kind ? "error" : answer.passed === true ? "pass" : answer.passed === false ? "fail" : "unscored";
     answer.key = `${answer.arm}.${answer.repeat || 0}`;
@@ -124,29 +134,30 @@ function readBook(text) {
 
 const answersOf = (prompt) => prompt.arms.flat();
 
-/** Counts of an arm's answers to a prompt, and the share that passed: of those scored or failed to arrive. */
-function tally(answers) {
-  const of = (outcome) => answers.filter((answer) => answer.outcome === outcome).length;
-  const [pass, fail, error, unscored] = [of("pass"), of("fail"), of("error"), of("unscored")];
-  const judged = pass + fail + error;
-  return { pass, error, unscored, judged, share: judged ? pass / judged : null };
+/** The counts of a prompt over all its targets, shown or not. */
+function totals(prompt) {
+  const sum = { answers: 0, passed: 0, scored: 0, failed: 0 };
+  for (const cell of prompt.cells) for (const key of Object.keys(sum)) sum[key] += cell ? cell[key] : 0;
+  return sum;
 }
 
-/** `for`, `tie`, `against` or `none`, for each check of an answer that a judge made. */
+const shareOf = ({ passed, scored }) => (scored ? passed / scored : null);
+
+/** The keys of VOTES that are true of an answer. */
 function votesOf(answer) {
-  return (answer.checks || []).filter(isVote).map((check) => {
+  const found = (answer.checks || []).filter((check) => /^(judge|pairwise)/.test(check.scorer)).map((check) => {
     const value = check.scorer.startsWith("pairwise") ? check.value : check.passed;
     if (!known(value)) return "none";
     return value === 0.5 ? "tie" : Number(value) === 1 ? "for" : "against";
   });
+  const scores = (answer.votes || []).map((vote) => vote.score).filter(known);
+  return scores.some((score) => score - Math.min(...scores) >= 0.5) ? [...found, "split"] : found;
 }
-
-const isVote = (check) => /^(judge|pairwise)/.test(check.scorer);
 
 /** Everything in an answer that a search looks through, in lower case. */
 function searchedAnswer(answer) {
-  const { text, tools = [], citations = [], checks = [], error_message } = answer;
-  return (answer.searched ??= [text, ...tools, ...citations, ...checks.map((check) => check.reason), error_message].filter(Boolean).join("\n").toLowerCase());
+  const { text, tools = [], citations = [], checks = [], votes = [], error_message } = answer;
+  return (answer.searched ??= [text, ...tools, ...citations, ...[...checks, ...votes].map(({ reason }) => reason), error_message].filter(Boolean).join("\n").toLowerCase());
 }
 
 function searchedPrompt(prompt) {
@@ -203,10 +214,10 @@ function select(book, state) {
   return ranked.sort((left, right) => right[0] - left[0]).map(([, row]) => row);
 }
 
-const sharesOf = (prompt) => prompt.arms.map((answers) => tally(answers).share).filter(known);
+const sharesOf = (prompt) => prompt.cells.filter(Boolean).map(shareOf).filter(known);
 
 const RANKS = {
-  failed: (prompt) => 1 - (tally(answersOf(prompt)).share ?? 2),
+  failed: (prompt) => 1 - (shareOf(totals(prompt)) ?? 2),
   split: (prompt) => { const shares = sharesOf(prompt); return shares.length ? Math.max(...shares) - Math.min(...shares) : -1; },
   slow: (prompt) => largest(answersOf(prompt).map((answer) => answer.seconds)),
   cost: (prompt) => answersOf(prompt).reduce((sum, answer) => sum + (answer.cost_usd || 0), 0),
@@ -250,12 +261,14 @@ class Browser {
     if (location.hash.includes("=")) this.showTop();
   }
 
+  /** What the page does not show, and the command that lists it. */
   sampleNote() {
-    const { sampled, query, total, answers } = this.book;
-    if (!sampled) return [];
-    return [make("div", { class: "notice" },
-      make("p", {}, make("strong", {}, `${count(answers.length)} of ${counted(total, "answer")}. `), sampled),
-      query && make("p", {}, "The rest: ", make("code", {}, query)))];
+    const { sampled, query, total_prompts, prompts, notes = [] } = this.book;
+    const lines = [...notes];
+    if (prompts.length < total_prompts) lines.unshift(`${count(prompts.length)} of ${counted(total_prompts, "prompt")} are listed: those whose answers are shown.`);
+    if (sampled) lines.unshift(sampled);
+    if (!lines.length) return [];
+    return [make("div", { class: "notice" }, lines.map((line) => make("p", {}, line)), sampled && query && make("p", {}, "All of them: ", make("code", {}, query)))];
   }
 
   // -- state
@@ -314,7 +327,7 @@ class Browser {
     const search = make("input", { type: "search", placeholder: "Search questions, answers and reasons", "aria-label": "Search questions, expected answers, answers and reasons", "data-key": "q" });
     search.addEventListener("input", () => this.filter("q", search.value));
     const choose = ([key, label, values]) => {
-      const choice = make("select", { "data-key": key, onchange: () => this.filter(key, choice.value) },
+      const choice = make("select", { "data-key": key, "aria-label": label, onchange: () => this.filter(key, choice.value) },
         values.map(([value, text]) => make("option", { value }, text)));
       return make("label", {}, make("span", {}, label), choice);
     };
@@ -392,20 +405,22 @@ class Browser {
 
   listRow({ prompt, answers }, index) {
     const left = new Set(answers);
+    const narrowed = FILTERS.some((key) => this.state[key]);
     const question = [...(prompt.turns || [])].reverse().find((turn) => turn.role === "user");
     const head = make("th", { scope: "row" }, make("div", { class: "asked-line" },
       make("a", { href: this.address({ prompt: prompt.id }), ...this.place(index, 0) }, prompt.id),
       prompt.flip && pill(prompt.flip, prompt.flip === "worse" ? "bad" : "good"),
       make("span", { class: "snippet", dir: "auto" }, question ? question.text.slice(0, 160) : "")));
-    const cells = prompt.arms.map((each, arm) => make("td", {}, this.cell(prompt, each, arm, index, each.some((answer) => left.has(answer)))));
+    const cells = prompt.cells.map((cell, arm) => make("td", {}, this.cell(prompt, cell, arm, index, !narrowed || prompt.arms[arm].some((answer) => left.has(answer)))));
     return make("tr", { "aria-rowindex": index + 2 }, head, cells);
   }
 
-  cell(prompt, answers, arm, row, isLeft) {
-    const { mark, tone, words } = describeCell(answers);
+  cell(prompt, counts, arm, row, isLeft) {
+    const { mark, tone, words } = describeCell(counts);
     const label = `${prompt.id}, ${this.book.arms[arm].name}: ${words}`;
+    const first = prompt.arms[arm][0];
     return make("button", { type: "button", class: `cell ${tone}${isLeft ? "" : " dim"}`, "aria-label": label, title: label, ...this.place(row, arm + 1),
-      onclick: () => this.open(row, { answer: answers.length ? answers[0].key : "" }) }, mark);
+      onclick: () => this.open(row, { answer: first ? first.key : "" }) }, mark);
   }
 
   /** The attributes of a place in the grid. Only the active one is in the tab order; arrow keys move it. */
@@ -500,15 +515,17 @@ const keysHelp = () => make("p", { class: "legend keys" }, ...[["/", "search"], 
   .flatMap(([key, does]) => [make("kbd", {}, key), ` ${does} `]));
 
 /** What a cell of the heat map shows, its colour, and its words for those who cannot see it. */
-function describeCell(answers) {
-  const { pass, error, unscored, judged, share } = tally(answers);
-  if (!answers.length) return { mark: "·", tone: "none", words: "no answer shown" };
-  if (!judged) return { mark: "–", tone: "none", words: `${count(unscored)} not scored` };
-  const words = [`${count(pass)} of ${count(judged)} passed`, error && counted(error, "error"), unscored && `${count(unscored)} not scored`].filter(Boolean).join(", ");
-  if (error === judged) return { mark: judged > 1 ? `${count(error)} err` : "err", tone: "err", words };
-  const mark = judged === 1 ? (pass ? "✓" : "✗") : `${count(pass)}/${count(judged)}`;
-  return { mark: error ? `${mark} !` : mark, tone: `s${share === 1 ? 4 : share === 0 ? 0 : 1 + Math.min(2, Math.floor(3 * share))}`, words };
+function describeCell(counts) {
+  if (!counts) return { mark: "·", tone: "none", words: "not asked" };
+  const { answers, passed, scored, failed } = counts;
+  const unscored = answers - scored - (scored ? 0 : failed);
+  const words = [scored && `${count(passed)} of ${count(scored)} passed`, failed && counted(failed, "error"), unscored && `${count(unscored)} not scored`].filter(Boolean).join(", ");
+  if (failed === answers) return { mark: failed > 1 ? `${count(failed)} err` : "err", tone: "err", words };
+  const mark = scored > 1 ? `${count(passed)}/${count(scored)}` : scored ? (passed ? "✓" : "✗") : "–";
+  return { mark: failed ? `${mark} !` : mark, tone: toneOf(shareOf(counts)), words };
 }
+
+const toneOf = (share) => (share === null ? "none" : share === 1 ? "s4" : share === 0 ? "s0" : `s${1 + Math.floor(3 * share)}`);
 
 // ---- one prompt -----------------------------------------------------------------------------------------------------
 
@@ -520,8 +537,8 @@ function promptView(browser, prompt) {
   return [
     promptBar(browser, prompt),
     make("h3", { tabindex: -1 }, prompt.id, prompt.flip && [" ", pill(prompt.flip, prompt.flip === "worse" ? "bad" : "good")]),
-    promptFacts(browser, prompt),
-    questionView(prompt, state.q.toLowerCase()),
+    promptFacts(prompt),
+    questionView(browser.book, prompt, state.q.toLowerCase()),
     ...differenceView(browser, prompt),
     make("h4", {}, narrowed ? `Answers: ${count(left.length)} of ${count(answersOf(prompt).length)} match the filters` : "Answers"),
     answersView(browser, prompt, answers),
@@ -546,23 +563,32 @@ function promptBar(browser, prompt) {
     make("a", { href: addressOf({ prompt: prompt.id }) }, "Link to this prompt"));
 }
 
-function promptFacts(browser, prompt) {
-  const { pass, judged, error } = tally(answersOf(prompt));
+function promptFacts(prompt) {
+  const { answers, passed, scored, failed } = totals(prompt);
+  const shown = answersOf(prompt).length;
   const facts = [
-    judged && `${count(pass)} of ${counted(judged, "answer")} passed`, error && counted(error, "error"),
+    scored && `${count(passed)} of ${counted(scored, "answer")} passed`, failed && counted(failed, "error"),
+    shown < answers && `${count(shown)} of ${counted(answers, "answer")} shown`,
     prompt.group && `group ${prompt.group}`, (prompt.tags || []).length && `tags: ${prompt.tags.join(", ")}`,
   ];
   return make("p", { class: "facts" }, facts.filter(Boolean).join(" · "));
 }
 
-function questionView(prompt, query) {
+function questionView(book, prompt, query) {
   const turns = (prompt.turns || []).map((turn) => make("div", { class: `turn ${turn.role}` }, make("h4", {}, turn.role), textBox(turn.text, `${turn.role} turn`, query)));
   const named = (title, values) => (values || []).length > 0 && [make("h4", {}, title), make("ul", {}, values.map((value) => make("li", {}, value)))];
   const expected = [
     known(prompt.expect) && [make("h4", {}, "expected"), textBox(prompt.expect, "Expected answer", query)],
     named("checks", prompt.checks), named("documents", prompt.attachments),
   ];
-  return make("div", { class: "asked" }, make("div", {}, turns), make("div", {}, expected.flat()));
+  return make("div", { class: "asked" }, make("div", {}, systemPrompts(book, prompt), turns), make("div", {}, expected.flat()));
+}
+
+/** The targets' own system prompts, where they differ and the prompt has none. */
+function systemPrompts({ arms }, prompt) {
+  const own = arms.filter((arm) => arm.system);
+  if (!own.length || (prompt.turns || []).some((turn) => turn.role === "system")) return null;
+  return make("details", {}, make("summary", {}, "System prompt of each target"), own.map((arm) => make("div", { class: "turn" }, make("h4", {}, arm.name), textBox(arm.system, `System prompt of ${arm.name}`))));
 }
 
 function answersView(browser, prompt, answers) {
@@ -610,20 +636,23 @@ function answerText(answer, query) {
 
 /** What comes with an answer: its error, checks, tool calls and citations. */
 function extras(answer) {
-  const { error_message, checks = [], tools = [], citations = [] } = answer;
+  const { error_message, checks = [], votes = [], tools = [], citations = [] } = answer;
   const list = (title, values) => values.length > 0 && make("details", {}, make("summary", {}, counted(values.length, title)), values.map((value) => textBox(value, title)));
   return [
     error_message && make("div", {}, textBox(error_message, "Error message")),
     checks.length > 0 && make("ul", { class: "checks" }, checks.map(checkLine)),
+    votes.length > 1 && make("details", {}, make("summary", {}, counted(votes.length, "vote")), make("ul", { class: "checks" }, votes.map(voteLine))),
     list("tool call", tools), list("citation", citations),
   ].filter(Boolean);
 }
 
 function checkLine(check) {
   const [mark, tone] = check.passed === true ? ["✓ passed", "good"] : check.passed === false ? ["✗ failed", "bad"] : ["– no verdict", ""];
-  const value = known(check.value) && check.value !== Number(check.passed) && ` ${significant(check.value)}`;
+  const value = known(check.value) && check.value !== Number(check.passed) && ` ${check.value.toFixed(2)}`;
   return make("li", {}, make("strong", { class: tone }, mark.slice(0, 1), unseen(mark.slice(1)), ` ${check.scorer}`), value, check.reason && make("span", { class: "quiet", dir: "auto" }, ` ${check.reason}`));
 }
+
+const voteLine = (vote) => make("li", {}, make("strong", {}, `${vote.judge} ${known(vote.score) ? vote.score.toFixed(2) : "no score"}`), vote.reason && make("span", { class: "quiet", dir: "auto" }, ` ${vote.reason}`));
 
 /** Queue, TTFT and stream to one scale for all answers of the prompt, with the numbers as text. */
 function timeStrip(answer, longest) {
@@ -639,7 +668,7 @@ function timeStrip(answer, longest) {
 
 function spent(answer) {
   const tokens = [[answer.input_tokens, "in"], [answer.output_tokens, "out"], [answer.cache_read_tokens, "cache read"], [answer.cache_write_tokens, "cache write"]]
-    .filter(([n]) => known(n)).map(([n, what]) => `${count(n)} ${what}`);
+    .filter(([n, what]) => known(n) && (n > 0 || !what.startsWith("cache"))).map(([n, what]) => `${count(n)} ${what}`);
   return [tokens.length && `tokens: ${tokens.join(", ")}`, known(answer.cost_usd) && usd(answer.cost_usd), answer.stop_reason && `stop: ${answer.stop_reason}`,
     answer.attempts > 1 && `${count(answer.attempts)} attempts`].filter(Boolean).join(" · ");
 }
@@ -649,10 +678,10 @@ function spent(answer) {
 function differenceView(browser, prompt) {
   const answers = answersOf(prompt).filter((answer) => answer.text);
   if (answers.length < 2) return [];
-  const [left, right] = chosenPair(browser, answers);
+  const [left, right] = chosenPair(browser, prompt, answers);
   const names = answers.map((answer) => [answer.key, `${browser.book.arms[answer.arm].name}, repeat ${(answer.repeat || 0) + 1}: ${OUTCOMES.get(answer.outcome).label}`]);
   const choose = (key, label, chosen) => {
-    const choice = make("select", { onchange: () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false) },
+    const choice = make("select", { "aria-label": `Difference ${label}`, onchange: () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false) },
       names.map(([value, text]) => make("option", { value, selected: value === chosen.key }, text)));
     return make("label", {}, make("span", {}, label), choice);
   };
@@ -661,33 +690,30 @@ function differenceView(browser, prompt) {
   return [details];
 }
 
-/** The two answers to compare: those chosen, else one of the baseline and one of another target that differs from it. */
-function chosenPair(browser, answers) {
+/** The two answers to compare: those chosen, else one and the baseline's to the same repeat, if possible a change. */
+function chosenPair(browser, prompt, answers) {
   const { state, book } = browser;
-  const byKey = (key) => answers.find((answer) => answer.key === key);
-  const baseline = answers.filter((answer) => book.arms[answer.arm].baseline);
-  const left = byKey(state.a) || baseline.find((answer) => answer.outcome === "pass") || baseline[0] || answers[0];
-  const others = [...answers.filter((answer) => answer.arm !== left.arm), ...answers.filter((answer) => answer !== left)];
-  const right = byKey(state.b) || (state.answer !== left.key && byKey(state.answer)) || others.find((answer) => answer.outcome !== left.outcome) || others[0];
-  return [left, right];
+  const byKey = new Map(answers.map((answer) => [answer.key, answer]));
+  const pairs = answers.map((right) => [byKey.get(`${book.arms[right.arm].against}.${right.repeat || 0}`), right]).filter(([left]) => left);
+  const wanted = pairs.filter((pair) => pair.some((answer) => answer.key === state.answer));
+  const chosen = wanted.length ? wanted : pairs;
+  const lost = prompt.flip === "better" ? ["fail", "pass"] : ["pass", "fail"];
+  const [left, right] = chosen.find((pair) => pair.every((answer, i) => answer.outcome === lost[i])) || chosen.find((pair) => pair[0].outcome !== pair[1].outcome) || chosen[0] || answers;
+  return [byKey.get(state.a) || left, byKey.get(state.b) || right];
 }
 
 function differenceOf(left, right) {
-  const { edits, cut } = wordDifference(left, right);
+  const edits = wordDifference(left.slice(0, MOST_CHARACTERS), right.slice(0, MOST_CHARACTERS));
   const notes = [];
   if (edits.every(([kind]) => kind === "same")) notes.push(left === right ? "The answers are the same." : "The words are the same; only white space differs.");
-  if (cut) notes.push(`Only the first ${count(MOST_WORDS)} words are compared.`);
+  if (Math.max(left.length, right.length) > MOST_CHARACTERS) notes.push(`Only the first ${count(MOST_CHARACTERS)} characters are compared.`);
   const spoken = { ins: "inserted: ", del: "removed: " };
   const nodes = edits.map(([kind, text]) => (kind === "same" ? text : make(kind, {}, unseen(`[${spoken[kind]}`), text, unseen("]"))));
   return [...notes.map((note) => make("p", { class: "facts" }, note)), make("pre", { dir: "auto", "data-label": "Difference" }, nodes)];
 }
 
 /** `[kind, text]` in order, with the kinds `same`, `del` and `ins`; white space is not compared. */
-function wordDifference(left, right) {
-  const [a, b] = [words(left), words(right)];
-  const cut = a.length > MOST_WORDS || b.length > MOST_WORDS;
-  return { edits: joined(edit(a.slice(0, MOST_WORDS), b.slice(0, MOST_WORDS))), cut };
-}
+const wordDifference = (left, right) => joined(edit(words(left), words(right)));
 
 /** A word or a number with the white space behind it; a character of a script without spaces is a word. */
 const WORD = /(?:[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[\p{L}\p{M}\p{N}_]+(?:[.,'’-][\p{L}\p{N}_]+)*|[^\s])\s*|\s+/gu;

@@ -139,6 +139,12 @@ def test_a_rerun_of_both_targets_in_one_run_decides_what_two_runs_left_open() ->
     assert "no_worse" == confirm(OPEN, fine).verdict
 
 
+def test_two_runs_that_differed_by_nothing_are_told_as_such() -> None:
+    level = report(row("ttft_p50", "inconclusive", 0.0, between_runs=BetweenRuns(runs=0)), verdict="inconclusive")
+    after = confirm(level, in_one_run(row("ttft_p50", "no_worse", 1.0), verdict="no_worse"))
+    assert after.comparisons[0].differences[0].note.endswith("; the two runs at two times said +0.0%")
+
+
 def test_a_rerun_of_the_candidate_alone_decides_nothing_that_was_open() -> None:
     again = report(row("ttft_p50", "worse", 30.0), row("e2e_p50", "worse", 1.0), verdict="worse")
     assert OPEN == confirm(OPEN, again.comparisons)

@@ -12,10 +12,36 @@ from harness.analysis.summary.summary import Winner
 from harness.report.drawing.frame import make_view
 from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
-from harness.report.figures.latency import latency_ecdf, percentiles, timeline
-from harness.report.figures.load import errors
-from harness.report.figures.quality import quality_cost
+from harness.report.figures.cost import cost_breakdown
+from harness.report.figures.latency import (
+    client_overhead,
+    input_length,
+    latency_ecdf,
+    output_length,
+    percentiles,
+    time_spent,
+    timeline,
+)
+from harness.report.figures.load import errors, errors_over_time, offered_load
+from harness.report.figures.quality import prompt_heatmap, quality_cost
 from harness.report.write import draw_run
+from tests.report.conftest import FIT_RUNS
+
+SOMETIMES = {
+    "routing",
+    "prompt_heatmap",
+    "input_length",
+    "output_length",
+    "client_overhead",
+    "offered_load",
+    "errors_over_time",
+}
+"""Figures that need what not every run has."""
+
+
+NEW = [name for name, module in FIGURES.items() if hasattr(module, "table")]
+NAME = "claude-haiku-4-5/us/invoke"
+STEPS = FIT_RUNS["offered_load"]["load"]
 
 
 def texts(figure) -> str:
@@ -168,7 +194,8 @@ def test_a_run_without_a_measured_request_has_no_pictures(make_run) -> None:
 def test_a_load_test_has_no_quality_figure(make_run, monkeypatch: pytest.MonkeyPatch) -> None:
     view = make_run(requests=5)
     targets = [msgspec.structs.replace(t, scored=0, passed=0, pass_rate=None) for t in view.summary.targets]
-    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), view.columns)
+    columns = {name: replace(c, passed=np.full(5, np.nan)) for name, c in view.columns.items()}
+    ungraded = make_view(msgspec.structs.replace(view.summary, targets=targets, winners=[]), columns)
     assert quality_cost.draw(ungraded) is None
     for name in {*FIGURES} - {"quality_cost", "errors"}:  # drawing one of the others is enough
         monkeypatch.delitem(FIGURES, name)
@@ -196,6 +223,7 @@ def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: in
         {"names": ["only/us/converse"]},
         {"requests": 1, "failure_rate": 0.0},
         {"failure_rate": 1.0},
+        {"failure_rate": 1.0, "requests": 60, "load": STEPS},
         {"names": [f"{'long-' * 9}model-{i}/in-region/converse" for i in range(8)], "requests": 12},
         {
             "names": [r"$\frac{1}{0}$_^{/us/<b>&", "日本語 🎉\x1b[31m"],
@@ -203,13 +231,20 @@ def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: in
             "run_id": "x" * 300,
         },
     ],
-    ids=["one target", "one request", "no success", "eight long names", "hostile names"],
+    ids=[
+        "one target",
+        "one request",
+        "no success",
+        "no success in steps",
+        "eight long names",
+        "hostile names",
+    ],
 )
 def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: str, run: dict[str, object]) -> None:
     view = make_run(**run)
     figure = draw(FIGURES[name], view)
-    if name == "routing" and not view.summary.routings:
-        assert figure is None
+    if figure is None:
+        assert name in SOMETIMES
         return
     width, height = figure.canvas.get_width_height()
     for text in figure.texts:
@@ -218,6 +253,88 @@ def test_every_figure_can_be_drawn_and_nothing_leaves_the_page(make_run, name: s
         assert box.x1 <= width
         assert box.y0 >= 0
         assert box.y1 <= height
+    if name in NEW:
+        assert FIGURES[name].describe(view)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_table_is_there_wherever_a_figure_has_axes_with_data(make_run, name: str) -> None:
+    view = make_run(**FIT_RUNS.get(name, {}))
+    assert draw(FIGURES[name], view) is not None
+    table = FIGURES[name].table(view)
+    assert {len(table.columns)} == {len(row) for row in table.rows}
+
+
+def test_the_tables_hold_what_is_drawn(make_run) -> None:
+    view = make_run()
+    bars = [patch.get_width() for patch in draw(cost_breakdown, view).axes[0].patches]
+    values = sorted(cell.value for row in cost_breakdown.table(view).rows for cell in row[2:] if cell.value)
+    assert values == pytest.approx(sorted(bars))
+    diamonds = [line.get_xdata()[0] for line in draw(time_spent, view).axes[0].lines]
+    assert diamonds == [row[-1].value for row in time_spent.table(view).rows]
+    shown = draw(prompt_heatmap, view)
+    assert [row[0] for row in prompt_heatmap.table(view).rows] == [
+        t.get_text() for t in shown.axes[0].get_yticklabels()
+    ]
+    steps = make_run(**FIT_RUNS["offered_load"])
+    offered = draw(offered_load, steps)
+    tails = {line.get_ydata()[0] for line in offered.axes[0].lines if len(line.get_ydata()) == 1}
+    assert tails == {row[5].value for row in offered_load.table(steps).rows}
+    failed = {row[0].text: sum(row[5:]) for row in errors_over_time.table(view).rows}
+    assert set(failed) == {t.target for t in view.targets if t.error_kinds}
+
+
+def test_a_slope_is_given_for_no_more_tokens_than_lengths_differ_by(make_run) -> None:
+    assert "per 100 input tokens" in input_length.describe(make_run())
+    assert "per 100 output tokens" in output_length.describe(make_run())
+
+
+def test_prompts_that_passed_everywhere_are_counted_and_not_drawn(make_run) -> None:
+    text = texts(draw(prompt_heatmap, make_run())).replace("\n", " ")
+    assert "Targets differ on 16 of 40 prompts" in text
+    assert "24 passed everywhere and are not shown." in text
+
+
+def test_a_client_among_many_is_not_called_slow_by_chance(make_run) -> None:
+    names = [f"claude-haiku-4-5/{r}/invoke/{c}" for r in ("global", "us", "eu", "jp", "apac") for c in ("wire", "sdk")]
+    for seed in (7, 8, 9):
+        view = make_run(names=names, requests=160, seed=seed)
+        assert "No client is shown to be slower" in client_overhead.describe(view)
+    late = {
+        n: replace(c, first_s=c.first_s + 0.5) if n == "claude-haiku-4-5/eu/invoke/sdk" else c
+        for n, c in view.columns.items()
+    }
+    assert "sdk adds 5" in client_overhead.describe(make_view(view.summary, late, view.run))
+
+
+def test_of_many_targets_the_lowest_knees_are_drawn(make_run) -> None:
+    names = [f"claude-{m}-4-5/{r}/converse" for m in ("haiku", "sonnet") for r in ("us", "eu", "jp", "au", "apac")]
+    view = make_run(**{**FIT_RUNS["offered_load"], "names": names})
+    text = texts(draw(offered_load, view)).replace("\n", " ")
+    assert "Drawn are the 8 targets with the lowest knee; the table has all 10." in text
+    assert {row[0].text for row in offered_load.table(view).rows} == set(names)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_forty_targets_are_drawn(make_run, name: str) -> None:
+    fit = {**FIT_RUNS.get(name, {}), "requests": 20}
+    assert FIGURES[name].draw(make_run(**{**fit, "names": [f"{NAME}/client-{i}" for i in range(40)]})) is not None
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_figure_says_how_to_read_it_in_a_sentence(name: str) -> None:
+    assert FIGURES[name].READ.endswith(".")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_run_of_nothing_but_unknown_values_is_drawn_too(make_run, name: str) -> None:
+    view = make_run(**FIT_RUNS.get(name, {}))
+    unknown = ("passed", "cost_usd", "input_tokens", "output_tokens", "first_s", "last_s", "server_latency_s")
+    columns = {n: replace(c, **{each: np.full(len(c.ok), np.nan) for each in unknown}) for n, c in view.columns.items()}
+    run = replace(view.run, data=replace(view.run.data, columns=columns))
+    draw(FIGURES[name], make_view(view.summary, columns, run))
+    if name in NEW:
+        FIGURES[name].table(make_view(view.summary, columns, run))
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -13,7 +13,8 @@ from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import JudgedRate, JudgeSummary, Preference, RepeatedAnswers, RunSummary
 from harness.report.markdown import render_markdown
 from harness.report.page import render_page
-from harness.report.run.sections import judging_sentence, run_brief, run_report
+from harness.report.run.graded import judging_sentence
+from harness.report.run.sections import run_brief, run_report
 from harness.report.terminal import print_report
 from harness.report.wording import write_cell
 

@@ -38,9 +38,9 @@ def test_the_report_has_every_section_and_links_its_pictures(make_run) -> None:
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
         "Who leads",
-        "Global or regional",
-        "Targets",
         "Findings",
+        "Targets",
+        "Global or regional",
         "Figures",
         "Load, tokens and cost",
         "Errors",

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.analysis.summary.samples import Answer
+from harness.analysis.answers.book import AnswerBook, AskedPrompt, BookArm, ReadAnswer, Turn
 from harness.analysis.summary.summary import Winner
 from harness.report.page import render_page
 from harness.report.run.sections import run_report
@@ -46,9 +46,16 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def hostile_page(make_run) -> str:
-    answers = [Answer(target=HOSTILE, prompt_id=HOSTILE, answer=HOSTILE, passed=False, reason=HOSTILE)]
+    book = AnswerBook(
+        arms=(BookArm(target=HOSTILE),),
+        prompts=(AskedPrompt(id=HOSTILE, turns=(Turn(role="user", text=HOSTILE),), expect=HOSTILE),),
+        answers=(ReadAnswer(prompt=0, arm=0, request_id="1-0", passed=False, text=HOSTILE),),
+        cells=(),
+        total=1,
+        total_prompts=1,
+    )
     summary = make_run(names=[HOSTILE, "b\u202e\x1b"], suite=HOSTILE, run_id=HOSTILE, requests=5).summary
-    return render_page(run_report(summary, PICTURES, answers))
+    return render_page(run_report(summary, PICTURES, book=book))
 
 
 def test_the_page_is_well_formed(make_run) -> None:
@@ -78,7 +85,7 @@ def test_nothing_is_fetched_and_nothing_runs_but_the_script_of_the_page(hostile_
     assert all(re.fullmatch("#[a-z0-9-]+", link["href"]) for link in page.attributes("a"))
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "style"]
     assert len(page.attributes("style")) == len(page.attributes("img")) == 1
-    assert [{}] == page.attributes("script")
+    assert [{"type": "application/json", "id": "book"}, {}] == page.attributes("script")
 
 
 def test_hostile_text_is_shown_and_invisible_characters_are_made_visible(hostile_page: str) -> None:
@@ -100,7 +107,7 @@ def test_only_a_simulated_page_says_simulated(make_run) -> None:
 
 
 def test_a_page_without_answers_has_no_section_for_them(make_run) -> None:
-    assert "Sample answers" not in render_page(run_report(make_run(requests=5).summary, []))
+    assert '<section id="prompts"' not in render_page(run_report(make_run(requests=5).summary, []))
 
 
 def test_a_run_without_leaders_findings_tags_or_success_has_a_page_too(make_run) -> None:

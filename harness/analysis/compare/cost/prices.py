@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.analysis.columns import Columns, Floats
+from harness.analysis.compare.cost.token_costs import Asked, asked_of, requests_by, token_counts, total_costs
 from harness.analysis.compare.pairing import FinishedRun
-from harness.catalog.prices import Price, Rates, Terms, cost_usd, price_for, terms_of
-from harness.catalog.target import CacheTtl, Options, merge_options
+from harness.catalog.prices import Price, Rates, Terms, price_for
+from harness.catalog.target import CacheTtl
 
 RECOVERED = "the run's own costs"
 """The `source` of a price that was worked out from costs and tokens on record."""
 CLOSE = 1e-6
 """Relative. A price that is further from a recorded cost is not the one that made it."""
-Asked = tuple[Terms, CacheTtl | None]
-"""What a prompt's options say of its price: the terms, and how long what it writes to the cache is kept."""
-KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +36,13 @@ def find_prices(run: FinishedRun, name: str) -> RunPrices:
     else the one that costs and tokens lead to, where they lead to one; else it is unknown.
     """
     target = run.target(name)
-    asked = {prompt.id: _asked(merge_options(target.options, prompt.options)) for prompt in run.suite.prompts}
+    asked = asked_of(target, run.suite.prompts)
     recorded = run.manifest.prices_of(name)
     if recorded:
         return RunPrices(by_terms=recorded, asked=asked)
     found: dict[Terms, Price] = {}
     columns = run.data.columns[name]
-    for (terms, ttl), chosen in _groups(columns, asked):
+    for (terms, ttl), chosen in requests_by(columns, asked):
         today = price_for(target.base_model, target.routing, run.suite.prices, terms)
         price = _price_on_record(columns.select(chosen), today, ttl)
         if price is not None:
@@ -54,38 +50,22 @@ def find_prices(run: FinishedRun, name: str) -> RunPrices:
     return RunPrices(by_terms=found, asked=asked)
 
 
-def _asked(options: Options) -> Asked:
-    return terms_of(options), options.cache
-
-
 def price_ratios(c: Columns, old: RunPrices, new: RunPrices) -> Floats:
     """Of each request, what its own tokens cost at the new price / at the old one; NaN: unknown.
 
     `c` are requests that were asked, and paid for, on the terms of `old`.
     """
-    ratios, tokens = np.full(len(c.ok), np.nan), _tokens(c)
+    ratios, tokens = np.full(len(c.ok), np.nan), token_counts(c)
     both = {prompt: (*asked, new.asked[prompt][0]) for prompt, asked in old.asked.items() if prompt in new.asked}
-    for (terms, ttl, later), chosen in _groups(c, both):
+    for (terms, ttl, later), chosen in requests_by(c, both):
         before, after = old.by_terms.get(terms), new.by_terms.get(later)
         if before is None or after is None:
             continue
-        paid, now = _costs(before, tokens[:, chosen], ttl), _costs(after, tokens[:, chosen], ttl)
+        paid, now = total_costs(before, tokens[:, chosen], ttl), total_costs(after, tokens[:, chosen], ttl)
         blind = RECOVERED in (before.source, after.source)
         known = (paid > 0) & ~(blind & (tokens[2:, chosen].sum(axis=0) > 0))
         ratios[chosen] = np.divide(now, paid, out=np.full(len(paid), np.nan), where=known)
     return ratios
-
-
-Kind = TypeVar("Kind")
-
-
-def _groups(c: Columns, kinds: Mapping[str, Kind]) -> Iterator[tuple[Kind, npt.NDArray[np.bool_]]]:
-    """Each kind of prompt (prompt id → kind) with its requests, as flags."""
-    codes = {kind: code for code, kind in enumerate(dict.fromkeys(kinds.values()))}
-    code_of = {prompt: codes[kind] for prompt, kind in kinds.items()}
-    found = np.array([code_of.get(prompt, -1) for prompt in c.prompts[0]], dtype=np.int64)[c.prompts[1]]
-    for kind, code in codes.items():
-        yield kind, found == code
 
 
 def same_price(one: Price, other: Price) -> bool:
@@ -106,32 +86,13 @@ def _near(one: float | None, other: float | None) -> bool:
 def _price_on_record(c: Columns, today: Price | None, ttl: CacheTtl | None) -> Price | None:
     """`today` where it gives the costs on record; else the price that they lead to. None: neither."""
     c = c.select(c.ok & (c.attempts == 1) & ~np.isnan(c.cost_usd) & ~np.isnan(c.input_tokens + c.output_tokens))
-    tokens, costs = _tokens(c), c.cost_usd
+    tokens, costs = token_counts(c), c.cost_usd
     if not len(costs):
         return None
-    if today is not None and bool((np.abs(_costs(today, tokens, ttl) - costs) <= CLOSE * costs).all()):
+    if today is not None and bool((np.abs(total_costs(today, tokens, ttl) - costs) <= CLOSE * costs).all()):
         return today
     rates, _, rank, _ = np.linalg.lstsq(tokens[:2].T / 1e6, costs, rcond=1e-9)
     off = np.abs(tokens[:2].T @ rates / 1e6 - costs) > CLOSE * costs
     if tokens[2:].any() or rank < 2 or off.any() or rates.min() < 0:
         return None
     return Price(input=round(float(rates[0]), 6), output=round(float(rates[1]), 6), source=RECOVERED, as_of=None)
-
-
-def _tokens(c: Columns) -> Floats:
-    """One row for each of KINDS, one entry a request; NaN where input or output is unknown or nothing was answered."""
-    none = np.zeros(len(c.ok))
-    cached = [none if each is None else np.nan_to_num(each) for each in (c.cache_read_tokens, c.cache_write_tokens)]
-    return np.where(c.ok, np.array([c.input_tokens, c.output_tokens, *cached]), np.nan)
-
-
-def _costs(price: Price, tokens: Floats, ttl: CacheTtl | None) -> Floats:
-    """What each request's tokens cost, USD, as `cost_usd` has it. NaN where tokens are unknown."""
-    whole = tokens[0] + tokens[2] + tokens[3]
-    costs = np.full(tokens.shape[1], np.nan)
-    for above, rates in ((-1, price), *((tier.above_input_tokens, tier) for tier in price.tiers)):
-        listed = {name: getattr(rates, name) for name in Rates.__struct_fields__}
-        flat = Price(**listed, source=price.source, as_of=None)
-        each = [cost_usd(flat, **{kind: int(kind == of) for kind in KINDS}, cache_ttl=ttl) for of in KINDS]
-        costs = np.where(whole > above, np.array(each) @ tokens, costs)
-    return costs

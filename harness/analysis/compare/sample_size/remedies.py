@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from scipy.special import stdtrit
 
 from harness.analysis.columns import Floats
-from harness.analysis.compare.comparison import Difference, Remedy, Spread
+from harness.analysis.compare.comparison import Difference, ErrorSources, Remedy
 from harness.analysis.compare.pairing import ArmColumns, Pairs
 from harness.analysis.metrics import answer_cost_usd, metric_of
 from harness.analysis.stats.clusters import BLOCKS, DEGREES, Clustering, Dependence
@@ -73,7 +73,7 @@ def needed(
     return max(n + 1, math.ceil(wanted)) if wanted <= MOST_NEEDED else None
 
 
-def with_spread(row: Difference, pairs: Pairs, selected: npt.NDArray[np.bool_] | None = None) -> Difference:
+def with_sources(row: Difference, pairs: Pairs, selected: npt.NDArray[np.bool_] | None = None) -> Difference:
     """The row with where its error comes from. `selected`: one flag a prompt. As it is where that cannot be told."""
     metric = metric_of(row.metric)
     of = answer_cost_usd if metric.unit == "usd" else metric.values
@@ -85,7 +85,7 @@ def with_spread(row: Difference, pairs: Pairs, selected: npt.NDArray[np.bool_] |
         values = _above(values, row, metric.quantile)
     elif metric.unit == "usd":
         values = [each / np.nanmean(each) for each in values]
-    return replace(row, spread=_spread(values, pairs, selected, row))
+    return replace(row, sources=_sources(values, pairs, selected, row))
 
 
 def _above(values: list[Floats], row: Difference, q: float) -> list[Floats]:
@@ -96,9 +96,9 @@ def _above(values: list[Floats], row: Difference, q: float) -> list[Floats]:
     return [np.where(np.isnan(each), np.nan, (each > cut).astype(np.float64)) for each in (values[0], new)]
 
 
-def _spread(
+def _sources(
     values: list[Floats], pairs: Pairs, selected: npt.NDArray[np.bool_] | None, row: Difference
-) -> Spread | None:
+) -> ErrorSources | None:
     arms = (pairs.baseline, pairs.candidate)
     (before, before_n), (after, after_n) = (arm.means(each) for arm, each in zip(arms, values, strict=True))
     shared = (before_n > 0) & (after_n > 0)
@@ -117,7 +117,7 @@ def _spread(
         degrees = min(prompt_degrees, DEGREES * time / (time - 1)) if time > 1 else prompt_degrees
     elif row.method in T_METHODS:
         degrees = prompt_degrees
-    return Spread(
+    return ErrorSources(
         prompts=prompts,
         repeats=float(np.median(counts)),
         of_answers=min(1.0, of_answers / whole) if whole > 0 and counts.max() > 1 else None,
@@ -152,42 +152,42 @@ def _time_effect(values: list[Floats], arms: tuple[ArmColumns, ArmColumns]) -> f
 
 
 def with_remedy(row: Difference) -> Difference:
-    """An inconclusive row with what it needs more of, and how much; `n_needed` is known. Takes the spread off.
+    """An inconclusive row with what it needs more of, and how much; `n_needed` is known. Takes its sources off.
 
     - runs, where the spread between earlier runs makes the interval, or there are too few of them to know it;
     - time, where answers that are near in time are slow together (`BURSTY`) and no prompts or groups are missing;
     - repeats, where answers to one prompt differ more than prompts do, and so many can do it alone;
-    - prompts otherwise. Rows that compare attempts, or that have no spread, name none.
+    - prompts otherwise. Rows that compare attempts, or whose sources of error are unknown, name none.
     """
-    spread = row.spread
-    row = replace(row, spread=UNSET)
+    sources = row.sources
+    row = replace(row, sources=UNSET)
     if row.between_runs is not None and (row.between_runs.decides or row.between_runs.spread is None):
         return replace(row, remedy="runs", remedy_now=float(row.between_runs.runs))
-    if spread is UNSET or spread is None or not row.n:
+    if sources is UNSET or sources is None or not row.n:
         return row
     if row.n_needed is None:
         bursts = row.p_value is not None and (row.low is None or row.high is None)
-        return replace(row, remedy="time", remedy_now=round(spread.minutes, 1)) if bursts else row
+        return replace(row, remedy="time", remedy_now=round(sources.minutes, 1)) if bursts else row
     more = row.n_needed / row.n
     if row.clusters_needed is not None:
-        return _named(row, "prompts", math.ceil(spread.prompts * more), spread.prompts)
-    bursty = spread.time_effect >= BURSTY if row.method == METHOD else row.time_limited
+        return _named(row, "prompts", math.ceil(sources.prompts * more), sources.prompts)
+    bursty = sources.time_effect >= BURSTY if row.method == METHOD else row.time_limited
     if bursty and row.low is not None:
-        return _named(row, "time", math.ceil(10 * spread.minutes * more) / 10, round(spread.minutes, 1))
-    repeats = _repeats(spread, more)
+        return _named(row, "time", math.ceil(10 * sources.minutes * more) / 10, round(sources.minutes, 1))
+    repeats = _repeats(sources, more)
     if row.method == METHOD and (row.low is None or row.high is None):
-        repeats = math.ceil(row.n_needed / spread.prompts)  # it lacks samples, not prompts
+        repeats = math.ceil(row.n_needed / sources.prompts)  # it lacks samples, not prompts
     if repeats is not None and repeats <= MOST_REPEATS:
-        return _named(row, "repeats", repeats, spread.repeats)
-    return _named(row, "prompts", math.ceil(spread.prompts * more), spread.prompts)
+        return _named(row, "repeats", repeats, sources.repeats)
+    return _named(row, "prompts", math.ceil(sources.prompts * more), sources.prompts)
 
 
-def _repeats(spread: Spread, more: float) -> int | None:
+def _repeats(sources: ErrorSources, more: float) -> int | None:
     """Answers to each prompt that make the error √`more` times smaller. None: prompts vary more, or it is unknown."""
-    if spread.of_answers is None or spread.of_answers < 0.5:
+    if sources.of_answers is None or sources.of_answers < 0.5:
         return None
-    left = 1 / more - (1 - spread.of_answers)
-    return math.ceil(spread.repeats * spread.of_answers / left) if left > 0 else None
+    left = 1 / more - (1 - sources.of_answers)
+    return math.ceil(sources.repeats * sources.of_answers / left) if left > 0 else None
 
 
 def _named(row: Difference, remedy: Remedy, wanted: float, now: float) -> Difference:

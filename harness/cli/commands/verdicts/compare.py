@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import CandidateOption, JsonOption, RunArgument
-from harness.cli.places import LATEST, find_run, local_path
+from harness.cli.options import CandidateOption, FormatOption, JsonOption, RunArgument, plots_of
+from harness.cli.places import LATEST, complete_run, find_run, local_path
 
 
 def compare(
     run: RunArgument = LATEST,
     later: Annotated[
         Path | None,
-        typer.Argument(help="A second run, compared with the first as its baseline.", parser=find_run),
+        typer.Argument(
+            help="A second run, compared with the first as its baseline.", parser=find_run, autocompletion=complete_run
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -28,6 +30,7 @@ def compare(
             metavar="DIR", help="Write the files into this folder. Default: the candidate run's.", parser=local_path
         ),
     ] = None,
+    formats: FormatOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Compare quality, latency, errors and cost with a baseline's.
@@ -38,18 +41,27 @@ def compare(
     harness compare LAST_WEEK latest                            every target that both runs have
     harness compare LAST_WEEK TODAY --baseline OLD_MODEL --candidate NEW_MODEL
 
-    Writes compare.html, compare.md, compare.json and plots/forest.png. `harness gate` exits with the verdict.
+    Writes compare.html, compare.md, compare.json and plots/forest.png and .svg. `harness gate` exits with the verdict.
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
-    from harness.cli.running.compare_runs import compare_sides, make_sides, print_comparison, write_files
+    from harness.cli.index import update_index
+    from harness.cli.running.compare_runs import (
+        compare_sides,
+        load_compared_answers,
+        make_sides,
+        print_comparison,
+        write_files,
+    )
     from harness.errors import RunInvalid
     from harness.store.opening import open_run
 
+    plots = plots_of(formats)
     first = open_run(run)
     second = None if later is None else open_run(later)
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
-    page = write_files(report, out or sides.run.path)
+    page = write_files(report, out or sides.run.path, load_compared_answers(report, sides), plots)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, page, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)

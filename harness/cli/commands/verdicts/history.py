@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.options import JsonOption, SinceOption
+from harness.cli.options import FormatOption, JsonOption, SinceOption, plots_of
 from harness.cli.output import print_json
 from harness.cli.places import RESULTS, local_path
+from harness.report.plots import FORMATS, Plots
 
 if TYPE_CHECKING:
     from harness.analysis.history import History
@@ -34,10 +35,11 @@ def history(
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Write the page (.html), the figure (.png, .svg), or a folder with both.",
+            help="Write the page (.html), the figure (.png, .svg, .pdf), or a folder with both.",
             parser=local_path,
         ),
     ] = None,
+    formats: FormatOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Show how each metric of a suite develops from run to run, and where it changed.
@@ -56,6 +58,11 @@ def history(
     from harness.analysis.history import HistoryFilter, load_history
     from harness.errors import HarnessError
 
+    plots = plots_of(formats)
+    if formats is not None and (out is None or out.suffix in (".html", *(f".{kind}" for kind in FORMATS))):
+        raise HarnessError(
+            "--format: chooses the figures' files in a folder; name one with --out, such as --out history/"
+        )
     wanted = HistoryFilter(
         suite=suite,
         targets=tuple(target or ()),
@@ -67,16 +74,16 @@ def history(
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not loaded.suites:
         raise HarnessError(_no_runs(results))
-    _report(loaded, out, as_json=json_output)
+    _report(loaded, out, plots, as_json=json_output)
 
 
-def _report(history: History, out: Path | None, *, as_json: bool) -> None:
+def _report(history: History, out: Path | None, plots: Plots, *, as_json: bool) -> None:
     """Write the files of --out, then print the history."""
     written = []
     if out is not None:
         from harness.report.write import write_history
 
-        written = write_history(history, out)
+        written = write_history(history, out, plots)
     if as_json:
         print_json(history)
         return

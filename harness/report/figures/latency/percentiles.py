@@ -1,8 +1,8 @@
-"""Latency percentiles with their intervals. A missing upper bound is drawn as an arrow."""
+"""Latency percentiles with their intervals. One without an upper bound is hollow, with an arrow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -12,23 +12,29 @@ from matplotlib.lines import Line2D
 from harness.analysis.stats.interval import Interval
 from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import Quantiles, TargetSummary
+from harness.characters import counted
 from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
-from harness.report.section import quantile
+from harness.report.drawing.words import TARGET, is_bounded, say, span_of
+from harness.report.section import Cell, Column, Table, number, quantile, tabulate
 from harness.report.wording import seconds, value_of
 
 TITLE = "How slow is the slowest request in two, ten, twenty, a hundred?"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+SPOKEN = ("p50", "p95")
+"""Those that the description names."""
 METRICS = {"TTFT": "ttft_s", "E2E latency": "e2e_s"}
+READ = "Each bar is the interval of a percentile; a hollow one has no upper bound yet, so compare only filled ones."
+NO_VALUE = "No request succeeded, so there are no percentiles to show."
 ROW_IN = 0.165
 
 
 def draw(view: RunView) -> Figure:
     """A panel for each metric, with a row for each percentile and target and the estimate at its right."""
-    panels = {name: field for name, field in METRICS.items() if any(getattr(t, field) for t in view.targets)}
+    panels = _panels(view)
     if not panels:
-        return draw_message(view, title=TITLE, message="No request succeeded, so there are no percentiles to show.")
+        return draw_message(view, title=TITLE, message=NO_VALUE)
     rows = (len(view.targets) + 1) * len(QUANTILES)
     figure = open_figure(
         view,
@@ -43,6 +49,46 @@ def draw(view: RunView) -> Figure:
     return figure
 
 
+def table(view: RunView) -> Table | None:
+    """Every percentile of each target, with its interval; None without a success."""
+    columns = [
+        (Column(heading=f"{name} {q}", best="low"), _cell_of(field, q))
+        for name, field in _panels(view).items()
+        for q in QUANTILES
+    ]
+    return tabulate(view.targets, [TARGET, *columns]) if columns else None
+
+
+def describe(view: RunView) -> str:
+    """The best and the worst median and p95, of those that the data bounds, and which percentiles it does not."""
+    panels = _panels(view)
+    if not panels:
+        return NO_VALUE
+    spans = [
+        span_of(f"{name} {q}", _bounded(view, field, q), seconds) for name, field in panels.items() for q in SPOKEN
+    ]
+    missing = ", ".join(_unbounded(view, list(panels.values())))
+    return f"{say(*spans)} {say(f'no upper bound for: {missing}' if missing else '')}".strip()
+
+
+def _panels(view: RunView) -> dict[str, str]:
+    return {name: field for name, field in METRICS.items() if any(getattr(t, field) for t in view.targets)}
+
+
+def _cell_of(field: str, name: str) -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(quantile(getattr(t, field), name), "s")
+
+
+def _bounded(view: RunView, field: str, name: str) -> list[tuple[str, float]]:
+    found = [(t.target, quantile(getattr(t, field), name)) for t in view.targets]
+    return [(target, interval.value) for target, interval in found if interval and is_bounded(interval)]
+
+
+def _unbounded(view: RunView, fields: Sequence[str]) -> list[str]:
+    """The percentiles that have no upper bound for some target."""
+    return [q for q in QUANTILES if any(i and not is_bounded(i) for i in _intervals(view, fields, q))]
+
+
 def _title(view: RunView) -> str:
     winner = view.winner("e2e_p95")
     leading = view.leading(winner)
@@ -52,24 +98,23 @@ def _title(view: RunView) -> str:
 
 
 def _legend_line(view: RunView, t: TargetSummary) -> Line2D:
-    return target_handle(view, t, f"(n = {t.e2e_s.n if t.e2e_s else 0:,} successes)", line=False)
+    return target_handle(view, t, f"(n = {counted(t.e2e_s.n if t.e2e_s else 0, 'answer')})", line=False)
 
 
 def _arrow_handle(view: RunView, fields: Sequence[str]) -> list[Artist]:
     """The legend's entry for arrows, with what it takes to close them; empty where there is no arrow."""
-    missing = [
-        name
-        for name in QUANTILES
-        if any(interval and interval.high is None for interval in _intervals(view, fields, name))
-    ]
+    missing = _unbounded(view, fields)
     if not missing:
         return []
-    needs = ", ".join(
-        f"{name} n = {samples_for_quantile(q, view.summary.level)} of {clusters_for_quantile(q)} prompts"
-        for name, q in QUANTILES.items()
-        if name in missing
+    first, *others = (
+        (
+            f"{samples_for_quantile(QUANTILES[name], view.summary.level)} of {clusters_for_quantile(QUANTILES[name])}",
+            name,
+        )
+        for name in missing
     )
-    label = f"no upper bound (takes at least: {needs})"
+    needs = ", ".join([f"{first[0]} prompts for {first[1]}", *(f"{n} for {name}" for n, name in others)])
+    label = f"hollow, (in brackets): seen, but no upper bound (takes n = {needs})"
     return [legend_entry(label, color=GREY, linestyle=":", marker=">", markersize=5, markerfacecolor="white")]
 
 
@@ -97,6 +142,8 @@ def _draw_panel(axes: Axes, view: RunView, name: str, field: str) -> None:
 def _draw_row(axes: Axes, view: RunView, t: TargetSummary, y: float, quantiles: Quantiles | None, name: str) -> None:
     look, interval = view.look(t), quantile(quantiles, name)
     text = "none" if interval is None else seconds(interval.value)
+    if interval is not None and not is_bounded(interval):
+        text = f"({text})"
     axes.text(1.025, y, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
     if interval is None:
         return
@@ -108,4 +155,5 @@ def _draw_row(axes: Axes, view: RunView, t: TargetSummary, y: float, quantiles: 
         axes.plot([right], [y], ">", color=look.colour, markerfacecolor="white", markersize=5, clip_on=False)
     else:
         axes.plot([interval.value, interval.high], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
-    axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=6)
+    face = look.colour if is_bounded(interval) else "white"
+    axes.plot([interval.value], [y], look.marker, color=look.colour, markersize=6, markerfacecolor=face)

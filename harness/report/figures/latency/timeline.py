@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +15,26 @@ from harness.analysis.columns import Columns, Floats
 from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure
 from harness.report.drawing.scales import scale_y
-from harness.report.drawing.style import FAILURE, GREY, INK
+from harness.report.drawing.style import FAILURE, GREY, INK, Look
+from harness.report.drawing.words import TARGET, say, short_name, span_of
+from harness.report.section import Cell, Column, Table, number, tabulate
+from harness.report.wording import seconds
 
+READ = "Each dot is a request by when it was due; a step or a slope of the line is a drift, a gap of high dots a stall."
+NO_VALUE = "No request was measured, so there is no timeline to show."
 TITLE = "Did latency drift or stall during the run?"
 PANEL_IN = 1.05
+MANY_TARGETS = 12
+LOW_PANEL_IN = 0.72
+"""With more than MANY_TARGETS."""
 MINUTES_FROM_S = 600.0
 """A longer run has its time axis in minutes."""
 MEDIAN_OF = 10
 """The fewest answers in a group that shares a median."""
 MOST_MEDIANS = 40
+QUARTERS = ("first", "second", "third", "last")
 RASTER_FROM = 3000
-"""With more points than this, a panel's dots are rasterised in the SVG file and thinned to one for each cell."""
+"""With more points than this in a figure, its dots are rasterised in the SVG file and thinned to one for each cell."""
 CELLS = (1000, 200)
 """Cells of a panel, across and up. Each is smaller than a dot, so thinning does not show."""
 
@@ -40,12 +51,12 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 def draw(view: RunView) -> Figure:
     """A panel for each target, on shared axes: E2E latency by when the request was due. Failures are at the top."""
     if not any(len(c.due_s) for c in view.columns.values()):
-        return draw_message(view, title=TITLE, message="No request was measured, so there is no timeline to show.")
+        return draw_message(view, title=TITLE, message=NO_VALUE)
     figure = open_figure(
         view,
         title=TITLE,
         question="E2E latency of each request by when it was due. All panels share one time axis.",
-        body_in=0.6 + PANEL_IN * max(2, len(view.targets)),
+        body_in=0.6 + (LOW_PANEL_IN if len(view.targets) > MANY_TARGETS else PANEL_IN) * max(2, len(view.targets)),
         legend=_legend(view),
     )
     panels = figure.subplots(len(view.targets), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -56,6 +67,61 @@ def draw(view: RunView) -> Figure:
         axes.set_ylabel("s, log scale" if is_log else "s")
     panels[-1].set_xlabel(f"due, {span.unit} since the first request was due")
     return figure
+
+
+def table(view: RunView) -> Table | None:
+    """The median latency of each target in the quarters of the run, and its slowest answer."""
+    if not any(len(c.due_s) for c in view.columns.values()):
+        return None
+    quarters = [(Column(heading=f"E2E p50, {name} quarter"), _quarter_of(view, i)) for i, name in enumerate(QUARTERS)]
+    return tabulate(
+        view.targets,
+        [
+            TARGET,
+            (Column(heading="requests"), lambda t: t.requests),
+            (Column(heading="failed"), lambda t: t.requests - t.succeeded),
+            *quarters,
+            (Column(heading="slowest answer"), lambda t: number(_slowest(view, t), "s")),
+        ],
+    )
+
+
+def describe(view: RunView) -> str:
+    """How far the median moved from the first to the last quarter of the run where it moved most, and the slowest."""
+    if not any(len(c.due_s) for c in view.columns.values()):
+        return NO_VALUE
+    ends = [(t.target, _quarter(view, t, 0), _quarter(view, t, len(QUARTERS) - 1)) for t in view.targets]
+    moved = [(abs(np.log(last / first)), name, first, last) for name, first, last in ends if first and last]
+    if not moved and all(_slowest(view, t) is None for t in view.targets):
+        return "No request succeeded, so only failures are shown."
+    slowest = span_of("slowest answer", [(t.target, _slowest(view, t)) for t in view.targets], seconds)
+    if not moved:
+        return say(slowest)
+    _, name, first, last = max(moved)
+    return say(
+        f"median E2E latency from the first quarter of the run to the last: {seconds(first)} to {seconds(last)} "
+        f"({short_name(name)}{', where it moved most' if len(moved) > 1 else ''})",
+        slowest,
+    )
+
+
+def _quarter_of(view: RunView, quarter: int) -> Callable[[TargetSummary], Cell]:
+    return lambda t: number(_quarter(view, t, quarter), "s")
+
+
+def _quarter(view: RunView, t: TargetSummary, quarter: int) -> float | None:
+    """The median E2E latency of the answers that were due in a quarter of the run, s; None without one."""
+    if t.target not in view.columns:
+        return None
+    c, span = view.columns[t.target], _span(view)
+    at = np.clip((c.due_s - span.start_s) / (span.length_s or 1) * len(QUARTERS), 0, len(QUARTERS) - 1e-9).astype(int)
+    answered = (c.done_s - c.due_s)[c.ok & (at == quarter)]
+    return float(np.median(answered)) if len(answered) else None
+
+
+def _slowest(view: RunView, t: TargetSummary) -> float | None:
+    c = view.columns.get(t.target)
+    return float((c.done_s - c.due_s)[c.ok].max()) if c is not None and c.ok.any() else None
 
 
 def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
@@ -71,7 +137,7 @@ def running_median(at: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.array([at[part].mean() for part in parts]), np.array([np.median(values[part]) for part in parts])
 
 
-def _one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
+def one_per_cell(axes: Axes, at: Floats, values: Floats) -> npt.NDArray[np.int64]:
     """Sorted indices of the first point in each of the panel's CELLS that has one."""
     across, up = CELLS
     codes = _cell_of(at, axes.get_xlim(), across, log=False) * up
@@ -123,24 +189,24 @@ def _draw_panel(axes: Axes, view: RunView, t: TargetSummary, span: Span) -> None
     note = f"   {failed:,} of {t.requests:,} failed" if failed else f"   all {t.requests:,} answered"
     axes.set_title(look.label + note, fontsize=8.5, fontweight="normal", pad=3)
     if t.target in view.columns:
-        _draw_requests(axes, view.columns[t.target], span, look.colour, look.marker)
+        _draw_requests(axes, view, view.columns[t.target], span, look)
 
 
-def _draw_requests(axes: Axes, c: Columns, span: Span, colour: str, marker: str) -> None:
+def _draw_requests(axes: Axes, view: RunView, c: Columns, span: Span, look: Look) -> None:
     at, latency = (c.due_s - span.start_s) / span.unit_s, c.done_s - c.due_s
-    many = len(at) > RASTER_FROM
+    many = sum(len(each.due_s) for each in view.columns.values()) > RASTER_FROM
     size = 2.0 if many else 3.0 if len(at) > 300 else 4.5
-    answered = _one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
+    answered = one_per_cell(axes, at[c.ok], latency[c.ok]) if many else np.arange(np.count_nonzero(c.ok))
     failed = at[~c.ok]
     if many:
-        failed = failed[_one_per_cell(axes, failed, np.ones(len(failed)))]
+        failed = failed[one_per_cell(axes, failed, np.ones(len(failed)))]
     axes.plot(
         at[c.ok][answered],
         latency[c.ok][answered],
-        marker,
-        color=colour,
+        look.marker,
+        color=look.colour,
         markersize=size,
-        alpha=0.6,
+        alpha=1.0 if many else 0.6,  # flat colours compress to half
         markeredgewidth=0,
         rasterized=many,
     )

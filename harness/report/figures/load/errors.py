@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -16,8 +16,11 @@ from harness.characters import counted, printable
 from harness.report.drawing.frame import RunView, label_rows, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import INK, drawable
-from harness.report.wording import failed_requests, percent
+from harness.report.drawing.words import TARGET, say, span_of
+from harness.report.section import Cell, Column, Table, tabulate
+from harness.report.wording import error_rate, failed_requests, percent
 
+READ = "Left, the share of requests that failed for good; right, every failed attempt by kind, retried ones included."
 FILLS = (
     ("#D55E00", ""),
     ("#56B4E9", "////"),
@@ -48,6 +51,35 @@ def draw(view: RunView) -> Figure:
     _draw_failed(left, view)
     _draw_kinds(right, view, kinds)
     return figure
+
+
+def table(view: RunView) -> Table | None:
+    """The error rate of each target and its failed attempts of each kind that is shown."""
+    kinds = shown_kinds(view.targets)
+    return tabulate(
+        view.targets,
+        [
+            TARGET,
+            (Column(heading="requests"), lambda t: t.requests),
+            (Column(heading="failed"), failed_requests),
+            (Column(heading="error rate", best="low"), error_rate),
+            (Column(heading="attempts"), lambda t: t.attempts),
+            *((Column(heading=printable(kind)), _count_of(kind, kinds)) for kind in kinds),
+        ],
+    )
+
+
+def describe(view: RunView) -> str:
+    """The lowest and the highest error rate, and the most frequent kind of error."""
+    kinds = shown_kinds(view.targets)
+    rates = [(t.target, 1 - t.success_rate.value) for t in view.targets]
+    total = sum(_count(t, kinds[0], kinds) for t in view.targets) if kinds else 0
+    most = f"most frequent: {printable(kinds[0])}, {counted(total, 'attempt')}" if kinds else "no attempt failed"
+    return say(span_of("share of requests that failed", rates, percent), most)
+
+
+def _count_of(kind: str, kinds: Sequence[str]) -> Callable[[TargetSummary], Cell]:
+    return lambda t: _count(t, kind, kinds)
 
 
 def shown_kinds(targets: Sequence[TargetSummary]) -> list[str]:

@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import RunView, label_rows, legend_entry, open_figure, rows_in
 from harness.report.drawing.scales import scale_from_zero
 from harness.report.drawing.style import GREY, INK
+from harness.report.drawing.words import TARGET, is_bounded, say, span_of
+from harness.report.section import Column, Table, number, quantile, tabulate
 from harness.report.wording import significant
 
+READ = "Bars start at zero; a bar that ends before the mark of its offered load delivered less than was asked of it."
 Value = Callable[[TargetSummary], float | None]
 
 
@@ -45,6 +49,39 @@ def draw(view: RunView) -> Figure:
     return figure
 
 
+def table(view: RunView) -> Table | None:
+    """What the three panels show."""
+    return tabulate(
+        view.targets,
+        [
+            TARGET,
+            (Column(heading="offered load"), lambda t: number(t.offered_per_s, "req/s")),
+            (Column(heading="achieved load", best="high"), lambda t: number(t.achieved_per_s, "req/s")),
+            (Column(heading="goodput", best="high"), lambda t: number(t.goodput_per_s, "req/s")),
+            (Column(heading="all streams", best="high"), lambda t: number(t.output_tokens_per_s, "tokens/s")),
+            (
+                Column(heading="one stream, median", best="high"),
+                lambda t: number(quantile(t.stream_tokens_per_s, "p50"), "tokens/s"),
+            ),
+        ],
+    )
+
+
+def describe(view: RunView) -> str:
+    """The slowest and the fastest target in each panel."""
+    panels: list[tuple[str, Value, str]] = [
+        ("achieved load", lambda t: t.achieved_per_s, "req/s"),
+        ("output of all streams", lambda t: t.output_tokens_per_s, "tokens/s"),
+        ("of one stream", _stream_median, "tokens/s"),
+    ]
+    return say(
+        *(
+            span_of(what, [(t.target, value(t)) for t in view.targets], lambda v, unit=unit: f"{significant(v)} {unit}")  # type: ignore[misc]
+            for what, value, unit in panels
+        )
+    )
+
+
 def _question(view: RunView) -> str:
     if view.summary.arrival == "closed":
         return "Closed arrivals: a slot waits for its answer, so the achieved load depends on latency, not on capacity."
@@ -61,6 +98,9 @@ def _legend(targets: Sequence[TargetSummary]) -> list[Artist]:
     if any(t.goodput_per_s is not None for t in targets):
         label = "goodput: requests that met every SLO"
         handles.append(legend_entry(label, color=GREY, marker="D", markersize=5, markerfacecolor="white"))
+    if any(t.stream_tokens_per_s and not is_bounded(t.stream_tokens_per_s.p50) for t in targets):
+        label = "hollow: a median without an upper bound, of too few streams"
+        handles.append(Patch(facecolor="white", edgecolor=GREY, linewidth=1.2, label=label))
     return handles
 
 
@@ -90,7 +130,10 @@ def _draw_bars(axes: Axes, view: RunView, value: Value, label_at: Value | None =
     """A bar for each target, labelled at its end, or at `label_at` if something else is drawn beyond it."""
     for y, t in enumerate(view.targets):
         length = value(t)
-        axes.barh(y, length or 0.0, height=0.62, color=view.look(t).colour)
+        hollow = value is _stream_median and t.stream_tokens_per_s and not is_bounded(t.stream_tokens_per_s.p50)
+        look = view.look(t)
+        face = "white" if hollow else look.colour
+        axes.barh(y, length or 0.0, height=0.62, color=face, edgecolor=look.colour if hollow else "none", linewidth=1.2)
         end = (label_at or value)(t) or 0.0
         text = "none" if length is None else significant(length)
         axes.annotate(text, (end, y), (8, 0), textcoords="offset points", va="center", fontsize=8.5)

@@ -14,10 +14,14 @@ from harness.analysis.summary.summary import TargetSummary
 from harness.report.drawing.frame import RunView, draw_message, legend_entry, open_figure, target_handle
 from harness.report.drawing.scales import scale_x
 from harness.report.drawing.style import GREY
+from harness.report.drawing.words import TARGET, list_few, say, short_name, span_of
 from harness.report.run.sections import is_graded
+from harness.report.section import Column, Table, number, tabulate
 from harness.report.wording import best_of, percent, usd, value_of
 
 TITLE = "Which target passes the most for its price?"
+READ = "Up and to the left is better; the dashed line joins the targets that nothing cheaper beats."
+NO_POINT = "No target has both a pass rate and a known cost."
 Point = tuple[TargetSummary, float, Interval]
 
 
@@ -28,11 +32,9 @@ def draw(view: RunView) -> Figure | None:
     """
     if not is_graded(view.summary):
         return None
-    points = [
-        (t, t.cost_per_1000_usd, t.pass_rate) for t in view.targets if t.cost_per_1000_usd is not None and t.pass_rate
-    ]
+    points = _points(view)
     if not points:
-        return draw_message(view, title=TITLE, message="No target has both a pass rate and a known cost.")
+        return draw_message(view, title=TITLE, message=NO_POINT)
     figure = open_figure(
         view,
         title=_title(view),
@@ -48,6 +50,31 @@ def draw(view: RunView) -> Figure | None:
     return figure
 
 
+def table(view: RunView) -> Table | None:
+    """Pass rate and cost of each target; None for a load test."""
+    if not is_graded(view.summary):
+        return None
+    return tabulate(
+        view.targets,
+        [
+            TARGET,
+            (Column(heading="pass rate", best="high"), lambda t: number(t.pass_rate, "share")),
+            (Column(heading="cost per 1,000 requests", best="low"), lambda t: number(t.cost_per_1000_usd, "usd")),
+        ],
+    )
+
+
+def describe(view: RunView) -> str:
+    """The ends of both axes, and who is on the frontier."""
+    points = _points(view)
+    if not points:
+        return NO_POINT
+    best = [short_name(t.target) for t, *_ in frontier(points)]
+    rates = span_of("pass rate", [(t.target, rate.value) for t, _, rate in points], percent)
+    costs = span_of("cost per 1,000 requests", [(t.target, cost) for t, cost, _ in points], usd)
+    return f"{say(rates, costs)} Nothing cheaper passes more than {list_few(best)}."
+
+
 def frontier(points: Sequence[Point]) -> list[Point]:
     """The points that pass more than every cheaper one, the cheapest first."""
     best: list[Point] = []
@@ -55,6 +82,12 @@ def frontier(points: Sequence[Point]) -> list[Point]:
         if not best or point[2].value > best[-1][2].value:
             best.append(point)
     return best
+
+
+def _points(view: RunView) -> list[Point]:
+    return [
+        (t, t.cost_per_1000_usd, t.pass_rate) for t in view.targets if t.cost_per_1000_usd is not None and t.pass_rate
+    ]
 
 
 def _title(view: RunView) -> str:

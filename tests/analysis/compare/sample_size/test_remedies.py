@@ -16,7 +16,7 @@ from harness.analysis.compare.gate import make_rules
 from harness.analysis.compare.latencies import compare_latencies
 from harness.analysis.compare.pairing import Pairs, pair
 from harness.analysis.compare.rates import compare_pass_rate
-from harness.analysis.compare.sample_size.remedies import needed, with_spread
+from harness.analysis.compare.sample_size.remedies import needed, with_sources
 from harness.analysis.compare.verdict import judge_rows
 from harness.analysis.stats.means import mean_difference
 from harness.report.compare.verdicts import settled_by
@@ -54,7 +54,7 @@ def test_prompts_are_named_where_each_was_asked_once(arms: Arms) -> None:
     rng = np.random.default_rng(1)
     both = passes(rng, np.full(60, 0.8), 1), passes(rng, np.full(60, 0.8), 1)
     pairs = arms(60, 1, passed=both)
-    row = judged(with_spread(compare_pass_rate(pairs), pairs), "3pp")
+    row = judged(with_sources(compare_pass_rate(pairs), pairs), "3pp")
     assert ("inconclusive", "prompts", 60.0) == (row.verdict, row.remedy, row.remedy_now)
     assert row.remedy_needed == row.n_needed
     assert f"{row.n_needed:,} prompts (now 60)" == settled_by(row, 60)
@@ -65,7 +65,7 @@ def test_what_never_failed_takes_as_many_prompts_as_named_and_no_repeats(arms: A
 
     def row(prompts: int) -> Difference:
         pairs = arms(prompts, 2)
-        return judged(with_spread(compare_pass_rate(pairs), pairs), "2pp")
+        return judged(with_sources(compare_pass_rate(pairs), pairs), "2pp")
 
     named = row(40)
     assert ("inconclusive", "prompts", 190.0) == (named.verdict, named.remedy, named.remedy_needed)
@@ -76,12 +76,12 @@ def test_repeats_are_named_where_answers_to_one_prompt_vary_and_prompts_where_th
     rng = np.random.default_rng(3)
     alike = np.full(150, 0.7)
     pairs = arms(150, 3, passed=(passes(rng, alike, 3), passes(rng, alike, 3)))
-    row = judged(with_spread(compare_pass_rate(pairs), pairs), "5pp")
+    row = judged(with_sources(compare_pass_rate(pairs), pairs), "5pp")
     assert ("inconclusive", "repeats", 3.0) == (row.verdict, row.remedy, row.remedy_now)
     assert f"--repeats {row.remedy_needed:g} (now 3)" == settled_by(row, 150)
     certain = [np.tile((rng.random(60) < 0.7).astype(float), 3) for _ in (0, 1)]
     pairs = arms(60, 3, passed=tuple(certain))
-    row = judged(with_spread(compare_pass_rate(pairs), pairs), "5pp")
+    row = judged(with_sources(compare_pass_rate(pairs), pairs), "5pp")
     assert ("inconclusive", "prompts") == (row.verdict, row.remedy)
 
 
@@ -89,7 +89,7 @@ def test_the_repeats_that_are_named_narrow_the_interval_as_far_as_prompts_would(
     rng = np.random.default_rng(3)
     alike = np.full(150, 0.7)
     pairs = arms(150, 3, passed=(passes(rng, alike, 3), passes(rng, alike, 3)))
-    first = with_spread(compare_pass_rate(pairs), pairs)
+    first = with_sources(compare_pass_rate(pairs), pairs)
     row = judged(first, "5pp")
     assert None not in (row.n_needed, row.remedy_needed, first.high, first.low)
     k, widths = int(row.remedy_needed or 0), []
@@ -108,13 +108,13 @@ def test_time_is_named_where_slow_answers_come_together(arms: Arms) -> None:
         slow = sum(((due >= at) & (due < at + 5)).astype(float) for at in starts)
         both.append(rng.lognormal(-0.7, 0.5, 240) + 2 * slow)
     pairs = arms(240, 1, ttft=tuple(both))
-    row = with_spread(compare_latencies(pairs, [("ttft_p50", "log_ratio")])["ttft_p50"], pairs)
+    row = with_sources(compare_latencies(pairs, [("ttft_p50", "log_ratio")])["ttft_p50"], pairs)
     named = judged(row, "10%")
     assert ("inconclusive", "time", 1.0) == (named.verdict, named.remedy, named.remedy_now)
     assert (named.remedy_needed or 0) > 2
     assert f"a run of {named.remedy_needed:,.4g} minutes at this rate (now 1)" == settled_by(named, 240)
     calm = arms(240, 1, ttft=tuple(rng.lognormal(-0.7, 0.5, 240) for _ in (0, 1)))
-    row = with_spread(compare_latencies(calm, [("ttft_p50", "log_ratio")])["ttft_p50"], calm)
+    row = with_sources(compare_latencies(calm, [("ttft_p50", "log_ratio")])["ttft_p50"], calm)
     assert "prompts" == judged(row, "5%").remedy
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.store.run_folder import RunFolder
+from harness.suite.suite import Graders, Judge
 
 
 def decode(text: str) -> CompareReport:
@@ -174,3 +175,50 @@ def test_earlier_runs_say_how_many_prompts_an_unchanged_model_changes(
     done = command("compare", "night-1", "--candidate", "dull")
     assert (0, "") == (done.returncode, done.stderr)
     assert "of earlier runs" not in done.stdout
+
+
+def test_the_runs_own_report_begins_with_the_verdict_on_each_target(command: Any, upgrade: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name))
+    done = command("report", run)
+    assert (0, "") == (done.returncode, done.stderr)
+    report = decode(command("compare", run, "--json", "--out", tmp_path / "other").stdout)
+    told = json.loads((run / "summary.json").read_text())["verdicts"]
+    expected = {c.candidate.target: c.verdict for c in report.comparisons}
+    assert expected == {each["target"]: each["verdict"] for each in told}
+    assert "worse" == told[0]["verdict"]
+    text = (run / "report.md").read_text()
+    assert text.index("## Verdict") < text.index("## Who leads") < text.index("## Against the baseline")
+    assert "Verdict\n4 targets against old: " in done.stdout
+    assert "This is not a gate: harness gate exits with the verdict." in done.stdout
+
+
+def test_an_invalid_run_has_no_verdict_and_says_why(command: Any, upgrade: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name))
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "state": "interrupted"}))
+    assert 4 == command("report", run).returncode
+    summary = json.loads((run / "summary.json").read_text())
+    assert ([], "an invalid run decides nothing") == (summary["verdicts"], summary["no_verdict"])
+    assert "- **no verdict**: an invalid run decides nothing" in (run / "report.md").read_text()
+
+
+def test_a_judge_among_the_targets_leaves_the_report_without_a_verdict(
+    command: Any, upgrade: Any, tmp_path: Path
+) -> None:
+    run = RunFolder(Path(shutil.copytree(upgrade.run, tmp_path / "results" / upgrade.run.name)))
+    suite = run.read_suite()
+    judge = Judge(name="strict", target=msgspec.structs.replace(suite.targets[0], name="strict"))
+    run.write_suite(msgspec.structs.replace(suite, graders=Graders(judges=(judge,))))
+    assert 0 == command("report", run.path).returncode
+    told = json.loads((run.path / "summary.json").read_text())["no_verdict"]
+    assert "uses the same model as judge 'strict' and cannot be compared" in told
+
+
+def test_the_compare_page_has_the_questions_and_every_answer_changed_prompts_first(compared: Any) -> None:
+    page = (compared.folder / "elsewhere" / "compare.html").read_text()
+    book = json.loads(page.split('id="book">')[1].split("</script>")[0])
+    changed = [prompt.get("flip") for prompt in book["prompts"]]
+    assert sorted(changed, key=("worse", "better", None).index) == changed
+    assert "worse" == changed[0]
+    assert {"old", "same", "dull", "slow", "wordy"} == {arm["target"] for arm in book["arms"]}
+    assert "What is" in book["prompts"][0]["turns"][-1]["text"]

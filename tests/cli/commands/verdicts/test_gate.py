@@ -173,6 +173,17 @@ def test_a_rerun_that_is_impossible_is_reported_first_and_the_verdict_stands(com
     assert not (fallen.path / "confirm").exists()
 
 
+@pytest.mark.parametrize("option", [("--suite", "s.yaml"), ("--endpoint", "aws"), ("--budget", "2.0")])
+def test_an_option_of_the_rerun_without_confirm_is_an_error(
+    command: Any, fallen: RunFolder, option: tuple[str, str]
+) -> None:
+    done = command("gate", fallen.path, *option)
+    assert (2, "") == (done.returncode, done.stdout)
+    name, value = option
+    assert done.stderr.startswith(f"error: {name} ")
+    assert f"{value}: applies only to the rerun of --confirm; add --confirm or leave it out" in done.stderr
+
+
 def test_credentials_go_to_no_host_that_only_a_run_names(command: Any, fallen: RunFolder) -> None:
     evil = "https://bedrock.evil.example"
     judge = Judge(name="strict", target=resolve_target(model="claude-opus-4-6", api="converse", client="wire"))

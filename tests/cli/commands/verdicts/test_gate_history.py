@@ -105,6 +105,7 @@ def test_the_figure_is_drawn_with_every_metric_of_every_target(harness: Any, nig
         (["--against", "yesterday"], "--against yesterday: must be `history`"),
         (["--last", "20"], "--last 20: needs --against history"),
         (["--against", "history", "--last", "3"], "--last 3: a prediction needs 5 past runs"),
+        (["--against", "history", "--endpoint", "aws"], "--endpoint aws: applies only to the rerun of --confirm"),
         (["--against", "history", "--candidate", "other"], "--candidate other: the run did not measure it"),
     ],
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.analysis.answers.book import AnswerBook
 from harness.analysis.compare.comparison import CompareReport
 from harness.cli.running.compare_runs import write_files
 from harness.errors import StoreError
@@ -18,10 +20,23 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 class GateFiles:
-    """The files that a gate writes; each write replaces the last. `against`: which baseline was used."""
+    """The files that a gate writes; each write replaces the last.
 
-    def __init__(self, folder: Path, *, against: str = "", junit: Path | None, markdown: Path | None) -> None:
+    `against`: which baseline was used. `load_answers`: reads the answers of what a report compares.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        against: str = "",
+        load_answers: Callable[[CompareReport], AnswerBook] | None = None,
+        junit: Path | None,
+        markdown: Path | None,
+    ) -> None:
         self.folder = folder
+        self._load_answers = load_answers
+        self._book: AnswerBook | None = None
         self._against = against
         self._junit = junit
         self._markdown = markdown
@@ -35,7 +50,9 @@ class GateFiles:
         junit = render_junit(report, self._against)
         comment = render_markdown(gate_comment(report, self._against), top=3).encode()
         self.put(junit, comment)
-        self.page = write_files(report, self.folder)
+        if self._book is None and self._load_answers is not None:
+            self._book = self._load_answers(report)  # a rerun changes verdicts, not which answers are compared
+        self.page = write_files(report, self.folder, self._book)
 
     def put(self, junit: bytes, comment: bytes) -> None:
         """junit.xml and gate.md in the folder and wherever else they are asked for."""
