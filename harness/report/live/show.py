@@ -68,6 +68,8 @@ async def _draw_live(view: LiveView, every_s: float | None, out: TextIO) -> None
         return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
     started_ns = clock.now_ns()
+    while not _is_writable(out):  # noqa: ASYNC110 (no event tells when a terminal goes on)
+        await asyncio.sleep(REFRESH_S)
     with Live(frame(), console=console, auto_refresh=False, transient=True) as live:
         while True:
             await asyncio.sleep(REFRESH_S if every_s is None else every_s)
