@@ -40,7 +40,7 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     started_utc_ns: int
     targets: int
     verdict: Verdict | None = None
-    """Of compare.json. None: no comparison is stored with the run, or it is invalid."""
+    """Of compare.json, else the report's own, of the worst target. None: there is none, or it is invalid."""
     pass_rate: float | None = None
     """The best target's. None: nothing was graded."""
     leader: str = ""
@@ -75,6 +75,10 @@ class _Winner(msgspec.Struct, frozen=True):
     clear: bool
 
 
+class _Verdict(msgspec.Struct, frozen=True):
+    verdict: Verdict
+
+
 class _Finding(msgspec.Struct, frozen=True):
     invalidates: bool = False
 
@@ -82,14 +86,15 @@ class _Finding(msgspec.Struct, frozen=True):
 class _Summary(msgspec.Struct, frozen=True):
     targets: list[_Target] = []
     winners: list[_Winner] = []
+    verdicts: list[_Verdict] = []
     findings: list[_Finding] = []
     total_cost_usd: float | None = None
     judging_cost_usd: float | None = None
 
 
 class _Comparison(msgspec.Struct, frozen=True):
-    verdict: Verdict | None = None
-    valid: bool = False
+    verdict: Verdict
+    valid: bool
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -165,25 +170,32 @@ def _folders(results: Path) -> Iterator[str]:
 def _read_run(folder: Path) -> ListedRun:
     """OSError, MsgspecError, UnicodeDecodeError, RecursionError: the manifest cannot be read."""
     manifest = _decode(folder / MANIFEST, _Manifest)
-    summary = _decode_if_readable(folder / SUMMARY, _Summary())
-    compared = _decode_if_readable(folder / COMPARISON, _Comparison())
+    summary = _decode_if_readable(folder / SUMMARY, _Summary) or _Summary()
+    compared = _decode_if_readable(folder / COMPARISON, _Comparison)
+    invalid = any(finding.invalidates for finding in summary.findings)
     rates = [target.pass_rate.value for target in summary.targets if target.pass_rate is not None]
     return ListedRun(
         folder=folder.name,
         suite=manifest.suite,
         kind=manifest.kind,
         state=manifest.state,
-        invalid=any(finding.invalidates for finding in summary.findings),
+        invalid=invalid,
         simulated=manifest.simulated,
         endpoint=manifest.endpoint,
         started_utc_ns=manifest.origin_utc_ns,
         targets=len(manifest.targets),
-        verdict=compared.verdict if compared.valid else None,
+        verdict=_verdict(compared, summary, invalid=invalid),
         pass_rate=max((rate for rate in rates if 0 <= rate <= 1), default=None),
         leader=next((_leader(each) for each in summary.winners if each.metric == METRICS["pass_rate"].label), ""),
         cost_usd=_cost(summary),
         pages=tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0)),
     )
+
+
+def _verdict(compared: _Comparison | None, summary: _Summary, *, invalid: bool) -> Verdict | None:
+    if compared is not None:
+        return compared.verdict if compared.valid else None
+    return None if invalid or not summary.verdicts else summary.verdicts[0].verdict
 
 
 def _leader(winner: _Winner) -> str:
@@ -200,8 +212,8 @@ def _decode(path: Path, kind: type[T]) -> T:
     return msgspec.json.decode(read_bounded(path, max_bytes=MOST_BYTES, follow=False), type=kind)
 
 
-def _decode_if_readable(path: Path, otherwise: T) -> T:
+def _decode_if_readable(path: Path, kind: type[T]) -> T | None:
     try:
-        return _decode(path, type(otherwise))
+        return _decode(path, kind)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return otherwise
+        return None

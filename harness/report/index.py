@@ -114,7 +114,7 @@ def _state(run: ListedRun) -> Mark:
 
 
 def _verdict(run: ListedRun) -> Cell:
-    """The verdict with a link to its page."""
+    """The verdict with a link to the page that explains it."""
     text = "comparison" if run.verdict is None else word(run.verdict)
     tone: Tone = "" if run.verdict is None else TONES[run.verdict]
     if "compare.html" in run.pages:

@@ -122,7 +122,20 @@ def test_a_run_with_other_unreadable_files_is_listed_without_them(results: Path,
     (run / file).write_text(content)
     ((*_, verdict, rate, _, _, _, _),) = rows(results)
     assert ("–" if file == "summary.json" else "97.5%") == rate
-    assert ("comparison" if file == "compare.json" else "no worse") == verdict
+    assert ("no worse" if file == "summary.json" else "comparison") == verdict
+
+
+def test_without_a_comparison_the_verdict_is_that_of_the_report(results: Path) -> None:
+    (run,) = results.glob("*/")
+    (run / "compare.json").unlink()
+    summary = json.loads((run / "summary.json").read_text()) | {
+        "verdicts": [{"verdict": "worse"}, {"verdict": "better"}]
+    }
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert "worse" == rows(results)[0][4]
+    summary["findings"] = [{"what": "x", "remedy": "y", "invalidates": True}]
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert ("invalid", "comparison") == tuple(rows(results)[0][3:5])
 
 
 def test_impossible_figures_are_left_out(results: Path) -> None:
