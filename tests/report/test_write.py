@@ -14,7 +14,7 @@ def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run,
     view = make_run(requests=20)
     pictures = draw_run(view)
     paths = write_run(tmp_path, run_report(view.summary, pictures), pictures)
-    plots = [f"plots/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")]
+    plots = [f"plots/{picture.name}.{kind}" for picture in pictures for kind in ("png", "svg")]
     assert [str(path.relative_to(tmp_path)) for path in paths] == ["report.html", "report.md", *plots]
     assert all(path.stat().st_size > 0 for path in paths)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
