@@ -177,9 +177,9 @@ def page() -> str:
     parts = [
         "# The figures",
         "Every figure of a report, how to read it, and the command that draws it. All are from the embedded Bedrock "
-        "and say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; `--figures` "
-        "chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each figure has its "
-        "values as a table. `python benchmarks/gallery.py` makes this page again.",
+        "and say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; "
+        "`--figures` chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each "
+        "figure has its values as a table. `python benchmarks/gallery.py` makes this page again.",
         "A percentile is drawn hollow, or a curve thin, where the data gives it no upper bound: 40 requests say little "
         "about a p99. The legend says how many it takes.",
     ]
