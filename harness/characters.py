@@ -23,6 +23,8 @@ def replace_dangerous(text: str, replace: Callable[[str], str]) -> str:
 
 def visible(text: str) -> str:
     """The text with U+FFFD in place of dangerous characters; line breaks and indents stay."""
+    if text.isprintable():
+        return text
     lines = re.sub("\r\n?|[\u2028\u2029]", "\n", text.expandtabs(4))
     return replace_dangerous(lines, lambda _: "\ufffd")
 

@@ -11,12 +11,26 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import harness
 from harness.cli import COMMANDS
 
 PACKAGE = Path(harness.__file__).parent
 GROUND = ("errors", "clock", "characters", "secrets", "files")
-ROOMS = ("catalog", "suite", "endpoints", "store", "load", "scoring", "analysis", "report", "simulator", "cli")
+ROOMS = (
+    "catalog",
+    "suite",
+    "endpoints",
+    "store",
+    "load",
+    "scoring",
+    "analysis",
+    "report",
+    "simulator",
+    "cli",
+    "library",
+)
 SIMULATOR_MAY = {*GROUND, "catalog", "endpoints.dialects.eventstream"}
 CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_counter_ns", "process_time",
           "process_time_ns", "now", "utcnow", "today"}  # fmt: skip
@@ -37,12 +51,13 @@ ORDER = {
     "runner "
     "session sweep workers",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
-    "analysis": "columns loader metrics token_costs stats stalls findings validity summary past_runs compare breakdown "
-    "answers past_churn past_stalls sweep history against_history reconcile",
+    "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare run_list "
+    "breakdown answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
-    "against_history sweep reconcile write",
+    "against_history sweep reconcile index write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
-    "cli": "places options output printing running commands",
+    "cli": "places options output index printing running commands",
+    "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""
 
@@ -74,7 +89,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def may_import(room: str) -> set[str]:
     if room in ("", *GROUND):
-        return set(GROUND) | ({"cli"} if room == "" else set())
+        return set(GROUND) | ({"cli", "library"} if room == "" else set())
     above = {*GROUND, *ROOMS[: ROOMS.index(room) + 1]}
     return above if room == "cli" else above - {"simulator"}
 
@@ -188,6 +203,27 @@ def test_the_help_of_a_command_loads_no_other_and_nothing_heavy() -> None:
         loaded = loaded_by_command(name, "-h")
         wrong[name] = (others | HEAVY) & loaded - {"pydantic"}  # typer's own choice, where it finds it
     assert {} == {name: found for name, found in wrong.items() if found}
+
+
+def test_completion_loads_no_other_command_and_nothing_heavy() -> None:
+    loaded = loaded_by(
+        "import os\n"
+        "os.environ.update(_HARNESS_COMPLETE='complete_bash', COMP_WORDS='harness report 2', COMP_CWORD='2')\n"
+        "from harness.cli import main\nsys.argv = ['harness']\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code"
+    )
+    assert set() == loaded & {*HEAVY, "msgspec", "harness.cli.commands.query"} - {"pydantic"}
+
+
+def test_importing_harness_loads_none_of_it() -> None:
+    assert {"harness"} == {name for name in loaded_by("import harness") if name.split(".")[0] in {"harness", *HEAVY}}
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    assert set(harness.__all__) <= set(dir(harness))
+    assert [] == [name for name in harness.__all__ if not getattr(harness, name).__doc__]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        harness.nothing  # noqa: B018
 
 
 def test_the_simulator_loads_nothing_that_it_does_not_need() -> None:

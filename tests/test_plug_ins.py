@@ -107,7 +107,7 @@ def run_suite(folder: Path, suite: str, bedrock: Bedrock, *, figures: bool = Fal
     (folder / "plugged.yaml").write_text(suite)
     done = call_harness(folder, "run", "plugged.yaml", "--endpoint", bedrock.url, "--quiet", figures=figures)
     assert done.returncode in (0, 4), done.stdout + done.stderr  # 4: this machine was too busy to measure latencies
-    [run] = (folder / "results").iterdir()
+    [run] = (folder / "results").glob("*/")
     return run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -12,12 +13,14 @@ import typer
 from harness import __version__
 from harness.characters import visible
 from harness.cli.output import guard_output
+from harness.cli.places import words_to_complete
 from harness.errors import HarnessError, RunInvalid, first_leaf
 
 COMMANDS = {
     "run": "harness.cli.commands.run:run",
     "sweep": "harness.cli.commands.sweep:sweep",
     "report": "harness.cli.commands.report:report",
+    "open": "harness.cli.commands.open:open_page",
     "history": "harness.cli.commands.verdicts.history:history",
     "query": "harness.cli.commands.query:query",
     "compare": "harness.cli.commands.verdicts.compare:compare",
@@ -43,7 +46,6 @@ def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         name="harness",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,8 +67,9 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     guard_output()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads speed up nothing here, and would forbid forks
     try:
-        make_app(_requested(arguments))(args=arguments, prog_name="harness")
+        make_app(_requested(arguments or words_to_complete()))(args=arguments, prog_name="harness")
     except HarnessError as error:
         if debug:
             raise

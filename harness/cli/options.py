@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.places import RESULTS, find_run, local_path
+from harness.cli.places import RESULTS, complete_run, find_run, local_path
 from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figures, parse_formats
 
 if TYPE_CHECKING:
@@ -63,7 +63,12 @@ def parse_when(written: str | datetime) -> datetime:
 
 SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", parser=local_path)]
 RunArgument = Annotated[
-    Path, typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run)
+    Path,
+    typer.Argument(
+        help="A run: its folder, its id, the beginning of its id, or `latest`.",
+        parser=find_run,
+        autocompletion=complete_run,
+    ),
 ]
 TargetOption = Annotated[list[str] | None, typer.Option(metavar="TARGET", help="Use only this target. Repeatable.")]
 CandidateOption = Annotated[

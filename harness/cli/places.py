@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ LISTED = 5
 """How many runs an error lists, the latest first."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 """At least two letters, since `C:/results` is a path."""
+_PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 
 
 def local_path(written: str | Path) -> Path:
@@ -37,9 +39,11 @@ def find_run(written: str | Path) -> Path:
     `written`: its folder, its id, the beginning of its id, or `latest`. Ids are looked up in results/; a folder may be
     anywhere. StoreError: no such run, or more than one.
     """
+    text, path = str(written), local_path(written)
+    if words_to_complete():
+        return path
     from harness.store.run_folder import list_runs
 
-    text, path = str(written), local_path(written)
     if path == LATEST and text == str(LATEST):
         return _latest_run()
     if path.is_dir() or "/" in text.rstrip("/"):
@@ -56,6 +60,27 @@ def find_run(written: str | Path) -> Path:
         )
     there = f"it holds {_names(runs)}" if runs else "it holds no runs; `harness run SUITE` makes one"
     raise StoreError(f"{text}: no such run in {RESULTS}; {there}. Give a folder, an id, its beginning, or `latest`")
+
+
+def words_to_complete() -> list[str]:
+    """The words after `harness` on a line that a shell wants to complete; empty for a command that is to run."""
+    line = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", ""))
+    return line.split()[1:] if "_HARNESS_COMPLETE" in os.environ else []
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """`latest`, and the folders in results/ that begin with what is typed, the latest first. Reads only names.
+
+    Others than of plain characters are left out: a shell may evaluate what it is offered.
+    """
+    try:
+        with os.scandir(RESULTS) as entries:
+            names = sorted(
+                (each.name for each in entries if each.is_dir() and _PLAIN.fullmatch(each.name)), reverse=True
+            )
+    except OSError:
+        names = []
+    return [name for name in (str(LATEST), *names) if name.startswith(incomplete)]
 
 
 def _latest_run() -> Path:

@@ -33,10 +33,10 @@ class Histogram:
         return sum(self.buckets.values())
 
     def quantile_s(self, q: float) -> float | None:
-        """The nearest rank's bucket, at its middle, s. None: nothing was counted."""
+        """The middle of the nearest rank's bucket, s. None: nothing was counted."""
         rank, passed = q * self.count, 0
-        for bucket in sorted(self.buckets):
-            passed += self.buckets[bucket]
+        for bucket, count in sorted(self.buckets.items()):
+            passed += count
             if passed >= rank:
                 return _middle_us(bucket) / 1e6
         return None
@@ -135,6 +135,11 @@ class Progress:
         waited_until_ns = attempt.first_ns if attempt.stream else attempt.done_ns
         if attempt.ok and waited_until_ns is not None:
             tally.wait.add(waited_until_ns - first_due_ns)
+
+    @property
+    def planned_in_all(self) -> int | None:
+        """Requests for all targets together. None: unknown."""
+        return None if self.planned is None else self.planned * len(self.tallies)
 
     @property
     def done(self) -> int:

@@ -17,7 +17,12 @@ from harness.suite.suite import Load
 
 SLOT_APART_NS = 100_000_000
 SPREAD_NS = 1_000_000_000
-"""Slots start 100 ms apart, all within a second. In lockstep, they would queue behind each other in the client."""
+LEAST_APART_NS = 1_000_000
+"""Slots start 100 ms apart, all within a second. In lockstep, they would queue behind each other in the client.
+
+Once an answer has come, the remaining slots start at the rate at which all of them will send from then on, one for each
+`concurrency`-th part of the time that the answer took, but at least 1 ms apart.
+"""
 
 HANDOVER_S = 0.05
 """A slot sends its requests one after the other: the next is due when the previous one is on the wire, or after this
@@ -85,21 +90,40 @@ async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, warmup: i
 
 
 async def _slots(rounds: Iterator[Round], send: Send, concurrency: int, *, until_ns: int | None, stop: Stop) -> None:
-    async def slot(number: int) -> None:
-        await stop.sleep_until(clock.now_ns() + number * apart_ns)
+    first_took_ns: int | None = None
+    planned = True
+
+    async def slot() -> None:
+        nonlocal first_took_ns, planned
         while not stop.requested and (until_ns is None or clock.now_ns() < until_ns):
             each = next(rounds, None)
             if each is None:
+                planned = False
                 return
+            taken_ns = clock.now_ns()
             if len(each.requests) == 1:
-                await send(each.requests[0], clock.now_ns())  # without a task, so that it is sent right now
+                await send(each.requests[0], taken_ns)  # without a task, so that it is sent right now
             else:
                 await _send_round(each, send)
+            if first_took_ns is None:
+                first_took_ns = clock.now_ns() - taken_ns
 
-    apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
+    due_ns = clock.now_ns()
     async with asyncio.TaskGroup() as slots:
-        for number in range(concurrency):
-            slots.create_task(slot(number))
+        for _ in range(concurrency):
+            await stop.sleep_until(due_ns)
+            if not planned:
+                return
+            slots.create_task(slot())
+            due_ns += _apart_ns(concurrency, first_took_ns)
+
+
+def _apart_ns(concurrency: int, first_took_ns: int | None) -> int:
+    """From the start of one slot to that of the next. `first_took_ns`: how long the first round took, if it is over."""
+    apart_ns = min(SLOT_APART_NS, SPREAD_NS // concurrency)
+    if first_took_ns is None:
+        return apart_ns
+    return min(apart_ns, max(LEAST_APART_NS, first_took_ns // concurrency))
 
 
 async def _send_round(each: Round, send: Send) -> None:

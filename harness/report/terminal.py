@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.text import Text
+from rich.text import Span, Text
 
 from harness.characters import printable
 from harness.report.section import Cell, Mark, Name, Note, Report, Section, Table, Tone
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 STYLES: dict[Tone, str] = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": "bold"}
 GAP = 2
 NAME_WIDTH = 23
-"""Columns are left out before names get narrower than this."""
+"""Characters of a name that stay, if columns can be left out instead."""
 SHORTEST_NAME = 6
 
 
@@ -92,31 +93,37 @@ def _card_lines(table: Table, width: int) -> Iterator[Text]:
         yield line
 
 
-def table_lines(table: Table, width: int) -> list[Text]:
-    """The heading and the rows, in at most `width` characters if possible. The lightest columns are left out first."""
-    shown, room = _fit(table, width)
+def table_lines(table: Table, width: int, *, name_width: int = NAME_WIDTH) -> list[Text]:
+    """The heading and the rows, in at most `width` characters if possible.
+
+    The lightest columns are left out first, before the names get narrower than `name_width`.
+    """
+    shown, room = _fit(table, width, name_width)
     names = [_name_lines(row[0], room if len(row) > 1 else width, _indent(table, row)) for row in table.rows]
     name_width = max([cell_len(_heading(table, 0)), *(cell_len(each) for lines in names for each in lines)])
     name_width = min(name_width, room)
     widths = {i: _width(table, i, intervals) for i, intervals in shown.items()}
-    lines = [Text(_pad(shorten(_heading(table, 0), name_width), name_width, left=True), style="bold")]
+    head = _pad(shorten(_heading(table, 0), name_width), name_width, left=True)
     for i in shown:
-        lines[0].append(" " * GAP).append(_pad(_heading(table, i), widths[i], left=table.columns[i].is_text))
+        head += " " * GAP + _pad(_heading(table, i), widths[i], left=table.columns[i].is_text)
+    lines = [Text(head.rstrip(), style="bold")]
     for row, (name, *more) in zip(table.rows, names, strict=True):
-        line = Text(_pad(name, name_width, left=True), style="" if len(row) > 1 else "bold")
+        text, spans = _pad(name, name_width, left=True), []
         for i, intervals in shown.items() if len(row) > 1 else ():
-            text = _pad(write_cell(row[i], intervals=intervals, short=True), widths[i], left=table.columns[i].is_text)
-            line.append(" " * GAP).append(text, style=_style(row[i]))
-        lines += [line, *map(Text, more)]
-    for line in lines:
-        line.rstrip()
+            text += " " * GAP
+            cell = _pad(write_cell(row[i], intervals=intervals, short=True), widths[i], left=table.columns[i].is_text)
+            if style := _style(row[i]):
+                spans.append(Span(len(text), len(text) + len(cell), style))
+            text += cell
+        lines += [Text(text.rstrip(), style="" if len(row) > 1 else "bold", spans=spans), *map(Text, more)]
     return lines
 
 
-def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
+def _fit(table: Table, width: int, name_width: int) -> tuple[dict[int, bool], int]:
     """The columns to show after the names, each with whether to show its intervals, and the width of the names."""
     rows = [row for row in table.rows if len(row) > 1]
     heading = _heading(table, 0)
+    width_of = cache(partial(_width, table))
     shown = {i: _has_intervals(table, i) for i, column in enumerate(table.columns) if i and column.weight}
 
     def names(broken_from: int) -> int:
@@ -124,9 +131,9 @@ def _fit(table: Table, width: int) -> tuple[dict[int, bool], int]:
         return max(map(cell_len, (heading, *lines)))
 
     def room() -> int:
-        return width - sum(GAP + _width(table, i, intervals) for i, intervals in shown.items())
+        return width - sum(GAP + width_of(i, intervals) for i, intervals in shown.items())
 
-    least = names(NAME_WIDTH)
+    least = names(name_width)
     while room() < least:
         columns = [(table.columns[i].weight, True, -i) for i in shown if len(shown) > 1]
         intervals = [(table.columns[i].interval_weight, False, -i) for i in shown if shown[i]]
@@ -162,7 +169,7 @@ def _name_lines(cell: Cell, width: int, indent: str) -> Sequence[str]:
     """A row's name in lines of at most `width` characters. A target's name that does not fit wraps after the model."""
     text = indent + write_cell(cell)
     head, slash, tail = text.partition("/")
-    if len(text) <= width or not slash or not isinstance(cell, Name):
+    if cell_len(text) <= width or not slash or not isinstance(cell, Name):
         return [shorten(text, width)]
     return [shorten(head + slash, width), f"  {shorten(tail, width - 2)}"]
 

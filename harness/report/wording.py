@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from harness.analysis.stats.interval import LEVEL
-from harness.analysis.stats.proportions import rule_of_three
 from harness.analysis.summary.summary import TargetSummary, Winner
 from harness.characters import printable
 from harness.report.section import Cell, Link, Mark, Name, Note, Number, Section
@@ -27,11 +29,21 @@ def simulated_title(title: str, simulated: bool) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Shorten to at most `width` characters by cutting the middle, since names differ at their ends."""
-    if len(text) <= width:
+    """Shorten to at most `width` columns by cutting the middle, since names differ at their ends.
+
+    Chinese, Japanese and Korean characters and most emoji are two columns wide.
+    """
+    if cell_len(text) <= width:
         return text
     tail = width // 2
-    return f"{text[: width - tail - 1]}…{text[len(text) - tail :]}"
+    return f"{_first(text, width - tail - 1)}…{_first(text[::-1], tail)[::-1]}"
+
+
+def _first(text: str, width: int) -> str:
+    """As many characters as fit into `width` columns."""
+    if text.isascii():
+        return text[:width]
+    return text[: bisect_right(range(1, len(text) + 1), width, key=lambda n: cell_len(text[:n]))]
 
 
 def significant(value: float | None) -> str:
@@ -183,6 +195,8 @@ def error_rate(target: TargetSummary) -> Number | str:
     rate = target.error_rate
     if failed_requests(target):
         return Number(rate.value, "share", rate.low, rate.high, bounded=True)
+    from harness.analysis.stats.proportions import rule_of_three  # loads scipy, which a live view needs nothing of
+
     return f"at most {percent(rule_of_three(target.requests))} (one-sided {100 * LEVEL:g}%, 3/n)"
 
 

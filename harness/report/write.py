@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from harness.report.against_history import figure as against_history_figure
 from harness.report.against_history.sections import history_gate_report
 from harness.report.compare import forest
 from harness.report.compare.sections import compare_report
+from harness.report.drawing.forks import map_in_forks
 from harness.report.drawing.frame import RunView, make_view
 from harness.report.drawing.render import render_figure, save_pictures
 from harness.report.drawing.style import figure_style
@@ -80,7 +82,8 @@ def draw_run(view: RunView, plots: Plots = ALL_PLOTS) -> list[Picture]:
     if not view.targets:
         return []
     wanted = [name for name in FIGURES if plots.has(name)]
-    return [picture for name in wanted if (picture := draw_figure(name, view, plots.formats))]
+    pictures = map_in_forks(partial(draw_figure, view=view, formats=plots.formats), wanted)
+    return [picture for picture in pictures if picture is not None]
 
 
 def draw_figure(name: str, view: RunView, formats: Sequence[str] = DEFAULT_FORMATS) -> Picture | None:

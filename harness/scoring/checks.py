@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec.inspect import StructType, type_info
+from msgspec.inspect import Field, StructType, type_info
 
 from harness.errors import HarnessError, SuiteError
 from harness.scoring import load_scorer, scorer_names
@@ -75,10 +76,9 @@ def _context_mistakes(scorer: AnyScorer, suite: Suite, prompt: Prompt) -> list[M
 
 def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str, Any], list[Mistake]]:
     """The check's parameters, with the prompt's `expect` filled in, and a mistake for each unknown or missing key."""
-    info = type_info(kind)
-    if not isinstance(info, StructType):
+    fields = _fields_of(kind)
+    if fields is None:
         return check.params, []
-    fields = {field.encode_name: field for field in info.fields}
     params = dict(check.params)
     if EXPECT in fields and fields[EXPECT].required and prompt.expect is not None:
         params.setdefault(EXPECT, prompt.expect)
@@ -88,6 +88,13 @@ def _fill(kind: type[AnyScorer], check: Check, prompt: Prompt) -> tuple[dict[str
     return params, unknown + [
         Mistake((), f"check {check.type!r} needs {name!r}{hints.get(name, '')}") for name in missing
     ]
+
+
+@cache
+def _fields_of(kind: type[AnyScorer]) -> dict[str, Field] | None:
+    """The parameters of a scorer by key; None if it is not a Struct. Cached: many prompts have the same few checks."""
+    info = type_info(kind)
+    return {field.encode_name: field for field in info.fields} if isinstance(info, StructType) else None
 
 
 def _describe(message: str) -> Mistake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 
@@ -16,7 +16,18 @@ from harness.scoring.judging.aids import open_aids
 from harness.scoring.judging.calibration import calibrate
 from harness.scoring.judging.judges import Judges, NoJudges
 from harness.scoring.judging.pairs import score_pairs
-from harness.scoring.scorer import NO_AIDS, Aids, Answer, AnswerScorer, AnyScorer, Outcome, Unscored
+from harness.scoring.scorer import (
+    NO_AIDS,
+    Aids,
+    Answer,
+    AnswerScorer,
+    AnyScorer,
+    Outcome,
+    Scorer,
+    Unscored,
+    takes_answers,
+    waits,
+)
 from harness.secrets import redact
 from harness.store.files import open_new, temporary_name
 from harness.store.records import LAST_MEASURED, PAIRWISE, Score, is_sampled
@@ -53,6 +64,8 @@ class PromptScorers(msgspec.Struct, frozen=True):
 
     prompt: Prompt
     scorers: tuple[tuple[str, AnyScorer], ...]
+    waits: bool
+    """Whether any of them does."""
 
 
 async def score_run(
@@ -88,8 +101,11 @@ async def score_run(
 
 async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = NO_AIDS) -> Outcome:
     """The outcome of a scorer, whichever of the two protocols it implements."""
-    if isinstance(scorer, AnswerScorer):
-        return await scorer.score_answer(prompt, answer, aids)
+    if takes_answers(type(scorer)):
+        return await cast(AnswerScorer, scorer).score_answer(prompt, answer, aids)
+    scorer = cast(Scorer, scorer)
+    if not waits(scorer):
+        return await scorer.score(prompt, answer.text)
     try:
         async with asyncio.timeout(TIMEOUT_S) as deadline:
             return await scorer.score(prompt, answer.text)
@@ -104,9 +120,17 @@ async def _score_all(
     for batch in _read_results(run):
         sampled = [result for result in batch if is_sampled(result.answer.request_id, share)]
         pairs = [(_scorers_for(prompts, result, run), result) for result in sampled]
+        rows: list[list[Score] | asyncio.Task[list[Score]]] = []
         async with asyncio.TaskGroup() as tasks:
-            scored = [tasks.create_task(_score_request(*each, aids)) for each in pairs if each[0].scorers]
-        file.write(encoder.encode_lines([row for task in scored for row in task.result()]))
+            for prompt, result in pairs:
+                scoring = _score_request(prompt, result, aids)
+                rows.append(tasks.create_task(scoring) if prompt.waits else await scoring)
+            await asyncio.sleep(0)  # Ctrl-C cancels here, also where no scorer waits
+        file.write(encoder.encode_lines([row for each in rows for row in _finished(each)]))
+
+
+def _finished(rows: list[Score] | asyncio.Task[list[Score]]) -> list[Score]:
+    return rows.result() if isinstance(rows, asyncio.Task) else rows
 
 
 async def _score_request(prompt: PromptScorers, result: RequestResult, aids: Aids) -> list[Score]:
@@ -172,10 +196,15 @@ def _to_result(
     return RequestResult(prompt_id=prompt_id, ok=ok, error_kind=error_kind, answer=answer)
 
 
+_citations = msgspec.json.Decoder(tuple[Citation, ...])
+
+
 def _read_citations(written: str | None) -> tuple[Citation, ...]:
     """Empty if the column does not hold citations: the run may come from somebody else."""
+    if written is None:
+        return ()
     try:
-        return msgspec.json.decode(written or "[]", type=tuple[Citation, ...])
+        return _citations.decode(written)
     except (msgspec.DecodeError, RecursionError):
         return ()
 
@@ -183,7 +212,8 @@ def _read_citations(written: str | None) -> tuple[Citation, ...]:
 def _make_scorers(prompt: Prompt) -> PromptScorers:
     """All but the pairwise checks, which need every answer (`pairs.py`)."""
     checks = [check for check in prompt.checks if check.type != PAIRWISE]
-    return PromptScorers(prompt, tuple((check.type, make_scorer(check, prompt)) for check in checks))
+    scorers = tuple((check.type, make_scorer(check, prompt)) for check in checks)
+    return PromptScorers(prompt, scorers, any(waits(scorer) for _, scorer in scorers))
 
 
 def _scorers_for(prompts: Mapping[str, PromptScorers], result: RequestResult, run: RunFolder) -> PromptScorers:

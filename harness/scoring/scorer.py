@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -115,7 +116,8 @@ NO_AIDS = NoAids()
 class Scorer(Protocol):
     """One check with its parameters. If `score` raises, the answer stays unscored and the error becomes the reason.
 
-    The answer is untrusted input: bound time and memory whatever it holds.
+    The answer is untrusted input: bound time and memory whatever it holds. A scorer that only computes says so with
+    `waits: ClassVar[bool] = False`; it is then called without a task and a timeout, which cost more than most checks.
     """
 
     async def score(self, prompt: Prompt, answer: str) -> Outcome: ...
@@ -129,6 +131,17 @@ class AnswerScorer(Protocol):
 
 
 AnyScorer = Scorer | AnswerScorer
+
+
+def waits(scorer: AnyScorer) -> bool:
+    """Whether a scorer may await something. A plug-in that does not say may."""
+    return bool(getattr(scorer, "waits", True))
+
+
+@cache
+def takes_answers(kind: type[AnyScorer]) -> bool:
+    """Whether scorers of this class are `AnswerScorer`s. Cached: asking a protocol takes longer than most checks."""
+    return issubclass(kind, AnswerScorer)
 
 
 @runtime_checkable

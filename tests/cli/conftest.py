@@ -208,7 +208,7 @@ def make_valid_run(
         if done.returncode != 4:
             break
     assert 0 == done.returncode, done.stdout + done.stderr
-    (run,) = (folder / "results").iterdir()
+    (run,) = (folder / "results").glob("*/")
     return done, run
 
 

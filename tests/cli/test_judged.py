@@ -32,7 +32,7 @@ def judged(tmp_path: Path, harness: Any, make_bedrock: Any) -> Judged:
     done = harness("run", "judged.yaml", "--endpoint", bedrock.url, "--repeats", "2", "--quiet", "--json")
     assert done.stderr == ""
     assert done.returncode in VALID_OR_NOT
-    (run,) = (tmp_path / "results").iterdir()
+    (run,) = (tmp_path / "results").glob("*/")
     return Judged(tmp_path, run, bedrock, json.loads(done.stdout))
 
 

@@ -212,7 +212,7 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
     line = ("run", "quoted.yaml", "--endpoint", "aws", "--no-preflight", *more)
     done = start(tmp_path, *line, **{**surroundings, **own})
     assert (tmp_path / "results").exists(), done.stderr
-    [run] = (tmp_path / "results").iterdir()
+    [run] = (tmp_path / "results").glob("*/")
     rows = duckdb.sql(f"SELECT client, region, error_kind, text FROM '{run}/attempts.parquet'").fetchall()
     kinds = {(client, region): {row[2] for row in rows if row[:2] == (client, region)} for client, region, *_ in rows}
     assert {None, "access_denied", "unavailable"} <= set.intersection(

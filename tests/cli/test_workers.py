@@ -23,7 +23,7 @@ prompts: [{id: a, prompt: Say a., expect: a}]
 
 
 def only_run(folder: Path) -> Path:
-    (run,) = (folder / "results").iterdir()
+    (run,) = (folder / "results").glob("*/")
     return run
 
 

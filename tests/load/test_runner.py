@@ -171,6 +171,35 @@ def test_closed_load_keeps_every_slot_busy_and_no_more(make_suite: Any, run_virt
     assert [round(wave + 0.1 * slot, 6) for wave in range(4) for slot in range(3)] == dues
 
 
+def test_once_an_answer_has_come_slots_start_at_the_rate_at_which_they_will_send(
+    make_suite: Any, run_virtual: Any
+) -> None:
+    run = Run(make_suite(Load(concurrency=10), prompts=10), [Answer(after_s=0.15)])
+    run_virtual(run())
+    again = {0.15, 0.25}
+    starts = sorted({seconds(one.due_ns) or 0.0 for one in run.attempts} - again)
+    assert [0.0, 0.1, 0.2, 0.215, 0.23, 0.245, 0.26, 0.275] == starts
+
+
+def test_after_a_quick_answer_slots_start_a_millisecond_apart(make_suite: Any, run_virtual: Any) -> None:
+    run = Run(make_suite(Load(concurrency=10), prompts=11), [Answer(after_s=0.002), Answer(after_s=60.0)])
+    run_virtual(run())
+    dues = sorted(seconds(one.due_ns) or 0.0 for one in run.attempts)
+    assert [0.0, 0.002, *(0.1 + 0.001 * slot for slot in range(9))] == pytest.approx(dues)
+
+
+def test_a_load_ends_with_its_last_answer_though_not_every_slot_has_started(make_suite: Any, run_virtual: Any) -> None:
+    run, took_ns = Run(make_suite(Load(concurrency=8), prompts=2), [Answer(after_s=0.01)]), []
+
+    async def timed() -> None:
+        start_ns = clock.now_ns()
+        await run()
+        took_ns.append(clock.now_ns() - start_ns)
+
+    run_virtual(timed())
+    assert [0.1] == [seconds(each) for each in took_ns]
+
+
 def test_a_paired_slot_is_free_when_all_targets_have_answered(make_suite: Any, run_virtual: Any) -> None:
     suite = make_suite(Load(concurrency=1), prompts=2, targets=2)
     run = Run(suite, [Answer(1.0), Answer(5.0), Answer(1.0), Answer(1.0)])

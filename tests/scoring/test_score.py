@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import inspect
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import msgspec
@@ -42,6 +44,33 @@ class Odd(msgspec.Struct, frozen=True):
                 await asyncio.Event().wait()
             case "surrogate":
                 return Outcome(value=0.5, passed=True, reason="\ud800" * 1000, cost_usd=0.25)
+        return Outcome(value=1.0, passed=True)
+
+
+class Patient(msgspec.Struct, frozen=True):
+    """Says which task it runs in."""
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None
+        return Outcome(value=1.0, passed=True, reason=task.get_name())
+
+
+class Quick(Patient, frozen=True):
+    """The same, and says that it never waits."""
+
+    waits: ClassVar[bool] = False
+
+
+class Interrupts(msgspec.Struct, frozen=True):
+    """Cancels the scoring, as Ctrl-C does, and never waits."""
+
+    waits: ClassVar[bool] = False
+
+    async def score(self, prompt: Prompt, answer: str) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
         return Outcome(value=1.0, passed=True)
 
 
@@ -172,6 +201,36 @@ async def test_a_scorer_that_hangs_leaves_the_answer_unscored(
     await score_run(run, suite)
     [row] = read(run)
     assert (row.passed, row.reason) == (None, "scorer failed: TimeoutError: took more than 0.01 s")
+
+
+async def test_only_scorers_that_may_wait_get_a_task_for_each_answer(
+    stored_run: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [{"request": f"{n}-0", "text": "Paris", "due_ns": n} for n in range(3)]
+    for kind, others in ((Quick, 0), (Patient, 3)):
+        monkeypatch.setitem(scoring.SCORERS, "tasks", f"{__name__}:{kind.__name__}")
+        run, suite = stored_run([Check(type="tasks")], *answers)
+        await score_run(run, suite)
+        task = asyncio.current_task()
+        assert task is not None
+        assert others == len({row.reason for row in read(run)} - {task.get_name()})
+
+
+@pytest.mark.parametrize("name", scoring.SCORERS)
+def test_a_scorer_waits_if_it_awaits_something(name: str) -> None:
+    kind = scoring.load_scorer(name)
+    module = importlib.import_module(kind.__module__)
+    assert ("await " in inspect.getsource(module)) == (name != "pairwise" and getattr(kind, "waits", True))
+
+
+async def test_grading_can_be_cancelled_though_no_scorer_waits(
+    stored_run: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scoring.SCORERS, "interrupts", f"{__name__}:Interrupts")
+    run, suite = stored_run([Check(type="interrupts")], {"request": "0-0", "text": "Paris"})
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(score_run(run, suite))
+    assert not run.scores_path.exists()
 
 
 @pytest.mark.usefixtures("odd")

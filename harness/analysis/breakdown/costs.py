@@ -10,9 +10,9 @@ import numpy as np
 
 from harness.analysis.columns import Columns, Floats
 from harness.analysis.compare.cost.prices import find_prices
+from harness.analysis.compare.cost.token_costs import KINDS, kind_costs, requests_by, token_counts
 from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.metrics import answer_cost_usd
-from harness.analysis.token_costs import KINDS, kind_costs, requests_by, token_counts
 from harness.catalog.prices import Price, Rates, Terms, price_for
 from harness.catalog.target import Target
 

@@ -103,16 +103,17 @@ def level_results(run: FinishedRun) -> dict[str, list[LevelResult]]:
 
 
 def knee_of(results: Sequence[LevelResult]) -> float | None:
-    """The highest rate up to which every level was met. None: not even the lowest, or there is no SLO."""
-    met: dict[float, bool] = {}
+    """The highest rate that was met, with every lower one met too. None: not even the lowest, or there is no SLO.
+
+    `results`: in order of time. A level that misses after a higher rate missed does not count: it may still be working
+    off the backlog.
+    """
+    missed: list[float] = []
     for each in results:
-        met[each.level.per_s] = met.get(each.level.per_s, True) and bool(each.met)
-    knee = None
-    for rate in sorted(met):
-        if not met[rate]:
-            break
-        knee = rate
-    return knee
+        if not each.met and not any(rate > each.level.per_s for rate in missed):
+            missed.append(each.level.per_s)
+    lowest = min(missed, default=float("inf"))
+    return max((each.level.per_s for each in results if each.met and each.level.per_s < lowest), default=None)
 
 
 def _measured_from_s(columns: Mapping[str, Columns], suite: Suite, seed: int) -> float:

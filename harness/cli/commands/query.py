@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
 from harness.characters import printable, visible
 from harness.cli.options import JsonOption, ResultsOption
 from harness.cli.output import escape_json
-from harness.cli.places import RESULTS, find_run
+from harness.cli.places import RESULTS, complete_run, find_run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from harness.store.run_folder import RunFolder
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes text that begins with one of these for a formula."""
+_IGNORED = r"\s\x00-\x1f\";\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_FORMULA = re.compile(f"(?<![{_IGNORED}])([{_IGNORED}]*+)([=+@\\-＝﹦＋﹢＠﹫－﹣])")
+"""What begins a formula, in any width, and before it whatever a spreadsheet passes over. Takes linear time."""
+_CELL_ENDS = re.compile(r"[;\t\r\n]")
+"""Where a cell ends for a spreadsheet that expects semicolons or tabs, as in half of Europe: there the quotes around a
+text mean nothing, so that a formula in the middle of it would run."""
 SHOWN = 1_000
 """Rows of the table; JSON and CSV have all of them."""
 BATCH = 1_000
@@ -39,6 +46,7 @@ def query(
             metavar="RUN",
             help="Read only this run: its folder, its id, the beginning of its id, or `latest`. Repeatable.",
             parser=find_run,
+            autocompletion=complete_run,
         ),
     ] = None,
     json_output: JsonOption = False,
@@ -118,24 +126,32 @@ def _print_json(names: Sequence[str], result: DuckDBPyConnection) -> None:
     print("[]" if separator == "[" else "]")
 
 
+class _Lines:
+    """A file for `csv.writer` that ends each row with a line feed.
+
+    The writer is told CRLF, since Python before 3.13 quotes only the line ends that it writes itself, and a bare
+    carriage return in a text would end the row.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 def _print_csv(names: Sequence[str], result: DuckDBPyConnection) -> None:
     import csv
     import sys
 
-    def write(row: Sequence[Any]) -> None:
+    on_terminal = sys.stdout.isatty()
+    writer = csv.writer(_Lines(sys.stdout), lineterminator="\r\n")
+    for row in chain([names], _rows(result)):
         cells = [_defused(cell) for cell in row]
         writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells] if on_terminal else cells)
 
-    on_terminal = sys.stdout.isatty()
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    write(names)
-    for row in _rows(result):
-        write(row)
-
 
 def _print_table(names: Sequence[str], result: DuckDBPyConnection) -> None:
-    from itertools import islice
-
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -186,11 +202,16 @@ def _cell(cell: Any) -> str:
 
 
 def _defused(cell: Any) -> Any:
-    """The value, with an apostrophe before text that a spreadsheet would run as a formula."""
-    if cell is None or isinstance(cell, bool | int | float):
+    """The value, with an apostrophe before whatever a spreadsheet could run as a formula. Numbers stay numbers."""
+    if cell is None or isinstance(cell, bool | int | float | Decimal):
         return cell
-    text = str(cell)
-    return f"'{text}" if text.lstrip(" \n").startswith(FORMULA_STARTS) else text
+    text = _FORMULA.sub(_defuse, str(cell))
+    return f"'{text}" if text.startswith(("\t", "\r")) else text
+
+
+def _defuse(match: re.Match[str]) -> str:
+    begins_cell = match.start() == 0 or _CELL_ENDS.search(match[1]) is not None
+    return f"{match[1]}'{match[2]}" if begins_cell else match[0]
 
 
 def _unique(names: Sequence[str]) -> list[str]:

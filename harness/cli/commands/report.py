@@ -50,17 +50,10 @@ def report(
     harness report latest --suite suites/judged.yaml
     harness report --figures latency_ecdf,percentiles --format pdf
     """
-    from harness.cli.running.grade_and_report import check_files_of, grade_and_report
-    from harness.store.files import one_writer, remove_leftovers
-    from harness.store.opening import open_run
+    from harness.cli.running.grade_and_report import check_files_of, report_again
     from harness.store.run_folder import RunFolder
 
     plots = plots_of(formats, figures)
     check_files = () if suite is None else check_files_of(suite, RunFolder(run))
-    with one_writer(run):
-        remove_leftovers(run)
-        remove_leftovers(run / "plots")
-        folder = open_run(run, recover=True)
-        context = RunContext(as_json=json_output, plots=plots)
-        code = grade_and_report(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
-    raise typer.Exit(code)
+    context = RunContext(as_json=json_output, plots=plots)
+    raise typer.Exit(report_again(run, context, judge=judge, endpoint=endpoint, check_files=check_files))

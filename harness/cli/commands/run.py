@@ -53,7 +53,10 @@ def run(
         from harness.cli.running.preflight import check_before_run
 
         check_before_run(loaded)
+    from harness.cli.index import update_index
     from harness.cli.running.run_suite import run_suite
 
     context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
-    raise typer.Exit(run_suite(loaded, context, workers=workers))
+    code = run_suite(loaded, context, workers=workers)
+    update_index(out, create=True)
+    raise typer.Exit(code)

@@ -97,7 +97,10 @@ def sweep(
         from harness.cli.running.preflight import check_before_run
 
         check_before_run(loaded)
+    from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 
     context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
-    raise typer.Exit(run_sweep(loaded, sweep_options, context))
+    code = run_sweep(loaded, sweep_options, context)
+    update_index(out, create=True)
+    raise typer.Exit(code)

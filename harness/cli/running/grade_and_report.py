@@ -13,20 +13,21 @@ import msgspec
 
 from harness.analysis.summary.summary import RunSummary
 from harness.characters import counted
+from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
+from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
-from harness.report.run.sections import run_brief
-from harness.report.terminal import print_report
-from harness.report.write import report_run
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.scoring.score import score_run
+from harness.store.files import one_writer, remove_leftovers
+from harness.store.opening import open_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import CheckFile, Suite
@@ -35,25 +36,36 @@ QUICK = ("--speed", "20")
 """A simulated judge answers faster than a model would, since its latency is not measured."""
 
 
-def grade_and_report(
-    folder: RunFolder,
+def report_again(
+    run: Path,
     context: RunContext,
     *,
-    judge: bool,
+    judge: bool = False,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
 ) -> int:
-    """`grade_and_write`, and print the summary; returns the exit code: 0, or 4 if the run is invalid."""
-    summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    """Grade a run that has ended, write its reports and print the summary; returns the exit code.
+
+    A killed run is first finished from its journal. Arguments as for `grade_and_write`. StoreError: see `open_run`.
+    """
+    with one_writer(run):
+        remove_leftovers(run)
+        remove_leftovers(run / "plots")
+        folder = open_run(run, recover=True)
+        summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    update_index(run.resolve().parent)
     return print_summary(summary, page, as_json=context.as_json)
 
 
 def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
-    """Print the summary as text or as JSON; returns the exit code."""
+    """Print the summary as text or as JSON; returns the exit code: 0, or 4 if the run is invalid."""
     if as_json:
         print_json(summary)
     else:
         from rich.console import Console
+
+        from harness.report.run.sections import run_brief
+        from harness.report.terminal import print_report
 
         print_report(run_brief(summary), Console(highlight=False), written=page)
     return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
@@ -66,6 +78,7 @@ def grade_and_write(
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
+    reporter: Reporter = write_report,
 ) -> tuple[RunSummary, Path]:
     """Grade a run and write its reports; returns the summary and the page.
 
@@ -88,7 +101,7 @@ def grade_and_write(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    return report_run(folder, suite, context.plots)
+    return reporter(folder, suite, context.plots)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from harness.analysis.summary.summary import RunSummary
 from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
+from harness.cli.running.reporter import open_reporter
 from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
 from harness.load.progress import Progress
@@ -48,18 +49,20 @@ def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> Re
 
     HarnessError: before anything is sent. RunInvalid: the run failed after that.
     """
-    counts = count_requests(suite, seed=context.seed)
-    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
-    if sent is None:
-        return None
-    with one_writer(sent.folder.path):
-        summary, page = grade_and_write(
-            sent.folder,
-            context,
-            judge=not sent.interrupted,
-            endpoint=suite.endpoint,
-            check_files=suite.graders.check_files,
-        )
+    with open_reporter() as reporter:
+        counts = count_requests(suite, seed=context.seed)
+        sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
+        if sent is None:
+            return None
+        with one_writer(sent.folder.path):
+            summary, page = grade_and_write(
+                sent.folder,
+                context,
+                judge=not sent.interrupted,
+                endpoint=suite.endpoint,
+                check_files=suite.graders.check_files,
+                reporter=reporter,
+            )
     return ReportedRun(folder=sent.folder, summary=summary, page=page, interrupted=sent.interrupted)
 
 

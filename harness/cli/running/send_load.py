@@ -19,7 +19,7 @@ from harness.load.interrupts import Interrupts
 from harness.load.progress import Progress
 from harness.load.session import Job, start_progress
 from harness.load.stop import INTERRUPTED, Stop
-from harness.report.live import show_progress
+from harness.report.live.show import show_progress
 from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
 from harness.store.finding import Finding
@@ -97,7 +97,7 @@ async def _send(
         with _failures_reported(folder):
             try:
                 with _interruptible(interrupts, stop):
-                    async with _progress_shown(progress, suite.load.duration_s, context):
+                    async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
                         clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
@@ -138,13 +138,15 @@ def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _progress_shown(progress: Progress, duration_s: float | None, context: RunContext) -> AsyncIterator[None]:
+async def _progress_shown(
+    progress: Progress, suite: Suite, context: RunContext, *, scheduled: bool
+) -> AsyncIterator[None]:
     """Show progress on stderr inside this context, unless quiet."""
     if context.quiet:
         yield
         return
     async with asyncio.TaskGroup() as tasks:
-        showing = tasks.create_task(show_progress(progress, duration_s=duration_s))
+        showing = tasks.create_task(show_progress(progress, suite, scheduled=scheduled))
         try:
             yield
         finally:

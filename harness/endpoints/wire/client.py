@@ -6,16 +6,13 @@ import ssl
 from collections import OrderedDict
 from typing import Self
 
-from aiobotocore.session import AioSession
-
 from harness.endpoints.address import AWS_DOMAIN
 from harness.endpoints.base import Connection, Tape, WireRequest
-from harness.endpoints.credentials import NOT_FOUND
 from harness.endpoints.failures import clean
 from harness.endpoints.wire.connect import find_proxy, make_tls
 from harness.endpoints.wire.pool import Origin, Pool
 from harness.endpoints.wire.request import Address, PreparedRequest, prepare
-from harness.endpoints.wire.signer import SignableRequest, Signer, open_signer
+from harness.endpoints.wire.signer import SignableRequest, Signer, open_made_up_signer, open_signer
 from harness.endpoints.wire.watch import StreamWatch
 from harness.errors import EndpointError
 
@@ -39,11 +36,27 @@ class WireClient:
         self._cache_bytes = cache_bytes
 
     async def __aenter__(self) -> Self:
+        made_up, url = self._connection.made_up_credentials, self._connection.url
+        if made_up and url is not None and url.startswith("http:"):
+            self._signer = await open_made_up_signer(self._connection)
+        else:
+            await self._open_with_sdk()
+        return self
+
+    async def _open_with_sdk(self) -> None:
+        """Open what needs the AWS SDK, whose import takes longer than the rest of a small run: credentials and TLS."""
+        from aiobotocore.session import AioSession
+
+        from harness.endpoints.credentials import NOT_FOUND
+
         connection = self._connection
         try:
             session = AioSession()
             session.set_config_variable("region", connection.region)  # determines the STS endpoint for assumed roles
-            self._signer = await open_signer(session, connection)
+            if connection.made_up_credentials:
+                self._signer = await open_made_up_signer(connection)
+            else:
+                self._signer = await open_signer(session, connection)
             if connection.url is None or connection.url.startswith("https:"):
                 self._tls = make_tls(session)
                 if not connection.made_up_credentials:
@@ -51,7 +64,6 @@ class WireClient:
                     find_proxy(connection.url or f"https://{AWS_DOMAIN}")
         except (*NOT_FOUND, OSError) as error:
             raise EndpointError(f"client wire: {clean(str(error))} (`harness doctor` shows what was found)") from error
-        return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         for pool in self._pools.values():

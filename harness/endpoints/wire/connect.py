@@ -6,15 +6,16 @@ import asyncio
 import os
 import ssl
 from base64 import b64encode
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from aiobotocore.session import AioSession
-from botocore.httpsession import get_cert_path
-from botocore.utils import get_environ_proxies
 
 from harness.endpoints.address import PORTS
 from harness.errors import EndpointError
+
+if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
 
 
 class ConnectTimeout(Exception):
@@ -38,6 +39,8 @@ def make_tls(session: AioSession) -> ssl.SSLContext:
 
     Raises OSError if the bundle cannot be read or contains no certificate.
     """
+    from botocore.httpsession import get_cert_path
+
     bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     context = ssl.create_default_context(cafile=bundle or get_cert_path(True))
     context.set_alpn_protocols(["http/1.1"])
@@ -65,6 +68,8 @@ def find_proxy(url: str) -> Proxy | None:
 
     Raises EndpointError for a malformed value.
     """
+    from botocore.utils import get_environ_proxies
+
     named = get_environ_proxies(url).get("https")
     if not named:
         return None

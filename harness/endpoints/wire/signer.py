@@ -7,16 +7,15 @@ Region and a service.
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from aiobotocore.credentials import AioCredentials
-from aiobotocore.session import AioSession
 from botocore.auth import SigV4Auth
-from botocore.exceptions import NoCredentialsError
 
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET, Connection
-from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, guard_credentials
 from harness.errors import EndpointError
+
+if TYPE_CHECKING:
+    from aiobotocore.session import AioSession
 
 
 class SignableRequest:
@@ -88,14 +87,32 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore has no types
         return signed
 
 
+class MadeUpCredentials:
+    """Credentials for a stand-in on this machine, as botocore's signer takes them."""
+
+    access_key = MADE_UP_KEY_ID
+    secret_key = MADE_UP_SECRET
+    token = None
+
+    async def get_frozen_credentials(self) -> MadeUpCredentials:
+        return self
+
+
+async def open_made_up_signer(connection: Connection) -> Signer:
+    """A signer with made-up credentials."""
+    return await _warm_signer(MadeUpCredentials(), connection)
+
+
 async def open_signer(session: AioSession, connection: Connection) -> Signer:
-    """The signer for a connection: with made-up credentials, the API key in the environment, or the AWS chain.
+    """The signer for a connection to AWS: with the API key in the environment, or credentials of the AWS chain.
 
     Fetches the credentials and signs once, so that the first request does not pay for loading them. Raises
     EndpointError or botocore's exceptions if credentials are missing or cannot be obtained.
     """
-    if connection.made_up_credentials:
-        return await _warm_signer(AioCredentials(MADE_UP_KEY_ID, MADE_UP_SECRET), connection)
+    from botocore.exceptions import NoCredentialsError
+
+    from harness.endpoints.credentials import BEARER_VARIABLE, find_credentials, guard_credentials
+
     guard_credentials(session)
     token = os.environ.get(BEARER_VARIABLE)
     if token:

@@ -69,10 +69,7 @@ def sort_value(cell: Cell) -> float | None:
 
 
 def cell_html(cell: Cell, column: HtmlColumn | None = None) -> Markup:
-    """An escaped value, with its interval in a span. Links are relative.
-
-    The best of its column is marked for eyes and ears.
-    """
+    """An escaped value, with its interval in a span. The best of its column is marked for eyes and ears."""
     match cell:
         case Number():
             value = Markup("{}").format(write_bare(cell) if column and column.bare else write_value(cell))

@@ -26,13 +26,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 def outline(sections: Iterable[Section]) -> list[Part]:
     """The sections with ids that are unique and stay the same from report to report."""
     parts: list[Part] = []
-    taken: dict[str, int] = {}
+    taken = {"book", "browser"}  # the page's own
     label = "Verdict"
     for section in sections:
         label = printable(section.title) or label
         base = slug(section.title or ("" if parts else label))
-        taken[base] = taken.get(base, 0) + 1
-        parts.append(Part(id=base if taken[base] == 1 else f"{base}-{taken[base]}", label=label, section=section))
+        id_ = next(name for name in (base, *(f"{base}-{n}" for n in range(2, len(parts) + 4))) if name not in taken)
+        taken.add(id_)
+        parts.append(Part(id=id_, label=label, section=section))
     return parts
 
 

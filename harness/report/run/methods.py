@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.analysis.findings import ERROR_SHARE
-from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile
 from harness.analysis.summary.summary import RunSummary
 from harness.report.section import Note
 
@@ -47,6 +46,8 @@ TERMS = {
 
 def methods(summary: RunSummary) -> list[Note]:
     """Each of TERMS with its definition."""
+    from harness.analysis.stats.quantiles import clusters_for_quantile, samples_for_quantile  # loads scipy
+
     figures = {
         "level": f"{100 * summary.level:g}%",
         "errors": f"{100 * ERROR_SHARE:g}%",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,8 @@ Pages = Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1)]
 
 class Citations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Only targets with `citations: true` cite, and only documents with pages have page numbers."""
+
+    waits: ClassVar[bool] = False
 
     document: Annotated[Text | None, Meta(description="One of the prompt's documents. Default: any of them.")] = None
     pages: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,8 @@ Text = Annotated[str, Meta(min_length=1)]
 
 class Contains(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Matches anywhere, even inside a longer word, after normalising white space, quotes and dashes."""
+
+    waits: ClassVar[bool] = False
 
     expect: Annotated[
         Text | Annotated[list[Text], Meta(min_length=1)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,8 @@ from harness.suite.suite import Prompt, Suite
 
 class Exact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ignores case, white space, Unicode form, surrounding quotes and Markdown marks, and final punctuation."""
+
+    waits: ClassVar[bool] = False
 
     expect: Annotated[str, Meta(min_length=1, description="The right answer. Default: the prompt's `expect`.")]
     case_sensitive: Annotated[bool, Meta(description="Whether `Paris` differs from `paris`.")] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,8 @@ class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Without `expect` here, the prompt's own is compared if it is a JSON object or list.
     """
+
+    waits: ClassVar[bool] = False
 
     schema: Annotated[dict[str, Any], Meta(description="JSON Schema, Draft 2020-12 unless `$schema` says otherwise.")]
     expect: Annotated[

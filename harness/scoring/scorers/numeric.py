@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,8 @@ Margin = Annotated[float, Meta(ge=0)]
 
 class Numeric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """|number − expect| ≤ max(tolerance, relative · |expect|) in exact decimals, for the last number of the answer."""
+
+    waits: ClassVar[bool] = False
 
     expect: Annotated[
         int | float | str, Meta(description="The right number. Default: the prompt's `expect`.", examples=[118.4])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import regex
@@ -22,6 +22,8 @@ FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": re
 
 class Regex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A search, in Python's syntax; anchor it with `^` and `$` to match the whole answer."""
+
+    waits: ClassVar[bool] = False
 
     pattern: Annotated[str, Meta(min_length=1, description="The pattern to search for.", examples=[r"\bParis\b"])]
     flags: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,8 @@ class Similarity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `ratio`: 1 − (inserted + deleted characters) / all characters. `partial`: the same for the best matching part of the
     longer text. `token_sort`: the words in any order. `token_set`: the words in common, ignoring the others.
     """
+
+    waits: ClassVar[bool] = False
 
     expect: Annotated[
         Annotated[str, Meta(min_length=1, max_length=MAX_CHARS)], Meta(description="Default: the prompt's `expect`.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -33,6 +33,8 @@ _call = msgspec.json.Decoder(Call)
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without `tool`, the expected call is the prompt's `expect`, as JSON: `{"tool": "get_weather", "input": {…}}`."""
+
+    waits: ClassVar[bool] = False
 
     tool: Annotated[Text | None, Meta(description="Name of the tool to call.")] = None
     arguments: Annotated[dict[str, Any] | None, Meta(description="Values that its input must have.")] = None

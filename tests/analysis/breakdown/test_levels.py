@@ -61,6 +61,13 @@ def test_the_knee_is_the_highest_load_until_which_every_level_met_its_slos(stepp
     assert knee_of(level_results(stepped(STEPS, slow=lambda at: at * 0 + 1))["a"]) is None
 
 
+def test_a_step_that_works_off_the_backlog_of_a_higher_one_does_not_lower_the_knee(stepped) -> None:
+    back = msgspec.structs.replace(STEPS, steps=(*STEPS.steps, Step(rate_per_s=2.0, duration_s=10.0)))
+    results = level_results(stepped(back, slow=lambda at: np.where(at < 10, 0.0, 1.0)))["a"]
+    assert [True, False, False] == [each.met for each in results]
+    assert knee_of(results) == 2.0
+
+
 def test_without_an_slo_there_is_no_knee(stepped) -> None:
     results = level_results(stepped(STEPS, slo=Slo()))["a"]
     assert {None} == {each.met for each in results} | {each.goodput_per_s for each in results} | {knee_of(results)}

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.catalog.target import Target
-from harness.cli.commands.query import query
+from harness.cli.commands.query import _defused, _print_csv, query
 from harness.errors import HarnessError
 from harness.store.manifest import new_manifest
 from harness.store.records import Attempt
@@ -110,6 +113,55 @@ def test_csv_contains_no_formulas(ask: Ask) -> None:
         "a,b\nc",
     ]
     assert [number for _, number in rows[1:]] == ["0", "-1", "-2", "-3", "-4", "-5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("＝1+1", "'＝1+1"),
+        ("﹣1", "'﹣1"),
+        (" \u3000=1", " \u3000'=1"),
+        ("\u200b\ufeff@A1", "\u200b\ufeff'@A1"),
+        ('"=1"', '"\'=1"'),
+        ("\tx", "'\tx"),
+        ("\r=1", "'\r'=1"),
+        ("a;=1;b", "a;'=1;b"),
+        ('a; "=1', "a; \"'=1"),
+        ("a\n- b", "a\n'- b"),
+        ("a =1 - b; c", "a =1 - b; c"),
+        ("a, -1", "a, -1"),
+        ("'=1", "'=1"),
+    ],
+)
+def test_an_apostrophe_stands_before_each_formula_and_nowhere_else(ask: Ask, text: str, written: str) -> None:
+    quoted = text.replace("'", "''")
+    ((read,),) = list(csv.reader(io.StringIO(ask(f"SELECT '{quoted}' AS x", csv_output=True), newline="")))[1:]
+    assert written == read
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text(st.sampled_from("=+-@＝－; \t\r\n\",'a1\u3000\ufeff")), min_size=1, max_size=3))
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_end_of_a_cell(
+    delimiter: str, texts: list[str]
+) -> None:
+    file = io.StringIO(newline="")
+    with redirect_stdout(file), duckdb.connect() as connection:
+        _print_csv(["a", *texts], connection.execute("SELECT 1"))
+    file.seek(0)
+    cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+    assert [] == [cell for cell in cells if cell.lstrip(' \t\r\n"\u3000\ufeff').startswith(tuple("=+-@＝－"))]
+
+
+def test_numbers_stay_numbers_in_csv(ask: Ask) -> None:
+    sql = "SELECT -5 AS a, -1.5::double AS b, -2.50::decimal(5, 2) AS c, (-3)::hugeint AS d, NULL AS e"
+    assert "a,b,c,d,e\n-5,-1.5,-2.50,-3,\n" == ask(sql, csv_output=True)
+
+
+def test_a_long_text_is_defused_in_linear_time(ask: Ask) -> None:
+    """Ten million characters, which a pattern that looks ahead from each of them would never finish."""
+    assert 10_000_000 == len(_defused("\n" * 10_000_000))
 
 
 def test_every_example_in_the_help_and_the_readme_works(ask: Ask) -> None:

@@ -35,7 +35,7 @@ def read_json(path: Path) -> Any:
 
 
 def only_run(folder: Path) -> Path:
-    (run,) = (folder / "results").iterdir()
+    (run,) = (folder / "results").glob("*/")
     return run
 
 
@@ -116,7 +116,7 @@ def test_the_same_seed_gives_the_same_requests_and_another_seed_another_order(
     for seed, same in (("3", True), ("4", False)):
         out = tmp_path / seed
         harness("run", suite, "--endpoint", bedrock.url, "--seed", seed, "--out", out)
-        (run,) = out.iterdir()
+        (run,) = out.glob("*/")
         assert same == (sorted(select(finished.folder, asked)) == sorted(select(run, asked)))
 
 

@@ -12,9 +12,18 @@ from harness.analysis.summary.summary import Winner
 from harness.report.drawing.frame import make_view
 from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
-from harness.report.figures.latency import latency_ecdf, percentiles, timeline
-from harness.report.figures.load import errors
-from harness.report.figures.quality import quality_cost
+from harness.report.figures.cost import cost_breakdown
+from harness.report.figures.latency import (
+    client_overhead,
+    input_length,
+    latency_ecdf,
+    output_length,
+    percentiles,
+    time_spent,
+    timeline,
+)
+from harness.report.figures.load import errors, errors_over_time, offered_load
+from harness.report.figures.quality import prompt_heatmap, quality_cost
 from harness.report.write import draw_run
 from tests.report.conftest import FIT_RUNS
 
@@ -121,7 +130,7 @@ def test_error_kinds_are_sorted_by_frequency_and_the_rarest_combined(make_run) -
 
 
 def test_a_missing_upper_bound_is_shown_with_the_n_that_would_give_it(make_run) -> None:
-    assert "no upper bound (takes at least: p95 n = 72 of 24 prompts, p99 n = 368 of 123 prompts)" in texts(
+    assert "seen, but no upper bound (takes n = 72 of 24 prompts for p95, 368 of 123 for p99)" in texts(
         draw(percentiles, make_run())
     )
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))
@@ -226,7 +235,6 @@ def test_targets_that_do_not_stream_are_drawn_too(make_run, name: str, whole: in
         "one target",
         "one request",
         "no success",
-        "forty targets",
         "no success in steps",
         "eight long names",
         "hostile names",
@@ -255,6 +263,56 @@ def test_a_table_is_there_wherever_a_figure_has_axes_with_data(make_run, name: s
     assert draw(FIGURES[name], view) is not None
     table = FIGURES[name].table(view)
     assert {len(table.columns)} == {len(row) for row in table.rows}
+
+
+def test_the_tables_hold_what_is_drawn(make_run) -> None:
+    view = make_run()
+    bars = [patch.get_width() for patch in draw(cost_breakdown, view).axes[0].patches]
+    values = sorted(cell.value for row in cost_breakdown.table(view).rows for cell in row[2:] if cell.value)
+    assert values == pytest.approx(sorted(bars))
+    diamonds = [line.get_xdata()[0] for line in draw(time_spent, view).axes[0].lines]
+    assert diamonds == [row[-1].value for row in time_spent.table(view).rows]
+    shown = draw(prompt_heatmap, view)
+    assert [row[0] for row in prompt_heatmap.table(view).rows] == [
+        t.get_text() for t in shown.axes[0].get_yticklabels()
+    ]
+    steps = make_run(**FIT_RUNS["offered_load"])
+    offered = draw(offered_load, steps)
+    tails = {line.get_ydata()[0] for line in offered.axes[0].lines if len(line.get_ydata()) == 1}
+    assert tails == {row[5].value for row in offered_load.table(steps).rows}
+    failed = {row[0].text: sum(row[5:]) for row in errors_over_time.table(view).rows}
+    assert set(failed) == {t.target for t in view.targets if t.error_kinds}
+
+
+def test_a_slope_is_given_for_no_more_tokens_than_lengths_differ_by(make_run) -> None:
+    assert "per 100 input tokens" in input_length.describe(make_run())
+    assert "per 100 output tokens" in output_length.describe(make_run())
+
+
+def test_prompts_that_passed_everywhere_are_counted_and_not_drawn(make_run) -> None:
+    text = texts(draw(prompt_heatmap, make_run())).replace("\n", " ")
+    assert "Targets differ on 16 of 40 prompts" in text
+    assert "24 passed everywhere and are not shown." in text
+
+
+def test_a_client_among_many_is_not_called_slow_by_chance(make_run) -> None:
+    names = [f"claude-haiku-4-5/{r}/invoke/{c}" for r in ("global", "us", "eu", "jp", "apac") for c in ("wire", "sdk")]
+    for seed in (7, 8, 9):
+        view = make_run(names=names, requests=160, seed=seed)
+        assert "No client is shown to be slower" in client_overhead.describe(view)
+    late = {
+        n: replace(c, first_s=c.first_s + 0.5) if n == "claude-haiku-4-5/eu/invoke/sdk" else c
+        for n, c in view.columns.items()
+    }
+    assert "sdk adds 5" in client_overhead.describe(make_view(view.summary, late, view.run))
+
+
+def test_of_many_targets_the_lowest_knees_are_drawn(make_run) -> None:
+    names = [f"claude-{m}-4-5/{r}/converse" for m in ("haiku", "sonnet") for r in ("us", "eu", "jp", "au", "apac")]
+    view = make_run(**{**FIT_RUNS["offered_load"], "names": names})
+    text = texts(draw(offered_load, view)).replace("\n", " ")
+    assert "Drawn are the 8 targets with the lowest knee; the table has all 10." in text
+    assert {row[0].text for row in offered_load.table(view).rows} == set(names)
 
 
 @pytest.mark.parametrize("name", NEW)

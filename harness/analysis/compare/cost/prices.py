@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.columns import Columns, Floats
+from harness.analysis.compare.cost.token_costs import Asked, asked_of, requests_by, token_counts, total_costs
 from harness.analysis.compare.pairing import FinishedRun
-from harness.analysis.token_costs import Asked, asked_of, requests_by, token_counts, total_costs
 from harness.catalog.prices import Price, Rates, Terms, price_for
 from harness.catalog.target import CacheTtl
 

@@ -10,7 +10,7 @@ import typer
 from harness.characters import printable
 from harness.cli.options import JsonOption, ResultsOption
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS, find_run
+from harness.cli.places import RESULTS, complete_run, find_run
 
 baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `harness gate` compares with.")
 
@@ -19,7 +19,11 @@ baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `har
 def set_run(
     run: Annotated[
         Path,
-        typer.Argument(help="A run: its folder, its id, the beginning of its id, or `latest`.", parser=find_run),
+        typer.Argument(
+            help="A run: its folder, its id, the beginning of its id, or `latest`.",
+            parser=find_run,
+            autocompletion=complete_run,
+        ),
     ],
     name: Annotated[str, typer.Option(help="Name of the baseline, for `harness gate --baseline NAME`.")] = "default",
 ) -> None:

@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import CandidateOption, FormatOption, JsonOption, RunArgument, plots_of
-from harness.cli.places import LATEST, find_run, local_path
+from harness.cli.places import LATEST, complete_run, find_run, local_path
 
 
 def compare(
     run: RunArgument = LATEST,
     later: Annotated[
         Path | None,
-        typer.Argument(help="A second run, compared with the first as its baseline.", parser=find_run),
+        typer.Argument(
+            help="A second run, compared with the first as its baseline.", parser=find_run, autocompletion=complete_run
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -43,6 +45,7 @@ def compare(
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
+    from harness.cli.index import update_index
     from harness.cli.running.compare_runs import (
         compare_sides,
         load_compared_answers,
@@ -59,5 +62,6 @@ def compare(
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
     page = write_files(report, out or sides.run.path, load_compared_answers(report, sides), plots)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, page, as_json=json_output)
     raise typer.Exit(0 if report.valid else RunInvalid.exit_code)

@@ -14,7 +14,7 @@ from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArg
 from harness.cli.places import LATEST, local_path
 
 if TYPE_CHECKING:
-    from harness.cli.running.gate_files import GateFiles
+    from harness.cli.running.gate.files import GateFiles
 
 BaselineOption = Annotated[
     str | None,
@@ -97,8 +97,9 @@ def gate(
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
     from harness.analysis.compare.gate import exit_code
+    from harness.cli.index import update_index
     from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
-    from harness.cli.running.gate_files import GateFiles
+    from harness.cli.running.gate.files import GateFiles
     from harness.store.opening import open_run
 
     if not confirm:
@@ -111,13 +112,14 @@ def gate(
     answers = partial(load_compared_answers, sides=sides)
     files = GateFiles(sides.run.path, against=which, load_answers=answers, junit=junit, markdown=markdown)
     if confirm:
-        from harness.cli.running.confirm import Rerun, compare_and_confirm
+        from harness.cli.running.gate.confirm import Rerun, compare_and_confirm
 
         how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet)
         report, interrupted = compare_and_confirm(sides, how, files.write)
     else:
         report, interrupted = compare_sides(sides), False
         files.write(report)
+    update_index(sides.run.path.resolve().parent)
     print_comparison(report, files.page, as_json=json_output)
     if interrupted:
         raise KeyboardInterrupt
@@ -151,6 +153,6 @@ def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, l
 
 
 def _gate_with_history(files: GateFiles, last: int | None, targets: list[str], *, as_json: bool) -> NoReturn:
-    from harness.cli.running.gate_history import gate_with_history
+    from harness.cli.running.gate.history import gate_with_history
 
     raise typer.Exit(gate_with_history(files, last=last, targets=targets, as_json=as_json))

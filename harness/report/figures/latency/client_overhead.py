@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.breakdown.clients import LATENCIES, ClientOverhead, client_overheads
-from harness.analysis.stats.interval import Effect
+from harness.analysis.stats.interval import LEVEL, Effect, holm
 from harness.characters import printable
 from harness.report.drawing.frame import RunView, legend_entry, open_figure, rows_in
 from harness.report.drawing.style import GREY, drawable
@@ -17,6 +17,7 @@ from harness.report.section import Cell, Column, Name, Number, Table
 from harness.report.wording import MINUS, significant
 
 READ = "Right of zero, the client makes answers later; an interval that holds zero shows no overhead."
+MANY = 5
 FACES = {"p50": 0.13, "p95": -0.13}
 """How far above its row each quantile is drawn."""
 
@@ -30,7 +31,8 @@ def draw(view: RunView) -> Figure | None:
     figure = open_figure(
         view,
         title=_title(found),
-        question="Difference of latency quantiles, from due, over the prompts answered through both clients.",
+        question="Difference of latency quantiles, from due, over the prompts answered through both clients."
+        + (f" Of {len(found)} rows, an interval may miss zero by chance." if len(found) > MANY else ""),
         body_in=rows_in(len(found)),
         intervals="time-blocks, as in a comparison",
         legend=_legend(found),
@@ -79,12 +81,14 @@ def _number(effect: Effect | None) -> Number | None:
 
 
 def _title(found: Sequence[ClientOverhead]) -> str:
-    effects = [(each, each.differences[key]) for each in found for key in (("TTFT", "p50"),) if key in each.differences]
-    slower = [(each, effect) for each, effect in effects if effect.low is not None and effect.low > 0]
+    """Names the slowest client at the median TTFT, where it is slower beyond chance after Holm's correction."""
+    effects = [(each, effect) for each in found if (effect := each.differences.get(("TTFT", "p50")))]
+    if not effects:
+        return "What does an SDK cost?"
+    p_values = holm([1.0 if effect.p_value is None else effect.p_value for _, effect in effects])
+    slower = [pair for pair, p in zip(effects, p_values, strict=True) if p < 1 - LEVEL and pair[1].estimate > 0]
     if not slower:
-        return (
-            "No client is shown to be slower than another at the median TTFT" if effects else "What does an SDK cost?"
-        )
+        return "No client is shown to be slower than another at the median TTFT"
     each, worst = max(slower, key=lambda pair: pair[1].estimate)
     return (
         f"{printable(each.client)} adds {_ms(worst.estimate)} to the median TTFT of {printable(each.reference_client)}"

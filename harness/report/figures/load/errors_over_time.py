@@ -140,13 +140,18 @@ def _draw_panel(
     bottom = np.zeros(len(each.attempts))
     for at, kind in enumerate(kinds):
         count = _counts(each, kind, kinds)
-        there = count > 0
         colour, hatch = FILLS[at]
-        axes.bar(
-            edges[:-1][there], count[there], np.diff(edges)[there], bottom[there], align="edge",
-            color=colour, hatch=hatch, edgecolor="white", linewidth=0.4,
-        )  # fmt: skip
-        bottom += count
+        axes.stairs(
+            bottom + count,
+            edges,
+            baseline=bottom,
+            fill=True,
+            facecolor=colour,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+        )
+        bottom = bottom + count
     if each.retries.any():
         axes.stairs(each.retries, edges, color=INK, linewidth=1.2)
     failed = int(bottom.sum())

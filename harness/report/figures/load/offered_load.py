@@ -169,7 +169,7 @@ def _legend(view: RunView, results: Results) -> list[Artist]:
     if any(
         _is_open(quantile(q, "p95")) for every in results.values() for each in every for q in (each.ttft_s, each.e2e_s)
     ):
-        label = "p95 that so few requests cannot bound"
+        label = "p95 without an upper bound"
         handles.append(legend_entry(label, color=GREY, marker="o", markersize=6, markerfacecolor="white"))
     return handles
 
@@ -252,7 +252,7 @@ def _draw_failures(axes: Axes, view: RunView, results: Results) -> None:
             if high is not None:
                 axes.plot([x, x], [low, high], color=view.look(t).colour, linewidth=1.2)
     axes.set_ylim(0, max(0.05, 1.05 * axes.get_ylim()[1]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("requests that\nfailed")
 
 

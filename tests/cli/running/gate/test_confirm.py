@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from harness.analysis.compare.comparison import Arm, CompareReport, Comparison, Difference
 from harness.cli.running.compare_runs import Sides
-from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun
+from harness.cli.running.gate.confirm import Rerun, confirm_by_rerun, plan_rerun
 from harness.store.manifest import new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.loader import load_suite

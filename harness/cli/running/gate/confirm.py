@@ -15,9 +15,9 @@ from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.compare.confirm import confirm, is_open, metrics_to_rerun, outage, unconfirmed
 from harness.cli.options import RunContext
-from harness.cli.running.both_arms import BothArms, rerun_suite
 from harness.cli.running.compare_runs import Sides, compare_sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
+from harness.cli.running.gate.both_arms import BothArms, rerun_suite
 from harness.cli.running.run_suite import run_suite
 from harness.cli.running.send_load import INTERRUPTED_CODE
 from harness.endpoints.address import is_loopback

@@ -12,9 +12,9 @@ import pytest
 from harness.analysis.compare.comparison import CompareReport
 from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Options
-from harness.cli.running.both_arms import rerun_suite
 from harness.cli.running.compare_runs import Sides, compare_sides
-from harness.cli.running.confirm import Rerun, confirm_by_rerun, plan_rerun, wants_rerun
+from harness.cli.running.gate.both_arms import rerun_suite
+from harness.cli.running.gate.confirm import Rerun, confirm_by_rerun, plan_rerun, wants_rerun
 from harness.store.run_folder import RunFolder
 from harness.suite.loader import load_suite
 from harness.suite.stored import check_storable

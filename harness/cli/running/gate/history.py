@@ -11,7 +11,7 @@ from harness.analysis.against_history.rows import LAST, HistoryReport
 from harness.analysis.compare.gate import EXIT_CODES, INVALID
 from harness.analysis.past_runs import find_past_runs, read_stored_run
 from harness.cli.output import print_json
-from harness.cli.running.gate_files import GateFiles
+from harness.cli.running.gate.files import GateFiles
 from harness.errors import StoreError
 from harness.report.against_history.junit import render_history_junit
 from harness.report.against_history.sections import history_gate_brief

@@ -1,0 +1,1 @@
+"""What `harness gate` does beside its command: files, history and the rerun of both targets."""

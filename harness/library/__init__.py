@@ -1,0 +1,1 @@
+"""What `import harness` offers a script or a notebook: runs as objects, and running a suite."""

@@ -1,0 +1,129 @@
+"""`harness.run`: from a script, inside an event loop, and interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.library.running import run_in_thread
+from harness.load.interrupts import Interrupts
+
+ONE = "claude-haiku-4-5/us/converse"
+SCRIPT = f"""
+import harness
+try:
+    harness.run("tiny.yaml", targets=[{ONE!r}], repeats=2000)
+except KeyboardInterrupt:
+    print("KeyboardInterrupt")
+"""
+
+
+async def test_a_suite_runs_inside_a_running_event_loop(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = harness.run("tiny.yaml", seed=7)
+    assert ("complete", 7) == (run.manifest.state, run.manifest.seed)
+    assert (4, True) == (len(run.requests().fetchall()), (run.path / "report.html").exists())
+    assert ("", "") == capfd.readouterr()
+    assert run.path == harness.open_run("latest").path
+    assert run.path.name in (here / "results" / "index.html").read_text()
+
+
+async def test_a_loop_goes_on_beside_a_run_in_a_thread(here: Path) -> None:
+    running = asyncio.create_task(asyncio.to_thread(harness.run, "tiny.yaml", targets=[ONE], out="elsewhere"))
+    turns = 0
+    while not running.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert here / "elsewhere" == (await running).path.resolve().parent
+    assert turns > 100
+
+
+def test_progress_and_notes_go_to_standard_error_on_request(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (here / "tiny.yaml").write_text((here / "tiny.yaml").read_text().replace(", checks: [{type: exact}]", ""))
+    harness.run("tiny.yaml", targets=[ONE], progress=True)
+    out, err = capfd.readouterr()
+    assert "" == out
+    assert "note: default check 'exact'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"repeats": 0}, "repeats=0: must be from 1 to 10,000,000"),
+        ({"seed": -1}, "seed=-1: must be from 0"),
+        ({"workers": 0}, "workers=0: must be from 1 to 256"),
+        ({"targets": ["claude"]}, "the suite has no such target"),
+        ({"budget_usd": -1.0}, "must be finite and more than 0"),
+        ({"out": "s3://bucket/results"}, "is not a path on this machine"),
+        ({"endpoint": "ftp://x"}, "ftp://x"),
+    ],
+)
+def test_bad_arguments_raise_before_anything_is_sent(here: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(harness.HarnessError, match=message):
+        harness.run("tiny.yaml", **options)  # type: ignore[arg-type]
+    assert 1 == len(list((here / "results").glob("*/")))
+
+
+def test_mistakes_in_a_suite_are_all_told(here: Path) -> None:
+    (here / "tiny.yaml").write_text("suite: x\ntargets: []\n")
+    with pytest.raises(harness.SuiteError) as raised:
+        harness.run("tiny.yaml")
+    assert len(raised.value.mistakes) >= 2
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """A script that runs a long suite, once its first attempts are journaled."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.01)
+    return child
+
+
+def test_ctrl_c_finishes_what_is_in_flight_reports_and_is_raised_again(here: Path) -> None:
+    with start(here) as child:
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=120)
+    assert ("KeyboardInterrupt\n", 0) == (out, child.returncode), err
+    assert "finishing requests in flight" in err
+    run = harness.open_run("latest")
+    assert "interrupted" == run.manifest.state
+    assert {(True,)} == set(run.attempts().select("ok").fetchall())
+    assert not run.valid
+
+
+def test_ctrl_c_twice_stops_at_once_and_leaves_the_journal(here: Path) -> None:
+    with start(here) as child:
+        assert child.stderr is not None
+        child.send_signal(signal.SIGINT)
+        while "finishing requests in flight" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=120)
+    assert "KeyboardInterrupt\n" == out
+    with pytest.raises(harness.StoreError, match="was stopped before it ended; `harness report"):
+        harness.open_run("latest")
+
+
+def test_what_the_work_raises_is_raised() -> None:
+    with pytest.raises(harness.RunInvalid, match="failed"):
+        run_in_thread(_fail, Interrupts())
+
+
+def _fail() -> None:
+    raise harness.RunInvalid("failed")
