@@ -83,6 +83,6 @@ async def _print_lines(view: LiveView, every_s: float | None, out: TextIO) -> No
         view.observe(at_s)
         if not is_writable(out):
             continue
-        lines = [view.line(at_s), *(f"! {sentence(view.findings[key])}" for key in view.findings.keys() - told)]
+        lines = [view.line(at_s), *(f"! {sentence(each)}" for key, each in view.findings.items() if key not in told)]
         told |= view.findings.keys()
         print(*lines, sep="\n", file=out, flush=True)
