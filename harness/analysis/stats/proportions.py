@@ -276,6 +276,10 @@ def arms_correlation(r1: Floats, r2: Floats, *, degrees: float) -> float:
     return max(0.0, phi - (1 - phi * phi) / math.sqrt(degrees))
 
 
+STEPS_AT_ONCE = 256
+"""Of a product over answers; it may have thousands of factors, and is over once it is 0."""
+
+
 def pass_at_k(answers: Codes, passed: Codes, k: int) -> Floats:
     """By prompt: the chance that at least one of k answers passes, 1 − C(n−c, k)/C(n, k); NaN with fewer than k.
 
@@ -296,7 +300,13 @@ def pass_all_k(answers: Codes, passed: Codes, k: int) -> Floats:
 
 def _all_of(answers: Codes, hits: Codes, k: int) -> Floats:
     """C(hits, k)/C(answers, k) = Π_{i<k} (hits − i)/(answers − i)."""
-    share = np.where(answers >= k, 1.0, np.nan)
-    for i in range(k):
-        share = share * np.maximum(hits - i, 0) / np.maximum(answers - i, 1)
+    share = np.ones(len(answers))
+    for start in range(0, k, STEPS_AT_ONCE):
+        i = np.arange(start, min(k, start + STEPS_AT_ONCE))[:, np.newaxis]
+        for above, below in zip(np.maximum(hits - i, 0.0), np.maximum(answers - i, 1.0), strict=True):
+            share *= above
+            share /= below
+        if not share.any():
+            break
+    share[answers < k] = np.nan
     return share

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.analysis import metrics
 from harness.analysis.columns import AttemptCounts, Codes, Columns, Floats, RunData
@@ -172,8 +172,7 @@ def summarise_repeats(c: Columns, prompts: Sequence[Prompt]) -> RepeatedAnswers 
     answer, so too wide rather than too narrow.
     """
     groups = {prompt.id: prompt.group or prompt.id for prompt in prompts}
-    scored = c.prompt_id[~np.isnan(c.passed)]
-    answers, passed = Counter(scored.tolist()), Counter(c.prompt_id[c.passed == 1].tolist())
+    answers, passed = _count_prompts(c, ~np.isnan(c.passed)), _count_prompts(c, c.passed == 1)
     most = max(answers.values(), default=0)
     counted = [prompt_id for prompt_id, count in answers.items() if 2 * count >= most]
     fewest = min((answers[prompt_id] for prompt_id in counted), default=0)
@@ -182,7 +181,7 @@ def summarise_repeats(c: Columns, prompts: Sequence[Prompt]) -> RepeatedAnswers 
     clusters = cluster_codes(np.array([groups[prompt_id] for prompt_id in counted], dtype=object))
     size = np.bincount(clusters)
 
-    total, right = (np.array([count[prompt_id] for prompt_id in counted]) for count in (answers, passed))
+    total, right = (np.array([count.get(prompt_id, 0) for prompt_id in counted]) for count in (answers, passed))
 
     def mean(estimate: Callable[[Codes, Codes, int], Floats], k: int) -> Interval:
         return clustered_rate(np.bincount(clusters, weights=estimate(total, right, k)), size)
@@ -195,6 +194,14 @@ def summarise_repeats(c: Columns, prompts: Sequence[Prompt]) -> RepeatedAnswers 
         pass_at={k: mean(pass_at_k, k) for k in ks},
         pass_hat={k: mean(pass_all_k, k) for k in ks},
     )
+
+
+def _count_prompts(c: Columns, chosen: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Prompt id → how many of the chosen requests are of it, in order of their first one."""
+    names, codes = list(c.prompts[0]), c.prompts[1][chosen]
+    counts, first = np.bincount(codes, minlength=len(names)), np.full(len(names), len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return {names[code]: int(counts[code]) for code in np.argsort(first, kind="stable") if counts[code]}
 
 
 def ks_of(answers: int) -> list[int]:
