@@ -60,8 +60,8 @@ def test_columns_align_whatever_the_script(text: str) -> None:
     assert 1 == len({cell_len(line) for line in lines[1:]})
 
 
-@pytest.mark.parametrize("text", ["日本語の長い答え" * 5, "한국어" * 9, "a" * 50, "👍" * 30])
-@pytest.mark.parametrize("width", [2, 7, 20, 21])
+@pytest.mark.parametrize("text", ["日本語の長い答えです", "한국어" * 9, "a" * 50, "👍" * 30])
+@pytest.mark.parametrize("width", [2, 7, 12, 20])
 def test_a_text_is_shortened_to_columns_not_characters(text: str, width: int) -> None:
     short = shorten(text, width)
     assert width - 2 <= cell_len(short) <= width
