@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 import harness
+from harness.analysis.summary.summary import RunSummary
 
 
 class Elements(HTMLParser):
@@ -103,7 +104,7 @@ def test_rows_can_neither_be_written_nor_lead_to_other_files(run: harness.Run, t
 
 
 def test_summary_manifest_and_suite_are_those_of_the_folder(run: harness.Run) -> None:
-    assert json.loads((run.path / "summary.json").read_text()) == msgspec.to_builtins(run.summary, str_keys=True)
+    assert msgspec.json.decode((run.path / "summary.json").read_bytes(), type=RunSummary) == run.summary
     assert ("quickstart", "complete", True) == (run.suite.name, run.manifest.state, run.valid)
 
 
