@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,7 @@ def make_run(results: Path, *, rows: int, chunks: int, graded: bool, baseline: b
 def time_report(run: RunFolder) -> Steps:
     """What `harness report RUN` does, step by step, in this process."""
     steps = Steps()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does: threads forbid forks
     with steps.timed("import"):
         from harness.analysis.answers.load import load_book
         from harness.analysis.compare.pairing import FinishedRun

@@ -6,14 +6,14 @@
 
 `harness run` runs as its users run it, in a process of its own, against a server on loopback in another that answers
 after 100 ms. Nothing is instrumented: the parts are read off the attempts' stamps and the times at which the run's
-files were written. Goal: 2.5 s of wall time, of which the server takes at least 1.0.
+files were written. What comes after the load is also timed step by step, in this process. Goal: 2.5 s of wall time, of
+which the server takes at least 1.0.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +24,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import print_table
+from analyse import time_report
+from measure import Steps, cpu_s, print_table
 from truth import TruthServer, truth_server
 
 from harness.store.query import connect
@@ -80,18 +81,24 @@ def write_suite(path: Path, work: Work) -> Path:
 
 
 def run_harness(server: TruthServer, suite: Path, work: Work, out: Path) -> dict[str, float]:
-    """One `harness run`: name of each part → seconds, in order, and `wall`, `CPU` and `loop lag p99`, `max`."""
+    """One `harness run` into `out`: part → seconds, in order, then `wall`, `CPU`, `loop lag p99` and `loop lag max`."""
     command = [sys.executable, "-m", "harness", "run", str(suite), "--endpoint", server.url, "--out", str(out)]
-    cpu_before, started_s, start = _cpu_s(), time.time(), time.perf_counter()
+    cpu_before_s, started_s, start = cpu_s(), time.time(), time.perf_counter()
     done = subprocess.run(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    wall_s, ended_s, cpu_s = time.perf_counter() - start, time.time(), _cpu_s() - cpu_before
+    wall_s, ended_s, used_s = time.perf_counter() - start, time.time(), cpu_s() - cpu_before_s
     if done.returncode not in (0, INVALID_CODE):
         raise SystemExit(f"harness run ended with {done.returncode}: {done.stderr}")
-    (path,) = (each for each in out.iterdir() if (each / "manifest.json").exists())
-    parts = read_parts(RunFolder(path), work, started_s, ended_s)
-    (client,) = RunFolder(path).read_manifest().clients
+    run = only_run(out)
+    parts = read_parts(run, work, started_s, ended_s)
+    (client,) = run.read_manifest().clients
     lag = {"loop lag p99": client.lag_p99_ns / 1e9, "loop lag max": client.lag_max_ns / 1e9}
-    return {**parts, "wall": wall_s, "CPU": cpu_s, **lag}
+    return {**parts, "wall": wall_s, "CPU": used_s, **lag}
+
+
+def only_run(out: Path) -> RunFolder:
+    """The run in this folder."""
+    (manifest,) = out.glob("*/manifest.json")
+    return RunFolder(manifest.parent)
 
 
 def read_parts(run: RunFolder, work: Work, started_s: float, ended_s: float) -> dict[str, float]:
@@ -105,8 +112,7 @@ def read_parts(run: RunFolder, work: Work, started_s: float, ended_s: float) -> 
         "load": origin_s + max(done),
         "store": _written_s(run.attempts_path),
         "grade": _written_s(run.scores_path),
-        "summarise": _written_s(run.summary_path),
-        "figures": _written_s(run.path / "report.html"),
+        "summarise and draw": _written_s(run.summary_path),
         "write": max(_written_s(each) for each in run.path.rglob("*")),
         "end": ended_s,
     }
@@ -129,12 +135,6 @@ def _written_s(path: Path) -> float:
     return path.stat().st_mtime_ns / 1e9
 
 
-def _cpu_s() -> float:
-    """CPU seconds of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def _environment(**variables: str) -> dict[str, str]:
     """This one's, but modules are compiled once, as in an installation, even where tests run without."""
     return {name: each for name, each in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | variables
@@ -152,20 +152,19 @@ def time_imports() -> float:
 
 def run_inspect(server: TruthServer, venv: Path, work: Work, folder: Path) -> dict[str, float]:
     """One `inspect eval` of the same prompts and models, at as many connections: `wall` and `CPU`, seconds."""
-    task = folder / "task.py"
-    task.write_text(INSPECT.format(prompts=work.prompts))
+    (folder / "task.py").write_text(INSPECT.format(prompts=work.prompts))
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     models = ",".join(f"bedrock/{model}" for model in TARGETS)
     command = [
-        *(venv / "bin/inspect", "eval", task, "--model", models, "--model-base-url", server.url),
+        *(venv / "bin/inspect", "eval", "task.py", "--model", models, "--model-base-url", server.url),
         *("--max-connections", work.slots, "--max-samples", work.slots, "--max-tasks", len(TARGETS)),
-        *("--display", "none", "--log-dir", folder / "logs"),
+        *("--display", "none", "--log-dir", "logs"),
     ]
-    cpu_before, start = _cpu_s(), time.perf_counter()
-    done = subprocess.run(list(map(str, command)), env=_environment(**keys), capture_output=True, text=True)
+    cpu_before_s, start = cpu_s(), time.perf_counter()
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=_environment(**keys), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"inspect ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
-    return {"wall": time.perf_counter() - start, "CPU": _cpu_s() - cpu_before}
+    return {"wall": time.perf_counter() - start, "CPU": cpu_s() - cpu_before_s}
 
 
 def repeat(rounds: int, job: Callable[[Path], dict[str, float]]) -> list[dict[str, float]]:
@@ -175,6 +174,12 @@ def repeat(rounds: int, job: Callable[[Path], dict[str, float]]) -> list[dict[st
         with tempfile.TemporaryDirectory() as folder:
             results.append(job(Path(folder)))
     return results[1:]
+
+
+def print_steps(steps: Steps) -> None:
+    """How long each step of grading and reporting takes, one after the other."""
+    rows = [(step.name, f"{1000 * step.wall_s:,.0f}", f"{1000 * step.cpu_s:,.0f}") for step in steps.done]
+    print_table(("step", "wall ms", "CPU ms"), rows)
 
 
 def print_results(title: str, results: list[dict[str, float]], goal_s: float) -> None:
@@ -206,10 +211,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder, truth_server(fixed=f"{1000 * ANSWER_S:g}ms,1ms,1") as server:
         suite = write_suite(Path(folder) / "evaluate.yaml", work)
+        run_harness(server, suite, work, Path(folder))
+        print_steps(time_report(only_run(Path(folder))))
         found = repeat(rounds, lambda out: run_harness(server, suite, work, out))
         print_results("harness run", found, GOAL_S)
         if venv := os.environ.get("INSPECT_VENV"):
-            peer = repeat(rounds, lambda out: run_inspect(server, Path(venv), work, out))
+            peer = repeat(rounds, lambda out: run_inspect(server, Path(venv).absolute(), work, out))
             print_results("inspect eval", peer, GOAL_S)
 
 

@@ -118,9 +118,10 @@ def make_nights(work: Path) -> Path:
     """Nights at four times the models' speed, to save time; the model of the last one is slower."""
     slower = work / "slower.json"
     slower.write_text(json.dumps({"claude-sonnet-4-6": {"ttft_s": 1.6}}), encoding="utf-8")
+    port = free_port()  # one endpoint, or the runs are no history of each other
     for night in range(NIGHTS + 1):
         profiles = ("--profiles", str(slower)) if night == NIGHTS else ()
-        with simulator("--suite", QUICKSTART, "--speed", "4", "--seed", str(night), *profiles) as url:
+        with simulator("--suite", QUICKSTART, "--speed", "4", "--seed", str(night), *profiles, port=port) as url:
             run(QUICKSTART, "--endpoint", url, "--seed", str(night), "--repeats", "2", *TWO)(work / "runs")
     harness("gate", newest(work / "runs"), "--against", "history", may_fail=True)
     harness("history", work / "runs", "--out", work / "history.png")
@@ -138,12 +139,16 @@ MAKE: dict[str, Callable[[Path], Path]] = {
 }
 
 
-@contextmanager
-def simulator(*options: str) -> Iterator[str]:
-    """A simulator of its own; yields its URL."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def simulator(*options: str, port: int | None = None) -> Iterator[str]:
+    """A simulator of its own; yields its URL."""
+    port = port or free_port()
     server = subprocess.Popen([HARNESS, "simulate", "--port", str(port), *options], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         while server.poll() is None and socket.socket().connect_ex(("127.0.0.1", port)):
@@ -177,9 +182,9 @@ def page() -> str:
     parts = [
         "# The figures",
         "Every figure of a report, how to read it, and the command that draws it. All are from the embedded Bedrock "
-        "and say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; `--figures` "
-        "chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each figure has its "
-        "values as a table. `python benchmarks/gallery.py` makes this page again.",
+        "and say SIMULATED. `harness run` and `harness report` draw those figures that the run has data for; "
+        "`--figures` chooses among them by name, `--format png,svg,pdf` the files in `plots/`. On the page each "
+        "figure has its values as a table. `python benchmarks/gallery.py` makes this page again.",
         "A percentile is drawn hollow, or a curve thin, where the data gives it no upper bound: 40 requests say little "
         "about a p99. The legend says how many it takes.",
     ]

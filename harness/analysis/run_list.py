@@ -40,7 +40,7 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     started_utc_ns: int
     targets: int
     verdict: Verdict | None = None
-    """Of compare.json, else the report's own, of the worst target. None: there is none, or it is invalid."""
+    """Of compare.json, else the worst in the run's own report. None: nothing was compared, or the run is invalid."""
     pass_rate: float | None = None
     """The best target's. None: nothing was graded."""
     leader: str = ""
@@ -75,12 +75,12 @@ class _Winner(msgspec.Struct, frozen=True):
     clear: bool
 
 
-class _Verdict(msgspec.Struct, frozen=True):
-    verdict: Verdict
-
-
 class _Finding(msgspec.Struct, frozen=True):
     invalidates: bool = False
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    verdict: Verdict
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -93,8 +93,8 @@ class _Summary(msgspec.Struct, frozen=True):
 
 
 class _Comparison(msgspec.Struct, frozen=True):
-    verdict: Verdict
-    valid: bool
+    verdict: Verdict | None = None
+    valid: bool = False
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -170,32 +170,33 @@ def _folders(results: Path) -> Iterator[str]:
 def _read_run(folder: Path) -> ListedRun:
     """OSError, MsgspecError, UnicodeDecodeError, RecursionError: the manifest cannot be read."""
     manifest = _decode(folder / MANIFEST, _Manifest)
-    summary = _decode_if_readable(folder / SUMMARY, _Summary) or _Summary()
-    compared = _decode_if_readable(folder / COMPARISON, _Comparison)
-    invalid = any(finding.invalidates for finding in summary.findings)
+    summary = _decode_if_readable(folder / SUMMARY, _Summary())
+    compared = _decode_if_readable(folder / COMPARISON, _Comparison())
+    pages = tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0))
     rates = [target.pass_rate.value for target in summary.targets if target.pass_rate is not None]
     return ListedRun(
         folder=folder.name,
         suite=manifest.suite,
         kind=manifest.kind,
         state=manifest.state,
-        invalid=invalid,
+        invalid=any(finding.invalidates for finding in summary.findings),
         simulated=manifest.simulated,
         endpoint=manifest.endpoint,
         started_utc_ns=manifest.origin_utc_ns,
         targets=len(manifest.targets),
-        verdict=_verdict(compared, summary, invalid=invalid),
+        verdict=_verdict(summary, compared, pages),
         pass_rate=max((rate for rate in rates if 0 <= rate <= 1), default=None),
         leader=next((_leader(each) for each in summary.winners if each.metric == METRICS["pass_rate"].label), ""),
         cost_usd=_cost(summary),
-        pages=tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0)),
+        pages=pages,
     )
 
 
-def _verdict(compared: _Comparison | None, summary: _Summary, *, invalid: bool) -> Verdict | None:
-    if compared is not None:
+def _verdict(summary: _Summary, compared: _Comparison, pages: tuple[Page, ...]) -> Verdict | None:
+    """That of the page to read: the comparison's, else the worst of the run's own report, which is its first."""
+    if "compare.html" in pages or compared.valid:
         return compared.verdict if compared.valid else None
-    return None if invalid or not summary.verdicts else summary.verdicts[0].verdict
+    return next((each.verdict for each in summary.verdicts), None)
 
 
 def _leader(winner: _Winner) -> str:
@@ -212,8 +213,8 @@ def _decode(path: Path, kind: type[T]) -> T:
     return msgspec.json.decode(read_bounded(path, max_bytes=MOST_BYTES, follow=False), type=kind)
 
 
-def _decode_if_readable(path: Path, kind: type[T]) -> T | None:
+def _decode_if_readable(path: Path, otherwise: T) -> T:
     try:
-        return _decode(path, kind)
+        return _decode(path, type(otherwise))
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        return otherwise

@@ -55,6 +55,19 @@ def test_each_run_is_a_row_with_its_verdict_and_links(results: Path) -> None:
     assert [f"./{name}/report.html", f"./{name}/compare.html"] == links(results)
 
 
+def test_without_a_comparison_the_verdict_is_that_of_the_runs_own_report(results: Path) -> None:
+    (run,) = results.glob("*/")
+    for name in ("compare.html", "compare.json"):
+        (run / name).unlink()
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(
+        json.dumps({**summary, "verdicts": [{"verdict": "worse"}, {"verdict": "better"}]})
+    )
+    assert "worse" == rows(results)[0][4]
+    write_index(results, create=True)
+    assert [f"./{run.name}/report.html"] * 2 == links(results)
+
+
 def test_the_latest_run_comes_first_and_its_state_is_told(results: Path, past_runs: Past) -> None:
     invalid = {"what": "the client was the bottleneck", "remedy": "use workers", "invalidates": True}
     runs = past_runs(results, 3, changes=lambda i: {"state": ["complete", "interrupted", "running"][i]})
@@ -123,19 +136,6 @@ def test_a_run_with_other_unreadable_files_is_listed_without_them(results: Path,
     ((*_, verdict, rate, _, _, _, _),) = rows(results)
     assert ("–" if file == "summary.json" else "97.5%") == rate
     assert ("no worse" if file == "summary.json" else "comparison") == verdict
-
-
-def test_without_a_comparison_the_verdict_is_that_of_the_report(results: Path) -> None:
-    (run,) = results.glob("*/")
-    (run / "compare.json").unlink()
-    summary = json.loads((run / "summary.json").read_text()) | {
-        "verdicts": [{"verdict": "worse"}, {"verdict": "better"}]
-    }
-    (run / "summary.json").write_text(json.dumps(summary))
-    assert "worse" == rows(results)[0][4]
-    summary["findings"] = [{"what": "x", "remedy": "y", "invalidates": True}]
-    (run / "summary.json").write_text(json.dumps(summary))
-    assert ("invalid", "comparison") == tuple(rows(results)[0][3:5])
 
 
 def test_impossible_figures_are_left_out(results: Path) -> None:

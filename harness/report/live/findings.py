@@ -72,10 +72,10 @@ class LiveFindings:
         if tally.attempts >= FEWEST:
             throttled = tally.errors.get("throttled", 0)
             yield "throttled", throttled_attempts(name, attempts=tally.attempts, throttled=throttled)
-        if self._suite.load.arrival != "closed":
-            yield "behind", self._behind(name, recent)
+        behind = None if self._suite.load.arrival == "closed" else self._behind(name, recent)
+        yield "behind", behind
         delay_s = tally.late.quantile_s(0.5)
-        if wait is not None and delay_s is not None and tally.answered >= FEWEST:
+        if behind is None and wait is not None and delay_s is not None and tally.answered >= FEWEST:
             yield "late", late_requests(name, delay_s, wait, capped=is_capped(self._suite))
         yield "cold", self._cold_start(name, tally, at_s)
 

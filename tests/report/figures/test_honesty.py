@@ -137,7 +137,7 @@ def test_forty_targets_look_different_and_share_three_columns_of_the_legend(make
 @pytest.mark.parametrize("name", FIGURES)
 def test_forty_targets_are_drawn(make_run, name: str) -> None:
     with figure_style():
-        FIGURES[name].draw(make_run(names=[f"model-{i}/us/converse" for i in range(40)], requests=2))
+        FIGURES[name].draw(make_run(names=[f"model-{i}/us/converse" for i in range(40)], requests=9))
 
 
 def test_errors_alone_are_described_too(make_run) -> None:

@@ -89,6 +89,12 @@ def test_a_stall_stays_a_finding_after_the_client_has_caught_up(make_suite: Make
     assert what == run.found(20)["behind", "a"]
 
 
+def test_a_target_behind_its_schedule_is_told_only_that(make_suite: MakeSuite) -> None:
+    run = Run(make_suite("a", load=OPEN))
+    answer(run.tally(), 20, wait_ms=500, late_ms=400)
+    assert [("behind", "a")] == list(run.found(5))
+
+
 def test_a_closed_load_has_no_schedule_to_fall_behind(make_suite: MakeSuite) -> None:
     run = Run(make_suite("a"))
     answer(run.tally(), 20, wait_ms=9000, late_ms=400)
