@@ -219,7 +219,8 @@ def test_importing_harness_loads_none_of_it() -> None:
     assert {"harness"} == {name for name in loaded_by("import harness") if name.split(".")[0] in {"harness", *HEAVY}}
 
 
-def test_every_public_name_is_there_and_documented() -> None:
+def test_every_public_name_is_there_documented_and_typed() -> None:
+    assert (PACKAGE / "py.typed").exists()
     assert set(harness.__all__) <= set(dir(harness))
     assert [] == [name for name in harness.__all__ if not getattr(harness, name).__doc__]
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):

@@ -3,9 +3,14 @@
 import json
 
 import pytest
+from rich.cells import cell_len
 
 from harness.characters import printable, visible
 from harness.cli.output import escape_json
+from harness.report.drawing.style import drawable
+from harness.report.section import Column, Table
+from harness.report.terminal import table_lines
+from harness.report.wording import shorten
 
 
 def test_escape_sequences_and_direction_overrides_are_made_visible() -> None:
@@ -42,3 +47,27 @@ def test_a_line_separator_ends_a_line() -> None:
 
 def test_visible_text_keeps_its_lines_and_indents() -> None:
     assert visible('{\r\n\t"a": 1\n  }\x07') == '{\n    "a": 1\n  }�'
+
+
+WIDE = ["日本語の答え", "한국어", "👩‍💻 done", "שלום", "नमस्ते", "1\u202f234 €"]
+
+
+@pytest.mark.parametrize("text", WIDE)
+def test_columns_align_whatever_the_script(text: str) -> None:
+    table = Table(columns=[Column(heading="answer"), Column(heading="n")], rows=[[text, 1], ["plain", 1]])
+    lines = [line.plain for line in table_lines(table, 40)]
+    assert lines[1].startswith(printable(text))
+    assert 1 == len({cell_len(line) for line in lines[1:]})
+
+
+@pytest.mark.parametrize("text", ["日本語の長い答えです", "한국어" * 9, "a" * 50, "👍" * 30])
+@pytest.mark.parametrize("width", [2, 7, 12, 20])
+def test_a_text_is_shortened_to_columns_not_characters(text: str, width: int) -> None:
+    short = shorten(text, width)
+    assert width - 2 <= cell_len(short) <= width
+    assert text.startswith(short.partition("…")[0])
+    assert text.endswith(short.partition("…")[2])
+
+
+def test_a_figure_draws_what_its_font_has_and_a_box_for_the_rest() -> None:
+    assert "é שלום □□ □" == drawable("é שלום 日本 🦕")

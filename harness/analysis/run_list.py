@@ -40,7 +40,7 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     started_utc_ns: int
     targets: int
     verdict: Verdict | None = None
-    """Of compare.json. None: no comparison is stored with the run, or it is invalid."""
+    """Of compare.json, else the worst in the run's own report. None: nothing was compared, or the run is invalid."""
     pass_rate: float | None = None
     """The best target's. None: nothing was graded."""
     leader: str = ""
@@ -79,9 +79,14 @@ class _Finding(msgspec.Struct, frozen=True):
     invalidates: bool = False
 
 
+class _Verdict(msgspec.Struct, frozen=True):
+    verdict: Verdict
+
+
 class _Summary(msgspec.Struct, frozen=True):
     targets: list[_Target] = []
     winners: list[_Winner] = []
+    verdicts: list[_Verdict] = []
     findings: list[_Finding] = []
     total_cost_usd: float | None = None
     judging_cost_usd: float | None = None
@@ -167,6 +172,7 @@ def _read_run(folder: Path) -> ListedRun:
     manifest = _decode(folder / MANIFEST, _Manifest)
     summary = _decode_if_readable(folder / SUMMARY, _Summary())
     compared = _decode_if_readable(folder / COMPARISON, _Comparison())
+    pages = tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0))
     rates = [target.pass_rate.value for target in summary.targets if target.pass_rate is not None]
     return ListedRun(
         folder=folder.name,
@@ -178,12 +184,19 @@ def _read_run(folder: Path) -> ListedRun:
         endpoint=manifest.endpoint,
         started_utc_ns=manifest.origin_utc_ns,
         targets=len(manifest.targets),
-        verdict=compared.verdict if compared.valid else None,
+        verdict=_verdict(summary, compared, pages),
         pass_rate=max((rate for rate in rates if 0 <= rate <= 1), default=None),
         leader=next((_leader(each) for each in summary.winners if each.metric == METRICS["pass_rate"].label), ""),
         cost_usd=_cost(summary),
-        pages=tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0)),
+        pages=pages,
     )
+
+
+def _verdict(summary: _Summary, compared: _Comparison, pages: tuple[Page, ...]) -> Verdict | None:
+    """That of the page to read: the comparison's, else the worst of the run's own report, which is its first."""
+    if "compare.html" in pages or compared.valid:
+        return compared.verdict if compared.valid else None
+    return next((each.verdict for each in summary.verdicts), None)
 
 
 def _leader(winner: _Winner) -> str:

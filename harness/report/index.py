@@ -114,12 +114,14 @@ def _state(run: ListedRun) -> Mark:
 
 
 def _verdict(run: ListedRun) -> Cell:
-    """The verdict with a link to its page."""
+    """The verdict with a link to its page: that of the comparison, or the run's own report."""
     text = "comparison" if run.verdict is None else word(run.verdict)
     tone: Tone = "" if run.verdict is None else TONES[run.verdict]
     if "compare.html" in run.pages:
         return _link(run, "compare.html", text, tone)
-    return MISSING if run.verdict is None else Mark(text, tone)
+    if run.verdict is None:
+        return MISSING
+    return _link(run, "report.html", text, tone) if "report.html" in run.pages else Mark(text, tone)
 
 
 def _pass_rate(run: ListedRun) -> Cell:

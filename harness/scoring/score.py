@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import IO, cast
 
 import msgspec
@@ -68,8 +69,21 @@ class PromptScorers(msgspec.Struct, frozen=True):
     """Whether any of them does."""
 
 
+@dataclass(slots=True)
+class Grading:
+    """How far the scoring of a run is."""
+
+    done: int = 0
+    answers: int | None = None
+    """All answers. None: not counted yet."""
+
+
 async def score_run(
-    run: RunFolder, suite: Suite, judges: Judges | None = None, check_files: Sequence[CheckFile] = ()
+    run: RunFolder,
+    suite: Suite,
+    judges: Judges | None = None,
+    check_files: Sequence[CheckFile] = (),
+    grading: Grading | None = None,
 ) -> int:
     """Score every measured request of a finished run and replace earlier scores. Returns the number of rows written.
 
@@ -80,7 +94,7 @@ async def score_run(
     times out, the row has no value and no verdict, and the reason says why (`scorer failed: …`). Prompts without checks
     and cancelled requests have no rows. If only a share of the answers is stored (`load.store_text`), the same share of
     the failures is graded; otherwise failures would dominate the pass rate. Memory does not grow with the number of
-    answers, except for the judgements of judges and check functions.
+    answers, except for the judgements of judges and check functions. `grading` is kept up to date.
     """
     from harness.store.parquet import write_parquet
 
@@ -89,7 +103,7 @@ async def score_run(
     try:
         with open_new(lines) as file:
             async with open_aids(run, suite, judges or NoJudges(suite), check_files) as aids:
-                await _score_all(run, prompts, aids, file, share=suite.load.store_text)
+                await _score_all(run, prompts, aids, file, suite.load.store_text, grading or Grading())
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
@@ -114,9 +128,18 @@ async def grade(scorer: AnyScorer, prompt: Prompt, answer: Answer, aids: Aids = 
 
 
 async def _score_all(
-    run: RunFolder, prompts: Mapping[str, PromptScorers], aids: Aids, file: IO[bytes], *, share: float | None
+    run: RunFolder,
+    prompts: Mapping[str, PromptScorers],
+    aids: Aids,
+    file: IO[bytes],
+    share: float | None,
+    grading: Grading,
 ) -> None:
+    def count(_: object) -> None:
+        grading.done += 1
+
     encoder = msgspec.json.Encoder()
+    grading.answers = _count_results(run)
     for batch in _read_results(run):
         sampled = [result for result in batch if is_sampled(result.answer.request_id, share)]
         pairs = [(_scorers_for(prompts, result, run), result) for result in sampled]
@@ -125,8 +148,11 @@ async def _score_all(
             for prompt, result in pairs:
                 scoring = _score_request(prompt, result, aids)
                 rows.append(tasks.create_task(scoring) if prompt.waits else await scoring)
+                if isinstance(task := rows[-1], asyncio.Task):
+                    task.add_done_callback(count)
             await asyncio.sleep(0)  # Ctrl-C cancels here, also where no scorer waits
         file.write(encoder.encode_lines([row for each in rows for row in _finished(each)]))
+        grading.done += len(batch) - sum(isinstance(each, asyncio.Task) for each in rows)
 
 
 def _finished(rows: list[Score] | asyncio.Task[list[Score]]) -> list[Score]:
@@ -170,6 +196,14 @@ def _unscored(name: str, answer: Answer, reason: str, cost_usd: float | None = N
     return Score(
         request_id=answer.request_id, scorer=name, value=None, passed=None, reason=_clean(reason), cost_usd=cost_usd
     )
+
+
+def _count_results(run: RunFolder) -> int:
+    from harness.store.query import connect
+
+    with closing(connect([run])) as connection:
+        ((count,),) = connection.execute(f"SELECT count(*) FROM ({_ANSWERS})").fetchall()
+    return int(count)
 
 
 def _read_results(run: RunFolder) -> Iterator[Sequence[RequestResult]]:

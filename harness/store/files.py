@@ -61,6 +61,18 @@ def open_new(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file for writing, which is removed again if the writing fails. OSError: it exists, or cannot be written."""
+    with path.open("xb") as file:
+        try:
+            yield file
+            file.flush()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def temporary_name(path: Path) -> Path:
     """A unique name next to `path`, for a file that will replace it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PARTIAL}")

@@ -88,7 +88,7 @@ def call_harness(
         stack.enter_context(patch.dict(os.environ, environment(**more), clear=True))
         if not figures:
             stack.enter_context(patch.dict(FIGURES, clear=True))
-            stack.enter_context(patch("harness.report.write.draw_comparison", lambda _: []))
+            stack.enter_context(patch("harness.report.write.draw_comparison", lambda *_: []))
         try:
             main()
         except SystemExit as end:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,27 +79,30 @@ def test_mistakes_in_a_suite_are_all_told(here: Path) -> None:
     assert len(raised.value.mistakes) >= 2
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """A script that runs a long suite, once its first attempts are journaled."""
+@pytest.fixture
+def child(here: Path) -> Iterator[subprocess.Popen[str]]:
+    """A script that runs a long suite and has journaled its first attempts; killed if it still runs at the end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
-        cwd=folder,
+        cwd=here,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
-        assert child.poll() is None, child.communicate()
-        time.sleep(0.01)
-    return child
+    ) as started:
+        try:
+            while not any(path.stat().st_size for path in here.glob("results/*/attempts.jsonl")):
+                assert started.poll() is None, started.communicate()
+                time.sleep(0.01)
+            yield started
+        finally:
+            started.kill()
 
 
-def test_ctrl_c_finishes_what_is_in_flight_reports_and_is_raised_again(here: Path) -> None:
-    with start(here) as child:
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=120)
+def test_ctrl_c_finishes_what_is_in_flight_reports_and_is_raised_again(child: subprocess.Popen[str]) -> None:
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=120)
     assert ("KeyboardInterrupt\n", 0) == (out, child.returncode), err
     assert "finishing requests in flight" in err
     run = harness.open_run("latest")
@@ -107,14 +111,13 @@ def test_ctrl_c_finishes_what_is_in_flight_reports_and_is_raised_again(here: Pat
     assert not run.valid
 
 
-def test_ctrl_c_twice_stops_at_once_and_leaves_the_journal(here: Path) -> None:
-    with start(here) as child:
-        assert child.stderr is not None
-        child.send_signal(signal.SIGINT)
-        while "finishing requests in flight" not in child.stderr.readline():
-            pass
-        child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=120)
+def test_ctrl_c_twice_stops_at_once_and_leaves_the_journal(child: subprocess.Popen[str]) -> None:
+    assert child.stderr is not None
+    child.send_signal(signal.SIGINT)
+    while "finishing requests in flight" not in child.stderr.readline():
+        pass
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=120)
     assert "KeyboardInterrupt\n" == out
     with pytest.raises(harness.StoreError, match="was stopped before it ended; `harness report"):
         harness.open_run("latest")

@@ -55,6 +55,19 @@ def test_each_run_is_a_row_with_its_verdict_and_links(results: Path) -> None:
     assert [f"./{name}/report.html", f"./{name}/compare.html"] == links(results)
 
 
+def test_without_a_comparison_the_verdict_is_that_of_the_runs_own_report(results: Path) -> None:
+    (run,) = results.glob("*/")
+    for name in ("compare.html", "compare.json"):
+        (run / name).unlink()
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(
+        json.dumps({**summary, "verdicts": [{"verdict": "worse"}, {"verdict": "better"}]})
+    )
+    assert "worse" == rows(results)[0][4]
+    write_index(results, create=True)
+    assert [f"./{run.name}/report.html"] * 2 == links(results)
+
+
 def test_the_latest_run_comes_first_and_its_state_is_told(results: Path, past_runs: Past) -> None:
     invalid = {"what": "the client was the bottleneck", "remedy": "use workers", "invalidates": True}
     runs = past_runs(results, 3, changes=lambda i: {"state": ["complete", "interrupted", "running"][i]})
@@ -167,7 +180,7 @@ def test_a_cache_of_somebody_else_cannot_lead_out_of_the_folder(results: Path) -
 
 def test_somebody_elses_page_is_never_overwritten(results: Path, tmp_path: Path) -> None:
     assert write_index(results, create=False) is None
-    for own in ("<h1>mine</h1>", ""):
+    for own in ("<h1>mine</h1>" * 9, ""):
         (results / FILE).write_text(own)
         assert write_index(results, create=True) is None
         assert own == (results / FILE).read_text()

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
-from harness.report.figures import FIGURES
 from harness.report.run.sections import run_report
 from harness.report.write import draw_run, write_run
 
@@ -14,13 +13,14 @@ def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run,
     view = make_run(requests=20)
     pictures = draw_run(view)
     paths = write_run(tmp_path, run_report(view.summary, pictures), pictures)
-    plots = [f"plots/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")]
+    names = [picture.name for picture in pictures]
+    plots = [f"plots/{name}.{kind}" for name in names for kind in ("png", "svg")]
     assert [str(path.relative_to(tmp_path)) for path in paths] == ["report.html", "report.md", *plots]
     assert all(path.stat().st_size > 0 for path in paths)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert all(f"](plots/{name}.png)" in text for name in FIGURES)
+    assert all(f"](plots/{name}.png)" in text for name in names)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/svg+xml;base64,") == len(FIGURES)
+    assert page.count("data:image/svg+xml;base64,") == len(names)
 
 
 def test_a_page_is_not_replaced_while_its_figures_cannot_be(make_run, tmp_path: Path) -> None:

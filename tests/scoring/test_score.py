@@ -17,7 +17,7 @@ import pytest
 from harness import scoring
 from harness.catalog.target import Target
 from harness.errors import StoreError, SuiteError
-from harness.scoring.score import score_run
+from harness.scoring.score import Grading, score_run
 from harness.scoring.scorer import Outcome
 from harness.store.manifest import new_manifest
 from harness.store.query import connect
@@ -139,6 +139,18 @@ async def test_every_check_of_an_answer_gives_a_row(stored_run: StoredRun) -> No
         ("0-1", "regex", 0.0, False),
     ]
     assert read(run)[2].reason == "expected 'Paris', got 'Lyon'"
+
+
+@pytest.mark.parametrize("scorer", [Quick, Patient])
+async def test_the_grading_counts_every_answer_whether_or_not_its_scorer_waits(
+    stored_run: StoredRun, monkeypatch: pytest.MonkeyPatch, scorer: type[Patient]
+) -> None:
+    monkeypatch.setitem(scoring.SCORERS, "tasks", f"{__name__}:{scorer.__name__}")
+    answers = [{"request": f"0-{at}", "text": "Paris"} for at in range(70)]
+    run, suite = stored_run([Check(type="tasks")], *answers, {"request": "1-0", "error_kind": "throttled"})
+    grading = Grading()
+    await score_run(run, suite, grading=grading)
+    assert Grading(done=71, answers=71) == grading
 
 
 async def test_a_failed_request_is_a_failed_answer(stored_run: StoredRun) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,36 @@ def test_a_file_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None
     link.symlink_to(other)
     write_atomically(link, b"new")
     assert ("other", "new", False) == (other.read_text(), link.read_text(), link.is_symlink())
+
+
+FULL_DISK = """
+import resource, signal, sys
+import subprocess
+import sys
+from pathlib import Path
+from harness.errors import StoreError
+from harness.store.files import new_file, write_atomically, write_together
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+page, text = Path(sys.argv[1], "report.html"), Path(sys.argv[1], "report.md")
+for write in (lambda: write_atomically(page, b"x" * 1001), lambda: write_together({text: b"new", page: b"x" * 1001})):
+    try:
+        write()
+    except StoreError as error:
+        print(error)
+try:
+    with new_file(Path(sys.argv[1], "suite.yaml")) as file:
+        file.write(b"x" * 1001)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_disk_that_fills_leaves_the_old_files_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("report.html", "report.md"):
+        (tmp_path / name).write_text("old")
+    ran = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
+    told = f"{tmp_path / 'report.html'}: cannot be written: File too large"
+    assert [told, told, "File too large"] == ran.stdout.splitlines()
+    assert {"report.html": "old", "report.md": "old"} == {path.name: path.read_text() for path in tmp_path.iterdir()}

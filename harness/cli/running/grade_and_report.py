@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack, closing
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from harness.cli.running.reporter import Reporter, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
+from harness.report.live.grading import show_grading
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
-from harness.scoring.score import score_run
+from harness.scoring.score import Grading, score_run
 from harness.store.files import one_writer, remove_leftovers
 from harness.store.opening import open_run
 from harness.store.query import connect
@@ -136,8 +137,10 @@ async def _grade(
     folder: RunFolder, suite: Suite, context: RunContext, *, judge: bool, check_files: Sequence[CheckFile]
 ) -> None:
     """Grade the stored answers; judges are asked at `suite.endpoint`."""
+    grading = Grading()
     if not judge:
-        await score_run(folder, suite, None, check_files)
+        async with _grading_shown(grading, quiet=context.quiet):
+            await score_run(folder, suite, None, check_files, grading)
         return
     if not context.quiet:
         print("asking the judges; every verdict is stored at once", file=sys.stderr)
@@ -152,7 +155,20 @@ async def _grade(
         except EndpointError as error:
             later = f"ask them later with `harness report {folder.path} --judge`"
             print(f"warning: the judges cannot be reached: {error}; {later}", file=sys.stderr)
-        await score_run(folder, suite, judges, check_files)
+        async with _grading_shown(grading, quiet=context.quiet):
+            await score_run(folder, suite, judges, check_files, grading)
+
+
+@asynccontextmanager
+async def _grading_shown(grading: Grading, *, quiet: bool) -> AsyncIterator[None]:
+    """Show how far the grading is inside this context, unless quiet."""
+    showing = None if quiet else asyncio.create_task(show_grading(grading))
+    try:
+        yield
+    finally:
+        if showing is not None:
+            showing.cancel()
+            await asyncio.wait([showing])
 
 
 def _spent_usd(folder: RunFolder) -> float:

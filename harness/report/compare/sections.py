@@ -78,8 +78,8 @@ def compare_report(report: CompareReport, pictures: Sequence[Picture] = (), book
             _verdicts(report),
             findings_section(report.findings),
             Section(title="All differences", pictures=pictures),
-            *(section for c in worst_first(report) for section in _comparison(c)),
             Section(title="Prompts", book=book),
+            *(section for c in worst_first(report) for section in _comparison(c)),
             Section(title="How to read it", notes=_methods(report), layout="terms"),
         ],
     )

@@ -214,11 +214,15 @@ def _provenance(view: RunView, intervals: str) -> Provenance:
 
 def _split_legend(legend: Sequence[Artist]) -> tuple[list[Artist], list[Artist]]:
     """The entries that fit into columns, and those that are too long for it."""
-    short = [handle for handle in legend if len(str(handle.get_label())) <= LEGEND_CHARACTERS[2]]
+    for columns in (3, 2):
+        short = [handle for handle in legend if len(str(handle.get_label())) <= LEGEND_CHARACTERS[columns]]
+        if len(short) >= MANY_ENTRIES:
+            break
     return short, [handle for handle in legend if handle not in short]
 
 
 def _legend_columns(legend: Sequence[Artist]) -> int:
+    """`legend`: its short entries."""
     longest = max((len(str(handle.get_label())) for handle in legend), default=0)
     if len(legend) >= MANY_ENTRIES and longest <= LEGEND_CHARACTERS[3]:
         return 3

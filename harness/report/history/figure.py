@@ -173,7 +173,8 @@ def _draw_trend(axes: Axes, trend: Trend, look: Look, history: SuiteHistory, day
         axes.plot([days[p.run] for p in part], [p.value for p in part], **style)
         loose = [p for p in part if is_loose(trend, p)]
         hollow = {**style, "linestyle": "none", "markerfacecolor": "white"}
-        axes.plot([days[p.run] for p in loose], [p.value for p in loose], **hollow)
+        if loose:
+            axes.plot([days[p.run] for p in loose], [p.value for p in loose], **hollow)
         _draw_intervals(axes, part, look, days, bars=len(trend.points) <= INTERVALS_UP_TO)
     axes.plot([days[p.run] for p in trend.apart], [p.value for p in trend.apart], "x", color=GREY, markersize=5)
     at = {history.runs[p.run].run_id: p for p in trend.points}

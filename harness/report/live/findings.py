@@ -28,6 +28,8 @@ FEWEST = 20
 """Requests, attempts or samples of which a share or a quantile says something."""
 FEWEST_FAILURES = 5
 """Requests of a target that has answered none."""
+FEWEST_SENT = 5
+"""Attempts within the last seconds, whose median lateness says something."""
 LAG_SAMPLES = 100
 """Of the event loop's lag: the first two seconds."""
 BUDGET_SHARE = 0.9
@@ -41,7 +43,8 @@ class LiveFindings:
         self._suite = suite
         self._progress = progress
         self._stream = {target.name: target.stream for target in suite.targets}
-        self._behind_s: dict[str, float] = {}
+        self._most_behind_s: dict[str, float] = {}
+        self._stalls: dict[str, Finding | None] = {}
         self._first_tenth: dict[str, Histogram] = {}
         self._cold: dict[str, Finding] = {}
 
@@ -69,10 +72,10 @@ class LiveFindings:
         if tally.attempts >= FEWEST:
             throttled = tally.errors.get("throttled", 0)
             yield "throttled", throttled_attempts(name, attempts=tally.attempts, throttled=throttled)
-        if self._suite.load.arrival != "closed":
-            yield "behind", self._behind(name, recent)
+        behind = None if self._suite.load.arrival == "closed" else self._behind(name, recent)
+        yield "behind", behind
         delay_s = tally.late.quantile_s(0.5)
-        if wait is not None and delay_s is not None and tally.answered >= FEWEST:
+        if behind is None and wait is not None and delay_s is not None and tally.answered >= FEWEST:
             yield "late", late_requests(name, delay_s, wait, capped=is_capped(self._suite))
         yield "cold", self._cold_start(name, tally, at_s)
 
@@ -94,9 +97,11 @@ class LiveFindings:
 
     def _behind(self, name: str, recent: Recent) -> Finding | None:
         late = recent.late(name)
-        if late.count >= FEWEST_FAILURES:
-            self._behind_s[name] = max(self._behind_s.get(name, 0.0), late.quantile_s(0.5) or 0.0)
-        return behind_schedule(name, self._behind_s.get(name, 0.0), during=f"for {recent.seconds:.0f} s")
+        late_s = late.quantile_s(0.5) if late.count >= FEWEST_SENT else None
+        if late_s is not None and late_s > self._most_behind_s.get(name, 0.0):
+            self._most_behind_s[name] = late_s
+            self._stalls[name] = behind_schedule(name, late_s, during=f"for {recent.seconds:.0f} s")
+        return self._stalls.get(name)
 
     def _cold_start(self, name: str, tally: Tally, at_s: float) -> Finding | None:
         """Compares the first tenth with the rest so far, once that is twice as much."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import select
 import sys
 from typing import TextIO
 
 from harness import clock
 from harness.load.progress import Progress
 from harness.report.live.frame import LiveView
+from harness.report.live.streams import is_writable, terminal_size
 from harness.report.wording import sentence
 from harness.suite.suite import Suite
 
 REFRESH_S = 0.5
 PLAIN_EVERY_S = 5.0
-USUAL_SIZE = 80, 24
 
 
 async def show_progress(
@@ -61,17 +59,19 @@ async def _draw_live(view: LiveView, every_s: float | None, out: TextIO) -> None
         return await _print_lines(view, every_s, out)
 
     def frame() -> Text:
-        at_s, (width, height) = (clock.now_ns() - started_ns) / 1e9, _size(out)
+        at_s, (width, height) = (clock.now_ns() - started_ns) / 1e9, terminal_size(out)
         console.size = ConsoleDimensions(width, height)
         view.observe(at_s)
         lines = view.lines(at_s, width, height - 1)
         return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
     started_ns = clock.now_ns()
+    while not is_writable(out):  # noqa: ASYNC110 (no event tells when a terminal goes on)
+        await asyncio.sleep(REFRESH_S)
     with Live(frame(), console=console, auto_refresh=False, transient=True) as live:
         while True:
             await asyncio.sleep(REFRESH_S if every_s is None else every_s)
-            if _is_writable(out):
+            if is_writable(out):
                 live.update(frame(), refresh=True)
 
 
@@ -81,25 +81,8 @@ async def _print_lines(view: LiveView, every_s: float | None, out: TextIO) -> No
         await asyncio.sleep(PLAIN_EVERY_S if every_s is None else every_s)
         at_s = (clock.now_ns() - started_ns) / 1e9
         view.observe(at_s)
-        if not _is_writable(out):
+        if not is_writable(out):
             continue
-        lines = [view.line(at_s), *(f"! {sentence(view.findings[key])}" for key in view.findings.keys() - told)]
+        lines = [view.line(at_s), *(f"! {sentence(each)}" for key, each in view.findings.items() if key not in told)]
         told |= view.findings.keys()
         print(*lines, sep="\n", file=out, flush=True)
-
-
-def _size(out: TextIO) -> tuple[int, int]:
-    """Columns and lines of the terminal, which may have been resized; 80 × 24 if it does not say."""
-    try:
-        width, height = os.get_terminal_size(out.fileno())
-    except (OSError, ValueError):
-        return USUAL_SIZE
-    return width or USUAL_SIZE[0], height or USUAL_SIZE[1]
-
-
-def _is_writable(out: TextIO) -> bool:
-    """Whether a write of a few kilobytes is likely not to wait for the reader."""
-    try:
-        return bool(select.select([], [out.fileno()], [], 0)[1])
-    except (OSError, ValueError):  # not a file, or not one that can be waited for
-        return True

@@ -77,18 +77,19 @@ def verdict_section(summary: RunSummary) -> Section:
         Note(label=mark(each.verdict), tone=TONES[each.verdict], text=each.headline)
         for each in summary.verdicts[:MOST_CARDS]
     ]
-    notes[-1] = msgspec.structs.replace(notes[-1], details=[NOT_A_GATE])
+    if len(summary.verdicts) == 1:
+        notes = [msgspec.structs.replace(notes[0], details=[NOT_A_GATE])]
     return Section(title="Verdict", text=_counted(summary.verdicts), notes=notes, layout="cards")
 
 
 def _counted(verdicts: Sequence[CandidateVerdict]) -> str:
-    """`7 targets against a/b: 2 worse, 5 no worse. The worst 5:`; empty for a single one, whose sentence says it."""
+    """`7 targets against a/b: 2 worse, 5 no worse. …`; empty for a single one, whose sentence says it all."""
     if len(verdicts) == 1:
         return ""
     number = Counter(each.verdict for each in verdicts)
     parts = ", ".join(f"{number[verdict]} {word(verdict)}" for verdict in ORDER if number[verdict])
-    few = f". The worst {MOST_CARDS}:" if len(verdicts) > MOST_CARDS else ""
-    return f"{len(verdicts)} targets against {verdicts[0].baseline}: {parts}{few}"
+    few = f" The worst {MOST_CARDS}:" if len(verdicts) > MOST_CARDS else ""
+    return f"{len(verdicts)} targets against {verdicts[0].baseline}: {parts}. {NOT_A_GATE}{few}"
 
 
 def other_findings(summary: RunSummary, report: CompareReport | None) -> list[Finding]:

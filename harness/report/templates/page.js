@@ -29,10 +29,10 @@ const ORDERS = new Map([
   ["slow", "slowest first"],
   ["cost", "costliest first"],
 ]);
-/** What the address may hold after `#`; all but the first four and the last three are filters. */
-const KEYS = ["prompt", "answer", "a", "b", "q", "tag", "target", "check", "outcome", "flip", "error", "vote", "order", "page"];
 const ANSWER_FILTERS = ["target", "check", "outcome", "error", "vote"];
 const FILTERS = ["q", "tag", ...ANSWER_FILTERS, "flip"];
+/** What the address may hold after `#`: the open prompt, the answer and the pair chosen, and the list around it. */
+const KEYS = ["prompt", "answer", "a", "b", ...FILTERS, "order", "page"];
 
 // ---- elements -------------------------------------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ function make(tag, attributes, ...children) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (known(value) && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(2).filter((child) => child || child === 0).map((child) => (child.nodeType ? child : String(child))));
+  element.append(...children.flat(2).filter(Boolean));
   return element;
 }
 
@@ -52,6 +52,16 @@ const known = (value) => value !== undefined && value !== null;
 const unseen = (text) => make("span", { class: "unseen" }, text);
 
 const pill = (text, tone) => make("span", { class: `pill ${tone}` }, text);
+
+const flipPill = (flip) => flip && pill(flip, flip === "worse" ? "bad" : "good");
+
+const facts = (...children) => make("p", { class: "facts" }, ...children);
+
+const quietText = (text) => text && make("span", { class: "quiet", dir: "auto" }, ` ${text}`);
+
+const button = (text, onclick, attributes) => make("button", { type: "button", onclick, ...attributes }, text);
+
+const folded = (title, ...children) => make("details", {}, make("summary", {}, title), ...children);
 
 /** A target's name, which wraps only after the model. */
 function brokenName(name) {
@@ -65,15 +75,14 @@ const namePart = (text) => make("span", { class: "part" }, text);
 function textBox(text, label, query) {
   const box = make("pre", { dir: "auto", "data-label": label }, marked(text.slice(0, MOST_CHARACTERS), query));
   let shown = MOST_CHARACTERS;
-  if (text.length <= shown) return [box];
-  const more = make("button", { type: "button" }, `Show more: ${count(shown)} of ${count(text.length)} characters`);
-  more.addEventListener("click", () => {
+  const title = () => `Show more: ${count(shown)} of ${count(text.length)} characters`;
+  const more = button(title(), () => {
     box.append(text.slice(shown, shown + MOST_CHARACTERS));
     shown += MOST_CHARACTERS;
     more.hidden = shown >= text.length;
-    more.textContent = `Show more: ${count(shown)} of ${count(text.length)} characters`;
+    more.textContent = title();
   });
-  return [box, more];
+  return text.length > shown ? [box, more] : [box];
 }
 
 /** The text as nodes, with every occurrence of the query marked. */
@@ -102,35 +111,50 @@ const count = (n) => n.toLocaleString("en-US");
 
 const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
-const significant = (value) =>
-  value === 0 ? "0" : value >= 999.5 ? count(Math.round(value)) : value.toFixed(Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))));
+/** Three significant digits of a value that is not negative, without an exponent. */
+function significant(value) {
+  if (value === 0 || value >= 999.5) return count(Math.round(value));
+  return value.toFixed(Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(value)))));
+}
 
 const duration = (seconds) => (seconds < 1 ? `${significant(1000 * seconds)} ms` : `${significant(seconds)} s`);
 
 const usd = (value) => `$${value >= 1 ? value.toFixed(2) : significant(value)}`;
 
+/** The parts that there are, with a separator between them. */
+const listed = (separator, ...parts) => parts.filter(Boolean).join(separator);
+
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
 
 // ---- the book -------------------------------------------------------------------------------------------------------
 
-/** The page's data: prompts with their answers by arm, and what there is to filter by. */
+/** The page's data: prompts with their answers by arm. What the data leaves out is filled in. */
 function readBook(text) {
   const book = JSON.parse(text);
-  book.arms.forEach((arm) => { arm.name = arm.run_id ? `${arm.target} · ${arm.run_id}` : arm.target; });
+  for (const arm of book.arms) arm.name = arm.run_id ? `${arm.target} · ${arm.run_id}` : arm.target;
   for (const prompt of book.prompts) {
+    for (const list of ["tags", "turns", "attachments", "checks"]) prompt[list] ??= [];
     prompt.arms = book.arms.map(() => []);
     prompt.cells = book.arms.map(() => null);
   }
-  for (const [prompt, arm, answers, passed, scored, failed] of book.cells) book.prompts[prompt].cells[arm] = { answers, passed, scored, failed };
+  for (const [prompt, arm, answers, passed, scored, failed] of book.cells) {
+    book.prompts[prompt].cells[arm] = { answers, passed, scored, failed };
+  }
   for (const answer of book.answers) {
-    answer.outcome = answer.error_kind ? "error" : answer.passed === true ? "pass" : answer.passed === false ? "fail" : "unscored";
-    answer.key = `${answer.arm}.${answer.repeat || 0}`;
+    for (const list of ["checks", "votes", "tools", "citations"]) answer[list] ??= [];
+    answer.repeat ??= 0;
+    answer.key = `${answer.arm}.${answer.repeat}`;
+    answer.name = `repeat ${answer.repeat + 1}`;
+    answer.outcome = answer.error_kind ? "error" : outcomeOf(answer);
     answer.seconds = (answer.queue_s || 0) + (answer.ttft_s || 0) + (answer.stream_s || 0);
     book.prompts[answer.prompt].arms[answer.arm].push(answer);
   }
   book.byId = new Map(book.prompts.map((prompt) => [prompt.id, prompt]));
   return book;
 }
+
+/** Of an answer or a check. */
+const outcomeOf = ({ passed }) => (passed === true ? "pass" : passed === false ? "fail" : "unscored");
 
 const answersOf = (prompt) => prompt.arms.flat();
 
@@ -145,25 +169,28 @@ const shareOf = ({ passed, scored }) => (scored ? passed / scored : null);
 
 /** The keys of VOTES that are true of an answer. */
 function votesOf(answer) {
-  const found = (answer.checks || []).filter((check) => /^(judge|pairwise)/.test(check.scorer)).map((check) => {
+  const found = answer.checks.filter((check) => /^(judge|pairwise)/.test(check.scorer)).map((check) => {
     const value = check.scorer.startsWith("pairwise") ? check.value : check.passed;
     if (!known(value)) return "none";
     return value === 0.5 ? "tie" : Number(value) === 1 ? "for" : "against";
   });
-  const scores = (answer.votes || []).map((vote) => vote.score).filter(known);
+  const scores = answer.votes.map((vote) => vote.score).filter(known);
   return scores.some((score) => score - Math.min(...scores) >= 0.5) ? [...found, "split"] : found;
 }
 
 /** Everything in an answer that a search looks through, in lower case. */
 function searchedAnswer(answer) {
-  const { text, tools = [], citations = [], checks = [], votes = [], error_message } = answer;
-  return (answer.searched ??= [text, ...tools, ...citations, ...[...checks, ...votes].map(({ reason }) => reason), error_message].filter(Boolean).join("\n").toLowerCase());
+  const { text, tools, citations, checks, votes, error_message } = answer;
+  const reasons = [...checks, ...votes].map(({ reason }) => reason);
+  return (answer.searched ??= inLowerCase([text, ...tools, ...citations, ...reasons, error_message]));
 }
 
 function searchedPrompt(prompt) {
-  const { id, turns = [], expect, attachments = [] } = prompt;
-  return (prompt.searched ??= [id, ...turns.map((turn) => turn.text), expect, ...attachments].filter(Boolean).join("\n").toLowerCase());
+  const { id, turns, expect, attachments } = prompt;
+  return (prompt.searched ??= inLowerCase([id, ...turns.map((turn) => turn.text), expect, ...attachments]));
 }
+
+const inLowerCase = (texts) => texts.filter(Boolean).join("\n").toLowerCase();
 
 // ---- filters and addresses ------------------------------------------------------------------------------------------
 
@@ -180,23 +207,22 @@ function addressOf(state, home) {
 }
 
 function answerMatches(book, answer, state) {
-  const checks = (answer.checks || []).filter((check) => check.scorer === state.check);
+  const checks = answer.checks.filter((check) => check.scorer === state.check);
   if (state.target && book.arms[answer.arm].name !== state.target) return false;
   if (state.error && answer.error_kind !== state.error) return false;
   if (state.vote && !votesOf(answer).includes(state.vote)) return false;
   if (!state.check) return !state.outcome || answer.outcome === state.outcome;
-  return checks.some((check) => !state.outcome || (answer.outcome === "error" ? "error" : checkOutcome(check)) === state.outcome);
+  return checks.some((check) => !state.outcome || outcomeOf(check) === state.outcome);
 }
-
-const checkOutcome = (check) => (check.passed === true ? "pass" : check.passed === false ? "fail" : "unscored");
 
 /** The answers to a prompt that the filters and the search leave; null if the prompt itself is left out. */
 function matching(book, prompt, state) {
-  if (state.tag && !(prompt.tags || []).includes(state.tag)) return null;
+  if (state.tag && !prompt.tags.includes(state.tag)) return null;
   if (state.flip && prompt.flip !== state.flip) return null;
   const query = state.q.toLowerCase();
   const asked = !query || searchedPrompt(prompt).includes(query);
-  const left = answersOf(prompt).filter((answer) => answerMatches(book, answer, state) && (asked || searchedAnswer(answer).includes(query)));
+  const found = (answer) => asked || searchedAnswer(answer).includes(query);
+  const left = answersOf(prompt).filter((answer) => answerMatches(book, answer, state) && found(answer));
   const whole = asked && !ANSWER_FILTERS.some((key) => state[key]);
   return left.length || whole ? left : null;
 }
@@ -218,7 +244,7 @@ const sharesOf = (prompt) => prompt.cells.filter(Boolean).map(shareOf).filter(kn
 
 const RANKS = {
   failed: (prompt) => 1 - (shareOf(totals(prompt)) ?? 2),
-  split: (prompt) => { const shares = sharesOf(prompt); return shares.length ? Math.max(...shares) - Math.min(...shares) : -1; },
+  split: (prompt) => Math.max(...sharesOf(prompt)) - Math.min(...sharesOf(prompt)),
   slow: (prompt) => largest(answersOf(prompt).map((answer) => answer.seconds)),
   cost: (prompt) => answersOf(prompt).reduce((sum, answer) => sum + (answer.cost_usd || 0), 0),
 };
@@ -228,16 +254,18 @@ function filterChoices(book) {
   const unique = (values) => [...new Set(values)].filter(Boolean).map((value) => [value, value]);
   const outcomes = new Set(book.answers.map((answer) => answer.outcome));
   const votes = new Set(book.answers.flatMap(votesOf));
+  const flips = ["worse", "better"].filter((flip) => book.prompts.some((prompt) => prompt.flip === flip));
   const choices = [
-    ["outcome", "Outcome", [...OUTCOMES].filter(([key]) => outcomes.has(key)).map(([key, { label }]) => [key, label]), 1],
-    ["flip", "Changed", [["worse", "worse"], ["better", "better"]].filter(([key]) => book.prompts.some((prompt) => prompt.flip === key)), 1],
-    ["target", "Target", unique(book.arms.map((arm) => arm.name)), 2],
-    ["tag", "Tag", unique(book.prompts.flatMap((prompt) => prompt.tags || [])).sort(), 1],
-    ["check", "Check", unique(book.answers.flatMap((answer) => (answer.checks || []).map((check) => check.scorer))), 1],
-    ["error", "Error", unique(book.answers.map((answer) => answer.error_kind)), 1],
-    ["vote", "Judge", [...VOTES].filter(([key]) => votes.has(key)), 1],
+    ["outcome", "Outcome", [...OUTCOMES].filter(([key]) => outcomes.has(key)).map(([key, { label }]) => [key, label])],
+    ["flip", "Changed", unique(flips)],
+    ["target", "Target", book.arms.length > 1 ? unique(book.arms.map((arm) => arm.name)) : []],
+    ["tag", "Tag", unique(book.prompts.flatMap((prompt) => prompt.tags)).sort()],
+    ["check", "Check", unique(book.answers.flatMap((answer) => answer.checks.map((check) => check.scorer)))],
+    ["error", "Error", unique(book.answers.map((answer) => answer.error_kind))],
+    ["vote", "Judge", [...VOTES].filter(([key]) => votes.has(key))],
   ];
-  return choices.filter(([, , values, least]) => values.length >= least).map(([key, label, values]) => [key, label, [["", "all"], ...values]]);
+  return choices.filter(([, , values]) => values.length)
+    .map(([key, label, values]) => [key, label, [["", "all"], ...values]]);
 }
 
 // ---- the browser ----------------------------------------------------------------------------------------------------
@@ -265,10 +293,12 @@ class Browser {
   sampleNote() {
     const { sampled, query, total_prompts, prompts, notes = [] } = this.book;
     const lines = [...notes];
-    if (prompts.length < total_prompts) lines.unshift(`${count(prompts.length)} of ${counted(total_prompts, "prompt")} are listed: those whose answers are shown.`);
+    const part = `${count(prompts.length)} of ${counted(total_prompts, "prompt")}`;
+    if (prompts.length < total_prompts) lines.unshift(`${part} are listed: those whose answers are shown.`);
     if (sampled) lines.unshift(sampled);
     if (!lines.length) return [];
-    return [make("div", { class: "notice" }, lines.map((line) => make("p", {}, line)), sampled && query && make("p", {}, "All of them: ", make("code", {}, query)))];
+    const command = sampled && query && make("p", {}, "All of them: ", make("code", {}, query));
+    return [make("div", { class: "notice" }, lines.map((line) => make("p", {}, line)), command)];
   }
 
   // -- state
@@ -324,15 +354,18 @@ class Browser {
   // -- controls
 
   makeControls() {
-    const search = make("input", { type: "search", placeholder: "Search questions, answers and reasons", "aria-label": "Search questions, expected answers, answers and reasons", "data-key": "q" });
+    const hint = "Search questions, answers and reasons";
+    const search = make("input", { type: "search", placeholder: hint, "aria-label": hint, "data-key": "q" });
     search.addEventListener("input", () => this.filter("q", search.value));
     const choose = ([key, label, values]) => {
-      const choice = make("select", { "data-key": key, "aria-label": label, onchange: () => this.filter(key, choice.value) },
+      const onchange = () => this.filter(key, choice.value);
+      const choice = make("select", { "data-key": key, "aria-label": label, onchange },
         values.map(([value, text]) => make("option", { value }, text)));
       return make("label", {}, make("span", {}, label), choice);
     };
-    const clear = make("button", { type: "button", class: "clear", onclick: () => this.clear() }, "Clear filters");
-    return make("form", { class: "controls", role: "search", "aria-label": "Filter prompts", onsubmit: (event) => event.preventDefault() },
+    const clear = button("Clear filters", () => this.clear(), { class: "clear" });
+    const onsubmit = (event) => event.preventDefault();
+    return make("form", { class: "controls", role: "search", "aria-label": "Filter prompts", onsubmit },
       search, filterChoices(this.book).map(choose), choose(["order", "Order", [...ORDERS]]), clear);
   }
 
@@ -365,15 +398,17 @@ class Browser {
   }
 
   summary() {
+    if (this.state.prompt) return "";
     const { prompts, answers } = this.book;
     const left = this.rows.reduce((sum, row) => sum + row.answers.length, 0);
-    if (this.state.prompt) return "";
-    if (this.rows.length === prompts.length && left === answers.length) return `${counted(prompts.length, "prompt")}, ${counted(left, "answer")}`;
-    return `${count(this.rows.length)} of ${counted(prompts.length, "prompt")}, ${count(left)} of ${counted(answers.length, "answer")}`;
+    const all = this.rows.length === prompts.length && left === answers.length;
+    const of = (n, whole, noun) => `${all ? "" : `${count(n)} of `}${counted(whole, noun)}`;
+    return `${of(this.rows.length, prompts.length, "prompt")}, ${of(left, answers.length, "answer")}`;
   }
 
   unknownPrompt() {
-    return [make("p", { class: "notice", tabindex: -1 }, "This report has no prompt ", make("code", {}, this.state.prompt), ". ",
+    const name = make("code", {}, this.state.prompt);
+    return [make("p", { class: "notice" }, "This report has no prompt ", name, ". ",
       make("a", { href: this.address({ prompt: "" }) }, "Show all prompts"))];
   }
 
@@ -385,42 +420,45 @@ class Browser {
   }
 
   listView() {
-    if (!this.rows.length) return [make("p", { class: "notice" }, "No prompt matches. Clear a filter, or search for something else.")];
+    if (!this.rows.length) return [make("p", { class: "notice" }, "No prompt matches. Clear a filter.")];
     const from = this.page * PER_PAGE;
     const rows = this.rows.slice(from, from + PER_PAGE);
     this.active.row = Math.min(Math.max(this.active.row, from), from + rows.length - 1);
-    const table = make("table", { role: "grid", class: `map ${sizeOf(this.book.arms)}`, "aria-rowcount": this.rows.length + 1 },
+    const size = { class: `map ${sizeOf(this.book.arms)}`, "aria-rowcount": this.rows.length + 1 };
+    const table = make("table", { role: "grid", ...size },
       make("caption", { class: "unseen" }, "Prompts and how each target answered"), this.listHead(),
       make("tbody", {}, rows.map((row, i) => this.listRow(row, from + i))));
     table.addEventListener("focusin", (event) => this.activate(event.target));
-    const region = make("div", { class: "wide tall", role: "region", tabindex: 0, "aria-label": "Prompts and targets" }, table);
-    return [region, ...this.pager(), keysHelp()];
+    const scrolls = { class: "wide tall", role: "region", tabindex: 0, "aria-label": "Prompts and targets" };
+    return [make("div", scrolls, table), ...this.pager(), keysHelp()];
   }
 
   listHead() {
-    const heads = this.book.arms.map((arm) => make("th", { scope: "col" },
-      make("span", { class: "arm" }, arm.target.split(/(?<=\/)/).map(namePart), arm.baseline && make("small", {}, "baseline"), arm.run_id && make("small", {}, arm.run_id))));
+    const small = (text) => text && make("small", {}, text);
+    const heads = this.book.arms.map((arm) => make("th", { scope: "col" }, make("span", { class: "arm" },
+      arm.target.split(/(?<=\/)/).map(namePart), small(arm.baseline && "baseline"), small(arm.run_id))));
     return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "prompt"), heads));
   }
 
   listRow({ prompt, answers }, index) {
     const left = new Set(answers);
     const narrowed = FILTERS.some((key) => this.state[key]);
-    const question = [...(prompt.turns || [])].reverse().find((turn) => turn.role === "user");
+    const question = prompt.turns.findLast((turn) => turn.role === "user");
     const head = make("th", { scope: "row" }, make("div", { class: "asked-line" },
       make("a", { href: this.address({ prompt: prompt.id }), ...this.place(index, 0) }, prompt.id),
-      prompt.flip && pill(prompt.flip, prompt.flip === "worse" ? "bad" : "good"),
+      flipPill(prompt.flip),
       make("span", { class: "snippet", dir: "auto" }, question ? question.text.slice(0, 160) : "")));
-    const cells = prompt.cells.map((cell, arm) => make("td", {}, this.cell(prompt, cell, arm, index, !narrowed || prompt.arms[arm].some((answer) => left.has(answer)))));
+    const isLeft = (arm) => !narrowed || prompt.arms[arm].some((answer) => left.has(answer));
+    const cells = prompt.cells.map((_, arm) => make("td", {}, this.cell(prompt, arm, index, isLeft(arm))));
     return make("tr", { "aria-rowindex": index + 2 }, head, cells);
   }
 
-  cell(prompt, counts, arm, row, isLeft) {
-    const { mark, tone, words } = describeCell(counts);
+  cell(prompt, arm, row, isLeft) {
+    const { mark, tone, words } = describeCell(prompt.cells[arm]);
     const label = `${prompt.id}, ${this.book.arms[arm].name}: ${words}`;
-    const first = prompt.arms[arm][0];
-    return make("button", { type: "button", class: `cell ${tone}${isLeft ? "" : " dim"}`, "aria-label": label, title: label, ...this.place(row, arm + 1),
-      onclick: () => this.open(row, { answer: first ? first.key : "" }) }, mark);
+    const open = () => this.open(row, { answer: prompt.arms[arm][0]?.key || "" });
+    const looks = { class: `cell ${tone}${isLeft ? "" : " dim"}`, "aria-label": label, title: label };
+    return button(mark, open, { ...looks, ...this.place(row, arm + 1) });
   }
 
   /** The attributes of a place in the grid. Only the active one is in the tab order; arrow keys move it. */
@@ -455,7 +493,12 @@ class Browser {
   pager() {
     const pages = Math.ceil(this.rows.length / PER_PAGE);
     if (pages < 2) return [];
-    const turn = (text, page) => make("button", { type: "button", disabled: page < 0 || page >= pages, onclick: () => { this.active.row = page * PER_PAGE; this.go({ page: String(page + 1) }, false); this.showTop(); } }, text);
+    const show = (page) => {
+      this.active.row = page * PER_PAGE;
+      this.go({ page: String(page + 1) }, false);
+      this.showTop();
+    };
+    const turn = (text, page) => button(text, () => show(page), { disabled: page < 0 || page >= pages });
     return [make("nav", { class: "pager", "aria-label": "Pages of prompts" }, turn("Previous", this.page - 1),
       make("span", {}, `Page ${count(this.page + 1)} of ${count(pages)}`), turn("Next", this.page + 1))];
   }
@@ -511,36 +554,44 @@ class Browser {
 
 const sizeOf = (arms) => (arms.length > MANY_ARMS ? "many" : arms.length > 4 ? "several" : "few");
 
-const keysHelp = () => make("p", { class: "legend keys" }, ...[["/", "search"], ["j", "next"], ["k", "previous"], ["Enter", "open"], ["Esc", "back"]]
-  .flatMap(([key, does]) => [make("kbd", {}, key), ` ${does} `]));
+const HELP = { "/": "search", j: "next", k: "previous", Enter: "open", Esc: "back" };
+
+const keysHelp = () => make("p", { class: "legend keys" },
+  Object.entries(HELP).map(([key, does]) => [make("kbd", {}, key), ` ${does} `]));
 
 /** What a cell of the heat map shows, its colour, and its words for those who cannot see it. */
 function describeCell(counts) {
   if (!counts) return { mark: "·", tone: "none", words: "not asked" };
   const { answers, passed, scored, failed } = counts;
   const unscored = answers - scored - (scored ? 0 : failed);
-  const words = [scored && `${count(passed)} of ${count(scored)} passed`, failed && counted(failed, "error"), unscored && `${count(unscored)} not scored`].filter(Boolean).join(", ");
+  const words = listed(", ", scored && `${count(passed)} of ${count(scored)} passed`,
+    failed && counted(failed, "error"), unscored && `${count(unscored)} not scored`);
   if (failed === answers) return { mark: failed > 1 ? `${count(failed)} err` : "err", tone: "err", words };
   const mark = scored > 1 ? `${count(passed)}/${count(scored)}` : scored ? (passed ? "✓" : "✗") : "–";
   return { mark: failed ? `${mark} !` : mark, tone: toneOf(shareOf(counts)), words };
 }
 
-const toneOf = (share) => (share === null ? "none" : share === 1 ? "s4" : share === 0 ? "s0" : `s${1 + Math.floor(3 * share)}`);
+function toneOf(share) {
+  if (share === null) return "none";
+  return share === 0 ? "s0" : share === 1 ? "s4" : `s${1 + Math.floor(3 * share)}`;
+}
 
 // ---- one prompt -----------------------------------------------------------------------------------------------------
 
 function promptView(browser, prompt) {
   const { state } = browser;
   const left = matching(browser.book, prompt, state);
-  const narrowed = left && left.length && left.length < answersOf(prompt).length && !state.answer;
-  const answers = inReadingOrder(browser.book, narrowed ? left : answersOf(prompt));
+  const all = answersOf(prompt);
+  const narrowed = left && left.length && left.length < all.length && !state.answer;
+  const answers = inReadingOrder(browser.book, narrowed ? left : all);
+  const title = narrowed ? `Answers: ${count(left.length)} of ${count(all.length)} match the filters` : "Answers";
   return [
     promptBar(browser, prompt),
-    make("h3", { tabindex: -1 }, prompt.id, prompt.flip && [" ", pill(prompt.flip, prompt.flip === "worse" ? "bad" : "good")]),
+    make("h3", { tabindex: -1 }, prompt.id, " ", flipPill(prompt.flip)),
     promptFacts(prompt),
     questionView(browser.book, prompt, state.q.toLowerCase()),
     ...differenceView(browser, prompt),
-    make("h4", {}, narrowed ? `Answers: ${count(left.length)} of ${count(answersOf(prompt).length)} match the filters` : "Answers"),
+    make("h4", {}, title),
     answersView(browser, prompt, answers),
     keysHelp(),
   ];
@@ -548,17 +599,20 @@ function promptView(browser, prompt) {
 
 /** Few targets stand beside each other, a row for each repeat; of many, each target's answers follow each other. */
 function inReadingOrder(book, answers) {
-  return areSideBySide(book) ? [...answers].sort((left, right) => (left.repeat || 0) - (right.repeat || 0) || left.arm - right.arm) : answers;
+  if (!areSideBySide(book)) return answers;
+  return [...answers].sort((left, right) => left.repeat - right.repeat || left.arm - right.arm);
 }
 
 const areSideBySide = ({ arms }) => arms.length > 1 && arms.length <= 4;
 
 function promptBar(browser, prompt) {
   const { position, rows } = browser;
-  const turn = (text, by) => make("button", { type: "button", disabled: position < 0 || !rows[position + by], onclick: () => browser.step(by) }, text);
+  const isLast = (by) => position < 0 || !rows[position + by];
+  const turn = (text, by) => button(text, () => browser.step(by), { disabled: isLast(by) });
+  const place = position < 0 ? "outside the filters" : `${count(position + 1)} of ${count(rows.length)}`;
   return make("nav", { class: "bar", "aria-label": "Prompts" },
     make("a", { href: browser.address({ prompt: "" }) }, "← All prompts"),
-    make("span", { class: "quiet" }, position < 0 ? "outside the filters" : `${count(position + 1)} of ${count(rows.length)}`),
+    make("span", { class: "quiet" }, place),
     turn("Previous", -1), turn("Next", 1),
     make("a", { href: addressOf({ prompt: prompt.id }) }, "Link to this prompt"));
 }
@@ -566,29 +620,31 @@ function promptBar(browser, prompt) {
 function promptFacts(prompt) {
   const { answers, passed, scored, failed } = totals(prompt);
   const shown = answersOf(prompt).length;
-  const facts = [
+  return facts(listed(" · ",
     scored && `${count(passed)} of ${counted(scored, "answer")} passed`, failed && counted(failed, "error"),
     shown < answers && `${count(shown)} of ${counted(answers, "answer")} shown`,
-    prompt.group && `group ${prompt.group}`, (prompt.tags || []).length && `tags: ${prompt.tags.join(", ")}`,
-  ];
-  return make("p", { class: "facts" }, facts.filter(Boolean).join(" · "));
+    prompt.group && `group ${prompt.group}`, prompt.tags.length && `tags: ${prompt.tags.join(", ")}`));
 }
 
 function questionView(book, prompt, query) {
-  const turns = (prompt.turns || []).map((turn) => make("div", { class: `turn ${turn.role}` }, make("h4", {}, turn.role), textBox(turn.text, `${turn.role} turn`, query)));
-  const named = (title, values) => (values || []).length > 0 && [make("h4", {}, title), make("ul", {}, values.map((value) => make("li", {}, value)))];
-  const expected = [
-    known(prompt.expect) && [make("h4", {}, "expected"), textBox(prompt.expect, "Expected answer", query)],
-    named("checks", prompt.checks), named("documents", prompt.attachments),
-  ];
-  return make("div", { class: "asked" }, make("div", {}, systemPrompts(book, prompt), turns), make("div", {}, expected.flat()));
+  const titled = (title, ...children) => make("div", { class: "turn" }, make("h4", {}, title), ...children);
+  const turns = prompt.turns.map(({ role, text }) => titled(role, textBox(text, `${role} turn`, query)));
+  const items = (title, values) => {
+    const lines = values.map((value) => make("li", {}, value));
+    return lines.length && titled(title, make("ul", {}, lines));
+  };
+  return make("div", { class: "asked" },
+    make("div", {}, systemPrompts(book, prompt, titled), turns),
+    make("div", {}, known(prompt.expect) && titled("expected", textBox(prompt.expect, "Expected answer", query)),
+      items("checks", prompt.checks), items("documents", prompt.attachments)));
 }
 
 /** The targets' own system prompts, where they differ and the prompt has none. */
-function systemPrompts({ arms }, prompt) {
+function systemPrompts({ arms }, prompt, titled) {
   const own = arms.filter((arm) => arm.system);
-  if (!own.length || (prompt.turns || []).some((turn) => turn.role === "system")) return null;
-  return make("details", {}, make("summary", {}, "System prompt of each target"), own.map((arm) => make("div", { class: "turn" }, make("h4", {}, arm.name), textBox(arm.system, `System prompt of ${arm.name}`))));
+  if (!own.length || prompt.turns.some((turn) => turn.role === "system")) return null;
+  const texts = own.map((arm) => titled(arm.name, textBox(arm.system, `System prompt of ${arm.name}`)));
+  return folded("System prompt of each target", texts);
 }
 
 function answersView(browser, prompt, answers) {
@@ -597,7 +653,6 @@ function answersView(browser, prompt, answers) {
   const chosen = answers.findIndex((answer) => answer.key === browser.state.answer);
   const grid = make("div", { class: sideBySide ? `answers side-${browser.book.arms.length}` : "answers" });
   let shown = 0;
-  const more = make("button", { type: "button" });
   const showMore = () => {
     const upTo = Math.max(shown + MOST_ANSWERS, chosen + 1);
     const cards = answers.slice(shown, upTo).map((answer) => answerCard(browser, answer, longest, sideBySide));
@@ -607,70 +662,78 @@ function answersView(browser, prompt, answers) {
     more.textContent = `Show more: ${count(shown)} of ${counted(answers.length, "answer")}`;
     if (grid.isConnected) labelScrollers(grid);
   };
-  more.addEventListener("click", showMore);
+  const more = button("", showMore);
   showMore();
   return make("div", {}, grid, more);
 }
 
 function answerCard(browser, answer, longest, sideBySide) {
   const arm = browser.book.arms[answer.arm];
-  const chosen = answer.key === browser.state.answer;
   const { label, tone } = OUTCOMES.get(answer.outcome);
-  const title = [brokenName(arm.target), arm.baseline && " (baseline)"];
-  const card = make("article", { class: chosen ? "answer chosen" : "answer", "aria-label": `${arm.name}, repeat ${(answer.repeat || 0) + 1}: ${label}` },
-    make("h5", { class: "name" }, title),
-    make("p", { class: "facts" }, pill(answer.error_kind ? `error: ${answer.error_kind}` : label, tone), ` repeat ${(answer.repeat || 0) + 1}`, arm.run_id && ` · ${arm.run_id}`),
+  const chosen = answer.key === browser.state.answer ? " chosen" : "";
+  const card = make("article", { class: `answer${chosen}`, "aria-label": `${arm.name}, ${answer.name}: ${label}` },
+    make("h5", { class: "name" }, brokenName(arm.target), arm.baseline && " (baseline)"),
+    facts(pill(listed(": ", label, answer.error_kind), tone), ` ${listed(" · ", answer.name, arm.run_id)}`),
     answerText(answer, browser.state.q.toLowerCase()),
-    ...extras(answer),
+    extras(answer),
     timeStrip(answer, longest),
-    make("p", { class: "facts" }, spent(answer)));
+    facts(spent(answer)));
   if (sideBySide) card.style.setProperty("--column", answer.arm + 1);
   return card;
 }
 
 function answerText(answer, query) {
-  const cut = answer.characters && make("p", { class: "facts" }, `Cut: the whole answer has ${count(answer.characters)} characters.`);
-  if (answer.text) return make("div", {}, textBox(answer.text, "Answer", query), cut);
-  return answer.error_kind ? null : make("p", { class: "facts" }, "The answer is empty.");
+  if (!answer.text) return !answer.error_kind && facts("The answer is empty.");
+  const cut = answer.characters && facts(`Cut: the whole answer has ${count(answer.characters)} characters.`);
+  return make("div", {}, textBox(answer.text, "Answer", query), cut);
 }
 
-/** What comes with an answer: its error, checks, tool calls and citations. */
-function extras(answer) {
-  const { error_message, checks = [], votes = [], tools = [], citations = [] } = answer;
-  const list = (title, values) => values.length > 0 && make("details", {}, make("summary", {}, counted(values.length, title)), values.map((value) => textBox(value, title)));
+/** What comes with an answer: its error, checks, votes, tool calls and citations. */
+function extras({ error_message, checks, votes, tools, citations }) {
+  const boxes = (noun, texts) =>
+    texts.length && folded(counted(texts.length, noun), texts.map((text) => textBox(text, noun)));
   return [
     error_message && make("div", {}, textBox(error_message, "Error message")),
-    checks.length > 0 && make("ul", { class: "checks" }, checks.map(checkLine)),
-    votes.length > 1 && make("details", {}, make("summary", {}, counted(votes.length, "vote")), make("ul", { class: "checks" }, votes.map(voteLine))),
-    list("tool call", tools), list("citation", citations),
-  ].filter(Boolean);
+    checks.length && make("ul", { class: "checks" }, checks.map(checkLine)),
+    votes.length > 1 && folded(counted(votes.length, "vote"), make("ul", { class: "checks" }, votes.map(voteLine))),
+    boxes("tool call", tools), boxes("citation", citations),
+  ];
 }
+
+const CHECK_MARKS = { pass: ["✓", "passed", "good"], fail: ["✗", "failed", "bad"], unscored: ["–", "no verdict", ""] };
 
 function checkLine(check) {
-  const [mark, tone] = check.passed === true ? ["✓ passed", "good"] : check.passed === false ? ["✗ failed", "bad"] : ["– no verdict", ""];
+  const [mark, words, tone] = CHECK_MARKS[outcomeOf(check)];
   const value = known(check.value) && check.value !== Number(check.passed) && ` ${check.value.toFixed(2)}`;
-  return make("li", {}, make("strong", { class: tone }, mark.slice(0, 1), unseen(mark.slice(1)), ` ${check.scorer}`), value, check.reason && make("span", { class: "quiet", dir: "auto" }, ` ${check.reason}`));
+  const name = make("strong", { class: tone }, mark, unseen(words), ` ${check.scorer}`);
+  return make("li", {}, name, value, quietText(check.reason));
 }
 
-const voteLine = (vote) => make("li", {}, make("strong", {}, `${vote.judge} ${known(vote.score) ? vote.score.toFixed(2) : "no score"}`), vote.reason && make("span", { class: "quiet", dir: "auto" }, ` ${vote.reason}`));
+function voteLine({ judge, score, reason }) {
+  const given = known(score) ? score.toFixed(2) : "no score";
+  return make("li", {}, make("strong", {}, `${judge} ${given}`), quietText(reason));
+}
 
 /** Queue, TTFT and stream to one scale for all answers of the prompt, with the numbers as text. */
-function timeStrip(answer, longest) {
-  const parts = [["queue", answer.queue_s], ["TTFT", answer.ttft_s], [known(answer.ttft_s) ? "stream" : "answer", answer.stream_s]].filter(([, seconds]) => known(seconds));
+function timeStrip({ queue_s, ttft_s, stream_s }, longest) {
+  const last = known(ttft_s) ? "stream" : "answer";
+  const parts = [["queue", queue_s], ["TTFT", ttft_s], [last, stream_s]].filter(([, seconds]) => known(seconds));
   if (!parts.length) return null;
   const bar = make("div", { class: "strip", "aria-hidden": "true" }, parts.map(([name, seconds]) => {
     const segment = make("span", { class: name });
     segment.style.width = `${longest ? (100 * seconds) / longest : 0}%`;
     return segment;
   }));
-  return make("div", {}, bar, make("p", { class: "facts" }, parts.map(([name, seconds]) => `${name} ${duration(seconds)}`).join(" · ")));
+  return make("div", {}, bar, facts(parts.map(([name, seconds]) => `${name} ${duration(seconds)}`).join(" · ")));
 }
 
 function spent(answer) {
-  const tokens = [[answer.input_tokens, "in"], [answer.output_tokens, "out"], [answer.cache_read_tokens, "cache read"], [answer.cache_write_tokens, "cache write"]]
-    .filter(([n, what]) => known(n) && (n > 0 || !what.startsWith("cache"))).map(([n, what]) => `${count(n)} ${what}`);
-  return [tokens.length && `tokens: ${tokens.join(", ")}`, known(answer.cost_usd) && usd(answer.cost_usd), answer.stop_reason && `stop: ${answer.stop_reason}`,
-    answer.attempts > 1 && `${count(answer.attempts)} attempts`].filter(Boolean).join(" · ");
+  const tokens = (n, what) => known(n) && `${count(n)} ${what}`;
+  const used = listed(", ", tokens(answer.input_tokens, "in"), tokens(answer.output_tokens, "out"),
+    answer.cache_read_tokens && tokens(answer.cache_read_tokens, "cache read"),
+    answer.cache_write_tokens && tokens(answer.cache_write_tokens, "cache write"));
+  return listed(" · ", used && `tokens: ${used}`, known(answer.cost_usd) && usd(answer.cost_usd),
+    answer.stop_reason && `stop: ${answer.stop_reason}`, answer.attempts > 1 && `${count(answer.attempts)} attempts`);
 }
 
 // ---- the difference between two answers -----------------------------------------------------------------------------
@@ -678,45 +741,61 @@ function spent(answer) {
 function differenceView(browser, prompt) {
   const answers = answersOf(prompt).filter((answer) => answer.text);
   if (answers.length < 2) return [];
+  const { arms } = browser.book;
   const [left, right] = chosenPair(browser, prompt, answers);
-  const names = answers.map((answer) => [answer.key, `${browser.book.arms[answer.arm].name}, repeat ${(answer.repeat || 0) + 1}: ${OUTCOMES.get(answer.outcome).label}`]);
+  const names = answers.map((answer) => {
+    const name = `${arms[answer.arm].name}, ${answer.name}: ${OUTCOMES.get(answer.outcome).label}`;
+    return [answer.key, name];
+  });
   const choose = (key, label, chosen) => {
-    const choice = make("select", { "aria-label": `Difference ${label}`, onchange: () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false) },
+    const onchange = () => browser.go({ a: left.key, b: right.key, [key]: choice.value }, false);
+    const choice = make("select", { "aria-label": `Difference ${label}`, onchange },
       names.map(([value, text]) => make("option", { value, selected: value === chosen.key }, text)));
     return make("label", {}, make("span", {}, label), choice);
   };
-  const details = make("details", { class: "difference", open: true }, make("summary", {}, "Difference, word by word"),
-    make("div", { class: "pair" }, choose("a", "from", left), choose("b", "to", right)), ...differenceOf(left.text, right.text));
-  return [details];
+  return [make("details", { class: "difference", open: true }, make("summary", {}, "Difference, word by word"),
+    make("div", { class: "pair" }, choose("a", "from", left), choose("b", "to", right)),
+    differenceOf(left.text, right.text))];
 }
 
 /** The two answers to compare: those chosen, else one and the baseline's to the same repeat, if possible a change. */
 function chosenPair(browser, prompt, answers) {
   const { state, book } = browser;
   const byKey = new Map(answers.map((answer) => [answer.key, answer]));
-  const pairs = answers.map((right) => [byKey.get(`${book.arms[right.arm].against}.${right.repeat || 0}`), right]).filter(([left]) => left);
+  const pairs = answers
+    .map((right) => [byKey.get(`${book.arms[right.arm].against}.${right.repeat}`), right])
+    .filter(([left]) => left);
   const wanted = pairs.filter((pair) => pair.some((answer) => answer.key === state.answer));
   const chosen = wanted.length ? wanted : pairs;
   const lost = prompt.flip === "better" ? ["fail", "pass"] : ["pass", "fail"];
-  const [left, right] = chosen.find((pair) => pair.every((answer, i) => answer.outcome === lost[i])) || chosen.find((pair) => pair[0].outcome !== pair[1].outcome) || chosen[0] || answers;
+  const [left, right] = chosen.find((pair) => pair.every((answer, i) => answer.outcome === lost[i]))
+    || chosen.find((pair) => pair[0].outcome !== pair[1].outcome) || chosen[0] || answers;
   return [byKey.get(state.a) || left, byKey.get(state.b) || right];
 }
 
 function differenceOf(left, right) {
   const edits = wordDifference(left.slice(0, MOST_CHARACTERS), right.slice(0, MOST_CHARACTERS));
-  const notes = [];
-  if (edits.every(([kind]) => kind === "same")) notes.push(left === right ? "The answers are the same." : "The words are the same; only white space differs.");
-  if (Math.max(left.length, right.length) > MOST_CHARACTERS) notes.push(`Only the first ${count(MOST_CHARACTERS)} characters are compared.`);
-  const spoken = { ins: "inserted: ", del: "removed: " };
-  const nodes = edits.map(([kind, text]) => (kind === "same" ? text : make(kind, {}, unseen(`[${spoken[kind]}`), text, unseen("]"))));
-  return [...notes.map((note) => make("p", { class: "facts" }, note)), make("pre", { dir: "auto", "data-label": "Difference" }, nodes)];
+  const isCut = Math.max(left.length, right.length) > MOST_CHARACTERS;
+  const isSame = edits.every(([kind]) => kind === "same");
+  const spoken = { ins: "[inserted: ", del: "[removed: " };
+  const edited = ([kind, text]) => (kind === "same" ? text : make(kind, {}, unseen(spoken[kind]), text, unseen("]")));
+  return [
+    isSame && facts(left === right ? "The answers are the same." : "The words are the same; only white space differs."),
+    isCut && facts(`Only the first ${count(MOST_CHARACTERS)} characters are compared.`),
+    make("pre", { dir: "auto", "data-label": "Difference" }, edits.map(edited)),
+  ];
 }
 
 /** `[kind, text]` in order, with the kinds `same`, `del` and `ins`; white space is not compared. */
 const wordDifference = (left, right) => joined(edit(words(left), words(right)));
 
-/** A word or a number with the white space behind it; a character of a script without spaces is a word. */
-const WORD = /(?:[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[\p{L}\p{M}\p{N}_]+(?:[.,'’-][\p{L}\p{N}_]+)*|[^\s])\s*|\s+/gu;
+/** A character of a script without spaces, a word or number, or a sign, each with the white space behind it. */
+const WORD = new RegExp([
+  "(?:[\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}]",
+  "[\\p{L}\\p{M}\\p{N}_]+(?:[.,'’-][\\p{L}\\p{N}_]+)*",
+  "\\S)\\s*",
+  "\\s+",
+].join("|"), "gu");
 
 const words = (text) => (text.match(WORD) || []).map((word) => ({ text: word, key: word.trim() }));
 
@@ -801,7 +880,10 @@ function makeSortable(table) {
 
 /** Rows by number, then by text; unknown values last, whatever the direction. */
 function sortedRows(rows, column, sign) {
-  const key = (row) => { const { dataset, textContent } = row.cells[column]; return "value" in dataset ? Number(dataset.value) : textContent.trim(); };
+  const key = (row) => {
+    const { dataset, textContent } = row.cells[column];
+    return "value" in dataset ? Number(dataset.value) : textContent.trim();
+  };
   const missing = (value) => value === "–" || value === "";
   return [...rows].map((row) => [key(row), row]).sort(([left], [right]) => {
     if (missing(left) || missing(right)) return missing(left) - missing(right);

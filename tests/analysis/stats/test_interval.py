@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,3 +30,9 @@ def test_benjamini_hochberg_is_scipys(p_values: list[float]) -> None:
 def test_holms_worked_example() -> None:
     assert [0.03, 0.06, 0.06, 0.02] == pytest.approx(holm([0.01, 0.04, 0.03, 0.005]))
     assert [] == holm([]) == benjamini_hochberg([])
+
+
+def test_without_a_test_to_correct_scipy_stats_which_takes_a_second_is_not_loaded() -> None:
+    code = "import sys; from harness.analysis.stats.interval import benjamini_hochberg; benjamini_hochberg([])"
+    code += "; print('scipy.stats' in sys.modules)"
+    assert "False\n" == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

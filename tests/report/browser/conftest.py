@@ -124,6 +124,7 @@ def make_book(prompts: list[AskedPrompt], arms: list[BookArm], answers: list[Rea
     return AnswerBook(prompts=tuple(prompts), arms=tuple(arms), answers=tuple(answers), **given)
 
 
+NOTE = Column(heading="note", is_text=True)
 ARMS = [BookArm(target=BASELINE, baseline=True), BookArm(target=FAST, against=0), BookArm(target=FAR, against=0)]
 
 
@@ -179,11 +180,11 @@ def large_book(prompts: int = 250, targets: int = 8) -> AnswerBook:
 
 def book_report(book: AnswerBook) -> Report:
     """A verdict, a table and the prompt browser."""
-    columns = [Column(heading="target"), Column(heading="TTFT p50", best="low"), Column(heading="n")]
+    columns = [Column(heading="target"), Column(heading="TTFT p50", best="low"), Column(heading="n"), NOTE]
     rows = [
-        (Name(BASELINE), Number(1.5, "s", 1.2, 1.9, True), 40),
-        (Name(FAST), Number(0.7, "s"), 8),
-        (Name(FAR), None, 9),
+        (Name(BASELINE), Number(1.5, "s", 1.2, 1.9, True), 40, None),
+        (Name(FAST), Number(0.7, "s"), 8, "warm"),
+        (Name(FAR), None, 9, "cold"),
     ]
     return Report(
         title="quickstart",

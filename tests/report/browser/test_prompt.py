@@ -26,7 +26,7 @@ async def test_a_prompt_has_its_whole_question_and_what_it_is_checked_for(open_p
     asked = await lines(page, ".asked")
     for text in ("Be brief.", "When?", "When what?", "The shipment.", "by rail", "regex: ^It left", "terms.pdf"):
         assert text in asked
-    assert ["system", "user", "assistant", "user"] == await page.locator(".turn h4").all_inner_texts()
+    assert ["system", "user", "assistant", "user"] == await page.locator(".asked > :first-child h4").all_inner_texts()
     assert "4 of 6 answers passed · group shipping · tags: facts, long" in await lines(page, ".view > .facts")
 
 

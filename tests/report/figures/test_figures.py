@@ -130,7 +130,7 @@ def test_error_kinds_are_sorted_by_frequency_and_the_rarest_combined(make_run) -
 
 
 def test_a_missing_upper_bound_is_shown_with_the_n_that_would_give_it(make_run) -> None:
-    assert "no upper bound (takes at least: p95 n = 72 of 24 prompts, p99 n = 368 of 123 prompts)" in texts(
+    assert "seen, but no upper bound (takes n = 72 of 24 prompts for p95, 368 of 123 for p99)" in texts(
         draw(percentiles, make_run())
     )
     assert "no upper bound" not in texts(draw(percentiles, make_run(requests=400)))

@@ -204,18 +204,18 @@ def _write(out: Path, trace: Path, drawn: ImportedSuite, traffic: Traffic) -> in
     import msgspec
 
     from harness.errors import HarnessError
+    from harness.store.files import new_file
 
     encoder, stand_ins = msgspec.json.Encoder(), 0
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with trace.open("xb") as file:
+        with new_file(trace) as calls, new_file(out) as suite:
             for arrived in traffic.arrivals():
                 stand_ins += arrived.stand_in
-                file.write(encoder.encode(arrived) + b"\n")
-        with out.open("x", encoding="utf-8") as text:
-            text.write(drawn.text)
+                calls.write(encoder.encode(arrived) + b"\n")
+            suite.write(drawn.text.encode())
     except OSError as error:
-        raise HarnessError(f"{error.filename} cannot be written: {error.strerror}") from error
+        raise HarnessError(f"{error.filename or out} cannot be written: {error.strerror}") from error
     return stand_ins
 
 

@@ -28,11 +28,12 @@ def init(name: Annotated[str, typer.Argument(help="Name of the suite.")]) -> Non
 def _write_new(path: Path, text: str) -> None:
     """Create a file. HarnessError: it exists or cannot be written."""
     from harness.errors import HarnessError
+    from harness.store.files import new_file
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with new_file(path) as file:
+            file.write(text.encode())
     except FileExistsError as error:
         raise HarnessError(f"{error.filename} already exists; choose another name or remove it") from error
     except OSError as error:
