@@ -62,7 +62,10 @@ def send_load(
     """
     _prepare(suite, context)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_send(suite, context, open_sender, kind, counts, simulator_options))
+        try:
+            return runner.run(_send(suite, context, open_sender, kind, counts, simulator_options))
+        except asyncio.CancelledError:  # a second interrupt that came as the load ended
+            raise KeyboardInterrupt from None
 
 
 def _prepare(suite: Suite, context: RunContext) -> None:
