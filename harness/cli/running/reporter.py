@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from harness.analysis.summary.summary import RunSummary
 
-NICENESS = 10
-"""Of the imports, which then take no time from a load that needs every core; they still end soon on a busy machine."""
-
+NICENESS = 5
+"""Of the imports: a third of the share of a load that needs the same core. Much nicer, they would hardly end on a busy
+machine."""
 
 Reporter = Callable[[RunFolder, Suite, Plots], "tuple[RunSummary, Path]"]
 """Summarises a graded run and writes its report; returns the summary and the page. Raises StoreError."""

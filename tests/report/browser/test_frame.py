@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.report.compare.sections import compare_report
-from harness.report.figures import FIGURES
 from harness.report.run.sections import run_report
 from harness.report.section import Picture
 from harness.report.write import draw_comparison
@@ -54,7 +53,7 @@ async def test_a_run_is_closed_to_what_a_model_wrote_and_fits_the_screen(
         page = await open_page(url, width=width)
         assert (await page.title()).startswith("SIMULATED: </pre>")
         assert await page.locator("text=display: none").first.is_visible()
-        assert len(FIGURES) == await page.locator("img").count()
+        assert len(pictures) == await page.locator("img").count()
         assert await page.evaluate(IMAGES_ARE_DRAWN)
         assert await page.evaluate(WIDTH) <= width
 
