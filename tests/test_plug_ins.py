@@ -64,11 +64,19 @@ class CountingClient(WireClient):
 FIGURE = '''
 from matplotlib.figure import Figure
 
+READ = "Each bar is a target."
+
 def draw(view):
     """Requests of each target."""
     figure = Figure(label="Requests of each target")
     figure.subplots().bar([each.target for each in view.targets], [each.requests for each in view.targets])
     return figure
+
+def table(view):
+    return None
+
+def describe(view):
+    return "Requests are counted."
 '''
 COMMAND = '''
 import typer

@@ -13,6 +13,7 @@ from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.markdown import render_markdown
 from harness.report.plots import Plots, parse_figures, parse_formats
+from harness.report.run.sections import run_report
 from harness.report.section import Picture, Report, Section
 from harness.report.write import draw_figure, draw_run, write_run
 
@@ -51,9 +52,8 @@ def test_with_pdf_alone_the_page_still_shows_its_figures_and_markdown_links_to_t
     make_run, tmp_path: Path
 ) -> None:
     view = make_run(requests=12)
-    page, text, *files = write_run(
-        tmp_path, view.summary, view.columns, plots=Plots(formats=("pdf",), figures=("errors",))
-    )
+    pictures = draw_run(view, Plots(formats=("pdf",), figures=("errors",)))
+    page, text, *files = write_run(tmp_path, run_report(view.summary, pictures), pictures)
     assert [tmp_path / "plots" / "errors.pdf"] == files
     assert 1 == page.read_text(encoding="utf-8").count("data:image/svg+xml;base64,")
     assert "](plots/errors.pdf)" in text.read_text(encoding="utf-8")

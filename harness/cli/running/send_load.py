@@ -127,8 +127,8 @@ def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
     task = asyncio.current_task()
     assert task is not None
 
-    def end() -> None:
-        if interrupts.count > 1:
+    def end(interrupt: int) -> None:
+        if interrupt > 1:
             task.cancel()
             return
         stop.request(INTERRUPTED)
@@ -136,7 +136,7 @@ def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
 
     with interrupts.handled(end):
         if interrupts.count:  # before anything was sent
-            end()
+            end(interrupts.count)
         yield
 
 

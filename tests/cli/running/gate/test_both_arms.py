@@ -20,7 +20,7 @@ from harness.suite.loader import load_suite
 from harness.suite.stored import check_storable
 from harness.suite.suite import Load, Suite
 
-SUITES = Path(__file__).parents[3] / "suites"
+SUITES = Path(__file__).parents[4] / "suites"
 
 
 @pytest.fixture

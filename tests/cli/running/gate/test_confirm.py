@@ -16,7 +16,7 @@ from harness.store.run_folder import RunFolder, create_run
 from harness.suite.loader import load_suite
 from harness.suite.suite import Load, Suite
 
-PDF = Path(__file__).parents[3] / "suites" / "pdf.yaml"
+PDF = Path(__file__).parents[4] / "suites" / "pdf.yaml"
 
 
 @pytest.fixture
