@@ -17,17 +17,17 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
-        self._pass_on: Callable[[int], object] | None = None
+        self._pass_on: Callable[[], object] | None = None
 
     def interrupt(self) -> None:
         """Interrupt the run, from any thread."""
         self.count += 1
         if (pass_on := self._pass_on) is not None:
-            pass_on(self.count)
+            pass_on()
 
     @contextmanager
-    def handled(self, handle: Callable[[int], object]) -> Iterator[None]:
-        """Call `handle` in the running loop at each interrupt inside this context, with how many there were by then.
+    def handled(self, handle: Callable[[], object]) -> Iterator[None]:
+        """Call `handle` in the running loop at each interrupt inside this context.
 
         In the main thread, Ctrl-C and SIGTERM are interrupts; Python delivers signals to no other.
         """

@@ -127,16 +127,20 @@ def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
     task = asyncio.current_task()
     assert task is not None
 
-    def end(interrupt: int) -> None:
-        if interrupt > 1:
+    asked = False
+
+    def end() -> None:
+        nonlocal asked
+        if asked:
             task.cancel()
             return
+        asked = True
         stop.request(INTERRUPTED)
         print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
 
     with interrupts.handled(end):
-        if interrupts.count:  # before anything was sent
-            end(interrupts.count)
+        for _ in range(interrupts.count):  # before anything was sent
+            end()
         yield
 
 
