@@ -19,7 +19,9 @@ from harness.load.interrupts import Interrupts
 
 ONE = "claude-haiku-4-5/us/converse"
 SCRIPT = f"""
+import signal
 import harness
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with Ctrl-C ignored
 try:
     harness.run("tiny.yaml", targets=[{ONE!r}], repeats=2000)
 except KeyboardInterrupt:
@@ -114,8 +116,8 @@ def test_ctrl_c_finishes_what_is_in_flight_reports_and_is_raised_again(child: su
 def test_ctrl_c_twice_stops_at_once_and_leaves_the_journal(child: subprocess.Popen[str]) -> None:
     assert child.stderr is not None
     child.send_signal(signal.SIGINT)
-    while "finishing requests in flight" not in child.stderr.readline():
-        pass
+    told = iter(child.stderr.readline, "")
+    assert any("finishing requests in flight" in line for line in told)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=120)
     assert "KeyboardInterrupt\n" == out, err
