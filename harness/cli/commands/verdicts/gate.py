@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from harness.characters import printable
 from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArgument, TrustedEndpointOption
 from harness.cli.places import LATEST, local_path
-
-if TYPE_CHECKING:
-    from harness.cli.running.gate.files import GateFiles
 
 BaselineOption = Annotated[
     str | None,
@@ -96,35 +91,23 @@ def gate(
 
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
-    from harness.analysis.compare.gate import exit_code
-    from harness.cli.index import update_index
-    from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
-    from harness.cli.running.gate.files import GateFiles
-    from harness.store.opening import open_run
-
     if not confirm:
         _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
     if against is not None or last is not None:
-        _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
-        _gate_with_history(GateFiles(run, junit=junit, markdown=markdown), last, candidate or [], as_json=json_output)
-    sides, which = choose_sides(open_run(run), baseline, candidate or [])
-    typer.echo(printable(f"baseline: {which}"), err=True)
-    answers = partial(load_compared_answers, sides=sides)
-    files = GateFiles(sides.run.path, against=which, load_answers=answers, junit=junit, markdown=markdown)
-    if confirm:
-        from harness.cli.running.gate.confirm import Rerun, compare_and_confirm
+        from harness.cli.running.gate.files import GateFiles
+        from harness.cli.running.gate.history import gate_with_history
 
-        how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet)
-        report, interrupted = compare_and_confirm(sides, how, files.write)
-    else:
-        report, interrupted = compare_sides(sides), False
-        files.write(report)
-    update_index(sides.run.path.resolve().parent)
-    print_comparison(report, files.page, as_json=json_output)
-    if interrupted:
-        raise KeyboardInterrupt
-    files.check()
-    raise typer.Exit(exit_code(report))
+        _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
+        files = GateFiles(run, junit=junit, markdown=markdown)
+        raise typer.Exit(gate_with_history(files, last=last, targets=candidate or [], as_json=json_output))
+    from harness.cli.running.gate.baseline import gate_with_baseline
+    from harness.cli.running.gate.confirm import Rerun
+
+    how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet) if confirm else None
+    code = gate_with_baseline(
+        run, baseline, candidate or [], rerun=how, junit=junit, markdown=markdown, as_json=json_output
+    )
+    raise typer.Exit(code)
 
 
 def _refuse_unused(options: Mapping[str, object]) -> None:
@@ -150,9 +133,3 @@ def _refuse_mixed(against: str | None, *, baseline: str | None, confirm: bool, l
         raise CompareError("--against history takes no --baseline: each target is compared with its own past runs")
     if confirm:
         raise CompareError("--against history takes no --confirm: run the suite again, and gate that run as well")
-
-
-def _gate_with_history(files: GateFiles, last: int | None, targets: list[str], *, as_json: bool) -> NoReturn:
-    from harness.cli.running.gate.history import gate_with_history
-
-    raise typer.Exit(gate_with_history(files, last=last, targets=targets, as_json=as_json))
