@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.places import RESULTS, local_path
-from harness.cli.running.overrides import Overrides, load_for_run
+from harness.cli.running.overrides import Overrides, check_account, load_for_run
 from harness.cli.running.run_suite import ReportedRun, send_and_grade
 from harness.errors import HarnessError
 from harness.library.run import Run
@@ -79,10 +79,8 @@ def _check(*, repeats: int | None, seed: int, workers: int) -> None:
 
 def _send(suite: Suite, context: RunContext, *, workers: int, preflight: bool) -> ReportedRun | None:
     """The whole run, in the thread of its own."""
-    if suite.endpoint == "aws" and preflight:
-        from harness.cli.running.preflight import check_before_run
-
-        check_before_run(suite)
+    if preflight:
+        check_account(suite)
     done = send_and_grade(suite, context, workers=workers)
     update_index(context.out, create=True)
     return done

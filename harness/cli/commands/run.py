@@ -39,7 +39,7 @@ def run(
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000 --seed 7
     harness run load.yaml --workers 2
     """
-    from harness.cli.running.overrides import Overrides, load_for_run
+    from harness.cli.running.overrides import Overrides, check_account, load_for_run
 
     plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
@@ -49,10 +49,8 @@ def run(
 
         print_forecast(loaded, out, seed=seed, as_json=json_output)
         return
-    if loaded.endpoint == "aws" and not no_preflight:
-        from harness.cli.running.preflight import check_before_run
-
-        check_before_run(loaded)
+    if not no_preflight:
+        check_account(loaded)
     from harness.cli.index import update_index
     from harness.cli.running.run_suite import run_suite
 

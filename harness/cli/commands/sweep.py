@@ -77,7 +77,7 @@ def sweep(
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10
     harness sweep suites/quickstart.yaml --by concurrency --percentile 99 --slo-ttft 1s
     """
-    from harness.cli.running.overrides import Overrides, load_for_run
+    from harness.cli.running.overrides import Overrides, check_account, load_for_run
     from harness.load.sweep.options import SweepOptions
 
     plots = options.plots_of(formats)
@@ -93,10 +93,8 @@ def sweep(
         slo_e2e=slo_e2e,
     )
     loaded = load_for_run(suite, Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget))
-    if loaded.endpoint == "aws" and not no_preflight:
-        from harness.cli.running.preflight import check_before_run
-
-        check_before_run(loaded)
+    if not no_preflight:
+        check_account(loaded)
     from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 

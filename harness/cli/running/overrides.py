@@ -107,3 +107,11 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
             hint = f"did you mean {near[0]!r}?" if near else f"its targets: {', '.join(known)}"
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
     return keep_targets(suite, names)
+
+
+def check_account(suite: Suite) -> None:
+    """For a suite that is sent to AWS, look at the account first; see `check_before_run`, which takes time to load."""
+    if suite.endpoint == "aws":
+        from harness.cli.running.preflight import check_before_run
+
+        check_before_run(suite)
