@@ -123,7 +123,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     answers: Sequence[tuple[str, str]] = ()
     """(heading, answer)."""
-    folded: bool = False
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):

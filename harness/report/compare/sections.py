@@ -196,7 +196,6 @@ def _sample(flip: Flip) -> Sample:
         about=" · ".join([f"{describe_shares(flip)} passed", *([", ".join(flip.tags)] if flip.tags else [])]),
         reason=flip.reason,
         answers=[(side, MISSING if a is None else visible(a)) for side, a in answers] if shown else (),
-        folded=True,
     )
 
 

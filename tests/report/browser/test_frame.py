@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.report.compare.sections import compare_report
 from harness.report.run.sections import run_report
-from harness.report.section import Picture
+from harness.report.section import Column, Picture, Report, Section, Table
 from harness.report.write import draw_comparison
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -75,6 +75,13 @@ async def test_a_table_is_sorted_up_down_and_back_with_unknown_values_last(
     assert (None, ["global", "us", "eu"]) == await sort("TTFT p50, s")
     assert ("ascending", ["eu", "us", "global"]) == await sort("note")
     assert ("descending", ["us", "eu", "global"]) == await sort("note")
+
+
+async def test_a_table_with_room_enough_does_not_scroll(open_page: Any, write_page: Any) -> None:
+    table = Table(columns=[Column(heading="target"), Column(heading="$/1k")], rows=[("a", 1), ("b", 2)])
+    url = write_page(Report(title="quickstart", simulated=True, sections=[Section(title="Targets", table=table)]))
+    page = await open_page(url)
+    assert 0 == await page.locator(".wide").evaluate("box => box.scrollWidth - box.clientWidth")
 
 
 async def test_the_contents_lead_to_their_sections_under_the_band_which_stays_on_screen(
