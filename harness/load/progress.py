@@ -35,21 +35,22 @@ class Histogram:
     def quantile_s(self, q: float) -> float | None:
         """The middle of the nearest rank's bucket, s. None: nothing was counted."""
         rank, passed = q * self.count, 0
-        for bucket, count in sorted(self.buckets.items()):
-            passed += count
+        for bucket in sorted(self.buckets):
+            passed += self.buckets[bucket]
             if passed >= rank:
                 return _middle_us(bucket) / 1e6
         return None
 
     def include(self, other: Histogram) -> None:
         """Count the durations of another histogram as well."""
+        buckets = self.buckets
         for bucket, count in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def since(self, earlier: Histogram) -> Histogram:
         """The durations counted since `earlier`, which is a copy of this histogram from back then."""
-        new = {bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in self.buckets.items()}
-        return Histogram({bucket: count for bucket, count in new.items() if count})
+        grown = self.buckets.items() - earlier.buckets.items()
+        return Histogram({bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in grown})
 
     def copy(self) -> Histogram:
         return Histogram(self.buckets.copy())
