@@ -35,21 +35,22 @@ class Histogram:
     def quantile_s(self, q: float) -> float | None:
         """The middle of the nearest rank's bucket, s. None: nothing was counted."""
         rank, passed = q * self.count, 0
-        for bucket, count in sorted(self.buckets.items()):
-            passed += count
+        for bucket in sorted(self.buckets):
+            passed += self.buckets[bucket]
             if passed >= rank:
                 return _middle_us(bucket) / 1e6
         return None
 
     def include(self, other: Histogram) -> None:
         """Count the durations of another histogram as well."""
+        buckets = self.buckets
         for bucket, count in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def since(self, earlier: Histogram) -> Histogram:
         """The durations counted since `earlier`, which is a copy of this histogram from back then."""
-        new = {bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in self.buckets.items()}
-        return Histogram({bucket: count for bucket, count in new.items() if count})
+        grown = self.buckets.items() - earlier.buckets.items()
+        return Histogram({bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in grown})
 
     def copy(self) -> Histogram:
         return Histogram(self.buckets.copy())
@@ -67,11 +68,8 @@ class Tally:
     done: int = 0
     """Completed requests."""
     in_flight: int = 0
-    attempts: int = 0
     answered: int = 0
     """Requests with a successful attempt."""
-    failed: int = 0
-    """Attempts that were not ok."""
     errors: dict[str, int] = field(default_factory=dict)
     """Failed attempts by error kind."""
     messages: dict[str, str] = field(default_factory=dict)
@@ -85,13 +83,20 @@ class Tally:
     late: Histogram = field(default_factory=Histogram)
     """How late attempts were sent; without warm-up."""
 
+    @property
+    def failed(self) -> int:
+        """Attempts that were not ok."""
+        return sum(self.errors.values())
+
+    @property
+    def attempts(self) -> int:
+        return self.answered + self.failed
+
     def include(self, other: Tally) -> None:
         """Add the counts of another tally."""
         self.done += other.done
         self.in_flight += other.in_flight
-        self.attempts += other.attempts
         self.answered += other.answered
-        self.failed += other.failed
         for kind, count in other.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + count
         self.messages = other.messages | self.messages
@@ -115,19 +120,17 @@ class Progress:
     def count(self, attempt: Attempt, first_due_ns: int) -> None:
         """Add one attempt to its target's tally. `first_due_ns`: when its request's first attempt was due."""
         tally = self.tallies[attempt.target]
-        tally.attempts += 1
         tally.output_tokens += attempt.output_tokens or 0
         if attempt.cost_usd is None:
             tally.unpriced += 1
         else:
             tally.cost_usd += attempt.cost_usd
-        if not attempt.ok:
-            tally.failed += 1
+        if attempt.ok:
+            tally.answered += 1
+        else:
             kind = attempt.error_kind or "internal"
             tally.errors[kind] = tally.errors.get(kind, 0) + 1
             tally.messages.setdefault(kind, (attempt.error_message or "")[:MESSAGE_CHARS])
-        else:
-            tally.answered += 1
         if attempt.phase != MEASURE:
             return
         if attempt.sent_ns is not None:

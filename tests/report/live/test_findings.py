@@ -20,7 +20,6 @@ MakeSuite = Callable[..., Suite]
 def answer(tally: Tally, times: int, *, wait_ms: int = 500, late_ms: int = 0, cost_usd: float = 0.0) -> None:
     for _ in range(times):
         tally.done += 1
-        tally.attempts += 1
         tally.answered += 1
         tally.cost_usd += cost_usd
         tally.wait.add(wait_ms * MS)
@@ -28,8 +27,6 @@ def answer(tally: Tally, times: int, *, wait_ms: int = 500, late_ms: int = 0, co
 
 
 def fail(tally: Tally, times: int, kind: str, message: str = "", *, requests: bool = True) -> None:
-    tally.attempts += times
-    tally.failed += times
     tally.done += times * requests
     tally.errors[kind] = tally.errors.get(kind, 0) + times
     tally.messages.setdefault(kind, message)

@@ -25,7 +25,7 @@ def names(count: int) -> list[str]:
 
 
 def make_tally(done: int = 10, **changes: object) -> Tally:
-    tally = Tally(done=done, attempts=done, answered=done, in_flight=8, output_tokens=500, cost_usd=0.0012)
+    tally = Tally(done=done, answered=done, in_flight=8, output_tokens=500, cost_usd=0.0012)
     for at in range(min(done, 40)):
         tally.wait.add((400 + 10 * at) * MS)
     for name, value in changes.items():
@@ -45,7 +45,7 @@ def text(view: LiveView, at_s: float = 10.0, width: int = 100, height: int = 24)
 
 @pytest.fixture
 def pair(make_suite: MakeSuite) -> LiveView:
-    failing = {"failed": 1, "errors": {"throttled": 1}}
+    failing = {"errors": {"throttled": 1}}
     return make_view(make_suite(*PAIR), make_tally(10, in_flight=2, **failing), make_tally(30, unpriced=30, cost_usd=0))
 
 
@@ -68,7 +68,7 @@ def test_a_frame_fits_the_terminal_however_much_goes_wrong(
 ) -> None:
     message = "Too many tokens, please wait before trying again. " * 9
     suite = make_suite(*names(count), load=Load(arrival="poisson", rate_per_s=20, requests=123_456), budget_usd=1.0)
-    failing = {"failed": 60_000, "errors": {"throttled": 50_000, "first_token_timeout": 10_000}, "answered": 0,
+    failing = {"errors": {"throttled": 50_000, "first_token_timeout": 10_000}, "answered": 0,
                "messages": {"throttled": message}, "cost_usd": 1234.5678}  # fmt: skip
     view = make_view(suite, *(make_tally(99_999, **failing) for _ in range(count)), planned=123_456)
     view.observe(10.0)
@@ -89,7 +89,7 @@ def test_all_columns_and_all_targets_fit_80_by_24(make_suite: MakeSuite, count: 
 
 def test_too_many_targets_show_the_worst_and_count_the_rest(make_suite: MakeSuite) -> None:
     tallies = [make_tally() for _ in range(40)]
-    tallies[38].failed, tallies[38].errors = 3, {"connection": 3}
+    tallies[38].errors = {"connection": 3}
     rows = text(make_view(make_suite(*names(40)), *tallies), width=80, height=12)
     assert any("opus-4-6/jp/invoke" in row for row in rows)
     [rest] = [row.split() for row in rows if row.startswith("and ")]
@@ -136,8 +136,8 @@ def test_a_sweep_has_no_offered_rate(make_suite: MakeSuite) -> None:
 
 
 def test_errors_are_told_by_kind_and_target_the_worst_first(make_suite: MakeSuite) -> None:
-    few = make_tally(failed=2, errors={"connection": 2})
-    many = make_tally(failed=9, errors={"internal": 2, "throttled": 7})
+    few = make_tally(errors={"connection": 2})
+    many = make_tally(errors={"internal": 2, "throttled": 7})
     lines = text(make_view(make_suite("a", "b"), few, many))
     assert ["7 throttled, 2 internal: b", "2 connection: a"] == lines[-2:]
 
@@ -153,7 +153,7 @@ def test_findings_show_with_their_remedy(make_suite: MakeSuite) -> None:
 
 def test_neither_a_name_nor_an_error_can_control_the_terminal(make_suite: MakeSuite) -> None:
     hostile = "\x1b[2J\x9b31m\u202e\x00\r\n\u2028" + "A" * 1_000_000
-    failing = {"answered": 0, "failed": 30, "errors": {"internal": 30}, "messages": {"internal": hostile[:300]}}
+    failing = {"answered": 0, "errors": {"internal": 30}, "messages": {"internal": hostile[:300]}}
     view = make_view(make_suite("a\x1b[2J\nb"), make_tally(30, **failing))
     view.observe(1.0)
     lines = text(view)

@@ -135,7 +135,7 @@ async def test_a_message_during_the_load_stays_above_the_frame(
 async def test_no_colour_if_the_user_wants_none(
     terminal: Terminal, progress: Progress, suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress.tallies[NAMES[0]].failed, progress.tallies[NAMES[0]].errors = 1, {"throttled": 1}
+    progress.tallies[NAMES[0]].errors = {"throttled": 1}
     async with shown(progress, suite, terminal.out):
         await terminal.shows("1 throttled")
     assert b"\x1b[1;31m" in terminal.received
@@ -169,7 +169,7 @@ async def test_a_paused_terminal_does_not_hold_up_the_load(
 
 async def test_off_a_terminal_there_are_lines_and_each_finding_once(progress: Progress, suite: Suite) -> None:
     tally = progress.tallies[NAMES[0]]
-    tally.failed, tally.errors, tally.answered = 10, {"throttled": 10}, 0
+    tally.errors, tally.answered = {"throttled": 10}, 0
     out = io.StringIO()
     async with shown(progress, suite, out):
         for _ in range(50):
