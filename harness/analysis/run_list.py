@@ -23,6 +23,8 @@ MANIFEST, SUMMARY, COMPARISON = FILES = ("manifest.json", "summary.json", "compa
 Page = Literal["report.html", "compare.html", "sweep.md"]
 PAGES: tuple[Page, ...] = ("report.html", "compare.html", "sweep.md")
 MOST_USD = 1e9
+RULES = 1
+"""The rules by which a run is read here. Raise it with each change of them, so that every run is read again."""
 T = TypeVar("T")
 
 
@@ -98,9 +100,10 @@ class _Comparison(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What was read of a run, and the stamps of its files at that time."""
+    """What was read of a run."""
 
     stamps: tuple[int, ...]
+    """Of its files at that time, and the RULES."""
     run: ListedRun
 
 
@@ -114,7 +117,7 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_run_list(results: Path, known: Mapping[str, Known] | None = None) -> RunList:
-    """The runs in a folder. `known`: from the last time; a run whose files have not changed since is not read again.
+    """The runs in a folder. `known`: from the last time; a run is not read again unless its files or RULES changed.
 
     Symbolic links are not followed, so nothing outside the folder is read.
     """
@@ -143,7 +146,7 @@ def read_known(path: Path) -> dict[str, Known]:
 
 
 def _read_if_changed(folder: Path, known: Known | None) -> Known:
-    stamps = tuple(stamp for name in (*FILES, *PAGES) for stamp in _stamps(f"{folder}/{name}"))
+    stamps = (*(stamp for name in (*FILES, *PAGES) for stamp in _stamps(f"{folder}/{name}")), RULES)
     if known is not None and known.stamps == stamps:
         return Known(stamps, msgspec.structs.replace(known.run, folder=folder.name))
     return Known(stamps, _read_run(folder))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from harness.analysis.run_list import read_known, read_run_list
+from harness.analysis.run_list import RULES, Known, read_known, read_run_list
 from harness.report.index import CACHE, FILE, index_report, write_index
 from harness.report.wording import write_cell
 from harness.store.run_folder import RunFolder
@@ -161,6 +162,16 @@ def test_only_changed_runs_are_read_again(results: Path, past_runs: Past) -> Non
     hidden.write_bytes(b" " * len(content))
     os.utime(hidden, ns=(stamp, stamp))
     assert known[run].run in read_run_list(results, known).runs
+
+
+def test_what_was_read_by_other_rules_is_read_again(results: Path) -> None:
+    write_index(results, create=True)
+    ((name, known),) = read_known(results / CACHE).items()
+    wrong = replace(known.run, suite="wrong")
+    assert [wrong] == read_run_list(results, {name: Known(known.stamps, wrong)}).runs
+    before = known.stamps[:-1]
+    for stamps in ((*before, RULES + 1), before):
+        assert [known.run] == read_run_list(results, {name: Known(stamps, wrong)}).runs
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"x": {"stamps": [], "run": {"folder": ".."}}}', b"\xff"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -25,45 +24,48 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A browser that writes what it is to open into this file."""
+    """A browser that writes what it is to open into this file, for a process of its own: Python reads BROWSER once."""
     opened = tmp_path / "opened.txt"
     script = tmp_path / "browser"
     script.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
     script.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{script} %s")
-    monkeypatch.setattr(webbrowser, "_tryorder", None)  # so that this process reads BROWSER again
     return opened
 
 
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a browser nor a display to open one on."""
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.mark.parametrize("line", [("open",), ("open", "latest"), ("open", "2026"), ("open", f"results/{RUN}")])
-def test_the_report_is_opened_and_its_path_printed(run: Path, browser: Path, command: Any, line: tuple[str]) -> None:
-    done = command(*line)
+def test_the_report_is_opened_and_its_path_printed(run: Path, browser: Path, process: Any, line: tuple[str]) -> None:
+    done = process(*line, figures=())
     assert (0, f"results/{RUN}/report.html\n", "") == (done.returncode, done.stdout, done.stderr)
     assert (run / "report.html").as_uri() == browser.read_text()
 
 
-def test_the_comparison_or_the_index_is_opened(run: Path, browser: Path, command: Any) -> None:
-    assert f"results/{RUN}/compare.html\n" == command("open", "--compare").stdout
+def test_the_comparison_or_the_index_is_opened(run: Path, browser: Path, process: Any) -> None:
+    assert f"results/{RUN}/compare.html\n" == process("open", "--compare", figures=()).stdout
     assert (run / "compare.html").as_uri() == browser.read_text()
-    assert "results/index.html\n" == command("open", "--index").stdout
+    assert "results/index.html\n" == process("open", "--index", figures=()).stdout
     assert (run.parent / "index.html").as_uri() == browser.read_text()
     assert RUN in (run.parent / "index.html").read_text()
 
 
-def test_a_missing_report_is_made_first(run: Path, browser: Path, command: Any) -> None:
+def test_a_missing_report_is_made_first(run: Path, no_browser: None, command: Any) -> None:
     (run / "report.html").unlink()
     done = command("open")
     assert 0 == done.returncode
     assert done.stdout.endswith(f"Report: results/{RUN}/report.html\nresults/{RUN}/report.html\n")
     assert "claude-haiku-4-5" in (run / "report.html").read_text()
-    assert (run / "report.html").as_uri() == browser.read_text()
 
 
 def test_without_a_display_or_over_ssh_the_path_is_printed_and_said_so(
-    run: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+    run: Path, no_browser: None, command: Any
 ) -> None:
-    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
     for more in ({}, {"DISPLAY": ":0", "SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"}):
         done = command("open", **more)
         assert (0, f"results/{RUN}/report.html\n") == (done.returncode, done.stdout)

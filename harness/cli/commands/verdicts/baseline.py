@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.characters import printable
-from harness.cli.options import JsonOption, ResultsOption
+from harness.cli.options import JsonOption, ResultsOption, RunArgument
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS, complete_run, find_run
+from harness.cli.places import RESULTS
 
 baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `harness gate` compares with.")
 
 
 @baseline.command("set")
 def set_run(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            help="A run: its folder, its id, the beginning of its id, or `latest`.",
-            parser=find_run,
-            autocompletion=complete_run,
-        ),
-    ],
+    run: RunArgument,
     name: Annotated[str, typer.Option(help="Name of the baseline, for `harness gate --baseline NAME`.")] = "default",
 ) -> None:
     """Make a run the baseline of its suite: `harness gate` compares later runs with it.
