@@ -83,6 +83,6 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """
     if not p_values:
         return []
-    from scipy.stats import false_discovery_control  # takes a second to load, and a run's own report needs none of it
+    from scipy.stats import false_discovery_control  # takes half a second to load, and few commands need it
 
     return [float(p) for p in false_discovery_control(p_values)]
