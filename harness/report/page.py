@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.characters import printable, visible
-from harness.report.html.cells import break_name, cell_class, cell_html, html_columns, sort_value
+from harness.report.html.cells import break_name, cell_class, cell_html, count_rows, html_columns, sort_value
 from harness.report.html.embedding import embed_book
 from harness.report.html.outline import outline, prompt_address, slug
 from harness.report.section import Picture, Report
@@ -83,6 +83,7 @@ def _environment() -> Environment:
         kind=cell_class,
         value=sort_value,
         html_columns=html_columns,
+        rows=count_rows,
         address=data_uri,
         name=break_name,
         slug=slug,

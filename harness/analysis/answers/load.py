@@ -27,9 +27,10 @@ MOST_CELLS = 100_000
 """With more prompts, or more prompts × arms, only the prompts whose answers are shown are listed."""
 
 
-def load_book(folder: RunFolder, suite: Suite, *, most: int = MOST_ANSWERS) -> AnswerBook:
+def load_book(folder: RunFolder, suite: Suite, *, most: int = MOST_ANSWERS, most_cells: int = MOST_CELLS) -> AnswerBook:
     """The measured answers of a run, all of its suite's targets side by side; at most about `most`.
 
+    `most_cells`: with more prompts × targets, only the prompts whose answers are shown are listed.
     Without `scores.parquet` no answer is scored. StoreError: the run's files cannot be read.
     """
     names = [target.name for target in suite.targets]
@@ -45,7 +46,7 @@ def load_book(folder: RunFolder, suite: Suite, *, most: int = MOST_ANSWERS) -> A
         for at, target in enumerate(suite.targets)
     ]
     run_id = folder.read_manifest().run_id
-    return _load([folder], Arms(arms, [run_id] * len(arms)), suite, most, compared=False)
+    return _load([folder], Arms(arms, [run_id] * len(arms)), suite, most, most_cells, compared=False)
 
 
 def compare_book(
@@ -64,7 +65,7 @@ def compare_book(
     folders = [baseline] if candidate is None else [baseline, candidate]
     only_candidate = {prompt for each in report.comparisons for prompt in each.only_candidate}
     shared = msgspec.structs.replace(suite, prompts=tuple(p for p in suite.prompts if p.id not in only_candidate))
-    return _load(folders, _compared_arms(report), shared, most, compared=True)
+    return _load(folders, _compared_arms(report), shared, most, MOST_CELLS, compared=True)
 
 
 def _compared_arms(report: CompareReport) -> Arms:
@@ -89,7 +90,9 @@ def _compared_arms(report: CompareReport) -> Arms:
     return Arms(arms, [run_id for run_id, _ in places])
 
 
-def _load(folders: Sequence[RunFolder], arms: Arms, suite: Suite, most: int, *, compared: bool) -> AnswerBook:
+def _load(
+    folders: Sequence[RunFolder], arms: Arms, suite: Suite, most: int, most_cells: int, *, compared: bool
+) -> AnswerBook:
     judgements = {
         folder.read_manifest().run_id: list(read_judgements(folder.judgements_path)) if suite.graders.judges else []
         for folder in folders
@@ -101,7 +104,7 @@ def _load(folders: Sequence[RunFolder], arms: Arms, suite: Suite, most: int, *, 
             sample = choose(con, most) if total > most else None
             choose_rows(con, None if sample is None else sample.questions, most)
             answers = read_answers(con, arms, judgements, most)
-            listed = _list_prompts(con, arms, first_changed=compared)
+            listed = _list_prompts(con, arms, most_cells, first_changed=compared)
             prompts = _describe_prompts(con, suite, listed)
             return AnswerBook(
                 arms=tuple(arms.shown),
@@ -119,10 +122,12 @@ def _load(folders: Sequence[RunFolder], arms: Arms, suite: Suite, most: int, *, 
         raise StoreError(f"{places}: the attempts or scores cannot be read: {error}") from error
 
 
-def _list_prompts(con: duckdb.DuckDBPyConnection, arms: Arms, *, first_changed: bool) -> dict[int, int]:
+def _list_prompts(
+    con: duckdb.DuckDBPyConnection, arms: Arms, most_cells: int, *, first_changed: bool
+) -> dict[int, int]:
     """Code → place of each prompt that is listed."""
     known = count(con, "prompts")
-    few = known <= min(MOST_PROMPTS, MOST_CELLS // max(len(arms.shown), 1))
+    few = known <= min(MOST_PROMPTS, most_cells // max(len(arms.shown), 1))
     which = "prompts" if few else "(select distinct prompt from chosen)"
     order = "worse desc nulls last, if(worse, least_, -most_) nulls last, prompt" if first_changed else "prompt"
     rows = con.execute(f"select prompt from {which} left join ({_CHANGED}) using (prompt) order by {order}").fetchall()

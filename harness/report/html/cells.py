@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from markupsafe import Markup
 
-from harness.characters import printable
+from harness.characters import counted, printable
 from harness.report.section import Cell, Column, Link, Mark, Name, Number, Table
 from harness.report.wording import unit_symbol, write_bare, write_cell, write_interval, write_value
 
@@ -30,6 +30,11 @@ def html_columns(table: Table) -> list[HtmlColumn]:
     """The table's columns, with what they share."""
     rows = [row for row in table.rows if len(row) > 1]
     return [_html_column(column, [row[i] for row in rows if i < len(row)]) for i, column in enumerate(table.columns)]
+
+
+def count_rows(table: Table) -> str:
+    """`8 rows`, without those that are a heading."""
+    return counted(sum(len(row) > 1 for row in table.rows), "row")
 
 
 def _html_column(column: Column, cells: Sequence[Cell]) -> HtmlColumn:

@@ -268,12 +268,9 @@ def test_the_query_lists_all_answers(many: tuple[RunFolder, Suite]) -> None:
     assert ("run_id,prompt_id,repeat,target,passed,error_kind,text", 801) == (lines[0], len(lines))
 
 
-def test_of_too_many_prompts_those_with_answers_are_listed(
-    many: tuple[RunFolder, Suite], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harness.analysis.answers.load.MOST_CELLS", 150)
+def test_of_too_many_prompts_those_with_answers_are_listed(many: tuple[RunFolder, Suite]) -> None:
     run, suite = many
-    book = load_book(run, suite, most=80)
+    book = load_book(run, suite, most=80, most_cells=150)
     assert {each.prompt for each in book.answers} == set(range(len(book.prompts)))
     assert len(book.prompts) < 100 == book.total_prompts
     assert 2 * len(book.prompts) == len(book.cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.html.cells import cell_html, html_columns
+from harness.report.html.cells import cell_html, count_rows, html_columns
 from harness.report.section import Cell, Column, Mark, Name, Number, Table
 
 
@@ -68,8 +68,9 @@ def test_an_unknown_or_worded_value_is_not_the_best() -> None:
     assert [True, False, False, False] == ["best" in cell for cell in cells]
 
 
-def test_a_row_that_is_a_heading_counts_for_no_column() -> None:
+def test_a_row_that_is_a_heading_counts_for_no_column_and_is_no_row() -> None:
     table = Table(
         columns=[Column(heading="a"), Column(heading="b")], rows=[[Number(1.0, "s")], ["x", Number(2.0, "%")]]
     )
     assert ["", "%"] == [column.unit for column in html_columns(table)]
+    assert "1 row" == count_rows(table)

@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.analysis.compare.comparison import CompareReport, Flip, Outcomes, Verdict
 from harness.analysis.summary.summary import RunSummary
 from harness.report.markdown import render_markdown
+from harness.report.page import render_page
 from harness.report.run.sections import run_brief, run_report
 from harness.report.run.verdict import MOST_CARDS, MOST_FLIPS, NOT_A_GATE, verdicts_of
 from harness.report.section import Name, Section
@@ -94,9 +95,9 @@ def test_changed_prompts_are_listed_for_readers_without_scripts(make_run: Any, m
     assert section.text.startswith("2 of 40 prompts changed: 1 worse, 1 better")
     assert section.table is not None
     assert ["capital-fr", "sum"] == [row[0] for row in section.table.rows]
-    assert "| capital-fr | worse | 3/3 → 1/3 | facts |" in render_markdown(
-        run_report(judged(make_run, report), comparison=report)
-    )
+    whole = run_report(judged(make_run, report), comparison=report)
+    assert "| capital-fr | worse | 3/3 → 1/3 | facts |" in render_markdown(whole)
+    assert "<summary>Prompts that changed: 2 rows</summary>" in render_page(whole)
 
 
 def test_of_many_changed_prompts_the_first_are_listed_for_each_candidate(
