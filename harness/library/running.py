@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.places import RESULTS, local_path
 from harness.cli.running.overrides import Overrides, load_for_run
@@ -55,7 +54,7 @@ def run(
         Overrides(endpoint=endpoint, targets=tuple(targets), repeats=repeats, budget_usd=budget_usd),
     )
     interrupts = Interrupts()
-    context = RunContext(out=results, seed=seed, quiet=not progress, interrupts=interrupts)
+    context = RunContext(out=results, seed=seed, quiet=not progress, interrupts=interrupts, index=True)
 
     def send() -> ReportedRun | None:
         return _send(loaded, context, workers=workers, preflight=preflight)
@@ -83,9 +82,7 @@ def _send(suite: Suite, context: RunContext, *, workers: int, preflight: bool) -
         from harness.cli.running.preflight import check_before_run
 
         check_before_run(suite)
-    done = send_and_grade(suite, context, workers=workers)
-    update_index(context.out, create=True)
-    return done
+    return send_and_grade(suite, context, workers=workers)
 
 
 def run_in_thread(work: Callable[[], T], interrupts: Interrupts) -> T:
