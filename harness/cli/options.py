@@ -31,6 +31,8 @@ class RunContext:
     """Which figures the report has, and as which files."""
     interrupts: Interrupts | None = None
     """Interrupts from another thread, for a run outside the main one."""
+    index: bool = False
+    """Bring the index of `out` up to date, or make it."""
 
 
 def plots_of(formats: str | None, figures: str | None = None) -> Plots:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.places import RESULTS, local_path
 from harness.cli.running.overrides import Overrides, check_account, load_for_run
@@ -55,7 +54,7 @@ def run(
         Overrides(endpoint=endpoint, targets=tuple(targets), repeats=repeats, budget_usd=budget_usd),
     )
     interrupts = Interrupts()
-    context = RunContext(out=results, seed=seed, quiet=not progress, interrupts=interrupts)
+    context = RunContext(out=results, seed=seed, quiet=not progress, interrupts=interrupts, index=True)
 
     def send() -> ReportedRun | None:
         return _send(loaded, context, workers=workers, preflight=preflight)
@@ -81,9 +80,7 @@ def _send(suite: Suite, context: RunContext, *, workers: int, preflight: bool) -
     """The whole run, in the thread of its own."""
     if preflight:
         check_account(suite)
-    done = send_and_grade(suite, context, workers=workers)
-    update_index(context.out, create=True)
-    return done
+    return send_and_grade(suite, context, workers=workers)
 
 
 def run_in_thread(work: Callable[[], T], interrupts: Interrupts) -> T:

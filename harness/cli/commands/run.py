@@ -51,10 +51,7 @@ def run(
         return
     if not no_preflight:
         check_account(loaded)
-    from harness.cli.index import update_index
     from harness.cli.running.run_suite import run_suite
 
-    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
-    code = run_suite(loaded, context, workers=workers)
-    update_index(out, create=True)
-    raise typer.Exit(code)
+    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots, index=True)
+    raise typer.Exit(run_suite(loaded, context, workers=workers))

@@ -11,14 +11,13 @@ from typing import Any
 
 import msgspec
 
-from harness.analysis.summary.summary import RunSummary
 from harness.characters import counted
 from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
-from harness.cli.running.reporter import Reporter, write_report
+from harness.cli.running.reporter import Reporter, WrittenReport, call_here, write_report
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
@@ -53,23 +52,22 @@ def report_again(
         remove_leftovers(run)
         remove_leftovers(run / "plots")
         folder = open_run(run, recover=True)
-        summary, page = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+        report = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
     update_index(run.resolve().parent)
-    return print_summary(summary, page, as_json=context.as_json)
+    return print_summary(report, as_json=context.as_json)
 
 
-def print_summary(summary: RunSummary, page: Path, *, as_json: bool) -> int:
+def print_summary(report: WrittenReport, *, as_json: bool) -> int:
     """Print the summary as text or as JSON; returns the exit code: 0, or 4 if the run is invalid."""
     if as_json:
-        print_json(summary)
+        print_json(report.summary)
     else:
         from rich.console import Console
 
-        from harness.report.run.sections import run_brief
         from harness.report.terminal import print_report
 
-        print_report(run_brief(summary), Console(highlight=False), written=page)
-    return RunInvalid.exit_code if any(finding.invalidates for finding in summary.findings) else 0
+        print_report(report.brief, Console(highlight=False), written=report.page)
+    return RunInvalid.exit_code if any(finding.invalidates for finding in report.summary.findings) else 0
 
 
 def grade_and_write(
@@ -79,9 +77,9 @@ def grade_and_write(
     judge: bool,
     endpoint: str | None = None,
     check_files: Sequence[CheckFile] = (),
-    reporter: Reporter = write_report,
-) -> tuple[RunSummary, Path]:
-    """Grade a run and write its reports; returns the summary and the page.
+    reporter: Reporter = call_here,
+) -> WrittenReport:
+    """Grade a run and write its reports.
 
     `judge`: ask the suite's judges for missing verdicts. If they cannot be reached, this warns on stderr, and the
     answers stay unscored.
@@ -102,7 +100,7 @@ def grade_and_write(
         raise
     if suite.graders.check_files and (count := _count_scores(folder, reason=NOT_RUN)):
         print(f"note: {counted(count, 'check')} {NOT_RUN}", file=sys.stderr)
-    return reporter(folder, suite, context.plots)
+    return reporter(write_report, folder, suite, context.plots)
 
 
 def check_files_of(path: Path, run: RunFolder) -> tuple[CheckFile, ...]:

@@ -1,4 +1,4 @@
-"""Summarises a graded run and writes its report: in this process, or in one that gets ready while the load is sent."""
+"""Writes the report of a graded run: in this process, or in one that gets ready while the load is sent."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+
+import msgspec
 
 from harness.report.drawing.forks import can_fork
 from harness.report.plots import Plots
@@ -20,20 +21,42 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from harness.analysis.summary.summary import RunSummary
+    from harness.report.section import Report
 
 NICENESS = 5
 """Of the imports: a third of the share of a load that needs the same core. Much nicer, they would hardly end on a busy
 machine."""
 
-Reporter = Callable[[RunFolder, Suite, Plots], "tuple[RunSummary, Path]"]
-"""Summarises a graded run and writes its report; returns the summary and the page. Raises StoreError."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def write_report(folder: RunFolder, suite: Suite, plots: Plots) -> tuple[RunSummary, Path]:
+class WrittenReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's report, which is on disk, and what is printed of it. `brief`: for a terminal."""
+
+    summary: RunSummary
+    brief: Report
+    page: Path
+
+
+class Reporter(Protocol):
+    """Calls a function where its libraries are; returns what it returns, and raises what it raises."""
+
+    def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+def call_here(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """The reporter that works in this process."""
+    return function(*args, **kwargs)
+
+
+def write_report(folder: RunFolder, suite: Suite, plots: Plots) -> WrittenReport:
+    """Summarise a graded run and write its report. Raises StoreError."""
+    from harness.report.run.sections import run_brief
     from harness.report.write import report_run
 
-    return report_run(folder, suite, plots)
+    summary, page = report_run(folder, suite, plots)
+    return WrittenReport(summary=summary, brief=run_brief(summary), page=page)
 
 
 @contextmanager
@@ -41,10 +64,10 @@ def open_reporter() -> Iterator[Reporter]:
     """A reporter whose libraries another process imports from now on; they take longer than a short load.
 
     That process is a fork of this one, so it is opened before there are threads, an event loop or locks. Where none can
-    be forked, or if it fails or is killed, the report is written in this process.
+    be forked, or if it fails or is killed, this process does its work.
     """
     if not can_fork():
-        yield write_report
+        yield call_here
         return
     from multiprocessing import get_context
 
@@ -55,34 +78,37 @@ def open_reporter() -> Iterator[Reporter]:
     there.close()
     try:
         with closing(here):
-            yield partial(_ask, here)
+            yield _reporter_at(here)
     finally:
         process.join()
 
 
-def _ask(process: Connection, folder: RunFolder, suite: Suite, plots: Plots) -> tuple[RunSummary, Path]:
-    """Have the process write the report."""
-    with suppress(EOFError, OSError):
-        process.send((folder, suite, plots))
-        written: tuple[RunSummary, Path] = process.recv()
-        return written
-    return write_report(folder, suite, plots)
+def _reporter_at(process: Connection) -> Reporter:
+    def ask(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with suppress(EOFError, OSError):
+            process.send((function, args, kwargs))
+            returned: T = process.recv()
+            return returned
+        return function(*args, **kwargs)
+
+    return ask
 
 
 def _serve(here: Connection, there: Connection) -> None:
-    """The other process: import, wait for one run, write its report. It ends when the first process does."""
+    """The other process: import, then call what it is asked to. It ends when the first process does."""
     here.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the load
     importing = threading.Thread(target=_import_unhurriedly, daemon=True)
     importing.start()
-    with suppress(EOFError):  # there is no run
-        wanted = there.recv()
-        importing.join()
-        with suppress(Exception):  # raised again where the first process writes the report
-            there.send(write_report(*wanted))
+    with suppress(Exception):  # EOFError: that was all; any other is raised again where the first process does the work
+        while True:
+            function, args, kwargs = there.recv()
+            importing.join()
+            there.send(function(*args, **kwargs))
 
 
 def _import_unhurriedly() -> None:
-    """Import what `write_report` needs. On Linux, niceness is of a thread: the report itself is not held up by it."""
+    """Import what a report and the index need. On Linux, niceness is of a thread: the work itself is not held up."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    import harness.report.index
     import harness.report.write  # noqa: F401

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
-from harness.analysis.summary.summary import RunSummary
+from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
-from harness.cli.running.reporter import open_reporter
+from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import Part, count_requests
 from harness.load.progress import Progress
@@ -30,8 +29,7 @@ class ReportedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run with its reports. `interrupted`: what was in flight finished, and no judge was asked."""
 
     folder: RunFolder
-    summary: RunSummary
-    page: Path
+    report: WrittenReport
     interrupted: bool
 
 
@@ -40,7 +38,7 @@ def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
     run = send_and_grade(suite, context, workers=workers)
     if run is None:
         return INTERRUPTED_CODE
-    code = print_summary(run.summary, run.page, as_json=context.as_json)
+    code = print_summary(run.report, as_json=context.as_json)
     return INTERRUPTED_CODE if run.interrupted else code
 
 
@@ -50,20 +48,27 @@ def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> Re
     HarnessError: before anything is sent. RunInvalid: the run failed after that.
     """
     with open_reporter() as reporter:
-        counts = count_requests(suite, seed=context.seed)
-        sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
-        if sent is None:
-            return None
-        with one_writer(sent.folder.path):
-            summary, page = grade_and_write(
-                sent.folder,
-                context,
-                judge=not sent.interrupted,
-                endpoint=suite.endpoint,
-                check_files=suite.graders.check_files,
-                reporter=reporter,
-            )
-    return ReportedRun(folder=sent.folder, summary=summary, page=page, interrupted=sent.interrupted)
+        run = _send_and_grade(suite, context, workers, reporter)
+        if context.index:
+            reporter(update_index, context.out, create=True)
+    return run
+
+
+def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: Reporter) -> ReportedRun | None:
+    counts = count_requests(suite, seed=context.seed)
+    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
+    if sent is None:
+        return None
+    with one_writer(sent.folder.path):
+        report = grade_and_write(
+            sent.folder,
+            context,
+            judge=not sent.interrupted,
+            endpoint=suite.endpoint,
+            check_files=suite.graders.check_files,
+            reporter=reporter,
+        )
+    return ReportedRun(folder=sent.folder, report=report, interrupted=sent.interrupted)
 
 
 class ThisProcess(msgspec.Struct, frozen=True):
