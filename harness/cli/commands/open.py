@@ -40,15 +40,18 @@ def open_page(
 def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
     """The page, which exists. HarnessError: there is none, and it cannot be made."""
     from harness.errors import HarnessError
+    from harness.store.run_folder import RunFolder
 
     if compare and index:
         raise HarnessError("--compare and --index cannot be used together; choose one")
     if index:
+        RunFolder(run).read_manifest()  # a folder beside anything else gets no index
         return _make_index(run.parent)
     page = run / ("compare.html" if compare else "report.html")
     if page.is_file():
         return page
     if compare:
+        RunFolder(run).read_manifest()
         raise HarnessError(f"{run}: has no comparison; `harness compare {run}` makes one")
     from harness.cli.running.grade_and_report import report_again
 

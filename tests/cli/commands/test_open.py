@@ -81,3 +81,15 @@ def test_what_is_not_there_is_a_mistake_with_a_remedy(run: Path, browser: Path, 
         assert message in done.stderr
     assert "choose one" in command("open", "--index", "--compare").stderr
     assert not browser.exists()
+
+
+@pytest.mark.parametrize("option", ["--index", "--compare"])
+def test_a_folder_that_is_not_a_run_gets_no_index_beside_it(
+    run: Path, browser: Path, command: Any, option: str
+) -> None:
+    for folder in ("results", "nowhere/typo"):
+        done = command("open", folder, option)
+        assert (2, "") == (done.returncode, done.stdout)
+        assert f"{folder}: not a run" in done.stderr
+    assert not (run.parents[1] / "index.html").exists()
+    assert not browser.exists()
