@@ -46,7 +46,7 @@ def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
         raise HarnessError("--compare and --index cannot be used together; choose one")
     if index:
         RunFolder(run).read_manifest()  # a folder beside anything else gets no index
-        return _make_index(run.parent)
+        return _make_index(run.resolve().parent)
     page = run / ("compare.html" if compare else "report.html")
     if page.is_file():
         return page
@@ -63,6 +63,8 @@ def _make_index(results: Path) -> Path:
     from harness.errors import HarnessError
     from harness.report.index import FILE, write_index
 
+    if results.is_relative_to(Path.cwd()):
+        results = results.relative_to(Path.cwd())
     page = write_index(results, create=True)
     if page is None:
         raise HarnessError(f"{results / FILE}: was not written by harness; move it away to get a list of the runs")
