@@ -15,6 +15,10 @@ from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figure
 if TYPE_CHECKING:
     from harness.load.interrupts import Interrupts
 
+MOST_REPEATS = 10_000_000
+MOST_SEED = 2**31
+MOST_WORKERS = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
@@ -87,7 +91,8 @@ BudgetOption = Annotated[
 OutOption = Annotated[Path, typer.Option(help="Create the run's folder in this folder.", parser=local_path)]
 ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that holds the runs.", parser=local_path)]
 SeedOption = Annotated[
-    int, typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=2**31)
+    int,
+    typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=MOST_SEED),
 ]
 NoPreflightOption = Annotated[
     bool, typer.Option("--no-preflight", help="With aws: do not check the account before sending.")

@@ -121,10 +121,10 @@ class Run:
         from harness.analysis.loader import load_run
         from harness.report.drawing.frame import make_view
         from harness.report.figures import FIGURES
+        from harness.report.plots import A_FIGURE, require_known
         from harness.report.write import draw_figure
 
-        if name not in FIGURES:
-            raise HarnessError(f"figure {name!r}: there is no such figure; choose one of {', '.join(FIGURES)}")
+        require_known(name, tuple(FIGURES), "figure", A_FIGURE)
         view = make_view(self.summary, load_run(self._folder).columns)
         picture = draw_figure(name, view) if view.targets else None
         if picture is None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from harness.cli.options import RunContext
+from harness.cli.options import MOST_REPEATS, MOST_SEED, MOST_WORKERS, RunContext
 from harness.cli.places import RESULTS, local_path
 from harness.cli.running.overrides import Overrides, check_account, load_for_run
 from harness.cli.running.run_suite import ReportedRun, send_and_grade
@@ -17,7 +17,6 @@ from harness.load.interrupts import Interrupts
 from harness.secrets import remember_environment
 from harness.suite.suite import Suite
 
-MOST_WORKERS = 256
 T = TypeVar("T")
 
 
@@ -68,8 +67,8 @@ def run(
 def _check(*, repeats: int | None, seed: int, workers: int) -> None:
     """HarnessError: a number is outside the range that `harness run` accepts."""
     for name, value, least, most in (
-        ("repeats", 1 if repeats is None else repeats, 1, 10_000_000),
-        ("seed", seed, 0, 2**31),
+        ("repeats", 1 if repeats is None else repeats, 1, MOST_REPEATS),
+        ("seed", seed, 0, MOST_SEED),
         ("workers", workers, 1, MOST_WORKERS),
     ):
         if not least <= value <= most:

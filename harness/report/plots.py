@@ -27,6 +27,7 @@ class Plots:
 
 
 ALL_PLOTS = Plots()
+A_FIGURE = "a figure of a run's report"
 
 
 def parse_formats(written: str) -> tuple[str, ...]:
@@ -36,14 +37,19 @@ def parse_formats(written: str) -> tuple[str, ...]:
 
 def parse_figures(written: str, known: Sequence[str]) -> tuple[str, ...]:
     """`errors,timeline` in the order of `known`. HarnessError: one is unknown."""
-    return _known(written, known, "--figures", "a figure of a run's report")
+    return _known(written, known, "--figures", A_FIGURE)
+
+
+def require_known(name: str, known: Sequence[str], where: str, what: str) -> None:
+    """HarnessError: the name is not `known`. `where`: what it was written for; `what`: what a known one is."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise HarnessError(f"{where} {name!r}: is not {what}; {guess}Known: {', '.join(known)}")
 
 
 def _known(written: str, known: Sequence[str], option: str, what: str) -> tuple[str, ...]:
     names = [name for part in written.split(",") if (name := part.strip())]
     for name in names or [written]:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
-            raise HarnessError(f"{option} {name!r}: is not {what}; {guess}Known: {', '.join(known)}")
+        require_known(name, known, option, what)
     return tuple(name for name in known if name in names)

@@ -143,8 +143,8 @@ def test_a_figure_is_the_reports_own(run: harness.Run) -> None:
     assert picture.png == png
     assert png.startswith(b"\x89PNG")
     assert facts["alt"].startswith("SIMULATED: ")
-    with pytest.raises(harness.HarnessError, match=r"no such figure; choose one of quality_cost, "):
-        run.figure("cost_quality")
+    with pytest.raises(harness.HarnessError, match=r"did you mean 'quality_cost'\? Known: quality_cost, "):
+        run.figure("quality_costs")
 
 
 def test_a_figure_without_data_is_an_error(run: harness.Run) -> None:

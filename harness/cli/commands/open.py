@@ -40,15 +40,18 @@ def open_page(
 def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
     """The page, which exists. HarnessError: there is none, and it cannot be made."""
     from harness.errors import HarnessError
+    from harness.store.run_folder import RunFolder
 
     if compare and index:
         raise HarnessError("--compare and --index cannot be used together; choose one")
     if index:
-        return _make_index(run.parent)
+        RunFolder(run).read_manifest()  # a folder beside anything else gets no index
+        return _make_index(run.resolve().parent)
     page = run / ("compare.html" if compare else "report.html")
     if page.is_file():
         return page
     if compare:
+        RunFolder(run).read_manifest()
         raise HarnessError(f"{run}: has no comparison; `harness compare {run}` makes one")
     from harness.cli.running.grade_and_report import report_again
 
@@ -60,6 +63,8 @@ def _make_index(results: Path) -> Path:
     from harness.errors import HarnessError
     from harness.report.index import FILE, write_index
 
+    if results.is_relative_to(Path.cwd()):
+        results = results.relative_to(Path.cwd())
     page = write_index(results, create=True)
     if page is None:
         raise HarnessError(f"{results / FILE}: was not written by harness; move it away to get a list of the runs")

@@ -18,10 +18,14 @@ def run(
     seed: options.SeedOption = 1,
     repeats: Annotated[
         int | None,
-        typer.Option(min=1, max=10_000_000, help="Ask every prompt this many times. Overrides the suite's repeats."),
+        typer.Option(
+            min=1, max=options.MOST_REPEATS, help="Ask every prompt this many times. Overrides the suite's repeats."
+        ),
     ] = None,
     budget: options.BudgetOption = None,
-    workers: Annotated[int, typer.Option(help="Share the load among this many processes.", min=1, max=256)] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Share the load among this many processes.", min=1, max=options.MOST_WORKERS)
+    ] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")
     ] = False,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import call_harness
+
 EXAMPLE = Path(__file__).parents[3] / "results" / "example"
 RUN = "20260101T000000Z-example-abcdef"
 
@@ -81,3 +83,24 @@ def test_what_is_not_there_is_a_mistake_with_a_remedy(run: Path, browser: Path, 
         assert message in done.stderr
     assert "choose one" in command("open", "--index", "--compare").stderr
     assert not browser.exists()
+
+
+@pytest.mark.parametrize("option", ["--index", "--compare"])
+def test_a_folder_that_is_not_a_run_gets_no_index_beside_it(
+    run: Path, browser: Path, command: Any, option: str
+) -> None:
+    for folder in ("results", "nowhere/typo"):
+        done = command("open", folder, option)
+        assert (2, "") == (done.returncode, done.stdout)
+        assert f"{folder}: not a run" in done.stderr
+    assert not (run.parents[1] / "index.html").exists()
+    assert not browser.exists()
+
+
+def test_the_list_is_that_of_the_folder_in_which_the_run_really_is(run: Path, no_browser: None, command: Any) -> None:
+    (run.parents[1] / "link").symlink_to(run)
+    for written in (f"results/{RUN}/.", "link", run):
+        assert "results/index.html\n" == command("open", written, "--index").stdout
+    inside = call_harness(run, "open", ".", "--index")
+    assert f"{run.parent / 'index.html'}\n" == inside.stdout
+    assert not (run / "index.html").exists()

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.analysis.compare.comparison import Flip, Outcomes
 from harness.report.compare.sections import compare_report
 from harness.report.run.sections import run_report
-from harness.report.section import Column, Picture, Report, Section, Table
+from harness.report.section import Column, Link, Picture, Report, Section, Table
 from harness.report.write import draw_comparison
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -107,6 +107,17 @@ async def test_the_page_follows_the_reader_into_the_dark(open_page: Any, small_p
     ]
     assert min(light) > 240
     assert max(dark) < 40
+
+
+async def test_a_link_has_the_colour_of_its_verdict(open_page: Any, write_page: Any) -> None:
+    columns = [Column(heading=word, is_text=True) for word in ("run", "verdict")]
+    table = Table(columns=columns, rows=[[Link("report", "a/report.html"), Link("worse", "a/compare.html", "bad")]])
+    page = await open_page(
+        write_page(Report(title="Runs", simulated=False, facts=[], sections=[Section(title="Runs", table=table)]))
+    )
+    colours = "[...document.querySelectorAll('tbody a, td.bad')].map(each => getComputedStyle(each).color)"
+    plain, cell, link = await page.evaluate(colours)
+    assert cell == link != plain
 
 
 async def test_without_scripts_the_verdict_and_the_tables_stay_and_the_browser_says_what_it_needs(
