@@ -865,8 +865,7 @@ function makeSortable(table) {
   const original = [...body.rows];
   if (original.length < 2 || body.querySelector(".group")) return;
   [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const button = make("button", { type: "button", class: "sort", onclick: () => sort(column) }, ...head.childNodes);
-    head.replaceChildren(button);
+    head.replaceChildren(button([...head.childNodes], () => sort(column), { class: "sort" }));
   });
   const sort = (column) => {
     const heads = [...table.tHead.rows[0].cells];
