@@ -60,8 +60,9 @@ order by prompt, arm, chosen.repeat, request_id limit $most
 """
 
 _CHECKS = """
-select run_id, request_id, scorer, passed, value, left(reason, $line)
+select run_id, request_id, scorer, passed, value, coalesce(left(reason, $line), '') as reason
 from scores semi join chosen using (run_id, request_id)
+where scorer is not null order by scorer, reason
 """
 
 Key = tuple[str, str]
@@ -110,11 +111,9 @@ def _read_checks(con: duckdb.DuckDBPyConnection) -> dict[Key, list[CheckResult]]
     for run_id, request_id, scorer, passed, value, reason in con.execute(
         _CHECKS, {"line": MOST_LINE_CHARACTERS}
     ).fetchall():
-        if scorer is not None and len(checks[run_id, request_id]) < MOST_LISTED:
-            result = CheckResult(scorer=scorer, passed=passed, value=_finite(value), reason=reason or "")
+        if len(checks[run_id, request_id]) < MOST_LISTED:
+            result = CheckResult(scorer=scorer, passed=passed, value=_finite(value), reason=reason)
             checks[run_id, request_id].append(result)
-    for results in checks.values():
-        results.sort(key=lambda each: (each.scorer, each.reason))
     return checks
 
 
