@@ -13,7 +13,7 @@ import msgspec
 from harness.analysis.answers.book import CheckResult, ReadAnswer, Vote
 from harness.analysis.answers.fit import fit
 from harness.analysis.answers.requests import Arms
-from harness.analysis.answers.sample import Unit
+from harness.analysis.answers.sample import Unit, as_columns
 from harness.endpoints.reply import Citation
 from harness.scoring.judgements import Judgement
 from harness.scoring.scorer import Answer
@@ -80,9 +80,7 @@ class _Texts(msgspec.Struct):
 
 def choose_rows(con: duckdb.DuckDBPyConnection, units: Iterable[Unit] | None, most: int) -> None:
     """Create the table `chosen`: the requests of these questions, or all. At most `most`."""
-    listed = list(units or ())
-    named = {"prompts": [prompt for prompt, _ in listed], "repeats": [repeat for _, repeat in listed]}
-    con.execute(_CHOSEN, {"everything": units is None, "most": most, **named})
+    con.execute(_CHOSEN, {"everything": units is None, "most": most, **as_columns(units or ())})
 
 
 def read_answers(
