@@ -88,8 +88,9 @@ function textBox(text, label, query) {
 /** The text as nodes, with every occurrence of the query marked. */
 function marked(text, query) {
   const parts = [];
+  const searched = text.toLowerCase();
   let from = 0;
-  for (let at; query && (at = text.toLowerCase().indexOf(query, from)) >= 0; from = at + query.length) {
+  for (let at; query && (at = searched.indexOf(query, from)) >= 0; from = at + query.length) {
     parts.push(text.slice(from, at), make("mark", {}, text.slice(at, at + query.length)));
   }
   return [...parts, text.slice(from)];
