@@ -162,11 +162,15 @@ def test_of_many_checks_the_first_by_name_are_shown(
     assert names[:MOST_LISTED] == [check.scorer for check in answer.checks]
 
 
-def test_system_prompts_that_differ_are_told_of_each_target(make_suite: MakeSuite, write_run: WriteRun) -> None:
+def test_system_prompts_that_differ_are_told_of_each_target_and_long_ones_are_cut(
+    make_suite: MakeSuite, write_run: WriteRun
+) -> None:
     suite = make_suite(["a", "b"])
-    first = msgspec.structs.replace(suite.targets[0], options=Options(system="Be brief."))
+    system = "Be brief. " * 10_000
+    first = msgspec.structs.replace(suite.targets[0], options=Options(system=system))
     suite = msgspec.structs.replace(suite, targets=(first, suite.targets[1]))
-    assert ["Be brief.", None] == [arm.system for arm in load_book(write_run(suite, []), suite).arms]
+    shown = f"{system[:20_000]}… (100,000 characters)"
+    assert [shown, None] == [arm.system for arm in load_book(write_run(suite, []), suite).arms]
 
 
 def test_warmup_and_cancelled_requests_are_no_answers(
