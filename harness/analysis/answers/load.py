@@ -11,7 +11,7 @@ import msgspec
 
 from harness.analysis.answers.book import AnswerBook, AskedPrompt, BookArm, Cell, ReadAnswer
 from harness.analysis.answers.notes import count, describe_sample, missing
-from harness.analysis.answers.prompts import asked_prompts, shared_system
+from harness.analysis.answers.prompts import asked_prompts, own_systems
 from harness.analysis.answers.read import choose_rows, read_answers
 from harness.analysis.answers.requests import Arms, make_tables
 from harness.analysis.answers.sample import MOST_ANSWERS, choose
@@ -35,15 +35,14 @@ def load_book(folder: RunFolder, suite: Suite, *, most: int = MOST_ANSWERS, most
     """
     names = [target.name for target in suite.targets]
     base = names.index(suite.baseline) if suite.baseline in names else None
-    shared = shared_system(suite)
     arms = [
         BookArm(
             target=target.name,
             baseline=at == base,
             against=base if at != base else None,
-            system=target.options.system if shared is None else None,
+            system=system,
         )
-        for at, target in enumerate(suite.targets)
+        for at, (target, system) in enumerate(zip(suite.targets, own_systems(suite), strict=True))
     ]
     run_id = folder.read_manifest().run_id
     return _load([folder], Arms(arms, [run_id] * len(arms)), suite, most, most_cells, compared=False)

@@ -37,6 +37,14 @@ def shared_system(suite: Suite) -> str | None:
     return systems.pop() if len(systems) == 1 else None
 
 
+def own_systems(suite: Suite) -> list[str | None]:
+    """The system prompt of each target, where those of the targets differ; a long one is cut."""
+    if shared_system(suite) is not None:
+        return [None] * len(suite.targets)
+    systems = [target.options.system for target in suite.targets]
+    return [each and _with_length(each[:MOST_CHARACTERS], each) for each in systems]
+
+
 def describe_check(check: Check) -> str:
     """A check in a few words: `numeric`, `regex: ^Paris`, `judge: fluent`."""
     telling = next((check.params[name] for name in _TELLING if check.params.get(name) not in (None, "", [], {})), None)
@@ -85,8 +93,7 @@ def _fitted(prompts: Sequence[AskedPrompt]) -> list[AskedPrompt]:
     whole = iter(texts)
 
     def next_text() -> str:
-        text, shown = next(whole), next(cut)
-        return shown if len(shown) == len(text) else f"{shown}… ({len(text):,} characters)"
+        return _with_length(next(cut), next(whole))
 
     fitted = []
     for each in prompts:
@@ -94,6 +101,11 @@ def _fitted(prompts: Sequence[AskedPrompt]) -> list[AskedPrompt]:
         expect = next_text()
         fitted.append(msgspec.structs.replace(each, turns=turns, expect=None if each.expect is None else expect))
     return fitted
+
+
+def _with_length(shown: str, whole: str) -> str:
+    """What is shown of a text, and how long that is if it is cut."""
+    return shown if len(shown) == len(whole) else f"{shown}… ({len(whole):,} characters)"
 
 
 def _shorten(text: str, most: int) -> str:

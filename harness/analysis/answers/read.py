@@ -13,7 +13,7 @@ import msgspec
 from harness.analysis.answers.book import CheckResult, ReadAnswer, Vote
 from harness.analysis.answers.fit import fit
 from harness.analysis.answers.requests import Arms
-from harness.analysis.answers.sample import Unit
+from harness.analysis.answers.sample import Unit, as_columns
 from harness.endpoints.reply import Citation
 from harness.scoring.judgements import Judgement
 from harness.scoring.scorer import Answer
@@ -60,8 +60,9 @@ order by prompt, arm, chosen.repeat, request_id limit $most
 """
 
 _CHECKS = """
-select run_id, request_id, scorer, passed, value, left(reason, $line)
+select run_id, request_id, scorer, passed, value, coalesce(left(reason, $line), '') as reason
 from scores semi join chosen using (run_id, request_id)
+where scorer is not null order by scorer, reason
 """
 
 Key = tuple[str, str]
@@ -79,9 +80,7 @@ class _Texts(msgspec.Struct):
 
 def choose_rows(con: duckdb.DuckDBPyConnection, units: Iterable[Unit] | None, most: int) -> None:
     """Create the table `chosen`: the requests of these questions, or all. At most `most`."""
-    listed = list(units or ())
-    named = {"prompts": [prompt for prompt, _ in listed], "repeats": [repeat for _, repeat in listed]}
-    con.execute(_CHOSEN, {"everything": units is None, "most": most, **named})
+    con.execute(_CHOSEN, {"everything": units is None, "most": most, **as_columns(units or ())})
 
 
 def read_answers(
@@ -110,11 +109,9 @@ def _read_checks(con: duckdb.DuckDBPyConnection) -> dict[Key, list[CheckResult]]
     for run_id, request_id, scorer, passed, value, reason in con.execute(
         _CHECKS, {"line": MOST_LINE_CHARACTERS}
     ).fetchall():
-        if scorer is not None and len(checks[run_id, request_id]) < MOST_LISTED:
-            result = CheckResult(scorer=scorer, passed=passed, value=_finite(value), reason=reason or "")
+        if len(checks[run_id, request_id]) < MOST_LISTED:
+            result = CheckResult(scorer=scorer, passed=passed, value=_finite(value), reason=reason)
             checks[run_id, request_id].append(result)
-    for results in checks.values():
-        results.sort(key=lambda each: (each.scorer, each.reason))
     return checks
 
 

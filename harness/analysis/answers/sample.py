@@ -110,11 +110,12 @@ def _sizes(con: duckdb.DuckDBPyConnection, units: Iterable[Unit]) -> dict[Unit, 
     rows = con.execute(
         "select prompt, repeat, count(*) from requests where (prompt, repeat) in"
         " (select (unnest($prompts), unnest($repeats))) group by all",
-        _columns(units),
+        as_columns(units),
     ).fetchall()
     return {(prompt, repeat): count for prompt, repeat, count in rows}
 
 
-def _columns(units: Iterable[Unit]) -> dict[str, Sequence[int]]:
+def as_columns(units: Iterable[Unit]) -> dict[str, Sequence[int]]:
+    """The questions as parameters of a query: `$prompts` and `$repeats`."""
     listed = list(units)
     return {"prompts": [prompt for prompt, _ in listed], "repeats": [repeat for _, repeat in listed]}

@@ -88,8 +88,9 @@ function textBox(text, label, query) {
 /** The text as nodes, with every occurrence of the query marked. */
 function marked(text, query) {
   const parts = [];
+  const searched = text.toLowerCase();
   let from = 0;
-  for (let at; query && (at = text.toLowerCase().indexOf(query, from)) >= 0; from = at + query.length) {
+  for (let at; query && (at = searched.indexOf(query, from)) >= 0; from = at + query.length) {
     parts.push(text.slice(from, at), make("mark", {}, text.slice(at, at + query.length)));
   }
   return [...parts, text.slice(from)];
@@ -865,8 +866,7 @@ function makeSortable(table) {
   const original = [...body.rows];
   if (original.length < 2 || body.querySelector(".group")) return;
   [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const button = make("button", { type: "button", class: "sort", onclick: () => sort(column) }, ...head.childNodes);
-    head.replaceChildren(button);
+    head.replaceChildren(button([...head.childNodes], () => sort(column), { class: "sort" }));
   });
   const sort = (column) => {
     const heads = [...table.tHead.rows[0].cells];

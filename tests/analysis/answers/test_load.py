@@ -16,7 +16,7 @@ import pytest
 
 from harness.analysis.answers.book import AnswerBook, BookArm, Cell, CheckResult, ReadAnswer, Vote
 from harness.analysis.answers.load import load_book
-from harness.analysis.answers.read import MOST_BYTES, MOST_CHARACTERS
+from harness.analysis.answers.read import MOST_BYTES, MOST_CHARACTERS, MOST_LISTED
 from harness.catalog.target import Options
 from harness.errors import StoreError
 from harness.scoring.judgements import Judgement
@@ -153,11 +153,24 @@ def test_votes_of_a_panel_are_read_from_the_judgements(
     ) == answer.votes
 
 
-def test_system_prompts_that_differ_are_told_of_each_target(make_suite: MakeSuite, write_run: WriteRun) -> None:
+def test_of_many_checks_the_first_by_name_are_shown(
+    make_suite: MakeSuite, make_attempt: MakeAttempt, write_run: WriteRun
+) -> None:
+    suite, names = make_suite(), [f"check-{at:02d}" for at in range(MOST_LISTED + 10)]
+    scores = [score("000000-00", True, scorer=name) for name in reversed(names)]
+    (answer,) = load_book(write_run(suite, [make_attempt("000000-00", text="x")], scores), suite).answers
+    assert names[:MOST_LISTED] == [check.scorer for check in answer.checks]
+
+
+def test_system_prompts_that_differ_are_told_of_each_target_and_long_ones_are_cut(
+    make_suite: MakeSuite, write_run: WriteRun
+) -> None:
     suite = make_suite(["a", "b"])
-    first = msgspec.structs.replace(suite.targets[0], options=Options(system="Be brief."))
+    system = "Be brief. " * 10_000
+    first = msgspec.structs.replace(suite.targets[0], options=Options(system=system))
     suite = msgspec.structs.replace(suite, targets=(first, suite.targets[1]))
-    assert ["Be brief.", None] == [arm.system for arm in load_book(write_run(suite, []), suite).arms]
+    shown = f"{system[:20_000]}… (100,000 characters)"
+    assert [shown, None] == [arm.system for arm in load_book(write_run(suite, []), suite).arms]
 
 
 def test_warmup_and_cancelled_requests_are_no_answers(

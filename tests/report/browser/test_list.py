@@ -165,6 +165,8 @@ async def test_the_list_has_orders_to_look_for_trouble_in(open_page: Any, small_
     for order, first in (
         ("fewest passed first", "lost"),
         ("targets disagree most", "lost"),
+        ("slowest first", "judged"),
+        ("costliest first", "won"),
         ("as in the suite", "plain"),
     ):
         await page.get_by_role("combobox", name="Order").select_option(order)

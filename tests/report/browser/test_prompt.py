@@ -126,6 +126,19 @@ async def test_a_word_searched_for_is_marked_in_the_answers(open_page: Any, smal
     assert {"Monday"} == set(await page.locator(".answer mark").all_inner_texts())
 
 
+async def test_a_text_that_scrolls_can_be_reached_by_keyboard_and_has_a_name(
+    open_page: Any, write_page: Any, books: Any
+) -> None:
+    answers = [books.answer(0, 0, text="short"), books.answer(0, 1, text="long\n" * 100)]
+    url = write_page(books.report(books.book([books.prompt("p")], books.arms[:2], answers)))
+    page = await open_page(url, "#prompt=p")
+    boxes = await page.locator(".answer pre").all()
+    assert ["short", "long\n" * 100] == [await box.text_content() for box in boxes]
+    assert [None, "region"] == [await box.get_attribute("role") for box in boxes]
+    assert [None, "Answer"] == [await box.get_attribute("aria-label") for box in boxes]
+    assert [None, "0"] == [await box.get_attribute("tabindex") for box in boxes]
+
+
 async def test_many_answers_to_one_prompt_come_in_portions(open_page: Any, write_page: Any, books: Any) -> None:
     answers = [books.answer(0, 0, repeat) for repeat in range(2_000)]
     page = await open_page(
