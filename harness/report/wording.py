@@ -195,7 +195,7 @@ def error_rate(target: TargetSummary) -> Number | str:
     rate = target.error_rate
     if failed_requests(target):
         return Number(rate.value, "share", rate.low, rate.high, bounded=True)
-    from harness.analysis.stats.proportions import rule_of_three  # loads scipy, which a live view needs nothing of
+    from harness.analysis.stats.proportions import rule_of_three  # loads scipy, which no live view needs
 
     return f"at most {percent(rule_of_three(target.requests))} (one-sided {100 * LEVEL:g}%, 3/n)"
 

@@ -6,9 +6,6 @@ import asyncio
 import signal
 import threading
 
-import pytest
-
-from harness.cli.running.grade_and_report import _run_grading
 from harness.load.interrupts import Interrupts
 
 
@@ -33,22 +30,3 @@ def test_an_interrupt_that_nothing_handles_is_only_counted() -> None:
     interrupts = Interrupts()
     interrupts.interrupt()
     assert 1 == interrupts.count
-
-
-def test_grading_outside_the_main_thread_is_interrupted() -> None:
-    interrupts = Interrupts()
-
-    async def grade() -> None:
-        interrupts.interrupt()
-        await asyncio.Event().wait()
-
-    def work() -> None:
-        with pytest.raises(KeyboardInterrupt):
-            _run_grading(grade(), interrupts)
-        outcome.append("interrupted")
-
-    outcome: list[str] = []
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert ["interrupted"] == outcome

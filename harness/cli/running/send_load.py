@@ -126,7 +126,6 @@ def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
     """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task."""
     task = asyncio.current_task()
     assert task is not None
-
     asked = False
 
     def end() -> None:

@@ -61,7 +61,7 @@ def _computed(function: Callable[[T], R], items: Sequence[T], copies: int) -> It
                 assert isinstance(ready, Connection)
                 try:
                     yield ready.recv()
-                except EOFError:
+                except (EOFError, OSError):  # OSError: it was killed while it sent a result
                     readers.remove(ready)
     finally:
         os.close(turns)

@@ -72,7 +72,7 @@ class LiveView:
         if throttled := total.errors.get("throttled"):
             failed += f" ({throttled:,} throttled)"
         return (
-            f"{at_s:5.0f} s  {self._done(total, self._progress.planned_in_all)} done, {total.in_flight} in flight, "
+            f"{at_s:5.0f} s  {_done(total, self._progress.planned_in_all)} done, {total.in_flight} in flight, "
             f"{failed}, {self._spent()}, {self._rate(at_s)} req/s, {self._wait} p50/p95 {_wait_cell(total)}, "
             f"{self._left(at_s)}"
         )
@@ -105,10 +105,7 @@ class LiveView:
         speed = tally.output_tokens / at_s if at_s > 0 else 0.0
         cost = "unknown" if tally.unpriced and not tally.cost_usd else _dollars(tally.cost_usd)
         errors: Cell = Mark(f"{tally.failed}", "bad") if tally.failed else "0"
-        return [self._done(tally, planned), f"{tally.in_flight}", rate, _wait_cell(tally), errors, cost, f"{speed:.0f}"]
-
-    def _done(self, tally: Tally, planned: int | None) -> str:
-        return f"{tally.done}" if planned is None else f"{tally.done}/{planned}"
+        return [_done(tally, planned), f"{tally.in_flight}", rate, _wait_cell(tally), errors, cost, f"{speed:.0f}"]
 
     def _rate(self, at_s: float, *names: str) -> str:
         """`9.8/10`: the achieved and the offered rate of these targets, or of all; closed loads have none offered."""
@@ -211,6 +208,11 @@ def _short_names(names: Sequence[str]) -> list[str]:
 
 def _text(cell: Cell) -> str:
     return cell.text if isinstance(cell, Mark) else str(cell)
+
+
+def _done(tally: Tally, planned: int | None) -> str:
+    """`12/40`."""
+    return f"{tally.done}" if planned is None else f"{tally.done}/{planned}"
 
 
 def _wait_cell(tally: Tally) -> str:

@@ -49,6 +49,19 @@ print(map_in_forks(job, range(6))[3])
     assert ["(3, True)"] == run_alone(code)
 
 
+def test_what_a_copy_has_sent_half_of_when_it_is_killed_is_computed_here() -> None:
+    code = """
+def job(n):
+    if n == 3 and os.getpid() != first:
+        pipe = sys._getframe(1).f_locals["results"]
+        os.write(pipe.fileno(), (1_000).to_bytes(4, "big") + b"half of it")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n, os.getpid() == first
+print(map_in_forks(job, range(6))[3])
+"""
+    assert ["(3, True)"] == run_alone(code)
+
+
 def test_an_error_is_raised_here_and_the_copies_end() -> None:
     code = """
 try:
