@@ -29,7 +29,7 @@ INTERVALS = "Theil–Sen slope of the medians by prompt or group, Sen 1968"
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two figures."""
+    """One of the two figures: what it shows, and the functions that every figure has."""
 
     title: str
     latency: str
@@ -42,6 +42,29 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens that the slope is given for; a tenth or a hundredth of them where lengths differ by less."""
     unit: str
     """Of the slope: `ms` or `s`."""
+
+    def draw(self, view: RunView) -> Figure | None:
+        """A panel for each target with both values. None: all lengths are much alike."""
+        return _draw_growth(view, self, view.once(self.collect))
+
+    def table(self, view: RunView) -> Table | None:
+        """A row for each target: its slope with the interval."""
+        return _growth_table(view, self, view.once(self.collect))
+
+    def describe(self, view: RunView) -> str:
+        """What there is to see, in a sentence."""
+        return _describe_growth(view, self, view.once(self.collect))
+
+    def collect(self, view: RunView) -> dict[str, Points]:
+        """Target → its points; targets without any are left out."""
+        found = {}
+        for name, c in view.columns.items():
+            x, y = self.lengths(c), self.latencies(c)
+            known = ~np.isnan(x) & ~np.isnan(y) & (x > 0) & (y > 0)
+            if known.any():
+                trend = trend_over_prompts(c, np.where(known, x, np.nan), np.where(known, y, np.nan))
+                found[name] = Points(lengths=x[known], latencies=y[known], trend=trend)
+        return found
 
     def tokens(self, found: Mapping[str, Points]) -> int:
         """How many tokens the slope is given for: at most as many as lie between the shortest and the longest."""
@@ -57,19 +80,7 @@ class Points(msgspec.Struct, frozen=True, kw_only=True):
     trend: Trend | None
 
 
-def collect(view: RunView, growth: Growth) -> dict[str, Points]:
-    """Target → its points; targets without any are left out."""
-    found = {}
-    for name, c in view.columns.items():
-        x, y = growth.lengths(c), growth.latencies(c)
-        known = ~np.isnan(x) & ~np.isnan(y) & (x > 0) & (y > 0)
-        if known.any():
-            trend = trend_over_prompts(c, np.where(known, x, np.nan), np.where(known, y, np.nan))
-            found[name] = Points(lengths=x[known], latencies=y[known], trend=trend)
-    return found
-
-
-def draw_growth(view: RunView, growth: Growth, found: dict[str, Points]) -> Figure | None:
+def _draw_growth(view: RunView, growth: Growth, found: dict[str, Points]) -> Figure | None:
     """A panel for each target on shared axes: a dot a request and the trend, its slope in words.
 
     None: all lengths are within a factor of LIKE, so there is no growth to show.
@@ -109,7 +120,7 @@ def _lengths_differ(found: Mapping[str, Points]) -> bool:
     return bool(longest >= LIKE * shortest)
 
 
-def growth_table(view: RunView, growth: Growth, found: dict[str, Points]) -> Table | None:
+def _growth_table(view: RunView, growth: Growth, found: dict[str, Points]) -> Table | None:
     """A row for each target: its slope with the interval, and the medians of both."""
     if not found or not _lengths_differ(found):
         return None
@@ -135,7 +146,7 @@ def growth_table(view: RunView, growth: Growth, found: dict[str, Points]) -> Tab
     return Table(columns=columns, rows=rows)
 
 
-def describe_growth(view: RunView, growth: Growth, found: dict[str, Points]) -> str:
+def _describe_growth(view: RunView, growth: Growth, found: dict[str, Points]) -> str:
     """Each target's slope in words; of many targets, the least and the most."""
     trends = {t.target: trend for t in view.targets if t.target in found and (trend := found[t.target].trend)}
     if found and not _lengths_differ(found):
