@@ -18,10 +18,10 @@ from harness.report.against_history.sections import COLUMNS as COLUMNS_OF_A_ROW
 from harness.report.against_history.sections import describe_row, target_verdict
 from harness.report.compare.forest import SHADE, verdict_style
 from harness.report.compare.verdicts import mark, metric_name
-from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
+from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import write_share_tick, write_tick
 from harness.report.drawing.style import GREY, drawable
-from harness.report.drawing.words import list_few, say, short_name
+from harness.report.drawing.words import NAME_CHARACTERS, list_few, say, short_name
 from harness.report.history.figure import day_of, scale_time
 from harness.report.section import Column, Name, Table, tabulate
 from harness.report.wording import date_of, interval_note, shorten

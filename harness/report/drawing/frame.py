@@ -24,6 +24,7 @@ from harness.analysis.metrics import METRICS
 from harness.analysis.summary.summary import RunSummary, TargetSummary, Winner
 from harness.characters import printable
 from harness.report.drawing.style import BAND, GREY, SIMULATED_BADGE, SIMULATED_BAND, Look, assign_looks, drawable
+from harness.report.drawing.words import NAME_CHARACTERS
 from harness.report.wording import SIMULATED, SIMULATED_NOTE, counts, date_of, interval_note, shorten, simulated_title
 
 T = TypeVar("T")
@@ -40,7 +41,6 @@ MANY_ENTRIES = 12
 """From this many on, a legend has three columns if its entries fit."""
 TITLE_CHARACTERS = 82
 QUESTION_CHARACTERS = 150
-NAME_CHARACTERS = 60
 ROW_IN = 0.46
 """Height of a target's row, in inches."""
 

@@ -17,10 +17,10 @@ from matplotlib.ticker import FuncFormatter
 from harness.analysis.history import Point, SuiteHistory, Trend
 from harness.analysis.metrics import METRICS
 from harness.characters import counted, printable
-from harness.report.drawing.frame import NAME_CHARACTERS, Provenance, legend_entry, open_frame
+from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import scale_y, write_share_tick
 from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks
-from harness.report.drawing.words import list_few, say, short_name
+from harness.report.drawing.words import NAME_CHARACTERS, list_few, say, short_name
 from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
 from harness.report.section import Column, Number, Table
 from harness.report.wording import date_of, interval_note, shorten

@@ -60,7 +60,7 @@ def draw(view: RunView) -> Figure:
         legend=_legend(view),
     )
     panels = figure.subplots(len(view.targets), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    span = _span(view)
+    span = view.once(_span)
     is_log = _scale(panels[0], view, span)
     for axes, t in zip(panels, view.targets, strict=True):
         _draw_panel(axes, view, t, span)
@@ -113,7 +113,7 @@ def _quarter(view: RunView, t: TargetSummary, quarter: int) -> float | None:
     """The median E2E latency of the answers that were due in a quarter of the run, s; None without one."""
     if t.target not in view.columns:
         return None
-    c, span = view.columns[t.target], _span(view)
+    c, span = view.columns[t.target], view.once(_span)
     at = np.clip((c.due_s - span.start_s) / (span.length_s or 1) * len(QUARTERS), 0, len(QUARTERS) - 1e-9).astype(int)
     answered = (c.done_s - c.due_s)[c.ok & (at == quarter)]
     return float(np.median(answered)) if len(answered) else None
