@@ -110,5 +110,7 @@ def _serve(here: Connection, there: Connection) -> None:
 def _import_unhurriedly() -> None:
     """Import what a report and the index need. On Linux, niceness is of a thread: the work itself is not held up."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    import scipy.stats  # noqa: F401  # each fork that draws a trend would load it again
+
     import harness.report.index
     import harness.report.write  # noqa: F401
