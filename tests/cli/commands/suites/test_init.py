@@ -39,7 +39,7 @@ def test_a_name_that_yaml_would_read_as_another_type_stays_a_name(name: str) -> 
 
 @pytest.mark.alone
 def test_the_starter_passes_its_own_gate(command: Any, make_bedrock: Any, tmp_path: Path) -> None:
-    """Against a simulator that is quick, but not so quick that a busy machine is its bottleneck, with other plans and other answers."""
+    """With other plans and other answers, and not so quick that a busy machine is the bottleneck."""
     init("demo")
     starter = tmp_path / "suites/demo.yaml"
     for seed in ("1", "2"):
