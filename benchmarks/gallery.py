@@ -172,7 +172,8 @@ def save_small(picture: Path, path: Path) -> None:
     """The picture at WIDTH in few colours."""
     image = Image.open(picture).convert("RGB")
     image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps rare hues
+    few.save(path, optimize=True)
     if path.stat().st_size > MOST_BYTES:
         raise SystemExit(f"{path}: {path.stat().st_size:,} bytes, more than {MOST_BYTES:,}; use fewer COLOURS")
 
