@@ -37,8 +37,8 @@ def finish_journals(folder: RunFolder) -> None:
         if not any(map(is_locked, folder.journals())):
             break
         sleep(_PAUSE_S)
-    if manifest.state != "complete" and not os.path.lexists(folder.attempts_path) and not folder.journals():
-        folder.finalise("interrupted")  # nothing was recorded yet
+    if manifest.attempts is None and not folder.journals() and not os.path.lexists(folder.attempts_path):
+        folder.finalise("interrupted")  # it ended before it sent anything
     open_run(folder.path, recover=True)
 
 
