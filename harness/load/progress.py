@@ -116,6 +116,8 @@ class Progress:
     tallies: dict[str, Tally] = field(default_factory=dict)
     lag: Histogram = field(default_factory=Histogram)
     """The lag of the sending processes' event loops."""
+    earlier_usd: float = 0.0
+    """What a run that is resumed had spent before."""
 
     def count(self, attempt: Attempt, first_due_ns: int) -> None:
         """Add one attempt to its target's tally. `first_due_ns`: when its request's first attempt was due."""
@@ -150,7 +152,7 @@ class Progress:
 
     @property
     def cost_usd(self) -> float:
-        return sum(tally.cost_usd for tally in self.tallies.values())
+        return self.earlier_usd + sum(tally.cost_usd for tally in self.tallies.values())
 
     @property
     def total(self) -> Tally:
@@ -169,4 +171,9 @@ def sum_tallies(*tallies: Tally) -> Tally:
 def stop_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
     """Request a stop once the budget is spent. Requests in flight still finish, and cost extra."""
     if budget_usd is not None and progress.cost_usd >= budget_usd:
-        stop.request(Reason(what=f"the budget of ${budget_usd:g} is spent", remedy="raise the budget"))
+        stop.request(
+            Reason(
+                what=f"the budget of ${budget_usd:g} is spent",
+                remedy="raise the budget with `harness run --resume RUN --budget USD`",
+            )
+        )

@@ -50,17 +50,22 @@ class Sender:
         due_ns: int,
         on_attempt: OnAttempt,
         on_wire: asyncio.Event | None = None,
+        *,
+        first_try: int = 1,
+        cancelled: int = 0,
     ) -> bool:
         """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
         Returns False if a stop came before the first attempt. `on_wire` is set once the first attempt was handed to the
-        socket, or failed.
+        socket, or failed. `first_try`: the number of the first attempt, of which `retries` leave fewer if others were
+        made before, except those that were `cancelled`.
         """
         retries, stop = self._retries, self._stop
-        for try_no in range(1, retries.max_attempts + 1):
+        last_try = retries.max_attempts + cancelled
+        for try_no in range(first_try, last_try + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
             if stop.requested:
-                return try_no > 1
+                return try_no > first_try
             tape = Tape(None if on_wire is None else on_wire.set)
             error: BaseException | None = None
             reason: ErrorKind | None = None
@@ -76,9 +81,9 @@ class Sender:
                 reply = read_tape(request, tape, error=error, reason=reason)
                 channel.admission.settle(taken, reply)
                 on_attempt(try_no, due_ns, tape, reply)
-            if reply.error_kind not in retries.on or try_no == retries.max_attempts or stop.requested:
+            if reply.error_kind not in retries.on or try_no == last_try or stop.requested:
                 break
-            due_ns = clock.now_ns() + backoff_ns(retries, try_no, tape.headers, self._rng)
+            due_ns = clock.now_ns() + backoff_ns(retries, try_no - cancelled, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
         return True
 

@@ -127,7 +127,6 @@ async def run_load(session: Session, write: Callable[[Attempt], object]) -> Clie
             lambda: part.rounds(seed=job.seed),
             send,
             suite.load,
-            warmup=part.share(suite.load.warmup),
             start_ns=job.start_ns,
             targets=[target.name for target in suite.targets],
             stop=session.stop,
@@ -159,7 +158,15 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
             tried = True
             try:
                 request = request_for(planned.target, planned.prompt_id)
-                tried = await sender.send(channel, request, due_ns, partial(recorder.record, planned, due_ns), on_wire)
+                tried = await sender.send(
+                    channel,
+                    request,
+                    due_ns,
+                    partial(recorder.record, planned, due_ns),
+                    on_wire,
+                    first_try=planned.first_try,
+                    cancelled=planned.cancelled,
+                )
             finally:
                 tally.in_flight -= 1
                 tally.done += tried

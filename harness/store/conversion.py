@@ -14,7 +14,7 @@ import msgspec
 from harness.errors import StoreError
 from harness.files import LONGEST_LINE, read_lines
 from harness.store.files import open_new, temporary_name
-from harness.store.finding import Finding
+from harness.store.finding import KILLED, Finding
 from harness.store.journal import cut_torn_line, measure_journal
 from harness.store.records import PHASES, Attempt
 
@@ -239,7 +239,7 @@ def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            what=f"the run was killed during a write: {torn_bytes} bytes of an unfinished line were dropped",
-            remedy="the attempt they belonged to is missing; run the suite again for a complete result",
+            what=f"{KILLED}{torn_bytes} bytes of an unfinished line were dropped",
+            remedy="the attempt they belonged to is missing; `harness run --resume` makes it again",
         ),
     )

@@ -108,7 +108,6 @@ class Run:
             lambda: make_plan(suite, seed=1),
             make_send(session, self.attempts.append),
             suite.load,
-            warmup=suite.load.warmup,
             targets=[target.name for target in suite.targets],
             stop=stop,
         )

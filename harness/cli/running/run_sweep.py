@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Self
 
 from harness.analysis.stats.quantiles import samples_for_quantile
@@ -35,11 +35,12 @@ def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
     climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)
-    sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED)
-    if sent is None:
-        return INTERRUPTED_CODE
-    report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
-    return _report(sent, suite, report, context)
+    with ExitStack() as locks:
+        sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED, locks=locks)
+        if sent is None:
+            return INTERRUPTED_CODE
+        report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
+        return _report(sent, suite, report, context)
 
 
 class _StepSender:

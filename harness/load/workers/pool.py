@@ -13,7 +13,7 @@ import msgspec
 from harness import clock
 from harness.errors import HarnessError, RunInvalid, first_leaf
 from harness.load.limits import budget_mistakes
-from harness.load.plan import Part
+from harness.load.plan import NOTHING, Part, Recorded
 from harness.load.progress import Histogram, Progress, stop_at_budget, sum_tallies
 from harness.load.session import Job
 from harness.load.stop import Stop
@@ -38,7 +38,7 @@ PATIENCE_S = 10.0
 REPORT_LIMIT = 1 << 24
 
 
-def split_suite(suite: Suite, workers: int) -> list[Part]:
+def split_suite(suite: Suite, workers: int, recorded: Recorded = NOTHING) -> list[Part]:
     """One part for each worker. HarnessError: there are fewer slots than workers, or too few tokens for each."""
     key = "concurrency" if suite.load.arrival == "closed" else "max_in_flight"
     slots = getattr(suite.load, key)
@@ -47,7 +47,7 @@ def split_suite(suite: Suite, workers: int) -> list[Part]:
             f"--workers {workers}: the load has {slots} slots (load.{key}), and every worker needs its own; use fewer "
             "workers"
         )
-    parts = [_part(suite, index, workers) for index in range(workers)]
+    parts = [_part(suite, index, workers, recorded) for index in range(workers)]
     if workers > 1 and any(budget_mistakes(parts[0].suite)):
         raise HarnessError(
             f"--workers {workers}: a worker's share of quota.tokens_per_minute is less than one request takes; use "
@@ -56,8 +56,8 @@ def split_suite(suite: Suite, workers: int) -> list[Part]:
     return parts
 
 
-def _part(suite: Suite, index: int, of: int) -> Part:
-    part, in_flight = Part(suite=suite, index=index, of=of), suite.load.max_in_flight
+def _part(suite: Suite, index: int, of: int, recorded: Recorded) -> Part:
+    part, in_flight = Part(suite=suite, index=index, of=of, recorded=recorded), suite.load.max_in_flight
     load = msgspec.structs.replace(
         suite.load,
         concurrency=part.share(suite.load.concurrency),
@@ -114,14 +114,16 @@ class WorkerPool:
 
 
 @asynccontextmanager
-async def open_worker_pool(suite: Suite, url: str, *, workers: int) -> AsyncIterator[WorkerPool]:
+async def open_worker_pool(
+    suite: Suite, url: str, *, workers: int, recorded: Recorded = NOTHING
+) -> AsyncIterator[WorkerPool]:
     """Start the workers and open their clients; end them on leaving. `url`: `aws` or an endpoint's URL.
 
     HarnessError: the load cannot be split among so many workers, or a worker cannot open its clients. Workers also end
     when this process does, however it ends.
     """
     started: list[tuple[int, Process]] = []
-    parts = split_suite(suite, workers)
+    parts = split_suite(suite, workers, recorded)
     try:
         for part in parts:
             command = (sys.executable, "-P", "-m", "harness.load.workers.worker")
