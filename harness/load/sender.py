@@ -13,7 +13,8 @@ from harness.catalog.target import Target
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.read_tape import read_tape
 from harness.endpoints.reply import Reply
-from harness.load.limits import Admission, Connections, InFlightLimit
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import Admission
 from harness.load.stop import Stop
 from harness.suite.suite import Retries, Timeouts
 

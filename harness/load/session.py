@@ -19,7 +19,8 @@ from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client, WireRequest
 from harness.endpoints.request import build_request
 from harness.errors import HarnessError
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import MEASURE, Part, PlannedRequest
 from harness.load.progress import Histogram, Progress, Tally
 from harness.load.recorder import Recorder

@@ -12,7 +12,8 @@ import pytest
 
 from harness import clock
 from harness.endpoints.base import Tape, WireRequest
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import Part, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan

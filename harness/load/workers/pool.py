@@ -12,7 +12,7 @@ import msgspec
 
 from harness import clock
 from harness.errors import HarnessError, RunInvalid, first_leaf
-from harness.load.limits import budget_mistakes
+from harness.load.limits.quota import budget_mistakes
 from harness.load.plan import Part
 from harness.load.progress import Histogram, Progress, stop_at_budget, sum_tallies
 from harness.load.session import Job
