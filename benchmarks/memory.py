@@ -88,6 +88,7 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
         connections=Connections(SLOTS),
         admission=make_admission(suite.quota, target, stop),
         in_flight_limit=InFlightLimit(None),
+        stop=stop.part(),
     )
     progress = Progress(planned=attempts, tallies={target.name: Tally()})
     seen: list[tuple[int, float, float]] = []

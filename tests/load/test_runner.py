@@ -81,6 +81,7 @@ def scripted_channels(suite: Suite, client: ScriptedClient, stop: Stop) -> dict[
             connections=Connections(1),
             admission=make_admission(suite.quota, target, stop),
             in_flight_limit=InFlightLimit(suite.load.max_in_flight),
+            stop=stop.part(),
         )
         for target in suite.targets
     }
