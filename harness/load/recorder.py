@@ -1,4 +1,4 @@
-"""Records attempts: writes their rows, counts them and checks the budget."""
+"""Records attempts: writes their rows and counts them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
-from harness.load.progress import Progress, stop_at_budget
-from harness.load.stop import Stop
+from harness.load.progress import Progress
 from harness.store.records import Attempt, is_sampled
 from harness.suite.suite import Suite
 
@@ -30,7 +29,7 @@ def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None
 
 
 class Recorder:
-    """Turns every attempt into a row, counts it, writes it, and checks the suite's budget."""
+    """Turns every attempt into a row, counts it and writes it."""
 
     def __init__(
         self,
@@ -40,15 +39,12 @@ class Recorder:
         origin_ns: int,
         write: Callable[[Attempt], object],
         progress: Progress,
-        stop: Stop,
     ) -> None:
         """`origin_ns`: the run's zero on CLOCK_MONOTONIC. `write` gets every row."""
         self._run_id = run_id
         self._origin_ns = origin_ns
         self._write = write
         self._progress = progress
-        self._stop = stop
-        self._budget_usd = suite.budget_usd
         self._store_text = suite.load.store_text
         self._prompts = {prompt.id: prompt for prompt in suite.prompts}
         self._targets = {target.name: target for target in suite.targets}
@@ -60,12 +56,15 @@ class Recorder:
 
     def record(
         self, planned: PlannedRequest, first_due_ns: int, try_no: int, due_ns: int, tape: Tape, reply: Reply
-    ) -> None:
-        """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC."""
+    ) -> float | None:
+        """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC.
+
+        Returns its cost in USD, if known.
+        """
         attempt = self._row(planned, try_no, due_ns, tape, reply)
         self._progress.count(attempt, first_due_ns - self._origin_ns)
         self._write(attempt)
-        stop_at_budget(self._budget_usd, self._progress, self._stop)
+        return attempt.cost_usd
 
     def _row(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns

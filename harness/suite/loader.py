@@ -97,6 +97,7 @@ def make_suite(
         slo=file.slo or Slo(),
         gate=flatten_gate(file.gate),
         budget_usd=file.budget_usd,
+        stop=file.stop,
         prices=prices,
         usual_regions={each.target.name: each.usual_region for each in targets if each.usual_region},
         notes=default_notes(prompts),

@@ -259,6 +259,25 @@ class Quota(Entry, frozen=True, kw_only=True):
     ] = None
 
 
+class StopRules(Entry, frozen=True, kw_only=True):
+    """When a target is stopped early. The others go on."""
+
+    max_error_rate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="Stop a target once a larger share of its latest measured requests failed, retries included: "
+            "its other requests are not sent.",
+            examples=[0.5],
+        ),
+    ]
+    window: Annotated[
+        int,
+        Meta(ge=10, le=100_000, description="How many of the latest requests count, and must have ended. Default: 50."),
+    ] = 50
+
+
 class Timeouts(Entry, frozen=True, kw_only=True):
     """Deadlines of one attempt, from when it enters the client, so waiting for a connection and connecting count."""
 
@@ -337,6 +356,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`), checked on loading. A tag's pass rate is
     `pass_rate[tag]`."""
     budget_usd: Positive | None = None
+    stop: StopRules | None = None
     prices: tuple[PriceOverride, ...] = ()
     graders: Graders = Graders()
     usual_regions: dict[str, str] = {}

@@ -12,7 +12,8 @@ import pytest
 
 from harness import clock
 from harness.endpoints.base import Tape, WireRequest
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import Part, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
@@ -80,6 +81,7 @@ def scripted_channels(suite: Suite, client: ScriptedClient, stop: Stop) -> dict[
             connections=Connections(1),
             admission=make_admission(suite.quota, target, stop),
             in_flight_limit=InFlightLimit(suite.load.max_in_flight),
+            stop=stop.part(),
         )
         for target in suite.targets
     }

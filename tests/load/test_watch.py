@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 
-from harness.load.limits import Connections
+from harness.load.limits.in_flight import Connections
 from harness.load.watch import PERIOD_NS, Watch
 
 

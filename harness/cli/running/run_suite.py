@@ -16,7 +16,7 @@ from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
 from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
 from harness.load.sender import Channel
-from harness.load.session import Job, Session, open_channels, send_part
+from harness.load.session import Job, open_channels, send_part, start_session
 from harness.load.stop import Stop
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
@@ -77,7 +77,7 @@ class ThisProcess(msgspec.Struct, frozen=True):
     channels: Mapping[str, Channel]
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        session = Session(job=job, part=self.part, channels=self.channels, progress=progress, stop=stop)
+        session = start_session(job, self.part, self.channels, progress, stop)
         return [await send_part(session, folder.journal_path())]
 
 

@@ -154,7 +154,12 @@ def _go_on(resumed: RunToResume) -> tuple[RunFolder, Job]:
     resumption = Resumption(at_ns=resumed.last_ns, utc_ns=now.utc_ns)
     manifest = msgspec.structs.replace(manifest, state="running", resumed=(*manifest.resumed, resumption))
     resumed.folder.write_manifest(manifest)
-    job = Job(run_id=manifest.run_id, seed=manifest.seed, origin_ns=now.monotonic_ns - resumed.last_ns)
+    job = Job(
+        run_id=manifest.run_id,
+        seed=manifest.seed,
+        origin_ns=now.monotonic_ns - resumed.last_ns,
+        spent_usd=resumed.spent_usd,
+    )
     return resumed.folder, job
 
 
