@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Literal, Protocol
 
 import msgspec
@@ -27,8 +27,6 @@ from harness.store.manifest import State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
 
-INTERRUPTED_CODE = 130
-
 
 class Sender(Protocol):
     """Sends a load through open clients and writes every attempt to a journal in the run's folder."""
@@ -41,7 +39,7 @@ OpenSender = Callable[[str, Stop], AbstractAsyncContextManager[Sender]]
 
 
 class SentLoad(msgspec.Struct, frozen=True):
-    """A load whose attempts are stored. `interrupted`: by Ctrl-C or SIGTERM."""
+    """A load whose attempts are stored. `interrupted`: by Ctrl-C, SIGTERM or SIGHUP."""
 
     folder: RunFolder
     interrupted: bool
@@ -90,7 +88,7 @@ async def _send(
     seed, stop = context.seed, Stop()
     progress, interrupts = start_progress(suite, counts, seed=seed), context.interrupts or Interrupts()
     endpoint = open_endpoint(suite, seed=seed, simulator_options=simulator_options)
-    async with endpoint as url, open_sender(url, stop) as sender:
+    async with AsyncExitStack() as until_closed, endpoint as url, open_sender(url, stop) as sender:
         planned = None if counts is None else sum(counts.values())
         manifest = new_manifest(
             suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=planned, kind=kind
@@ -99,9 +97,9 @@ async def _send(
         job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
         with _failures_reported(folder):
             try:
-                with _interruptible(interrupts, stop):
-                    async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
-                        clients = await sender.send(job, folder, progress, stop)
+                until_closed.enter_context(_interruptible(interrupts, stop))
+                async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
+                    clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
@@ -123,17 +121,21 @@ def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> No
 
 @contextmanager
 def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
-    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task."""
+    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task.
+
+    Further ones do nothing: they must not cut short what stores the answers and closes the rest.
+    """
     task = asyncio.current_task()
     assert task is not None
-    asked = False
+    asked = 0
 
     def end() -> None:
         nonlocal asked
-        if asked:
+        asked += 1
+        if asked == 2:
             task.cancel()
+        if asked > 1:
             return
-        asked = True
         stop.request(INTERRUPTED)
         print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
 
