@@ -16,6 +16,7 @@ from harness.cli.output import guard_output
 from harness.cli.places import words_to_complete
 from harness.cli.signals import handle_signals, ignore_signals
 from harness.errors import INTERRUPTED_CODE, HarnessError, RunInvalid, first_leaf
+from harness.files import remedy
 
 COMMANDS = {
     "run": "harness.cli.commands.run:run",
@@ -86,7 +87,7 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        _fail(f"{error.filename or 'output'}: {error.strerror or error}", RunInvalid.exit_code)
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}{remedy(error)}", RunInvalid.exit_code)
     except Exception as error:
         if debug:
             raise
