@@ -31,7 +31,7 @@ class Interrupts:
         """Call `handle` in the running loop at each interrupt inside this context.
 
         In the main thread, Ctrl-C, SIGTERM and SIGHUP are interrupts; Python delivers signals to no other. SIGHUP is
-        none if it is ignored, as with `nohup`.
+        none if it is ignored, as with `nohup`. After a second one the process is about to end, and ignores all of them.
         """
         loop = asyncio.get_running_loop()
         before = _handlers() if threading.current_thread() is threading.main_thread() else {}
@@ -43,7 +43,7 @@ class Interrupts:
         finally:
             for each, handler in before.items():
                 loop.remove_signal_handler(each)
-                signal.signal(each, handler)
+                signal.signal(each, handler if self.count < 2 else signal.SIG_IGN)
             self._pass_on = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_five_interrupts_end_a_run_once(start_harness: Any, suite: Path, bedrock
     while child.poll() is None:  # and all others something to cut short
         os.kill(child.pid, signal.SIGINT)
         os.kill(child.pid, signal.SIGTERM)
+        time.sleep(0.01)
     _, err = child.communicate(timeout=60)
     told = err.splitlines()
     assert (130, ["", FINISHING]) == (child.returncode, told[:2])
