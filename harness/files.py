@@ -60,3 +60,15 @@ def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
 def reason(error: OSError) -> str:
     """Why a file opened with `follow=False` cannot be opened."""
     return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a system that has no more to give: `; free some space`. Empty for other errors."""
+    advice = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space, or raise your quota",
+        errno.EMFILE: "raise the limit on open files (`ulimit -n`)",
+        errno.ENFILE: "close other programs, since the system has no more open files to give",
+        errno.EROFS: "choose a folder that can be written",
+    }
+    return f"; {advice[error.errno]}" if error.errno in advice else ""

@@ -56,7 +56,7 @@ ORDER = {
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
     "against_history sweep reconcile index write",
     "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
-    "cli": "places options output index printing running commands",
+    "cli": "places options output signals index printing running commands",
     "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""

@@ -12,7 +12,8 @@ from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
-from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
+from harness.cli.running.send_load import Sender, send_load
+from harness.errors import INTERRUPTED_CODE
 from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
 from harness.load.sender import Channel

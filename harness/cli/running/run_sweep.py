@@ -11,8 +11,8 @@ from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
-from harness.cli.running.send_load import INTERRUPTED_CODE, SentLoad, send_load
-from harness.errors import RunInvalid
+from harness.cli.running.send_load import SentLoad, send_load
+from harness.errors import INTERRUPTED_CODE, RunInvalid
 from harness.load.plan import Part
 from harness.load.progress import Progress
 from harness.load.session import Job, make_send, open_channels, start_session, watch_process

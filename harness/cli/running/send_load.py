@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from functools import partial
 from typing import Protocol
 
@@ -28,8 +35,6 @@ from harness.store.finding import ENDED_EARLY, Finding, is_settled_by_resuming
 from harness.store.manifest import Kind, Manifest, Resumption, State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
-
-INTERRUPTED_CODE = 130
 
 
 class Sender(Protocol):
@@ -56,7 +61,7 @@ class RunToResume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentLoad(msgspec.Struct, frozen=True):
-    """A load whose attempts are stored. `interrupted`: by Ctrl-C or SIGTERM."""
+    """A load whose attempts are stored. `interrupted`: by Ctrl-C, SIGTERM or SIGHUP."""
 
     folder: RunFolder
     interrupted: bool
@@ -113,13 +118,13 @@ async def _send(
 ) -> SentLoad | None:
     stop, interrupts = Stop(), context.interrupts or Interrupts()
     endpoint = open_endpoint(suite, seed=context.seed, simulator_options=simulator_options)
-    async with endpoint as url, open_sender(url, stop) as sender:
+    async with AsyncExitStack() as until_closed, endpoint as url, open_sender(url, stop) as sender:
         folder, job = begin()
         with _failures_reported(folder):
             try:
-                with _interruptible(interrupts, stop):
-                    async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
-                        clients = await sender.send(job, folder, progress, stop)
+                until_closed.enter_context(_interruptible(interrupts, stop))
+                async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
+                    clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
@@ -186,17 +191,21 @@ def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> No
 
 @contextmanager
 def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
-    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task."""
+    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task.
+
+    Further ones do nothing: they must not cut short what stores the answers and closes the rest.
+    """
     task = asyncio.current_task()
     assert task is not None
-    asked = False
+    asked = 0
 
     def end() -> None:
         nonlocal asked
-        if asked:
+        asked += 1
+        if asked == 2:
             task.cancel()
+        if asked > 1:
             return
-        asked = True
         stop.request(INTERRUPTED)
         print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
 

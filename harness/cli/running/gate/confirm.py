@@ -19,9 +19,8 @@ from harness.cli.running.compare_runs import Sides, compare_sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
 from harness.cli.running.gate.both_arms import BothArms, rerun_suite
 from harness.cli.running.run_suite import run_suite
-from harness.cli.running.send_load import INTERRUPTED_CODE
 from harness.endpoints.address import is_loopback
-from harness.errors import HarnessError, first_leaf
+from harness.errors import INTERRUPTED_CODE, HarnessError, first_leaf
 from harness.load.forecast import forecast
 from harness.report.wording import sentence
 from harness.store.files import make_subfolder
