@@ -4,8 +4,8 @@
     python benchmarks/fuzz.py --inputs 2000 --seed 7 manifest journal
     python benchmarks/fuzz.py --guided --inputs 100000 journal      # coverage-guided, if atheris is installed
 
-An input fails if its reader raises anything but HarnessError, uses more than a second of CPU, runs a program, opens a
-connection, or writes outside the input's folder. Failing inputs are kept in a temporary folder, whose path is printed.
+An input fails if its reader raises anything but HarnessError, uses a second of CPU more than for undamaged files, runs a
+program, opens a connection, or writes outside the input's folder. Failing inputs are kept in a temporary folder, whose path is printed.
 Each job of 1,000 inputs is a process of its own with its own seed, one for each core at a time; a job that dies or
 waits longer than a minute on one input is a failure of that input.
 """
@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from fuzzing import runs
-from fuzzing.target import Files, Target, try_input, write_files
+from fuzzing.target import LIMIT_S, Files, Target, try_input, write_files
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from measure import print_table
@@ -82,9 +82,7 @@ def run_job(job: Job, kept: Path) -> Tally:
 
     def one(files: Files) -> None:
         faulthandler.dump_traceback_later(STUCK_S, exit=True)
-        if not tally.inputs:  # the first input imports the libraries
-            try_input(target, files, folder, limit_s=STUCK_S)
-        outcome = try_input(target, files, folder)
+        outcome = try_input(target, files, folder, limit_s=limit_s)
         tally.inputs += 1
         tally.slowest_s = max(tally.slowest_s, outcome.seconds)
         if outcome.failure is not None:
@@ -97,9 +95,18 @@ def run_job(job: Job, kept: Path) -> Tally:
         else:
             tally.refused += 1
 
+    limit_s = LIMIT_S + read_whole(target, folder)
     seeded(job.seed)(_settings(job.inputs)(given(target.inputs())(one)))()
     faulthandler.cancel_dump_traceback_later()
     return tally
+
+
+def read_whole(target: Target, folder: Path) -> float:
+    """CPU seconds that the undamaged files take. The first reading also loads the libraries."""
+    first, second = (try_input(target, target.whole(), folder, limit_s=STUCK_S) for _ in range(2))
+    if first.refused or first.failure:
+        raise AssertionError(f"the undamaged files are not accepted: {first.refused or first.failure}")
+    return second.seconds
 
 
 def _settings(inputs: int) -> settings:
@@ -131,10 +138,11 @@ def run_guided(name: str, inputs: int, kept: Path) -> None:
     folder, target = kept / ".guided" / "input", TARGETS[name]
 
     def one(files: Files) -> None:
-        failure = try_input(target, files, folder).failure
+        failure = try_input(target, files, folder, limit_s=limit_s).failure
         if failure is not None:
             raise AssertionError(failure)
 
+    limit_s = STUCK_S + read_whole(target, folder)  # instrumented code is slow
     atheris.instrument_all()
     test = _settings(1)(given(target.inputs())(one))
     atheris.Setup([sys.argv[0], f"-runs={inputs}"], test.hypothesis.fuzz_one_input)

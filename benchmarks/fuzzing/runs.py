@@ -94,10 +94,11 @@ def read_beside_runs(results: Path) -> None:
 
 def beside_own(theirs: SearchStrategy[Files]) -> SearchStrategy[Files]:
     """A results folder of two runs."""
-    return theirs.map(lambda files: {**_own(), **{f"{THEIRS}/{name}": file for name, file in files.items()}})
+    return theirs.map(lambda files: {**own_run(), **{f"{THEIRS}/{name}": file for name, file in files.items()}})
 
 
-def _own() -> dict[str, bytes]:
+def own_run() -> dict[str, bytes]:
+    """A results folder of one run."""
     own = {f"{OWN}/{name}": content for name, content in whole_run().items()}
     own[f"{OWN}/manifest.json"] = own[f"{OWN}/manifest.json"].replace(RUN_ID.encode(), OWN_ID.encode())
     return own
@@ -106,8 +107,8 @@ def _own() -> dict[str, bytes]:
 def beside_runs() -> SearchStrategy[Files]:
     """A run, and damaged files that the harness keeps beside the runs."""
     return st.one_of(
-        _damaged_file(CACHE, _known()).map(lambda file: {**_own(), CACHE: file}),
-        _damaged_file(BASELINES, b'{"tiny": {"default": "own"}}').map(lambda file: {**_own(), BASELINES: file}),
+        _damaged_file(CACHE, _known()).map(lambda file: {**own_run(), CACHE: file}),
+        _damaged_file(BASELINES, b'{"tiny": {"default": "own"}}').map(lambda file: {**own_run(), BASELINES: file}),
     )
 
 
@@ -115,7 +116,7 @@ def beside_runs() -> SearchStrategy[Files]:
 def _known() -> bytes:
     """The content of `.index.json`."""
     with TemporaryDirectory() as folder:
-        write_files(_own(), Path(folder))
+        write_files(own_run(), Path(folder))
         write_index(Path(folder), create=True)
         return (Path(folder) / CACHE).read_bytes()
 
@@ -140,7 +141,8 @@ def _damaged_file(name: str, content: bytes) -> SearchStrategy[File]:
 
 EXPRESSIONS = (
     "NULL", "'x'", "''", "'../../x'", "chr(27) || '[31m'", "repeat('a', 100000)", "true", "false", "0", "-1",
-    "1::TINYINT",    "9223372036854775807", "-9223372036854775808", "10::HUGEINT ** 30", "1e308", "-1e308", "'nan'::DOUBLE",
+    "1::TINYINT",
+    "9223372036854775807", "-9223372036854775808", "10::HUGEINT ** 30", "1e308", "-1e308", "'nan'::DOUBLE",
     "'inf'::DOUBLE", "'-inf'::DOUBLE", "1.5::DECIMAL(9, 3)", "[1, 2]", "[9223372036854775807, -9223372036854775808]",
     "[NULL::BIGINT]", "[]::BIGINT[]", "[[1]]", "{a: 1}", "MAP {'a': 1}", "'\\x00\\xFF'::BLOB", "DATE '2026-01-01'",
     "uuid()", "COLUMN", "COLUMN::VARCHAR", "row_number() OVER ()", "if(random() < 0.5, NULL, COLUMN)", "'[[' ",
@@ -171,13 +173,19 @@ def changed_table(draw: DrawFn, content: bytes) -> bytes:
 
 
 TARGETS = {
-    "journal": Target(inputs=damaged(killed_run, "attempts.jsonl"), read=partial(open_run, recover=True), share=4),
-    "manifest": Target(inputs=damaged(whole_run, "manifest.json"), read=partial(open_run, recover=True), share=4),
-    "stored suite": Target(inputs=damaged(whole_run, "suite.json"), read=read_suite, share=4),
-    "Parquet": Target(inputs=damaged(whole_run, "attempts.parquet", "scores.parquet"), read=open_run, share=1),
-    "report": Target(inputs=damaged(whole_run, *COMPARED), read=report, share=2),
-    "killed run": Target(inputs=damaged(killed_run, *KILLED), read=report, share=2),
-    "compare": Target(inputs=damaged(whole_run, *COMPARED), read=compare, share=1),
-    "results": Target(inputs=lambda: beside_own(damaged(whole_run, *LISTED)()), read=read_results, share=1),
-    "beside runs": Target(inputs=beside_runs, read=read_beside_runs, share=1),
+    "journal": Target(
+        whole=killed_run, inputs=damaged(killed_run, "attempts.jsonl"), read=partial(open_run, recover=True), share=2
+    ),
+    "manifest": Target(
+        whole=whole_run, inputs=damaged(whole_run, "manifest.json"), read=partial(open_run, recover=True), share=8
+    ),
+    "stored suite": Target(whole=whole_run, inputs=damaged(whole_run, "suite.json"), read=read_suite, share=8),
+    "Parquet": Target(
+        whole=whole_run, inputs=damaged(whole_run, "attempts.parquet", "scores.parquet"), read=open_run, share=2
+    ),
+    "report": Target(whole=whole_run, inputs=damaged(whole_run, *COMPARED), read=report),
+    "killed run": Target(whole=killed_run, inputs=damaged(killed_run, *KILLED), read=report),
+    "compare": Target(whole=whole_run, inputs=damaged(whole_run, *COMPARED), read=compare),
+    "results": Target(whole=own_run, inputs=lambda: beside_own(damaged(whole_run, *LISTED)()), read=read_results),
+    "beside runs": Target(whole=own_run, inputs=beside_runs, read=read_beside_runs, share=2),
 }

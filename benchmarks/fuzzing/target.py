@@ -24,7 +24,7 @@ File = bytes | Callable[[Path], object]
 Files = Mapping[str, File]
 """Path in the input's folder → file."""
 LIMIT_S = 1.0
-"""CPU seconds that one input may take. Not wall time, so that a busy machine fails nothing."""
+"""CPU seconds that an input may take more than undamaged files. Not wall time, so that a busy machine fails nothing."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "webbrowser.open")
 """Audit events that nobody else's file may cause."""
@@ -37,6 +37,8 @@ CHANGES = {"os.rename": 2, "os.link": 2, "os.symlink": 2, "os.mkdir": 1, "os.rem
 class Target:
     """One reader of files that somebody else may have made."""
 
+    whole: Callable[[], Files]
+    """Makes files that are not damaged. They are read before all inputs, and must be accepted."""
     inputs: Callable[[], SearchStrategy[Files]]
     """Makes the strategy of its inputs: all files of the folder that `read` gets."""
     read: Callable[[Path], object]
@@ -65,7 +67,7 @@ class Escape(BaseException):
     """The reader touched something outside its folder, or ran something."""
 
 
-def try_input(target: Target, files: Files, folder: Path, *, limit_s: float = LIMIT_S) -> Outcome:
+def try_input(target: Target, files: Files, folder: Path, *, limit_s: float) -> Outcome:
     """Write the files into a folder, which is emptied first, and read it."""
     write_files(files, folder)
     start = time.process_time()
