@@ -5,9 +5,9 @@
     python benchmarks/fuzz.py --guided --inputs 100000 journal      # coverage-guided, if atheris is installed
 
 An input fails if its reader raises anything but HarnessError, uses a second of CPU more than for undamaged files, runs
-a program, opens a connection, or writes outside the input's folder. Failing inputs are kept in a temporary folder, whose
-path is printed. Each job of 1,000 inputs is a process of its own with its own seed, one for each core at a time; a job
-that dies or waits longer than a minute on one input is a failure of that input.
+a program, opens a connection, or writes outside the input's folder. Failing inputs are kept in a temporary folder,
+whose path is printed. Each job of 1,000 inputs is a process of its own with its own seed, one for each core at a time;
+a job that dies or waits longer than a minute on one input is a failure of that input.
 """
 
 from __future__ import annotations
