@@ -19,7 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,8 @@ class Job:
     target: str
     seed: int
     inputs: int
+    limit_s: float = LIMIT_S
+    """CPU seconds that an input may take more than the undamaged files."""
 
 
 def make_jobs(names: list[str], inputs: int, seed: int) -> Iterator[Job]:
@@ -76,12 +78,12 @@ def make_jobs(names: list[str], inputs: int, seed: int) -> Iterator[Job]:
             yield Job(target=name, seed=seed + number, inputs=min(JOB, left - start))
 
 
-def run_job(job: Job, kept: Path) -> Tally:
-    """Try the inputs in this process."""
+def run_job(job: Job, kept: Path, before: Callable[[], object] = lambda: None) -> Tally:
+    """Try the inputs in this process. `before` is called before each."""
     target, tally, folder = TARGETS[job.target], Tally(), kept / f".{job.target}-{job.seed}" / "input"
 
     def one(files: Files) -> None:
-        faulthandler.dump_traceback_later(STUCK_S, exit=True)
+        before()
         outcome = try_input(target, files, folder, limit_s=limit_s)
         tally.inputs += 1
         tally.slowest_s = max(tally.slowest_s, outcome.seconds)
@@ -95,9 +97,8 @@ def run_job(job: Job, kept: Path) -> Tally:
         else:
             tally.refused += 1
 
-    limit_s = LIMIT_S + read_whole(target, folder)
+    limit_s = job.limit_s + read_whole(target, folder)
     seeded(job.seed)(_settings(job.inputs)(given(target.inputs())(one)))()
-    faulthandler.cancel_dump_traceback_later()
     return tally
 
 
@@ -160,7 +161,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.job:
         name, seed, inputs, kept = options.job
-        print(json.dumps(vars(run_job(Job(target=name, seed=int(seed), inputs=int(inputs)), Path(kept)))))
+        job = Job(target=name, seed=int(seed), inputs=int(inputs))
+        print(json.dumps(vars(run_job(job, Path(kept), _end_if_stuck))))
         return 0
     names = options.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
@@ -176,6 +178,11 @@ def main() -> int:
         for job, tally in zip(jobs, pool.map(partial(run_apart, kept=kept), jobs), strict=True):
             tallies[job.target].add(tally)
     return report(tallies)
+
+
+def _end_if_stuck() -> None:
+    """End this process in STUCK_S, unless it is called again."""
+    faulthandler.dump_traceback_later(STUCK_S, exit=True)
 
 
 def report(tallies: dict[str, Tally]) -> int:
