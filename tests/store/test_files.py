@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
-from harness.store.files import write_atomically, write_together
+from harness.store.files import make_folder, open_new, write_atomically, write_together
 
 
 def test_files_that_belong_together_are_all_replaced_in_their_order(tmp_path: Path) -> None:
@@ -69,3 +71,24 @@ def test_a_disk_that_fills_leaves_the_old_files_and_nothing_else(tmp_path: Path)
     told = f"{tmp_path / 'report.html'}: cannot be written: File too large"
     assert [told, told, "File too large"] == ran.stdout.splitlines()
     assert {"report.html": "old", "report.md": "old"} == {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(("umask", "file_mode", "folder_mode"), [(0o000, 0o600, 0o700), (0o277, 0o400, 0o500)])
+def test_results_are_private_or_stricter_if_the_umask_is(
+    tmp_path: Path, umask: int, file_mode: int, folder_mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "a", b"")
+        open_new(tmp_path / "b").close()
+        make_folder(tmp_path / "c")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "abc"]
+    assert [file_mode, file_mode, folder_mode] == modes
+
+
+def test_a_folder_that_exists_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    make_folder(tmp_path / "shared")
+    assert 0o755 == stat.S_IMODE((tmp_path / "shared").stat().st_mode)
