@@ -41,8 +41,8 @@ MOST_FILES = 13
 """In a folder, its `__init__` among them."""
 ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
-    "suite": "fields suite grammar targets digest check outline generate read prompts loader stored write derived "
-    "from_log",
+    "suite": "fields suite grammar targets digest check outline generate private_texts read prompts loader stored "
+    "write derived from_log",
     "endpoints": "base reply dialects failures aiohttp_session credentials aws address request read_tape sdk wire "
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "

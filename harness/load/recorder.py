@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
@@ -11,6 +13,7 @@ from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
 from harness.load.progress import Progress
 from harness.store.records import Attempt, is_sampled
+from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_json, stores_no_text
 from harness.suite.suite import Suite
 
 
@@ -46,6 +49,8 @@ class Recorder:
         self._write = write
         self._progress = progress
         self._store_text = suite.load.store_text
+        self._stores_no_text = stores_no_text(suite.load)
+        self._redact = pattern_redactor(suite.load.redact) if suite.load.redact else None
         self._prompts = {prompt.id: prompt for prompt in suite.prompts}
         self._targets = {target.name: target for target in suite.targets}
         self._prices = {
@@ -61,14 +66,30 @@ class Recorder:
 
         Returns its cost in USD, if known.
         """
-        attempt = self._row(planned, try_no, due_ns, tape, reply)
+        attempt = self._without_private_texts(self._row(planned, try_no, due_ns, tape, reply))
         self._progress.count(attempt, first_due_ns - self._origin_ns)
         self._write(attempt)
         return attempt.cost_usd
 
+    def _without_private_texts(self, attempt: Attempt) -> Attempt:
+        """The attempt with redacted texts; if none may be stored, without what a server says of it."""
+        if self._stores_no_text and attempt.http_status is not None and attempt.error_message:
+            return msgspec.structs.replace(attempt, error_message=NOT_STORED)
+        if self._redact is None:
+            return attempt
+        changed = {
+            name: self._redact(text)
+            for name in ("text", "error_code", "error_message", "stop_reason")
+            if (text := getattr(attempt, name))
+        }
+        if attempt.citations:
+            changed["citations"] = redact_json(attempt.citations, self._redact)
+        return msgspec.structs.replace(attempt, **changed)
+
     def _row(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         sent_ns, (price, cache_ttl) = tape.sent_ns, self._prices[planned.target, planned.prompt_id]
+        stored = is_sampled(planned.request_id, self._store_text)
         return Attempt(
             run_id=self._run_id,
             request_id=planned.request_id,
@@ -98,8 +119,8 @@ class Recorder:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text if is_sampled(planned.request_id, self._store_text) else None,
-            citations=reply.citations,
+            text=reply.text if stored else None,
+            citations=reply.citations if stored else None,
             ok=reply.ok,
             error_kind=reply.error_kind,
             error_code=reply.error_code,

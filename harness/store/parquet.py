@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.files import temporary_name
+from harness.store.files import open_new, temporary_name
 
 TYPES: dict[Any, str] = {
     str: "VARCHAR",
@@ -67,9 +67,10 @@ def write_parquet(
         rows += f" UNION ALL SELECT {_names(columns)} FROM {_file(earlier)} WHERE {key} NOT IN ({known})"
     partial = temporary_name(target)
     with _removed_on_error(partial), _connect(target) as connection:
+        open_new(partial).close()  # DuckDB would create it for everybody
         connection.execute(
             f"COPY ({rows}) TO {quote(str(partial))}"
-            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
+            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES}, USE_TMP_FILE false)"
         )
         count = _read_back(connection, partial, columns)
         if check is not None:
@@ -147,6 +148,8 @@ def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
     except DUCKDB_ERRORS as error:
         raise StoreError(f"{target}: cannot be written or read: {error}") from error
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 

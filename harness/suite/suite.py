@@ -227,10 +227,18 @@ class Load(Entry, frozen=True, kw_only=True):
         bool | Share | None,
         Meta(
             description="Whether the text of answers is stored, or of which share of them. Answers without text take "
-            "less space and cannot be graded. Default: true."
+            "less space and cannot be graded. `false`: the run's folder has no prompts either. Default: true."
         ),
     ] = None
     """Once loaded, the share. None: all."""
+    redact: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...] | None,
+        Meta(
+            description="Regular expressions. In prompts and answers, what they match is stored as `[redacted]`.",
+            examples=[["ACME-\\d+"]],
+        ),
+    ] = None
+    """Valid patterns. None in a stored suite, as they may quote what they redact."""
 
 
 class Retries(Entry, frozen=True, kw_only=True):
@@ -361,6 +369,8 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     graders: Graders = Graders()
     usual_regions: dict[str, str] = {}
     """Target → its Region without AWS_REGION, if AWS_REGION changed it. The digest uses this one."""
+    texts_as_sent: bool = True
+    """False: of a run that left out or redacted its texts before it stored the suite, so it cannot be sent again."""
     notes: tuple[str, ...] = ()
     """Decisions of the loader, such as which prompts got the default check."""
     warnings: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from harness.load.sender import Channel
 from harness.load.session import Job, Session, make_send
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.records import Attempt
+from harness.suite.private_texts import NOT_STORED
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
 
 OK = json.dumps(
@@ -372,6 +373,25 @@ def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(make_
         kept.append({one.request_id for one in run.attempts if one.text is not None})
     assert kept[0] == kept[1]
     assert 30 <= len(kept[0]) <= 70
+
+
+def test_what_a_server_says_of_an_error_is_not_stored_if_no_text_is(make_suite: Any, run_virtual: Any) -> None:
+    run = Run(make_suite(Load(concurrency=1, store_text=0.0), prompts=1), [Answer(status=429)])
+    run_virtual(run())
+    [attempt] = run.attempts
+    assert (NOT_STORED, "ThrottlingException", 429) == (
+        attempt.error_message,
+        attempt.error_code,
+        attempt.http_status,
+    )
+
+
+def test_errors_are_redacted_before_they_are_recorded(make_suite: Any, run_virtual: Any) -> None:
+    run = Run(make_suite(Load(concurrency=1, redact=("Throttl", "HTTP")), prompts=1), [Answer(status=429)])
+    run_virtual(run())
+    [attempt] = run.attempts
+    assert "[redacted]ingException" == attempt.error_code
+    assert "HTTP" not in attempt.error_message
 
 
 def test_a_stop_ends_an_open_load_that_is_far_behind_its_schedule(make_suite: Any, run_virtual: Any) -> None:
