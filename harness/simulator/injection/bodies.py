@@ -64,9 +64,10 @@ def _invalid_json(response: Response) -> Script:
     """Half way, the JSON of an event is cut off; of a whole answer, its own."""
     half = len(response.content) // 2
     spoilt = response.content[half]
-    cut = Event(spoilt.name, spoilt.data[: len(spoilt.data) // 2])
-    content = [*response.content[:half], cut, *response.content[half + 1 :]]
-    return Script(pieces=response.whole(response.frames([*response.before, *content, *response.after])))
+    before = response.frames([*response.before, *response.content[:half]])
+    cut = response.frame_raw(Event(spoilt.name, spoilt.data[: len(spoilt.data) // 2]))
+    after = response.frames([*response.content[half + 1 :], *response.after])
+    return Script(pieces=response.whole([*before, cut, *after]))
 
 
 def _null_text(response: Response) -> Script:

@@ -47,7 +47,8 @@ def _reset_during(response: Response) -> Script:
 
 
 def _not_http(response: Response) -> Script:
-    return Script(pieces=[b"SSH-2.0-OpenSSH_9.2p1\r\n"], ending="close")
+    """A banner, after which the server waits as other protocols have it."""
+    return Script(pieces=[b"SSH-2.0-OpenSSH_9.2p1\r\n"], ending="hold")
 
 
 CONNECTIONS: dict[str, Callable[[Response], Script]] = {

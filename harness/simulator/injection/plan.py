@@ -58,7 +58,12 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def can_happen(fault: str, operation: Operation) -> bool:
-    """Whether the answer of an operation can have a fault: some exist in streams only, or in binary frames only."""
+    """Whether the answer of an operation can have a fault: some exist in streams only, or in binary frames only.
+
+    In chat completions null is a regular way to say that there is no text.
+    """
+    if fault == "null_text":
+        return operation.api != "openai"
     if fault in FRAMES:
         return operation.stream and operation.api in FRAMED_APIS
     return operation.stream or fault not in STREAMS

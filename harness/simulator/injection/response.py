@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from harness.endpoints.dialects.eventstream import encode_event
 from harness.simulator.dialects.base import Dialect, Event, Reply
 from harness.simulator.faults import Fault
 from harness.simulator.http.connection import LAST_CHUNK, encode_chunk, encode_head
@@ -36,6 +37,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """The events with the text, one for each chunk. The whole answer, if it is not streamed."""
     after: list[Event]
     frame: Callable[[Event], bytes]
+    frame_raw: Callable[[Event], bytes]
+    """Frames an event whose data need not be JSON."""
     interruption: Callable[[Fault], bytes]
 
     @property
@@ -81,6 +84,14 @@ def _changed(event: Event, change: Callable[[Any], Any]) -> Event:
         return event
 
 
+def _data(event: Event) -> bytes:
+    return event.data
+
+
+def _encode_event(event: Event) -> bytes:
+    return encode_event(event.name, event.data)
+
+
 def make_response(dialect: Dialect, reply: Reply, timed: TimedAnswer, served: ServedRequest) -> Response:
     """The response of the service to a request, before it is encoded."""
     headers = {"x-amzn-RequestId": reply.request_id, "request-id": reply.request_id}
@@ -91,7 +102,8 @@ def make_response(dialect: Dialect, reply: Reply, timed: TimedAnswer, served: Se
             before=[],
             content=[Event("", dialect.body(reply))],
             after=[],
-            frame=lambda event: event.data,
+            frame=_data,
+            frame_raw=_data,
             interruption=dialect.interruption,
         )
     before, content, after = list(dialect.opening(reply)), list[Event](), list[Event]()
@@ -106,5 +118,6 @@ def make_response(dialect: Dialect, reply: Reply, timed: TimedAnswer, served: Se
         content=content,
         after=[*after, *dialect.ending(reply)],
         frame=dialect.frame,
+        frame_raw=_encode_event if served.api == "converse" else dialect.frame,
         interruption=dialect.interruption,
     )
