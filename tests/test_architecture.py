@@ -55,7 +55,8 @@ ORDER = {
     "breakdown answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
     "against_history sweep reconcile index write",
-    "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
+    "simulator": "faults truth http aws model dialects performance streams operations injection invocation_log service "
+    "server",
     "cli": "places options output signals index printing running commands",
     "library": "run running",
 }

@@ -49,6 +49,9 @@ ModelStreamErrorException is left out on purpose: as an HTTP error, its status g
 `stream_error`.
 """
 
+GENERAL = frozenset({"api_error", "server_error"})
+"""Codes that say less than most statuses do."""
+
 STATUSES: dict[int, ErrorKind] = {
     400: "validation",
     401: "credentials",
@@ -157,7 +160,8 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     answer = _read_error_body(body)
     named = error_type or answer.type or answer.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
-    kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
+    by_code, by_status = CODES.get((code or "").lower()), STATUSES.get(status)
+    kind = (by_status if code in GENERAL else None) or by_code or by_status or _kind_of_class(status)
     text = answer.message or answer.Message or answer.error.message or body[:MAX_BODY].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
 

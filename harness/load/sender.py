@@ -137,7 +137,7 @@ class Sender:
 
 def _expire_unless_started(deadline: asyncio.Timeout, request: WireRequest, tape: Tape) -> None:
     """The first-token deadline: end a stream of which nothing has arrived. It does not apply without streaming."""
-    if request.stream and not tape.stamps:
+    if request.stream and not tape.stamps and not deadline.expired():
         deadline.reschedule(asyncio.get_running_loop().time())
 
 
