@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from fuzzing import runs
+from fuzzing import runs, suites
 from fuzzing.target import LIMIT_S, Files, Target, try_input, write_files
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from measure import print_table
 
-TARGETS: dict[str, Target] = {**runs.TARGETS}
+TARGETS: dict[str, Target] = {**runs.TARGETS, **suites.TARGETS}
 """Everything that reads what others made."""
 JOB = 1_000
 """Inputs of one process."""
