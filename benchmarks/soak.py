@@ -26,8 +26,8 @@ import msgspec
 import uvloop
 from measure import print_table
 
-from harness.clock import now_ns
 from harness.cli.running.endpoint import embedded_bedrock
+from harness.clock import now_ns
 from harness.load.plan import Part, count_requests
 from harness.load.progress import Progress, Tally
 from harness.load.session import Job, Session, open_channels, send_part
@@ -51,8 +51,10 @@ CLIENTS = 3
 FAULTS = ("--throttle-rate", "0.01", "--unavailable-rate", "0.005", "--interrupt-rate", "0.005", "--speed", "4")
 SAMPLES = 200
 MOST_GROWTH = {"resident_mb": 3.0, "descriptors": 3.0, "tasks": 3.0, "threads": 0.0}
-"""The largest rise from the first quarter's median to the last's that still counts as level. Descriptors and tasks follow
-the requests in flight. Memory: the samples of the loop's lag are 1.4 MB an hour."""
+"""The largest rise from the first quarter's median to the last's that still counts as level.
+
+Descriptors and tasks follow the requests in flight. Memory: the samples of the loop's lag are 1.4 MB an hour.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ def take_sample(began_ns: int) -> Sample:
 
 
 async def soak(suite: Suite, journal: Path, every_s: float) -> tuple[list[Sample], Sample, Sample]:
-    """Send the load. Returns samples during it, and one from before the clients were opened and after they were closed."""
+    """Send the load. Returns samples during it, one before the clients are opened, and one after they are closed."""
     samples: list[Sample] = []
     began_ns = now_ns()
 

@@ -44,6 +44,10 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The most exchanges that one client made at once."""
     connection_waits: Count = 0
     """Exchanges that started while every connection of their client was in use."""
+    slept_ns: Count = 0
+    """How long the machine was suspended, which no other time includes."""
+    clock_set_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    """By how much the wall clock was set, forwards or back."""
     held_back: dict[str, HeldBack] = {}
     """By target, if `load.max_in_flight` is set."""
     held_back_by_budget: HeldBack | None = None

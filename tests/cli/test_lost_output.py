@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.conftest import Bedrock, environment
-from tests.cli.signalled import only_run, wait_for_attempts
+from tests.processes import only_run, wait_for_attempts
 
 LONG = ("--repeats", "200", "--target", "claude-haiku-4-5/global/converse")
 VALID = (0, 4)

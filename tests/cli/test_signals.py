@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Bedrock
-from tests.cli.signalled import only_run, wait_for_attempts, wait_until
+from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
 
 LONG = ("--repeats", "200", "--quiet", "--target", "claude-haiku-4-5/global/converse")
 FINISHING = "interrupted: finishing requests in flight; interrupt again to stop at once"
@@ -68,17 +68,3 @@ def test_no_process_survives_a_killed_run(start_harness: Any, suite: Path, tmp_p
     child.kill()
     child.wait()
     wait_until(lambda: not any(map(is_running, processes)))
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process and its children started."""
-    children = [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
-    return children + [each for child in children for each in descendants(child)]
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process exists and has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
