@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.cli.conftest import call_harness
@@ -146,6 +147,9 @@ def test_no_credential_reaches_a_file_an_output_an_argument_a_child_or_another_h
     [run] = [path.parent for path in tmp_path.glob("results/*/judgements.jsonl")]
     written = dict(everything_in(run))
     assert "looked into" in written["judgements.jsonl"]
-    assert "'passed': False" not in written["judgements.jsonl"]
+    scores = duckdb.sql(
+        f"SELECT DISTINCT passed FROM '{run}/scores.parquet' WHERE scorer = 'python' AND reason LIKE 'looked%'"
+    )
+    assert [(True,)] == scores.fetchall()
     assert "access_denied" in written["attempts.parquet"]
     assert "protocol" in written["attempts.parquet"]
