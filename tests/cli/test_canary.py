@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from tests.cli.conftest import call_harness, run_harness
+from tests.cli.conftest import call_harness
 from tests.cli.test_secrets import everything_in
 
 CANARY = "cAnArY7"
@@ -48,6 +49,7 @@ prompts:
     prompt: Please answer.
     checks: [{type: judge, judge: strict, rubric: Is it right?}, {type: python, file: checks.py, function: look_around}]
 """
+SWEEP = "--by concurrency --from 1 --to 1 --percentile 50 --slo-e2e 6s --target claude-haiku-4-5/global/converse/wire"
 CHECKS = f"""\
 from pathlib import Path
 
@@ -126,17 +128,17 @@ def test_no_credential_reaches_a_file_an_output_an_argument_a_child_or_another_h
     (tmp_path / "canary.yaml").write_text(SUITE)
     (tmp_path / "checks.py").write_text(CHECKS)
     send = ("canary.yaml", "--endpoint", endpoint.url)
-    done = [run_harness(tmp_path, "run", *send, "--workers", "2", **CREDENTIALS)]
-    assert (tmp_path / "results").exists(), done[0].stderr
     lines = (
+        ("run", *send),
         ("report", "--judge"),
-        ("compare",),
         ("gate",),
-        ("sweep", *send, "--by", "concurrency", "--from", "1", "--to", "1", "--requests", "3", "--target", "*/wire"),
+        ("sweep", *send, *SWEEP.split()),
         ("doctor", *send),
         ("import", "logs:group", "--endpoint", endpoint.url, "--out", "mine.yaml"),
     )
-    done += [call_harness(tmp_path, *line, **CREDENTIALS) for line in lines]
+    done = [call_harness(tmp_path, *line, **CREDENTIALS) for line in lines]
+    assert [2] * 2 == [each.returncode for each in done[-2:]]  # not what AWS would say
+    assert 2 not in [each.returncode for each in done[:-2]], [each.stderr for each in done]
     printed = "".join(each.stdout + each.stderr for each in done)
     assert CANARY not in printed
     assert [] == [name for name, text in everything_in(tmp_path) if CANARY in text and name != "checks.py"]
@@ -145,6 +147,9 @@ def test_no_credential_reaches_a_file_an_output_an_argument_a_child_or_another_h
     [run] = [path.parent for path in tmp_path.glob("results/*/judgements.jsonl")]
     written = dict(everything_in(run))
     assert "looked into" in written["judgements.jsonl"]
-    assert "'passed': False" not in written["judgements.jsonl"]
+    scores = duckdb.sql(
+        f"SELECT DISTINCT passed FROM '{run}/scores.parquet' WHERE scorer = 'python' AND reason LIKE 'looked%'"
+    )
+    assert [(True,)] == scores.fetchall()
     assert "access_denied" in written["attempts.parquet"]
     assert "protocol" in written["attempts.parquet"]
