@@ -193,11 +193,9 @@ def _check(run: RunFolder, on_disk: set[str], count: Count) -> None:
 @contextmanager
 def _bedrock(folder: Path) -> Iterator[str]:
     """The embedded Bedrock, which throttles a tenth of the requests; yields its URL."""
-    command = [sys.executable, "-m", "harness", "simulate", "--port", "0", "--json", "--stop-with-stdin"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [*command, "--speed", "4", "--throttle-rate", "0.1"], cwd=folder, stdin=pipe, stdout=pipe
-    ) as child:
+    options = ("--port", "0", "--json", "--stop-with-stdin", "--speed", "4", "--throttle-rate", "0.1")
+    command, pipe = [sys.executable, "-m", "harness", "simulate", *options], subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, stdin=pipe, stdout=pipe) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
