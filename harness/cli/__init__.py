@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "harness.cli.commands.run:run",
     "sweep": "harness.cli.commands.sweep:sweep",
     "report": "harness.cli.commands.report:report",
+    "runs": "harness.cli.commands.runs:runs",
     "open": "harness.cli.commands.open:open_page",
     "history": "harness.cli.commands.verdicts.history:history",
     "query": "harness.cli.commands.query:query",
