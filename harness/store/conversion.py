@@ -21,6 +21,8 @@ from harness.store.records import PHASES, Attempt
 DAMAGED = ".damaged"
 TRY = "concat(request_id, ' ', try_no)"
 """SQL for the second unique key, besides `attempt_id`."""
+HASHED_TRY = "hash(request_id, try_no)"
+"""The same as a number, which is quick to count. Two of a million attempts share one with a chance below 1 in 10^7."""
 
 
 class RunIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,12 +70,14 @@ def convert_journals(journals: Sequence[Path], target: Path, run_ids: RunIds) ->
 
 
 def check_stored(path: Path, targets: Collection[str]) -> None:
-    """StoreError unless every row of `attempts.parquet` is complete and names one of the run's targets."""
+    """StoreError unless `attempts.parquet` holds complete attempts at the run's targets, each once."""
     from harness.store.parquet import count_rows, quote
 
-    invalid = count_rows(path, where=_invalid_rows(targets, None, quote))[-1]
+    rows, different, invalid = count_rows(path, HASHED_TRY, where=_invalid_rows(targets, None, quote))
     if invalid:
         raise StoreError(f"{path}: {invalid:,} rows are not attempts of this run; restore it or delete the folder")
+    if different < rows:
+        raise StoreError(f"{path}: {rows - different:,} rows are duplicates; restore it or delete the folder")
 
 
 def remove_journal(journal: Path, *, damaged: bool) -> None:
