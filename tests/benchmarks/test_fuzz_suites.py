@@ -22,7 +22,7 @@ def test_a_damaged_suite_is_refused_or_loaded(tmp_path: Path, monkeypatch: pytes
     whole = try_input(target, target.whole(), tmp_path / "input", limit_s=LIMIT_S)
     assert (None, None) == (whole.refused, whole.failure)
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def damage(data: st.DataObject) -> None:
         files = data.draw(target.inputs())

@@ -50,7 +50,7 @@ def read_dataset(path: Path) -> list[Row]:
         raise FileMistake(
             f"a dataset must be a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
         )
-    rows = []
+    rows: list[Row] = []
     for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES)):
         if len(rows) == MOST_PROMPTS:
             raise FileMistake(f"has more than {MOST_PROMPTS:,} prompts; take a sample, or split it", line=line)
