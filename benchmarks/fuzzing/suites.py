@@ -21,6 +21,8 @@ from harness.errors import SuiteError
 from harness.load.plan import count_requests
 from harness.scoring.checks import make_scorer
 from harness.scoring.scorer import NO_AIDS, Answer, AnswerScorer, Unscored
+from harness.scoring.scorers import regex
+from harness.scoring.text import json_values
 from harness.suite.outline import make_outline
 from harness.suite.stored import encode_suite, read_suite
 
@@ -99,6 +101,8 @@ PIECES = (
     *("1e99999", "9" * 400 + "/3", "1,234.5", "3/4", "¾", "𝟗" * 50, "\u2028", "\x00", "\ud7ff", "\n" * 5000),
     *("```json\n", '{"a":[1,1.0]}', '{"b":"' + "b" * 500 + '!"}', '{"tool":"w","input":', '{"c":' * 2000),
 )
+PATTERNS_S = 0.2
+"""Limit of a search in an answer here, so that a pattern stopped by its limit does not count as a hang."""
 PLACE = re.compile(r"[^\n]+?(:[1-9]\d*)?: .{1,2100}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -123,6 +127,7 @@ def load(folder: Path) -> None:
 def grade(folder: Path) -> None:
     """Grade the text in `answer` with every check that needs neither a judge nor a process."""
     suite = load_checked(folder / "suite.yaml")
+    regex.LIMIT_S = json_values.PATTERN_LIMIT_S = PATTERNS_S
     text = (folder / "answer").read_bytes().decode(errors="replace")
     asyncio.run(_grade(suite.prompts, text))
 
