@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 
 from fuzzing.mutations import changed_bytes, changed_lines, changed_value
 from fuzzing.runs import OTHER_FILES
@@ -21,6 +21,8 @@ from harness.errors import SuiteError
 from harness.load.plan import count_requests
 from harness.scoring.checks import make_scorer
 from harness.scoring.scorer import NO_AIDS, Answer, AnswerScorer, Unscored
+from harness.scoring.scorers import regex
+from harness.scoring.text import json_values
 from harness.suite.outline import make_outline
 from harness.suite.stored import encode_suite, read_suite
 
@@ -92,7 +94,15 @@ FILES: dict[str, bytes] = {
 }
 GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 WITH_IMAGE = SUITE.replace("system: Brief.", "images: [dot.gif]")
-ANSWER = '118.40 ```json\n{"a": [1], "b": "bbb", "c": "d"}\n```\n{"tool": "w", "input": {"c": "P"}}\n{"tool": "w", "input": {}}'
+CALLS = '{"tool": "w", "input": {"c": "P"}}\n{"tool": "w", "input": {}}'
+ANSWER = '118.40 ```json\n{"a": [1], "b": "bbb", "c": "d"}\n```\n' + CALLS
+PIECES = (
+    *("a" * 3000, "b" * 3000, "(" * 9000, "{" * 9000, "[" * 9000, "9" * 5000, "-" * 5000, " " * 5000, "1 " * 5000),
+    *("1e99999", "9" * 400 + "/3", "1,234.5", "3/4", "¾", "𝟗" * 50, "\u2028", "\x00", "\ud7ff", "\n" * 5000),
+    *("```json\n", '{"a":[1,1.0]}', '{"b":"' + "b" * 500 + '!"}', '{"tool":"w","input":', '{"c":' * 2000),
+)
+PATTERNS_S = 0.2
+"""Limit of a search in an answer here, so that a pattern stopped by its limit does not count as a hang."""
 PLACE = re.compile(r"[^\n]+?(:[1-9]\d*)?: .{1,2100}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -117,6 +127,7 @@ def load(folder: Path) -> None:
 def grade(folder: Path) -> None:
     """Grade the text in `answer` with every check that needs neither a judge nor a process."""
     suite = load_checked(folder / "suite.yaml")
+    regex.LIMIT_S = json_values.PATTERN_LIMIT_S = PATTERNS_S
     text = (folder / "answer").read_bytes().decode(errors="replace")
     asyncio.run(_grade(suite.prompts, text))
 
@@ -166,10 +177,7 @@ def damaged_files(draw: DrawFn) -> Files:
 @st.composite
 def hostile_answers(draw: DrawFn) -> Files:
     """The suite, and an answer that a model might give to do harm."""
-    pieces = ["a" * 3000, "b" * 3000, "(" * 9000, "{" * 9000, "[" * 9000, '{"b":"' + "b" * 500 + '!"}', "9" * 5000,
-              "1e99999", "9" * 400 + "/3", "1,234.5", "3/4", "¾", "\u2028", "\x00", "\ud7ff", "```json\n", '{"a":[1,1.0]}',
-              '{"tool":"w","input":', "𝟗" * 50, "\n" * 5000, '{"c":' * 2000, "-" * 5000, " " * 5000, "1 " * 5000]  # fmt: skip
-    text = draw(st.one_of(changed_bytes(ANSWER.encode()), st.lists(st.sampled_from(pieces)).map(_joined)))
+    text = draw(st.one_of(changed_bytes(ANSWER.encode()), st.lists(st.sampled_from(PIECES)).map(_joined)))
     return {**FILES, "answer": text}
 
 
