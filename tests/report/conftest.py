@@ -337,9 +337,9 @@ def draw_every_figure(make_run: MakeRun, formats: tuple[str, ...] = DEFAULT_FORM
 
 
 @pytest.fixture(scope="session")
-def pictures(make_run: MakeRun) -> dict[str, Picture]:
+def pictures(make_run: MakeRun, made_once: Any) -> dict[str, Picture]:
     """Every figure by name: of that run, or of one in FIT_RUNS."""
-    return {picture.name: picture for picture in draw_every_figure(make_run)}
+    return {picture.name: picture for picture in made_once("pictures", lambda: draw_every_figure(make_run))}
 
 
 def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **changes: object) -> Arm:

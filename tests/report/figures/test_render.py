@@ -30,8 +30,9 @@ TOLERANCE = 1.5
 
 
 @pytest.fixture(scope="module")
-def real_pictures(make_run):
-    drawn = draw_every_figure(make_run, formats=("svg",), simulated=False, endpoint="aws")
+def real_pictures(make_run, made_once):
+    asked = {"formats": ("svg",), "simulated": False, "endpoint": "aws"}
+    drawn = made_once("real-pictures", lambda: draw_every_figure(make_run, **asked))
     return {picture.name: picture for picture in drawn}
 
 
