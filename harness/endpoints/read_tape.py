@@ -22,8 +22,6 @@ from harness.endpoints.failures import (
 from harness.endpoints.reply import Milliseconds, Reply, StreamFailure
 from harness.secrets import redact
 
-_UNENDED: frozenset[ErrorKind] = frozenset({"stream_truncated", "internal"})
-"""Kinds of a stream that has merely not ended yet."""
 _REASONS: dict[ErrorKind, str] = {
     "first_token_timeout": "no part of the answer had arrived by the first-token deadline",
     "total_timeout": "the answer was not complete by the total deadline",
@@ -41,7 +39,7 @@ def read_tape(
     """
     reply = Reply(http_status=tape.status)
     failure = _find_failure(request, tape, reply, error)
-    if reason is not None and not _reported_before(reason, request, failure):
+    if reason is not None and not _had_failed(request, tape, reason, failure):
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
     if failure is not None:
         reply.error_kind, reply.error_code, reply.error_message = failure.kind, failure.code, failure.message
@@ -55,9 +53,10 @@ def read_tape(
     return reply
 
 
-def _reported_before(reason: ErrorKind, request: WireRequest, failure: Failure | None) -> bool:
-    """Whether a stream had failed before the harness ended it: a client may read on after what it cannot decode."""
-    return reason == "total_timeout" and request.stream and failure is not None and failure.kind not in _UNENDED
+def _had_failed(request: WireRequest, tape: Tape, reason: ErrorKind, failure: Failure | None) -> bool:
+    """Whether a stream had failed before its deadline: a client may wait for more after what it cannot decode."""
+    streaming = request.stream and tape.status is not None and 200 <= tape.status < 300
+    return streaming and reason == "total_timeout" and failure is not None and failure.kind != "stream_truncated"
 
 
 def _redacted(text: str | None) -> str | None:

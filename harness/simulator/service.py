@@ -214,7 +214,7 @@ class Service:
         if self._log is not None:
             self._log.add_reply(call, reply, timed)
         if fault is not None:
-            return _play(play(fault, make_response(dialect, reply, timed, served)), timing, served)
+            return self._play(play(fault, make_response(dialect, reply, timed, served)), timing, served)
         if not operation.stream:
             body = dialect.body(reply)
             head = _json_head(200, reply.request_id, body, dialect.headers(reply))
@@ -228,6 +228,14 @@ class Service:
         end_ns = offsets_ns[-1] if timed.interrupted else timing.end_ns
         dues_ns = [self._send_time(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
         return ScheduledReply(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
+
+    def _play(self, script: Script, timing: Timing, served: ServedRequest) -> ScheduledReply:
+        """The pieces of a fault: from the first chunk's time to the end of the answer, if the fault has no pace."""
+        count = len(script.pieces)
+        gap_ns = (timing.end_ns - timing.first_ns) // count if script.gap_ns is None else script.gap_ns
+        first_ns = served.received_ns + timing.first_ns
+        dues_ns = [self._send_time(first_ns + at * gap_ns) for at in range(count)]
+        return ScheduledReply(script.pieces, dues_ns, served=served, ending=script.ending)
 
     def _send_time(self, due_ns: int) -> int:
         """When a piece that is due at `due_ns` is sent, after a stall if there is one."""
@@ -245,15 +253,6 @@ class Service:
         if model.base_id in self._account.denied:
             raise ServiceError(NO_ACCESS)
         return model, profile
-
-
-def _play(script: Script, timing: Timing, served: ServedRequest) -> ScheduledReply:
-    """The pieces of a fault: spread from the first chunk's time to the end of the answer, if the fault has no pace."""
-    count = len(script.pieces)
-    gap_ns = (timing.end_ns - timing.first_ns) // count if script.gap_ns is None else script.gap_ns
-    first_ns = served.received_ns + timing.first_ns
-    dues_ns = [first_ns + at * gap_ns for at in range(count)]
-    return ScheduledReply(script.pieces, dues_ns, served=served, ending=script.ending)
 
 
 def _stream_headers(operation: Operation, reply: Reply) -> dict[str, str]:

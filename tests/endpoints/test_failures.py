@@ -46,6 +46,10 @@ from harness.endpoints.failures import (
         (507, None, "server_error"),
         (529, None, "unavailable"),
         (302, None, "protocol"),
+        (424, "api_error", "model_error"),
+        (500, "api_error", "server_error"),
+        (503, "server_error", "unavailable"),
+        (418, "api_error", "server_error"),
     ],
 )
 def test_an_http_error_is_named_by_its_code_and_then_by_its_status(status, code, kind):

@@ -148,7 +148,7 @@ async def meet(client: Client, case: Case, fault: str) -> tuple[Ending, str | No
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("fault", "row"), INJECTED.items(), ids=list(INJECTED))
 async def test_a_fault_ends_alike_for_every_client_and_spoils_nothing_that_follows(
-    clients: dict[Case, Client], fault: str, row: Row
+    clients: dict[Case, Client], caplog: pytest.LogCaptureFixture, fault: str, row: Row
 ) -> None:
     met = [case for case in CASES if case.can_meet(fault)]
     ends = await asyncio.gather(*(meet(clients[case], case, fault) for case in met))
@@ -156,6 +156,7 @@ async def test_a_fault_ends_alike_for_every_client_and_spoils_nothing_that_follo
     assert expected == {case: end for case, (end, _) in zip(met, ends, strict=True)}
     answers = [(answer or "").strip().removesuffix(".") for _, answer in ends]
     assert [f"{case} is well" for case in met] == answers
+    assert [] == [record for record in caplog.records if record.name == "asyncio"]  # of an exception in a callback
 
 
 @pytest.mark.parametrize(("fault", "row"), UNREACHABLE.items(), ids=list(UNREACHABLE))
