@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from harness.clock import utc_now
 from harness.errors import StoreError
+from harness.files import remedy
 
 LEFTOVER_S = 3600.0
 """A temporary file older than this was left behind by a killed process."""
@@ -52,7 +53,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{path}: cannot be written: {error.strerror}{remedy(error)}") from error
 
 
 def open_new(path: Path) -> BinaryIO:

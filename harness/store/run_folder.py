@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -148,8 +149,12 @@ def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
         raise StoreError(
             f"{run.path}: cannot be created: {error.strerror}; choose another folder with --out"
         ) from error
-    run.write_suite(suite)
-    run.write_manifest(manifest)
+    try:
+        run.write_suite(suite)
+        run.write_manifest(manifest)
+    except StoreError:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return run
 
 
