@@ -94,8 +94,8 @@ class Journal:
             written = os.write(self._fd, self._buffer[:SLICE])
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already written "
-                "is kept"
+                f"{self.path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already "
+                "written is kept"
             ) from error
         del self._buffer[:written]
 
