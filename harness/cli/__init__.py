@@ -40,7 +40,7 @@ COMMANDS = {
 }
 
 EPILOG = """Exit codes: 0 success · 1 gate: worse · 2 bad input or usage · 3 gate: inconclusive · 4 the run is invalid
-or incomplete · 130 interrupted.
+or incomplete · 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 

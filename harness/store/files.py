@@ -15,7 +15,7 @@ import msgspec
 
 from harness.clock import read_origin, utc_from_ns, utc_now
 from harness.errors import StoreError
-from harness.files import PRIVATE_FILE, PRIVATE_FOLDER, read_bounded
+from harness.files import PRIVATE_FILE, PRIVATE_FOLDER, read_bounded, remedy
 
 LEFTOVER_S = 3600.0
 """A temporary file older than this was left behind by a killed process."""
@@ -64,7 +64,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{path}: cannot be written: {error.strerror}{remedy(error)}") from error
 
 
 def open_new(path: Path, mode: int = PRIVATE_FILE) -> BinaryIO:

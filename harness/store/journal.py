@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from harness.errors import StoreError, first_leaf
-from harness.files import PRIVATE_FILE, open_descriptor, read_lines, reason
+from harness.files import PRIVATE_FILE, open_descriptor, read_lines, reason, remedy
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
@@ -94,7 +94,8 @@ class Journal:
             written = os.write(self._fd, self._buffer[:SLICE])
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}; what was already written is kept"
+                f"{self.path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already "
+                "written is kept"
             ) from error
         del self._buffer[:written]
 

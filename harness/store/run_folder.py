@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -153,8 +154,12 @@ def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
             f"{run.path}: cannot be created: {error.strerror}; choose another folder with --out"
         ) from error
     stored = storable_suite(suite)
-    run.write_suite(stored)
-    run.write_manifest(msgspec.structs.replace(manifest, targets=stored.targets))
+    try:
+        run.write_suite(stored)
+        run.write_manifest(msgspec.structs.replace(manifest, targets=stored.targets))
+    except StoreError:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return run
 
 

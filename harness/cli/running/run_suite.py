@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
@@ -13,7 +13,7 @@ from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.send_load import Sender, send_load
-from harness.errors import INTERRUPTED_CODE
+from harness.errors import INTERRUPTED_CODE, RunInvalid, StoreError
 from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
 from harness.load.sender import Channel
@@ -60,15 +60,26 @@ def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: R
         sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
         if sent is None:
             return None
-        report = grade_and_write(
-            sent.folder,
-            context,
-            judge=not sent.interrupted,
-            endpoint=suite.endpoint,
-            check_files=suite.graders.check_files,
-            reporter=reporter,
-        )
+        with _reportable_later(sent.folder):
+            report = grade_and_write(
+                sent.folder,
+                context,
+                judge=not sent.interrupted,
+                endpoint=suite.endpoint,
+                check_files=suite.graders.check_files,
+                reporter=reporter,
+            )
     return ReportedRun(folder=sent.folder, report=report, interrupted=sent.interrupted)
+
+
+@contextmanager
+def _reportable_later(folder: RunFolder) -> Iterator[None]:
+    """Say how to report on a run whose answers are stored when a file cannot be written. RunInvalid for StoreError."""
+    try:
+        yield
+    except StoreError as error:
+        next_step = f"the answers are stored; to report on them, use `harness report {folder.path}`"
+        raise RunInvalid(f"{error}\n{next_step}") from error
 
 
 class ThisProcess(msgspec.Struct, frozen=True):
