@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 import uvloop
 
+from harness.analysis.findings import stopped_target
 from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
 from harness.endpoints.address import forget_aws
@@ -108,17 +109,17 @@ async def _send(
                 _write_state(folder, "interrupted")
                 print(f"stopped; {_next_step(folder)}", file=sys.stderr)
                 return None
-            _store(folder, stop, clients)
+            _store(folder, stop, progress, clients)
     return SentLoad(folder, interrupts.count > 0)
 
 
-def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
+def _store(folder: RunFolder, stop: Stop, progress: Progress, clients: Sequence[ClientHealth]) -> None:
     """Turn the journals into Parquet, and record in the manifest how the load ended."""
-    findings = []
+    findings = [stopped_target(each) for each in progress.stopped.values()]
     if stop.reason is not None:
         findings.append(Finding(what=f"the run ended early: {stop.reason.what}", remedy=stop.reason.remedy))
     with one_writer(folder.path):
-        folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
+        folder.finalise("complete" if stop.reason is None else "interrupted", findings=findings, clients=clients)
 
 
 @contextmanager
