@@ -192,10 +192,8 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
             if channel.stop.requested:
                 return
             tally.in_flight += 1
-            record, amount = (
-                partial(recorder.record, planned, due_ns),
-                reserved.get((planned.target, planned.prompt_id), 0),
-            )
+            record = partial(recorder.record, planned, due_ns)
+            amount = reserved.get((planned.target, planned.prompt_id), 0)
             tried = True
             try:
                 request = request_for(planned.target, planned.prompt_id)

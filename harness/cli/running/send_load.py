@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 import uvloop
 
+from harness.analysis.findings import stopped_target
 from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
 from harness.clock import read_origin
@@ -131,7 +132,7 @@ async def _send(
                 _write_state(folder, "interrupted")
                 print(f"stopped; {_next_step(folder)}", file=sys.stderr)
                 return None
-            _store(folder, stop, clients)
+            _store(folder, stop, progress, clients)
     return SentLoad(folder, interrupts.count > 0)
 
 
@@ -181,12 +182,12 @@ def _progress_from(suite: Suite, resumed: RunToResume) -> Progress:
     return Progress(planned=each.pop() if len(each) == 1 else None, tallies=tallies, earlier_usd=resumed.spent_usd)
 
 
-def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
+def _store(folder: RunFolder, stop: Stop, progress: Progress, clients: Sequence[ClientHealth]) -> None:
     """Turn the journals into Parquet, and record in the manifest how the load ended."""
-    findings = []
+    findings = [stopped_target(each) for each in progress.stopped.values()]
     if stop.reason is not None:
         findings.append(Finding(what=f"{ENDED_EARLY}{stop.reason.what}", remedy=stop.reason.remedy))
-    folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
+    folder.finalise("complete" if stop.reason is None else "interrupted", findings=findings, clients=clients)
 
 
 @contextmanager

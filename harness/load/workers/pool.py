@@ -19,8 +19,7 @@ from harness.load.plan import NOTHING, Part, Recorded
 from harness.load.progress import Histogram, Progress, Tally, sum_tallies
 from harness.load.session import Job
 from harness.load.stop import Stop
-from harness.load.workers.shares import Shares
-from harness.load.workers.worker import (
+from harness.load.workers.messages import (
     EndReport,
     ErrorReport,
     Order,
@@ -32,6 +31,7 @@ from harness.load.workers.worker import (
     decode_report,
     pack,
 )
+from harness.load.workers.shares import Shares
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Quota, Suite
@@ -141,7 +141,7 @@ class _Following:
         _add_up(self._progress, self._reports)
         if report.reason is not None:
             self._stop.request(report.reason)
-        for name, tally in report.tallies.items():
+        for name, tally in () if report.last else report.tallies.items():
             before = earlier.tallies.get(name, Tally())
             failed = {kind: count - before.failures.get(kind, 0) for kind, count in tally.failures.items()}
             self._guard.count(name, tally.measured - before.measured, failed)

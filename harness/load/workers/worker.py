@@ -10,91 +10,33 @@ if __name__ == "__main__":
 
 import asyncio
 import os
-import pickle
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 import msgspec
 
 from harness.errors import HarnessError, first_leaf
 from harness.load.limits.errors import TARGET_STOPPED
-from harness.load.plan import Part
-from harness.load.progress import Histogram, Progress, Tally
-from harness.load.session import Job, Session, open_channels, send_part
-from harness.load.stop import INTERRUPTED, Reason, Stop
-from harness.load.workers.shares import GiveBack, Grant, Share, ShareReport
+from harness.load.progress import Progress, Tally
+from harness.load.session import Session, open_channels, send_part
+from harness.load.stop import INTERRUPTED, Stop
+from harness.load.workers.messages import (
+    EndReport,
+    ErrorReport,
+    ProgressReport,
+    ReadyReport,
+    Report,
+    StartOrder,
+    StopOrder,
+    encode_report,
+    unpack,
+)
+from harness.load.workers.shares import GiveBack, Grant, Share
 from harness.secrets import RedactedStream, redact, remember_environment
-from harness.store.client_health import ClientHealth
 
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
-
-
-class ReadyReport(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
-    """The clients are open."""
-
-
-class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
-    """The worker's counts so far: by target, and of its event loop."""
-
-    tallies: dict[str, Tally]
-    lag: Histogram
-    share: ShareReport | None = None
-    """Of the budget, if there is one."""
-    reason: Reason | None = None
-    """Why the worker ends early, if it does."""
-
-
-class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
-    """The part was sent and journaled."""
-
-    health: ClientHealth
-
-
-class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
-    """An error that the user can fix."""
-
-    message: str
-    exit_code: int
-
-
-Report = ReadyReport | ProgressReport | EndReport | ErrorReport
-decode_report = msgspec.json.Decoder(Report).decode
-encode_report = msgspec.json.Encoder().encode
-
-
-class StopOrder(msgspec.Struct, frozen=True):
-    """Finish the requests in flight, of one target or of all. If stdin ends without it: stop immediately."""
-
-    target: str | None = None
-
-
-class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Start the load. Small, because the load starts once the last worker has read it."""
-
-    job: Job
-    journal: Path
-    share: int | None
-    """Of the budget, nanodollars. None: there is no budget."""
-
-
-Order = tuple[Part, str] | StartOrder | StopOrder | Grant | GiveBack
-
-
-def pack(order: Order) -> bytes:
-    """An order on the pipe: its length in 8 bytes, then a pickle (both ends are this program).
-
-    The first order, (part, URL), opens the clients; the second starts the load.
-    """
-    data = pickle.dumps(order)
-    return len(data).to_bytes(8, "big") + data
-
-
-async def unpack(pipe: asyncio.StreamReader) -> Any:
-    """Read the next order. asyncio.IncompleteReadError: the main process is gone."""
-    return pickle.loads(await pipe.readexactly(int.from_bytes(await pipe.readexactly(8), "big")))
 
 
 async def work() -> None:
@@ -125,7 +67,7 @@ async def work() -> None:
                 health = await main
                 obeying.cancel()
                 counting.cancel()
-            _report(_progress_report(session, share))
+            _report(msgspec.structs.replace(_progress_report(session, share), last=True))
             _report(EndReport(health=health))
     except asyncio.IncompleteReadError:
         return  # the main process was gone before anything was sent
