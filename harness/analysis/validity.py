@@ -32,11 +32,14 @@ from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.catalog.prices import STANDARD, terms_of
 from harness.catalog.target import merge_options
 from harness.characters import counted
+from harness.clock import utc_from_ns
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Suite
 
 TENTHS = 10
+CLOCKS_APART_S = 1.0
+"""How far the wall clock, or the time since the machine booted, may drift from the clock of the stamps."""
 BUSY_CPU_SHARE = 0.90
 """Share of one core above which the loop has no headroom for a burst."""
 COLD_P = 1e-4
@@ -48,9 +51,11 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
     findings: list[Finding | None] = [
         *manifest.findings,
         *_incomplete(manifest, suite.load, data.recorded),
+        *_resumed(manifest),
         *_without_requests(suite, data),
         *_failures(data),
         *_busy_client(manifest, data.columns),
+        *_disturbed_clocks(manifest),
         *_short_of_connections(manifest),
         *_held_back(manifest, suite.load),
         *_late_sending(suite, data.columns),
@@ -69,7 +74,7 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
     if manifest.state != "complete":
         yield Finding(
             what=f"the run is {manifest.state}, not complete: it recorded {recorded}{planned} requests",
-            remedy="run it again to the end; a partial run favours whatever came first",
+            remedy="complete it with `harness run --resume`; a partial run favours whatever came first",
             invalidates=True,
         )
     elif manifest.planned is not None:
@@ -80,6 +85,17 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
                 remedy="do not use this run: its records are incomplete or duplicated; report this as a bug in harness",
                 invalidates=True,
             )
+
+
+def _resumed(manifest: Manifest) -> Iterator[Finding]:
+    """The requests were not all sent at one time, nor through the same connections."""
+    times = [f"{utc_from_ns(each.utc_ns):%Y-%m-%d %H:%M} UTC" for each in manifest.resumed if each.at_ns]
+    if times:
+        yield Finding(
+            what=f"the run was resumed ({', '.join(times)}): its latencies come from {len(times) + 1} sessions, each "
+            "with new connections",
+            remedy="where that matters, as for tail latencies, run the suite again in one go",
+        )
 
 
 def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
@@ -125,6 +141,26 @@ def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator
             what=f"garbage collection paused the client for up to {ms(pause_s)}, with a median {wait.name} of "
             f"{ms(wait.median_s)}",
             remedy="treat p99 with caution; use --workers or ask for shorter answers",
+        )
+
+
+def _disturbed_clocks(manifest: Manifest) -> Iterator[Finding]:
+    """The machine slept, which no stamp shows; or its wall clock was set, on which no latency depends."""
+    slept_s = max((client.slept_ns for client in manifest.clients), default=0) / 1e9
+    set_s = max((client.clock_set_ns for client in manifest.clients), key=abs, default=0) / 1e9
+    if slept_s >= CLOCKS_APART_S:
+        yield Finding(
+            what=f"this machine slept for {slept_s:,.0f} s during the run; latencies do not include that time, and "
+            "answers may have been lost in it",
+            remedy="run it again, and keep the machine awake (`systemd-inhibit harness …`, `caffeinate -i harness …`)",
+            invalidates=True,
+        )
+    if abs(set_s) >= CLOCKS_APART_S:
+        yield Finding(
+            what=f"this machine's clock was set {'forward' if set_s > 0 else 'back'} by {abs(set_s):,.0f} s during the "
+            "run",
+            remedy="latencies and rates are right, since they are measured on another clock; times of day count from "
+            "the start of the run, and may be off by that much",
         )
 
 
