@@ -45,15 +45,21 @@ def finish_journals(folder: RunFolder) -> None:
 def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
     """The suite as it ran, with the documents of `given`, the suite that the user named.
 
-    HarnessError: either is another one than that of the run's attempts.
+    It is `given` itself for a run that stores no texts. HarnessError: either is another one than that of the run's
+    attempts, or it is needed and not given.
     """
     suite, manifest = folder.read_suite(), folder.read_manifest()
-    if digest_suite(suite) != manifest.suite_digest:
+    if suite.texts_as_sent and digest_suite(suite) != manifest.suite_digest:
         raise StoreError(
             f"{folder.path}: its suite.json has changed since it ran (digest {digest_suite(suite)}, "
             f"then {manifest.suite_digest}); restore it, or run the suite again"
         )
     if given is None:
+        if not suite.texts_as_sent:
+            raise StoreError(
+                f"{folder.path}: stores no prompts, or redacted ones (load.store_text, load.redact); name the suite's "
+                f"file too: harness run SUITE --resume {folder.path}"
+            )
         return suite
     given = msgspec.structs.replace(given, budget_usd=suite.budget_usd)
     if digest_suite(given) != manifest.suite_digest:
@@ -63,7 +69,7 @@ def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
             f"{folder.path}: its suite differs from the one that you named in: {keys}. Restore that file, use the same "
             "options as for the run (--target, --repeats), or leave it out"
         )
-    return _with_documents(suite, given)
+    return _with_documents(suite, given) if suite.texts_as_sent else given
 
 
 def require_documents(suite: Suite, folder: RunFolder) -> None:
