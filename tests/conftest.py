@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -57,6 +58,13 @@ def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
 def _service_models_are_read_once() -> Iterator[None]:
     """All sessions of the SDKs share what they have read of AWS's service models: half of what a client costs."""
     with patch("botocore.session.create_loader", cache(create_loader)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _versions_of_packages_are_read_once() -> Iterator[None]:
+    """Every manifest has them; reading seventeen takes as long as a short test."""
+    with patch("harness.store.manifest.version", cache(version)):
         yield
 
 

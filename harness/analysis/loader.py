@@ -12,21 +12,15 @@ import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, AttemptsOverTime, Columns, RunData
 from harness.errors import StoreError
+from harness.store.parquet import DUCKDB_ERRORS
 from harness.store.query import connect
-from harness.store.records import VERDICT, last_attempts
+from harness.store.records import MEASURED, VERDICT, last_attempts
 from harness.store.run_folder import RunFolder
 
 MOST_MESSAGE_CHARACTERS = 200
 TIME_BINS = 60
 SERVER_TIMES = ("server_latency_ms", "server_first_byte_ms")
 """Columns that are read only where an endpoint gave them."""
-
-# A request that the user cancelled neither failed nor counts.
-_MEASURED = """
-create temp view measured as from attempts anti join
-    (select distinct request_id from attempts where error_kind = 'cancelled') using (request_id)
-where phase = 'measure'
-"""
 
 _PROMPTS = "select prompt_id, coalesce(any_value(group_id), prompt_id) as group_id from measured group by prompt_id"
 
@@ -99,7 +93,7 @@ def load_run(run: RunFolder) -> RunData:
     targets = [target.name for target in run.read_manifest().targets]
     try:
         with closing(connect([run])) as con:
-            con.execute(_MEASURED)
+            con.execute(f"create temp view measured as {MEASURED}")
             counts = _load_over_time(con, _load_counts(con))
             measured = [name for name in targets if name in counts]
             return RunData(
@@ -107,7 +101,7 @@ def load_run(run: RunFolder) -> RunData:
                 counts={name: counts[name] for name in measured},
                 recorded=con.sql("select count(distinct request_id) from attempts").fetchall()[0][0],
             )
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise StoreError(f"{run.path}: the attempts or scores cannot be read: {error}") from error
 
 

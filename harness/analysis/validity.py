@@ -32,6 +32,7 @@ from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
 from harness.catalog.prices import STANDARD, terms_of
 from harness.catalog.target import merge_options
 from harness.characters import counted
+from harness.clock import utc_from_ns
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Suite
@@ -50,6 +51,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
     findings: list[Finding | None] = [
         *manifest.findings,
         *_incomplete(manifest, suite.load, data.recorded),
+        *_resumed(manifest),
         *_without_requests(suite, data),
         *_failures(data),
         *_busy_client(manifest, data.columns),
@@ -72,7 +74,7 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
     if manifest.state != "complete":
         yield Finding(
             what=f"the run is {manifest.state}, not complete: it recorded {recorded}{planned} requests",
-            remedy="run it again to the end; a partial run favours whatever came first",
+            remedy="complete it with `harness run --resume`; a partial run favours whatever came first",
             invalidates=True,
         )
     elif manifest.planned is not None:
@@ -83,6 +85,17 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
                 remedy="do not use this run: its records are incomplete or duplicated; report this as a bug in harness",
                 invalidates=True,
             )
+
+
+def _resumed(manifest: Manifest) -> Iterator[Finding]:
+    """The requests were not all sent at one time, nor through the same connections."""
+    times = [f"{utc_from_ns(each.utc_ns):%Y-%m-%d %H:%M} UTC" for each in manifest.resumed if each.at_ns]
+    if times:
+        yield Finding(
+            what=f"the run was resumed ({', '.join(times)}): its latencies come from {len(times) + 1} sessions, each "
+            "with new connections",
+            remedy="where that matters, as for tail latencies, run the suite again in one go",
+        )
 
 
 def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ from harness.endpoints.failures import (
 from harness.endpoints.reply import Milliseconds, Reply, StreamFailure
 from harness.secrets import redact
 
+_UNENDED: frozenset[ErrorKind] = frozenset({"stream_truncated", "internal"})
+"""Kinds of a stream that has merely not ended yet."""
 _REASONS: dict[ErrorKind, str] = {
     "first_token_timeout": "no part of the answer had arrived by the first-token deadline",
     "total_timeout": "the answer was not complete by the total deadline",
@@ -39,7 +41,7 @@ def read_tape(
     """
     reply = Reply(http_status=tape.status)
     failure = _find_failure(request, tape, reply, error)
-    if reason is not None:
+    if reason is not None and not _reported_before(reason, request, failure):
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
     if failure is not None:
         reply.error_kind, reply.error_code, reply.error_message = failure.kind, failure.code, failure.message
@@ -51,6 +53,11 @@ def read_tape(
     if reply.server_latency_ms is None:
         reply.server_latency_ms = _latency_header(tape)
     return reply
+
+
+def _reported_before(reason: ErrorKind, request: WireRequest, failure: Failure | None) -> bool:
+    """Whether a stream had failed before the harness ended it: a client may read on after what it cannot decode."""
+    return reason == "total_timeout" and request.stream and failure is not None and failure.kind not in _UNENDED
 
 
 def _redacted(text: str | None) -> str | None:
@@ -75,7 +82,7 @@ def _find_failure(request: WireRequest, tape: Tape, reply: Reply, error: BaseExc
     failure = _read_body(request, tape, reply)
     if failure is None and reply.complete and raised is not None and raised.kind == "stream_truncated":
         return None  # the connection broke after a complete answer
-    return failure or raised or _require_end(request, reply)
+    return failure or raised or _require_end(request, tape, reply)
 
 
 def _read_error_response(status: int, tape: Tape) -> Failure:
@@ -155,11 +162,13 @@ def _to_failure(error: Exception) -> Failure:
     return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
 
 
-def _require_end(request: WireRequest, reply: Reply) -> Failure | None:
+def _require_end(request: WireRequest, tape: Tape, reply: Reply) -> Failure | None:
     """A body that ends cleanly may still be truncated: only the terminal event shows that it is complete."""
     if reply.complete:
         return None
     terminal = DIALECTS[request.api].TERMINAL
+    if tape.headers.get("content-type", "").startswith("text/html"):
+        return Failure(kind="protocol", message="the answer is a web page, not a stream of events")
     return Failure(kind="stream_truncated", message=f"the stream ended without a complete `{terminal}` event")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain, count, islice, takewhile
 from random import Random
@@ -29,6 +29,22 @@ class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt_id: str
     repeat: int
     phase: str
+    first_try: int = 1
+    """The number of the next attempt; more than 1 if a run that ended early already made some."""
+    cancelled: int = 0
+    """Earlier attempts that were cancelled, which do not count against the retries."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run that is resumed has recorded of its plan."""
+
+    done: Collection[str] = frozenset()
+    """Ids of requests that are not sent again."""
+    tries: Mapping[str, tuple[int, int]] = {}
+    """Other requests with attempts: the number of attempts, and how many of them were cancelled."""
+
+
+NOTHING = Recorded()
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,10 +68,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Has this part's slots and quotas, but the whole plan: `rounds` selects the part."""
     index: int = 0
     of: int = 1
+    recorded: Recorded = NOTHING
 
     def rounds(self, *, seed: int) -> Iterator[Round]:
         """The rounds of this part, in order. The parts of a plan are disjoint, and their union is the plan."""
-        return (each for each in make_plan(self.suite, seed=seed) if each.index % self.of == self.index)
+        plan = make_plan(self.suite, seed=seed, recorded=self.recorded)
+        return (each for each in plan if each.index % self.of == self.index)
 
     def share(self, whole: int) -> int:
         """How many of `whole` rounds or slots belong to this part."""
@@ -70,13 +88,37 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Indices into the suite's targets."""
 
 
-def make_plan(suite: Suite, *, seed: int) -> Iterator[Round]:
+def make_plan(suite: Suite, *, seed: int, recorded: Recorded = NOTHING) -> Iterator[Round]:
     """Rounds in sending order: the warm-up first, then every repeat with its prompts shuffled anew.
 
-    Infinite for a closed load that only a duration bounds; the runner stops when the time is up.
+    Infinite for a closed load that only a duration bounds; the runner stops when the time is up. Without the requests
+    that are already `recorded`, whose time in an open schedule is left out as well.
     """
     plans = [_rounds(suite, schedule, seed=seed) for schedule in make_schedules(suite)]
+    if recorded.done or recorded.tries:
+        plans = [_missing(plan, recorded) for plan in plans]
     return plans[0] if len(plans) == 1 else merge(*plans, key=lambda each: each.offset_s or 0.0)
+
+
+def _missing(rounds: Iterator[Round], recorded: Recorded) -> Iterator[Round]:
+    """The rounds with a request that is not done, without those that are.
+
+    Each is due as long after the one before it as it follows its predecessor in the plan: a stretch that was sent takes
+    no time, and the rate is never higher than planned.
+    """
+    due_s, before_s = None, 0.0
+    for each in rounds:
+        requests = tuple(_go_on(one, recorded) for one in each.requests if one.request_id not in recorded.done)
+        if requests and each.offset_s is not None:
+            due_s = 0.0 if due_s is None else due_s + each.offset_s - before_s
+        if requests:
+            yield msgspec.structs.replace(each, offset_s=due_s, requests=requests)
+        before_s = each.offset_s or 0.0
+
+
+def _go_on(planned: PlannedRequest, recorded: Recorded) -> PlannedRequest:
+    attempts, cancelled = recorded.tries.get(planned.request_id, (0, 0))
+    return msgspec.structs.replace(planned, first_try=attempts + 1, cancelled=cancelled) if attempts else planned
 
 
 def make_schedules(suite: Suite) -> list[Schedule]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Protocol
 
 import msgspec
 
 from harness import clock
-from harness.load.plan import PlannedRequest, Round
+from harness.load.plan import WARMUP, PlannedRequest, Round
 from harness.load.stop import Alarm, Stop
 from harness.suite.suite import Load
 
@@ -46,12 +46,14 @@ async def run_plan(
     send: Send,
     load: Load,
     *,
-    warmup: int,
     start_ns: int | None = None,
     targets: list[str],
     stop: Stop,
+    stop_of: Mapping[str, Stop] | None = None,
 ) -> None:
-    """Send the whole plan. `plan` returns the same rounds on every call, the first `warmup` of them as warm-up.
+    """Send the whole plan. `plan` returns the same rounds on every call, the warm-up first.
+
+    `stop_of`: by target, ends the slots that are its own. Where targets share slots, `send` leaves it out.
 
     Closed load: the warm-up completes before the first measured round starts. Open load: the warm-up is the head of the
     schedule, which starts at `start_ns` or now.
@@ -60,7 +62,8 @@ async def run_plan(
         return await _run_open(plan(), send, clock.now_ns() if start_ns is None else start_ns, stop)
     async with asyncio.TaskGroup() as pools:
         for name in [None] if load.paired else targets:
-            pools.create_task(_run_closed(_only(plan(), name), send, load, warmup, stop))
+            own_stop = stop if name is None or stop_of is None else stop_of[name]
+            pools.create_task(_run_closed(_only(plan(), name), send, load, own_stop))
     return None
 
 
@@ -80,13 +83,23 @@ async def _run_open(rounds: Iterator[Round], send: Send, start_ns: int, stop: St
                     await asyncio.sleep(0)
 
 
-async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, warmup: int, stop: Stop) -> None:
+async def _run_closed(rounds: Iterator[Round], send: Send, load: Load, stop: Stop) -> None:
     """`concurrency` slots: each takes a round, sends it to its targets and is free once all have answered."""
+    warmup, measured = _split(rounds)
     if warmup:
-        head = iter(list(islice(rounds, warmup)))
-        await _slots(head, send, load.concurrency, until_ns=None, stop=stop)
+        await _slots(iter(warmup), send, load.concurrency, until_ns=None, stop=stop)
     until_ns = None if load.duration_s is None else clock.now_ns() + int(load.duration_s * 1e9)
-    await _slots(rounds, send, load.concurrency, until_ns=until_ns, stop=stop)
+    await _slots(measured, send, load.concurrency, until_ns=until_ns, stop=stop)
+
+
+def _split(rounds: Iterator[Round]) -> tuple[list[Round], Iterator[Round]]:
+    """The warm-up, and the rounds behind it."""
+    warmup: list[Round] = []
+    for each in rounds:
+        if each.phase != WARMUP:
+            return warmup, chain((each,), rounds)
+        warmup.append(each)
+    return warmup, rounds
 
 
 async def _slots(rounds: Iterator[Round], send: Send, concurrency: int, *, until_ns: int | None, stop: Stop) -> None:
@@ -138,10 +151,8 @@ async def _send_round(each: Round, send: Send) -> None:
 
 
 def _only(rounds: Iterator[Round], target: str | None) -> Iterator[Round]:
-    """The rounds with the requests of one target only. None: unchanged."""
+    """The rounds that have a request to the target, without any others. None: unchanged."""
     if target is None:
         return rounds
-    return (
-        msgspec.structs.replace(each, requests=tuple(one for one in each.requests if one.target == target))
-        for each in rounds
-    )
+    own = ((each, tuple(one for one in each.requests if one.target == target)) for each in rounds)
+    return (msgspec.structs.replace(each, requests=requests) for each, requests in own if requests)

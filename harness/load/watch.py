@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness import clock
 from harness.errors import EndpointError
-from harness.load.limits import Connections
+from harness.load.limits.in_flight import Connections
 from harness.load.progress import Histogram
 from harness.store.client_health import ClientHealth
 

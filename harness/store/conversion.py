@@ -6,15 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import get_type_hints
 
 import msgspec
 
 from harness.errors import StoreError
 from harness.files import LONGEST_LINE, read_lines
 from harness.store.files import open_new, temporary_name
-from harness.store.finding import Finding
+from harness.store.finding import KILLED, Finding
 from harness.store.journal import cut_torn_line, measure_journal
 from harness.store.records import PHASES, Attempt
 
@@ -223,7 +223,7 @@ def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quo
     foreign = [
         outside("target", targets),
         outside("phase", PHASES),
-        *(f"NOT coalesce(isfinite({name}), true)" for name in FLOATS),
+        *(f"NOT coalesce({name} BETWEEN {low!r} AND {high!r}, true)" for name, (low, high) in _bounds().items()),
     ]
     if prompts is not None:
         foreign.append(outside("prompt_id", prompts))
@@ -231,7 +231,20 @@ def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quo
 
 
 REQUIRED = tuple(field.name for field in msgspec.structs.fields(Attempt) if field.required)
-FLOATS = tuple(name for name, hint in get_type_hints(Attempt).items() if hint == float | None)
+
+
+@cache
+def _bounds() -> dict[str, tuple[float, float]]:
+    """The least and the greatest value of each numeric column of an attempt."""
+    from msgspec.inspect import FloatType, IntType, StructType, UnionType, type_info
+
+    attempt, bounds = type_info(Attempt), {}
+    assert isinstance(attempt, StructType)
+    for field in attempt.fields:
+        for kind in field.type.types if isinstance(field.type, UnionType) else (field.type,):
+            if isinstance(kind, IntType | FloatType) and kind.ge is not None and kind.le is not None:
+                bounds[field.name] = (kind.ge, kind.le)
+    return bounds
 
 
 def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
@@ -239,7 +252,7 @@ def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            what=f"the run was killed during a write: {torn_bytes} bytes of an unfinished line were dropped",
-            remedy="the attempt they belonged to is missing; run the suite again for a complete result",
+            what=f"{KILLED}{torn_bytes} bytes of an unfinished line were dropped",
+            remedy="the attempt they belonged to is missing; `harness run --resume` makes it again",
         ),
     )

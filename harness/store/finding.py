@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+ENDED_EARLY = "the run ended early: "
+KILLED = "the run was killed during a write: "
+"""How the findings begin that no longer hold once `harness run --resume` has completed the run."""
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a run and how to fix it. `invalidates`: the run is invalid (exit code 4)."""
@@ -11,3 +15,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     remedy: str
     invalidates: bool = False
+
+
+def is_settled_by_resuming(finding: Finding) -> bool:
+    """Whether a finding is about requests that a run lacks until it is resumed."""
+    return finding.what.startswith((ENDED_EARLY, KILLED))

@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from harness.errors import StoreError, first_leaf
-from harness.files import open_descriptor, read_lines, reason, remedy
+from harness.files import PRIVATE_FILE, open_descriptor, read_lines, reason, remedy
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
@@ -167,7 +167,7 @@ def _open_locked(path: Path) -> int:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
     except OSError as error:
         raise StoreError(
             f"{path}: the journal cannot be opened: {error.strerror}; fix that or choose another folder"

@@ -68,6 +68,14 @@ class TargetPrice(msgspec.Struct, frozen=True, kw_only=True):
     price: Price
 
 
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """When `harness run --resume` went on with a run. Between its sessions, the run's clock stands still."""
+
+    at_ns: Count
+    """On the run's clock; later stamps are of this session."""
+    utc_ns: Count
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`manifest.json`. Its bounds keep a hostile manifest from breaking commands that read many runs."""
 
@@ -95,8 +103,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     versions: dict[str, str]
     """Package → version; packages that are not installed are left out."""
+    resumed: tuple[Resumption, ...] = ()
+    """In order. Empty: the run was sent in one go."""
     prices: tuple[TargetPrice, ...] = ()
     """Empty: an earlier version made the run, or no price was known."""
+
+    def utc_ns(self, at_ns: int) -> int:
+        """The wall clock at a stamp of the run, ns since 1970."""
+        session = next((each for each in reversed(self.resumed) if each.at_ns < at_ns), None)
+        return self.origin_utc_ns + at_ns if session is None else session.utc_ns + at_ns - session.at_ns
 
     def prices_of(self, target: str) -> dict[Terms, Price]:
         """A target's prices on the day of the run; terms without a known price are not in it."""

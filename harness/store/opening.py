@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import StoreError, SuiteError
 from harness.store.conversion import check_stored
+from harness.store.files import find_writer
 from harness.store.journal import is_locked
 from harness.store.manifest import State
 from harness.store.query import split_readable
@@ -14,8 +15,8 @@ from harness.store.run_folder import RunFolder
 
 _NOTHING_STORED: dict[State, str] = {
     "complete": "the run was complete, so the file was removed later: restore it or delete the folder",
-    "interrupted": "the run was interrupted before it stored anything: run the suite again",
-    "failed": "the run failed before it stored anything: run the suite again",
+    "interrupted": "the run was interrupted before it stored anything: complete it with `harness run --resume`",
+    "failed": "the run failed before it stored anything: complete it with `harness run --resume`",
 }
 
 
@@ -31,11 +32,15 @@ def open_run(path: Path, *, recover: bool = False) -> RunFolder:
         raise StoreError(f"{path}: is a sweep, not a run; read its sweep.md, or name a run")
     journals = run.journals()
     if manifest.state == "running" or journals:
-        if any(is_locked(journal) for journal in journals):
-            raise StoreError(f"{path}: is still running; wait for it to finish")
+        writer = None if recover else find_writer(path)
+        if writer is not None or any(is_locked(journal) for journal in journals):
+            raise StoreError(f"{path}: is still running in {writer or 'another process'}; wait for it to finish")
         if not recover:
             how = "killed" if manifest.state == "running" else "stopped"
-            raise StoreError(f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal")
+            raise StoreError(
+                f"{path}: was {how} before it ended; `harness report {path}` finishes it from its journal, "
+                f"`harness run --resume {path}` completes it"
+            )
         run.finalise("interrupted" if manifest.state == "running" else manifest.state, prompts=_prompt_ids(run))
     if not os.path.lexists(run.attempts_path):
         raise StoreError(f"{path}: has no attempts.parquet; {_NOTHING_STORED[manifest.state]}")

@@ -23,6 +23,11 @@ def digest_suite(suite: Suite) -> str:
     order of keys, tags and `retries.on` does not. Keys without a value are left out, so that a new key in the grammar
     does not change the digest of older suites.
     """
+    return sha256(msgspec.json.encode(suite_content(suite), order="deterministic")).hexdigest()[:HEX_DIGITS]
+
+
+def suite_content(suite: Suite) -> dict[str, Any]:
+    """The content of a suite that the digest covers."""
     content = {
         "name": suite.name,
         "targets": [_target(target, suite.usual_regions.get(target.name)) for target in suite.targets],
@@ -35,11 +40,12 @@ def digest_suite(suite: Suite) -> str:
         "slo": _fields(suite.slo),
         "gate": {metric: msgspec.to_builtins(parse_margin(margin)) for metric, margin in suite.gate.items()},
         "budget_usd": suite.budget_usd,
+        "stop": None if suite.stop is None else _fields(suite.stop),
         "prices": [_price(price) for price in suite.prices],
         "judges": [_judge(judge) for judge in suite.graders.judges],
         "check_files": [{"name": each.name, "digest": each.digest} for each in suite.graders.check_files],
     }
-    return sha256(msgspec.json.encode(_without_unset(content), order="deterministic")).hexdigest()[:HEX_DIGITS]
+    return _without_unset(content)
 
 
 def prompt_content(prompt: Prompt) -> dict[str, Any]:

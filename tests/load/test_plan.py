@@ -1,12 +1,12 @@
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.plan import MEASURE, WARMUP, count_requests, make_plan
+from harness.load.plan import MEASURE, WARMUP, Recorded, Round, count_requests, make_plan
 from harness.suite.suite import Load, Suite
 
 MakeSuite = Callable[..., Suite]
@@ -85,3 +85,54 @@ def test_a_closed_load_with_only_a_duration_has_no_end_of_its_own(make_suite: Ma
 def test_requests_are_counted_by_phase(make_suite: MakeSuite, repeats: int | None) -> None:
     suite = make_suite(Load(repeats=repeats, warmup=2), prompts=5, targets=3)
     assert {WARMUP: 6, MEASURE: 15 * (repeats or 1)} == count_requests(suite, seed=1)
+
+
+def recorded(*rounds: Round) -> Recorded:
+    return Recorded(done=frozenset(one.request_id for each in rounds for one in each.requests))
+
+
+def ids(rounds: Iterable[Round]) -> list[str]:
+    return [one.request_id for each in rounds for one in each.requests]
+
+
+@given(
+    seed=st.integers(),
+    load=st.sampled_from(
+        [
+            Load(repeats=2, warmup=2),
+            Load(arrival="poisson", rate_per_s=5.0, repeats=2, warmup=3, rates_per_s={"t1": 9.0}),
+        ]
+    ),
+    done=st.sets(st.integers(0, 35)),
+)
+def test_what_is_missing_of_a_plan_is_the_plan_without_what_is_done(
+    make_suite: MakeSuite, seed: int, load: Load, done: set[int]
+) -> None:
+    suite = make_suite(load, prompts=5, targets=3)
+    plan = ids(make_plan(suite, seed=seed))
+    sent = {request for at, request in enumerate(plan) if at in done}
+    missing = list(make_plan(suite, seed=seed, recorded=Recorded(done=sent)))
+    assert sorted(set(plan) - sent) == sorted(ids(missing))
+    assert [each.offset_s or 0.0 for each in missing] == sorted(each.offset_s or 0.0 for each in missing)
+
+
+def test_missing_rounds_keep_their_distance_and_what_was_sent_takes_no_time(make_suite: MakeSuite) -> None:
+    suite = make_suite(Load(arrival="constant", rate_per_s=4.0, repeats=2), prompts=5, targets=3)
+    plan = list(make_plan(suite, seed=1))
+    missing = list(make_plan(suite, seed=1, recorded=recorded(*plan[:1], *plan[2:6])))
+    assert [(1, 0.0), (6, 0.25), (7, 0.5), (8, 0.75), (9, 1.0)] == [(each.index, each.offset_s) for each in missing]
+
+
+def test_a_schedule_of_its_own_is_not_hurried_by_what_another_has_sent(make_suite: MakeSuite) -> None:
+    load = Load(arrival="constant", rate_per_s=100.0, rates_per_s={"t1": 1.0}, repeats=1)
+    suite = make_suite(load, prompts=5, targets=2)
+    fast = [each for each in make_plan(suite, seed=1) if each.requests[0].target == "t0"]
+    missing = make_plan(suite, seed=1, recorded=recorded(*fast))
+    assert [0.0, 1.0, 2.0, 3.0, 4.0] == [each.offset_s for each in missing]
+
+
+def test_a_request_that_was_cut_off_goes_on_with_the_attempts_it_has_left(make_suite: MakeSuite) -> None:
+    suite = make_suite(Load(repeats=1), prompts=2, targets=1)
+    (first, second) = make_plan(suite, seed=1, recorded=Recorded(tries={"000001-00": (3, 1)}))
+    assert (1, 0) == (first.requests[0].first_try, first.requests[0].cancelled)
+    assert (4, 1) == (second.requests[0].first_try, second.requests[0].cancelled)

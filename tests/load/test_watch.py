@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import clock
-from harness.load.limits import Connections
+from harness.load.limits.in_flight import Connections
 from harness.load.watch import PERIOD_NS, SECOND_NS, Watch
 
 

@@ -39,6 +39,11 @@ DAMAGE = {
     "a text for a number": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":"soon"'), "Expected `int`"),
     "a list for a number": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":[1]'), "Expected `int`"),
     "a number that no column holds": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":1' + b"0" * 30), "Expected"),
+    "a time that no run lasts": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":%d' % 2**62), "Expected"),
+    "more tokens than there are": (
+        lambda line: line.replace(b'"input_tokens":null', b'"input_tokens":%d' % 10**13),
+        "Expected",
+    ),
     "a number without end": (lambda line: line.replace(b'"cost_usd":null', b'"cost_usd":1e400'), "out of range"),
     "brackets without end": (lambda line: b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "recursion"),
     "no target": (lambda line: line.replace(b'"target":"t",', b""), "missing required field `target`"),

@@ -176,6 +176,23 @@ def test_a_schema_without_end_or_with_a_part_elsewhere_is_refused(
         load_checked(tmp_path / "x.yaml")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "-" * 50_000 + "1",
+        "a" + ".a" * 50_000,
+        "if 1: pass\n" + "elif 1: pass\n" * 9000,
+        "(" * 9000,
+        "a\0",
+        "# coding: x",
+    ],
+    ids=["minuses", "attributes", "branches", "brackets", "NUL", "an unknown encoding"],
+)
+def test_a_check_file_that_python_cannot_parse_is_reported(tmp_path: Path, code: str) -> None:
+    suite = ASKED.replace("CHECKS", "checks: [{type: python, file: c.py}]")
+    assert "x.yaml:4: prompts[0].checks[0].file: 'c.py' is not Python" in told(tmp_path, suite, c_py=code)
+
+
 PARTS = [
     "suite: ", "demo", "targets:", "\n", "\n  ", "- ", "{", "}", "[", "]", ": ", ", ", "'", '"', "&a ", "*a", "<<: ",
     "!!set ", "!!python/name:os.system ", "\t", "\ufeff", "\x1b", "\u2028", "\x85", "1e400", "0o17", "~", "|\n", "? ",

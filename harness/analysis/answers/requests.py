@@ -8,7 +8,7 @@ import duckdb
 import msgspec
 
 from harness.analysis.answers.book import BookArm
-from harness.store.records import VERDICT, last_attempts
+from harness.store.records import MEASURED, VERDICT, last_attempts
 
 _ARMS = """
 create temp table arms as
@@ -16,11 +16,7 @@ select unnest($runs) as run_id, unnest($targets) as target, unnest(range(len($ru
     unnest($against)::int as against
 """
 
-_MEASURED = """
-create temp view measured as from attempts anti join
-    (select distinct run_id, request_id from attempts where error_kind = 'cancelled') using (run_id, request_id)
-where phase = 'measure'
-"""
+_MEASURED = f"create temp view measured as {MEASURED}"
 
 _PROMPTS = """
 create temp table prompts as

@@ -94,7 +94,7 @@ def compare_targets(
             *_gate_findings(written, by_default=by_default),
             *difference_findings(baseline, other, pairings),
             *(finding for rows in measured for finding in rows.bill.findings),
-            *stall_findings(comparisons, {r.manifest.run_id: r.manifest.origin_utc_ns for r in (baseline, other)}),
+            *stall_findings(comparisons, {r.manifest.run_id: r.manifest.utc_ns for r in (baseline, other)}),
             *_chosen_findings(pairings),
         ),
         valid=not invalid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis.compare.comparison import Comparison, Difference
 from harness.analysis.compare.pairing import Pairing, Pairs
@@ -36,8 +36,12 @@ def stalls_of(
     return stalls, explain(arms, stalled, latencies) if stalls else ()
 
 
-def stall_findings(comparisons: Sequence[Comparison], origin_utc_ns: Mapping[str, int]) -> list[Finding]:
-    """What stalled, and how much of the latencies that explains. `origin_utc_ns`: of each run, by its id.
+Clock = Callable[[int], int]
+"""The wall clock at a stamp of a run, as `Manifest.utc_ns`."""
+
+
+def stall_findings(comparisons: Sequence[Comparison], clocks: Mapping[str, Clock]) -> list[Finding]:
+    """What stalled, and how much of the latencies that explains. `clocks`: of each run, by its id.
 
     Each stall is named once: comparisons in which only the baseline stalled share a finding, and come first.
     """
@@ -50,7 +54,7 @@ def stall_findings(comparisons: Sequence[Comparison], origin_utc_ns: Mapping[str
     for group in (*by_baseline.values(), *([c] for c in stalled if _own(c))):
         stalls = [each for each in _merged([stall for c in group for stall in c.stalls]) if not _overlaps(each, named)]
         also = any(_overlaps(stall, named) for c in group for stall in c.stalls)
-        findings.append(_finding(group, stalls, origin_utc_ns, also=also))
+        findings.append(_finding(group, stalls, clocks, also=also))
         named += stalls
     return findings
 
@@ -61,11 +65,11 @@ def _own(c: Comparison) -> list[Stall]:
 
 
 def _finding(
-    group: Sequence[Comparison], stalls: Sequence[Stall], origin_utc_ns: Mapping[str, int], *, also: bool
+    group: Sequence[Comparison], stalls: Sequence[Stall], clocks: Mapping[str, Clock], *, also: bool
 ) -> Finding:
     """Names `stalls`. `also`: the effects leave out the baseline's as well, which another finding names."""
     longest = sorted(stalls, key=lambda each: -each.requests)[:MOST_NAMED]
-    names = [_describe(each, origin_utc_ns[each.run_id]) for each in sorted(longest, key=lambda each: each.start_s)]
+    names = [_describe(each, clocks[each.run_id]) for each in sorted(longest, key=lambda each: each.start_s)]
     more = f", and {len(stalls) - len(names)} more" if len(stalls) > len(names) else ""
     first, *others = group
     about = "" if others else f"{first.candidate.target} against {first.baseline.target}: "
@@ -98,9 +102,9 @@ def _overlaps(stall: Stall, others: Sequence[Stall]) -> bool:
     )
 
 
-def _describe(stall: Stall, origin_utc_ns: int) -> str:
+def _describe(stall: Stall, clock: Clock) -> str:
     """`fast stalled for 4.0 s at 31 s (21:43:12 UTC): 16 answers, 5.1 × as slow as its median`."""
-    utc = utc_from_ns(origin_utc_ns + int(stall.start_s * 1e9))
+    utc = utc_from_ns(clock(int(stall.start_s * 1e9)))
     return (
         f"{stall.target} stalled for {stall.seconds:.1f} s at {stall.start_s:.0f} s ({utc:%H:%M:%S} UTC): "
         f"{counted(stall.requests, 'answer')}, {stall.times_as_slow:.1f} × as slow as its median"

@@ -38,8 +38,8 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_window(manifest: Manifest, first_ns: int, last_ns: int) -> tuple[datetime, datetime]:
     """The time in which a run's calls may have been logged; `*_ns` since the run's origin."""
-    start = utc_from_ns(manifest.origin_utc_ns + first_ns) - CLOCK_SKEW
-    return start, utc_from_ns(manifest.origin_utc_ns + last_ns) + CLOCK_SKEW + LONGEST_CALL
+    start = utc_from_ns(manifest.utc_ns(first_ns)) - CLOCK_SKEW
+    return start, utc_from_ns(manifest.utc_ns(last_ns)) + CLOCK_SKEW + LONGEST_CALL
 
 
 async def spool(records: AsyncIterable[LogRecord], file: IO[bytes]) -> int:

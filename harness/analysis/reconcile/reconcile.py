@@ -30,7 +30,7 @@ from harness.catalog.prices import cost_usd, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
-from harness.store.parquet import column_types, quote
+from harness.store.parquet import DUCKDB_ERRORS, column_types, quote
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -58,7 +58,7 @@ def reconcile(run: RunFolder, spooled: Path, read: LogRead, *, suite: Suite, now
             matched = {target.name: _Matched(target, suite, manifest) for target in manifest.targets}
             differences = _compare(con, matched)
             foreign, other, own = _find_foreign(con, manifest)
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise StoreError(f"{run.path}: the attempts and the log cannot be matched: {error}") from error
     accounted = sum(min(count, foreign_without_id) for count, foreign_without_id in own.values())
     not_in_run = sum(count for count, _ in own.values()) - accounted
@@ -105,10 +105,12 @@ def _find_unlogged(
     """Attempts that are not in the log: counts by target, and the first EXAMPLES, answered ones first."""
     counts: dict[str, Counter[Reason]] = {target.name: Counter() for target in manifest.targets}
     examples: list[Unlogged] = []
-    fresh_ns = round((now - DELIVERY).timestamp() * 1e9) - manifest.origin_utc_ns
+    fresh_utc_ns = round((now - DELIVERY).timestamp() * 1e9)
     for attempt_id, target, request_id, error_kind, api, unsent, ok, done_ns in _rows(con.execute(_UNLOGGED)):
         if ok and api != "mantle":
-            reason: Reason = "log_delay" if done_ns > fresh_ns else "missing" if any_logged else "logging_off"
+            reason: Reason = (
+                "log_delay" if manifest.utc_ns(done_ns) > fresh_utc_ns else "missing" if any_logged else "logging_off"
+            )
         else:
             reason = _reason(request_id, error_kind, api, unsent=unsent)
         counts[target][reason] += 1
@@ -281,7 +283,7 @@ def _own_time(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> tuple[int, 
     Matches are sought over a longer time; a record without an attempt counts only if it falls into this one.
     """
     [(first_ns, last_ns)] = con.sql("select min(due_ns), max(coalesce(done_ns, due_ns)) from attempts").fetchall()
-    first_s, last_s = ((manifest.origin_utc_ns + at_ns) / 1e9 for at_ns in (first_ns or 0, last_ns or 0))
+    first_s, last_s = (manifest.utc_ns(at_ns) / 1e9 for at_ns in (first_ns or 0, last_ns or 0))
     return math.floor(first_s) * 1_000_000, math.ceil(last_s) * 1_000_000
 
 

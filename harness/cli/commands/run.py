@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import options
-from harness.cli.places import RESULTS
+from harness.cli.places import RESULTS, complete_run, find_run, local_path
+from harness.errors import HarnessError
 
 
 def run(
-    suite: options.SuiteArgument,
+    suite: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The suite file. With --resume only needed for its documents and check files.",
+            show_default=False,
+            parser=local_path,
+        ),
+    ] = None,
     endpoint: options.EndpointOption = None,
     target: options.TargetOption = None,
     out: options.OutOption = RESULTS,
-    seed: options.SeedOption = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Seed of everything random: the same suite and seed give the same plan. Default: 1.",
+            min=0,
+            max=options.MOST_SEED,
+        ),
+    ] = None,
     repeats: Annotated[
         int | None,
         typer.Option(
@@ -26,6 +42,15 @@ def run(
     workers: Annotated[
         int, typer.Option(help="Share the load among this many processes.", min=1, max=options.MOST_WORKERS)
     ] = 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Send what this run lacks of its plan, then grade and report it: its folder, its id, or `latest`.",
+            parser=find_run,
+            autocompletion=complete_run,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")
     ] = False,
@@ -42,20 +67,43 @@ def run(
     harness run suites/quickstart.yaml --endpoint aws --budget 2 --dry-run
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000 --seed 7
     harness run load.yaml --workers 2
+    harness run --resume latest
     """
     from harness.cli.running.overrides import Overrides, check_account, load_for_run
 
     plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
+    context = options.RunContext(
+        out=out, seed=1 if seed is None else seed, as_json=json_output, quiet=quiet, plots=plots, index=True
+    )
+    if resume is not None:
+        if dry_run or (suite is None and (target or repeats is not None)):
+            raise HarnessError(
+                "--resume: sends the rest of the run as it was planned; leave out --dry-run, --target and --repeats "
+                "(with SUITE, give --target and --repeats as for the run)"
+            )
+        from harness.cli.running.resume.resume_run import Resume, resume_run
+
+        given = None if suite is None else load_for_run(suite, overrides)
+        how = Resume(
+            suite=given,
+            endpoint=endpoint,
+            budget_usd=budget,
+            seed=seed,
+            workers=workers,
+            preflight=not no_preflight,
+        )
+        raise typer.Exit(resume_run(resume, how, context))
+    if suite is None:
+        raise typer.BadParameter("give a suite, or a run with --resume", param_hint="SUITE")
     loaded = load_for_run(suite, overrides)
     if dry_run:
         from harness.cli.printing.forecast import print_forecast
 
-        print_forecast(loaded, out, seed=seed, as_json=json_output)
+        print_forecast(loaded, out, seed=context.seed, as_json=json_output)
         return
     if not no_preflight:
         check_account(loaded)
     from harness.cli.running.run_suite import run_suite
 
-    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots, index=True)
     raise typer.Exit(run_suite(loaded, context, workers=workers))

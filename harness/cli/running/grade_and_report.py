@@ -19,14 +19,14 @@ from harness.cli.running.endpoint import open_endpoint, trusted_endpoint
 from harness.cli.running.overrides import load_checked
 from harness.cli.running.reporter import Reporter, WrittenReport, call_here, write_report
 from harness.endpoints.address import forget_aws
-from harness.errors import EndpointError, HarnessError, RunInvalid
+from harness.errors import EndpointError, HarnessError, RunInvalid, StoreError
 from harness.load.interrupts import Interrupts
 from harness.report.live.grading import show_grading
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
 from harness.scoring.python.processes import NOT_RUN
 from harness.scoring.score import Grading, score_run
-from harness.store.files import one_writer, remove_leftovers
+from harness.store.files import find_writer, one_writer, remove_leftovers
 from harness.store.opening import open_run
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
@@ -48,11 +48,15 @@ def report_again(
 
     A killed run is first finished from its journal. Arguments as for `grade_and_write`. StoreError: see `open_run`.
     """
+    if (writer := find_writer(run)) is not None and RunFolder(run).read_manifest().state == "running":
+        raise StoreError(f"{run}: is still running in {writer}; wait for it to finish")
     with one_writer(run):
         remove_leftovers(run)
         remove_leftovers(run / "plots")
         folder = open_run(run, recover=True)
         report = grade_and_write(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    if folder.read_manifest().state != "complete":
+        print(f"note: `harness run --resume {run}` sends what is missing of this run", file=sys.stderr)
     update_index(run.resolve().parent)
     return print_summary(report, as_json=context.as_json)
 
@@ -94,7 +98,8 @@ def grade_and_write(
         _run_grading(_grade(folder, suite, context, judge=judge, check_files=check_files), context.interrupts)
     except KeyboardInterrupt:
         print(
-            f"stopped; to grade and report the run, use `harness report {folder.path}` (with --judge to ask judges)",
+            f"stopped; `harness run --resume {folder.path}` grades and reports the run, `harness report {folder.path}` "
+            "without asking judges",
             file=sys.stderr,
         )
         raise

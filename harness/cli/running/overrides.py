@@ -33,7 +33,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_checked(path: Path) -> Suite:
     """Load a suite. SuiteError: every mistake in it."""
-    from harness.load.limits import budget_mistakes
+    from harness.load.limits.quota import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
 
@@ -93,10 +93,13 @@ def _check(overrides: Overrides) -> None:
     """Apply the rules of the suite file to the options. HarnessError: a value breaks one."""
     if overrides.endpoint is not None and overrides.endpoint != "simulator":
         make_connection(overrides.endpoint, region="us-east-1", pool_size=1, connect_timeout_s=1.0)
-    if overrides.budget_usd is not None and not 0 < overrides.budget_usd < inf:
-        raise HarnessError(
-            f"--budget {overrides.budget_usd:g}: must be finite and more than 0; leave it out for no budget"
-        )
+    check_budget(overrides.budget_usd)
+
+
+def check_budget(budget_usd: float | None) -> None:
+    """HarnessError: the value of --budget cannot be one."""
+    if budget_usd is not None and not 0 < budget_usd < inf:
+        raise HarnessError(f"--budget {budget_usd:g}: must be finite and more than 0; leave it out for no budget")
 
 
 def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:

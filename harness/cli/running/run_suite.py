@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
@@ -14,14 +14,13 @@ from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.send_load import Sender, send_load
 from harness.errors import INTERRUPTED_CODE, RunInvalid, StoreError
-from harness.load.plan import Part, count_requests
+from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
 from harness.load.sender import Channel
-from harness.load.session import Job, Session, open_channels, send_part
+from harness.load.session import Job, open_channels, send_part, start_session
 from harness.load.stop import Stop
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
-from harness.store.files import one_writer
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -57,10 +56,11 @@ def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> Re
 
 def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: Reporter) -> ReportedRun | None:
     counts = count_requests(suite, seed=context.seed)
-    sent = send_load(suite, context, partial(_open_sender, suite, workers), counts=counts)
-    if sent is None:
-        return None
-    with one_writer(sent.folder.path), _reportable_later(sent.folder):
+    with ExitStack() as locks:
+        sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
+        if sent is None:
+            return None
+        locks.enter_context(_reportable_later(sent.folder))
         report = grade_and_write(
             sent.folder,
             context,
@@ -85,21 +85,22 @@ def _reportable_later(folder: RunFolder) -> Iterator[None]:
 class ThisProcess(msgspec.Struct, frozen=True):
     """Sends the whole load from this process."""
 
-    suite: Suite
+    part: Part
     channels: Mapping[str, Channel]
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        part = Part(suite=self.suite)
-        session = Session(job=job, part=part, channels=self.channels, progress=progress, stop=stop)
+        session = start_session(job, self.part, self.channels, progress, stop)
         return [await send_part(session, folder.journal_path())]
 
 
 @asynccontextmanager
-async def _open_sender(suite: Suite, workers: int, url: str, stop: Stop) -> AsyncIterator[Sender]:
+async def open_sender(
+    suite: Suite, workers: int, url: str, stop: Stop, *, recorded: Recorded = NOTHING
+) -> AsyncIterator[Sender]:
     """Yield this process, or a pool of workers that share the load."""
     if workers == 1:
         async with open_channels(suite, url, stop) as channels:
-            yield ThisProcess(suite, channels)
+            yield ThisProcess(Part(suite=suite, recorded=recorded), channels)
     else:
-        async with open_worker_pool(suite, url, workers=workers) as pool:
+        async with open_worker_pool(suite, url, workers=workers, recorded=recorded) as pool:
             yield pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Self
 
 from harness.analysis.stats.quantiles import samples_for_quantile
@@ -15,7 +15,7 @@ from harness.cli.running.send_load import SentLoad, send_load
 from harness.errors import INTERRUPTED_CODE, RunInvalid
 from harness.load.plan import Part
 from harness.load.progress import Progress
-from harness.load.session import Job, Session, make_send, open_channels, watch_process
+from harness.load.session import Job, make_send, open_channels, start_session, watch_process
 from harness.load.stop import Stop
 from harness.load.sweep.options import SweepOptions, make_climb, swept_suite
 from harness.load.sweep.step import StepOutcome
@@ -35,11 +35,12 @@ def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
     climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)
-    sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED)
-    if sent is None:
-        return INTERRUPTED_CODE
-    report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
-    return _report(sent, suite, report, context)
+    with ExitStack() as locks:
+        sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED, locks=locks)
+        if sent is None:
+            return INTERRUPTED_CODE
+        report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
+        return _report(sent, suite, report, context)
 
 
 class _StepSender:
@@ -60,8 +61,7 @@ class _StepSender:
             yield self
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        part = Part(suite=self._suite)
-        session = Session(job=job, part=part, channels=self._channels, progress=progress, stop=stop)
+        session = start_session(job, Part(suite=self._suite), self._channels, progress, stop)
         async with Journal(folder.journal_path()) as journal:
 
             def record(attempt: Attempt) -> None:

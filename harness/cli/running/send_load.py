@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Literal, Protocol
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from functools import partial
+from typing import Protocol
 
 import msgspec
 import uvloop
 
 from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
+from harness.clock import read_origin
 from harness.endpoints.address import forget_aws
 from harness.errors import HarnessError, RunInvalid
 from harness.load.interrupts import Interrupts
-from harness.load.progress import Progress
+from harness.load.progress import Progress, Tally
 from harness.load.session import Job, start_progress
 from harness.load.stop import INTERRUPTED, Stop
 from harness.report.live.show import show_progress
 from harness.store.client_health import ClientHealth
 from harness.store.files import one_writer
-from harness.store.finding import Finding
-from harness.store.manifest import State, new_manifest
+from harness.store.finding import ENDED_EARLY, Finding, is_settled_by_resuming
+from harness.store.manifest import Kind, Manifest, Resumption, State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
 
@@ -38,6 +47,19 @@ OpenSender = Callable[[str, Stop], AbstractAsyncContextManager[Sender]]
 """Opens a sender for an endpoint (a URL or `aws`). The `Stop` ends the load early."""
 
 
+class RunToResume(msgspec.Struct, frozen=True, kw_only=True):
+    """A run without journals that lacks a part of its plan."""
+
+    folder: RunFolder
+    planned: Mapping[str, int] | None
+    """Requests to send, by target. None: unknown."""
+    spent_usd: float
+    last_ns: int
+    """The last stamp so far, on the run's clock, which goes on from there."""
+    findings: tuple[Finding, ...] = ()
+    """About its being resumed."""
+
+
 class SentLoad(msgspec.Struct, frozen=True):
     """A load whose attempts are stored. `interrupted`: by Ctrl-C, SIGTERM or SIGHUP."""
 
@@ -50,18 +72,26 @@ def send_load(
     context: RunContext,
     open_sender: OpenSender,
     *,
-    kind: Literal["run", "sweep"] = "run",
+    kind: Kind = "run",
     counts: Mapping[str, int] | None = None,
     simulator_options: Sequence[str] = (),
+    resumed: RunToResume | None = None,
+    locks: ExitStack,
 ) -> SentLoad | None:
     """Send a suite's load and store its attempts. None if it was stopped at once, which leaves only the journal.
 
-    `counts`: planned requests by phase, if known. HarnessError: before anything is sent. RunInvalid: after that.
+    `counts`: planned requests by phase, if known. `resumed`: add to this run, whose folder is locked, instead of a new
+    one, whose lock `locks` holds from then on. HarnessError: before anything is sent. RunInvalid: after that.
     """
     _prepare(suite, context)
+    if resumed is None:
+        begin = partial(_create, suite, context, kind, counts, locks)
+        progress = start_progress(suite, counts, seed=context.seed)
+    else:
+        begin, progress = partial(_go_on, resumed), _progress_from(suite, resumed)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_send(suite, context, open_sender, kind, counts, simulator_options))
+            return runner.run(_send(suite, context, open_sender, begin, progress, kind, simulator_options))
         except asyncio.CancelledError:  # a second interrupt that came as the load ended
             raise KeyboardInterrupt from None
 
@@ -81,20 +111,15 @@ async def _send(
     suite: Suite,
     context: RunContext,
     open_sender: OpenSender,
-    kind: Literal["run", "sweep"],
-    counts: Mapping[str, int] | None,
+    begin: Callable[[], tuple[RunFolder, Job]],
+    progress: Progress,
+    kind: Kind,
     simulator_options: Sequence[str],
 ) -> SentLoad | None:
-    seed, stop = context.seed, Stop()
-    progress, interrupts = start_progress(suite, counts, seed=seed), context.interrupts or Interrupts()
-    endpoint = open_endpoint(suite, seed=seed, simulator_options=simulator_options)
+    stop, interrupts = Stop(), context.interrupts or Interrupts()
+    endpoint = open_endpoint(suite, seed=context.seed, simulator_options=simulator_options)
     async with AsyncExitStack() as until_closed, endpoint as url, open_sender(url, stop) as sender:
-        planned = None if counts is None else sum(counts.values())
-        manifest = new_manifest(
-            suite, endpoint=suite.endpoint, simulated=is_simulated(suite), seed=seed, planned=planned, kind=kind
-        )
-        folder = create_run(context.out, manifest, suite)
-        job = Job(run_id=manifest.run_id, seed=seed, origin_ns=manifest.origin_monotonic_ns)
+        folder, job = begin()
         with _failures_reported(folder):
             try:
                 until_closed.enter_context(_interruptible(interrupts, stop))
@@ -110,13 +135,58 @@ async def _send(
     return SentLoad(folder, interrupts.count > 0)
 
 
+def _create(
+    suite: Suite, context: RunContext, kind: Kind, counts: Mapping[str, int] | None, locks: ExitStack
+) -> tuple[RunFolder, Job]:
+    """Create the folder of a run that starts now, and lock it."""
+    manifest = new_manifest(
+        suite,
+        endpoint=suite.endpoint,
+        simulated=is_simulated(suite),
+        seed=context.seed,
+        planned=None if counts is None else sum(counts.values()),
+        kind=kind,
+    )
+    folder = create_run(context.out, manifest, suite)
+    locks.enter_context(one_writer(folder.path, wait=False))
+    return folder, Job(run_id=manifest.run_id, seed=manifest.seed, origin_ns=manifest.origin_monotonic_ns)
+
+
+def _go_on(resumed: RunToResume) -> tuple[RunFolder, Job]:
+    """Write into the manifest that the run goes on. Its clock goes on from its last stamp."""
+    manifest, now = resumed.folder.read_manifest(), read_origin()
+    manifest = without_settled(manifest, resumed.findings)
+    resumption = Resumption(at_ns=resumed.last_ns, utc_ns=now.utc_ns)
+    manifest = msgspec.structs.replace(manifest, state="running", resumed=(*manifest.resumed, resumption))
+    resumed.folder.write_manifest(manifest)
+    job = Job(
+        run_id=manifest.run_id,
+        seed=manifest.seed,
+        origin_ns=now.monotonic_ns - resumed.last_ns,
+        spent_usd=resumed.spent_usd,
+    )
+    return resumed.folder, job
+
+
+def without_settled(manifest: Manifest, findings: Sequence[Finding]) -> Manifest:
+    """A manifest without the findings that no longer hold once the run is resumed, and with new ones."""
+    kept = (each for each in manifest.findings if not is_settled_by_resuming(each))
+    return msgspec.structs.replace(manifest, findings=tuple(dict.fromkeys((*kept, *findings))))
+
+
+def _progress_from(suite: Suite, resumed: RunToResume) -> Progress:
+    """Tallies of what is sent from now on, and the money spent before."""
+    each = set[int]() if resumed.planned is None else {resumed.planned.get(target.name, 0) for target in suite.targets}
+    tallies = {target.name: Tally() for target in suite.targets}
+    return Progress(planned=each.pop() if len(each) == 1 else None, tallies=tallies, earlier_usd=resumed.spent_usd)
+
+
 def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
     """Turn the journals into Parquet, and record in the manifest how the load ended."""
     findings = []
     if stop.reason is not None:
-        findings.append(Finding(what=f"the run ended early: {stop.reason.what}", remedy=stop.reason.remedy))
-    with one_writer(folder.path):
-        folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
+        findings.append(Finding(what=f"{ENDED_EARLY}{stop.reason.what}", remedy=stop.reason.remedy))
+    folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
 
 
 @contextmanager
@@ -177,7 +247,8 @@ def _next_step(folder: RunFolder) -> str:
     """Where to find the attempts of a load that did not finish, or how to report on them."""
     if folder.read_manifest().kind == "sweep":
         return f"its attempts are in {folder.path}"
-    return f"to report on what was recorded, use `harness report {folder.path}`"
+    how = f"`harness run --resume {folder.path}` completes it"
+    return f"{how}, `harness report {folder.path}` reports on what was recorded"
 
 
 def _write_state(folder: RunFolder, state: State) -> None:

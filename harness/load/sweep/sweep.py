@@ -125,7 +125,6 @@ class Sweep:
                 rounds,
                 send,
                 load,
-                warmup=load.warmup,
                 targets=[target.name],
                 stop=step_stop,
             )

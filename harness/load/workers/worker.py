@@ -19,15 +19,15 @@ from typing import Any, TextIO, cast
 import msgspec
 
 from harness.errors import HarnessError, first_leaf
+from harness.load.limits.errors import TARGET_STOPPED
 from harness.load.plan import Part
 from harness.load.progress import Histogram, Progress, Tally
 from harness.load.session import Job, Session, open_channels, send_part
 from harness.load.stop import INTERRUPTED, Reason, Stop
+from harness.load.workers.shares import GiveBack, Grant, Share, ShareReport
 from harness.secrets import RedactedStream, redact, remember_environment
 from harness.store.client_health import ClientHealth
 
-STOP = b"s"
-"""The last order: finish the requests in flight. If stdin ends without it: stop immediately."""
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
 
@@ -41,14 +41,16 @@ class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
 
     tallies: dict[str, Tally]
     lag: Histogram
+    share: ShareReport | None = None
+    """Of the budget, if there is one."""
+    reason: Reason | None = None
+    """Why the worker ends early, if it does."""
 
 
 class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     """The part was sent and journaled."""
 
     health: ClientHealth
-    reason: Reason | None
-    """Why the worker ended early, if it did."""
 
 
 class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
@@ -63,11 +65,28 @@ decode_report = msgspec.json.Decoder(Report).decode
 encode_report = msgspec.json.Encoder().encode
 
 
-def pack(order: tuple[Part, str] | tuple[Job, Path]) -> bytes:
+class StopOrder(msgspec.Struct, frozen=True):
+    """Finish the requests in flight, of one target or of all. If stdin ends without it: stop immediately."""
+
+    target: str | None = None
+
+
+class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Start the load. Small, because the load starts once the last worker has read it."""
+
+    job: Job
+    journal: Path
+    share: int | None
+    """Of the budget, nanodollars. None: there is no budget."""
+
+
+Order = tuple[Part, str] | StartOrder | StopOrder | Grant | GiveBack
+
+
+def pack(order: Order) -> bytes:
     """An order on the pipe: its length in 8 bytes, then a pickle (both ends are this program).
 
-    The first order, (part, URL), opens the clients. The second, (job, journal), starts the load, and is small because
-    the load starts once the last worker has read it.
+    The first order, (part, URL), opens the clients; the second starts the load.
     """
     data = pickle.dumps(order)
     return len(data).to_bytes(8, "big") + data
@@ -88,17 +107,26 @@ async def work() -> None:
         stop = Stop()
         async with open_channels(part.suite, url, stop) as channels:
             _report(ReadyReport())
-            job, journal = await unpack(pipe)
+            start: StartOrder = await unpack(pipe)
             progress = Progress(planned=None, tallies={name: Tally() for name in channels})
-            session = Session(job=job, part=part, channels=channels, progress=progress, stop=stop)
+            share = None if start.share is None else Share(start.share)
+            session = Session(
+                job=start.job,
+                part=part,
+                channels=channels,
+                progress=progress,
+                stop=stop,
+                budget=None if share is None else share.budget,
+            )
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(session, journal))
-                others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
+                main = tasks.create_task(send_part(session, start.journal))
+                obeying = tasks.create_task(_obey(pipe, session, share, main))
+                counting = tasks.create_task(_count(session, share))
                 health = await main
-                for each in others:
-                    each.cancel()
-            _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
-            _report(EndReport(health=health, reason=stop.reason))
+                obeying.cancel()
+                counting.cancel()
+            _report(_progress_report(session, share))
+            _report(EndReport(health=health))
     except asyncio.IncompleteReadError:
         return  # the main process was gone before anything was sent
     except (HarnessError, BaseExceptionGroup) as raised:
@@ -108,17 +136,33 @@ async def work() -> None:
         _report(ErrorReport(message=redact(str(error)), exit_code=error.exit_code))
 
 
-async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[object]) -> None:
-    if await pipe.read(1) == STOP:
-        stop.request(INTERRUPTED)
-        await pipe.read(1)
+async def _obey(pipe: asyncio.StreamReader, session: Session, share: Share | None, main: asyncio.Task[object]) -> None:
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            match await unpack(pipe):
+                case StopOrder(target=None):
+                    session.stop.request(INTERRUPTED)
+                case StopOrder(target=str(name)):
+                    session.channels[name].stop.request(TARGET_STOPPED)
+                case Grant() | GiveBack() as order if share is not None:
+                    share.obey(order)
     main.cancel()
 
 
-async def _count(progress: Progress) -> None:
+async def _count(session: Session, share: Share | None) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
-        _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
+        _report(_progress_report(session, share))
+
+
+def _progress_report(session: Session, share: Share | None) -> ProgressReport:
+    progress, reason = session.progress, session.stop.reason
+    return ProgressReport(
+        tallies=progress.tallies,
+        lag=progress.lag,
+        share=None if share is None else share.report(),
+        reason=None if reason is INTERRUPTED else reason,
+    )
 
 
 def _report(report: Report) -> None:

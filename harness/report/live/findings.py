@@ -88,7 +88,11 @@ class LiveFindings:
         if spent_usd >= BUDGET_SHARE * budget_usd:
             return Finding(what=f"${spent_usd:,.2f} of the budget of ${budget_usd:,.2f} is spent", remedy=remedy)
         planned = self._progress.planned_in_all
-        if planned is None or done < FEWEST or (cost_usd := spent_usd / done * planned) <= budget_usd:
+        if planned is None or done < FEWEST:
+            return None
+        earlier_usd = self._progress.earlier_usd
+        cost_usd = earlier_usd + (spent_usd - earlier_usd) / done * planned
+        if cost_usd <= budget_usd:
             return None
         return Finding(
             what=f"the budget of ${budget_usd:,.2f} is too small: at this cost the load takes ${cost_usd:,.2f}",

@@ -51,7 +51,7 @@ def _window(manifest: Manifest, columns: Mapping[str, Columns]) -> str:
     if not ends:
         return ""
     start, end = (
-        utc_from_ns(manifest.origin_utc_ns + int(1e9 * moment))
+        utc_from_ns(manifest.utc_ns(int(1e9 * moment)))
         for moment in (min(float(c.due_s.min()) for c in measured), max(ends))
     )
     until = f"{end:%H:%M:%S}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M:%S}"

@@ -8,7 +8,7 @@ from harness.analysis.compare.comparison import Arm, Comparison
 from harness.analysis.compare.stalls import stall_findings
 from harness.analysis.stalls import Explained, Stall
 
-ORIGINS = {"run": 1_700_000_000_000_000_000}
+ORIGINS = {"run": lambda at_ns: 1_700_000_000_000_000_000 + at_ns}
 
 
 def stall(target: str, start_s: float = 30.0, requests: int = 16) -> Stall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -41,4 +41,4 @@ def test_a_second_interrupt_as_the_load_ends_is_an_interrupt_and_no_crash(tmp_pa
     (tmp_path / "tiny.yaml").write_text(SUITE)
     context = RunContext(out=tmp_path / "results", quiet=True, interrupts=interrupts)
     with pytest.raises(KeyboardInterrupt):
-        send_load(load_suite(tmp_path / "tiny.yaml"), context, open_sender)
+        send_load(load_suite(tmp_path / "tiny.yaml"), context, open_sender, locks=ExitStack())

@@ -200,6 +200,13 @@ def _margins(report: CompareReport) -> dict[str, str]:
 def _stored_suite(sides: Sides, how: Rerun) -> Suite:
     """The run's suite with its files, and the rerun's endpoint and budget. Unconfirmable: its files are missing."""
     suite = sides.run.read_suite()
+    if not suite.texts_as_sent:
+        raise Unconfirmable(
+            Finding(
+                what="the run stores no prompts, or redacted ones (load.store_text, load.redact)",
+                remedy="run the suite again and compare the two runs",
+            )
+        )
     if how.suite_file is not None:
         suite = restore_files(suite, how.suite_file.parent)
     elif lost := missing_files(suite):

@@ -1,0 +1,1 @@
+"""`harness run --resume`: completes a run that ended early."""

@@ -1,0 +1,137 @@
+"""`harness run --resume`: a run that ended early, however it did, is completed: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from harness.store.manifest import Manifest
+from harness.store.run_folder import RunFolder
+from tests.cli.conftest import Bedrock
+
+SUITE = """\
+suite: slow
+targets:
+  - {model: claude-haiku-4-5, routing: [global, us], api: converse}
+load: {concurrency: 8, repeats: 20, warmup: 2}
+prompts:
+  - {id: a, prompt: Say a., expect: a, checks: [{type: contains}]}
+  - {id: b, prompt: Say b., expect: b, checks: [{type: contains}]}
+"""
+PLANNED = 2 * (2 * 20 + 2)
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "results").glob("*/")
+    return run
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return RunFolder(only_run(folder)).read_manifest()
+
+
+def lines_of(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("results/*/attempts*.jsonl"))
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def select(folder: Path, sql: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = duckdb.execute(
+        sql.replace("RUN", f"'{only_run(folder)}/attempts.parquet'")
+    ).fetchall()
+    return rows
+
+
+def assert_whole(folder: Path, planned: int = PLANNED) -> None:
+    """Every request of the plan is answered exactly once, and no attempt has another one's id."""
+    ((rows, ids, answered, requests),) = select(
+        folder,
+        "SELECT count(*), count(DISTINCT attempt_id), count(*) FILTER (ok), count(DISTINCT request_id) FILTER (ok)"
+        " FROM RUN",
+    )
+    assert (rows, planned, planned) == (ids, answered, requests)
+    manifest = manifest_of(folder)
+    assert ("complete", rows) == (manifest.state, manifest.attempts)
+    assert [] == list(only_run(folder).glob("*.jsonl"))
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    path = tmp_path / "slow.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.mark.parametrize(("before", "after"), [("1", "2"), ("2", "1")])
+def test_a_killed_run_is_completed_and_answers_nothing_twice(
+    start_harness: Any, harness: Any, bedrock: Bedrock, slow: Path, before: str, after: str
+) -> None:
+    folder = slow.parent
+    child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet", "--workers", before)
+    wait_for(lambda: lines_of(folder) > 10)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate(timeout=60)
+    done = harness("run", "--resume", only_run(folder), "--workers", after)
+    assert done.returncode in (0, 4), done.stderr
+    assert "requests are recorded, " in done.stderr
+    assert_whole(folder)
+    (late,) = select(folder, "SELECT bool_and(due_ns >= 0), max(done_ns) < 60e9 FROM RUN")
+    assert (True, True) == late
+    findings = json.loads((only_run(folder) / "summary.json").read_text())["findings"]
+    assert ["the run was resumed"] == [each["what"][:19] for each in findings if "sessions" in each["what"]]
+    bedrock.truth()
+
+
+def test_interrupts_may_end_a_run_as_often_as_they_like(
+    start_harness: Any, harness: Any, bedrock: Bedrock, slow: Path
+) -> None:
+    """Once after the requests in flight, once at once, which cancels them."""
+    folder = slow.parent
+    child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet")
+    wait_for(lambda: lines_of(folder) > 4)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert 130 == child.returncode
+    assert "harness run --resume" in out + err
+    child = start_harness("run", "--resume", only_run(folder), "--quiet")
+    wait_for(lambda: lines_of(folder) > 4)
+    child.send_signal(signal.SIGSTOP)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        child.send_signal(number)
+    _, err = child.communicate(timeout=60)
+    assert (130, True) == (child.returncode, f"harness run --resume {only_run(folder)}" in err)
+    assert harness("run", "--resume", only_run(folder), "--quiet").returncode in (0, 4)
+    assert_whole(folder)
+    ((cancelled, most),) = select(folder, "SELECT count(*) FILTER (error_kind = 'cancelled'), max(try_no) FROM RUN")
+    assert cancelled > 0
+    assert 2 == most
+    summary = json.loads((only_run(folder) / "summary.json").read_text())
+    assert [40, 40] == [target["requests"] for target in summary["targets"]]
+    assert not any("interrupted" in each["what"] or "cancelled" in each["what"] for each in summary["findings"])
+
+
+def test_two_processes_cannot_work_on_one_run(start_harness: Any, harness: Any, bedrock: Bedrock, slow: Path) -> None:
+    folder = slow.parent
+    child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet")
+    wait_for(lambda: lines_of(folder) > 0)
+    for line in (("run", "--resume", only_run(folder)), ("report", only_run(folder)), ("compare", only_run(folder))):
+        done = harness(*line)
+        assert (2, True) == (done.returncode, f"process {child.pid} (since " in done.stderr), done.stderr
+    child.kill()
+    child.communicate()
+    assert harness("run", "--resume", only_run(folder), "--quiet").returncode in (0, 4)
+    assert_whole(folder)
