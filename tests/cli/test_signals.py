@@ -42,7 +42,7 @@ def test_five_interrupts_end_a_run_once(start_harness: Any, suite: Path, bedrock
     _, err = child.communicate(timeout=60)
     told = err.splitlines()
     assert (130, ["", FINISHING]) == (child.returncode, told[:2])
-    assert [True] == [line.startswith("stopped; to report") for line in told[2:]]
+    assert [True] == [line.startswith("stopped; ") for line in told[2:]]
     assert b'"interrupted"' in (only_run(tmp_path) / "manifest.json").read_bytes()
 
 

@@ -60,15 +60,15 @@ def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: R
         sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
         if sent is None:
             return None
-        with _reportable_later(sent.folder):
-            report = grade_and_write(
-                sent.folder,
-                context,
-                judge=not sent.interrupted,
-                endpoint=suite.endpoint,
-                check_files=suite.graders.check_files,
-                reporter=reporter,
-            )
+        locks.enter_context(_reportable_later(sent.folder))
+        report = grade_and_write(
+            sent.folder,
+            context,
+            judge=not sent.interrupted,
+            endpoint=suite.endpoint,
+            check_files=suite.graders.check_files,
+            reporter=reporter,
+        )
     return ReportedRun(folder=sent.folder, report=report, interrupted=sent.interrupted)
 
 
