@@ -23,7 +23,8 @@ from harness.endpoints import APIS, make_client
 from harness.endpoints.base import Client, Connection
 from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.sender import Channel, Sender
 from harness.load.stop import Stop
 from harness.simulator.injection.plan import NAMES, FaultRule, can_happen
@@ -78,6 +79,7 @@ async def send(client: Client, case: Case, text: str, timeouts: Timeouts = PATIE
     channel = Channel(
         target=case.target, client=client, connections=Connections(1),
         admission=make_admission(Quota(), case.target, stop), in_flight_limit=InFlightLimit(1),
+        stop=stop,
     )  # fmt: skip
     sender = Sender(retries=Retries(max_attempts=1), timeouts=timeouts, rng=Random(1), stop=stop)
     prompt = Prompt(id="p", messages=(Message(role="user", content=text),))
@@ -111,17 +113,17 @@ def options(folder: Path) -> SimulatorOptions:
 
 
 @asynccontextmanager
-async def opened(folder: Path, cases: Sequence[Case]) -> AsyncIterator[dict[Case, Client]]:
+async def opened(url: str, cases: Sequence[Case]) -> AsyncIterator[dict[Case, Client]]:
     """A client for each case, with room for a single connection: one that leaks would stop the next request."""
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(running_simulator(options(folder)))
         connection = Connection(url=url, region="us-east-1", made_up_credentials=True, pool_size=1)
         yield {case: await stack.enter_async_context(make_client(case.client, connection)) for case in cases}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def clients(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[Case, Client]]:
-    async with opened(tmp_path_factory.mktemp("simulator"), CASES) as clients:
+    folder = tmp_path_factory.mktemp("simulator")
+    async with running_simulator(options(folder)) as url, opened(url, CASES) as clients:
         yield clients
 
 
@@ -197,14 +199,15 @@ async def test_faults_leave_no_task_and_no_descriptor_behind(tmp_path: Path) -> 
     one_of_each = [Case(client, apis[0], True) for client, apis in APIS.items()]  # type: ignore[arg-type]
     loop = asyncio.get_running_loop()
     await loop.getaddrinfo("localhost", 80)  # starts the loop's threads
-    tasks, descriptors = asyncio.all_tasks(), open_descriptors()
-    async with opened(tmp_path, one_of_each) as clients:
-        for fault in LEAVE_MOST_BEHIND:
-            await asyncio.gather(*(meet(client, case, fault) for case, client in clients.items()))
-    for _ in range(10):  # a transport closes its socket in the loop's next turns
-        await asyncio.sleep(0)
-    assert tasks == asyncio.all_tasks()
-    assert set() == open_descriptors() - descriptors
+    async with running_simulator(options(tmp_path)) as url:
+        tasks, descriptors = asyncio.all_tasks(), open_descriptors()
+        async with opened(url, one_of_each) as clients:
+            for fault in LEAVE_MOST_BEHIND:
+                await asyncio.gather(*(meet(client, case, fault) for case, client in clients.items()))
+        for _ in range(50):  # a transport closes its socket in the loop's next turns, then the server its own
+            await asyncio.sleep(0)
+        assert tasks == asyncio.all_tasks()
+        assert set() == open_descriptors() - descriptors
 
 
 def open_descriptors() -> set[str]:
