@@ -142,3 +142,15 @@ def test_whichever_process_is_killed_nothing_in_the_journals_is_lost(
         "SELECT count(*) FROM read_parquet(?)", [str(only_run(tmp_path) / "attempts.parquet")]
     ).fetchall()
     assert lines == rows
+
+
+def test_two_workers_together_stay_within_the_budget(harness: Any, bedrock: Bedrock, tmp_path: Path) -> None:
+    suite = tmp_path / "slow.yaml"
+    suite.write_text(SLOW.replace("client: aioboto3", "max_tokens: 100"))
+    done = harness("run", suite, "--endpoint", bedrock.url, "--workers", "2", "--quiet", "--budget", "0.02")
+    assert 4 == done.returncode, done.stderr
+    (path,) = tmp_path.glob("results/*/attempts.parquet")
+    ((sent, spent_usd),) = duckdb.execute("SELECT count(*), sum(cost_usd) FROM read_parquet(?)", [str(path)]).fetchall()
+    assert 0 < sent < 200
+    assert 0 < spent_usd <= 0.02
+    assert "the budget of $0.02 is spent" in (only_run(tmp_path) / "manifest.json").read_text()

@@ -21,6 +21,7 @@ from harness.cli.running.reporter import Reporter, WrittenReport, call_here, wri
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid, StoreError
 from harness.load.interrupts import Interrupts
+from harness.load.limits.budget import spent_usd
 from harness.report.live.grading import show_grading
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
@@ -154,7 +155,7 @@ async def _grade(
         judges = None
         try:
             url = await stack.enter_async_context(open_endpoint(suite, seed=manifest.seed, simulator_options=QUICK))
-            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=_spent_usd(folder)))
+            judges = await stack.enter_async_context(open_judges(suite, url, spent_usd=_spent_usd(folder, suite)))
         except EndpointError as error:
             later = f"ask them later with `harness report {folder.path} --judge`"
             print(f"warning: the judges cannot be reached: {error}; {later}", file=sys.stderr)
@@ -174,12 +175,11 @@ async def _grading_shown(grading: Grading, *, quiet: bool) -> AsyncIterator[None
             await asyncio.wait([showing])
 
 
-def _spent_usd(folder: RunFolder) -> float:
-    """The known cost of the run's attempts and judgements so far."""
+def _spent_usd(folder: RunFolder, suite: Suite) -> float:
+    """What the run's attempts and judgements so far count in the budget."""
     judged = sum(each.cost_usd or 0.0 for each in read_judgements(folder.judgements_path))
     with closing(connect([folder])) as connection:
-        ((answered,),) = connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts").fetchall()
-    return float(answered) + judged
+        return spent_usd(connection, suite) + judged
 
 
 def _count_scores(folder: RunFolder, *, reason: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness import clock
 from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
@@ -16,6 +17,9 @@ from harness.store.client_health import HeldBack
 from harness.suite.check.size import prompt_tokens
 from harness.suite.suite import Prompt, Suite
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 INPUT_MARGIN = 2
 """Times the estimate of a prompt's tokens. Newer tokenizers make 30 % more than the estimate, code and digits more."""
 TURN_TOKENS = 16
@@ -26,6 +30,13 @@ TOOL_TOKENS = 1024
 
 NANO = 1_000_000_000
 """Amounts are whole nanodollars, rounded up: sums are exact, and no comparison fails by a rounding error."""
+
+
+_CHARGED = """
+SELECT target, prompt_id, coalesce(sum(cost_usd), 0)::DOUBLE, count(*) FILTER (
+    cost_usd IS NULL AND (http_status BETWEEN 200 AND 299 OR (http_status IS NULL AND sent_ns IS NOT NULL)))
+FROM attempts GROUP BY target, prompt_id
+"""
 
 
 class Budget:
@@ -126,6 +137,18 @@ def charge(tape: Tape, cost_usd: float | None, reserved: int) -> int:
     refused = tape.status is not None and not 200 <= tape.status < 300
     never_left = tape.sent_ns is None and tape.status is None
     return 0 if refused or never_left else reserved
+
+
+def spent_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
+    """What the recorded attempts (the view `attempts`) count in the budget, by the rule of `charge`."""
+    targets = {each.name: each for each in suite.targets}
+    prompts = {each.id: each for each in suite.prompts}
+    known_usd, unknown = 0.0, 0
+    for target, prompt_id, counted_usd, uncounted in connection.execute(_CHARGED).fetchall():
+        known_usd += counted_usd
+        if uncounted and target in targets and prompt_id in prompts:
+            unknown += uncounted * reservation(targets[target], prompts[prompt_id], suite.prices)
+    return known_usd + unknown / NANO
 
 
 def reservations(suite: Suite) -> dict[tuple[str, str], int]:

@@ -134,3 +134,19 @@ def test_two_processes_cannot_work_on_one_run(start_harness: Any, harness: Any, 
     child.communicate()
     assert harness("run", "--resume", only_run(folder), "--quiet").returncode in (0, 4)
     assert_whole(folder)
+
+
+def test_a_run_without_prompts_is_resumed_with_its_suites_file(harness: Any, bedrock: Bedrock, slow: Path) -> None:
+    slow.write_text(slow.read_text().replace("warmup: 2", "warmup: 2, store_text: false"))
+    spent = harness("run", slow, "--endpoint", bedrock.url, "--quiet", "--budget", "0.01")
+    assert (4, "interrupted") == (spent.returncode, manifest_of(slow.parent).state)
+    run = only_run(slow.parent)
+    alone = harness("run", "--resume", run, "--budget", "10")
+    assert 2 == alone.returncode
+    assert "stores no prompts, or redacted ones (load.store_text, load.redact)" in alone.stderr
+    assert f"name the suite's file too: harness run SUITE --resume {run}" in alone.stderr
+    done = harness("run", slow, "--resume", run, "--budget", "10", "--quiet")
+    assert 0 == done.returncode, done.stderr
+    assert_whole(slow.parent)
+    assert [(0,)] == select(slow.parent, "SELECT count(text) FROM RUN")
+    assert "Say a." not in "".join(path.read_text("utf-8", "replace") for path in run.rglob("*.json"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.endpoints.base import Tape
-from harness.load.limits.budget import NANO, Budget, charge, reservations
+from harness.load.limits.budget import NANO, Budget, charge, reservation, reservations, spent_usd, to_nano
 from harness.load.stop import Stop
 from harness.load.workers.shares import Share, Shares
 from harness.suite.suite import Load
@@ -90,17 +91,18 @@ def test_workers_never_spend_more_than_the_budget_together_and_none_waits_for_ev
     assert sum(each.budget.spent for each in workers) <= limit
 
 
-@pytest.mark.parametrize(
-    ("sent", "status", "cost_usd", "charged"),
-    [
-        (None, None, None, 0),
-        (True, None, None, 7),
-        (True, 200, None, 7),
-        (True, 429, None, 0),
-        (True, 200, 1e-9, 1),
-        (True, 200, 3e6, 3_000_000 * NANO),
-    ],
-)
+CHARGED = [
+    (None, None, None, 0),
+    (True, None, None, 7),
+    (True, 200, None, 7),
+    (True, 429, None, 0),
+    (True, 200, 1e-9, 1),
+    (True, 200, 3e6, 3_000_000 * NANO),
+]
+"""(sent, status, cost in USD, what an attempt counts of which 7 nanodollars were reserved)."""
+
+
+@pytest.mark.parametrize(("sent", "status", "cost_usd", "charged"), CHARGED)
 def test_an_attempt_is_charged_what_it_may_have_cost(
     sent: bool | None, status: int | None, cost_usd: float | None, charged: int
 ) -> None:
@@ -110,6 +112,22 @@ def test_an_attempt_is_charged_what_it_may_have_cost(
     if status is not None:
         tape.mark_head(status, {})
     assert charged == charge(tape, cost_usd, 7)
+
+
+@pytest.mark.parametrize(("sent", "status", "cost_usd", "charged"), CHARGED)
+def test_a_recorded_attempt_counts_as_it_was_charged(
+    sent: bool | None, status: int | None, cost_usd: float | None, charged: int, make_suite: Any
+) -> None:
+    suite = make_suite(Load())
+    target, prompt = suite.targets[0], suite.prompts[0]
+    row = [target.name, prompt.id, cost_usd, status, 1 if sent else None]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE attempts (target TEXT, prompt_id TEXT, cost_usd DOUBLE, http_status INT, sent_ns INT)"
+        )
+        connection.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", row)
+        counted = to_nano(spent_usd(connection, suite))
+    assert (reservation(target, prompt, suite.prices) if charged == 7 else charged) == counted
 
 
 def test_without_a_budget_nothing_is_reserved(make_suite: Any) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 import msgspec
 
 from harness.errors import StoreError
+from harness.load.limits.budget import spent_usd
 from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, make_plan
 from harness.store.manifest import Manifest
 from harness.store.query import connect
@@ -25,7 +26,7 @@ FROM attempts GROUP BY request_id
 """
 
 _TOTALS = """
-SELECT coalesce(sum(cost_usd), 0), coalesce(max(greatest(due_ns, sent_ns, headers_ns, first_ns, last_ns, done_ns)), 0),
+SELECT coalesce(max(greatest(due_ns, sent_ns, headers_ns, first_ns, last_ns, done_ns)), 0),
     min(due_ns) FILTER (phase = 'measure')
 FROM attempts
 """
@@ -40,7 +41,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     left_s: float | None
     """What is left of the duration of a closed load. None: it has no duration."""
     spent_usd: float
-    """Known cost of the attempts so far."""
+    """What the attempts so far count in the budget."""
     last_ns: int
     """The last stamp of the attempts so far, on the run's clock."""
 
@@ -69,13 +70,14 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
                     done.add(request_id)
                 else:
                     tries[request_id] = (last_try, cancelled)
-        ((spent_usd, last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
+        ((last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
+        spent = spent_usd(connection, suite)
     recorded = Recorded(done=done, tries=tries)
     return Missing(
         recorded=recorded,
         planned=_count_missing(manifest, suite, cases, recorded),
         left_s=_left_s(manifest, suite, 0 if start_ns is None else last_ns - start_ns),
-        spent_usd=float(spent_usd),
+        spent_usd=spent,
         last_ns=int(last_ns),
     )
 
