@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.progress import MESSAGE_CHARS, Histogram, Progress, Tally, sum_tallies
+from harness.load.progress import MESSAGE_CHARS, Histogram, Progress, Tally, stop_at_budget, sum_tallies
+from harness.load.stop import Stop
 from harness.store.records import Attempt
 
 MS = 1_000_000
@@ -104,3 +105,12 @@ def test_a_sum_counts_everything_of_all_workers_even_after_a_report_as_json() ->
     )  # fmt: skip
     expected.done, expected.in_flight = 3, 3
     assert expected == total
+
+
+def test_what_a_resumed_run_had_spent_before_counts_against_its_budget() -> None:
+    stops = []
+    for earlier_usd in (0.5, 0.75):
+        progress, stop = Progress(planned=None, tallies={"t": Tally(cost_usd=0.25)}, earlier_usd=earlier_usd), Stop()
+        stop_at_budget(1.0, progress, stop)
+        stops.append(stop.requested)
+    assert [False, True] == stops
