@@ -24,7 +24,8 @@ from measure import print_table
 from harness.clock import now_ns
 from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import Part, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.sender import Channel
@@ -87,6 +88,7 @@ async def record_all(attempts: int, folder: Path) -> list[tuple[int, float, floa
         connections=Connections(SLOTS),
         admission=make_admission(suite.quota, target, stop),
         in_flight_limit=InFlightLimit(None),
+        stop=stop.part(),
     )
     progress = Progress(planned=attempts, tallies={target.name: Tally()})
     seen: list[tuple[int, float, float]] = []

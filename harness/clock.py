@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -18,6 +19,17 @@ The load and the clients call it as `clock.now_ns()`, so that a test can put a v
 
 cpu_ns = time.process_time_ns
 """CPU time that this process has used, user and system, ns."""
+
+
+def slept_ns() -> int:
+    """How long this machine has been suspended since it booted, ns, for which `now_ns` stood still. 0: unknown."""
+    with_sleep = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC if sys.platform == "darwin" else None)
+    return 0 if with_sleep is None else time.clock_gettime_ns(with_sleep) - time.monotonic_ns()
+
+
+def utc_ahead_ns() -> int:
+    """How far the wall clock is ahead of `now_ns`, ns. It changes when somebody sets the clock, and during a sleep."""
+    return time.time_ns() - time.monotonic_ns()
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+INTERRUPTED_CODE = 130
+"""The exit code of a command that was interrupted, as shells have it."""
+
 
 class HarnessError(Exception):
     """A mistake that the user can fix. `exit_code` is the exit code of the command."""

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+"""The permissions of results, which hold prompts and answers: the user's alone, or fewer, if the umask says so."""
 LONGEST_LINE = 64_000_000
 """Bytes. A longer line is not read; no answer needs as much."""
 _CHUNK = 1 << 20
@@ -17,14 +20,19 @@ _CHUNK = 1 << 20
 def open_descriptor(path: Path | str, flags: int = os.O_RDONLY, *, follow: bool = True) -> int:
     """Open a regular file. OSError for anything else: a pipe may never end, a device may do anything.
 
-    `follow=False`: OSError if the last part of the path is a symbolic link, too.
+    A file that this creates is private. `follow=False`: OSError if the last part of the path is a symbolic link, too.
     """
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return descriptor
+
+
+def create_private(path: str, flags: int) -> int:
+    """An opener for `open` that creates private files."""
+    return os.open(path, flags, PRIVATE_FILE)
 
 
 def open_regular(path: Path | str, *, follow: bool = True) -> BinaryIO:
@@ -60,3 +68,15 @@ def read_lines(path: Path, *, follow: bool = True) -> Iterator[bytes | None]:
 def reason(error: OSError) -> str:
     """Why a file opened with `follow=False` cannot be opened."""
     return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a system that has no more to give: `; free some space`. Empty for other errors."""
+    advice = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space, or raise your quota",
+        errno.EMFILE: "raise the limit on open files (`ulimit -n`)",
+        errno.ENFILE: "close other programs, since the system has no more open files to give",
+        errno.EROFS: "choose a folder that can be written",
+    }
+    return f"; {advice[error.errno]}" if error.errno in advice else ""

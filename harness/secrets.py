@@ -18,6 +18,11 @@ REDACTED = "[redacted]"
 MAX_RESOLVED = 300
 """How many values resolved at run time are remembered, the latest ones: a day of refreshed sessions for ten clients."""
 
+SESSION_TOKEN = r"(?<![A-Za-z0-9/+])(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9/+=]{50,}"
+"""A pattern for session tokens of AWS, all of which begin with one of these words."""
+JSON_WEB_TOKEN = r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+"""A pattern for the JSON Web Tokens of identity providers, whose first two parts are JSON in base64."""
+
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import msgspec
@@ -60,6 +62,13 @@ def _service_models_are_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _versions_of_packages_are_read_once() -> Iterator[None]:
+    """Every manifest has them; reading seventeen takes as long as a short test."""
+    with patch("harness.store.manifest.version", cache(version)):
+        yield
+
+
 @pytest.fixture
 async def simulator() -> AsyncIterator[Callable[..., Awaitable[str]]]:
     """`url = await simulator(**options)` starts a simulator on the test's own loop (see SimulatorOptions)."""
@@ -69,6 +78,32 @@ async def simulator() -> AsyncIterator[Callable[..., Awaitable[str]]]:
             return await stack.enter_async_context(running_simulator(SimulatorOptions(**options)))
 
         yield start
+
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], T]], T]:
+    """`made_once("pictures", draw)`: what `draw()` returns, from the first of pytest's processes that asks for it.
+
+    The others wait and get a copy, so it must be picklable.
+    """
+
+    def find(name: str, make: Callable[[], T]) -> T:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            return make()
+        file = tmp_path_factory.getbasetemp().parent / f"{name}.pickle"
+        with _opened(tmp_path_factory.getbasetemp().parent) as folder:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if file.exists():
+                found: T = pickle.loads(file.read_bytes())
+                return found
+            made = make()
+            file.write_bytes(pickle.dumps(made))
+            return made
+
+    return find
 
 
 PAST_TARGETS = ("claude-sonnet-4-6/us/converse", "claude-haiku-4-5/global/converse")

@@ -41,8 +41,8 @@ MOST_FILES = 13
 """In a folder, its `__init__` among them."""
 ORDER = {
     "catalog": "names sources live models limits regions mantle target prices refusals price_file",
-    "suite": "fields suite grammar targets digest check outline generate read prompts loader stored write derived "
-    "from_log",
+    "suite": "fields suite grammar targets digest check outline generate private_texts read prompts loader stored "
+    "write derived from_log",
     "endpoints": "base reply dialects failures aiohttp_session credentials aws address request read_tape sdk wire "
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
@@ -55,8 +55,9 @@ ORDER = {
     "breakdown answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
     "against_history sweep reconcile index write",
-    "simulator": "faults truth http aws model dialects performance streams operations invocation_log service server",
-    "cli": "places options output index printing running commands",
+    "simulator": "faults truth http aws model dialects performance streams operations injection invocation_log service "
+    "server",
+    "cli": "places options output signals index printing running commands",
     "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from harness.load.limits.errors import StoppedTarget
 from harness.store.finding import Finding
 from harness.suite.suite import STATIONARY, Suite
 
@@ -74,6 +75,19 @@ def failed_requests(name: str, *, requests: int, failed: int, kind: str, message
         what=f"{name}: {what}; latencies cover successful requests only",
         remedy=_REMEDIES.get(kind, _ANY_REMEDY),
         invalidates=failed > FAILED_SHARE_INVALID * requests,
+    )
+
+
+def stopped_target(stopped: StoppedTarget) -> Finding:
+    """A target that was stopped early by `stop.max_error_rate`."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in stopped.failures.items())
+    most = next(iter(stopped.failures), "")
+    return Finding(
+        what=f"{stopped.target}: stopped early: of its latest {stopped.requests} requests "
+        f"{sum(stopped.failures.values())} failed ({kinds}); its other requests were not sent, so it is not compared",
+        remedy=_REMEDIES.get(most, _ANY_REMEDY) + ", then run the suite again",
+        invalidates=True,
+        target=stopped.target,
     )
 
 

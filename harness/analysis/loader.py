@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.analysis.columns import AttemptCounts, AttemptsOverTime, Columns, RunData
 from harness.errors import StoreError
+from harness.store.parquet import DUCKDB_ERRORS
 from harness.store.query import connect
 from harness.store.records import MEASURED, VERDICT, last_attempts
 from harness.store.run_folder import RunFolder
@@ -100,7 +101,7 @@ def load_run(run: RunFolder) -> RunData:
                 counts={name: counts[name] for name in measured},
                 recorded=con.sql("select count(distinct request_id) from attempts").fetchall()[0][0],
             )
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise StoreError(f"{run.path}: the attempts or scores cannot be read: {error}") from error
 
 

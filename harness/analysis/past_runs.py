@@ -194,6 +194,7 @@ def _digest_of_requests(suite: Suite) -> str:
             slo=Slo(),
             gate={},
             budget_usd=None,
+            stop=None,
             prices=(),
             graders=Graders(),
             usual_regions={},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+import msgspec
 import numpy as np
 
 from harness.analysis import metrics
@@ -33,36 +34,50 @@ from harness.catalog.prices import STANDARD, terms_of
 from harness.catalog.target import merge_options
 from harness.characters import counted
 from harness.clock import utc_from_ns
+from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Suite
 
 TENTHS = 10
+CLOCKS_APART_S = 1.0
+"""How far the wall clock, or the time since the machine booted, may drift from the clock of the stamps."""
 BUSY_CPU_SHARE = 0.90
 """Share of one core above which the loop has no headroom for a burst."""
+INCREDIBLE = 2
+"""Times `max_tokens`: an answer that claims more tokens is not believed."""
 COLD_P = 1e-4
 """The largest p-value of the test that a slow first tenth must pass to count as a cold start."""
 
 
 def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Finding]:
     """The findings about a finished run, those that invalidate it first; includes the manifest's own findings."""
+    targets = {target.name for target in suite.targets}
     findings: list[Finding | None] = [
-        *manifest.findings,
+        *(each for each in manifest.findings if each.target is None or each.target in targets),
         *_incomplete(manifest, suite.load, data.recorded),
         *_resumed(manifest),
         *_without_requests(suite, data),
-        *_failures(data),
+        *_failures(data, stopped_targets(manifest)),
         *_busy_client(manifest, data.columns),
+        *_disturbed_clocks(manifest),
         *_short_of_connections(manifest),
         *_held_back(manifest, suite.load),
+        *_held_back_by_budget(manifest),
         *_late_sending(suite, data.columns),
         *_broken_schedule(suite, data.columns),
         *_few_samples(data.columns),
         *_unscored(suite, data.columns),
         *_unpriced(suite, data.columns),
+        *_incredible_usage(suite, data.columns),
         *_cold_start(suite, data.columns),
     ]
     return sorted(dict.fromkeys(filter(None, findings)), key=lambda finding: not finding.invalidates)
+
+
+def stopped_targets(manifest: Manifest) -> set[str]:
+    """The targets whose remaining requests were not sent."""
+    return {finding.target for finding in manifest.findings if finding.target is not None}
 
 
 def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Finding]:
@@ -75,7 +90,7 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
             invalidates=True,
         )
     elif manifest.planned is not None:
-        may_fall_short = load.arrival == "closed" and load.duration_s is not None
+        may_fall_short = (load.arrival == "closed" and load.duration_s is not None) or stopped_targets(manifest)
         if recorded > manifest.planned or (recorded < manifest.planned and not may_fall_short):
             yield Finding(
                 what=f"the run recorded {recorded}{planned} requests",
@@ -105,14 +120,19 @@ def _without_requests(suite: Suite, data: RunData) -> Iterator[Finding]:
         )
 
 
-def _failures(data: RunData) -> Iterator[Finding | None]:
-    """Failed requests and throttled attempts. A target that mostly failed cannot be compared: the run is invalid."""
+def _failures(data: RunData, stopped: Collection[str]) -> Iterator[Finding | None]:
+    """Failed requests and throttled attempts. A target that mostly failed cannot be compared: the run is invalid.
+
+    Of a `stopped` target only what concerns it is.
+    """
     for name, c in data.columns.items():
         counts, requests, failures = data.counts[name], len(c.ok), Counter(c.error_kind[~c.ok])
         if failures:
             kind = failures.most_common(1)[0][0]
             message = counts.error_messages.get(kind)
-            yield failed_requests(name, requests=requests, failed=failures.total(), kind=kind, message=message)
+            failed = failed_requests(name, requests=requests, failed=failures.total(), kind=kind, message=message)
+            concerns = name if failed is not None and name in stopped else None
+            yield failed and msgspec.structs.replace(failed, target=concerns)
         throttled = counts.error_kinds.get("throttled", 0)
         yield throttled_attempts(name, attempts=counts.attempts, throttled=throttled)
 
@@ -141,6 +161,26 @@ def _busy_client(manifest: Manifest, columns: Mapping[str, Columns]) -> Iterator
         )
 
 
+def _disturbed_clocks(manifest: Manifest) -> Iterator[Finding]:
+    """The machine slept, which no stamp shows; or its wall clock was set, on which no latency depends."""
+    slept_s = max((client.slept_ns for client in manifest.clients), default=0) / 1e9
+    set_s = max((client.clock_set_ns for client in manifest.clients), key=abs, default=0) / 1e9
+    if slept_s >= CLOCKS_APART_S:
+        yield Finding(
+            what=f"this machine slept for {slept_s:,.0f} s during the run; latencies do not include that time, and "
+            "answers may have been lost in it",
+            remedy="run it again, and keep the machine awake (`systemd-inhibit harness …`, `caffeinate -i harness …`)",
+            invalidates=True,
+        )
+    if abs(set_s) >= CLOCKS_APART_S:
+        yield Finding(
+            what=f"this machine's clock was set {'forward' if set_s > 0 else 'back'} by {abs(set_s):,.0f} s during the "
+            "run",
+            remedy="latencies and rates are right, since they are measured on another clock; times of day count from "
+            "the start of the run, and may be off by that much",
+        )
+
+
 def _short_of_connections(manifest: Manifest) -> Iterator[Finding]:
     """Attempts that waited for a free connection: the wait is in their queue delay, and is not the endpoint's."""
     for client in manifest.clients:
@@ -164,6 +204,18 @@ def _held_back(manifest: Manifest, load: Load) -> Iterator[Finding]:
                 f"{longest_s:.1f} s; latency counts from when they were due",
                 remedy="raise load.max_in_flight or lower the rate to offer every request on time",
             )
+
+
+def _held_back_by_budget(manifest: Manifest) -> Iterator[Finding]:
+    """Attempts that waited because others in flight had reserved what was left of the budget."""
+    held = [client.held_back_by_budget for client in manifest.clients if client.held_back_by_budget is not None]
+    attempts, longest_s = sum(each.requests for each in held), max((each.longest_ns for each in held), default=0) / 1e9
+    if attempts:
+        yield Finding(
+            what=f"the budget held back {counted(attempts, 'attempt')} for up to {longest_s:.1f} s, until others had "
+            "left enough; latency counts from when their requests were due",
+            remedy="raise the budget, or lower max_tokens, of which every attempt reserves the cost",
+        )
 
 
 def _late_sending(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding | None]:
@@ -242,6 +294,23 @@ def _unpriced(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
             what=f"the cost of some answers from {', '.join(names)} is unknown{why}; cost figures leave them out",
             remedy="list the known prices with `harness models`, and add the missing ones to the suite (`prices`)",
         )
+
+
+def _incredible_usage(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
+    """Answers with more tokens than they can have. Their cost is counted all the same."""
+    for target in suite.targets:
+        c = columns.get(target.name)
+        if c is None:
+            continue
+        options = [sent_options(target, prompt) for prompt in suite.prompts]
+        most = max((each.max_tokens or DEFAULT_MAX_TOKENS for each in options), default=0)
+        counted_most = float(np.nanmax(c.output_tokens, initial=0.0))
+        if counted_most > INCREDIBLE * most:
+            yield Finding(
+                what=f"{target.name}: the endpoint counted {counted_most:,.0f} output tokens for an answer of at most "
+                f"{most:,}; its cost is counted as if that were true",
+                remedy="do not trust its token counts and costs; check what answers at the endpoint's address",
+            )
 
 
 def _cold_start(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:

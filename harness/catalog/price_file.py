@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,12 +15,24 @@ from harness.catalog.names import APPLICATION, is_claude
 from harness.catalog.prices import PriceOverride, Rates, Tier
 from harness.catalog.target import Latency, ServiceTier
 from harness.errors import CatalogError
+from harness.files import read_bounded
 
 _RATES = Rates.__struct_fields__
 _REQUIRED_RATES = ("input", "output")
 _DEFAULTS = {"routing": None, "service_tier": "default", "latency": "standard"}
 _KEYS = {"prices": ("model", *_DEFAULTS, *_RATES, "tiers"), "tiers": ("above_input_tokens", *_RATES)}
 _TIERS, _LATENCIES = get_args(ServiceTier), get_args(Latency)
+
+
+MAX_BYTES = 1_000_000
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_HEADER = re.compile(r"\s*\[\[\s*prices\s*(\.\s*tiers\s*)?\]\]")
+_KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*=")
+MOST_TOKENS = 1_000_000_000
+"""No context window is larger, and Python refuses to write numbers of thousands of digits."""
+KeyPath = tuple[str | int, ...]
+Mistakes = Iterator[tuple[KeyPath, str]]
+"""(where, what is wrong)."""
 
 
 class PriceFileError(CatalogError):
@@ -45,28 +59,48 @@ def read_price_file(path: Path) -> tuple[PriceOverride, ...]:
         input = 5.4
         output = 20.25
 
-    PriceFileError lists every mistake, with the file and the key.
+    PriceFileError lists every mistake, with the file, the line and the key.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_bounded(path, max_bytes=MAX_BYTES).decode()
+        content = tomllib.loads(text)
     except OSError as error:
         raise PriceFileError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of thousands of digits
-        raise PriceFileError([f"{path}: is not TOML: {error}"]) from None
+        line = _AT_LINE.search(str(error))
+        place = f"{path}:{line[1]}" if line else path
+        raise PriceFileError([f"{place}: is not TOML: {_AT_LINE.sub('', str(error))}"]) from None
     mistakes = list(_mistakes(content))
     if mistakes:
-        raise PriceFileError([f"{path}: {_dotted(key)}: {message}" for key, message in mistakes])
+        lines = _lines(text)
+        raise PriceFileError([f"{path}:{_line_of(key, lines)}: {_dotted(key)}: {wrong}" for key, wrong in mistakes])
     return tuple(_override(entry) for entry in content["prices"])
+
+
+def _lines(text: str) -> dict[KeyPath, int]:
+    """The line of each table and key that is written as in the example of `read_price_file`; TOML's parser has none."""
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    counts = Counter[KeyPath]()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            parent = ("prices",) if header[1] is None else (*table[:2], "tiers")
+            table = (*parent, counts[parent])
+            counts[parent] += 1
+            lines[table] = number
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, key[1]), number)
+    return lines
+
+
+def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+    """The line of the key, or of the nearest table around it."""
+    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
 
 
 def _override(entry: Mapping[str, Any]) -> PriceOverride:
     tiers = sorted(entry.get("tiers", ()), key=lambda tier: int(tier["above_input_tokens"]))
     return PriceOverride(**{**entry, "tiers": tuple(Tier(**tier) for tier in tiers)})
-
-
-KeyPath = tuple[str | int, ...]
-Mistakes = Iterator[tuple[KeyPath, str]]
-"""(where, what is wrong)."""
 
 
 def _mistakes(content: Mapping[str, Any]) -> Mistakes:
@@ -90,8 +124,8 @@ def _structure_mistakes(place: KeyPath, entry: Mapping[str, Any]) -> Mistakes:
     for index, tier in enumerate(tiers):
         yield from _key_mistakes((*place, "tiers", index), tier, _KEYS["tiers"])
         start = tier.get("above_input_tokens")
-        if not isinstance(start, int) or isinstance(start, bool) or start <= 0:
-            yield (*place, "tiers", index, "above_input_tokens"), f"expected a number of tokens, got {start!r}"
+        if not isinstance(start, int) or isinstance(start, bool) or not 0 < start <= MOST_TOKENS:
+            yield (*place, "tiers", index, "above_input_tokens"), f"expected a number of tokens, got {_short(start)}"
 
 
 def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str]) -> Mistakes:
@@ -106,7 +140,7 @@ def _key_mistakes(place: KeyPath, entry: Mapping[str, Any], keys: Sequence[str])
             if rate in _REQUIRED_RATES:
                 yield (*place, rate), "is missing; write USD per million tokens"
         elif not _is_rate(entry[rate]):
-            yield (*place, rate), f"expected USD per million tokens, 0 or more, got {entry[rate]!r}"
+            yield (*place, rate), f"expected USD per million tokens, 0 or more, got {_short(entry[rate])}"
 
 
 def _is_rate(value: object) -> bool:
@@ -154,8 +188,12 @@ def _rate_mistakes(place: KeyPath, rates: Mapping[str, Any]) -> Mistakes:
             yield (*place, key), f"{_short(rate)} is too low for USD per million tokens; is it the price of one token?"
 
 
-def _short(rate: float) -> str:
-    return str(rate) if len(str(rate)) < 20 else f"{str(rate)[:20]}…"
+def _short(value: object) -> str:
+    """The value as shown in a message. A hexadecimal number may have more digits than Python writes."""
+    if isinstance(value, int) and abs(value) > 1e18:
+        return "an enormous number"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _model_mistakes(place: KeyPath, model: object) -> Mistakes:
@@ -172,7 +210,7 @@ def _word_mistakes(place: KeyPath, word: object, known: Sequence[str]) -> Mistak
     if word not in known:
         near = get_close_matches(str(word), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        yield place, f"expected one of {', '.join(known)}, got {word!r}{hint}"
+        yield place, f"expected one of {', '.join(known)}, got {_short(word)}{hint}"
 
 
 def _routings() -> list[str]:

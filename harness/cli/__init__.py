@@ -14,7 +14,9 @@ from harness import __version__
 from harness.characters import visible
 from harness.cli.output import guard_output
 from harness.cli.places import words_to_complete
-from harness.errors import HarnessError, RunInvalid, first_leaf
+from harness.cli.signals import handle_signals, ignore_signals
+from harness.errors import INTERRUPTED_CODE, HarnessError, RunInvalid, first_leaf
+from harness.files import remedy
 
 COMMANDS = {
     "run": "harness.cli.commands.run:run",
@@ -38,7 +40,7 @@ COMMANDS = {
 }
 
 EPILOG = """Exit codes: 0 success · 1 gate: worse · 2 bad input or usage · 3 gate: inconclusive · 4 the run is invalid
-or incomplete · 130 interrupted.
+or incomplete · 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 
@@ -68,6 +70,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     guard_output()
+    handle_signals()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads speed up nothing here, and would forbid forks
     try:
         make_app(_requested(arguments or words_to_complete()))(args=arguments, prog_name="harness")
@@ -75,12 +78,17 @@ def main() -> None:
         if debug:
             raise
         _fail(str(error), error.exit_code)
+    except SystemExit as end:
+        if end.code == INTERRUPTED_CODE:
+            ignore_signals()
+        raise
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        ignore_signals()
+        _fail("interrupted", INTERRUPTED_CODE)
     except OSError as error:
         if debug:
             raise
-        _fail(f"{error.filename or 'output'}: {error.strerror or error}", RunInvalid.exit_code)
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}{remedy(error)}", RunInvalid.exit_code)
     except Exception as error:
         if debug:
             raise

@@ -86,7 +86,7 @@ TrustedEndpointOption = Annotated[
     typer.Option(help="Where to send requests. Required if the run used neither aws nor this machine."),
 ]
 BudgetOption = Annotated[
-    float | None, typer.Option(metavar="USD", help="Stop once this much is spent. Overrides the suite's budget.")
+    float | None, typer.Option(metavar="USD", help="Spend at most this much. Overrides the suite's budget.")
 ]
 OutOption = Annotated[Path, typer.Option(help="Create the run's folder in this folder.", parser=local_path)]
 ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that holds the runs.", parser=local_path)]

@@ -14,12 +14,42 @@ from typing import Any, Self
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import _EXC_SENTINEL
 
-from harness.endpoints.base import CURRENT_TAPE, Tape
+from harness.endpoints.base import CURRENT_TAPE, MAX_FIELD_COUNT, MAX_FIELDS, Tape, check_fields
+
+_HEAD_END = b"\r\n\r\n"
 
 
 class _Protocol(ResponseHandler):
-    """A connection that is not reused if it received data while idle; aiohttp would take it for the next answer."""
+    """A connection on which an answer counts up to the first malformed byte.
+
+    aiohttp drops whatever precedes that byte in the same read, even a whole answer, and never ends a body in which it
+    finds one. It would also take data that arrived while a connection was idle for the next answer.
+    """
+
+    _awaits_head = False
+
+    def set_response_params(self, **settings: Any) -> None:
+        """Prepare for the next answer."""
+        self._awaits_head = True
+        super().set_response_params(**settings)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the head on its own, then what follows it."""
+        if self._awaits_head and (end := data.find(_HEAD_END)) >= 0:
+            self._awaits_head = False
+            super().data_received(data[: end + len(_HEAD_END)])
+            data = data[end + len(_HEAD_END) :]
+            if not data:
+                return
+        super().data_received(data)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:
+        """End the body that is being received, if there is one, with the exception."""
+        super().set_exception(exc, exc_cause)
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(exc, exc_cause)
 
     def is_connected(self) -> bool:
         """Whether the connection can be reused."""
@@ -35,7 +65,11 @@ class _NoRedirects:
         self.session = session
 
     def request(self, method: str, **options: Any) -> Any:
-        return self.session.request(method, allow_redirects=False, **options)
+        return self.session.request(method, allow_redirects=False, **_LIMITS, **options)
+
+
+_LIMITS: dict[str, Any] = {"max_field_size": MAX_FIELDS, "max_headers": MAX_FIELD_COUNT}
+"""The limits of the other clients in place of aiohttp's own."""
 
 
 def _create_connector(self: AIOHTTPSession, proxy_url: str | None) -> aiohttp.TCPConnector:
@@ -85,7 +119,7 @@ class _TapedContent:
         if size >= 0:
             return self._take(await self._content.read(size))
         pieces = []
-        while piece := self._take(await self._content.readany()):
+        while piece := await self._read_any():
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -97,10 +131,21 @@ class _TapedContent:
 
     async def __anext__(self) -> tuple[bytes, bool]:
         """The next piece. (`readchunk` does not report the end of an empty body reliably.)"""
-        piece = self._take(await self._content.readany())
+        piece = await self._read_any()
         if not piece:
             raise StopAsyncIteration
         return piece, True
+
+    async def _read_any(self) -> bytes:
+        """What has arrived. aiohttp reports a failure before the bytes that precede it, which are recorded first."""
+        content = self._content
+        if content.exception() is not None:
+            self._take(content._read_nowait(-1))
+        try:
+            return self._take(await content.readany())
+        except Exception:
+            self._take(content._read_nowait(-1))
+            raise
 
     def _take(self, piece: bytes) -> bytes:
         if piece:
@@ -116,6 +161,10 @@ async def _on_head(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
 ) -> None:
     tape, response = CURRENT_TAPE.get(), params.response
+    fields = response._raw_headers or ()
+    check_fields(fields)
+    if not all(value.isascii() for _, value in fields):  # aiobotocore decodes them as UTF-8
+        response._raw_headers = tuple((name, value.decode("latin-1").encode()) for name, value in fields)
     tape.mark_head(response.status, {name.lower(): value for name, value in response.headers.items()})
     response.content = _TapedContent(response.content, tape)  # type: ignore[assignment]
 

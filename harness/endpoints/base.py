@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, Self
 
@@ -51,8 +51,21 @@ MAX_ANSWER = 256 * 1024 * 1024
 """Bytes of a body, ten times Bedrock's longest answers, so that an endless answer cannot exhaust memory."""
 
 
+MAX_FIELDS = 64 * 1024
+"""Bytes of an answer's header fields, trailers included."""
+MAX_FIELD_COUNT = 1000
+
+
 class AnswerTooLong(Exception):
-    """A body of more than `MAX_ANSWER` bytes. What arrived before is on the tape."""
+    """A body or header fields beyond the limits above. What arrived before is on the tape."""
+
+
+def check_fields(fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raise AnswerTooLong if header fields, as names and values, are beyond the limits."""
+    if len(fields) > MAX_FIELD_COUNT:
+        raise AnswerTooLong(f"the answer has more than {MAX_FIELD_COUNT} header fields")
+    if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_FIELDS:
+        raise AnswerTooLong(f"the answer's header fields are longer than {MAX_FIELDS} bytes")
 
 
 class Tape:

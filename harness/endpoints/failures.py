@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from harness.endpoints.base import ErrorKind
-from harness.secrets import REDACTED, redact
+from harness.secrets import JSON_WEB_TOKEN, REDACTED, SESSION_TOKEN, redact
 
 CODES: dict[str, ErrorKind] = {
     "throttlingexception": "throttled",
@@ -48,6 +48,9 @@ CODES: dict[str, ErrorKind] = {
 ModelStreamErrorException is left out on purpose: as an HTTP error, its status gives `model_error`; in a stream, it is a
 `stream_error`.
 """
+
+GENERAL = frozenset({"api_error", "server_error"})
+"""Codes that say less than most statuses do."""
 
 STATUSES: dict[int, ErrorKind] = {
     400: "validation",
@@ -118,8 +121,16 @@ _SECRETS = re.compile(
     r"(?im)\b(?:authorization|x-amz-security-token|x-api-key)\b[\"']?\s*[:=].*$"
     r"|\bbearer\s+\S+|\b(?:credential|signature)=\S+|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:ABSK|bedrock-api-key-)\S+"
     r"|\baws_(?:secret_access_key|session_token)\b[\"']?\s*[:=].*$|\bsk-ant-\S+|(?<=//)[^/@\s:]*:[^/@\s]*(?=@)"
+    rf"|{SESSION_TOKEN}|{JSON_WEB_TOKEN}"
+    r"|X-Amz-(?:Credential|Security-Token|Signature)(?:=|%(?:25){0,4}3D)\S*"
+    r"|\bthe (?:canonical string|string-to-sign) (?:for this request )?should have been(?s:.*)"
+    r"|(?<=<)(?:AWSAccessKeyId|(?:CanonicalRequest|StringToSign)(?:Bytes)?|SignatureProvided)>[^<]*"
 )
-"""Text that looks like a secret, even if it is not a registered one."""
+"""Text that looks like a secret, even if it is not a registered one.
+
+If a signature does not match, AWS quotes the canonical request and the string to sign, in S3's case as XML. Presigned
+addresses hold the key id, the token and the signature.
+"""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +160,8 @@ def from_response(status: int, error_type: str | None, body: bytes) -> Failure:
     answer = _read_error_body(body)
     named = error_type or answer.type or answer.error.type or ""
     code = clean(named.partition(":")[0].rpartition("#")[2], MAX_CODE) or None
-    kind = CODES.get((code or "").lower()) or STATUSES.get(status) or _kind_of_class(status)
+    by_code, by_status = CODES.get((code or "").lower()), STATUSES.get(status)
+    kind = (by_status if code in GENERAL else None) or by_code or by_status or _kind_of_class(status)
     text = answer.message or answer.Message or answer.error.message or body[:MAX_BODY].decode(errors="replace")
     return Failure(kind=kind, code=code, message=clean(text) or f"HTTP {status} without a message")
 
@@ -224,8 +236,7 @@ def _read_error_body(body: bytes) -> _ErrorBody:
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:
     """Untrusted text, made safe to record: without credentials, valid UTF-8, at most `limit` characters.
 
-    If a signature does not match, AWS quotes the signed headers with the session token. The text is cut last, as half a
-    secret would not be found.
+    The text is cut last, as half a secret would not be found.
     """
     plain = text.encode(errors="replace").decode()
     return _SECRETS.sub(REDACTED, redact(plain))[:limit].strip()

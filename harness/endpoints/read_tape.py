@@ -39,7 +39,7 @@ def read_tape(
     """
     reply = Reply(http_status=tape.status)
     failure = _find_failure(request, tape, reply, error)
-    if reason is not None:
+    if reason is not None and not _had_failed(request, tape, reason, failure):
         failure = Failure(kind=reason, message=_REASONS.get(reason, ""))
     if failure is not None:
         reply.error_kind, reply.error_code, reply.error_message = failure.kind, failure.code, failure.message
@@ -51,6 +51,12 @@ def read_tape(
     if reply.server_latency_ms is None:
         reply.server_latency_ms = _latency_header(tape)
     return reply
+
+
+def _had_failed(request: WireRequest, tape: Tape, reason: ErrorKind, failure: Failure | None) -> bool:
+    """Whether a stream had failed before its deadline: a client may wait for more after what it cannot decode."""
+    streaming = request.stream and tape.status is not None and 200 <= tape.status < 300
+    return streaming and reason == "total_timeout" and failure is not None and failure.kind != "stream_truncated"
 
 
 def _redacted(text: str | None) -> str | None:
@@ -75,7 +81,7 @@ def _find_failure(request: WireRequest, tape: Tape, reply: Reply, error: BaseExc
     failure = _read_body(request, tape, reply)
     if failure is None and reply.complete and raised is not None and raised.kind == "stream_truncated":
         return None  # the connection broke after a complete answer
-    return failure or raised or _require_end(request, reply)
+    return failure or raised or _require_end(request, tape, reply)
 
 
 def _read_error_response(status: int, tape: Tape) -> Failure:
@@ -155,11 +161,13 @@ def _to_failure(error: Exception) -> Failure:
     return Failure(kind="protocol", code=type(error).__name__, message=clean(str(error)))
 
 
-def _require_end(request: WireRequest, reply: Reply) -> Failure | None:
+def _require_end(request: WireRequest, tape: Tape, reply: Reply) -> Failure | None:
     """A body that ends cleanly may still be truncated: only the terminal event shows that it is complete."""
     if reply.complete:
         return None
     terminal = DIALECTS[request.api].TERMINAL
+    if tape.headers.get("content-type", "").startswith("text/html"):
+        return Failure(kind="protocol", message="the answer is a web page, not a stream of events")
     return Failure(kind="stream_truncated", message=f"the stream ended without a complete `{terminal}` event")
 
 

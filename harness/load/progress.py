@@ -1,11 +1,11 @@
-"""Running counts of a load, by target: what the budget and the live view know before any record is read."""
+"""Running counts of a load, by target: what the live view knows before any record is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.load.limits.errors import StoppedTarget
 from harness.load.plan import MEASURE
-from harness.load.stop import Reason, Stop
 from harness.store.records import Attempt
 
 MESSAGE_CHARS = 300
@@ -74,6 +74,10 @@ class Tally:
     """Failed attempts by error kind."""
     messages: dict[str, str] = field(default_factory=dict)
     """The first error message of each kind: hostile text."""
+    measured: int = 0
+    """Completed requests, without warm-up and without those that were cancelled."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Of these, the failed ones, by error kind of the last attempt."""
     output_tokens: int = 0
     cost_usd: float = 0.0
     unpriced: int = 0
@@ -100,6 +104,9 @@ class Tally:
         for kind, count in other.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + count
         self.messages = other.messages | self.messages
+        self.measured += other.measured
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
         self.output_tokens += other.output_tokens
         self.cost_usd += other.cost_usd
         self.unpriced += other.unpriced
@@ -118,6 +125,8 @@ class Progress:
     """The lag of the sending processes' event loops."""
     earlier_usd: float = 0.0
     """What a run that is resumed had spent before."""
+    stopped: dict[str, StoppedTarget] = field(default_factory=dict)
+    """Targets that were stopped early."""
 
     def count(self, attempt: Attempt, first_due_ns: int) -> None:
         """Add one attempt to its target's tally. `first_due_ns`: when its request's first attempt was due."""
@@ -166,14 +175,3 @@ def sum_tallies(*tallies: Tally) -> Tally:
     for tally in tallies:
         total.include(tally)
     return total
-
-
-def stop_at_budget(budget_usd: float | None, progress: Progress, stop: Stop) -> None:
-    """Request a stop once the budget is spent. Requests in flight still finish, and cost extra."""
-    if budget_usd is not None and progress.cost_usd >= budget_usd:
-        stop.request(
-            Reason(
-                what=f"the budget of ${budget_usd:g} is spent",
-                remedy="raise the budget with `harness run --resume RUN --budget USD`",
-            )
-        )

@@ -1,17 +1,19 @@
-"""Records attempts: writes their rows, counts them and checks the budget."""
+"""Records attempts: writes their rows and counts them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
-from harness.load.progress import Progress, stop_at_budget
-from harness.load.stop import Stop
+from harness.load.progress import Progress
 from harness.store.records import Attempt, is_sampled
+from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_json, stores_no_text
 from harness.suite.suite import Suite
 
 
@@ -30,7 +32,7 @@ def reply_cost_usd(reply: Reply, price: Price | None, cache_ttl: CacheTtl | None
 
 
 class Recorder:
-    """Turns every attempt into a row, counts it, writes it, and checks the suite's budget."""
+    """Turns every attempt into a row, counts it and writes it."""
 
     def __init__(
         self,
@@ -40,16 +42,15 @@ class Recorder:
         origin_ns: int,
         write: Callable[[Attempt], object],
         progress: Progress,
-        stop: Stop,
     ) -> None:
         """`origin_ns`: the run's zero on CLOCK_MONOTONIC. `write` gets every row."""
         self._run_id = run_id
         self._origin_ns = origin_ns
         self._write = write
         self._progress = progress
-        self._stop = stop
-        self._budget_usd = suite.budget_usd
         self._store_text = suite.load.store_text
+        self._stores_no_text = stores_no_text(suite.load)
+        self._redact = pattern_redactor(suite.load.redact) if suite.load.redact else None
         self._prompts = {prompt.id: prompt for prompt in suite.prompts}
         self._targets = {target.name: target for target in suite.targets}
         self._prices = {
@@ -60,16 +61,35 @@ class Recorder:
 
     def record(
         self, planned: PlannedRequest, first_due_ns: int, try_no: int, due_ns: int, tape: Tape, reply: Reply
-    ) -> None:
-        """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC."""
-        attempt = self._row(planned, try_no, due_ns, tape, reply)
+    ) -> float | None:
+        """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC.
+
+        Returns its cost in USD, if known.
+        """
+        attempt = self._without_private_texts(self._row(planned, try_no, due_ns, tape, reply))
         self._progress.count(attempt, first_due_ns - self._origin_ns)
         self._write(attempt)
-        stop_at_budget(self._budget_usd, self._progress, self._stop)
+        return attempt.cost_usd
+
+    def _without_private_texts(self, attempt: Attempt) -> Attempt:
+        """The attempt with redacted texts; if none may be stored, without what a server says of it."""
+        if self._stores_no_text and attempt.http_status is not None and attempt.error_message:
+            return msgspec.structs.replace(attempt, error_message=NOT_STORED)
+        if self._redact is None:
+            return attempt
+        changed = {
+            name: self._redact(text)
+            for name in ("text", "error_code", "error_message", "stop_reason")
+            if (text := getattr(attempt, name))
+        }
+        if attempt.citations:
+            changed["citations"] = redact_json(attempt.citations, self._redact)
+        return msgspec.structs.replace(attempt, **changed)
 
     def _row(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         sent_ns, (price, cache_ttl) = tape.sent_ns, self._prices[planned.target, planned.prompt_id]
+        stored = is_sampled(planned.request_id, self._store_text)
         return Attempt(
             run_id=self._run_id,
             request_id=planned.request_id,
@@ -99,8 +119,8 @@ class Recorder:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text if is_sampled(planned.request_id, self._store_text) else None,
-            citations=reply.citations,
+            text=reply.text if stored else None,
+            citations=reply.citations if stored else None,
             ok=reply.ok,
             error_kind=reply.error_kind,
             error_code=reply.error_code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Protocol
 
@@ -49,8 +49,11 @@ async def run_plan(
     start_ns: int | None = None,
     targets: list[str],
     stop: Stop,
+    stop_of: Mapping[str, Stop] | None = None,
 ) -> None:
     """Send the whole plan. `plan` returns the same rounds on every call, the warm-up first.
+
+    `stop_of`: by target, ends the slots that are its own. Where targets share slots, `send` leaves it out.
 
     Closed load: the warm-up completes before the first measured round starts. Open load: the warm-up is the head of the
     schedule, which starts at `start_ns` or now.
@@ -59,7 +62,8 @@ async def run_plan(
         return await _run_open(plan(), send, clock.now_ns() if start_ns is None else start_ns, stop)
     async with asyncio.TaskGroup() as pools:
         for name in [None] if load.paired else targets:
-            pools.create_task(_run_closed(_only(plan(), name), send, load, stop))
+            own_stop = stop if name is None or stop_of is None else stop_of[name]
+            pools.create_task(_run_closed(_only(plan(), name), send, load, own_stop))
     return None
 
 

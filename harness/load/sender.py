@@ -13,7 +13,9 @@ from harness.catalog.target import Target
 from harness.endpoints.base import Client, ErrorKind, Tape, WireRequest
 from harness.endpoints.read_tape import read_tape
 from harness.endpoints.reply import Reply
-from harness.load.limits import Admission, Connections, InFlightLimit
+from harness.load.limits.budget import Budget, budget_spent, charge
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import Admission
 from harness.load.stop import Stop
 from harness.suite.suite import Retries, Timeouts
 
@@ -27,21 +29,30 @@ class Channel:
     connections: Connections
     admission: Admission
     in_flight_limit: InFlightLimit
+    stop: Stop
+    """Of this target alone, and of the whole load."""
 
 
-OnAttempt = Callable[[int, int, Tape, Reply], object]
-"""Called after each attempt with its number (from 1), its due time on CLOCK_MONOTONIC (ns), its tape and its reply."""
+OnAttempt = Callable[[int, int, Tape, Reply], float | None]
+"""Called after each attempt with its number (from 1), its due time on CLOCK_MONOTONIC (ns), its tape and its reply;
+returns its cost in USD, if known."""
 
 
 class Sender:
-    """Sends requests, each with as many attempts as `retries` allow. Sends nothing more after a stop."""
+    """Sends requests, each with as many attempts as `retries` allow. Sends nothing more after a stop.
 
-    def __init__(self, *, retries: Retries, timeouts: Timeouts, rng: Random, stop: Stop) -> None:
-        """`rng`: for the jitter of the back-off."""
+    Every attempt is paid from the budget, if there is one.
+    """
+
+    def __init__(
+        self, *, retries: Retries, timeouts: Timeouts, rng: Random, stop: Stop, budget: Budget | None = None
+    ) -> None:
+        """`rng`: for the jitter of the back-off. `stop` is requested if the budget does not pay an attempt."""
         self._retries = retries
         self._timeouts = timeouts
         self._rng = rng
         self._stop = stop
+        self._budget = budget
 
     async def send(
         self,
@@ -51,21 +62,26 @@ class Sender:
         on_attempt: OnAttempt,
         on_wire: asyncio.Event | None = None,
         *,
+        reservation: int = 0,
         first_try: int = 1,
         cancelled: int = 0,
-    ) -> bool:
+    ) -> Reply | None:
         """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
-        Returns False if a stop came before the first attempt. `on_wire` is set once the first attempt was handed to the
-        socket, or failed. `first_try`: the number of the first attempt, of which `retries` leave fewer if others were
-        made before, except those that were `cancelled`.
+        Returns the reply to the last attempt; None if a stop came before the first. `on_wire` is set once the first
+        attempt was handed to the socket, or failed. `reservation`: what an attempt reserves of the budget, nanodollars.
+        `first_try`: the number of the first attempt, of which `retries` leave fewer if others were made before, except
+        those that were `cancelled`.
         """
-        retries, stop = self._retries, self._stop
+        retries, stop, budget = self._retries, channel.stop, self._budget
+        reply: Reply | None = None
         last_try = retries.max_attempts + cancelled
         for try_no in range(first_try, last_try + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
-            if stop.requested:
-                return try_no > first_try
+            if stop.requested or not (
+                budget is None or budget.try_reserve(reservation) or await self._reserve(budget, reservation, stop)
+            ):
+                return reply
             tape = Tape(None if on_wire is None else on_wire.set)
             error: BaseException | None = None
             reason: ErrorKind | None = None
@@ -80,12 +96,22 @@ class Sender:
                     on_wire.set()
                 reply = read_tape(request, tape, error=error, reason=reason)
                 channel.admission.settle(taken, reply)
-                on_attempt(try_no, due_ns, tape, reply)
+                cost_usd = on_attempt(try_no, due_ns, tape, reply)
+                if budget is not None:
+                    budget.settle(reservation, charge(tape, cost_usd, reservation))
             if reply.error_kind not in retries.on or try_no == last_try or stop.requested:
                 break
             due_ns = clock.now_ns() + backoff_ns(retries, try_no - cancelled, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
-        return True
+        return reply
+
+    async def _reserve(self, budget: Budget, amount: int, stop: Stop) -> bool:
+        """Wait until the budget pays an attempt. False: a stop was requested, or is now, as it never will."""
+        if await budget.reserve(amount, stop):
+            return True
+        if not stop.requested:
+            self._stop.request(budget_spent(budget.limit, budget.spent, amount))
+        return False
 
     async def _exchange(
         self, client: Client, request: WireRequest, tape: Tape
@@ -111,7 +137,7 @@ class Sender:
 
 def _expire_unless_started(deadline: asyncio.Timeout, request: WireRequest, tape: Tape) -> None:
     """The first-token deadline: end a stream of which nothing has arrived. It does not apply without streaming."""
-    if request.stream and not tape.stamps:
+    if request.stream and not tape.stamps and not deadline.expired():
         deadline.reschedule(asyncio.get_running_loop().time())
 
 

@@ -17,9 +17,13 @@ import msgspec
 from harness.endpoints import make_client
 from harness.endpoints.address import make_connection
 from harness.endpoints.base import Client, WireRequest
+from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
 from harness.errors import HarnessError
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.budget import Budget, budget_of, reservations
+from harness.load.limits.errors import TARGET_STOPPED, ErrorGuard, credentials_failed
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import MEASURE, Part, PlannedRequest
 from harness.load.progress import Histogram, Progress, Tally
 from harness.load.recorder import Recorder
@@ -44,6 +48,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     origin_ns: int
     """The run's zero on CLOCK_MONOTONIC."""
+    spent_usd: float = 0.0
+    """Of the budget, before this load."""
     start_ns: int | None = None
     """When an open load starts, on CLOCK_MONOTONIC; the same for all parts. None: now."""
 
@@ -76,13 +82,15 @@ async def open_channels(suite: Suite, url: str, stop: Stop) -> AsyncIterator[dic
                 url, region=region, pool_size=pool.size, connect_timeout_s=suite.timeouts.connect_s
             )
             clients[name, region] = await stack.enter_async_context(make_client(name, connection))
+        stops = {target.name: stop.part() for target in suite.targets}
         yield {
             target.name: Channel(
                 target=target,
                 client=clients[target.client, target.region],
                 connections=pools[target.client, target.region],
-                admission=make_admission(suite.quota, target, stop),
+                admission=make_admission(suite.quota, target, stops[target.name]),
                 in_flight_limit=InFlightLimit(suite.load.max_in_flight),
+                stop=stops[target.name],
             )
             for target in suite.targets
         }
@@ -110,6 +118,26 @@ class Session:
     """By target."""
     progress: Progress
     stop: Stop
+    budget: Budget | None = None
+    guard: ErrorGuard | None = None
+    """Stops targets. None: in a worker, which is told what to stop."""
+
+
+def start_session(job: Job, part: Part, channels: Mapping[str, Channel], progress: Progress, stop: Stop) -> Session:
+    """A session that sends the whole load from this process."""
+
+    def stop_target(name: str) -> None:
+        channels[name].stop.request(TARGET_STOPPED)
+
+    return Session(
+        job=job,
+        part=part,
+        channels=channels,
+        progress=progress,
+        stop=stop,
+        budget=budget_of(part.suite, spent_usd=job.spent_usd),
+        guard=ErrorGuard(part.suite, progress.stopped, stop_target=stop_target, stop=stop),
+    )
 
 
 async def send_part(session: Session, journal: Path) -> ClientHealth:
@@ -130,10 +158,16 @@ async def run_load(session: Session, write: Callable[[Attempt], object]) -> Clie
             start_ns=job.start_ns,
             targets=[target.name for target in suite.targets],
             stop=session.stop,
+            stop_of={name: channel.stop for name, channel in channels.items()},
         )
     limits = {name: channel.in_flight_limit for name, channel in channels.items()}
     held_back = {name: each.waits for name, each in limits.items() if each.limit is not None}
-    return msgspec.structs.replace(watch.result(worker=part.index), held_back=held_back)
+    budget = session.budget
+    return msgspec.structs.replace(
+        watch.result(worker=part.index),
+        held_back=held_back,
+        held_back_by_budget=None if budget is None else budget.waits,
+    )
 
 
 def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
@@ -144,8 +178,9 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
     job, part, channels, progress, stop = session.job, session.part, session.channels, session.progress, session.stop
     suite, prompts = part.suite, {prompt.id: prompt for prompt in part.suite.prompts}
     rng = Random(f"{job.seed}/backoff/{part.index}")
-    sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop)
-    recorder = Recorder(suite, run_id=job.run_id, origin_ns=job.origin_ns, write=write, progress=progress, stop=stop)
+    sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop, budget=session.budget)
+    recorder = Recorder(suite, run_id=job.run_id, origin_ns=job.origin_ns, write=write, progress=progress)
+    reserved = reservations(suite)
 
     @cache
     def request_for(target: str, prompt_id: str) -> WireRequest:
@@ -154,28 +189,52 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
     async def send(planned: PlannedRequest, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
         channel, tally = channels[planned.target], progress.tallies[planned.target]
         async with channel.in_flight_limit:
+            if channel.stop.requested:
+                return
             tally.in_flight += 1
+            record = partial(recorder.record, planned, due_ns)
+            amount = reserved.get((planned.target, planned.prompt_id), 0)
             tried = True
             try:
                 request = request_for(planned.target, planned.prompt_id)
-                tried = await sender.send(
+                reply = await sender.send(
                     channel,
                     request,
                     due_ns,
-                    partial(recorder.record, planned, due_ns),
+                    record,
                     on_wire,
+                    reservation=amount,
                     first_try=planned.first_try,
                     cancelled=planned.cancelled,
                 )
+                tried = reply is not None
             finally:
                 tally.in_flight -= 1
                 tally.done += tried
+            if reply is not None:
+                count_reply(session, planned, reply)
 
     for prompt in suite.prompts:
         if prompt.documents or prompt.images:
             for name in channels:
                 request_for(name, prompt.id)
     return send
+
+
+def count_reply(session: Session, planned: PlannedRequest, reply: Reply) -> None:
+    """Count a request by the reply to its last attempt, and stop what the reply says cannot go on."""
+    kind = reply.error_kind
+    if kind == "credentials":
+        target = session.channels[planned.target].target
+        session.stop.request(credentials_failed(target.name, target.region, reply))
+    if planned.phase != MEASURE or kind == "cancelled":
+        return
+    tally = session.progress.tallies[planned.target]
+    tally.measured += 1
+    if kind is not None:
+        tally.failures[kind] = tally.failures.get(kind, 0) + 1
+    if session.guard is not None:
+        session.guard.count(planned.target, 1, {} if kind is None else {kind: 1})
 
 
 @asynccontextmanager

@@ -33,12 +33,23 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._parts: list[Stop] = []
         self.reason: Reason | None = None
 
     def request(self, reason: Reason) -> None:
         if self.reason is None:
             self.reason = reason
         self._event.set()
+        for part in self._parts:
+            part.request(reason)
+
+    def part(self) -> Stop:
+        """A stop for a part of the load, which this one requests too."""
+        part = Stop()
+        if self.reason is not None:
+            part.request(self.reason)
+        self._parts.append(part)
+        return part
 
     @property
     def requested(self) -> bool:

@@ -1,4 +1,4 @@
-"""Monitors the sending process during a load: loop lag, CPU, garbage collection, connections and open files."""
+"""Monitors the sending process during a load: loop lag, CPU, garbage collection, connections, open files, clocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness import clock
 from harness.errors import EndpointError
-from harness.load.limits import Connections
+from harness.load.limits.in_flight import Connections
 from harness.load.progress import Histogram
 from harness.store.client_health import ClientHealth
 
@@ -32,6 +32,7 @@ class Watch:
         self._late = array("q")
         self._started_ns, self._started_cpu_ns = clock.now_ns(), clock.cpu_ns()
         self._second_ns, self._second_cpu_ns = self._started_ns, self._started_cpu_ns
+        self._slept_ns, self._utc_ahead_ns = clock.slept_ns(), clock.utc_ahead_ns()
         self._busiest = 0.0
         self._files: int | None = None
         self._gc_began_ns: int | None = None
@@ -59,6 +60,7 @@ class Watch:
         """The health so far, with quantiles by nearest rank. The lag is 0 before the first sample."""
         late = sorted(self._late) or [0]
         wall_ns = max(1, clock.now_ns() - self._started_ns)
+        slept_ns = max(0, clock.slept_ns() - self._slept_ns)
         share = (clock.cpu_ns() - self._started_cpu_ns) / wall_ns
         return ClientHealth(
             worker=worker,
@@ -72,6 +74,8 @@ class Watch:
             gc_pauses=self._gc_pauses,
             gc_total_ns=self._gc_total_ns,
             gc_longest_ns=self._gc_longest_ns,
+            slept_ns=slept_ns,
+            clock_set_ns=clock.utc_ahead_ns() - self._utc_ahead_ns - slept_ns,
             open_files_most=self._files,
             open_files_limit=open_files_limit(),
             connections=min((each.size for each in self._connections), default=0),

@@ -41,7 +41,7 @@ from harness.report.section import Picture, Report
 from harness.report.sweep import figure as sweep_figure
 from harness.report.sweep.sections import sweep_report
 from harness.scoring.judgements import read_judgements
-from harness.store.files import one_writer, write_atomically, write_together
+from harness.store.files import make_folder, one_writer, write_atomically, write_together
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -111,7 +111,7 @@ def write_comparison(
         "compare.html": render_page(content),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be created: {error.strerror}; choose another folder with --out") from error
     with one_writer(folder):
@@ -183,7 +183,7 @@ def write_history(history: History, out: Path, plots: Plots = ALL_PLOTS) -> list
         if kind in FORMATS:
             return [_write_figure(list(pictures.values()), out)]
         page = out if out.suffix == ".html" else out / "history.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(page.parent)
         saved = [] if page == out else save_pictures(list(pictures.values()), out)
         write_atomically(page, render_page(history_report(history, pictures)).encode())
         return [page, *saved]
@@ -214,7 +214,7 @@ def _write_figure(pictures: Sequence[Picture], out: Path) -> Path:
             f"{out}: can hold only one figure, but there are {len(pictures)} ({named}); choose a suite with --suite, "
             "or write to a folder"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_atomically(out, pictures[0].content(out.suffix.removeprefix(".")))
     return out
 

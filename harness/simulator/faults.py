@@ -13,6 +13,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     code: str
     message: str
+    retry_after: str | None = None
+    """The header `Retry-After`, in which the service says when to try again."""
 
 
 class ServiceError(Exception):
@@ -58,6 +60,8 @@ EXPIRED_SIGNATURE = Fault(
 UNKNOWN_KEY = Fault(
     status=403, code="UnrecognizedClientException", message="The security token included in the request is invalid."
 )
+BAD_CREDENTIALS = frozenset({"InvalidSignatureException", "UnrecognizedClientException", "ExpiredTokenException"})
+"""Codes that say that the request's credentials, and not its sender's permissions, are rejected."""
 
 
 def validation(message: str) -> ServiceError:

@@ -12,6 +12,7 @@ import msgspec
 from harness.catalog.models import find_model
 from harness.clock import read_origin, utc_from_ns
 from harness.errors import CatalogError, EndpointError
+from harness.files import PRIVATE_FOLDER, create_private
 from harness.simulator.aws.account import ACCOUNT, CALLER_ARN, find_application_profile
 from harness.simulator.dialects import DIALECTS
 from harness.simulator.dialects.base import Reply
@@ -51,7 +52,7 @@ class InvocationLog:
         """Raises EndpointError if the file cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab")
+            self._file = open(path, "ab", opener=create_private)  # noqa: SIM115  closed by `close`
         except OSError as error:
             raise EndpointError(f"{path}: the invocation log cannot be written: {error.strerror}") from error
         self._folder = path.parent
@@ -116,8 +117,9 @@ class InvocationLog:
         logged: dict[str, Any] = {f"{side}ContentType": "application/json"}
         if len(body) > MAX_BODY:
             name = f"data/{call.served.request_id}_{side}.json"
-            (self._folder / "data").mkdir(exist_ok=True)
-            (self._folder / name).write_bytes(body)
+            (self._folder / "data").mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            with open(self._folder / name, "wb", opener=create_private) as file:
+                file.write(body)
             return {**logged, f"{side}BodyS3Path": f"s3://simulated/{name}"}
         try:
             return {**logged, f"{side}BodyJson": msgspec.json.decode(body)}

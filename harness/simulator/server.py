@@ -36,6 +36,7 @@ from harness.simulator.aws.signature import Keys
 from harness.simulator.faults import FaultRates, Stall
 from harness.simulator.http.connection import HttpConnection
 from harness.simulator.http.pump import Pump
+from harness.simulator.injection.plan import FaultPlan, FaultRule
 from harness.simulator.invocation_log import InvocationLog
 from harness.simulator.model.answers import AnswerBook, load_answer_key
 from harness.simulator.model.capacity import Limits
@@ -71,6 +72,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The secret access key that must sign requests. None accepts any signature, unchecked."""
     key_id: str | None = None
     """The access key id that goes with the secret. None accepts any."""
+    faults: tuple[FaultRule, ...] = ()
+    """Faults by request (see injection/plan.py), apart from the rates."""
     stall: Stall | None = None
     limits: Limits = Limits()
     """The limits of each route."""
@@ -111,6 +114,7 @@ async def running_simulator(options: SimulatorOptions) -> AsyncIterator[str]:
             log=log,
             limits=options.limits,
             stall=options.stall,
+            faults=FaultPlan(options.faults, options.seed),
         )
         async with _listening(options, service, truth, connections) as url:
             yield url

@@ -26,9 +26,11 @@ from harness.simulator.faults import (
 )
 from harness.simulator.http.connection import MAX_BODY, HttpRequest, encode_head
 from harness.simulator.http.pump import ScheduledReply
+from harness.simulator.injection.plan import FaultPlan, play, refuse
+from harness.simulator.injection.response import Script, make_response
 from harness.simulator.invocation_log import Call, InvocationLog
 from harness.simulator.model.capacity import Capacity, Limits, TokenQuota
-from harness.simulator.model.profiles import ModelName, Profile, find_profile, read_model_id
+from harness.simulator.model.profiles import ModelName, Profile, Timing, find_profile, read_model_id
 from harness.simulator.model.prompt_cache import PromptCache
 from harness.simulator.operations import (
     MESSAGES_PATH,
@@ -57,6 +59,7 @@ class Service:
         log: InvocationLog | None,
         limits: Limits,
         stall: Stall | None,
+        faults: FaultPlan,
     ) -> None:
         self._generator = generator
         self._truth = truth
@@ -68,6 +71,7 @@ class Service:
         self._capacity = Capacity(limits.streams)
         self._quota = TokenQuota(limits.tokens_per_minute)
         self._stall = stall
+        self._faults = faults
         self._first_request_ns: int | None = None
 
     def respond(self, request: HttpRequest) -> ScheduledReply:
@@ -154,6 +158,8 @@ class Service:
         except ServiceError as error:
             served.status = error.fault.status
             body, headers = _error_format(request)(error.fault, served.request_id)
+            if error.fault.retry_after is not None:
+                headers = headers | {"Retry-After": error.fault.retry_after}
             return _reply_now(request, served.status, body, headers, served=served)
 
     def _answer(self, request: HttpRequest, call: Call) -> ScheduledReply:
@@ -173,6 +179,8 @@ class Service:
         model, profile = self._find_model(operation.model_id)
         dialect = DIALECTS[operation.api]
         question = dialect.read(request.body, request.headers, model)
+        fault = self._faults.find(operation, question.prompt)
+        refuse(fault)
         place = f"{operation.model_id}/{call.region}"
         usage = self._cache.charge(place, question.segments, request.received_ns)
         reserved = usage.total + question.max_tokens
@@ -205,6 +213,8 @@ class Service:
         )
         if self._log is not None:
             self._log.add_reply(call, reply, timed)
+        if fault is not None:
+            return self._play(play(fault, make_response(dialect, reply, timed, served)), timing, served)
         if not operation.stream:
             body = dialect.body(reply)
             head = _json_head(200, reply.request_id, body, dialect.headers(reply))
@@ -218,6 +228,14 @@ class Service:
         end_ns = offsets_ns[-1] if timed.interrupted else timing.end_ns
         dues_ns = [self._send_time(served.received_ns + offset_ns) for offset_ns in (*offsets_ns, end_ns)]
         return ScheduledReply(pieces, dues_ns, chunks=min(content, len(timing.chunks_ns)), served=served)
+
+    def _play(self, script: Script, timing: Timing, served: ServedRequest) -> ScheduledReply:
+        """The pieces of a fault: from the first chunk's time to the end of the answer, if the fault has no pace."""
+        count = len(script.pieces)
+        gap_ns = (timing.end_ns - timing.first_ns) // count if script.gap_ns is None else script.gap_ns
+        first_ns = served.received_ns + timing.first_ns
+        dues_ns = [self._send_time(first_ns + at * gap_ns) for at in range(count)]
+        return ScheduledReply(script.pieces, dues_ns, served=served, ending=script.ending)
 
     def _send_time(self, due_ns: int) -> int:
         """When a piece that is due at `due_ns` is sent, after a stall if there is one."""

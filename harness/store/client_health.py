@@ -11,7 +11,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class HeldBack(msgspec.Struct, kw_only=True):
-    """How often requests of one target had to wait because of `load.max_in_flight`, and the longest wait (ns)."""
+    """How often requests had to wait because of a limit, and the longest wait (ns)."""
 
     requests: Count = 0
     longest_ns: Count = 0
@@ -44,5 +44,11 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The most exchanges that one client made at once."""
     connection_waits: Count = 0
     """Exchanges that started while every connection of their client was in use."""
+    slept_ns: Count = 0
+    """How long the machine was suspended, which no other time includes."""
+    clock_set_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    """By how much the wall clock was set, forwards or back."""
     held_back: dict[str, HeldBack] = {}
     """By target, if `load.max_in_flight` is set."""
+    held_back_by_budget: HeldBack | None = None
+    """Attempts that waited until others in flight had left enough of the budget. None: there is no budget."""

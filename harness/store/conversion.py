@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import get_type_hints
 
 import msgspec
 
@@ -21,6 +21,8 @@ from harness.store.records import PHASES, Attempt
 DAMAGED = ".damaged"
 TRY = "concat(request_id, ' ', try_no)"
 """SQL for the second unique key, besides `attempt_id`."""
+HASHED_TRY = "hash(request_id, try_no)"
+"""The same as a number, which is quick to count. Two of a million attempts share one with a chance below 1 in 10^7."""
 
 
 class RunIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,12 +70,14 @@ def convert_journals(journals: Sequence[Path], target: Path, run_ids: RunIds) ->
 
 
 def check_stored(path: Path, targets: Collection[str]) -> None:
-    """StoreError unless every row of `attempts.parquet` is complete and names one of the run's targets."""
+    """StoreError unless `attempts.parquet` holds complete attempts at the run's targets, each once."""
     from harness.store.parquet import count_rows, quote
 
-    invalid = count_rows(path, where=_invalid_rows(targets, None, quote))[-1]
+    rows, different, invalid = count_rows(path, HASHED_TRY, where=_invalid_rows(targets, None, quote))
     if invalid:
         raise StoreError(f"{path}: {invalid:,} rows are not attempts of this run; restore it or delete the folder")
+    if different < rows:
+        raise StoreError(f"{path}: {rows - different:,} rows are duplicates; restore it or delete the folder")
 
 
 def remove_journal(journal: Path, *, damaged: bool) -> None:
@@ -223,7 +227,7 @@ def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quo
     foreign = [
         outside("target", targets),
         outside("phase", PHASES),
-        *(f"NOT coalesce(isfinite({name}), true)" for name in FLOATS),
+        *(f"NOT coalesce({name} BETWEEN {low!r} AND {high!r}, true)" for name, (low, high) in _bounds().items()),
     ]
     if prompts is not None:
         foreign.append(outside("prompt_id", prompts))
@@ -231,7 +235,20 @@ def _invalid_rows(targets: Collection[str], prompts: Collection[str] | None, quo
 
 
 REQUIRED = tuple(field.name for field in msgspec.structs.fields(Attempt) if field.required)
-FLOATS = tuple(name for name, hint in get_type_hints(Attempt).items() if hint == float | None)
+
+
+@cache
+def _bounds() -> dict[str, tuple[float, float]]:
+    """The least and the greatest value of each numeric column of an attempt."""
+    from msgspec.inspect import FloatType, IntType, StructType, UnionType, type_info
+
+    attempt, bounds = type_info(Attempt), {}
+    assert isinstance(attempt, StructType)
+    for field in attempt.fields:
+        for kind in field.type.types if isinstance(field.type, UnionType) else (field.type,):
+            if isinstance(kind, IntType | FloatType) and kind.ge is not None and kind.le is not None:
+                bounds[field.name] = (kind.ge, kind.le)
+    return bounds
 
 
 def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""Writes result files atomically, and lets only one process write at a time."""
+"""Writes result files atomically and for the user alone, and lets only one process write at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 
 from harness.clock import read_origin, utc_from_ns, utc_now
 from harness.errors import StoreError
-from harness.files import read_bounded
+from harness.files import PRIVATE_FILE, PRIVATE_FOLDER, read_bounded, remedy
 
 LEFTOVER_S = 3600.0
 """A temporary file older than this was left behind by a killed process."""
@@ -31,15 +31,15 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     since_utc_ns: int
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = PRIVATE_FILE) -> None:
     """Write a file completely or not at all. StoreError: the disk is full, or permission is denied.
 
     If `path` is a symbolic link, the file replaces the link; the link's target is not changed.
     """
-    write_together({path: content})
+    write_together({path: content}, mode=mode)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
+def write_together(contents: Mapping[Path, bytes], *, mode: int = PRIVATE_FILE) -> None:
     """Write files that belong together: all of them under temporary names, then put into place in this order.
 
     Until all are written the old files stay as they are. Name the file that shows the others last. Each file is as
@@ -48,7 +48,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     partials = {path: temporary_name(path) for path in contents}
     try:
         for path, content in contents.items():
-            with _named_errors(path), open_new(partials[path]) as file:
+            with _named_errors(path), open_new(partials[path], mode) as file:
                 file.write(content)
         for path, partial in partials.items():
             with _named_errors(path):
@@ -64,19 +64,19 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{path}: cannot be written: {error.strerror}{remedy(error)}") from error
 
 
-def open_new(path: Path) -> BinaryIO:
+def open_new(path: Path, mode: int = PRIVATE_FILE) -> BinaryIO:
     """Open a new file for writing. OSError: the name exists, even as a broken link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
+    return os.fdopen(os.open(path, flags, mode), "wb")
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path, mode: int = PRIVATE_FILE) -> Iterator[BinaryIO]:
     """A new file for writing, which is removed again if the writing fails. OSError: it exists, or cannot be written."""
-    with path.open("xb") as file:
+    with open_new(path, mode) as file:
         try:
             yield file
             file.flush()
@@ -90,12 +90,20 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PARTIAL}")
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder for results, and the folders above it, if needed. OSError: it cannot be created.
+
+    A new folder is private; one that exists keeps its permissions.
+    """
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
 def make_subfolder(path: Path) -> None:
     """Create a folder inside a run folder. StoreError: it is a symbolic link, or cannot be created."""
     if path.is_symlink():
         raise StoreError(f"{path}: is a symbolic link, but results must stay inside the run folder; remove it")
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created: {error.strerror}") from error
 

@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from harness.errors import StoreError, first_leaf
-from harness.files import open_descriptor, read_lines, reason
+from harness.files import PRIVATE_FILE, open_descriptor, read_lines, reason, remedy
 from harness.store.records import Attempt
 
 FLUSH_S = 0.1
@@ -94,7 +94,8 @@ class Journal:
             written = os.write(self._fd, self._buffer[:SLICE])
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}; what was already written is kept"
+                f"{self.path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already "
+                "written is kept"
             ) from error
         del self._buffer[:written]
 
@@ -166,7 +167,7 @@ def _open_locked(path: Path) -> int:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
     except OSError as error:
         raise StoreError(
             f"{path}: the journal cannot be opened: {error.strerror}; fix that or choose another folder"

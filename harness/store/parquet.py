@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 from harness.errors import StoreError
-from harness.store.files import temporary_name
+from harness.store.files import open_new, temporary_name
 
 TYPES: dict[Any, str] = {
     str: "VARCHAR",
@@ -22,6 +22,14 @@ TYPES: dict[Any, str] = {
     bool: "BOOLEAN",
     list[int]: "BIGINT[]",
 }
+DUCKDB_ERRORS = (duckdb.Error, UnicodeDecodeError)
+"""What DuckDB raises. Its message may quote a file's text, cut within a character, which cannot be decoded then."""
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""Settings with which DuckDB loads no extension, whatever a file or a query asks for."""
 ROW_GROUP_BYTES = 8_000_000
 """The writer holds one row group in memory. Texts make rows large, so groups are limited by bytes."""
 COUNT_BYTES = 128_000_000
@@ -59,9 +67,10 @@ def write_parquet(
         rows += f" UNION ALL SELECT {_names(columns)} FROM {_file(earlier)} WHERE {key} NOT IN ({known})"
     partial = temporary_name(target)
     with _removed_on_error(partial), _connect(target) as connection:
+        open_new(partial).close()  # DuckDB would create it for everybody
         connection.execute(
             f"COPY ({rows}) TO {quote(str(partial))}"
-            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
+            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES}, USE_TMP_FILE false)"
         )
         count = _read_back(connection, partial, columns)
         if check is not None:
@@ -131,19 +140,16 @@ def _read_back(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[
 def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB on one thread, so that it holds one read buffer and one row group; its errors become StoreErrors."""
     spill = temporary_name(target.with_name("spill"))
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "preserve_insertion_order": False,
-        "temp_directory": str(spill),
-        "allow_persistent_secrets": False,
-        "autoinstall_known_extensions": False,
-    }
     try:
-        with duckdb.connect(config=config) as connection:
+        with duckdb.connect(
+            config={**OFFLINE, "threads": 1, "preserve_insertion_order": False, "temp_directory": str(spill)}
+        ) as connection:
             connection.execute("SET enable_progress_bar = false")  # it would write to stdout
             yield connection
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise StoreError(f"{target}: cannot be written or read: {error}") from error
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 

@@ -10,7 +10,7 @@ import duckdb
 
 from harness.clock import utc_from_ns
 from harness.errors import HarnessError, StoreError
-from harness.store.parquet import column_types, quote
+from harness.store.parquet import DUCKDB_ERRORS, OFFLINE, column_types, quote
 from harness.store.records import VERDICT, Attempt, Score, last_attempts
 from harness.store.run_folder import RunFolder
 
@@ -41,9 +41,8 @@ FROM ({last_attempts()}) LEFT JOIN verdicts USING (run_id, request_id)
 """
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    **OFFLINE,
     "temp_directory": "",  # otherwise a large sort spills into .tmp in the current folder
-    "allow_persistent_secrets": False,
-    "autoinstall_known_extensions": False,
 }
 
 
@@ -61,7 +60,7 @@ def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
     connection = _open()
     try:
         _create_views(connection, runs)
-    except (duckdb.Error, StoreError) as error:
+    except (*DUCKDB_ERRORS, StoreError) as error:
         connection.close()
         unreadable = split_readable(runs)[1]
         raise StoreError("\n".join(unreadable) or f"the runs cannot be read: {_first_line(error)}") from error
@@ -92,7 +91,7 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCo
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise HarnessError("SQL: write a single SELECT (or FROM, WITH, DESCRIBE, SUMMARIZE); nothing was run")
         return connection.execute(statements[0])
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise HarnessError(f"SQL: {error}") from error
 
 
@@ -117,7 +116,7 @@ def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: b
         try:
             _check_regular(path)
             actual = _describe(connection, _files([path.resolve()]))
-        except (duckdb.Error, StoreError) as error:
+        except (*DUCKDB_ERRORS, StoreError) as error:
             return f"{run.path}: {path.name} cannot be read ({_first_line(error)}); {remedy}"
         wrong = [name for name, kind in expected[path].items() if actual.get(name, kind) != kind]
         if wrong:

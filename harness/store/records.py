@@ -16,6 +16,14 @@ Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """In the range of a BIGINT column. A journal line with a value outside it is damaged."""
 
 
+Nanoseconds = Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]
+"""Within 31 years of the run's start, so that differences and their sums over a request's attempts fit a BIGINT."""
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+"""So few that the sum over a run fits a BIGINT."""
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
+
 class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     """One HTTP exchange.
 
@@ -27,7 +35,7 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     run_id: str
     request_id: str
     attempt_id: str
-    try_no: Integer
+    try_no: Number
     """1 for the first try."""
     target: str
     base_model: str
@@ -39,20 +47,20 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     stream: bool
     prompt_id: str
     group_id: str | None = None
-    repeat: Integer
+    repeat: Number
     phase: str
     """One of `PHASES`."""
-    due_ns: Integer
-    sent_ns: Integer | None = None
-    headers_ns: Integer | None = None
-    first_ns: Integer | None = None
-    last_ns: Integer | None = None
-    done_ns: Integer | None = None
+    due_ns: Nanoseconds
+    sent_ns: Nanoseconds | None = None
+    headers_ns: Nanoseconds | None = None
+    first_ns: Nanoseconds | None = None
+    last_ns: Nanoseconds | None = None
+    done_ns: Nanoseconds | None = None
     chunk_us: list[Integer] = []
-    input_tokens: Integer | None = None
-    output_tokens: Integer | None = None
-    cache_read_tokens: Integer | None = None
-    cache_write_tokens: Integer | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cache_read_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
     stop_reason: str | None = None
     text: str | None = None
     """The model's answer; each tool call follows as one line of JSON, `{"tool": NAME, "input": {…}}`."""
@@ -60,11 +68,11 @@ class Attempt(msgspec.Struct, kw_only=True, frozen=True):
     error_kind: str | None = None
     error_code: str | None = None
     error_message: str | None = None
-    http_status: Integer | None = None
+    http_status: Number | None = None
     aws_request_id: str | None = None
-    server_latency_ms: float | None = None
-    server_first_byte_ms: float | None = None
-    cost_usd: float | None = None
+    server_latency_ms: Amount | None = None
+    server_first_byte_ms: Amount | None = None
+    cost_usd: Amount | None = None
     """None: unknown (no price, or no usage in the answer)."""
     citations: str | None = None
     """JSON, as the api gave them: a list of `{"document", "start_page", "end_page", "text"}`. None: no citations."""
@@ -95,8 +103,8 @@ _RETRIED = """
         if(bool_or({kept}), arg_min_null(sent_ns, try_no) FILTER ({kept}), arg_min_null(sent_ns, try_no)) AS sent_ns,
         sum(cost_usd) AS cost_usd, count(*) FILTER (error_kind = 'throttled') AS throttled,
         -- (all due − the first) − (all ends − the last): each backoff is the next attempt's due − an attempt's end
-        coalesce((sum(due_ns) FILTER ({kept}) - min(due_ns) FILTER ({kept}) - sum({end}) FILTER ({kept})
-            + arg_max({end}, try_no) FILTER ({kept}))::BIGINT, 0) AS backoff_ns
+        coalesce(sum(due_ns) FILTER ({kept}) - min(due_ns) FILTER ({kept}) - sum({end}) FILTER ({kept})
+            + arg_max({end}, try_no) FILTER ({kept}), 0) AS backoff_ns
     FROM {attempts} AS a SEMI JOIN (SELECT DISTINCT run_id, request_id FROM {attempts} AS b WHERE try_no > 1)
     USING (run_id, request_id) GROUP BY run_id, request_id
 """

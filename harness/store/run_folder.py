@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import read_bounded
+from harness.files import PRIVATE_FOLDER, read_bounded
 from harness.store.client_health import ClientHealth
 from harness.store.conversion import Conversion, RunIds, convert_journals, remove_journal
-from harness.store.files import write_atomically
+from harness.store.files import make_folder, write_atomically
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest, State
 from harness.store.records import SCHEMA_VERSION
+from harness.suite.private_texts import storable_suite
 from harness.suite.suite import Suite
 
 MAX_MANIFEST_BYTES = 100_000_000
@@ -139,17 +141,25 @@ class RunFolder(msgspec.Struct, frozen=True):
 
 
 def create_run(results: Path, manifest: Manifest, suite: Suite) -> RunFolder:
-    """Create the folder of a run that starts now, with its manifest and suite. StoreError: cannot be created."""
+    """Create the folder of a run that starts now, with its manifest and what may be stored of its suite.
+
+    StoreError: it cannot be created.
+    """
     run = RunFolder(results / manifest.run_id)
     try:
-        results.mkdir(parents=True, exist_ok=True)
-        run.path.mkdir()
+        make_folder(results)
+        run.path.mkdir(mode=PRIVATE_FOLDER)
     except OSError as error:
         raise StoreError(
             f"{run.path}: cannot be created: {error.strerror}; choose another folder with --out"
         ) from error
-    run.write_suite(suite)
-    run.write_manifest(manifest)
+    stored = storable_suite(suite)
+    try:
+        run.write_suite(stored)
+        run.write_manifest(msgspec.structs.replace(manifest, targets=stored.targets))
+    except StoreError:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return run
 
 

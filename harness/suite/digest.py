@@ -40,6 +40,7 @@ def suite_content(suite: Suite) -> dict[str, Any]:
         "slo": _fields(suite.slo),
         "gate": {metric: msgspec.to_builtins(parse_margin(margin)) for metric, margin in suite.gate.items()},
         "budget_usd": suite.budget_usd,
+        "stop": None if suite.stop is None else _fields(suite.stop),
         "prices": [_price(price) for price in suite.prices],
         "judges": [_judge(judge) for judge in suite.graders.judges],
         "check_files": [{"name": each.name, "digest": each.digest} for each in suite.graders.check_files],

@@ -97,6 +97,7 @@ def make_suite(
         slo=file.slo or Slo(),
         gate=flatten_gate(file.gate),
         budget_usd=file.budget_usd,
+        stop=file.stop,
         prices=prices,
         usual_regions={each.target.name: each.usual_region for each in targets if each.usual_region},
         notes=default_notes(prompts),
@@ -157,6 +158,8 @@ def _warnings(suite: Suite, graders: Graders, gathered: GatheredPrompts, *, inli
         found.append(f"load.store_text: the text of {stored} is stored, so the others cannot be graded")
     judges = [judge.target for judge in graders.judges]
     found += price_warnings(suite.targets, judges, suite.prompts, suite.prices, inline=inline)
+    if suite.load.redact and any(prompt.checks for prompt in suite.prompts):
+        found.append("load.redact: answers are graded as they are stored, so all redacted matches count as equal")
     return tuple(dict.fromkeys(found))
 
 

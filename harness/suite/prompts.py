@@ -63,8 +63,11 @@ def gather_prompts(folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> Gath
 
 
 def _add_inline(gathered: GatheredPrompts, folder: Path, suite: ParsedSuite, mistakes: Mistakes) -> None:
-    """Add the prompts in the suite file. An attachment of several prompts is read once."""
-    readers = {"documents": cache(partial(read_document, folder)), "images": cache(partial(read_image, folder))}
+    """Add the prompts in the suite file. An attachment of several prompts is read once, be it right or wrong."""
+    readers = {
+        "documents": cache(partial(_read_attachment, read_document, folder)),
+        "images": cache(partial(_read_attachment, read_image, folder)),
+    }
     document = suite.document
     for index, entry in suite.prompts:
         path: KeyPath = ("prompts", index)
@@ -81,8 +84,15 @@ def _add_inline(gathered: GatheredPrompts, folder: Path, suite: ParsedSuite, mis
             gathered.ids.append((each["id"], document, ("prompts", at)))
 
 
+def _read_attachment(read: Callable[[Path, str], Attachment], folder: Path, name: str) -> Attachment | FileMistake:
+    try:
+        return read(folder, name)
+    except FileMistake as mistake:
+        return mistake
+
+
 def _attachments(
-    key: str, names: Sequence[str], read: Callable[[str], Attachment], wrong: list[Mistake]
+    key: str, names: Sequence[str], read: Callable[[str], Attachment | FileMistake], wrong: list[Mistake]
 ) -> tuple[Attachment, ...]:
     """The files that a prompt names under `key`. Mistakes are added to `wrong`."""
     attached: list[Attachment] = []
@@ -90,10 +100,11 @@ def _attachments(
         if name in names[:at]:
             wrong.append(Mistake((key, at), "is listed twice; drop one"))
             continue
-        try:
-            attached.append(read(name))
-        except FileMistake as error:
-            wrong.append(Mistake((key, at), error.message))
+        found = read(name)
+        if isinstance(found, FileMistake):
+            wrong.append(Mistake((key, at), found.message))
+        else:
+            attached.append(found)
     return tuple(attached)
 
 

@@ -227,10 +227,18 @@ class Load(Entry, frozen=True, kw_only=True):
         bool | Share | None,
         Meta(
             description="Whether the text of answers is stored, or of which share of them. Answers without text take "
-            "less space and cannot be graded. Default: true."
+            "less space and cannot be graded. `false`: the run's folder has no prompts either. Default: true."
         ),
     ] = None
     """Once loaded, the share. None: all."""
+    redact: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...] | None,
+        Meta(
+            description="Regular expressions. In prompts and answers, what they match is stored as `[redacted]`.",
+            examples=[["ACME-\\d+"]],
+        ),
+    ] = None
+    """Valid patterns. None in a stored suite, as they may quote what they redact."""
 
 
 class Retries(Entry, frozen=True, kw_only=True):
@@ -257,6 +265,25 @@ class Quota(Entry, frozen=True, kw_only=True):
             "sent, and input + cache write + output × the model's burndown are charged once it is over."
         ),
     ] = None
+
+
+class StopRules(Entry, frozen=True, kw_only=True):
+    """When a target is stopped early. The others go on."""
+
+    max_error_rate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="Stop a target once a larger share of its latest measured requests failed, retries included: "
+            "its other requests are not sent.",
+            examples=[0.5],
+        ),
+    ]
+    window: Annotated[
+        int,
+        Meta(ge=10, le=100_000, description="How many of the latest requests count, and must have ended. Default: 50."),
+    ] = 50
 
 
 class Timeouts(Entry, frozen=True, kw_only=True):
@@ -337,10 +364,13 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     """Metric → margin as written (`3pp`, `15%`, `200ms`, `$0.002`), checked on loading. A tag's pass rate is
     `pass_rate[tag]`."""
     budget_usd: Positive | None = None
+    stop: StopRules | None = None
     prices: tuple[PriceOverride, ...] = ()
     graders: Graders = Graders()
     usual_regions: dict[str, str] = {}
     """Target → its Region without AWS_REGION, if AWS_REGION changed it. The digest uses this one."""
+    texts_as_sent: bool = True
+    """False: of a run that left out or redacted its texts before it stored the suite, so it cannot be sent again."""
     notes: tuple[str, ...] = ()
     """Decisions of the loader, such as which prompts got the default check."""
     warnings: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ def suite_yaml(suite: Suite) -> str:
         "slo": _section(suite.slo),
         "gate": unflatten_gate(suite.gate),
         "budget_usd": suite.budget_usd,
+        "stop": None if suite.stop is None else _section(suite.stop),
         "prices": [without_unset(msgspec.to_builtins(price)) for price in suite.prices],
         "judges": {judge.name: _judge(judge) for judge in suite.graders.judges},
         "prompts": [_prompt(prompt) for prompt in suite.prompts],

@@ -180,6 +180,22 @@ def test_event_loop_lag_is_held_against_the_fastest_target(make_columns: MakeCol
     assert 1 == len(invalid(check(slow, fast, clients=lag(0.2))))
 
 
+def test_a_machine_that_slept_invalidates_the_run(make_columns: MakeColumns, check: Check) -> None:
+    (finding,) = check(make_columns(400), clients=lag(0.001, slept_ns=312_000_000_000))
+    assert "this machine slept for 312 s during the run" in finding.what
+    assert finding.invalidates
+    assert [] == check(make_columns(400), clients=lag(0.001, slept_ns=20_000))
+
+
+@pytest.mark.parametrize(("set_s", "told"), [(3600, "forward by 3,600 s"), (-90, "back by 90 s")])
+def test_a_clock_that_was_set_is_told_and_invalidates_nothing(
+    make_columns: MakeColumns, check: Check, set_s: int, told: str
+) -> None:
+    (finding,) = check(make_columns(400), clients=lag(0.001, clock_set_ns=set_s * 10**9))
+    assert f"this machine's clock was set {told}" in finding.what
+    assert not finding.invalidates
+
+
 def test_a_full_core_is_told(make_columns: MakeColumns, check: Check) -> None:
     (finding,) = check(make_columns(400), clients=lag(0.001, cpu_share=0.95))
     assert ("the harness used 95% of a core", False) == (finding.what, finding.invalidates)

@@ -1,3 +1,5 @@
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -101,7 +103,32 @@ def test_a_mistake_is_reported_with_the_file_and_the_key(tmp_path: Path, text: s
     path = write(tmp_path, text)
     with pytest.raises(CatalogError) as refusal:
         read_price_file(path)
-    assert str(refusal.value).startswith(f"{path}: {told}")
+    assert re.match(rf"{re.escape(str(path))}:[1-9]\d*: {re.escape(told)}", str(refusal.value))
+
+
+def test_a_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
+    text = GOOD.replace("routing =", "routnig =").replace("input = 8", "").replace("20\n", "-20\n", 1)
+    text = text.replace("input = 7", "input = 0x" + "F" * 9000)
+    with pytest.raises(CatalogError) as refusal:
+        read_price_file(write(tmp_path, text))
+    told = [each.removeprefix(f"{tmp_path}/prices.toml:") for each in str(refusal.value).splitlines()]
+    assert [
+        ("4", "prices[0].routnig"),
+        ("9", "prices[0].tiers[0].input"),
+        ("17", "prices[0].tiers[1].output"),
+        ("21", "prices[1].input"),
+    ] == [tuple(each.split(": ")[:2]) for each in told]
+
+
+def test_the_line_of_invalid_toml_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"prices\.toml:6: is not TOML: "):
+        read_price_file(write(tmp_path, GOOD.replace('"global"', '"global"\nx = [').replace("13.5", "=")))
+
+
+def test_a_pipe_as_a_price_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "prices.toml")
+    with pytest.raises(CatalogError, match="not a regular file"):
+        read_price_file(tmp_path / "prices.toml")
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
@@ -123,11 +150,19 @@ ENTRY = '[[prices]]\nmodel = "claude-haiku-4-5"\noutput = 5\ninput = '
 
 @pytest.mark.parametrize(
     "text",
-    [ENTRY + "1" + "0" * 400, ENTRY + "1" + "0" * 5000, ENTRY + "inf", ENTRY + "nan", "a = " + "[" * 5000, "\ud800"],
-    ids=["a huge number", "thousands of digits", "infinity", "no number", "deep nesting", "no UTF-8"],
+    [
+        ENTRY + "1" + "0" * 400,
+        ENTRY + "1" + "0" * 5000,
+        ENTRY + "0x" + "F" * 5000,
+        ENTRY + "inf",
+        ENTRY + "nan",
+        "a = " + "[" * 5000,
+        "\ud800",
+    ],
+    ids=["a huge number", "thousands of digits", "hexadecimal", "infinity", "no number", "deep nesting", "no UTF-8"],
 )
 def test_a_price_file_that_cannot_be_meant_is_a_mistake_of_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "prices.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(CatalogError, match=r"prices\.toml: "):
+    with pytest.raises(CatalogError, match=r"prices\.toml:"):
         read_price_file(path)

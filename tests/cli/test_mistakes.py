@@ -83,6 +83,7 @@ ON_THE_LINE = {
     "a port in use or out of range": (["simulate", "--port", "99999"], "65535"),
     "a timing that is none": (["simulate", "--fixed", "200,15,100"], "200ms,15ms,100"),
     "a timing in two parts": (["simulate", "--fixed", "200ms,15ms"], "3 values are needed, not 2"),
+    "a fault that is none": (["simulate", "--faults", '[{"fault": "gremlins"}]'], "there is no fault 'gremlins'; use"),
     "a stall without its length": (["simulate", "--stall", "5s"], "2 values are needed, not 1; write AFTER,FOR"),
     "a capacity of no routing": (["simulate", "--capacity", "mars=3"], "'mars' is not a routing (known: global, us, "),
 }

@@ -36,8 +36,8 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(SHADOW.format(marker=str(marker)))
-    line = [sys.executable, "-P", "-m", "harness", "run", "one.yaml", "--workers", "2", "--quiet"]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    line = [sys.executable, "-P", "-m", "harness", "run", "one.yaml", "--workers", "2", "--figures", "errors"]
+    done = subprocess.run([*line, "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert not marker.exists()
     assert done.returncode in (0, 4), done.stderr
 

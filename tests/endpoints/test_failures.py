@@ -46,6 +46,10 @@ from harness.endpoints.failures import (
         (507, None, "server_error"),
         (529, None, "unavailable"),
         (302, None, "protocol"),
+        (424, "api_error", "model_error"),
+        (500, "api_error", "server_error"),
+        (503, "server_error", "unavailable"),
+        (418, "api_error", "server_error"),
     ],
 )
 def test_an_http_error_is_named_by_its_code_and_then_by_its_status(status, code, kind):
@@ -147,6 +151,14 @@ def test_codes_are_looked_up_in_lower_case():
         "got bearer SEKRET instead",
         "Credential=SEKRET/us-east-1",
         "X-Api-Key = SEKRET",
+        "The Canonical String for this request should have been\n'POST\n/model/m\n\nhost:x\n\nSEKRET'",
+        "...\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20261127T000000Z\nSEKRET'",
+        "<Error><CanonicalRequest>GET\n/\n\nhost:x\nSEKRET</CanonicalRequest></Error>",
+        "<StringToSign>AWS4-HMAC-SHA256\nSEKRET</StringToSign>",
+        "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=SEKRET&X-Amz-Signature=SEKRET",
+        "k%3FX-Amz-Credential%3DSEKRET%26X-Amz-Signature%253DSEKRET",
+        f"token IQoJb3JpZ2lu{'x' * 60}SEKRET was refused",
+        "assertion eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ.SEKRET was refused",
     ],
 )
 def test_a_quoted_credential_never_reaches_a_record(quoted):

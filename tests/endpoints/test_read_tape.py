@@ -152,6 +152,28 @@ def test_the_harnesss_own_reason_is_the_error_kind_and_what_had_arrived_is_kept(
     assert read_tape(INVOKE, Tape(), reason=reason).error_kind == reason
 
 
+@pytest.mark.parametrize(("reason", "kind"), [("total_timeout", "protocol"), ("cancelled", "cancelled")])
+def test_a_stream_that_cannot_be_decoded_has_failed_before_its_deadline(reason, kind):
+    damaged = _text("is")[:-1] + b"?"
+    reply = read_tape(INVOKE, _tape(START, _text("Par"), damaged), reason=reason)
+    assert (reply.error_kind, reply.text) == (kind, "Par")
+
+
+def test_an_error_response_that_does_not_end_is_a_timeout_streamed_or_not():
+    unended = [_tape(b'{"message":', status=500) for _ in range(2)]
+    replies = [
+        read_tape(each, tape, reason="total_timeout") for each, tape in zip((INVOKE, WHOLE), unended, strict=True)
+    ]
+    assert [reply.error_kind for reply in replies] == ["total_timeout"] * 2
+
+
+@pytest.mark.parametrize(("kind", "found"), [("text/html; charset=utf-8", "protocol"), ("", "stream_truncated")])
+def test_a_web_page_in_place_of_events_is_not_a_stream_that_was_cut_off(kind, found):
+    request = WireRequest(api="mantle", model_id="m", stream=True, body={})
+    reply = read_tape(request, _tape(b"<!doctype html>\n<p>Sign in.\n", headers={"content-type": kind}))
+    assert (reply.error_kind, reply.text) == (found, None)
+
+
 def test_an_answer_without_a_stream_has_the_stamp_of_its_last_piece_and_the_latency_header():
     body = b'{"content":[{"type":"text","text":"Paris"}],"stop_reason":"end_turn"}'
     reply = read_tape(WHOLE, _tape(body[:9], body[9:], headers={"x-amzn-bedrock-invocation-latency": "597"}))

@@ -42,7 +42,7 @@ async def test_a_loop_goes_on_beside_a_run_in_a_thread(here: Path) -> None:
     running = asyncio.create_task(asyncio.to_thread(harness.run, "tiny.yaml", targets=[ONE], out="elsewhere"))
     turns = 0
     while not running.done():
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         turns += 1
     assert here / "elsewhere" == (await running).path.resolve().parent
     assert turns > 100

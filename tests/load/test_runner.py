@@ -12,7 +12,8 @@ import pytest
 
 from harness import clock
 from harness.endpoints.base import Tape, WireRequest
-from harness.load.limits import Connections, InFlightLimit, make_admission
+from harness.load.limits.in_flight import Connections, InFlightLimit
+from harness.load.limits.quota import make_admission
 from harness.load.plan import Part, make_plan
 from harness.load.progress import Progress, Tally
 from harness.load.runner import run_plan
@@ -20,6 +21,7 @@ from harness.load.sender import Channel
 from harness.load.session import Job, Session, make_send
 from harness.load.stop import INTERRUPTED, Stop
 from harness.store.records import Attempt
+from harness.suite.private_texts import NOT_STORED
 from harness.suite.suite import Load, Quota, Retries, Suite, Timeouts
 
 OK = json.dumps(
@@ -80,6 +82,7 @@ def scripted_channels(suite: Suite, client: ScriptedClient, stop: Stop) -> dict[
             connections=Connections(1),
             admission=make_admission(suite.quota, target, stop),
             in_flight_limit=InFlightLimit(suite.load.max_in_flight),
+            stop=stop.part(),
         )
         for target in suite.targets
     }
@@ -370,6 +373,25 @@ def test_only_the_asked_share_of_the_answers_is_stored_and_always_the_same(make_
         kept.append({one.request_id for one in run.attempts if one.text is not None})
     assert kept[0] == kept[1]
     assert 30 <= len(kept[0]) <= 70
+
+
+def test_what_a_server_says_of_an_error_is_not_stored_if_no_text_is(make_suite: Any, run_virtual: Any) -> None:
+    run = Run(make_suite(Load(concurrency=1, store_text=0.0), prompts=1), [Answer(status=429)])
+    run_virtual(run())
+    [attempt] = run.attempts
+    assert (NOT_STORED, "ThrottlingException", 429) == (
+        attempt.error_message,
+        attempt.error_code,
+        attempt.http_status,
+    )
+
+
+def test_errors_are_redacted_before_they_are_recorded(make_suite: Any, run_virtual: Any) -> None:
+    run = Run(make_suite(Load(concurrency=1, redact=("Throttl", "HTTP")), prompts=1), [Answer(status=429)])
+    run_virtual(run())
+    [attempt] = run.attempts
+    assert "[redacted]ingException" == attempt.error_code
+    assert "HTTP" not in attempt.error_message
 
 
 def test_a_stop_ends_an_open_load_that_is_far_behind_its_schedule(make_suite: Any, run_virtual: Any) -> None:

@@ -4,8 +4,11 @@ import asyncio
 import gc
 import time
 
-from harness.load.limits import Connections
-from harness.load.watch import PERIOD_NS, Watch
+import pytest
+
+from harness import clock
+from harness.load.limits.in_flight import Connections
+from harness.load.watch import PERIOD_NS, SECOND_NS, Watch
 
 
 async def test_a_blocked_loop_shows_as_lag() -> None:
@@ -60,3 +63,18 @@ def test_exchanges_beyond_the_pool_are_counted_as_waiting() -> None:
         pass
     result = Watch([pool]).result(worker=3)
     assert (3, 2, 3, 1) == (result.worker, result.connections, result.connections_most, result.connection_waits)
+
+
+def test_a_sleep_is_told_from_a_clock_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    slept_ns, utc_ahead_ns = clock.slept_ns(), clock.utc_ahead_ns()
+    monkeypatch.setattr(clock, "slept_ns", lambda: slept_ns + 300 * SECOND_NS)
+    monkeypatch.setattr(clock, "utc_ahead_ns", lambda: utc_ahead_ns + (300 - 90) * SECOND_NS)
+    health = watch.result()
+    assert (300, -90) == (round(health.slept_ns / SECOND_NS), round(health.clock_set_ns / SECOND_NS))
+
+
+def test_a_machine_that_stays_awake_has_not_slept() -> None:
+    health = Watch().result()
+    assert health.slept_ns < SECOND_NS
+    assert abs(health.clock_set_ns) < SECOND_NS

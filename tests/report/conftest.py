@@ -18,6 +18,8 @@ from harness.analysis.summary.summary import Quantiles, RoutingPair, RunSummary,
 from harness.catalog.prices import Price
 from harness.catalog.target import Target
 from harness.report.drawing.frame import RunView, make_view
+from harness.report.figures import FIGURES
+from harness.report.plots import DEFAULT_FORMATS, Plots
 from harness.report.section import Picture
 from harness.report.write import draw_run
 from harness.store.finding import Finding
@@ -270,7 +272,10 @@ def pair_up(names: Sequence[str]) -> list[RoutingPair]:
 
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
-    """A view of a made-up run: `requests` per target, failing at `failure_rate`; `**changes` go to the summary."""
+    """A view of a made-up run: `requests` per target, failing at `failure_rate`; `**changes` go to the summary.
+
+    Tests that ask for the same get the same, so its arrays cannot be written to.
+    """
 
     def make(
         *,
@@ -283,6 +288,8 @@ def make_run() -> MakeRun:
     ) -> RunView:
         rng = np.random.default_rng(seed)
         columns = {name: make_columns(name, requests, failure_rate, rng, load) for name in names}
+        for array in (each for c in columns.values() for each in vars(c).values() if isinstance(each, np.ndarray)):
+            array.flags.writeable = False
         targets = [summarise(name, columns[name]) for name in names]
         facts: dict[str, object] = {
             "schema_version": 1,
@@ -309,16 +316,30 @@ def make_run() -> MakeRun:
         summary = RunSummary(**{**facts, "arrival": load.arrival, **changes})  # type: ignore[arg-type]
         return make_view(summary, columns, finish_run(columns, summary, load))
 
-    return make
+    made: dict[str, RunView] = {}
+
+    def make_once(**asked: object) -> RunView:
+        key = repr(sorted(asked.items()))
+        if key not in made:
+            made[key] = make(**asked)  # type: ignore[arg-type]
+        return made[key]
+
+    return make_once
+
+
+def draw_every_figure(make_run: MakeRun, formats: tuple[str, ...] = DEFAULT_FORMATS, **changes: Any) -> list[Picture]:
+    """Of one run, and those in FIT_RUNS of the run that has what they need. `changes`: of these runs."""
+    usual = tuple(name for name in FIGURES if name not in FIT_RUNS)
+    drawn = draw_run(make_run(**changes), Plots(figures=usual, formats=formats))
+    for name, run in FIT_RUNS.items():
+        drawn += draw_run(make_run(**run, **changes), Plots(figures=(name,), formats=formats))
+    return drawn
 
 
 @pytest.fixture(scope="session")
-def pictures(make_run: MakeRun) -> dict[str, Picture]:
+def pictures(make_run: MakeRun, made_once: Any) -> dict[str, Picture]:
     """Every figure by name: of that run, or of one in FIT_RUNS."""
-    drawn = {picture.name: picture for picture in draw_run(make_run())}
-    for name, run in FIT_RUNS.items():
-        drawn |= {picture.name: picture for picture in draw_run(make_run(**run)) if picture.name == name}
-    return drawn
+    return {picture.name: picture for picture in made_once("pictures", lambda: draw_every_figure(make_run))}
 
 
 def arm(target: str, run_id: str = "20261122T024000Z-quickstart-a1b2c3", **changes: object) -> Arm:

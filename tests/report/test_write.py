@@ -6,14 +6,13 @@ import pytest
 
 from harness.errors import StoreError
 from harness.report.run.sections import run_report
-from harness.report.write import draw_run, write_run
+from harness.report.write import write_run
 
 
-def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run, tmp_path: Path) -> None:
-    view = make_run(requests=20)
-    pictures = draw_run(view)
-    paths = write_run(tmp_path, run_report(view.summary, pictures), pictures)
-    names = [picture.name for picture in pictures]
+def test_page_markdown_and_figures_are_written_and_refer_to_each_other(make_run, pictures, tmp_path: Path) -> None:
+    names = list(pictures)
+    drawn = list(pictures.values())
+    paths = write_run(tmp_path, run_report(make_run().summary, drawn), drawn)
     plots = [f"plots/{name}.{kind}" for name in names for kind in ("png", "svg")]
     assert [str(path.relative_to(tmp_path)) for path in paths] == ["report.html", "report.md", *plots]
     assert all(path.stat().st_size > 0 for path in paths)

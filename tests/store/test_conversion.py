@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 
@@ -39,6 +40,19 @@ DAMAGE = {
     "a text for a number": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":"soon"'), "Expected `int`"),
     "a list for a number": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":[1]'), "Expected `int`"),
     "a number that no column holds": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":1' + b"0" * 30), "Expected"),
+    "a time that no run lasts": (lambda line: line.replace(b'"due_ns":1', b'"due_ns":%d' % 2**62), "Expected"),
+    "more tokens than there are": (
+        lambda line: line.replace(b'"input_tokens":null', b'"input_tokens":%d' % 10**13),
+        "Expected",
+    ),
+    "a long text for a number, which DuckDB quotes and cuts": (
+        lambda line: line.replace(b'"server_latency_ms":null', b'"server_latency_ms":"%s"' % (b"\xc3\xa9" * 300)),
+        "Expected",
+    ),
+    "the same, cut a byte further": (
+        lambda line: line.replace(b'"server_latency_ms":null', b'"server_latency_ms":"x%s"' % (b"\xc3\xa9" * 300)),
+        "Expected",
+    ),
     "a number without end": (lambda line: line.replace(b'"cost_usd":null', b'"cost_usd":1e400'), "out of range"),
     "brackets without end": (lambda line: b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "recursion"),
     "no target": (lambda line: line.replace(b'"target":"t",', b""), "missing required field `target`"),
@@ -158,3 +172,25 @@ def test_a_journal_that_is_not_a_file_in_its_folder_is_reported_and_never_waited
         run.finalise("complete")
     assert outside.read_bytes() == before
     assert not run.attempts_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("FROM whole UNION ALL FROM whole", "3 rows are duplicates"),
+        ("SELECT * REPLACE (4611686018427387904 AS due_ns) FROM whole", "not attempts of this run"),
+        ("SELECT * REPLACE (9223372036854775807 AS input_tokens) FROM whole", "not attempts of this run"),
+        ("SELECT * REPLACE ('nan'::DOUBLE AS cost_usd) FROM whole", "not attempts of this run"),
+    ],
+)
+def test_stored_attempts_with_duplicates_or_impossible_numbers_are_refused(
+    make_run: MakeRun, make_attempt: Make, tmp_path: Path, sql: str, why: str
+) -> None:
+    run = make_run()
+    run.journal_path().write_bytes(b"".join(encode(make_attempt(number), run) for number in range(3)))
+    open_run(run.path, recover=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE whole AS FROM read_parquet('{run.attempts_path}')")
+        connection.execute(f"COPY ({sql}) TO '{run.attempts_path}' (FORMAT parquet)")
+    with pytest.raises(StoreError, match=why):
+        open_run(run.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
-from harness.store.files import LOCK, find_writer, one_writer, write_atomically, write_together
+from harness.store.files import (
+    LOCK,
+    find_writer,
+    make_folder,
+    one_writer,
+    open_new,
+    write_atomically,
+    write_together,
+)
 
 
 def test_files_that_belong_together_are_all_replaced_in_their_order(tmp_path: Path) -> None:
@@ -139,3 +148,24 @@ def test_a_lock_file_that_is_a_pipe_is_not_opened(tmp_path: Path, holder: subpro
     (tmp_path / LOCK).unlink()
     os.mkfifo(tmp_path / LOCK)
     assert "another process" == find_writer(tmp_path)
+
+
+@pytest.mark.parametrize(("umask", "file_mode", "folder_mode"), [(0o000, 0o600, 0o700), (0o277, 0o400, 0o500)])
+def test_results_are_private_or_stricter_if_the_umask_is(
+    tmp_path: Path, umask: int, file_mode: int, folder_mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "a", b"")
+        open_new(tmp_path / "b").close()
+        make_folder(tmp_path / "c")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "abc"]
+    assert [file_mode, file_mode, folder_mode] == modes
+
+
+def test_a_folder_that_exists_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    make_folder(tmp_path / "shared")
+    assert 0o755 == stat.S_IMODE((tmp_path / "shared").stat().st_mode)

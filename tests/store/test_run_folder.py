@@ -90,7 +90,7 @@ def test_the_parquet_file_has_the_designs_columns_and_types(
 
 def test_attempts_come_out_as_they_went_in(make_run: MakeRun, make_attempt: Make, write_journal: Write) -> None:
     full = make_attempt(
-        1, text="a\n\0\u2028\ufffe😀", chunk_us=[1, 2**40], first_ns=2**60, cost_usd=0.1, server_latency_ms=12.0
+        1, text="a\n\0\u2028\ufffe😀", chunk_us=[1, 2**40], first_ns=2**59, cost_usd=0.1, server_latency_ms=12.0
     )
     attempts = [make_attempt(0), full, make_attempt(2, ok=False, error_kind="throttled", http_status=429)]
     run = make_run()

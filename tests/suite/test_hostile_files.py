@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from harness.cli.running.overrides import load_checked
 from harness.errors import SuiteError
+from harness.suite import prompts
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 from harness.suite.loader import load_suite
+from harness.suite.read import dataset
+from harness.suite.read.documents import read_document
 from harness.suite.stored import encode_suite, read_suite
+from harness.suite.suite import Attachment
 
 TARGETS = "suite: demo\ntargets: [{model: claude-haiku-4-5, routing: global}]\n"
 ASKED = TARGETS + "prompts:\n  - {id: a, prompt: Hi, CHECKS}\n"
@@ -64,8 +68,8 @@ def test_an_escaped_control_character_reaches_no_message(tmp_path: Path, key: st
     ],
 )
 def test_json_that_is_too_deep_or_too_large_is_reported_with_its_line(tmp_path: Path, row: str, message: str) -> None:
-    dataset = '{"id":"good","prompt":"x","expect":1}\n' + row + "\n"
-    assert message in told(tmp_path, TARGETS + "dataset: d.jsonl\n", d_jsonl=dataset)
+    rows = '{"id":"good","prompt":"x","expect":1}\n' + row + "\n"
+    assert message in told(tmp_path, TARGETS + "dataset: d.jsonl\n", d_jsonl=rows)
     trace = '{"offset_s":0}\n' + row + "\n"
     assert "d.jsonl:2: " in told(tmp_path, TARGETS + "load: {arrival: trace, trace: d.jsonl}\n", d_jsonl=trace)
 
@@ -174,6 +178,74 @@ def test_a_schema_without_end_or_with_a_part_elsewhere_is_refused(
     else:
         (tmp_path / "x.yaml").write_text(suite, encoding="utf-8")
         load_checked(tmp_path / "x.yaml")
+
+
+def test_a_file_with_more_mistakes_than_anybody_reads_lists_the_first(tmp_path: Path) -> None:
+    lines = told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv="id,prompt\n" + "a\n" * 1000).splitlines()
+    assert "d.csv:101: has 1 cells, but the header has 2 columns" == lines[-2]
+    assert "d.csv:101: and 900 more mistakes" == lines[-1]
+
+
+def test_a_dataset_with_more_prompts_than_a_suite_takes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "MOST_PROMPTS", 3)
+    rows = "id,prompt\n" + "".join(f"{name},Hi\n" for name in "abcd")
+    assert "d.csv:5: has more than 3 prompts" in told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv=rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        ('{"id":"a","prompt":"x","prompt":"y"}', "prompt"),
+        ('{"id":"a","prompt":"x","check":{"type":"contains","expect":"x","expect":"y"}}', "expect"),
+    ],
+)
+def test_a_key_that_a_json_line_holds_twice_is_reported(tmp_path: Path, row: str, key: str) -> None:
+    assert f"d.jsonl:1: key '{key}' appears twice; drop one" == told(
+        tmp_path, TARGETS + "dataset: d.jsonl\n", d_jsonl=row
+    )
+
+
+def test_aliases_cannot_make_a_small_file_an_enormous_suite(tmp_path: Path) -> None:
+    suite = TARGETS + "prompts:\n- {id: a, prompt: &a " + "x" * 500_000 + "}\n"
+    suite += "".join(f"- {{id: a{n}, prompt: *a}}\n" for n in range(1000))
+    assert "x.yaml:205: the aliases up to here repeat more than 100 MB of text" in told(tmp_path, suite)
+
+
+def test_a_merge_key_is_explained(tmp_path: Path) -> None:
+    suite = ASKED.replace("{model: claude-haiku-4-5, routing", "{<<: {model: claude-haiku-4-5}, routing")
+    assert "x.yaml:2: targets[0].<<: merge keys are not supported" in told(tmp_path, suite.replace("CHECKS", ""))
+
+
+def test_a_damaged_file_of_many_prompts_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def read(folder: Path, name: str) -> Attachment:
+        names.append(name)
+        return read_document(folder, name)
+
+    monkeypatch.setattr(prompts, "read_document", read)
+    suite = TARGETS + "prompts:\n" + "".join(f"- {{id: a{n}, prompt: Hi, documents: [d.pdf]}}\n" for n in range(9))
+    assert 9 == told(tmp_path, suite, d_pdf="%PDF-").count("d.pdf")
+    assert ["d.pdf"] == names
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "-" * 50_000 + "1",
+        "a" + ".a" * 50_000,
+        "if 1: pass\n" + "elif 1: pass\n" * 9000,
+        "(" * 9000,
+        "a\0",
+        "# coding: x",
+    ],
+    ids=["minuses", "attributes", "branches", "brackets", "NUL", "an unknown encoding"],
+)
+def test_a_check_file_that_python_cannot_parse_is_reported(tmp_path: Path, code: str) -> None:
+    suite = ASKED.replace("CHECKS", "checks: [{type: python, file: c.py}]")
+    assert "x.yaml:4: prompts[0].checks[0].file: 'c.py' is not Python" in told(tmp_path, suite, c_py=code)
 
 
 PARTS = [

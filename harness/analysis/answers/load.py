@@ -18,6 +18,7 @@ from harness.analysis.answers.sample import MOST_ANSWERS, choose
 from harness.analysis.compare.comparison import CompareReport
 from harness.errors import StoreError
 from harness.scoring.judgements import read_judgements
+from harness.store.parquet import DUCKDB_ERRORS
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
@@ -116,7 +117,7 @@ def _load(
                 query=_query(folders),
                 notes=tuple(missing(con, folders[0], suite, compared=compared)),
             )
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         places = ", ".join(str(folder.path) for folder in folders)
         raise StoreError(f"{places}: the attempts or scores cannot be read: {error}") from error
 

@@ -39,7 +39,9 @@ def missing(con: duckdb.DuckDBPyConnection, folder: RunFolder, suite: Suite, *, 
         why = "" if suite.load.store_text is None else f": `store_text` is {suite.load.store_text:g}"
         yield f"The texts of {answered - stored:,} of {answered:,} answers were not stored{why}."
     if answered and not scored:
-        if not any(prompt.checks for prompt in suite.prompts):
+        if suite.load.store_text == 0:
+            yield "No answer is scored, as none is stored."
+        elif not any(prompt.checks for prompt in suite.prompts):
             yield "No answer is scored: no prompt has a check."
         else:
             yield f"No answer is scored; `harness report {folder.path}` grades the answers."

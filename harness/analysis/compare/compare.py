@@ -20,6 +20,7 @@ from harness.analysis.compare.pairing import (
     Pairing,
     Pairs,
     Unshared,
+    concerns,
     difference_findings,
     find_pairings,
     invalid_findings,
@@ -66,8 +67,9 @@ def compare_targets(
     which a comparison of two runs takes the spread between runs. `explore`: also the rows that decide nothing.
 
     `gate`: metric → margin as written; by default that of the candidates' suite, else DEFAULT_GATE. The verdict of an
-    invalid run is `inconclusive`, and `valid` is False. Raises CompareError: no baseline, unknown targets, prompts that
-    differ, a judge's model among the targets, a margin that cannot be read.
+    invalid run is `inconclusive`, and `valid` is False; so is the verdict on a target that was stopped early. Raises
+    CompareError: no baseline, unknown targets, prompts that differ, a judge's model among the targets, a margin that
+    cannot be read.
     """
     other = candidate or baseline
     unshared = unshared_prompts(baseline.suite, other.suite)
@@ -78,7 +80,7 @@ def compare_targets(
     judged = judge_rows([rows.gated for rows in measured], [rows.exploratory for rows in measured], rules)
     invalid = invalid_findings(pairings)
     comparisons = tuple(
-        _comparison(each, rows, unshared, differences, valid=not invalid)
+        _comparison(each, rows, unshared, differences, valid=not any(concerns(each, finding) for finding in invalid))
         for each, rows, differences in zip(pairings, measured, judged, strict=True)
     )
     return CompareReport(
@@ -97,7 +99,7 @@ def compare_targets(
             *stall_findings(comparisons, {r.manifest.run_id: r.manifest.utc_ns for r in (baseline, other)}),
             *_chosen_findings(pairings),
         ),
-        valid=not invalid,
+        valid=all(finding.target is not None for finding in invalid),
     )
 
 

@@ -168,6 +168,11 @@ def invalid_findings(pairings: Sequence[Pairing]) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
+def concerns(pairing: Pairing, finding: Finding) -> bool:
+    """Whether a finding is about one of the two that are compared, or about a whole run."""
+    return finding.target in (None, pairing.baseline_target, pairing.candidate_target)
+
+
 def difference_findings(baseline: FinishedRun, candidate: FinishedRun, pairings: Sequence[Pairing]) -> list[Finding]:
     """What else differs between two runs and so is part of every difference, and which targets were not compared."""
     if baseline is candidate:

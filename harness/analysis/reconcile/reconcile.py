@@ -30,7 +30,7 @@ from harness.catalog.prices import cost_usd, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
-from harness.store.parquet import column_types, quote
+from harness.store.parquet import DUCKDB_ERRORS, column_types, quote
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -58,7 +58,7 @@ def reconcile(run: RunFolder, spooled: Path, read: LogRead, *, suite: Suite, now
             matched = {target.name: _Matched(target, suite, manifest) for target in manifest.targets}
             differences = _compare(con, matched)
             foreign, other, own = _find_foreign(con, manifest)
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise StoreError(f"{run.path}: the attempts and the log cannot be matched: {error}") from error
     accounted = sum(min(count, foreign_without_id) for count, foreign_without_id in own.values())
     not_in_run = sum(count for count, _ in own.values()) - accounted

@@ -102,14 +102,13 @@ def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFold
 
 def _rows(result: DuckDBPyConnection) -> Iterator[Sequence[Any]]:
     """Yield every row. HarnessError: a value cannot be computed."""
-    import duckdb
-
     from harness.errors import HarnessError
+    from harness.store.parquet import DUCKDB_ERRORS
 
     try:
         while batch := result.fetchmany(BATCH):
             yield from batch
-    except duckdb.Error as error:
+    except DUCKDB_ERRORS as error:
         raise HarnessError(f"SQL: {error}") from error
 
 

@@ -31,6 +31,15 @@ ProfilesOption = Annotated[
         parser=local_path,
     ),
 ]
+FaultsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|JSON",
+        help="Which requests get which fault, as JSON: "
+        '[{"fault": "throttled", "share": 0.02}, {"fault": "reset_during", "model": "claude-haiku-4-5", '
+        '"requests": [3, 7]}]. docs/faults.md lists the faults.',
+    ),
+]
 FixedOption = Annotated[
     str | None,
     typer.Option(metavar="TTFT,GAP,CHUNKS", help="Send every stream with this timing, for benchmarks: 200ms,15ms,100."),
@@ -75,6 +84,7 @@ def simulate(
         float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)
     ] = 0.0,
     interrupt_rate: Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)] = 0.0,
+    faults: FaultsOption = None,
     speed: Annotated[float, typer.Option(help="Answer this many times faster than the models do.", min=0.001)] = 1.0,
     fixed: FixedOption = None,
     stall: StallOption = None,
@@ -93,6 +103,7 @@ def simulate(
 
     \b
     harness simulate --suite suites/quickstart.yaml
+    harness simulate --suite suites/quickstart.yaml --faults '[{"fault": "throttled_seconds", "share": 0.1}]'
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000
     AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:9000 python my_program.py
 
@@ -101,6 +112,7 @@ def simulate(
 
     GET /_simulator/truth returns the server's own timestamps of every request.
     """
+    from harness.simulator.injection.plan import read_rules
     from harness.simulator.server import SimulatorOptions
 
     options = SimulatorOptions(
@@ -111,6 +123,7 @@ def simulate(
         throttle_rate=throttle_rate,
         unavailable_rate=unavailable_rate,
         interrupt_rate=interrupt_rate,
+        faults=() if faults is None else read_rules(faults),
         speed=speed,
         fixed=None if fixed is None else read_fixed(fixed),
         secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,

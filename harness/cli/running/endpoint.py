@@ -14,12 +14,13 @@ from pathlib import Path
 from harness.endpoints.address import is_loopback, make_connection
 from harness.endpoints.base import Connection
 from harness.errors import EndpointError, HarnessError
+from harness.scoring.python.processes import KEPT_VARIABLES
 from harness.suite.suite import Suite
 
 READY_WITHIN_S = 30.0
 VISUAL = "visual"
-SECRETS = ("HARNESS_SIMULATOR_SECRET", "HARNESS_SIMULATOR_KEY_ID")
-"""Settings of `harness simulate`, not of the embedded Bedrock, which is sent made-up keys."""
+SIMULATOR_VARIABLES = (*KEPT_VARIABLES, "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""The only environment variables that the embedded Bedrock sees, besides Python's own: no credentials, no proxies."""
 
 
 def is_simulated(suite: Suite) -> bool:
@@ -64,7 +65,11 @@ async def embedded_bedrock(suite: Suite, *, seed: int, options: Sequence[str] = 
             *("--seed", str(seed), "--answer-key", str(key), *options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name not in SECRETS},
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name in SIMULATOR_VARIABLES or name.startswith("PYTHON")
+            },
             start_new_session=True,  # Ctrl-C is for the run, which lets its requests finish first
         )
         assert child.stdin is not None

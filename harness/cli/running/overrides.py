@@ -33,7 +33,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_checked(path: Path) -> Suite:
     """Load a suite. SuiteError: every mistake in it."""
-    from harness.load.limits import budget_mistakes
+    from harness.load.limits.quota import budget_mistakes
     from harness.scoring.checks import check_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
 

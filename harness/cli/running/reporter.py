@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
-from harness.report.drawing.forks import can_fork
+from harness.report.drawing.forks import can_fork, follow_parent
 from harness.report.plots import Plots
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
@@ -97,7 +96,7 @@ def _reporter_at(process: Connection) -> Reporter:
 def _serve(here: Connection, there: Connection) -> None:
     """The other process: import, then call what it is asked to. It ends when the first process does."""
     here.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the load
+    follow_parent()
     importing = threading.Thread(target=_import_unhurriedly, daemon=True)
     importing.start()
     with suppress(Exception):  # EOFError: that was all; any other is raised again where the first process does the work

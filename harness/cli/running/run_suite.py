@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
@@ -12,11 +12,12 @@ from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
-from harness.cli.running.send_load import INTERRUPTED_CODE, Sender, send_load
+from harness.cli.running.send_load import Sender, send_load
+from harness.errors import INTERRUPTED_CODE, RunInvalid, StoreError
 from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
 from harness.load.sender import Channel
-from harness.load.session import Job, Session, open_channels, send_part
+from harness.load.session import Job, open_channels, send_part, start_session
 from harness.load.stop import Stop
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
@@ -59,15 +60,26 @@ def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: R
         sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
         if sent is None:
             return None
-        report = grade_and_write(
-            sent.folder,
-            context,
-            judge=not sent.interrupted,
-            endpoint=suite.endpoint,
-            check_files=suite.graders.check_files,
-            reporter=reporter,
-        )
+        with _reportable_later(sent.folder):
+            report = grade_and_write(
+                sent.folder,
+                context,
+                judge=not sent.interrupted,
+                endpoint=suite.endpoint,
+                check_files=suite.graders.check_files,
+                reporter=reporter,
+            )
     return ReportedRun(folder=sent.folder, report=report, interrupted=sent.interrupted)
+
+
+@contextmanager
+def _reportable_later(folder: RunFolder) -> Iterator[None]:
+    """Say how to report on a run whose answers are stored when a file cannot be written. RunInvalid for StoreError."""
+    try:
+        yield
+    except StoreError as error:
+        next_step = f"the answers are stored; to report on them, use `harness report {folder.path}`"
+        raise RunInvalid(f"{error}\n{next_step}") from error
 
 
 class ThisProcess(msgspec.Struct, frozen=True):
@@ -77,7 +89,7 @@ class ThisProcess(msgspec.Struct, frozen=True):
     channels: Mapping[str, Channel]
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        session = Session(job=job, part=self.part, channels=self.channels, progress=progress, stop=stop)
+        session = start_session(job, self.part, self.channels, progress, stop)
         return [await send_part(session, folder.journal_path())]
 
 

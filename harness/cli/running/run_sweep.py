@@ -11,11 +11,11 @@ from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
-from harness.cli.running.send_load import INTERRUPTED_CODE, SentLoad, send_load
-from harness.errors import RunInvalid
+from harness.cli.running.send_load import SentLoad, send_load
+from harness.errors import INTERRUPTED_CODE, RunInvalid
 from harness.load.plan import Part
 from harness.load.progress import Progress
-from harness.load.session import Job, Session, make_send, open_channels, watch_process
+from harness.load.session import Job, make_send, open_channels, start_session, watch_process
 from harness.load.stop import Stop
 from harness.load.sweep.options import SweepOptions, make_climb, swept_suite
 from harness.load.sweep.step import StepOutcome
@@ -61,8 +61,7 @@ class _StepSender:
             yield self
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
-        part = Part(suite=self._suite)
-        session = Session(job=job, part=part, channels=self._channels, progress=progress, stop=stop)
+        session = start_session(job, Part(suite=self._suite), self._channels, progress, stop)
         async with Journal(folder.journal_path()) as journal:
 
             def record(attempt: Attempt) -> None:

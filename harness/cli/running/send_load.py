@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from functools import partial
 from typing import Protocol
 
 import msgspec
 import uvloop
 
+from harness.analysis.findings import stopped_target
 from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
 from harness.clock import read_origin
@@ -28,8 +36,6 @@ from harness.store.finding import ENDED_EARLY, Finding, is_settled_by_resuming
 from harness.store.manifest import Kind, Manifest, Resumption, State, new_manifest
 from harness.store.run_folder import RunFolder, create_run
 from harness.suite.suite import Suite
-
-INTERRUPTED_CODE = 130
 
 
 class Sender(Protocol):
@@ -56,7 +62,7 @@ class RunToResume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentLoad(msgspec.Struct, frozen=True):
-    """A load whose attempts are stored. `interrupted`: by Ctrl-C or SIGTERM."""
+    """A load whose attempts are stored. `interrupted`: by Ctrl-C, SIGTERM or SIGHUP."""
 
     folder: RunFolder
     interrupted: bool
@@ -114,20 +120,20 @@ async def _send(
 ) -> SentLoad | None:
     stop, interrupts = Stop(), context.interrupts or Interrupts()
     endpoint = open_endpoint(suite, seed=context.seed, simulator_options=simulator_options)
-    async with endpoint as url, open_sender(url, stop) as sender:
+    async with AsyncExitStack() as until_closed, endpoint as url, open_sender(url, stop) as sender:
         folder, job = begin()
         with _failures_reported(folder):
             try:
-                with _interruptible(interrupts, stop):
-                    async with _progress_shown(progress, suite, context, scheduled=scheduled):
-                        clients = await sender.send(job, folder, progress, stop)
+                until_closed.enter_context(_interruptible(interrupts, stop))
+                async with _progress_shown(progress, suite, context, scheduled=scheduled):
+                    clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:
                     raise
                 _write_state(folder, "interrupted")
                 print(f"stopped; {_next_step(folder)}", file=sys.stderr)
                 return None
-            _store(folder, stop, clients)
+            _store(folder, stop, progress, clients)
     return SentLoad(folder, interrupts.count > 0)
 
 
@@ -155,7 +161,12 @@ def _go_on(resumed: RunToResume) -> tuple[RunFolder, Job]:
     resumption = Resumption(at_ns=resumed.last_ns, utc_ns=now.utc_ns)
     manifest = msgspec.structs.replace(manifest, state="running", resumed=(*manifest.resumed, resumption))
     resumed.folder.write_manifest(manifest)
-    job = Job(run_id=manifest.run_id, seed=manifest.seed, origin_ns=now.monotonic_ns - resumed.last_ns)
+    job = Job(
+        run_id=manifest.run_id,
+        seed=manifest.seed,
+        origin_ns=now.monotonic_ns - resumed.last_ns,
+        spent_usd=resumed.spent_usd,
+    )
     return resumed.folder, job
 
 
@@ -172,27 +183,31 @@ def _progress_from(suite: Suite, resumed: RunToResume) -> Progress:
     return Progress(planned=each.pop() if len(each) == 1 else None, tallies=tallies, earlier_usd=resumed.spent_usd)
 
 
-def _store(folder: RunFolder, stop: Stop, clients: Sequence[ClientHealth]) -> None:
+def _store(folder: RunFolder, stop: Stop, progress: Progress, clients: Sequence[ClientHealth]) -> None:
     """Turn the journals into Parquet, and record in the manifest how the load ended."""
-    findings = []
+    findings = [stopped_target(each) for each in progress.stopped.values()]
     if stop.reason is not None:
         findings.append(Finding(what=f"{ENDED_EARLY}{stop.reason.what}", remedy=stop.reason.remedy))
-    folder.finalise("interrupted" if findings else "complete", findings=findings, clients=clients)
+    folder.finalise("complete" if stop.reason is None else "interrupted", findings=findings, clients=clients)
 
 
 @contextmanager
 def _interruptible(interrupts: Interrupts, stop: Stop) -> Iterator[None]:
-    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task."""
+    """Let the first interrupt stop the load, whose requests in flight finish, and the second cancel this task.
+
+    Further ones do nothing: they must not cut short what stores the answers and closes the rest.
+    """
     task = asyncio.current_task()
     assert task is not None
-    asked = False
+    asked = 0
 
     def end() -> None:
         nonlocal asked
-        if asked:
+        asked += 1
+        if asked == 2:
             task.cancel()
+        if asked > 1:
             return
-        asked = True
         stop.request(INTERRUPTED)
         print("\ninterrupted: finishing requests in flight; interrupt again to stop at once", file=sys.stderr)
 

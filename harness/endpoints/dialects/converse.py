@@ -64,7 +64,7 @@ class _ToolDelta(msgspec.Struct, frozen=True):
 
 
 class _Delta(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    text: str | None = None
+    text: str = ""
     tool_use: _ToolDelta | None = None
     reasoning_content: _Text | None = None
     citation: _Citation | None = None
@@ -90,7 +90,7 @@ class _ToolUse(msgspec.Struct, frozen=True):
 
 
 class _Block(msgspec.Struct, frozen=True, rename="camel"):
-    text: str | None = None
+    text: str = ""
     citations_content: _Cited = _Cited()
     tool_use: _ToolUse | None = None
     reasoning_content: dict[str, Any] | None = None

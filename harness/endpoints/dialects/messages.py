@@ -32,7 +32,7 @@ class _Part(msgspec.Struct, frozen=True, gc=False):
     """A content block or a delta of one. Each kind has a few of these fields."""
 
     type: str = ""
-    text: str | None = None
+    text: str = ""
     thinking: str | None = None
     name: str | None = None
     input: msgspec.Raw = msgspec.Raw(b"{}")

@@ -26,6 +26,7 @@ from harness.endpoints.base import (
 from harness.endpoints.credentials import NOT_FOUND, guard_credentials
 from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.failures import clean
+from harness.endpoints.sdk.httpx2_network import reject_other_protocols
 from harness.endpoints.sdk.httpx2_tape import TAPE_HOOKS
 from harness.errors import EndpointError
 from harness.secrets import remember
@@ -134,7 +135,7 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
     mounts: dict[str, httpx2.AsyncBaseTransport | None] = {WARM_UP_URL: CANNED_TRANSPORT}
     if connection.made_up_credentials:
         mounts |= dict.fromkeys(("all://", "http://", "https://"))
-    return DefaultAsyncHttpxClient(
+    client = DefaultAsyncHttpxClient(
         limits=httpx2.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=KEEP_ALIVE_S),
         timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=connection.connect_timeout_s, pool=None),
         event_hooks={**TAPE_HOOKS, "request": [_remember_token, *TAPE_HOOKS["request"]]},
@@ -142,6 +143,8 @@ def _make_http_client(connection: Connection) -> httpx2.AsyncClient:
         follow_redirects=False,
         mounts=mounts,
     )
+    reject_other_protocols(client)
+    return client
 
 
 async def _remember_token(request: httpx2.Request) -> None:

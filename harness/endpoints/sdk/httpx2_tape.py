@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx2
 
-from harness.endpoints.base import CURRENT_TAPE, Tape
+from harness.endpoints.base import CURRENT_TAPE, Tape, check_fields
 
 _find_h11 = attrgetter("_stream._httpcore_stream._stream._connection._h11_state")
 """Response stream → the h11 state of its connection, which httpx2 does not expose."""
@@ -65,6 +65,7 @@ async def _on_request(request: httpx2.Request) -> None:
 
 async def _on_head(response: httpx2.Response) -> None:
     tape = CURRENT_TAPE.get()
+    check_fields(response.headers.raw)
     tape.mark_head(response.status_code, dict(response.headers.items()))
     response.headers.pop("content-encoding", None)  # never decompress: no compression was requested
     assert isinstance(response.stream, httpx2.AsyncByteStream)

@@ -10,15 +10,13 @@ from typing import cast
 import httptools
 
 from harness import clock
-from harness.endpoints.base import AnswerTooLong, Tape
+from harness.endpoints.base import MAX_FIELD_COUNT, MAX_FIELDS, AnswerTooLong, Tape
 from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
 
 SLICE = 256 * 1024
 """Bytes of a body written at a time; the next slice follows once the socket has taken this one."""
 MAX_HEAD = 1024 * 1024
 """Bytes before the answer's body, more than one read can return; anything longer is garbage."""
-MAX_FIELDS = 64 * 1024
-"""Bytes of an answer's header fields, trailers included."""
 
 HasFailed = Callable[[Tape], bool]
 
@@ -61,6 +59,7 @@ class WireConnection(asyncio.Protocol):
         self._bodies: list[bytes] = []
         self.on_body = self._bodies.append
         self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_headers=True)  # for values folded over several lines
         self._transport: asyncio.Transport | None = None
         self._tape: Tape | None = None
         self._over: asyncio.Future[None] | None = None
@@ -228,6 +227,8 @@ class WireConnection(asyncio.Protocol):
             return
         self._reading = True
         headers = self._headers
+        if len(headers) > MAX_FIELD_COUNT:
+            raise ProtocolError(f"the answer has more than {MAX_FIELD_COUNT} header fields")
         chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         self._framed = chunked or "content-length" in headers or status in _BODILESS
         assert self._tape is not None

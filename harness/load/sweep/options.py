@@ -56,9 +56,10 @@ def make_climb(suite: Suite, options: SweepOptions, *, needed: int) -> Climb:
 
 
 def swept_suite(suite: Suite, climb: Climb) -> Suite:
-    """The suite as a sweep sends it: without retries, with the objective's SLOs and the load of the top level."""
+    """The suite as a sweep sends it: no retries or stop rules, the objective's SLOs, the load of the top level."""
     widest = climb.load_at(climb.ladder.highest)
-    suite = msgspec.structs.replace(suite, load=widest, retries=Retries(max_attempts=1), slo=climb.objective.slo)
+    once = Retries(max_attempts=1)
+    suite = msgspec.structs.replace(suite, load=widest, retries=once, slo=climb.objective.slo, stop=None)
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 

@@ -12,21 +12,26 @@ import msgspec
 
 from harness import clock
 from harness.errors import HarnessError, RunInvalid, first_leaf
-from harness.load.limits import budget_mistakes
+from harness.load.limits.budget import budget_of
+from harness.load.limits.errors import ErrorGuard
+from harness.load.limits.quota import budget_mistakes
 from harness.load.plan import NOTHING, Part, Recorded
-from harness.load.progress import Histogram, Progress, stop_at_budget, sum_tallies
+from harness.load.progress import Histogram, Progress, Tally, sum_tallies
 from harness.load.session import Job
 from harness.load.stop import Stop
-from harness.load.workers.worker import (
-    STOP,
+from harness.load.workers.messages import (
     EndReport,
     ErrorReport,
+    Order,
     ProgressReport,
     ReadyReport,
     Report,
+    StartOrder,
+    StopOrder,
     decode_report,
     pack,
 )
+from harness.load.workers.shares import Shares
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Quota, Suite
@@ -71,7 +76,7 @@ class WorkerPool:
     """Workers that are ready to send."""
 
     def __init__(self, suite: Suite, workers: Sequence[tuple[int, Process]]) -> None:
-        self._budget_usd = suite.budget_usd
+        self._suite = suite
         self._workers = workers
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
@@ -81,27 +86,15 @@ class WorkerPool:
         then, and all journals are kept.
         """
         job = msgspec.structs.replace(job, start_ns=clock.now_ns() + HEAD_START_NS)
-        reports = [ProgressReport(tallies={}, lag=Histogram()) for _ in self._workers]
-        for index, process in self._workers:
-            await _write(process, pack((job, folder.journal_path(index))))
-
-        async def follow(index: int, process: Process) -> ClientHealth:
-            while True:
-                match await _next_report(index, process):
-                    case ProgressReport() as report:
-                        reports[index] = report
-                        _add_up(progress, reports)
-                        stop_at_budget(self._budget_usd, progress, stop)
-                    case EndReport(health=health, reason=reason):
-                        if reason is not None:
-                            stop.request(reason)
-                        return health
+        following = _Following(self._suite, self._workers, job, progress, stop)
+        for (index, process), share in zip(self._workers, following.first_shares(), strict=True):
+            await _order(process, StartOrder(job=job, journal=folder.journal_path(index), share=share))
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                following = [tasks.create_task(follow(*worker)) for worker in self._workers]
+                ending = [tasks.create_task(following.follow(*worker)) for worker in self._workers]
                 passing_on = tasks.create_task(self._pass_on(stop))
-                health = [await each for each in following]
+                health = [await each for each in ending]
                 passing_on.cancel()
         except BaseExceptionGroup as group:
             raise first_leaf(group) from None
@@ -110,7 +103,57 @@ class WorkerPool:
     async def _pass_on(self, stop: Stop) -> None:
         await stop.wait()
         for _, process in self._workers:
-            await _write(process, STOP)
+            await _order(process, StopOrder())
+
+
+class _Following:
+    """What the main process does with the reports of its workers: adds them up, shares the budget, stops targets."""
+
+    def __init__(
+        self, suite: Suite, workers: Sequence[tuple[int, Process]], job: Job, progress: Progress, stop: Stop
+    ) -> None:
+        self._workers = workers
+        self._progress = progress
+        self._stop = stop
+        self._reports = [ProgressReport(tallies={}, lag=Histogram()) for _ in workers]
+        budget = budget_of(suite, spent_usd=job.spent_usd)
+        self._shares = None if budget is None else Shares(budget, len(workers))
+        self._to_stop: list[str] = []
+        self._guard = ErrorGuard(suite, progress.stopped, stop_target=self._to_stop.append, stop=stop)
+
+    def first_shares(self) -> Sequence[int | None]:
+        """What each worker may spend at first, nanodollars. None: there is no budget."""
+        return [None] * len(self._workers) if self._shares is None else self._shares.first
+
+    async def follow(self, index: int, process: Process) -> ClientHealth:
+        """Read a worker's reports until it has ended; returns its health."""
+        while True:
+            match await _next_report(index, process):
+                case ProgressReport() as report:
+                    await self._take_in(index, report)
+                case EndReport(health=health):
+                    if self._shares is not None:
+                        self._shares.end(index)
+                    return health
+
+    async def _take_in(self, index: int, report: ProgressReport) -> None:
+        earlier, self._reports[index] = self._reports[index], report
+        _add_up(self._progress, self._reports)
+        if report.reason is not None:
+            self._stop.request(report.reason)
+        for name, tally in () if report.last else report.tallies.items():
+            before = earlier.tallies.get(name, Tally())
+            failed = {kind: count - before.failures.get(kind, 0) for kind, count in tally.failures.items()}
+            self._guard.count(name, tally.measured - before.measured, failed)
+        while self._to_stop:
+            order = StopOrder(self._to_stop.pop())
+            for _, process in self._workers:
+                await _order(process, order)
+        if self._shares is not None and report.share is not None:
+            for at, each in list(self._shares.update(index, report.share)):
+                await _order(self._workers[at][1], each)
+            if (spent := self._shares.why_spent()) is not None:
+                self._stop.request(spent)
 
 
 @asynccontextmanager
@@ -129,7 +172,7 @@ async def open_worker_pool(
             command = (sys.executable, "-P", "-m", "harness.load.workers.worker")
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
             started.append((part.index, process))
-            await _write(process, pack((part, url)))
+            await _order(process, (part, url))
         for index, process in started:
             assert isinstance(await _next_report(index, process), ReadyReport)
         yield WorkerPool(suite, started)
@@ -153,11 +196,11 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _write(process: Process, order: bytes) -> None:
+async def _order(process: Process, order: Order) -> None:
     """Write to a worker's stdin. If the worker is gone, reading its next report raises the error."""
     assert process.stdin is not None
     with suppress(ConnectionError):
-        process.stdin.write(order)
+        process.stdin.write(pack(order))
         await process.stdin.drain()
 
 

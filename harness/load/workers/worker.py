@@ -10,72 +10,33 @@ if __name__ == "__main__":
 
 import asyncio
 import os
-import pickle
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 import msgspec
 
 from harness.errors import HarnessError, first_leaf
-from harness.load.plan import Part
-from harness.load.progress import Histogram, Progress, Tally
-from harness.load.session import Job, Session, open_channels, send_part
-from harness.load.stop import INTERRUPTED, Reason, Stop
+from harness.load.limits.errors import TARGET_STOPPED
+from harness.load.progress import Progress, Tally
+from harness.load.session import Session, open_channels, send_part
+from harness.load.stop import INTERRUPTED, Stop
+from harness.load.workers.messages import (
+    EndReport,
+    ErrorReport,
+    ProgressReport,
+    ReadyReport,
+    Report,
+    StartOrder,
+    StopOrder,
+    encode_report,
+    unpack,
+)
+from harness.load.workers.shares import GiveBack, Grant, Share
 from harness.secrets import RedactedStream, redact, remember_environment
-from harness.store.client_health import ClientHealth
 
-STOP = b"s"
-"""The last order: finish the requests in flight. If stdin ends without it: stop immediately."""
 REPORT_S = 0.1
 PIPE_LIMIT = 1 << 20
-
-
-class ReadyReport(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
-    """The clients are open."""
-
-
-class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
-    """The worker's counts so far: by target, and of its event loop."""
-
-    tallies: dict[str, Tally]
-    lag: Histogram
-
-
-class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
-    """The part was sent and journaled."""
-
-    health: ClientHealth
-    reason: Reason | None
-    """Why the worker ended early, if it did."""
-
-
-class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, tag="broke"):
-    """An error that the user can fix."""
-
-    message: str
-    exit_code: int
-
-
-Report = ReadyReport | ProgressReport | EndReport | ErrorReport
-decode_report = msgspec.json.Decoder(Report).decode
-encode_report = msgspec.json.Encoder().encode
-
-
-def pack(order: tuple[Part, str] | tuple[Job, Path]) -> bytes:
-    """An order on the pipe: its length in 8 bytes, then a pickle (both ends are this program).
-
-    The first order, (part, URL), opens the clients. The second, (job, journal), starts the load, and is small because
-    the load starts once the last worker has read it.
-    """
-    data = pickle.dumps(order)
-    return len(data).to_bytes(8, "big") + data
-
-
-async def unpack(pipe: asyncio.StreamReader) -> Any:
-    """Read the next order. asyncio.IncompleteReadError: the main process is gone."""
-    return pickle.loads(await pipe.readexactly(int.from_bytes(await pipe.readexactly(8), "big")))
 
 
 async def work() -> None:
@@ -88,17 +49,26 @@ async def work() -> None:
         stop = Stop()
         async with open_channels(part.suite, url, stop) as channels:
             _report(ReadyReport())
-            job, journal = await unpack(pipe)
+            start: StartOrder = await unpack(pipe)
             progress = Progress(planned=None, tallies={name: Tally() for name in channels})
-            session = Session(job=job, part=part, channels=channels, progress=progress, stop=stop)
+            share = None if start.share is None else Share(start.share)
+            session = Session(
+                job=start.job,
+                part=part,
+                channels=channels,
+                progress=progress,
+                stop=stop,
+                budget=None if share is None else share.budget,
+            )
             async with asyncio.TaskGroup() as tasks:
-                main = tasks.create_task(send_part(session, journal))
-                others = [tasks.create_task(_obey(pipe, stop, main)), tasks.create_task(_count(progress))]
+                main = tasks.create_task(send_part(session, start.journal))
+                obeying = tasks.create_task(_obey(pipe, session, share, main))
+                counting = tasks.create_task(_count(session, share))
                 health = await main
-                for each in others:
-                    each.cancel()
-            _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
-            _report(EndReport(health=health, reason=stop.reason))
+                obeying.cancel()
+                counting.cancel()
+            _report(msgspec.structs.replace(_progress_report(session, share), last=True))
+            _report(EndReport(health=health))
     except asyncio.IncompleteReadError:
         return  # the main process was gone before anything was sent
     except (HarnessError, BaseExceptionGroup) as raised:
@@ -108,17 +78,33 @@ async def work() -> None:
         _report(ErrorReport(message=redact(str(error)), exit_code=error.exit_code))
 
 
-async def _obey(pipe: asyncio.StreamReader, stop: Stop, main: asyncio.Task[object]) -> None:
-    if await pipe.read(1) == STOP:
-        stop.request(INTERRUPTED)
-        await pipe.read(1)
+async def _obey(pipe: asyncio.StreamReader, session: Session, share: Share | None, main: asyncio.Task[object]) -> None:
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            match await unpack(pipe):
+                case StopOrder(target=None):
+                    session.stop.request(INTERRUPTED)
+                case StopOrder(target=str(name)):
+                    session.channels[name].stop.request(TARGET_STOPPED)
+                case Grant() | GiveBack() as order if share is not None:
+                    share.obey(order)
     main.cancel()
 
 
-async def _count(progress: Progress) -> None:
+async def _count(session: Session, share: Share | None) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
-        _report(ProgressReport(tallies=progress.tallies, lag=progress.lag))
+        _report(_progress_report(session, share))
+
+
+def _progress_report(session: Session, share: Share | None) -> ProgressReport:
+    progress, reason = session.progress, session.stop.reason
+    return ProgressReport(
+        tallies=progress.tallies,
+        lag=progress.lag,
+        share=None if share is None else share.report(),
+        reason=None if reason is INTERRUPTED else reason,
+    )
 
 
 def _report(report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -18,11 +19,20 @@ R = TypeVar("R")
 
 MOST_ITEMS = 256
 """An item's turn is one byte."""
+PR_SET_PDEATHSIG = 1
 
 
 def can_fork() -> bool:
     """Whether a copy of this process is safe: on Linux, and without other threads, whose locks nobody would release."""
     return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
+
+
+def follow_parent() -> None:
+    """In a fork: leave signals that ask to end to the parent, and end when it does, even if it is killed (on Linux)."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def map_in_forks(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -66,13 +76,13 @@ def _computed(function: Callable[[T], R], items: Sequence[T], copies: int) -> It
     finally:
         os.close(turns)
         for process in processes:
-            process.terminate()
+            process.kill()
             process.join()
 
 
 def _compute(function: Callable[[T], R], items: Sequence[T], turns: int, results: Connection) -> None:
     """A copy's work: take a turn, send the result, until there are no more turns."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends this process through the first
+    follow_parent()
     with suppress(BrokenPipeError):
         while turn := os.read(turns, 1):
             with suppress(Exception):  # raised again where the first process computes it

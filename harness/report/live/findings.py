@@ -17,6 +17,7 @@ from harness.analysis.findings import (
     is_capped,
     late_event_loop,
     late_requests,
+    stopped_target,
     throttled_attempts,
 )
 from harness.load.progress import Histogram, Progress, Tally
@@ -67,8 +68,9 @@ class LiveFindings:
     def _target_findings(
         self, name: str, wait: Wait | None, recent: Recent, at_s: float
     ) -> Iterator[tuple[str, Finding | None]]:
-        tally = self._progress.tallies[name]
-        yield "failures", _failures(name, tally)
+        tally, stopped = self._progress.tallies[name], self._progress.stopped.get(name)
+        yield "stopped", None if stopped is None else stopped_target(stopped)
+        yield "failures", _failures(name, tally) if stopped is None else None
         if tally.attempts >= FEWEST:
             throttled = tally.errors.get("throttled", 0)
             yield "throttled", throttled_attempts(name, attempts=tally.attempts, throttled=throttled)

@@ -39,7 +39,7 @@ def add_verdicts(summary: RunSummary, run: FinishedRun) -> tuple[RunSummary, Com
     """The summary with a verdict on each target, and the comparison behind them; unchanged without a baseline."""
     if not has_baseline(run.suite):
         return summary, None
-    if not is_valid(summary):
+    if not _decides(summary):
         return msgspec.structs.replace(summary, no_verdict="an invalid run decides nothing"), None
     try:
         report = compare_in_run(run.manifest, run.suite, run.data)
@@ -64,6 +64,11 @@ def verdicts_of(report: CompareReport) -> list[CandidateVerdict]:
 def is_valid(summary: RunSummary) -> bool:
     """Whether the run is complete and no finding invalidates it."""
     return summary.state == "complete" and not any(f.invalidates for f in summary.findings)
+
+
+def _decides(summary: RunSummary) -> bool:
+    """Whether its targets may be compared, apart from those that were stopped early."""
+    return summary.state == "complete" and not any(f.invalidates and f.target is None for f in summary.findings)
 
 
 def verdict_section(summary: RunSummary) -> Section:

@@ -13,8 +13,11 @@ import msgspec
 from harness import clock
 from harness.catalog.prices import price_for, terms_of
 from harness.catalog.target import Options, Target
+from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
+from harness.load.limits.budget import budget_of, reservation
+from harness.load.limits.errors import credentials_failed
 from harness.load.recorder import reply_cost_usd
 from harness.load.sender import Channel, Sender
 from harness.load.session import open_channels
@@ -50,9 +53,11 @@ class Judges:
     asks = True
 
     def __init__(self, suite: Suite, channels: Mapping[str, Channel], *, spent_usd: float) -> None:
+        """`spent_usd`: of the suite's budget, by the run and by earlier judgements."""
         self._suite = suite
         self._channels = channels
-        self._spent_usd = spent_usd
+        self._budget = budget_of(suite, spent_usd=spent_usd)
+        self._refused: str | None = None
         slots = suite.load.concurrency if suite.load.arrival == "closed" else DEFAULT_CONCURRENCY
         self._slots = asyncio.Semaphore(slots)
 
@@ -60,27 +65,42 @@ class Judges:
         return find_judge(self._suite, judge)
 
     async def ask(self, judge: str, question: Question, key: str) -> Verdict:
-        """Ask a judge; a failed request is a verdict with an `error`. Raises Unscored if the budget is spent."""
-        async with self._slots:
-            budget = self._suite.budget_usd
-            if budget is not None and self._spent_usd >= budget:
-                raise Unscored(f"not judged: the budget of ${budget:g} is spent")
-            replies = await self._send(judge, question, key)
-        target = self.target(judge)
-        price = price_for(target.base_model, target.routing, self._suite.prices, terms_of(target.options))
-        costs = [reply_cost_usd(reply, price, target.options.cache) for reply in replies]
-        known = [each for each in costs if each is not None]
-        self._spent_usd += sum(known)
-        return read_verdict(replies[-1], cost_usd=sum(known) if known else None)
+        """Ask a judge; a failed request is a verdict with an `error`.
 
-    async def _send(self, judge: str, question: Question, key: str) -> list[Reply]:
-        """The reply to each attempt, in order."""
-        suite, channel, replies = self._suite, self._channels[judge], list[Reply]()
-        request = build_request(channel.target, _as_prompt(question, channel.target))
-        sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=Random(key), stop=Stop())
+        Raises Unscored if the budget does not pay for asking, or if the credentials have failed.
+        """
+        async with self._slots:
+            if self._refused is not None:
+                raise Unscored(f"not judged: {self._refused}")
+            reply, costs = await self._send(judge, question, key)
+        if reply is None:
+            assert self._suite.budget_usd is not None
+            raise Unscored(f"not judged: the budget of ${self._suite.budget_usd:g} is spent")
+        if reply.error_kind == "credentials":
+            target = self.target(judge)
+            self._refused = credentials_failed(target.name, target.region, reply).what
+        return read_verdict(reply, cost_usd=sum(costs) if costs else None)
+
+    async def _send(self, judge: str, question: Question, key: str) -> tuple[Reply | None, list[float]]:
+        """The reply to the last attempt, and the known costs of all. None: the budget did not pay the first one."""
+        suite, channel, costs = self._suite, self._channels[judge], list[float]()
+        target, prompt = channel.target, _as_prompt(question, channel.target)
+        price = price_for(target.base_model, target.routing, suite.prices, terms_of(target.options))
+
+        def record(_try_no: int, _due_ns: int, _tape: Tape, reply: Reply) -> float | None:
+            cost_usd = reply_cost_usd(reply, price, target.options.cache)
+            if cost_usd is not None:
+                costs.append(cost_usd)
+            return cost_usd
+
+        sender = Sender(
+            retries=suite.retries, timeouts=suite.timeouts, rng=Random(key), stop=Stop(), budget=self._budget
+        )
+        amount = 0 if self._budget is None else reservation(target, prompt, suite.prices)
         async with channel.in_flight_limit:
-            await sender.send(channel, request, clock.now_ns(), lambda *attempt: replies.append(attempt[-1]))
-        return replies
+            request = build_request(target, prompt)
+            reply = await sender.send(channel, request, clock.now_ns(), record, reservation=amount)
+        return reply, costs
 
 
 @asynccontextmanager

@@ -152,6 +152,8 @@ def _request(call: Call) -> dict[str, Any]:
 
 
 def _cause(code: int) -> str:
+    if -code == signal.SIGKILL:
+        return "SIGKILL; perhaps this machine ran out of memory"
     with suppress(ValueError):
         return signal.Signals(-code).name
     return f"exit code {code}"

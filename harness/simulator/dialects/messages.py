@@ -9,7 +9,7 @@ import msgspec
 
 from harness.simulator.dialects.base import Dialect, Event, Question, Reply
 from harness.simulator.dialects.messages_prompt import read_body, read_question
-from harness.simulator.faults import Fault
+from harness.simulator.faults import BAD_CREDENTIALS, Fault
 from harness.simulator.model.answers import Citation, ContentBlock
 from harness.simulator.model.profiles import ModelName
 
@@ -145,6 +145,7 @@ ERROR_TYPES = {
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "timeout_error",
     413: "request_too_large",
     429: "rate_limit_error",
     503: "overloaded_error",
@@ -185,7 +186,13 @@ def _interruption(fault: Fault) -> bytes:
 
 
 def _error(fault: Fault) -> dict[str, str]:
-    return {"type": ERROR_TYPES.get(fault.status, "api_error"), "message": fault.message}
+    return {"type": error_type(fault, "api_error"), "message": fault.message}
+
+
+def error_type(fault: Fault, other: str) -> str:
+    """The type of a fault in an error body: of rejected credentials, whatever their status; else that of the status."""
+    status = 401 if fault.code in BAD_CREDENTIALS else fault.status
+    return ERROR_TYPES.get(status, other)
 
 
 def _error_response(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from harness.simulator.dialects.base import Dialect, Event, Question, Reply, decode_body
-from harness.simulator.dialects.messages import ERROR_TYPES
+from harness.simulator.dialects.messages import error_type
 from harness.simulator.dialects.messages_prompt import MessagesBody, read_question
 from harness.simulator.faults import Fault, validation
 from harness.simulator.model.answers import ContentBlock
@@ -215,7 +215,7 @@ def _error_response(fault: Fault, request_id: str) -> tuple[bytes, dict[str, str
 
 
 def _error(fault: Fault) -> dict[str, Any]:
-    return {"message": fault.message, "type": ERROR_TYPES.get(fault.status, "server_error"), "param": None}
+    return {"message": fault.message, "type": error_type(fault, "server_error"), "param": None}
 
 
 def _event(delta: dict[str, Any], finish_reason: str | None = None) -> Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
@@ -159,9 +160,19 @@ class HttpConnection(asyncio.Protocol):
         reply, self._reply = self._reply, None
         if reply is not None:
             self._report(reply)
+            self._closing = self._closing or reply.ending != "keep"
         if self._closing and self._transport is not None:
-            self._transport.close()
+            if reply is not None and reply.ending == "reset":
+                self._reset(self._transport)
+            else:
+                self._transport.close()
         self._start_next()
+
+    def _reset(self, transport: asyncio.Transport) -> None:
+        """End the connection with a TCP reset."""
+        linger = struct.pack("ii", 1, 0)  # on, for no time at all: closing discards what is unsent and sends RST
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
 
     def _reject(self) -> None:
         """Answer a malformed request with 400, unless a reply is in progress, and hang up."""

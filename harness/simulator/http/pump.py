@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
+from typing import Literal
 
 from harness.clock import now_ns
 from harness.simulator.truth import ServedRequest
 
 GRANULARITY_NS = 1_000_000
 """No piece is sent before it is due and, on an idle core, hardly any more than this long after."""
+
+Ending = Literal["keep", "close", "reset", "hold"]
+"""What happens to the connection after a reply: it is kept for the next request, closed, reset, or held in silence."""
 
 
 class ScheduledReply:
@@ -19,15 +23,22 @@ class ScheduledReply:
     `served` is stamped along the way; it is None for a reply that is not recorded in the truth.
     """
 
-    __slots__ = ("_at", "_on_end", "_transport", "chunks", "dues_ns", "pieces", "served")
+    __slots__ = ("_at", "_on_end", "_transport", "chunks", "dues_ns", "ending", "pieces", "served")
 
     def __init__(
-        self, pieces: list[bytes], dues_ns: list[int], *, chunks: int = 0, served: ServedRequest | None = None
+        self,
+        pieces: list[bytes],
+        dues_ns: list[int],
+        *,
+        chunks: int = 0,
+        served: ServedRequest | None = None,
+        ending: Ending = "keep",
     ) -> None:
         self.pieces = pieces
         self.dues_ns = dues_ns
         self.chunks = chunks
         self.served = served
+        self.ending = ending
         self._at = 0
         self._transport: asyncio.Transport | None = None
         self._on_end: Callable[[], None] | None = None
@@ -58,7 +69,9 @@ class ScheduledReply:
         return self.dues_ns[at + 1] if at < last else None
 
     def end(self) -> None:
-        """Finish the reply and call `on_end`, once."""
+        """Finish the reply and call `on_end`, once. A reply that holds the connection ends when the client hangs up."""
+        if self.ending == "hold":
+            return
         on_end = self._on_end
         self.stop()
         if on_end is not None:

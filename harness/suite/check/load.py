@@ -78,6 +78,7 @@ def load_mistakes(
 
     `broken`: the keys with a structural mistake. An unknown key may be any key misspelt, so nothing is checked then.
     """
+    yield from _pattern_mistakes(load.redact or ())
     if broken <= FIELDS.keys() - {"arrival"}:
         yield from _unused_keys(load, given)
         yield from _missing_keys(load, broken)
@@ -89,6 +90,16 @@ def given_keys(load: Load) -> set[str]:
 
 
 _DEFAULTS = Load()
+
+
+def _pattern_mistakes(patterns: tuple[str, ...]) -> Iterator[Mistake]:
+    for at, pattern in enumerate(patterns):
+        from harness.suite.grammar.patterns import PatternError, compile_pattern
+
+        try:
+            compile_pattern(pattern)
+        except PatternError as error:
+            yield Mistake(("load", "redact", at), str(error))
 
 
 def _unused_keys(load: Load, given: AbstractSet[str]) -> Iterator[Mistake]:

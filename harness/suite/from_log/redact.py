@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from harness.errors import SuiteError
-from harness.secrets import REDACTED, redact
+from harness.secrets import JSON_WEB_TOKEN, REDACTED, SESSION_TOKEN, redact
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 
 LIMIT_S = 2.0
@@ -69,14 +69,18 @@ Find = Callable[[str], Iterator[tuple[int, int]]]
 
 
 def _matches(pattern: str, holds: Callable[[str], bool] = bool) -> Find:
-    """A finder for the spans of a pattern's matches, or of their group `value`, if `holds` is true of the match."""
+    """A finder for the spans of a pattern's matches, or of their named group, if `holds` is true of the match."""
     compiled = re.compile(pattern)
 
     def find(text: str) -> Iterator[tuple[int, int]]:
         matches = (match for match in compiled.finditer(text) if holds(match[0]))
-        return (match.span("value" if match.lastgroup == "value" else 0) for match in matches)
+        return (match.span(match.lastgroup or 0) for match in matches)
 
     return find
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 def _is_secret_key(text: str) -> bool:
@@ -118,10 +122,22 @@ KINDS: dict[str, Find] = {
         r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b|\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{20,}",
     ),
     "aws-token": _matches(
-        r"(?i:\baws_session_token\b)[\"']?\s{0,9}[:=]\s{0,9}[\"']?(?P<value>[^\s\"';,]+)"
-        r"|(?<![A-Za-z0-9/+])(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9/+=]{50,}"
+        r"(?i:\b(?:aws_session_token|x-amz-security-token)\b)[\"']?\s{0,9}(?:[:=]|%3D)\s{0,9}[\"']?"
+        rf"(?P<value>[^\s\"'&;,]+)|{SESSION_TOKEN}"
     ),
     "anthropic-key": _matches(r"\bsk-ant-[\w-]{16,}"),
+    "github-token": _matches(r"\b(?:gh[oprsu]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
+    "private-key": _matches(
+        r"(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
+        r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    ),
+    "web-token": _matches(JSON_WEB_TOKEN),
+    "authorization": _matches(
+        r"(?i)\bauthorization\b[\"']?\s{0,9}[:=]\s{0,9}[\"']?"
+        r"(?P<value>AWS4-HMAC-SHA256[^\r\n\"']*|(?:apikey|basic|bearer|digest|negotiate|token)\s{1,9}[^\s\"',;]+)"
+        r"|\bx-api-key\b[\"']?\s{0,9}[:=]\s{0,9}[\"']?(?P<key>[^\s\"',;]+)"
+    ),
+    "bearer-token": _matches(r"(?i)\bbearer\s{1,9}(?P<value>[\w.~+/-]{20,}=*)", _has_digit),
     "aws-secret": _matches(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", _is_secret_key),
     "email": _matches(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}"),
     "iban": _ibans,

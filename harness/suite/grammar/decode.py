@@ -14,7 +14,10 @@ from harness.suite.grammar.structure import suite_mistakes
 from harness.suite.grammar.yaml_lines import Document
 
 T = TypeVar("T")
-SECTIONS = dict.fromkeys(("defaults", "load", "quota", "timeouts", "slo", "gate")) | {"retries": "max_attempts"}
+SECTIONS = dict.fromkeys(("defaults", "load", "quota", "timeouts", "slo", "gate")) | {
+    "retries": "max_attempts",
+    "stop": "max_error_rate",
+}
 """Sections from which only invalid keys are dropped → the key that the section requires, if any."""
 
 

@@ -13,7 +13,7 @@ from harness.catalog.prices import PriceOverride
 from harness.catalog.target import Api, Count, Options, Share, Text, Texts
 from harness.suite.fields import CheckEntry, Entry, Name, Positive, Region, SuiteName, Whole
 from harness.suite.grammar.gate import GateEntry
-from harness.suite.suite import Endpoint, Filler, Label, Load, Message, Quota, Retries, Slo, Timeouts
+from harness.suite.suite import Endpoint, Filler, Label, Load, Message, Quota, Retries, Slo, StopRules, Timeouts
 
 
 class TargetEntry(Options, frozen=True, kw_only=True):
@@ -178,9 +178,11 @@ class SuiteFile(Entry, frozen=True, kw_only=True):
     budget_usd: Annotated[
         Positive | None,
         Meta(
-            description="Nothing more is sent once this much is spent. Requests in flight still finish, and cost extra."
+            description="The most that a run may spend. A request is sent only if what it may cost at most is left; "
+            "if what is left can never pay it, the run ends."
         ),
     ] = None
+    stop: StopRules | None = None
     prices: Annotated[
         Text | Annotated[list[PriceOverride], Meta(min_length=1)] | None,
         Meta(

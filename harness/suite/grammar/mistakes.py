@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
-from harness.characters import visible
+from harness.characters import counted, visible
 from harness.errors import SuiteError, SuiteMistake
 
+MOST_MISTAKES = 100
+"""Listed for one file: a wrong column is wrong in every line."""
 LONGEST = 2000
 """Characters of one mistake, which may quote a long text."""
 KeyPath = tuple[str | int, ...]
@@ -46,20 +49,30 @@ class Mistakes:
     """Collects the mistakes in a suite while it is loaded."""
 
     def __init__(self) -> None:
-        self._found: list[SuiteMistake] = []
+        self._found: dict[str, dict[SuiteMistake, None]] = {}
+        self._left_out: Counter[str] = Counter()
 
     def add(self, source: Source, mistakes: Iterable[Mistake]) -> None:
         """Add mistakes in one source."""
-        self._found += [describe_mistake(m.message, source.name, source.line_of(m.path), m.path) for m in mistakes]
+        for each in mistakes:
+            found = self._found.setdefault(source.name, {})
+            if len(found) < MOST_MISTAKES:
+                mistake = describe_mistake(each.message, source.name, source.line_of(each.path), each.path)
+                found.setdefault(mistake)
+            else:
+                self._left_out[source.name] += 1
 
     def __len__(self) -> int:
-        return len(self._found)
+        return sum(map(len, self._found.values())) + self._left_out.total()
 
     def error(self) -> SuiteError:
         """All mistakes as one error, without duplicates, by file (in order of appearance) and line."""
-        files = list(dict.fromkeys(each.file for each in self._found))
-        ordered = sorted(self._found, key=lambda each: (files.index(each.file), each.line or 0))
-        return SuiteError(list(dict.fromkeys(ordered)))
+        listed: list[SuiteMistake] = []
+        for file, found in self._found.items():
+            listed += sorted(found, key=lambda each: each.line or 0)
+            if more := self._left_out[file]:
+                listed.append(describe_mistake(f"and {counted(more, 'more mistake')}", file, listed[-1].line))
+        return SuiteError(listed)
 
 
 def describe_mistake(message: str, file: str, line: int | None = None, path: KeyPath = ()) -> SuiteMistake:

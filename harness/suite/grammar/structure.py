@@ -247,6 +247,8 @@ def _unreadable(parse: Callable[[object], object], value: Any) -> str:
 
 def unknown_key(key: str, known: list[str]) -> str:
     """`unknown key 'promt'; did you mean 'prompt'?`, or with the known keys if none is similar."""
+    if key == "<<":
+        return "merge keys are not supported; write the keys out, or put those of all targets under `defaults`"
     nearest = _nearest(key, known)
     hint = f"; did you mean {nearest!r}?" if nearest else f" (known: {', '.join(known)})"
     return f"unknown key {key!r}{hint}"

@@ -18,6 +18,8 @@ from harness.suite.grammar.mistakes import KeyPath
 MAX_DEPTH = 60
 MAX_VALUES = 500_000
 """Values in one file. An alias counts with everything that it refers to."""
+MAX_REPEATED_CHARS = 100_000_000
+"""Characters that aliases may repeat in one file."""
 
 NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -47,6 +49,8 @@ class Node(msgspec.Struct, kw_only=True, gc=False):
     written: str | None = None
     """A scalar's source text. None for lists and mappings."""
     size: int = 1
+    chars: int = 0
+    """Of its text, or of all texts in it."""
     children: dict[str | int, Node] = {}
     key_lines: dict[str, int] = {}
 
@@ -136,6 +140,7 @@ class _Builder:
         self._stack: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
         self._size = 0
+        self._repeated_chars = 0
         self._max_values = max_values
 
     def take(self, event: yaml.Event) -> None:
@@ -172,6 +177,12 @@ class _Builder:
         self._size += node.size if alias_line else 1
         if self._size > self._max_values:
             raise YamlMistake(line, f"more than {self._max_values:,} values; move the prompts to a dataset (.jsonl)")
+        self._repeated_chars += node.chars if alias_line else 0
+        if self._repeated_chars > MAX_REPEATED_CHARS:
+            megabytes = f"{MAX_REPEATED_CHARS / 1e6:.0f} MB"
+            raise YamlMistake(
+                line, f"the aliases up to here repeat more than {megabytes} of text; use fewer, or less text"
+            )
         if not self._stack:
             self.root = node
         elif self._stack[-1].wants_key:
@@ -192,6 +203,7 @@ class _Builder:
     def _fill(self, top: _Open, node: Node) -> None:
         parent = top.node
         parent.size += node.size
+        parent.chars += node.chars
         if top.key is None:
             parent.children[len(parent.value)] = node
             parent.value.append(node.value)
@@ -222,7 +234,8 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> Node:
     except UnicodeEncodeError:
         raise YamlMistake(line, "half of a surrogate pair (\\ud800 … \\udfff) is not text") from None
     value = _meaning(event.value, line) if event.implicit[0] else event.value
-    return Node(line=line, value=value, written=event.value, children=_NONE, key_lines=_NONE)
+    written = event.value
+    return Node(line=line, value=value, written=written, chars=len(written), children=_NONE, key_lines=_NONE)
 
 
 def _meaning(text: str, line: int) -> str | int | float | bool | None:

@@ -6,7 +6,10 @@ JSONL also accepts a list of `tags`, and a list `checks` in place of `check`.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from harness.suite.read.text_file import MAX_DATASET_BYTES, FileMistake, csv_lin
 COLUMNS = ("id", "prompt", "expect", "check", "tags", "group")
 JSONL_KEYS = ("id", "prompt", "expect", "check", "checks", "tags", "group")
 REQUIRED = ("id", "prompt")
+MOST_PROMPTS = 200_000
 MOST_COLUMNS = 5
 """The most unknown columns to report."""
 
@@ -46,7 +50,11 @@ def read_dataset(path: Path) -> list[Row]:
         raise FileMistake(
             f"a dataset must be a .csv or .jsonl file, not {path.suffix or 'one without a suffix'!r}", line=None
         )
-    rows = [_checked(line, cells) for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES))]
+    rows: list[Row] = []
+    for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES)):
+        if len(rows) == MOST_PROMPTS:
+            raise FileMistake(f"has more than {MOST_PROMPTS:,} prompts; take a sample, or split it", line=line)
+        rows.append(_checked(line, cells))
     if not rows:
         raise FileMistake("contains no prompts")
     return rows
@@ -77,11 +85,15 @@ def _checked_header(cells: list[str], line: int) -> list[str]:
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
     """(line, object). Numbers in `expect` keep the digits with which they are written."""
+    text_lines = text.split("\n")
     for line, raw in json_lines(text, dict[str, msgspec.Raw]):
         if isinstance(raw, FileMistake):
             yield line, Mistake((), raw.message)
             continue
         row: dict[str, Any] = {}
+        if (twice := _repeated_key(text_lines[line - 1])) is not None:
+            yield line, Mistake((), f"key {twice[:80]!r} appears twice; drop one")
+            continue
         try:
             for key, value in raw.items():
                 row[key] = _plain(key, value)
@@ -89,6 +101,18 @@ def _jsonl_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Mistake]]:
             yield line, Mistake((key,), error.message)
         else:
             yield line, row
+
+
+def _repeated_key(written: str) -> str | None:
+    """A key that an object holds twice, of which decoders keep the last one only."""
+    repeated: list[str] = []
+
+    def take(pairs: list[tuple[str, Any]]) -> None:
+        repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+
+    with suppress(RecursionError):  # too deep, which is told elsewhere
+        json.loads(written, object_pairs_hook=take, parse_int=str, parse_float=str)
+    return next(iter(repeated), None)
 
 
 def _plain(key: str, raw: msgspec.Raw) -> Any:

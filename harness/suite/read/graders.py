@@ -152,6 +152,8 @@ def read_check_file(folder: Path, name: str) -> CheckFile | FileMistake:
         tree = ast.parse(content)
     except FileMistake as error:
         return FileMistake(f"{name!r}: {error.message}")
+    except (RecursionError, MemoryError):  # how Python refuses an expression or a block that nests too deep
+        return FileMistake(f"{name!r} is not Python: nested too deeply")
     except (SyntaxError, ValueError) as error:
         line = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         return FileMistake(f"{name!r} is not Python{line}: {getattr(error, 'msg', error)}")

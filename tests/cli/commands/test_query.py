@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -140,14 +140,20 @@ def test_an_apostrophe_stands_before_each_formula_and_nowhere_else(ask: Ask, tex
     assert written == read
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.text(st.sampled_from("=+-@＝－; \t\r\n\",'a1\u3000\ufeff")), min_size=1, max_size=3))
+@given(texts=st.lists(st.text(st.sampled_from("=+-@＝－; \t\r\n\",'a1\u3000\ufeff")), min_size=1, max_size=3))
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_end_of_a_cell(
-    delimiter: str, texts: list[str]
+    connection: duckdb.DuckDBPyConnection, delimiter: str, texts: list[str]
 ) -> None:
     file = io.StringIO(newline="")
-    with redirect_stdout(file), duckdb.connect() as connection:
+    with redirect_stdout(file):
         _print_csv(["a", *texts], connection.execute("SELECT 1"))
     file.seek(0)
     cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from harness.cli.running.endpoint import find_logs, log_connection
+from harness.cli.running.endpoint import embedded_bedrock, find_logs, log_connection
 from harness.endpoints.base import MADE_UP_KEY_ID, MADE_UP_SECRET
 from harness.errors import HarnessError
+from harness.suite.loader import load_suite
+
+SUITES = Path(__file__).parents[3] / "suites"
 
 
 @pytest.fixture
@@ -41,6 +46,22 @@ async def test_an_accounts_logs_are_found_region_by_region(aws: str) -> None:
     found, without = await find_logs(aws, ["us-east-1", "eu-west-1", "ap-southeast-2"])
     assert [("s3://kept/all", "us-east-1"), ("logs:/bedrock", "eu-west-1")] == found
     assert ["ap-southeast-2"] == without
+
+
+def of_children() -> list[str]:
+    """Environment and arguments of each child process."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [Path(f"/proc/{child}/{part}").read_text() for child in children for part in ("environ", "cmdline")]
+
+
+async def test_the_embedded_bedrock_sees_no_credential_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SESSION_TOKEN", "ANTHROPIC_API_KEY", "HTTPS_PROXY", "SOMEBODY_ELSES_API_KEY"):
+        monkeypatch.setenv(name, "CANARY-secret")
+    suite = load_suite(SUITES / "quickstart.yaml")
+    async with embedded_bedrock(suite, seed=1):
+        seen = of_children()
+    assert any("simulate" in each for each in seen)
+    assert [] == [each for each in seen if "CANARY" in each]
 
 
 async def test_a_run_on_the_embedded_bedrock_needs_a_log_file() -> None:

@@ -13,7 +13,7 @@ from harness.report.drawing.render import render_figure
 from harness.report.drawing.style import figure_style
 from harness.report.figures import FIGURES
 from harness.report.write import draw_run
-from tests.report.conftest import FIT_RUNS
+from tests.report.conftest import FIT_RUNS, draw_every_figure
 
 WITHOUT_INTERVALS = {
     "latency_ecdf",
@@ -30,9 +30,10 @@ TOLERANCE = 1.5
 
 
 @pytest.fixture(scope="module")
-def real_pictures(make_run):
-    runs = [{}, *FIT_RUNS.values()]
-    return {p.name: p for run in runs for p in draw_run(make_run(simulated=False, endpoint="aws", **run))}
+def real_pictures(make_run, made_once):
+    asked = {"formats": ("svg",), "simulated": False, "endpoint": "aws"}
+    drawn = made_once("real-pictures", lambda: draw_every_figure(make_run, **asked))
+    return {picture.name: picture for picture in drawn}
 
 
 @pytest.mark.parametrize("name", FIGURES)

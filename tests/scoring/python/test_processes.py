@@ -32,6 +32,7 @@ from harness.suite.loader import load_suite
 from harness.suite.read.graders import read_check_file
 from harness.suite.stored import encode_suite, read_suite
 from harness.suite.suite import Check, CheckFile, Graders, Suite
+from tests.processes import is_running, wait_until
 
 SOURCE = """
 import os, sys, time
@@ -116,7 +117,7 @@ async def test_a_function_cannot_reach_stdin_or_stdout(check_file: Any) -> None:
         ("broken", "ValueError: Paris (line 16)"),
         ("quits", "SystemExit: 0"),
         ("dies", "the process died (exit code 7)"),
-        ("killed", "the process died (SIGKILL)"),
+        ("killed", "the process died (SIGKILL; perhaps this machine ran out of memory)"),
         ("eats", "MemoryError"),
     ],
 )
@@ -241,6 +242,45 @@ def test_an_orphaned_worker_exits() -> None:
     lines = "".join(json.dumps(each) + "\n" for each in (first, call))
     ended = subprocess.run([sys.executable, "-I", PROGRAM], input=lines, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (-signal.SIGALRM, "{}\n")
+
+
+PARENT = """
+import json, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-I", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for line in sys.stdin:
+    worker.stdin.write(line.encode())
+    worker.stdin.flush()
+    print(worker.pid if "source" in line else worker.stdout.readline(), flush=True)
+"""
+STUBBORN = """
+import signal
+def spins(case):
+  for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+  while True: pass
+def out_of_memory_score(case):
+  return False, open("/proc/self/oom_score_adj").read()
+"""
+
+
+def test_a_function_that_ignores_signals_ends_when_the_harness_is_killed() -> None:
+    first = {"source": STUBBORN, "name": "checks.py", "memory_bytes": MEMORY_BYTES}
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        print(json.dumps(first), file=parent.stdin, flush=True)
+        worker = int(parent.stdout.readline())
+        print(json.dumps({"function": "spins", "given": {}, "timeout_s": 60}), file=parent.stdin, flush=True)
+        assert "{}" in parent.stdout.readline()  # it is loaded, and about to spin
+        parent.kill()
+    wait_until(lambda: not is_running(worker))
+
+
+async def test_the_system_takes_memory_from_a_function_first(check_file: Any) -> None:
+    (result,) = await run(check_file(STUBBORN), "out_of_memory_score")
+    assert "1000" == str(result.reason).strip()
 
 
 SUITE = """\

@@ -23,6 +23,25 @@ from tests.timing import assert_linear
         ('{"aws_session_token": "short-but-named", "a": 1}', '{"aws_session_token": "[aws-token]", "a": 1}'),
         (f"the token IQoJb3JpZ2luX2Vj{'Qw/+' * 80}== of STS", "the token [aws-token] of STS"),
         ("sk-ant-api03-abcDEF_123-xyzXYZ", "[anthropic-key]"),
+        ("ABSKQmVkcm9ja0FQSUtleS1hYmNk and", "[aws-key] and"),
+        ("X-Amz-Security-Token: short-but-named", "X-Amz-Security-Token: [aws-token]"),
+        ("https://b.s3/k?X-Amz-Security-Token=a%2Fb&x=1", "https://b.s3/k?X-Amz-Security-Token=[aws-token]&x=1"),
+        (f"push with ghp_{'aB3' * 12}, or github_pat_{'11ABC_' * 6}", "push with [github-token], or [github-token]"),
+        ("it is eyJhbGciOiJI.eyJzdWIiOiIx.sig-na_ture!", "it is [web-token]!"),
+        ("Authorization: Bearer opaque", "Authorization: [authorization]"),
+        ("curl -H 'authorization: Basic bWU6cHc=' x", "curl -H 'authorization: [authorization]' x"),
+        ('{"Authorization": "token abc", "b": 1}', '{"Authorization": "[authorization]", "b": 1}'),
+        (
+            "Authorization: AWS4-HMAC-SHA256 Credential=A/b, Signature=c\nHost: x",
+            "Authorization: [authorization]\nHost: x",
+        ),
+        ("x-api-key: my-own-key", "x-api-key: [authorization]"),
+        ("with the bearer opaque-0123456789-token", "with the bearer [bearer-token]"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nand more",
+            "[private-key]\nand more",
+        ),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn the rest was cut", "[private-key]"),
     ],
 )
 def test_what_tells_of_people_and_accounts_is_taken_out(text: str, expected: str) -> None:
@@ -37,6 +56,11 @@ def test_what_tells_of_people_and_accounts_is_taken_out(text: str, expected: str
         "da39a3ee5e6b4b0d3255bfef95601890afd80709 and 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
         "an @mention, and a+b",
         "GB00 NWBK 6016 1331 9268 19",
+        "Authorization: required for every caller; the bearer of bad news is not responsible for it",
+        "bearer incontrovertiblenonsense",
+        "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
+        "the file eyJhbGciOiJI.json and ghp_short and sk-ant-short",
+        "set AWS_SESSION_TOKEN before you start",
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
@@ -68,7 +92,19 @@ def test_luhn_and_iban_hold_for_the_standards_own_examples() -> None:
     assert not is_iban("FR14 2004 1010 0505 0001 3M02 607")
 
 
-@pytest.mark.parametrize("junk", ["a." * 50_000, "+1 " * 25_000, "DE89 " * 10_000, "@a." * 25_000, "1 " * 50_000])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "a." * 50_000,
+        "+1 " * 25_000,
+        "DE89 " * 10_000,
+        "@a." * 25_000,
+        "1 " * 50_000,
+        "-----BEGIN PRIVATE KEY-----" * 4_000,
+        "eyJaaaaaaaa." * 9_000,
+        "bearer a" * 9_000,
+    ],
+)
 def test_a_text_that_is_ten_times_as_long_takes_about_ten_times_as_long(junk: str) -> None:
     assert_linear(Redactor().redact, junk[: len(junk) // 10], junk)
 

@@ -32,7 +32,7 @@ def _write_new(path: Path, text: str) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with new_file(path) as file:
+        with new_file(path, mode=0o666) as file:
             file.write(text.encode())
     except FileExistsError as error:
         raise HarnessError(f"{error.filename} already exists; choose another name or remove it") from error

@@ -19,9 +19,8 @@ from harness.cli.running.compare_runs import Sides, compare_sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
 from harness.cli.running.gate.both_arms import BothArms, rerun_suite
 from harness.cli.running.run_suite import run_suite
-from harness.cli.running.send_load import INTERRUPTED_CODE
 from harness.endpoints.address import is_loopback
-from harness.errors import HarnessError, first_leaf
+from harness.errors import INTERRUPTED_CODE, HarnessError, first_leaf
 from harness.load.forecast import forecast
 from harness.report.wording import sentence
 from harness.store.files import make_subfolder
@@ -201,6 +200,13 @@ def _margins(report: CompareReport) -> dict[str, str]:
 def _stored_suite(sides: Sides, how: Rerun) -> Suite:
     """The run's suite with its files, and the rerun's endpoint and budget. Unconfirmable: its files are missing."""
     suite = sides.run.read_suite()
+    if not suite.texts_as_sent:
+        raise Unconfirmable(
+            Finding(
+                what="the run stores no prompts, or redacted ones (load.store_text, load.redact)",
+                remedy="run the suite again and compare the two runs",
+            )
+        )
     if how.suite_file is not None:
         suite = restore_files(suite, how.suite_file.parent)
     elif lost := missing_files(suite):

@@ -73,7 +73,7 @@ class GateFiles:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
+            write_atomically(path, content, mode=0o666)
         except (StoreError, OSError) as error:
             self.lost[path] = str(error) if isinstance(error, StoreError) else f"{path}: {error.strerror}"
 

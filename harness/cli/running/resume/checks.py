@@ -48,6 +48,8 @@ def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
     HarnessError: either is another one than that of the run's attempts.
     """
     suite, manifest = folder.read_suite(), folder.read_manifest()
+    if not suite.texts_as_sent:
+        return _with_texts(suite, given, folder)
     if digest_suite(suite) != manifest.suite_digest:
         raise StoreError(
             f"{folder.path}: its suite.json has changed since it ran (digest {digest_suite(suite)}, "
@@ -64,6 +66,24 @@ def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
             "options as for the run (--target, --repeats), or leave it out"
         )
     return _with_documents(suite, given)
+
+
+def _with_texts(suite: Suite, given: Suite | None, folder: RunFolder) -> Suite:
+    """The suite that the user named, in place of a run's own, which was stored without or with redacted texts."""
+    if given is None:
+        raise StoreError(
+            f"{folder.path}: stores no prompts, or redacted ones; name the suite's file too: "
+            f"harness run SUITE --resume {folder.path}"
+        )
+    given = msgspec.structs.replace(given, budget_usd=suite.budget_usd, endpoint=suite.endpoint)
+    if digest_suite(given) != folder.read_manifest().suite_digest:
+        raise HarnessError(
+            f"{folder.path}: is not a run of the suite that you named, as it is now; restore its file, and use the "
+            "same options as for the run (--target, --repeats)"
+        )
+    regions = {target.name: target.region for target in suite.targets}
+    targets = (msgspec.structs.replace(target, region=regions[target.name]) for target in given.targets)
+    return msgspec.structs.replace(given, targets=tuple(targets))
 
 
 def require_documents(suite: Suite, folder: RunFolder) -> None:

@@ -18,8 +18,8 @@ from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.resume.checks import finish_journals, read_own_suite, require_documents, same_endpoint
 from harness.cli.running.resume.missing import Missing, find_missing
 from harness.cli.running.run_suite import open_sender
-from harness.cli.running.send_load import INTERRUPTED_CODE, RunToResume, SentLoad, send_load, without_settled
-from harness.errors import HarnessError
+from harness.cli.running.send_load import RunToResume, SentLoad, send_load, without_settled
+from harness.errors import INTERRUPTED_CODE, HarnessError
 from harness.store.files import one_writer, remove_leftovers
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest, read_versions

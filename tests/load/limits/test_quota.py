@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness import clock
-from harness.load.limits import Admission, make_throttler
+from harness.load.limits.quota import Admission, make_throttler
 from harness.load.stop import INTERRUPTED, Stop
 
 

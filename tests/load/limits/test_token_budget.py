@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Options, resolve_target
 from harness.endpoints.reply import Reply
-from harness.load.limits import Admission, TokenBudget, budget_mistakes, make_admission
+from harness.load.limits.quota import Admission, TokenBudget, budget_mistakes, make_admission
 from harness.load.reservation import output_burndown
 from harness.load.stop import INTERRUPTED, Stop
 from harness.suite.suite import Load, Message, Prompt, Quota, Suite

@@ -1,0 +1,1 @@
+"""What `fuzz.py` and the tests feed with hostile input."""
