@@ -104,3 +104,7 @@ def test_a_sum_counts_everything_of_all_workers_even_after_a_report_as_json() ->
     )  # fmt: skip
     expected.done, expected.in_flight = 3, 3
     assert expected == total
+
+
+def test_what_a_resumed_run_had_spent_before_counts() -> None:
+    assert 0.75 == Progress(planned=None, tallies={"t": Tally(cost_usd=0.25)}, earlier_usd=0.5).cost_usd

@@ -90,9 +90,10 @@ def send_load(
         progress = start_progress(suite, counts, seed=context.seed)
     else:
         begin, progress = partial(_go_on, resumed), _progress_from(suite, resumed)
+    scheduled = kind == "run" and resumed is None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_send(suite, context, open_sender, begin, progress, kind, simulator_options))
+            return runner.run(_send(suite, context, open_sender, begin, progress, scheduled, simulator_options))
         except asyncio.CancelledError:  # a second interrupt that came as the load ended
             raise KeyboardInterrupt from None
 
@@ -114,7 +115,7 @@ async def _send(
     open_sender: OpenSender,
     begin: Callable[[], tuple[RunFolder, Job]],
     progress: Progress,
-    kind: Kind,
+    scheduled: bool,
     simulator_options: Sequence[str],
 ) -> SentLoad | None:
     stop, interrupts = Stop(), context.interrupts or Interrupts()
@@ -124,7 +125,7 @@ async def _send(
         with _failures_reported(folder):
             try:
                 until_closed.enter_context(_interruptible(interrupts, stop))
-                async with _progress_shown(progress, suite, context, scheduled=kind == "run"):
+                async with _progress_shown(progress, suite, context, scheduled=scheduled):
                     clients = await sender.send(job, folder, progress, stop)
             except asyncio.CancelledError:
                 if interrupts.count < 2:

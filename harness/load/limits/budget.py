@@ -101,8 +101,13 @@ class Budget:
         self._changed.set()
 
     def give_back(self, needed: int) -> int:
-        """Lower a share by half of what is free, or by `needed` if that is more. Returns by how much."""
-        given = max(0, min(self.free, max(self.free // 2, needed)))
+        """Lower a share by half of what is free, or by `needed` if that is more. Returns by how much.
+
+        What the attempt that waits can have now is not free: a share that was raised for it must not be lowered again
+        before it has taken its part.
+        """
+        free = self.free - self.wanted if self.wanted <= self.free else self.free
+        given = max(0, min(free, max(free // 2, needed)))
         self.limit -= given
         return given
 

@@ -89,7 +89,7 @@ class Shares:
         if held >= missing:
             amount = max(missing, held // len(self._latest))
             self._granted[short] += amount
-            self._latest[short] = msgspec.structs.replace(self._latest[short], wanted=0)  # until it asks again
+            self._latest[short] = msgspec.structs.replace(self._latest[short], free=0, wanted=0)  # until it reports
             yield short, Grant(amount)
             return
         for at, each in enumerate(self._latest):

@@ -91,6 +91,20 @@ def test_workers_never_spend_more_than_the_budget_together_and_none_waits_for_ev
     assert sum(each.budget.spent for each in workers) <= limit
 
 
+def test_a_share_that_was_raised_for_an_attempt_is_not_lowered_before_the_attempt_has_it(run_virtual: Any) -> None:
+    budget, stop = Budget(19, shared=True), Stop()
+
+    async def run() -> None:
+        waiting = asyncio.create_task(budget.reserve(38, stop))
+        await asyncio.sleep(0)
+        budget.grant(20)
+        assert 1 == budget.give_back(11)
+        assert await waiting
+        assert 38 == budget.reserved
+
+    run_virtual(run())
+
+
 CHARGED = [
     (None, None, None, 0),
     (True, None, None, 7),

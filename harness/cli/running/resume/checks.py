@@ -49,17 +49,14 @@ def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
     attempts, or it is needed and not given.
     """
     suite, manifest = folder.read_suite(), folder.read_manifest()
-    if suite.texts_as_sent and digest_suite(suite) != manifest.suite_digest:
+    if not suite.texts_as_sent:
+        return _with_texts(suite, given, folder)
+    if digest_suite(suite) != manifest.suite_digest:
         raise StoreError(
             f"{folder.path}: its suite.json has changed since it ran (digest {digest_suite(suite)}, "
             f"then {manifest.suite_digest}); restore it, or run the suite again"
         )
     if given is None:
-        if not suite.texts_as_sent:
-            raise StoreError(
-                f"{folder.path}: stores no prompts, or redacted ones (load.store_text, load.redact); name the suite's "
-                f"file too: harness run SUITE --resume {folder.path}"
-            )
         return suite
     given = msgspec.structs.replace(given, budget_usd=suite.budget_usd)
     if digest_suite(given) != manifest.suite_digest:
@@ -69,7 +66,25 @@ def read_own_suite(folder: RunFolder, given: Suite | None) -> Suite:
             f"{folder.path}: its suite differs from the one that you named in: {keys}. Restore that file, use the same "
             "options as for the run (--target, --repeats), or leave it out"
         )
-    return _with_documents(suite, given) if suite.texts_as_sent else given
+    return _with_documents(suite, given)
+
+
+def _with_texts(suite: Suite, given: Suite | None, folder: RunFolder) -> Suite:
+    """The suite that the user named, in place of a run's own, which was stored without or with redacted texts."""
+    if given is None:
+        raise StoreError(
+            f"{folder.path}: stores no prompts, or redacted ones (load.store_text, load.redact); name the suite's file "
+            f"too: harness run SUITE --resume {folder.path}"
+        )
+    given = msgspec.structs.replace(given, budget_usd=suite.budget_usd, endpoint=suite.endpoint)
+    if digest_suite(given) != folder.read_manifest().suite_digest:
+        raise HarnessError(
+            f"{folder.path}: is not a run of the suite that you named, as it is now; restore its file, and use the "
+            "same options as for the run (--target, --repeats)"
+        )
+    regions = {target.name: target.region for target in suite.targets}
+    targets = (msgspec.structs.replace(target, region=regions[target.name]) for target in given.targets)
+    return msgspec.structs.replace(given, targets=tuple(targets))
 
 
 def require_documents(suite: Suite, folder: RunFolder) -> None:

@@ -117,13 +117,13 @@ def _count_recorded(run: RunFolder) -> int | None:
 
 
 def _command(run: RunFolder, manifest: Manifest, state: RunState) -> str | None:
-    """`harness run --resume results/…`, with SUITE where documents are needed, which the folder does not hold."""
+    """`harness run --resume results/…`, with SUITE if the folder lacks its documents or texts."""
     if state in ("running", "complete") or manifest.kind == "sweep" or manifest.schema_version != SCHEMA_VERSION:
         return None
     try:
         suite = run.read_suite()
     except HarnessError:
         return None
-    documents = any(prompt.documents or prompt.images for prompt in suite.prompts)
-    words: Sequence[str] = ("harness", "run", *(["SUITE"] if documents else []), "--resume", str(run.path))
+    lacks_some = not suite.texts_as_sent or any(prompt.documents or prompt.images for prompt in suite.prompts)
+    words: Sequence[str] = ("harness", "run", *(["SUITE"] if lacks_some else []), "--resume", str(run.path))
     return shlex.join(words)

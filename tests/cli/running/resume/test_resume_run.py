@@ -341,3 +341,23 @@ def test_a_folder_without_runs_says_how_to_make_one(harness: Harness, tmp_path: 
 def test_a_run_or_a_suite_is_needed(harness: Harness) -> None:
     done = harness("run")
     assert (2, True) == (done.returncode, "give a suite, or a run with --resume" in done.stderr)
+
+
+def test_prompts_that_are_not_stored_come_from_the_suite_that_the_user_names(
+    tmp_path: Path, harness: Harness, bedrock: Bedrock, suite: Path
+) -> None:
+    suite.write_text(suite.read_text().replace("load: {", "load: {redact: [ocean], "))
+    harness("run", suite, "--endpoint", bedrock.url, "--quiet")
+    (run,) = (tmp_path / "results").glob("*/")
+    keep(run, "request_id < '000003'")
+    change_manifest(run, state="interrupted")
+    done = harness("run", "--resume", run)
+    assert (2, True) == (done.returncode, f"harness run SUITE --resume {run}" in done.stderr), done.stderr
+    assert "harness run SUITE --resume" in harness("runs").stdout
+    other = tmp_path / "other.yaml"
+    other.write_text(suite.read_text().replace("ocean?", "lake?"))
+    assert "is not a run of the suite that you named" in harness("run", other, "--resume", run).stderr
+    done = harness("run", suite, "--resume", run, "--quiet")
+    assert done.returncode in (0, 4), done.stderr
+    assert PLANNED == len(rows(run)) == len(set(rows(run)))
+    assert "ocean" not in (run / "suite.json").read_text()
