@@ -275,6 +275,6 @@ def test_a_price_file_that_cannot_be_used_is_a_mistake(tmp_path: Path, written: 
 def test_each_mistake_in_a_price_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text('[[prices]]\nmodel = "claude-haiku-4-5"\ninput = -1\n')
     told = mistakes(tmp_path, GOOD + "prices: my.toml\n")
-    assert ["x.yaml:12: prices: my.toml: prices[0].input", "x.yaml:12: prices: my.toml: prices[0].output"] == [
+    assert ["x.yaml:12: prices: my.toml:3: prices[0].input", "x.yaml:12: prices: my.toml:1: prices[0].output"] == [
         each.rpartition(":")[0] for each in told
     ]
