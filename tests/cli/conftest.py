@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -94,6 +95,14 @@ def call_harness(
         except SystemExit as end:
             code = int(end.code or 0)
     return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Children of this test get SIGHUP's default, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -9,8 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Bedrock, environment
 from tests.processes import only_run, wait_for_attempts
+
+pytestmark = pytest.mark.usefixtures("hangup")
 
 LONG = ("--repeats", "200", "--target", "claude-haiku-4-5/global/converse")
 VALID = (0, 4)

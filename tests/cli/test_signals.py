@@ -13,6 +13,8 @@ import pytest
 from tests.cli.conftest import Bedrock
 from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
 
+pytestmark = pytest.mark.usefixtures("hangup")
+
 LONG = ("--repeats", "200", "--quiet", "--target", "claude-haiku-4-5/global/converse")
 FINISHING = "interrupted: finishing requests in flight; interrupt again to stop at once"
 
