@@ -103,6 +103,14 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(text: str, line: in
     assert line == caught.value.line
 
 
+@pytest.mark.parametrize("opening", ["[", "{"])
+def test_brackets_without_end_are_refused(opening: str) -> None:
+    """PyYAML from 6.0.4 on refuses them with a limit of its own."""
+    with pytest.raises(YamlMistake) as caught:
+        read_yaml(opening * 100_000, name="x.yaml")
+    assert 1 == caught.value.line
+
+
 @settings(derandomize=True)
 @given(st.text(alphabet="ab:- \n[]{}&*!|>'\"#,?%@`\t\\0", max_size=60))
 def test_no_text_ends_in_anything_but_a_value_or_a_mistake(text: str) -> None:
