@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,49 +11,58 @@ from harness.cli import options
 from harness.cli.places import RESULTS, complete_run, find_run, local_path
 from harness.errors import HarnessError
 
+if TYPE_CHECKING:
+    from harness.cli.running.overrides import Overrides
+
+
+SuiteArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="The suite file. With --resume only needed for its documents and check files.",
+        show_default=False,
+        parser=local_path,
+    ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Seed of everything random: the same suite and seed give the same plan. Default: 1.",
+        min=0,
+        max=options.MOST_SEED,
+    ),
+]
+RepeatsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=options.MOST_REPEATS, help="Ask every prompt this many times. Overrides the suite's repeats."
+    ),
+]
+WorkersOption = Annotated[
+    int, typer.Option(help="Share the load among this many processes.", min=1, max=options.MOST_WORKERS)
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Send what this run lacks of its plan, then grade and report it: its folder, its id, or `latest`.",
+        parser=find_run,
+        autocompletion=complete_run,
+    ),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")]
+
 
 def run(
-    suite: Annotated[
-        Path | None,
-        typer.Argument(
-            help="The suite file. With --resume only needed for its documents and check files.",
-            show_default=False,
-            parser=local_path,
-        ),
-    ] = None,
+    suite: SuiteArgument = None,
     endpoint: options.EndpointOption = None,
     target: options.TargetOption = None,
     out: options.OutOption = RESULTS,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Seed of everything random: the same suite and seed give the same plan. Default: 1.",
-            min=0,
-            max=options.MOST_SEED,
-        ),
-    ] = None,
-    repeats: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=options.MOST_REPEATS, help="Ask every prompt this many times. Overrides the suite's repeats."
-        ),
-    ] = None,
+    seed: SeedOption = None,
+    repeats: RepeatsOption = None,
     budget: options.BudgetOption = None,
-    workers: Annotated[
-        int, typer.Option(help="Share the load among this many processes.", min=1, max=options.MOST_WORKERS)
-    ] = 1,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="Send what this run lacks of its plan, then grade and report it: its folder, its id, or `latest`.",
-            parser=find_run,
-            autocompletion=complete_run,
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what the run would do and cost. Sends nothing.")
-    ] = False,
+    workers: WorkersOption = 1,
+    resume: ResumeOption = None,
+    dry_run: DryRunOption = False,
     no_preflight: options.NoPreflightOption = False,
     figures: options.FiguresOption = None,
     formats: options.FormatOption = None,
@@ -77,21 +86,12 @@ def run(
         out=out, seed=1 if seed is None else seed, as_json=json_output, quiet=quiet, plots=plots, index=True
     )
     if resume is not None:
-        if dry_run or (suite is None and (target or repeats is not None)):
-            raise HarnessError(
-                "--resume: sends the rest of the run as it was planned; leave out --dry-run, --target and --repeats "
-                "(with SUITE, give --target and --repeats as for the run)"
-            )
+        _check_resume(suite, overrides, dry_run=dry_run)
         from harness.cli.running.resume.resume_run import Resume, resume_run
 
         given = None if suite is None else load_for_run(suite, overrides)
         how = Resume(
-            suite=given,
-            endpoint=endpoint,
-            budget_usd=budget,
-            seed=seed,
-            workers=workers,
-            preflight=not no_preflight,
+            suite=given, endpoint=endpoint, budget_usd=budget, seed=seed, workers=workers, preflight=not no_preflight
         )
         raise typer.Exit(resume_run(resume, how, context))
     if suite is None:
@@ -107,3 +107,12 @@ def run(
     from harness.cli.running.run_suite import run_suite
 
     raise typer.Exit(run_suite(loaded, context, workers=workers))
+
+
+def _check_resume(suite: Path | None, overrides: Overrides, *, dry_run: bool) -> None:
+    """HarnessError: an option that does not go with --resume."""
+    if dry_run or (suite is None and (overrides.targets or overrides.repeats is not None)):
+        raise HarnessError(
+            "--resume: sends the rest of the run as it was planned; leave out --dry-run, --target and --repeats "
+            "(with SUITE, give --target and --repeats as for the run)"
+        )

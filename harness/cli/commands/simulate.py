@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.simulator.faults import Stall
+    from harness.simulator.injection.plan import FaultRule
     from harness.simulator.model.capacity import Limits
     from harness.simulator.server import SimulatorOptions
 
@@ -31,6 +32,9 @@ ProfilesOption = Annotated[
         parser=local_path,
     ),
 ]
+ThrottleOption = Annotated[float, typer.Option(help="Answer this share of requests with 429.", min=0, max=1)]
+UnavailableOption = Annotated[float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)]
+InterruptOption = Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)]
 FaultsOption = Annotated[
     str | None,
     typer.Option(
@@ -79,11 +83,9 @@ def simulate(
     answer_key: Annotated[Path | None, typer.Option(hidden=True, parser=local_path)] = None,
     profiles: ProfilesOption = None,
     seed: Annotated[int, typer.Option(help="Seed of answers and latencies.")] = 1,
-    throttle_rate: Annotated[float, typer.Option(help="Answer this share of requests with 429.", min=0, max=1)] = 0.0,
-    unavailable_rate: Annotated[
-        float, typer.Option(help="Answer this share of requests with 503.", min=0, max=1)
-    ] = 0.0,
-    interrupt_rate: Annotated[float, typer.Option(help="Cut off this share of streams halfway.", min=0, max=1)] = 0.0,
+    throttle_rate: ThrottleOption = 0.0,
+    unavailable_rate: UnavailableOption = 0.0,
+    interrupt_rate: InterruptOption = 0.0,
     faults: FaultsOption = None,
     speed: Annotated[float, typer.Option(help="Answer this many times faster than the models do.", min=0.001)] = 1.0,
     fixed: FixedOption = None,
@@ -112,7 +114,6 @@ def simulate(
 
     GET /_simulator/truth returns the server's own timestamps of every request.
     """
-    from harness.simulator.injection.plan import read_rules
     from harness.simulator.server import SimulatorOptions
 
     options = SimulatorOptions(
@@ -123,7 +124,7 @@ def simulate(
         throttle_rate=throttle_rate,
         unavailable_rate=unavailable_rate,
         interrupt_rate=interrupt_rate,
-        faults=() if faults is None else read_rules(faults),
+        faults=_rules(faults),
         speed=speed,
         fixed=None if fixed is None else read_fixed(fixed),
         secret=os.environ.get("HARNESS_SIMULATOR_SECRET") or None,
@@ -157,6 +158,12 @@ def _serve(options: SimulatorOptions, suite: Path | None, *, as_json: bool) -> N
             key = write_answer_key(load_checked(suite), Path(folder) / "answers.json")
             options = replace(options, answer_key=key)
         serve(options, announce)
+
+
+def _rules(faults: str | None) -> tuple[FaultRule, ...]:
+    from harness.simulator.injection.plan import read_rules
+
+    return () if faults is None else read_rules(faults)
 
 
 def _limits(capacity: list[str] | None, tokens_per_minute: list[str] | None) -> Limits:
