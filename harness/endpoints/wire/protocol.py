@@ -10,8 +10,8 @@ from typing import cast
 import httptools
 
 from harness import clock
-from harness.endpoints.base import MAX_FIELD_COUNT, MAX_FIELDS, AnswerTooLong, Tape
-from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
+from harness.endpoints.base import MAX_FIELD_COUNT, MAX_FIELDS, AnswerTooLong, ProtocolError, Tape, check_field
+from harness.endpoints.wire.connect import ConnectionLost
 
 SLICE = 256 * 1024
 """Bytes of a body written at a time; the next slice follows once the socket has taken this one."""
@@ -222,6 +222,7 @@ class WireConnection(asyncio.Protocol):
         self._field_count += 1
         if self._field_count > MAX_FIELD_COUNT:
             raise ProtocolError(f"the answer has more than {MAX_FIELD_COUNT} header fields")
+        check_field(name, value)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 

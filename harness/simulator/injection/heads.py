@@ -32,6 +32,10 @@ def _non_utf8_header(response: Response) -> Script:
     return _with_lines(response, b"x-amzn-note: caf\xe9 \xff\xfe\r\n")
 
 
+def _control_character(response: Response) -> Script:
+    return _with_lines(response, b"x-amzn-note: one\x01two\r\n")
+
+
 def _endless_head(response: Response) -> Script:
     lines = b"".join(b"x-amzn-note-%05d: filler\r\n" % number for number in range(5000))
     return Script(pieces=[encode_head(200, response.headers).removesuffix(b"\r\n") + lines], ending="hold")
@@ -61,6 +65,7 @@ HEADS: dict[str, Callable[[Response], Script]] = {
     "long_header": _long_header,
     "folded_header": _folded_header,
     "non_utf8_header": _non_utf8_header,
+    "control_character": _control_character,
     "endless_head": _endless_head,
     "conflicting_lengths": _conflicting_lengths,
     "unreadable_length": _unreadable_length,
