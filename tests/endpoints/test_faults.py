@@ -145,7 +145,8 @@ def kept(reply: Reply) -> str:
 
 async def meet(client: Client, case: Case, fault: str) -> tuple[Ending, str | None]:
     """How a request ends that meets a fault, and the answer to the next one on the same client."""
-    reply = await send(client, case, ill_fated(fault, case), TIMEOUTS.get(fault, PATIENT))
+    async with asyncio.timeout(PATIENT.total_s / 2):
+        reply = await send(client, case, ill_fated(fault, case), TIMEOUTS.get(fault, PATIENT))
     following = await send(client, case, well_fated(case))
     return Ending(reply.error_kind, kept(reply)), following.text or following.error_message  # type: ignore[arg-type]
 
