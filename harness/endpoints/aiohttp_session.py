@@ -138,14 +138,12 @@ class _TapedContent:
 
     async def _read_any(self) -> bytes:
         """What has arrived. aiohttp reports a failure before the bytes that precede it, which are recorded first."""
-        content = self._content
-        if content.exception() is not None:
-            self._take(content._read_nowait(-1))
         try:
-            return self._take(await content.readany())
+            piece = await self._content.readany()
         except Exception:
-            self._take(content._read_nowait(-1))
+            self._take(self._content._read_nowait(-1))
             raise
+        return self._take(piece)
 
     def _take(self, piece: bytes) -> bytes:
         if piece:

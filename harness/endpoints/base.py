@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, Self
@@ -60,12 +61,30 @@ class AnswerTooLong(Exception):
     """A body or header fields beyond the limits above. What arrived before is on the tape."""
 
 
+class ProtocolError(Exception):
+    """The server's answer is not HTTP/1.1."""
+
+
+_find_control = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+
+
+def check_field(name: bytes, value: bytes) -> None:
+    """Raise ProtocolError if a header field has a control character other than a tab (RFC 9110, 5.5)."""
+    if _find_control(value):
+        raise ProtocolError(f"the answer's header field {name.decode('latin-1')} contains a control character")
+
+
 def check_fields(fields: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raise AnswerTooLong if header fields, as names and values, are beyond the limits."""
+    """Check header fields, as names and values.
+
+    AnswerTooLong: they are beyond the limits. ProtocolError: one contains a control character.
+    """
     if len(fields) > MAX_FIELD_COUNT:
         raise AnswerTooLong(f"the answer has more than {MAX_FIELD_COUNT} header fields")
     if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_FIELDS:
         raise AnswerTooLong(f"the answer's header fields are longer than {MAX_FIELDS} bytes")
+    for name, value in fields:
+        check_field(name, value)
 
 
 class Tape:

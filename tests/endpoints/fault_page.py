@@ -89,7 +89,8 @@ CONNECTIONS = {
 }
 HEADS = {
     "redirect": both("redirects to another host, which is never contacted", "protocol"),
-    "many_headers": both("sends 3,000 header fields", "protocol"),
+    "many_headers": both("sends one header field 3,000 times", "protocol"),
+    "control_character": both("sends a header field with a control character", "protocol"),
     "endless_head": both("sends header fields without end", "protocol"),
     "conflicting_lengths": both("sends two different `Content-Length`", "protocol"),
     "unreadable_length": both("sends `Content-Length: many`", "protocol"),

@@ -137,12 +137,16 @@ def kept(reply: Reply) -> str:
         return "all" if reply.output_tokens is not None or not reply.ok else "all, no tokens"
     if not text or not TEXT.startswith(text):
         return "no text" if not text else "twice" if len(text) >= 2 * len(TEXT) else f"something else: {text}"
-    return "most" if len(text) > 0.8 * len(TEXT) else "half"
+    share = len(text) / len(TEXT)
+    if share > 0.8:
+        return "most"
+    return "half" if 0.4 < share < 0.65 else f"{share:.0%}"  # chunks differ in length, by the seed
 
 
 async def meet(client: Client, case: Case, fault: str) -> tuple[Ending, str | None]:
     """How a request ends that meets a fault, and the answer to the next one on the same client."""
-    reply = await send(client, case, ill_fated(fault, case), TIMEOUTS.get(fault, PATIENT))
+    async with asyncio.timeout(PATIENT.total_s / 2):
+        reply = await send(client, case, ill_fated(fault, case), TIMEOUTS.get(fault, PATIENT))
     following = await send(client, case, well_fated(case))
     return Ending(reply.error_kind, kept(reply)), following.text or following.error_message  # type: ignore[arg-type]
 

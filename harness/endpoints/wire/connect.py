@@ -30,10 +30,6 @@ class ConnectionLost(ConnectionError):
     """The server hung up before its answer was complete."""
 
 
-class ProtocolError(Exception):
-    """The server's answer is not HTTP/1.1."""
-
-
 def make_tls(session: AioSession) -> ssl.SSLContext:
     """A verifying TLS context with `ca_bundle` (AWS_CA_BUNDLE), REQUESTS_CA_BUNDLE or the default CAs.
 

@@ -10,8 +10,8 @@ from typing import cast
 import httptools
 
 from harness import clock
-from harness.endpoints.base import MAX_FIELD_COUNT, MAX_FIELDS, AnswerTooLong, Tape
-from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
+from harness.endpoints.base import MAX_FIELD_COUNT, MAX_FIELDS, AnswerTooLong, ProtocolError, Tape, check_field
+from harness.endpoints.wire.connect import ConnectionLost
 
 SLICE = 256 * 1024
 """Bytes of a body written at a time; the next slice follows once the socket has taken this one."""
@@ -35,6 +35,7 @@ class WireConnection(asyncio.Protocol):
         "_bodies",
         "_complete",
         "_drained",
+        "_field_count",
         "_fields_size",
         "_framed",
         "_has_failed",
@@ -68,7 +69,7 @@ class WireConnection(asyncio.Protocol):
         self._poll: select.poll | None = None
         self._has_failed: HasFailed | None = None
         self._headers: dict[str, str] = {}
-        self._head_size = self._fields_size = 0
+        self._head_size = self._fields_size = self._field_count = 0
         self._at_ns = 0
         self._reading = False
         self._framed = False
@@ -212,12 +213,16 @@ class WireConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._complete:
             raise ProtocolError("the server sent a second answer to one request")
-        self._headers, self._fields_size = {}, 0
+        self._headers, self._fields_size, self._field_count = {}, 0, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields_size += len(name) + len(value) + 4
         if self._fields_size > MAX_FIELDS:
             raise ProtocolError(f"the answer's header fields are longer than {MAX_FIELDS} bytes")
+        self._field_count += 1
+        if self._field_count > MAX_FIELD_COUNT:
+            raise ProtocolError(f"the answer has more than {MAX_FIELD_COUNT} header fields")
+        check_field(name, value)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
@@ -227,8 +232,6 @@ class WireConnection(asyncio.Protocol):
             return
         self._reading = True
         headers = self._headers
-        if len(headers) > MAX_FIELD_COUNT:
-            raise ProtocolError(f"the answer has more than {MAX_FIELD_COUNT} header fields")
         chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         self._framed = chunked or "content-length" in headers or status in _BODILESS
         assert self._tape is not None

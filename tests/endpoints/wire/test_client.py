@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.endpoints import base
-from harness.endpoints.base import Connection, Tape, WireRequest
+from harness.endpoints.base import Connection, ProtocolError, Tape, WireRequest
 from harness.endpoints.dialects.eventstream import encode_event
 from harness.endpoints.read_tape import read_tape
 from harness.endpoints.wire.client import WireClient
-from harness.endpoints.wire.connect import ConnectionLost, ProtocolError
+from harness.endpoints.wire.connect import ConnectionLost
 from harness.endpoints.wire.pool import Origin, Pool
 from harness.endpoints.wire.protocol import MAX_FIELDS, MAX_HEAD, SLICE, WireConnection
 
