@@ -306,6 +306,8 @@ def test_runs_are_listed_with_the_command_that_completes_them(
     assert f"harness run --resume results/{interrupted.name}" == run["resume"]
     text = harness("runs").stdout
     assert "9/21" in text
+    narrow = harness("runs", COLUMNS="30").stdout.splitlines()
+    assert [interrupted.name, "interrupted"] == narrow[1].split()
     assert f"to complete it: harness run --resume results/{interrupted.name}" in text
     change_manifest(interrupted, state="running")
     as_journal(interrupted, "true")
