@@ -18,6 +18,7 @@ import trustme
 
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception
 from tests.cli.conftest import Harness, call_harness, run_harness
+from tests.processes import only_run
 
 KEY_ID = "their-own-key-id"
 KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYCANARYKEY"
@@ -212,7 +213,7 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
     line = ("run", "quoted.yaml", "--endpoint", "aws", "--no-preflight", *more)
     done = start(tmp_path, *line, **{**surroundings, **own})
     assert (tmp_path / "results").exists(), done.stderr
-    [run] = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     rows = duckdb.sql(f"SELECT client, region, error_kind, text FROM '{run}/attempts.parquet'").fetchall()
     kinds = {(client, region): {row[2] for row in rows if row[:2] == (client, region)} for client, region, *_ in rows}
     assert {None, "access_denied", "unavailable"} <= set.intersection(
