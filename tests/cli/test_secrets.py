@@ -8,6 +8,7 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -116,12 +117,23 @@ def respond(status: int, body: bytes, headers: str = "", *, stream: bool = False
     return head.encode() + body
 
 
+def read_head(file: BufferedIOBase) -> bytes:
+    """The head of an HTTP request; empty if there is none any more."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = file.readline()
+        if not line:
+            return b""
+        head += line
+    return head
+
+
 class Proxy(socketserver.StreamRequestHandler):
     """A proxy that refuses tunnels to us-west-2 and plays AWS at the end of all others."""
 
     def handle(self) -> None:
         try:
-            head = self._read_head()
+            head = read_head(self.rfile)
             self.server.heads.append(head)  # type: ignore[attr-defined]
             if b"us-west-2" in head:
                 self.wfile.write(f"HTTP/1.1 407 {quoted((PASSWORD,))}\r\nContent-Length: 0\r\n\r\n".encode())
@@ -129,8 +141,7 @@ class Proxy(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             context: ssl.SSLContext = self.server.context  # type: ignore[attr-defined]
             with context.wrap_socket(self.connection, server_side=True) as inside, inside.makefile("rwb") as file:
-                self.rfile = file
-                while head := self._read_head():
+                while head := read_head(file):
                     self.server.heads.append(head)  # type: ignore[attr-defined]
                     lines = head.lower().split(b"\r\n")
                     length = sum(int(line[15:]) for line in lines if line[:15] == b"content-length:")
@@ -138,15 +149,6 @@ class Proxy(socketserver.StreamRequestHandler):
                     file.flush()
         except OSError:
             return
-
-    def _read_head(self) -> bytes:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self.rfile.readline()
-            if not line:
-                return b""
-            head += line
-        return head
 
 
 class Server(socketserver.ThreadingTCPServer):
