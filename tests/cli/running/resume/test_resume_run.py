@@ -325,7 +325,11 @@ def test_a_complete_run_whose_answers_are_not_graded_can_be_resumed(
     states = []
     for lost in ("scores.parquet", None, "summary.json", None):
         if lost is None:
-            assert 0 == harness("run", "--resume", run, "--quiet").returncode
+            done = harness("run", "--resume", run)
+            assert (0, f"{run.name}: every request is recorded; grading and reporting") == (
+                done.returncode,
+                done.stderr.splitlines()[0],
+            )
         else:
             (run / lost).unlink()
         states.append(json.loads(harness("runs", "--json").stdout)["runs"][0]["state"])
