@@ -6,17 +6,19 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 OURS = {"harness", "pip", "setuptools"}
 """The package itself, and what `python -m venv` installs."""
 
 
-def spelled(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
-
-
 lines = (Path(__file__).parents[1] / "constraints.txt").read_text(encoding="utf-8").split()
-listed = {f"{spelled(name)}=={version}" for name, _, version in (line.partition("==") for line in lines)}
-found = {f"{spelled(each.name)}=={each.version}" for each in distributions() if spelled(each.name) not in OURS}
+listed = {f"{canonicalize_name(name)}=={version}" for name, _, version in (line.partition("==") for line in lines)}
+found = {
+    f"{canonicalize_name(each.name)}=={each.version}"
+    for each in distributions()
+    if canonicalize_name(each.name) not in OURS
+}
 
 mistakes = [
     *(f"constraints.txt: {line} is missing; add it" for line in sorted(found - listed)),

@@ -9,8 +9,10 @@ from pathlib import Path
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
-    """Wait for something that another process does."""
+    """Wait for something that another process does; fails after a minute."""
+    end = time.monotonic() + 60
     while not is_so():
+        assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
 
 

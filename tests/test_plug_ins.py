@@ -22,6 +22,7 @@ from harness.scoring import SCORERS
 from harness.suite.loader import load_suite
 from harness.suite.suite import Load
 from tests.cli.conftest import Bedrock, call_harness, start_bedrock
+from tests.processes import only_run
 
 SCORER = '''
 import msgspec
@@ -115,8 +116,7 @@ def run_suite(folder: Path, suite: str, bedrock: Bedrock, *, figures: bool = Fal
     (folder / "plugged.yaml").write_text(suite)
     done = call_harness(folder, "run", "plugged.yaml", "--endpoint", bedrock.url, "--quiet", figures=figures)
     assert done.returncode in (0, 4), done.stdout + done.stderr  # 4: this machine was too busy to measure latencies
-    [run] = (folder / "results").glob("*/")
-    return run
+    return only_run(folder)
 
 
 def test_a_scorer_grades_the_answers_of_a_suite_that_names_it(

@@ -84,7 +84,8 @@ def stopped_target(stopped: StoppedTarget) -> Finding:
     most = next(iter(stopped.failures), "")
     return Finding(
         what=f"{stopped.target}: stopped early: of its latest {stopped.requests} requests "
-        f"{sum(stopped.failures.values())} failed ({kinds}); its other requests were not sent, so it is not compared",
+        f"{sum(stopped.failures.values())} failed ({kinds}); its other requests were not sent, "
+        "so comparisons with it decide nothing",
         remedy=_REMEDIES.get(most, _ANY_REMEDY) + ", then run the suite again",
         invalidates=True,
         target=stopped.target,

@@ -86,7 +86,7 @@ def _incomplete(manifest: Manifest, load: Load, recorded: int) -> Iterator[Findi
     if manifest.state != "complete":
         yield Finding(
             what=f"the run is {manifest.state}, not complete: it recorded {recorded}{planned} requests",
-            remedy="complete it with `harness run --resume`; a partial run favours whatever came first",
+            remedy="complete it with `harness run --resume RUN`; a partial run favours whatever came first",
             invalidates=True,
         )
     elif manifest.planned is not None:

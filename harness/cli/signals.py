@@ -22,4 +22,6 @@ def ignore_signals() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it in the background of a script
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)

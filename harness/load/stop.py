@@ -25,7 +25,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-INTERRUPTED = Reason(what="it was interrupted", remedy="complete it with `harness run --resume`")
+INTERRUPTED = Reason(what="it was interrupted", remedy="complete it with `harness run --resume RUN`")
 
 
 class Stop:

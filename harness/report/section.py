@@ -67,6 +67,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The same for the column's intervals, which can be left out on their own."""
     is_text: bool = False
     """Align to the left."""
+    is_whole: bool = False
+    """Names of rows that are to be copied: a terminal shows them whole, however narrow it is."""
     best: Literal["high", "low", ""] = ""
     """Which value a page marks as the best of the column."""
 

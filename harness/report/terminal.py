@@ -133,7 +133,8 @@ def _fit(table: Table, width: int, name_width: int) -> tuple[dict[int, bool], in
     def room() -> int:
         return width - sum(GAP + width_of(i, intervals) for i, intervals in shown.items())
 
-    least = names(name_width)
+    is_whole = bool(table.columns) and table.columns[0].is_whole
+    least = names(sys.maxsize if is_whole else name_width)
     while room() < least:
         columns = [(table.columns[i].weight, True, -i) for i in shown if len(shown) > 1]
         intervals = [(table.columns[i].interval_weight, False, -i) for i in shown if shown[i]]
@@ -144,7 +145,7 @@ def _fit(table: Table, width: int, name_width: int) -> tuple[dict[int, bool], in
             del shown[-i]
         else:
             shown[-i] = False
-    return shown, max(SHORTEST_NAME, room())
+    return shown, max(least if is_whole else SHORTEST_NAME, room())
 
 
 def _has_intervals(table: Table, i: int) -> bool:

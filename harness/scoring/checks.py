@@ -14,7 +14,9 @@ from harness.errors import HarnessError, SuiteError
 from harness.scoring import load_scorer, scorer_names
 from harness.scoring.scorer import AnyScorer, SuiteAwareScorer
 from harness.suite.grammar.mistakes import Mistake, dotted
+from harness.suite.grammar.patterns import PatternError
 from harness.suite.grammar.structure import unknown_key, unknown_word
+from harness.suite.private_texts import storable_suite, stores_no_text
 from harness.suite.suite import Check, Prompt, Suite
 
 EXPECT = "expect"
@@ -36,6 +38,23 @@ def check_mistakes(suite: Suite) -> Iterator[Mistake]:
             scorer = _make(check, prompt)
             for each in scorer if isinstance(scorer, list) else _context_mistakes(scorer, suite, prompt):
                 yield Mistake(("prompts", at, "checks", number, *each.path), each.message)
+
+
+def redaction_mistakes(suite: Suite) -> Iterator[Mistake]:
+    """A validator for `load_suite`: checks that cannot grade once `load.redact` has replaced a part of them."""
+    if not suite.load.redact or stores_no_text(suite.load):
+        return
+    try:
+        kept = storable_suite(suite).prompts
+    except PatternError:  # one of the loader's own mistakes
+        return
+    for at, (prompt, stored) in enumerate(zip(suite.prompts, kept, strict=True)):
+        for number, (check, redacted) in enumerate(zip(prompt.checks, stored.checks, strict=True)):
+            if isinstance(_make(check, prompt), list) or not isinstance(lost := _make(redacted, stored), list):
+                continue
+            what = "; ".join(each.message for each in lost)
+            remedy = "narrow the patterns, or leave out the check"
+            yield Mistake(("prompts", at, "checks", number), f"does not work with load.redact: {what}; {remedy}")
 
 
 def check_schemas() -> dict[str, dict[str, Any]]:

@@ -257,6 +257,6 @@ def _torn_finding(torn_bytes: int) -> tuple[Finding, ...]:
     return (
         Finding(
             what=f"{KILLED}{torn_bytes} bytes of an unfinished line were dropped",
-            remedy="the attempt they belonged to is missing; `harness run --resume` makes it again",
+            remedy="the attempt they belonged to is missing; `harness run --resume RUN` makes it again",
         ),
     )

@@ -15,8 +15,8 @@ from harness.store.run_folder import RunFolder
 
 _NOTHING_STORED: dict[State, str] = {
     "complete": "the run was complete, so the file was removed later: restore it or delete the folder",
-    "interrupted": "the run was interrupted before it stored anything: complete it with `harness run --resume`",
-    "failed": "the run failed before it stored anything: complete it with `harness run --resume`",
+    "interrupted": "the run was interrupted before it stored anything: complete it with `harness run --resume RUN`",
+    "failed": "the run failed before it stored anything: complete it with `harness run --resume RUN`",
 }
 
 

@@ -154,8 +154,9 @@ def _warnings(suite: Suite, graders: Graders, gathered: GatheredPrompts, *, inli
     if gathered.comma_tags:
         found.append(f"a tag contains a comma, but `;` separates tags: {_counted(gathered.comma_tags)}")
     if suite.load.store_text is not None and any(prompt.checks for prompt in suite.prompts):
-        stored = "no answers" if not suite.load.store_text else f"only {suite.load.store_text:.0%} of the answers"
-        found.append(f"load.store_text: the text of {stored} is stored, so the others cannot be graded")
+        share = suite.load.store_text
+        some = f"only {share:.0%} of the answers are stored, so the others cannot be graded"
+        found.append(f"load.store_text: {some if share else 'no answer is stored, so none can be graded'}")
     judges = [judge.target for judge in graders.judges]
     found += price_warnings(suite.targets, judges, suite.prompts, suite.prices, inline=inline)
     if suite.load.redact and any(prompt.checks for prompt in suite.prompts):

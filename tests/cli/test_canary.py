@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from tests.cli.conftest import call_harness
-from tests.cli.test_secrets import everything_in
+from tests.cli.test_secrets import everything_in, read_head
 
 CANARY = "cAnArY7"
 """Part of every credential, none of which is in this file as a whole."""
@@ -69,20 +69,11 @@ class Bedrock(socketserver.StreamRequestHandler):
     """Records each request, and answers one that asks for a redirect, an answer or an error that quotes it."""
 
     def handle(self) -> None:
-        while head := self._read_head():
+        while head := read_head(self.rfile):
             lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             body = self.rfile.read(sum(map(int, lengths)))
             self.server.requests.append(head + body)  # type: ignore[attr-defined]
             self.wfile.write(self._answer(head, body))
-
-    def _read_head(self) -> bytes:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self.rfile.readline()
-            if not line:
-                return b""
-            head += line
-        return head
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if b"redirect" in body:

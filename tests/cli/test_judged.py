@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
+from tests.processes import only_run
+
 VALID_OR_NOT = (0, 4)
 """Exit code 4 is fine: on a busy machine the client may be the bottleneck, which does not matter here."""
 SUITES = Path(__file__).parents[2] / "suites"
@@ -32,8 +34,7 @@ def judged(tmp_path: Path, harness: Any, make_bedrock: Any) -> Judged:
     done = harness("run", "judged.yaml", "--endpoint", bedrock.url, "--repeats", "2", "--quiet", "--json")
     assert done.stderr == ""
     assert done.returncode in VALID_OR_NOT
-    (run,) = (tmp_path / "results").glob("*/")
-    return Judged(tmp_path, run, bedrock, json.loads(done.stdout))
+    return Judged(tmp_path, only_run(tmp_path), bedrock, json.loads(done.stdout))
 
 
 def scores(run: Path) -> list[tuple[Any, ...]]:

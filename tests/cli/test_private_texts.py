@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import call_harness
 from tests.cli.test_secrets import everything_in
+from tests.processes import only_run
 
 SUITE = """\
 suite: private
@@ -49,7 +50,7 @@ def test_no_file_has_a_text_that_must_not_be_stored_and_reports_work_without(tmp
     assert done.returncode == again.returncode
     assert "CANARY" not in done.stdout + done.stderr + again.stdout + again.stderr
     assert [] == [name for name, text in everything_in(tmp_path / "results") if "CANARY" in text]
-    [run] = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     answers = duckdb.sql(f"SELECT text FROM '{run}/attempts.parquet' WHERE ok AND input_tokens > 0").fetchall()
     scorers = duckdb.sql(f"SELECT DISTINCT scorer FROM '{run}/scores.parquet' WHERE value IS NOT NULL").fetchall()
     stored = load.startswith("redact")

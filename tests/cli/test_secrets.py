@@ -8,6 +8,7 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ import trustme
 
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception
 from tests.cli.conftest import Harness, call_harness, run_harness
+from tests.processes import only_run
 
 KEY_ID = "their-own-key-id"
 KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYCANARYKEY"
@@ -115,12 +117,23 @@ def respond(status: int, body: bytes, headers: str = "", *, stream: bool = False
     return head.encode() + body
 
 
+def read_head(file: BufferedIOBase) -> bytes:
+    """The head of an HTTP request; empty if there is none any more."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = file.readline()
+        if not line:
+            return b""
+        head += line
+    return head
+
+
 class Proxy(socketserver.StreamRequestHandler):
     """A proxy that refuses tunnels to us-west-2 and plays AWS at the end of all others."""
 
     def handle(self) -> None:
         try:
-            head = self._read_head()
+            head = read_head(self.rfile)
             self.server.heads.append(head)  # type: ignore[attr-defined]
             if b"us-west-2" in head:
                 self.wfile.write(f"HTTP/1.1 407 {quoted((PASSWORD,))}\r\nContent-Length: 0\r\n\r\n".encode())
@@ -128,8 +141,7 @@ class Proxy(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             context: ssl.SSLContext = self.server.context  # type: ignore[attr-defined]
             with context.wrap_socket(self.connection, server_side=True) as inside, inside.makefile("rwb") as file:
-                self.rfile = file
-                while head := self._read_head():
+                while head := read_head(file):
                     self.server.heads.append(head)  # type: ignore[attr-defined]
                     lines = head.lower().split(b"\r\n")
                     length = sum(int(line[15:]) for line in lines if line[:15] == b"content-length:")
@@ -137,15 +149,6 @@ class Proxy(socketserver.StreamRequestHandler):
                     file.flush()
         except OSError:
             return
-
-    def _read_head(self) -> bytes:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self.rfile.readline()
-            if not line:
-                return b""
-            head += line
-        return head
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -212,7 +215,7 @@ def test_a_run_writes_and_prints_no_secret_that_servers_and_proxies_quote(
     line = ("run", "quoted.yaml", "--endpoint", "aws", "--no-preflight", *more)
     done = start(tmp_path, *line, **{**surroundings, **own})
     assert (tmp_path / "results").exists(), done.stderr
-    [run] = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     rows = duckdb.sql(f"SELECT client, region, error_kind, text FROM '{run}/attempts.parquet'").fetchall()
     kinds = {(client, region): {row[2] for row in rows if row[:2] == (client, region)} for client, region, *_ in rows}
     assert {None, "access_denied", "unavailable"} <= set.intersection(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Bedrock
+from tests.cli.conftest import Bedrock, Finished
 from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
 
 pytestmark = pytest.mark.usefixtures("hangup")
@@ -60,6 +60,20 @@ def test_nohup_is_respected(start_harness: Any, suite: Path, bedrock: Bedrock, t
     _, err = child.communicate(timeout=60)
     assert 1 == err.count(FINISHING)
     assert "stopped" not in err
+
+
+def test_sigterm_ends_a_command_that_ignores_ctrl_c_in_the_background_of_a_script(
+    start_harness: Any, finished: Finished
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `sh -c 'harness … &'` does
+    try:
+        child = start_harness("query", "SELECT * FROM range(1000000000)", "--run", finished.folder, "--csv")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    child.stdout.readline()
+    child.send_signal(signal.SIGTERM)
+    child.stdout.close()
+    assert 130 == child.wait(timeout=20)
 
 
 def test_no_process_survives_a_killed_run(start_harness: Any, suite: Path, tmp_path: Path) -> None:

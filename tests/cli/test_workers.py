@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import duckdb
 import pytest
 
 from tests.cli.conftest import Bedrock, Finished
+from tests.processes import is_running, only_run, wait_until
 
 SLOW = """\
 suite: slow
@@ -20,22 +20,6 @@ targets: [{model: claude-haiku-4-5, routing: global, api: converse, client: aiob
 load: {concurrency: 4, repeats: 200}
 prompts: [{id: a, prompt: Say a., expect: a}]
 """
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = (folder / "results").glob("*/")
-    return run
-
-
-def wait_for(what: Any, *, within_s: float = 120.0) -> Any:
-    """Wait until `what` returns something true, and return it; fails after a while."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
 
 
 def journaled(folder: Path) -> bool:
@@ -89,7 +73,7 @@ def test_a_signal_to_all_processes_finishes_what_every_worker_has_in_flight(
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
     child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2")
-    wait_for(lambda: journaled(tmp_path))
+    wait_until(lambda: journaled(tmp_path))
     for pid in (*workers_of(child.pid), child.pid):
         os.kill(pid, number)
     _, err = child.communicate(timeout=60)
@@ -105,7 +89,7 @@ def test_the_second_ctrl_c_ends_the_workers_without_output(
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
     child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2", "--quiet")
-    wait_for(lambda: journaled(tmp_path))
+    wait_until(lambda: journaled(tmp_path))
     os.kill(child.pid, signal.SIGSTOP)  # so that both signals find requests in flight
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
         os.kill(child.pid, number)
@@ -124,12 +108,12 @@ def test_whichever_process_is_killed_nothing_in_the_journals_is_lost(
 ) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
     child = start_harness("run", "slow.yaml", "--endpoint", bedrock.url, "--workers", "2", "--quiet")
-    wait_for(lambda: journaled(tmp_path))
+    wait_until(lambda: journaled(tmp_path))
     workers = workers_of(child.pid)
     assert 2 == len(workers)
     os.kill(workers[0] if who == "worker" else child.pid, signal.SIGKILL)
     _, err = child.communicate(timeout=60)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    wait_until(lambda: not any(map(is_running, workers)))
     lines = sum(text.count("\n") for text in (path.read_text() for path in only_run(tmp_path).glob("*.jsonl")))
     assert lines > 0
     if who == "worker":

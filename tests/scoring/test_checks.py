@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from harness.errors import SuiteError
 from harness.scoring import SCORERS, load_scorer, scorer_names
-from harness.scoring.checks import check_mistakes, check_schemas, make_scorer
-from harness.suite.suite import Check, Message, Prompt, Suite
+from harness.scoring.checks import check_mistakes, check_schemas, make_scorer, redaction_mistakes
+from harness.suite.suite import Check, Load, Message, Prompt, Suite
 
 
 def make_prompt(kind: str, params: dict[str, Any], expect: str | None = None) -> Prompt:
@@ -36,6 +36,27 @@ def test_good_checks_have_no_mistakes() -> None:
     assert find("regex", {"pattern": "a+", "flags": "im"}) == []
     assert find("json_schema", {"schema": {"type": "object"}}) == []
     assert find("json_schema", {"schema": {"properties": {"unevaluatedItems": {"enum": [{"$ref": "#/x"}]}}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("load", "mistakes"),
+    [
+        (Load(), []),
+        (Load(redact=("x",)), []),
+        (Load(redact=("(",)), []),
+        (Load(redact=("1",), store_text=0.0), []),
+        (
+            Load(redact=("1",)),
+            ["does not work with load.redact: no number in '[redacted]'; narrow the patterns, or leave"],
+        ),
+    ],
+)
+def test_a_check_that_cannot_grade_redacted_texts_is_a_mistake(load: Load, mistakes: list[str]) -> None:
+    prompts = (make_prompt("exact", {}, "1"), make_prompt("numeric", {}, "1"), make_prompt("numeric", {}, "one"))
+    suite = Suite(name="s", digest="", endpoint="simulator", targets=(), prompts=prompts, load=load)
+    found = list(redaction_mistakes(suite))
+    assert [("prompts", 1, "checks", 0)] * len(mistakes) == [each.path for each in found]
+    assert mistakes == [each.message[: len(mistake)] for each, mistake in zip(found, mistakes, strict=True)]
 
 
 @pytest.mark.parametrize(

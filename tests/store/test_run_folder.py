@@ -188,8 +188,11 @@ async def test_a_stopped_run_whose_journal_is_locked_is_left_alone(make_run: Mak
     ("state", "told"),
     [
         ("complete", "the run was complete, so the file was removed later: restore it or delete the folder"),
-        ("interrupted", "the run was interrupted before it stored anything: complete it with `harness run --resume`"),
-        ("failed", "the run failed before it stored anything: complete it with `harness run --resume`"),
+        (
+            "interrupted",
+            "the run was interrupted before it stored anything: complete it with `harness run --resume RUN`",
+        ),
+        ("failed", "the run failed before it stored anything: complete it with `harness run --resume RUN`"),
     ],
 )
 def test_a_run_without_its_attempts_is_reported(make_run: MakeRun, state: State, told: str) -> None:

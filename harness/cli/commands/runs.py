@@ -53,7 +53,7 @@ def _report(progress: RunsProgress) -> Report:
     table = tabulate(
         progress.runs,
         [
-            (Column(heading="run", is_text=True, weight=9), lambda run: run.run_id),
+            (Column(heading="run", is_text=True, is_whole=True), lambda run: run.run_id),
             (Column(heading="state", is_text=True, weight=8), lambda run: Mark(run.state, TONES.get(run.state, "bad"))),
             (Column(heading="requests", weight=7), _requests),
             (Column(heading="started, UTC", is_text=True), lambda run: run.started_utc),

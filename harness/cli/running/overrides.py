@@ -34,11 +34,11 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 def load_checked(path: Path) -> Suite:
     """Load a suite. SuiteError: every mistake in it."""
     from harness.load.limits.quota import budget_mistakes
-    from harness.scoring.checks import check_mistakes
+    from harness.scoring.checks import check_mistakes, redaction_mistakes
     from harness.scoring.judging.calibration import calibration_mistakes
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    validators = [check_mistakes, calibration_mistakes, wire_mistakes, budget_mistakes]
+    validators = [check_mistakes, redaction_mistakes, calibration_mistakes, wire_mistakes, budget_mistakes]
     return load_suite(path, validators=validators, home_region=region)
 
 

@@ -115,7 +115,7 @@ def play(fault: str, response: Response) -> Script:
 
 def read_rules(written: str) -> tuple[FaultRule, ...]:
     """The rules of `--faults`: a JSON list, or the path of a file with one. EndpointError: anything else."""
-    inline = written.lstrip().startswith("[")
+    inline = written.lstrip().startswith(("[", "{"))
     place = "--faults" if inline else written
     try:
         rules = msgspec.json.decode(written if inline else Path(written).read_bytes(), type=list[FaultRule])

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.processes import only_run
+
 
 class Logged(NamedTuple):
     """A run of the tiny suite and the server's own log of it."""
@@ -22,7 +24,7 @@ def logged(tmp_path: Path, suite: Path, harness: Callable[..., Any], make_bedroc
     bedrock = make_bedrock("--speed", "20", "--invocation-log", str(log))
     done = harness("run", suite.name, "--endpoint", bedrock.url, "--quiet")
     assert done.returncode in (0, 4), done.stderr
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     sent = len(bedrock.truth())
     while log.read_bytes().count(b"\n") < sent:  # the server writes within a second
         time.sleep(0.02)

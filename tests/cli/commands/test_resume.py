@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 from harness.store.manifest import Manifest
 from harness.store.run_folder import RunFolder
 from tests.cli.conftest import Bedrock
+from tests.processes import only_run, wait_until
 
 SUITE = """\
 suite: slow
@@ -29,24 +28,12 @@ prompts:
 PLANNED = 2 * (2 * 20 + 2)
 
 
-def only_run(folder: Path) -> Path:
-    (run,) = (folder / "results").glob("*/")
-    return run
-
-
 def manifest_of(folder: Path) -> Manifest:
     return RunFolder(only_run(folder)).read_manifest()
 
 
 def lines_of(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob("results/*/attempts*.jsonl"))
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def select(folder: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -81,7 +68,7 @@ def test_a_killed_run_is_completed_and_answers_nothing_twice(
 ) -> None:
     folder = slow.parent
     child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet", "--workers", "2")
-    wait_for(lambda: lines_of(folder) > 10)
+    wait_until(lambda: lines_of(folder) > 10)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate(timeout=60)
     done = harness("run", "--resume", only_run(folder))
@@ -101,13 +88,13 @@ def test_interrupts_may_end_a_run_as_often_as_they_like(
     """Once after the requests in flight, once at once, which cancels them."""
     folder = slow.parent
     child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet")
-    wait_for(lambda: lines_of(folder) > 4)
+    wait_until(lambda: lines_of(folder) > 4)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert 130 == child.returncode
     assert "harness run --resume" in out + err
     child = start_harness("run", "--resume", only_run(folder), "--quiet")
-    wait_for(lambda: lines_of(folder) > 4)
+    wait_until(lambda: lines_of(folder) > 4)
     child.send_signal(signal.SIGSTOP)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
         child.send_signal(number)
@@ -126,7 +113,7 @@ def test_interrupts_may_end_a_run_as_often_as_they_like(
 def test_two_processes_cannot_work_on_one_run(start_harness: Any, harness: Any, bedrock: Bedrock, slow: Path) -> None:
     folder = slow.parent
     child = start_harness("run", slow, "--endpoint", bedrock.url, "--quiet")
-    wait_for(lambda: lines_of(folder) > 0)
+    wait_until(lambda: lines_of(folder) > 0)
     for line in (("run", "--resume", only_run(folder)), ("report", only_run(folder)), ("compare", only_run(folder))):
         done = harness(*line)
         assert (2, True) == (done.returncode, f"process {child.pid} (since " in done.stderr), done.stderr

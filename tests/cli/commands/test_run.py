@@ -6,8 +6,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -18,6 +16,7 @@ from harness.catalog.target import Api
 from harness.load.plan import make_plan
 from harness.store.records import Attempt
 from harness.suite.loader import load_suite
+from tests.processes import only_run, wait_for_attempts
 
 
 def select(run: Path, columns: str) -> list[Any]:
@@ -32,11 +31,6 @@ def read_journal(run: Path) -> list[Attempt]:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = (folder / "results").glob("*/")
-    return run
 
 
 def closed_port() -> int:
@@ -246,13 +240,6 @@ def test_kill_9_loses_nothing_that_was_journaled(
     done = harness("report", run)
     assert 4 == done.returncode, done.stderr
     assert journaled == {attempt_id for (attempt_id,) in select(run, "attempt_id")}
-
-
-def wait_for_attempts(folder: Path, child: subprocess.Popen[str]) -> None:
-    """Wait until the journal holds something."""
-    while not any(path.stat().st_size for path in folder.glob("results/*/attempts.jsonl")):
-        assert child.poll() is None, child.communicate()
-        time.sleep(0.02)
 
 
 EVERY_API = """\

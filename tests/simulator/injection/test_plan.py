@@ -92,6 +92,7 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path) -> None:
         ('[{"fault": "denied", "share": 2}]', r"--faults: .*<= 1.0 - at `\$\[0\].share`"),
         ('[{"fault": "denied", "requests": [0]}]', r"--faults: .*>= 1 - at `\$\[0\].requests"),
         ('[{"fault": "denied", "shares": 1}]', "--faults: not a list of faults .*unknown field `shares`"),
+        ('{"fault": "denied"}', "--faults: not a list of faults .*Expected `array`, got `object`"),
         ("[" * 100_000, "--faults: not a list of faults"),
         ("no-such-file.json", "no-such-file.json: the faults cannot be read: No such file or directory"),
     ],

@@ -72,6 +72,8 @@ def _resume(
     missing = find_missing(folder, suite)
     interrupted = False
     if missing.is_nothing:
+        if not context.quiet:
+            print(f"{folder.path.name}: every request is recorded; grading and reporting", file=sys.stderr)
         _complete(folder, before)
     else:
         suite = _suite_to_send(suite, folder, missing, resume)

@@ -16,6 +16,7 @@ from harness.cli.running.resume.missing import find_missing
 from harness.store.records import Attempt
 from harness.store.run_folder import RunFolder
 from tests.cli.conftest import Bedrock, Finished, Harness
+from tests.processes import only_run
 
 PLANNED = 3 * (2 * 3 + 1)
 """Of the tiny suite."""
@@ -198,7 +199,7 @@ def test_documents_come_from_the_suite_that_the_user_names(tmp_path: Path, harne
         (tmp_path / f"{name}.txt").write_text(name)
     (tmp_path / "pages.yaml").write_text(DOCUMENTS)
     harness("run", "pages.yaml", "--endpoint", bedrock.url, "--quiet")
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     keep(run, "prompt_id = 'a'")
     done = harness("run", "--resume", run)
     assert (2, True) == (done.returncode, f"harness run SUITE --resume {run}" in done.stderr), done.stderr
@@ -236,7 +237,7 @@ def test_judges_and_check_functions_are_asked_only_for_what_no_judgement_is_stor
     (tmp_path / "checks.py").write_text(CHECKS.format(log=str(log)))
     (tmp_path / "graded.yaml").write_text(GRADED)
     harness("run", "graded.yaml", "--endpoint", bedrock.url, "--quiet")
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     judgements = run / "judgements.jsonl"
     lines = judgements.read_text().splitlines(keepends=True)
     assert 6 == len(lines)
@@ -259,7 +260,7 @@ def test_a_foreign_runs_check_functions_are_not_run(tmp_path: Path, harness: Har
     (tmp_path / "checks.py").write_text(CHECKS.format(log=str(log)))
     (tmp_path / "graded.yaml").write_text(GRADED)
     harness("run", "graded.yaml", "--endpoint", bedrock.url, "--quiet")
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     (run / "judgements.jsonl").unlink()
     log.unlink()
     done = harness("run", "--resume", run, "--quiet")
@@ -277,7 +278,7 @@ prompts: [{id: a, prompt: Say a., expect: a}]
 def test_a_closed_load_goes_on_for_the_rest_of_its_duration(tmp_path: Path, harness: Harness, bedrock: Bedrock) -> None:
     (tmp_path / "timed.yaml").write_text(TIMED)
     harness("run", "timed.yaml", "--endpoint", bedrock.url, "--quiet")
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     folder = RunFolder(run)
     keep(run, f"done_ns <= (SELECT quantile_disc(done_ns, 0.4) FROM read_parquet('{run}/attempts.parquet'))")
     change_manifest(run, state="running", clients=())
@@ -306,6 +307,8 @@ def test_runs_are_listed_with_the_command_that_completes_them(
     assert f"harness run --resume results/{interrupted.name}" == run["resume"]
     text = harness("runs").stdout
     assert "9/21" in text
+    narrow = harness("runs", COLUMNS="30").stdout.splitlines()
+    assert [interrupted.name, "interrupted"] == narrow[1].split()
     assert f"to complete it: harness run --resume results/{interrupted.name}" in text
     change_manifest(interrupted, state="running")
     as_journal(interrupted, "true")
@@ -322,7 +325,11 @@ def test_a_complete_run_whose_answers_are_not_graded_can_be_resumed(
     states = []
     for lost in ("scores.parquet", None, "summary.json", None):
         if lost is None:
-            assert 0 == harness("run", "--resume", run, "--quiet").returncode
+            done = harness("run", "--resume", run)
+            assert (0, f"{run.name}: every request is recorded; grading and reporting") == (
+                done.returncode,
+                done.stderr.splitlines()[0],
+            )
         else:
             (run / lost).unlink()
         states.append(json.loads(harness("runs", "--json").stdout)["runs"][0]["state"])
@@ -348,7 +355,7 @@ def test_prompts_that_are_not_stored_come_from_the_suite_that_the_user_names(
 ) -> None:
     suite.write_text(suite.read_text().replace("load: {", "load: {redact: [ocean], "))
     harness("run", suite, "--endpoint", bedrock.url, "--quiet")
-    (run,) = (tmp_path / "results").glob("*/")
+    run = only_run(tmp_path)
     keep(run, "request_id < '000003'")
     change_manifest(run, state="interrupted")
     done = harness("run", "--resume", run)
