@@ -11,7 +11,7 @@ from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
 from harness.load.progress import Progress
 from harness.store.records import Attempt, is_sampled
-from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_json, stores_no_text
+from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_answer, redact_json, stores_no_text
 from harness.suite.suite import Suite
 
 
@@ -78,7 +78,9 @@ class Recorder:
             reply.error_message = NOT_STORED
         if self._redact is None:
             return
-        for name in ("text", "error_code", "error_message", "stop_reason"):
+        if reply.text:
+            reply.text = redact_answer(reply.text, self._redact)
+        for name in ("error_code", "error_message", "stop_reason"):
             if text := getattr(reply, name):
                 setattr(reply, name, self._redact(text))
         if reply.citations:
