@@ -2,7 +2,6 @@
 
     python benchmarks/fuzz.py --inputs 100000
     python benchmarks/fuzz.py --inputs 2000 --seed 7 manifest journal
-    python benchmarks/fuzz.py --guided --inputs 100000 journal      # coverage-guided, if atheris is installed
 
 An input fails if its reader raises anything but HarnessError, uses a second of CPU more than for undamaged files, runs
 a program, opens a connection, or writes outside the input's folder. Failing inputs are kept in a temporary folder,
@@ -132,31 +131,12 @@ def run_apart(job: Job, kept: Path) -> Tally:
     return Tally(inputs=1, failures=[died])
 
 
-def run_guided(name: str, inputs: int, kept: Path) -> None:
-    """Let libFuzzer choose the bytes of which hypothesis makes the inputs, by the branches that they reach."""
-    import atheris
-
-    folder, target = kept / ".guided" / "input", TARGETS[name]
-
-    def one(files: Files) -> None:
-        failure = try_input(target, files, folder, limit_s=limit_s).failure
-        if failure is not None:
-            raise AssertionError(failure)
-
-    limit_s = STUCK_S + read_whole(target, folder)  # instrumented code is slow
-    atheris.instrument_all()
-    test = _settings(1)(given(target.inputs())(one))
-    atheris.Setup([sys.argv[0], f"-runs={inputs}"], test.hypothesis.fuzz_one_input)
-    atheris.Fuzz()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; all by default")
     parser.add_argument("--inputs", type=int, default=10_000, help="over all targets")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)), help="of the first job")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--guided", action="store_true", help="guide one target by coverage, with atheris")
     parser.add_argument("--job", nargs=4, metavar=("TARGET", "SEED", "INPUTS", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
@@ -168,9 +148,6 @@ def main() -> int:
     if unknown := set(names) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     kept = Path(tempfile.mkdtemp(prefix="harness-fuzz-"))
-    if options.guided:
-        run_guided(names[0], options.inputs, kept)
-        return 0
     jobs = list(make_jobs(names, options.inputs, options.seed))
     tallies = {name: Tally() for name in names}
     print(f"seeds from {options.seed}, failing inputs in {kept}", file=sys.stderr)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from harness.catalog.prices import Price, Terms, cost_usd, price_for, terms_of
 from harness.catalog.target import CacheTtl, Target, merge_options
 from harness.endpoints.base import Tape
@@ -13,7 +11,7 @@ from harness.endpoints.reply import Reply
 from harness.load.plan import PlannedRequest
 from harness.load.progress import Progress
 from harness.store.records import Attempt, is_sampled
-from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_json, stores_no_text
+from harness.suite.private_texts import NOT_STORED, pattern_redactor, redact_answer, redact_json, stores_no_text
 from harness.suite.suite import Suite
 
 
@@ -64,32 +62,33 @@ class Recorder:
     ) -> float | None:
         """Record attempt `try_no`, due at `due_ns`, of a request due at `first_due_ns`; both on CLOCK_MONOTONIC.
 
-        Returns its cost in USD, if known.
+        Returns its cost in USD, if known. What may not be stored is left out of `reply`.
         """
-        attempt = self._without_private_texts(self._row(planned, try_no, due_ns, tape, reply))
+        self._leave_out_private_texts(reply, is_sampled(planned.request_id, self._store_text))
+        attempt = self._row(planned, try_no, due_ns, tape, reply)
         self._progress.count(attempt, first_due_ns - self._origin_ns)
         self._write(attempt)
         return attempt.cost_usd
 
-    def _without_private_texts(self, attempt: Attempt) -> Attempt:
-        """The attempt with redacted texts; if none may be stored, without what a server says of it."""
-        if self._stores_no_text and attempt.http_status is not None and attempt.error_message:
-            return msgspec.structs.replace(attempt, error_message=NOT_STORED)
+    def _leave_out_private_texts(self, reply: Reply, sampled: bool) -> None:
+        """Leave in the reply only what may be stored, as its errors may also become the reason why the run ended."""
+        if not sampled:
+            reply.text = reply.citations = None
+        if self._stores_no_text and reply.http_status is not None and reply.error_message:
+            reply.error_message = NOT_STORED
         if self._redact is None:
-            return attempt
-        changed = {
-            name: self._redact(text)
-            for name in ("text", "error_code", "error_message", "stop_reason")
-            if (text := getattr(attempt, name))
-        }
-        if attempt.citations:
-            changed["citations"] = redact_json(attempt.citations, self._redact)
-        return msgspec.structs.replace(attempt, **changed)
+            return
+        if reply.text:
+            reply.text = redact_answer(reply.text, self._redact)
+        for name in ("error_code", "error_message", "stop_reason"):
+            if text := getattr(reply, name):
+                setattr(reply, name, self._redact(text))
+        if reply.citations:
+            reply.citations = redact_json(reply.citations, self._redact)
 
     def _row(self, planned: PlannedRequest, try_no: int, due_ns: int, tape: Tape, reply: Reply) -> Attempt:
         target, prompt, origin_ns = self._targets[planned.target], self._prompts[planned.prompt_id], self._origin_ns
         sent_ns, (price, cache_ttl) = tape.sent_ns, self._prices[planned.target, planned.prompt_id]
-        stored = is_sampled(planned.request_id, self._store_text)
         return Attempt(
             run_id=self._run_id,
             request_id=planned.request_id,
@@ -119,8 +118,8 @@ class Recorder:
             cache_read_tokens=reply.cache_read_tokens,
             cache_write_tokens=reply.cache_write_tokens,
             stop_reason=reply.stop_reason,
-            text=reply.text if stored else None,
-            citations=reply.citations if stored else None,
+            text=reply.text,
+            citations=reply.citations,
             ok=reply.ok,
             error_kind=reply.error_kind,
             error_code=reply.error_code,

@@ -24,18 +24,26 @@ TYPES: dict[Any, str] = {
 }
 DUCKDB_ERRORS = (duckdb.Error, UnicodeDecodeError)
 """What DuckDB raises. Its message may quote a file's text, cut within a character, which cannot be decoded then."""
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "allow_persistent_secrets": False,
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-"""Settings with which DuckDB loads no extension, whatever a file or a query asks for."""
 ROW_GROUP_BYTES = 8_000_000
 """The writer holds one row group in memory. Texts make rows large, so groups are limited by bytes."""
 COUNT_BYTES = 128_000_000
 """Memory limit for counting distinct values; without it, five million take 600 MB."""
 SMALLEST_OBJECT = 16 * 1024 * 1024
 """DuckDB's default for the longest JSON line; raised if a line is longer."""
+
+
+def open_offline(**settings: str | bool | int | float | list[str]) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB that loads no extension, whatever a file or a query asks for. To be closed by the caller."""
+    connection = duckdb.connect(
+        config={
+            "allow_persistent_secrets": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            **settings,
+        }
+    )
+    connection.execute("SET enable_progress_bar = false")  # it would write to stdout
+    return connection
 
 
 def column_types(row: type[msgspec.Struct]) -> dict[str, str]:
@@ -141,10 +149,7 @@ def _connect(target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB on one thread, so that it holds one read buffer and one row group; its errors become StoreErrors."""
     spill = temporary_name(target.with_name("spill"))
     try:
-        with duckdb.connect(
-            config={**OFFLINE, "threads": 1, "preserve_insertion_order": False, "temp_directory": str(spill)}
-        ) as connection:
-            connection.execute("SET enable_progress_bar = false")  # it would write to stdout
+        with open_offline(threads=1, preserve_insertion_order=False, temp_directory=str(spill)) as connection:
             yield connection
     except DUCKDB_ERRORS as error:
         raise StoreError(f"{target}: cannot be written or read: {error}") from error

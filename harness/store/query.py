@@ -10,7 +10,7 @@ import duckdb
 
 from harness.clock import utc_from_ns
 from harness.errors import HarnessError, StoreError
-from harness.store.parquet import DUCKDB_ERRORS, OFFLINE, column_types, quote
+from harness.store.parquet import DUCKDB_ERRORS, column_types, open_offline, quote
 from harness.store.records import VERDICT, Attempt, Score, last_attempts
 from harness.store.run_folder import RunFolder
 
@@ -39,11 +39,6 @@ SELECT run_id, request_id, target, base_model, routing, api, client, stream, pro
     output_tokens, attempts, total_cost_usd AS cost_usd, passed
 FROM ({last_attempts()}) LEFT JOIN verdicts USING (run_id, request_id)
 """
-
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    **OFFLINE,
-    "temp_directory": "",  # otherwise a large sort spills into .tmp in the current folder
-}
 
 
 def connect(runs: Sequence[RunFolder]) -> duckdb.DuckDBPyConnection:
@@ -96,9 +91,7 @@ def select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCo
 
 
 def _open() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config=_CONFIG)
-    connection.execute("SET enable_progress_bar = false")  # it would write to stdout
-    return connection
+    return open_offline(temp_directory="")  # otherwise a large sort spills into .tmp in the current folder
 
 
 def _mistake(connection: duckdb.DuckDBPyConnection, run: RunFolder, *, scores: bool) -> str | None:

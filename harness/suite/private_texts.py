@@ -18,6 +18,8 @@ LIMIT_S = 0.1
 TOO_SLOW = "[not stored: a pattern of load.redact takes too long on this text]"
 NOT_STORED = "[not stored: load.store_text is false]"
 TextFilter = Callable[[str], str]
+_CALL = '{"tool":'
+"""How a tool call begins in an answer."""
 
 
 def stores_no_text(load: Load) -> bool:
@@ -42,9 +44,36 @@ def pattern_redactor(patterns: Sequence[str]) -> TextFilter:
     return redact
 
 
+def redact_answer(text: str, redact: TextFilter) -> str:
+    """An answer redacted, with its tool calls. Those are lines of JSON, which escapes what a pattern may look for."""
+    redact = _giving_up(redact)
+    lines = [_redact_call(line, redact) if line.startswith(_CALL) else line for line in text.split("\n")]
+    return redact("\n".join(lines))
+
+
+def _redact_call(line: str, redact: TextFilter) -> str:
+    try:
+        return redact_json(line, redact)
+    except (msgspec.DecodeError, RecursionError):
+        return line
+
+
 def redact_json(text: str, redact: TextFilter) -> str:
-    """JSON with every text in it redacted, except keys."""
-    return msgspec.json.encode(_redact_value(msgspec.json.decode(text), redact)).decode()
+    """JSON with every text in it redacted, except keys. After a text that takes too long, the others are left out."""
+    return msgspec.json.encode(_redact_value(msgspec.json.decode(text), _giving_up(redact))).decode()
+
+
+def _giving_up(redact: TextFilter) -> TextFilter:
+    """Leaves out every text after the first that takes too long: one answer may hold thousands."""
+    too_slow = False
+
+    def redact_or_leave_out(text: str) -> str:
+        nonlocal too_slow
+        redacted = TOO_SLOW if too_slow else redact(text)
+        too_slow = redacted is TOO_SLOW
+        return redacted
+
+    return redact_or_leave_out
 
 
 def storable_suite(suite: Suite) -> Suite:

@@ -96,9 +96,10 @@ class Run:
         self.client = ScriptedClient(script)
         self.suite = suite
         self.channels: dict[str, Channel] = {}
+        self.stop = Stop()
 
     async def __call__(self, *, stop_after_s: float | None = None, cancel_after_s: float | None = None) -> None:
-        suite, stop = self.suite, Stop()
+        suite, stop = self.suite, self.stop
         self.channels = scripted_channels(suite, self.client, stop)
         session = Session(
             job=Job(run_id="r", seed=1, origin_ns=clock.now_ns()),
@@ -392,6 +393,19 @@ def test_errors_are_redacted_before_they_are_recorded(make_suite: Any, run_virtu
     [attempt] = run.attempts
     assert "[redacted]ingException" == attempt.error_code
     assert "HTTP" not in attempt.error_message
+
+
+@pytest.mark.parametrize("load", [Load(concurrency=1, redact=("slow",)), Load(concurrency=1, store_text=0.0)])
+def test_a_private_error_is_private_in_the_reason_of_a_stop_as_well(
+    make_suite: Any, run_virtual: Any, load: Load
+) -> None:
+    refused = Answer(status=401)
+    refused.headers = {}
+    run = Run(make_suite(load, prompts=1), [refused])
+    run_virtual(run())
+    assert run.stop.reason is not None
+    assert "the credentials failed" in run.stop.reason.what
+    assert "slow" not in run.stop.reason.what
 
 
 def test_a_stop_ends_an_open_load_that_is_far_behind_its_schedule(make_suite: Any, run_virtual: Any) -> None:

@@ -16,7 +16,6 @@ from harness.errors import SuiteError
 from harness.suite import prompts
 from harness.suite.grammar.patterns import PatternError, compile_pattern
 from harness.suite.loader import load_suite
-from harness.suite.read import dataset
 from harness.suite.read.documents import read_document
 from harness.suite.stored import encode_suite, read_suite
 from harness.suite.suite import Attachment
@@ -184,14 +183,6 @@ def test_a_file_with_more_mistakes_than_anybody_reads_lists_the_first(tmp_path: 
     lines = told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv="id,prompt\n" + "a\n" * 1000).splitlines()
     assert "d.csv:101: has 1 cells, but the header has 2 columns" == lines[-2]
     assert "d.csv:101: and 900 more mistakes" == lines[-1]
-
-
-def test_a_dataset_with_more_prompts_than_a_suite_takes_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset, "MOST_PROMPTS", 3)
-    rows = "id,prompt\n" + "".join(f"{name},Hi\n" for name in "abcd")
-    assert "d.csv:5: has more than 3 prompts" in told(tmp_path, TARGETS + "dataset: d.csv\n", d_csv=rows)
 
 
 @pytest.mark.parametrize(

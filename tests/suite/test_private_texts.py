@@ -5,7 +5,7 @@ import msgspec
 from harness.catalog.target import Options, Target, Tool
 from harness.suite.digest import digest_suite
 from harness.suite.generate import with_filler
-from harness.suite.private_texts import TOO_SLOW, pattern_redactor, redact_json, storable_suite
+from harness.suite.private_texts import TOO_SLOW, pattern_redactor, redact_answer, redact_json, storable_suite
 from harness.suite.stored import check_storable
 from harness.suite.suite import Check, Filler, Load, Message, Prompt, Suite
 
@@ -68,5 +68,21 @@ def test_a_pattern_that_takes_too_long_leaves_the_text_out() -> None:
     assert TOO_SLOW == pattern_redactor(["(a|aa)+$"])("a" * 100 + "b")
 
 
+def test_after_a_text_that_takes_too_long_the_others_of_an_answer_are_left_out() -> None:
+    redact, slow = pattern_redactor(["(a|aa)+$"]), "a" * 100 + "b"
+    assert f'["x","{TOO_SLOW}","{TOO_SLOW}"]' == redact_json(f'["x","{slow}","y"]', redact)
+    assert TOO_SLOW == redact_answer(f'Hi\n{{"tool":"t","input":{{"a":"{slow}"}}}}', redact)
+
+
 def test_json_stays_json_when_its_texts_are_redacted() -> None:
     assert '[{"text":"[redacted]","page":1}]' == redact_json('[{"text":"a\\"b","page":1}]', pattern_redactor(['a"b']))
+
+
+def test_a_tool_call_is_redacted_as_the_model_wrote_it_and_as_it_is_stored() -> None:
+    call = '{"tool":"open","input":{"path":"C:\\\\Falcon\\\\x","card":1234,"Falcon":1}}'
+    redact = pattern_redactor([r"C:\\Falcon\\x", r"\b1234\b", "^Call"])
+    assert (
+        '[redacted] it:\n{"tool":"open","input":{"path":"[redacted]","card":[redacted],"Falcon":1}}'
+        == redact_answer(f"Call it:\n{call}", redact)
+    )
+    assert '{"tool":[redacted]' == redact_answer('{"tool":1234', redact)

@@ -30,7 +30,7 @@ from harness.catalog.prices import cost_usd, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.errors import StoreError
 from harness.store.manifest import Manifest
-from harness.store.parquet import DUCKDB_ERRORS, column_types, quote
+from harness.store.parquet import DUCKDB_ERRORS, column_types, open_offline, quote
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
@@ -82,8 +82,7 @@ def reconcile(run: RunFolder, spooled: Path, read: LogRead, *, suite: Suite, now
 
 def _connect(run: RunFolder, spooled: Path | None) -> duckdb.DuckDBPyConnection:
     """A connection with `attempts` and `logged`; a record that was delivered twice counts once."""
-    con = duckdb.connect()
-    con.execute("SET enable_progress_bar = false")
+    con = open_offline()
     con.execute(f"create view attempts as from read_parquet({quote(str(run.attempts_path.resolve()))})")
     if spooled is not None:
         columns = column_types(Logged)

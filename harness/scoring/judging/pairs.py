@@ -28,10 +28,14 @@ WITH ended AS (
         AND prompt_id IN (SELECT unnest($prompts))
 )
 SELECT c.request_id, c.target, c.prompt_id, c.ok, c.text, b.ok, b.text, b.request_id
-FROM ended AS c JOIN ended AS b USING (prompt_id, repeat)
-WHERE b.target = $baseline AND c.target <> $baseline
+FROM ended AS c JOIN (
+    SELECT prompt_id, repeat, unnest(min(struct_pack(request_id, ok, text)))
+    FROM ended WHERE target = $baseline GROUP BY prompt_id, repeat
+) AS b USING (prompt_id, repeat)
+WHERE c.target <> $baseline
 ORDER BY c.request_id
 """
+# A baseline has one answer to each (prompt, repeat), unless somebody made the run up to make a join without end.
 
 
 class Pair(msgspec.Struct, frozen=True):

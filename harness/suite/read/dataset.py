@@ -42,8 +42,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     mistakes: tuple[Mistake, ...] = ()
 
 
-def read_dataset(path: Path) -> list[Row]:
-    """Every row; blank lines are skipped. Raises FileMistake: the file as a whole cannot be used."""
+def read_dataset(path: Path, *, most: int = MOST_PROMPTS) -> list[Row]:
+    """Every row; blank lines are skipped. FileMistake: more than `most` rows, or the file cannot be used as a whole."""
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -52,8 +52,8 @@ def read_dataset(path: Path) -> list[Row]:
         )
     rows: list[Row] = []
     for line, cells in reader(read_text(path, max_bytes=MAX_DATASET_BYTES)):
-        if len(rows) == MOST_PROMPTS:
-            raise FileMistake(f"has more than {MOST_PROMPTS:,} prompts; take a sample, or split it", line=line)
+        if len(rows) == most:
+            raise FileMistake(f"has more than {most:,} prompts; take a sample, or split it", line=line)
         rows.append(_checked(line, cells))
     if not rows:
         raise FileMistake("contains no prompts")

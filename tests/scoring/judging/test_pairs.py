@@ -163,6 +163,18 @@ async def test_answers_are_paired_by_prompt_and_repeat(make_suite: Any, write_ru
     assert [(row.request_id, row.value) for row in rows] == [("000000-00", 1.0), ("000001-00", 0.0)]
 
 
+async def test_a_made_up_run_that_repeats_a_question_without_end_has_one_pair_for_each_answer(
+    make_suite: Any, write_run: Any
+) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, *[("base", "Paris"), ("cand", "Paris")] * 9)
+    whole = run.attempts_path.rename(run.path / "whole")
+    duckdb.execute(
+        f"COPY (SELECT * REPLACE (0::BIGINT AS repeat) FROM read_parquet('{whole}')) TO '{run.attempts_path}'"
+    )
+    assert 9 == len(await compare(run, suite, Judge(honest)))
+
+
 async def test_pairs_do_not_count_towards_the_pass_rate(make_suite: Any, write_run: Any) -> None:
     suite = make_suite([EXACT, PAIR], judges=["strict"])
     run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"), ("cand", "Lyon"), ("base", "Lyon"))

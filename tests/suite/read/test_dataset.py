@@ -8,6 +8,8 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.suite.loader import load_suite
+from harness.suite.read.dataset import read_dataset
+from harness.suite.read.text_file import FileMistake
 from harness.suite.suite import Check, Message, Prompt, Suite
 
 SUITE = "suite: demo\ntargets: [{model: claude-haiku-4-5}]\ndataset: %s\n"
@@ -174,3 +176,12 @@ def test_semicolons_separate_tags_and_a_comma_alone_is_a_warning(tmp_path: Path)
     suite = load(tmp_path, "d.csv", 'id,prompt,expect,tags\na,b,1,x; y\nc,d,1,"x, y"\ne,f,1,"x, y; z"\n')
     assert [("x", "y"), ("x, y",), ("x, y", "z")] == [each.tags for each in suite.prompts]
     assert suite.warnings == ("a tag contains a comma, but `;` separates tags: 1 prompt (c)",)
+
+
+def test_a_dataset_with_more_prompts_than_a_suite_takes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("id,prompt\n" + "".join(f"{name},Hi\n" for name in "abcd"))
+    assert 4 == len(read_dataset(path, most=4))
+    with pytest.raises(FileMistake, match="has more than 3 prompts") as caught:
+        read_dataset(path, most=3)
+    assert 5 == caught.value.line
