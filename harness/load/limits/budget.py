@@ -57,7 +57,7 @@ class Budget:
         """By the attempt at the head of the queue. 0: none waits."""
         self.waits = HeldBack()
         self._shared = shared
-        self._head = asyncio.Lock()
+        self._head = asyncio.Semaphore(1)  # unlike a lock, it is locked until nobody waits
         self._changed = asyncio.Event()
 
     @property

@@ -109,6 +109,25 @@ def test_workers_never_spend_more_than_the_budget_together_and_none_waits_for_ev
     assert sum(each.budget.spent for each in workers) <= limit + overdrawn
 
 
+def test_no_attempt_overtakes_one_that_waits(run_virtual: Any) -> None:
+    budget, stop = Budget(10), Stop()
+
+    async def twice() -> tuple[bool, bool]:
+        return await budget.reserve(5, stop), budget.try_reserve(5)
+
+    async def run() -> None:
+        assert budget.try_reserve(10)
+        first = asyncio.create_task(twice())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(budget.reserve(5, stop))
+        await asyncio.sleep(0)
+        budget.settle(10, 0)
+        assert (True, False) == await first
+        assert await second
+
+    run_virtual(run())
+
+
 def test_a_share_that_was_raised_for_an_attempt_is_not_lowered_before_the_attempt_has_it(run_virtual: Any) -> None:
     budget, stop = Budget(19, shared=True), Stop()
 
