@@ -159,17 +159,6 @@ def spent_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
     return known_usd + unknown / NANO
 
 
-def reservations(suite: Suite) -> dict[tuple[str, str], int]:
-    """(target, prompt id) → what one attempt reserves, nanodollars. Empty: the suite has no budget."""
-    if suite.budget_usd is None:
-        return {}
-    return {
-        (target.name, prompt.id): reservation(target, prompt, suite.prices)
-        for target in suite.targets
-        for prompt in suite.prompts
-    }
-
-
 def reservation(target: Target, prompt: Prompt, prices: Sequence[PriceOverride]) -> int:
     """What one attempt reserves, nanodollars: a cautious estimate of its input, and max_tokens of output.
 
