@@ -20,7 +20,7 @@ from harness.endpoints.base import Client, WireRequest
 from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
 from harness.errors import HarnessError
-from harness.load.limits.budget import Budget, budget_of, reservations
+from harness.load.limits.budget import Budget, budget_of, reservation
 from harness.load.limits.errors import TARGET_STOPPED, ErrorGuard, credentials_failed
 from harness.load.limits.in_flight import Connections, InFlightLimit
 from harness.load.limits.quota import make_admission
@@ -180,11 +180,12 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
     rng = Random(f"{job.seed}/backoff/{part.index}")
     sender = Sender(retries=suite.retries, timeouts=suite.timeouts, rng=rng, stop=stop, budget=session.budget)
     recorder = Recorder(suite, run_id=job.run_id, origin_ns=job.origin_ns, write=write, progress=progress)
-    reserved = reservations(suite)
 
     @cache
-    def request_for(target: str, prompt_id: str) -> WireRequest:
-        return build_request(channels[target].target, prompts[prompt_id])
+    def request_for(target: str, prompt_id: str) -> tuple[WireRequest, int]:
+        """The request, and what an attempt reserves of the budget."""
+        to, prompt = channels[target].target, prompts[prompt_id]
+        return build_request(to, prompt), 0 if session.budget is None else reservation(to, prompt, suite.prices)
 
     async def send(planned: PlannedRequest, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
         channel, tally = channels[planned.target], progress.tallies[planned.target]
@@ -192,16 +193,14 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
             if channel.stop.requested:
                 return
             tally.in_flight += 1
-            record = partial(recorder.record, planned, due_ns)
-            amount = reserved.get((planned.target, planned.prompt_id), 0)
             tried = True
             try:
-                request = request_for(planned.target, planned.prompt_id)
+                request, amount = request_for(planned.target, planned.prompt_id)
                 reply = await sender.send(
                     channel,
                     request,
                     due_ns,
-                    record,
+                    partial(recorder.record, planned, due_ns),
                     on_wire,
                     reservation=amount,
                     first_try=planned.first_try,

@@ -46,7 +46,10 @@ class Budget:
     """
 
     def __init__(self, limit: int, *, spent: int = 0, shared: bool = False) -> None:
-        """Nanodollars. `spent`: already. `shared`: the limit is a share that may grow, so it never counts as spent."""
+        """Nanodollars. `spent`: already. `shared`: the limit is a share, which may grow, so it never counts as spent.
+
+        An attempt that cost more than it had reserved makes a share larger, and leaves less of the budget for others.
+        """
         self.limit = limit
         self.spent = spent
         self.reserved = 0
@@ -54,7 +57,7 @@ class Budget:
         """By the attempt at the head of the queue. 0: none waits."""
         self.waits = HeldBack()
         self._shared = shared
-        self._head = asyncio.Lock()
+        self._head = asyncio.Semaphore(1)  # unlike a lock, it is locked until nobody waits
         self._changed = asyncio.Event()
 
     @property
@@ -93,6 +96,8 @@ class Budget:
         """Charge an attempt that is over, and release what it had reserved."""
         self.reserved -= reserved
         self.spent += charged
+        if self._shared:
+            self.limit = max(self.limit, self.spent + self.reserved)
         self._changed.set()
 
     def grant(self, amount: int) -> None:
@@ -100,16 +105,14 @@ class Budget:
         self.limit += amount
         self._changed.set()
 
-    def give_back(self, needed: int) -> int:
-        """Lower a share by half of what is free, or by `needed` if that is more. Returns by how much.
+    def give_back(self, needed: int) -> None:
+        """Lower a share by half of what is free, or by `needed` if that is more.
 
         What the attempt that waits can have now is not free: a share that was raised for it must not be lowered again
         before it has taken its part.
         """
         free = self.free - self.wanted if self.wanted <= self.free else self.free
-        given = max(0, min(free, max(free // 2, needed)))
-        self.limit -= given
-        return given
+        self.limit -= min(free, max(free // 2, needed))
 
 
 def to_nano(usd: float) -> int:
@@ -154,17 +157,6 @@ def spent_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
         if uncounted and target in targets and prompt_id in prompts:
             unknown += uncounted * reservation(targets[target], prompts[prompt_id], suite.prices)
     return known_usd + unknown / NANO
-
-
-def reservations(suite: Suite) -> dict[tuple[str, str], int]:
-    """(target, prompt id) → what one attempt reserves, nanodollars. Empty: the suite has no budget."""
-    if suite.budget_usd is None:
-        return {}
-    return {
-        (target.name, prompt.id): reservation(target, prompt, suite.prices)
-        for target in suite.targets
-        for prompt in suite.prompts
-    }
 
 
 def reservation(target: Target, prompt: Prompt, prices: Sequence[PriceOverride]) -> int:

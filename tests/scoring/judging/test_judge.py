@@ -17,6 +17,7 @@ from harness.cli.running.endpoint import write_answer_key
 from harness.cli.running.overrides import load_checked
 from harness.endpoints.reply import Reply
 from harness.errors import SuiteError
+from harness.load.limits.budget import NANO, reservation
 from harness.scoring.checks import make_scorer
 from harness.scoring.judge_prompt import MAX_PART_CHARS, ask_for_preference, ask_for_score
 from harness.scoring.judgements import read_judgements
@@ -24,6 +25,7 @@ from harness.scoring.judging.forecast import forecast_judging
 from harness.scoring.judging.judges import open_judges, read_verdict
 from harness.scoring.score import grade, score_run
 from harness.scoring.scorer import Answer, Call, FunctionResult, Outcome, Question, Unscored, Verdict
+from harness.simulator.injection.plan import FaultRule
 from harness.store.query import connect
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Check, Graders, Label, Load, Message, Prompt, Quota, Retries, Suite
@@ -147,6 +149,40 @@ async def test_a_spent_budget_ends_the_judging(
     await score(run, suite, url, spent_usd=0.6)
     assert [row.reason for row in read_scores(run)] == ["not judged: the budget of $0.5 is spent"]
     assert await count_served(url) == 0
+
+
+async def test_judges_wait_until_the_budget_pays_for_another_question(
+    simulator: Simulator, answer_key: Path, make_suite: Any, write_run: Any, read_scores: Any
+) -> None:
+    """The budget pays two reservations at once, and every verdict costs a small part of one."""
+    url = await simulator(answer_key=answer_key, speed=20.0)
+    plain = make_suite([JUDGE], judges=["strict"])
+    target = plain.graders.judges[0].target
+    a_verdict = reservation(target, PROMPT, plain.prices) / NANO
+    suite = make_suite([JUDGE], judges=["strict"], budget_usd=3 * a_verdict)
+    run = write_run(suite, *[("cand", f"Paris {at}") for at in range(8)])
+    await score(run, suite, url)
+    rows = read_scores(run)
+    assert [] == [row.reason for row in rows if row.passed is None]
+    assert sum(row.cost_usd for row in rows) <= 3 * a_verdict
+    async with httpx2.AsyncClient() as client:
+        served = (await client.get(f"{url}/_simulator/truth")).json()["requests"]
+    assert 8 == len(served)
+    spans = [(each["received_ns"], each["done_ns"]) for each in served]
+    assert 2 >= max(sum(start <= at < end for start, end in spans) for at, _ in spans)
+
+
+async def test_judges_are_not_asked_again_once_the_credentials_have_failed(
+    simulator: Simulator, answer_key: Path, make_suite: Any, write_run: Any, read_scores: Any
+) -> None:
+    expired = (FaultRule(fault="expired_token"),)
+    url = await simulator(answer_key=answer_key, speed=1000.0, faults=expired)
+    suite = make_suite([JUDGE], judges=["strict"], load=Load(concurrency=1))
+    run = write_run(suite, *[("cand", f"Paris {at}") for at in range(4)])
+    await score(run, suite, url)
+    reasons = [row.reason for row in read_scores(run)]
+    assert 1 == await count_served(url)
+    assert 3 == sum(each.startswith("not judged: the credentials failed (strict in us-east-1): ") for each in reasons)
 
 
 async def test_a_judge_is_asked_within_the_quotas_of_the_suite(
