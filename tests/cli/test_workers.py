@@ -137,4 +137,4 @@ def test_two_workers_together_stay_within_the_budget(harness: Any, bedrock: Bedr
     ((sent, spent_usd),) = duckdb.execute("SELECT count(*), sum(cost_usd) FROM read_parquet(?)", [str(path)]).fetchall()
     assert 0 < sent < 200
     assert 0 < spent_usd <= 0.02
-    assert "the budget of $0.02 is spent" in (only_run(tmp_path) / "manifest.json").read_text()
+    assert "the budget of $0.02 does not pay for the next request" in (only_run(tmp_path) / "manifest.json").read_text()

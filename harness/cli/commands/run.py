@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SuiteArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="The suite file. With --resume only needed for its documents and check files.",
+        help="The suite file. With --resume only needed for what the folder lacks: documents, check files, "
+        "texts that are not stored.",
         show_default=False,
         parser=local_path,
     ),

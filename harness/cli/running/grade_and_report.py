@@ -21,7 +21,7 @@ from harness.cli.running.reporter import Reporter, WrittenReport, call_here, wri
 from harness.endpoints.address import forget_aws
 from harness.errors import EndpointError, HarnessError, RunInvalid, StoreError
 from harness.load.interrupts import Interrupts
-from harness.load.limits.budget import spent_usd
+from harness.load.limits.budget import charged_usd
 from harness.report.live.grading import show_grading
 from harness.scoring.judgements import read_judgements
 from harness.scoring.judging.judges import open_judges
@@ -179,7 +179,7 @@ def _spent_usd(folder: RunFolder, suite: Suite) -> float:
     """What the run's attempts and judgements so far count in the budget."""
     judged = sum(each.cost_usd or 0.0 for each in read_judgements(folder.judgements_path))
     with closing(connect([folder])) as connection:
-        return spent_usd(connection, suite) + judged
+        return charged_usd(connection, suite) + judged
 
 
 def _count_scores(folder: RunFolder, *, reason: str) -> int:

@@ -54,7 +54,10 @@ class RunToResume(msgspec.Struct, frozen=True, kw_only=True):
     folder: RunFolder
     planned: Mapping[str, int] | None
     """Requests to send, by target. None: unknown."""
-    spent_usd: float
+    cost_usd: float
+    """Known, so far."""
+    charged_usd: float
+    """What counts in the budget so far."""
     last_ns: int
     """The last stamp so far, on the run's clock, which goes on from there."""
     findings: tuple[Finding, ...] = ()
@@ -165,7 +168,7 @@ def _go_on(resumed: RunToResume) -> tuple[RunFolder, Job]:
         run_id=manifest.run_id,
         seed=manifest.seed,
         origin_ns=now.monotonic_ns - resumed.last_ns,
-        spent_usd=resumed.spent_usd,
+        spent_usd=resumed.charged_usd,
     )
     return resumed.folder, job
 
@@ -180,7 +183,7 @@ def _progress_from(suite: Suite, resumed: RunToResume) -> Progress:
     """Tallies of what is sent from now on, and the money spent before."""
     each = set[int]() if resumed.planned is None else {resumed.planned.get(target.name, 0) for target in suite.targets}
     tallies = {target.name: Tally() for target in suite.targets}
-    return Progress(planned=each.pop() if len(each) == 1 else None, tallies=tallies, earlier_usd=resumed.spent_usd)
+    return Progress(planned=each.pop() if len(each) == 1 else None, tallies=tallies, earlier_usd=resumed.cost_usd)
 
 
 def _store(folder: RunFolder, stop: Stop, progress: Progress, clients: Sequence[ClientHealth]) -> None:

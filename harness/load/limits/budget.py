@@ -127,9 +127,9 @@ def budget_of(suite: Suite, *, spent_usd: float = 0.0) -> Budget | None:
 
 def budget_spent(limit: int, spent: int, wanted: int) -> Reason:
     """Why a run ends whose budget does not pay the next attempt. Nanodollars."""
-    left = f"${max(0, limit - spent) / NANO:.4g} is left, and the next request may cost ${wanted / NANO:.4g}"
+    left = f"${max(0, limit - spent) / NANO:.4g} is left, and it may cost ${wanted / NANO:.4g}"
     return Reason(
-        what=f"the budget of ${limit / NANO:g} is spent: {left}",
+        what=f"the budget of ${limit / NANO:g} does not pay for the next request: {left}",
         remedy="raise it with `harness run --resume RUN --budget USD`",
     )
 
@@ -147,7 +147,7 @@ def charge(tape: Tape, cost_usd: float | None, reserved: int) -> int:
     return 0 if refused or never_left else reserved
 
 
-def spent_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
+def charged_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
     """What the recorded attempts (the view `attempts`) count in the budget, by the rule of `charge`."""
     targets = {each.name: each for each in suite.targets}
     prompts = {each.id: each for each in suite.prompts}

@@ -150,7 +150,7 @@ def test_a_dry_run_sends_nothing_and_shows_the_cost(harness: Any, suite: Path, b
 def test_a_budget_that_is_spent_ends_the_run_early(harness: Any, suite: Path, bedrock: Any, tmp_path: Path) -> None:
     done = harness("run", suite, "--endpoint", bedrock.url, "--repeats", "50", "--budget", "0.0001")
     assert 4 == done.returncode
-    assert "the budget of $0.0001 is spent" in done.stdout
+    assert "the budget of $0.0001 does not pay for the next request" in done.stdout
     assert "interrupted" == read_json(only_run(tmp_path) / "manifest.json")["state"]
     assert len(select(only_run(tmp_path), "1")) < 100
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.endpoints.base import Tape
-from harness.load.limits.budget import NANO, Budget, charge, reservation, spent_usd, to_nano
+from harness.load.limits.budget import NANO, Budget, charge, charged_usd, reservation, to_nano
 from harness.load.stop import Stop
 from harness.load.workers.shares import GiveBack, Grant, Share, ShareReport, Shares
 from harness.suite.suite import Load
@@ -178,5 +178,5 @@ def test_a_recorded_attempt_counts_as_it_was_charged(
             "CREATE TABLE attempts (target TEXT, prompt_id TEXT, cost_usd DOUBLE, http_status INT, sent_ns INT)"
         )
         connection.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", row)
-        counted = to_nano(spent_usd(connection, suite))
+        counted = to_nano(charged_usd(connection, suite))
     assert (reservation(target, prompt, suite.prices) if charged == 7 else charged) == counted

@@ -10,7 +10,7 @@ from itertools import islice
 import msgspec
 
 from harness.errors import StoreError
-from harness.load.limits.budget import spent_usd
+from harness.load.limits.budget import charged_usd
 from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, make_plan
 from harness.store.manifest import Manifest
 from harness.store.query import connect
@@ -26,7 +26,8 @@ FROM attempts GROUP BY request_id
 """
 
 _TOTALS = """
-SELECT coalesce(max(greatest(due_ns, sent_ns, headers_ns, first_ns, last_ns, done_ns)), 0),
+SELECT coalesce(sum(cost_usd), 0)::DOUBLE,
+    coalesce(max(greatest(due_ns, sent_ns, headers_ns, first_ns, last_ns, done_ns)), 0),
     min(due_ns) FILTER (phase = 'measure')
 FROM attempts
 """
@@ -40,8 +41,10 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     """Requests to send, by target; targets without any are left out. None: the time bounds them."""
     left_s: float | None
     """What is left of the duration of a closed load. None: it has no duration."""
-    spent_usd: float
-    """What the attempts so far count in the budget."""
+    cost_usd: float
+    """Known cost of the attempts so far."""
+    charged_usd: float
+    """What they count in the budget, which is more if an answer broke off."""
     last_ns: int
     """The last stamp of the attempts so far, on the run's clock."""
 
@@ -70,14 +73,15 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
                     done.add(request_id)
                 else:
                     tries[request_id] = (last_try, cancelled)
-        ((last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
-        spent = spent_usd(connection, suite)
+        ((cost_usd, last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
+        charged = charged_usd(connection, suite)
     recorded = Recorded(done=done, tries=tries)
     return Missing(
         recorded=recorded,
         planned=_count_missing(manifest, suite, cases, recorded),
         left_s=_left_s(manifest, suite, 0 if start_ns is None else last_ns - start_ns),
-        spent_usd=spent,
+        cost_usd=cost_usd,
+        charged_usd=charged,
         last_ns=int(last_ns),
     )
 

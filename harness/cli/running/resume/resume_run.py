@@ -97,9 +97,9 @@ def _suite_to_send(suite: Suite, folder: RunFolder, missing: Missing, resume: Re
     """The suite with the rest of its duration and the user's endpoint and budget. HarnessError: it cannot be sent."""
     require_documents(suite, folder)
     budget_usd = suite.budget_usd if resume.budget_usd is None else resume.budget_usd
-    if budget_usd is not None and missing.spent_usd >= budget_usd:
+    if budget_usd is not None and missing.charged_usd >= budget_usd:
         raise HarnessError(
-            f"{folder.path}: has spent ${missing.spent_usd:,.4f} of its budget of ${budget_usd:g}; "
+            f"{folder.path}: has spent ${missing.charged_usd:,.4f} of its budget of ${budget_usd:g}; "
             "raise it with --budget"
         )
     load = suite.load
@@ -119,7 +119,8 @@ def _send(
     to_resume = RunToResume(
         folder=folder,
         planned=missing.planned,
-        spent_usd=missing.spent_usd,
+        cost_usd=missing.cost_usd,
+        charged_usd=missing.charged_usd,
         last_ns=missing.last_ns,
         findings=(*_killed(before), *_differences(before, suite)),
     )

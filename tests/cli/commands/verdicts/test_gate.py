@@ -219,7 +219,7 @@ def test_an_unreachable_endpoint_leaves_the_verdict(harness: Any, fallen: RunFol
 def test_a_budget_that_is_spent_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:
     done = harness("gate", fallen.path, *GATE, "--budget", "0.0001")
     assert 1 == done.returncode, done.stderr
-    assert_unconfirmed(fallen, "0.0001 is spent")
+    assert_unconfirmed(fallen, "0.0001 does not pay for the next request")
 
 
 def test_a_rerun_that_cannot_be_stored_leaves_the_verdict(harness: Any, fallen: RunFolder) -> None:

@@ -79,7 +79,7 @@ def test_a_request_goes_on_unless_its_last_attempt_was_final(
     goes_on = {one.request_id: one.first_try for one in rest}
     assert next_try == goes_on.get(first.request_id)
     assert len(rest) == sum((missing.planned or {}).values()) == 12 - (next_try is None)
-    assert (0.25 * len(kinds), 100 * len(kinds)) == (missing.spent_usd, missing.last_ns)
+    assert (0.25 * len(kinds), 100 * len(kinds)) == (missing.cost_usd, missing.last_ns)
 
 
 def test_a_plan_that_is_recorded_has_nothing_missing(tmp_path: Path, suite: Suite) -> None:
