@@ -13,9 +13,11 @@ from harness.store.run_folder import RunFolder
 from harness.suite.loader import load_suite
 from harness.suite.suite import StopRules
 from tests.cli.conftest import Bedrock, Harness
+from tests.processes import only_run
 
 SUITE = """\
 suite: stopping
+defaults: {max_tokens: 8}
 targets:
   - {model: claude-haiku-4-5, routing: global, api: converse, label: failing}
   - {model: claude-sonnet-4-6, routing: global, api: converse, label: sound}
@@ -35,11 +37,6 @@ def stopping(tmp_path: Path) -> Path:
     path = tmp_path / "stopping.yaml"
     path.write_text(SUITE)
     return path
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = folder.glob("results/*/")
-    return run
 
 
 def sent(run: Path) -> dict[str, int]:
@@ -69,6 +66,9 @@ def test_a_target_that_only_fails_is_stopped_and_is_not_compared(
     compared = json.loads(harness("compare", run, "--json").stdout)
     assert "inconclusive" == compared["verdict"]
     assert any("failing: stopped early" in each["what"] for each in compared["findings"])
+    (listed,) = json.loads(harness("runs", "--json").stdout)["runs"]
+    assert "complete" == listed["state"]
+    assert f"harness run --resume {run.relative_to(stopping.parent)}" == listed["resume"]
 
 
 def test_a_run_whose_targets_all_fail_ends(harness: Harness, make_bedrock: Any, stopping: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_rule_is_in_the_run_as_it_was_in_the_suite(harness: Harness, bedrock
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_credentials_that_fail_end_the_run_which_is_completed_with_others(
-    harness: Harness, make_bedrock: Any, bedrock: Bedrock, stopping: Path, workers: str
+    harness: Harness, make_bedrock: Any, stopping: Path, workers: str
 ) -> None:
     stopping.write_text(SUITE.replace("stop: {max_error_rate: 0.5, window: 10}\n", ""))
     expired = json.dumps([{"fault": "expired_token", "requests": list(range(8, 1000))}])
@@ -105,6 +105,7 @@ def test_credentials_that_fail_end_the_run_which_is_completed_with_others(
     (finding,) = [each for each in manifest.findings if "the credentials failed (" in each.what]
     assert "ExpiredToken" in finding.what
     assert "aws sso login" in finding.remedy
-    resumed = harness("run", "--resume", run, "--endpoint", bedrock.url, "--workers", workers, "--quiet")
+    sound = make_bedrock("--speed", "8").url
+    resumed = harness("run", "--resume", run, "--endpoint", sound, "--workers", workers, "--quiet")
     assert resumed.returncode in (0, 4), resumed.stderr
     assert {"failing": PLANNED, "sound": PLANNED} == sent(run)

@@ -15,6 +15,7 @@ from harness.clock import utc_from_ns
 from harness.errors import HarnessError, StoreError
 from harness.files import read_lines
 from harness.store.files import find_writer
+from harness.store.finding import is_settled_by_resuming
 from harness.store.journal import is_locked
 from harness.store.manifest import Kind, Manifest
 from harness.store.query import connect
@@ -42,7 +43,7 @@ class RunProgress(msgspec.Struct, frozen=True, kw_only=True):
     planned: int | None
     """Requests of the plan. None: unknown, as a duration bounds them."""
     resume: str | None
-    """The command that completes it. None: it is complete, at work, or cannot be resumed."""
+    """The command that completes it. None: it has all requests, is at work, or cannot be resumed."""
 
 
 class RunsProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,8 @@ def _count_recorded(run: RunFolder) -> int | None:
 
 def _command(run: RunFolder, manifest: Manifest, state: RunState) -> str | None:
     """`harness run --resume results/…`, with SUITE if the folder lacks its documents or texts."""
-    if state in ("running", "complete") or manifest.kind == "sweep" or manifest.schema_version != SCHEMA_VERSION:
+    whole = state == "complete" and not any(map(is_settled_by_resuming, manifest.findings))
+    if whole or state == "running" or manifest.kind == "sweep" or manifest.schema_version != SCHEMA_VERSION:
         return None
     try:
         suite = run.read_suite()
