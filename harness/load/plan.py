@@ -31,8 +31,8 @@ class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     first_try: int = 1
     """The number of the next attempt; more than 1 if a run that ended early already made some."""
-    cancelled: int = 0
-    """Earlier attempts that were cancelled, which do not count against the retries."""
+    repeated: int = 0
+    """Earlier attempts that are made again, which do not count against the retries."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     done: Collection[str] = frozenset()
     """Ids of requests that are not sent again."""
     tries: Mapping[str, tuple[int, int]] = {}
-    """Other requests with attempts: the number of attempts, and how many of them were cancelled."""
+    """Other requests with attempts: the number of attempts, and how many of them are made again."""
 
 
 NOTHING = Recorded()
@@ -117,8 +117,8 @@ def _missing(rounds: Iterator[Round], recorded: Recorded) -> Iterator[Round]:
 
 
 def _go_on(planned: PlannedRequest, recorded: Recorded) -> PlannedRequest:
-    attempts, cancelled = recorded.tries.get(planned.request_id, (0, 0))
-    return msgspec.structs.replace(planned, first_try=attempts + 1, cancelled=cancelled) if attempts else planned
+    attempts, repeated = recorded.tries.get(planned.request_id, (0, 0))
+    return msgspec.structs.replace(planned, first_try=attempts + 1, repeated=repeated) if attempts else planned
 
 
 def make_schedules(suite: Suite) -> list[Schedule]:

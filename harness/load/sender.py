@@ -64,18 +64,18 @@ class Sender:
         *,
         reservation: int = 0,
         first_try: int = 1,
-        cancelled: int = 0,
+        repeated: int = 0,
     ) -> Reply | None:
         """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
         Returns the reply to the last attempt; None if a stop came before the first. `on_wire` is set once the first
         attempt was handed to the socket, or failed. `reservation`: what an attempt reserves of the budget, nanodollars.
         `first_try`: the number of the first attempt, of which `retries` leave fewer if others were made before, except
-        those that were `cancelled`.
+        those that are `repeated`.
         """
         retries, stop, budget = self._retries, channel.stop, self._budget
         reply: Reply | None = None
-        last_try = retries.max_attempts + cancelled
+        last_try = retries.max_attempts + repeated
         for try_no in range(first_try, last_try + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
             if stop.requested or not (
@@ -101,7 +101,7 @@ class Sender:
                     budget.settle(reservation, charge(tape, cost_usd, reservation))
             if reply.error_kind not in retries.on or try_no == last_try or stop.requested:
                 break
-            due_ns = clock.now_ns() + backoff_ns(retries, try_no - cancelled, tape.headers, self._rng)
+            due_ns = clock.now_ns() + backoff_ns(retries, try_no - repeated, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
         return reply
 

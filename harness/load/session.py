@@ -204,7 +204,7 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
                     on_wire,
                     reservation=amount,
                     first_try=planned.first_try,
-                    cancelled=planned.cancelled,
+                    repeated=planned.repeated,
                 )
                 tried = reply is not None
             finally:

@@ -96,7 +96,10 @@ VERDICT = (
 """SQL over the scores of one request: true if all checks passed, false if any failed, else NULL."""
 
 
-# What a stop cancelled before the run was resumed is not the endpoint's time.
+REPEATED = ("cancelled", "credentials")
+"""Error kinds of attempts that ended a run early. A resumed run makes them again, as if they had never been made."""
+
+# What ended the run before it was resumed is not the endpoint's time.
 _RETRIED = """
     SELECT run_id, request_id, max(try_no) AS try_no, count(*) AS attempts,
         coalesce(min(due_ns) FILTER ({kept}), min(due_ns)) AS due_ns,
@@ -126,7 +129,7 @@ def last_attempts(attempts: str = "attempts") -> str:
     when it was due and first sent (`first_due_ns`, `first_try_sent_ns`), the time between attempts (`backoff_ns`) and
     the known cost of them all (`total_cost_usd`). Only retried requests are grouped, as grouping is slow.
     """
-    end, kept = "coalesce(done_ns, sent_ns, due_ns)", "error_kind IS DISTINCT FROM 'cancelled'"
+    end, kept = "coalesce(done_ns, sent_ns, due_ns)", f"coalesce(error_kind NOT IN {REPEATED}, true)"
     return _LAST.format(attempts=attempts, again=_RETRIED.format(attempts=attempts, end=end, kept=kept))
 
 

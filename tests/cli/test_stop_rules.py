@@ -109,3 +109,5 @@ def test_credentials_that_fail_end_the_run_which_is_completed_with_others(
     resumed = harness("run", "--resume", run, "--endpoint", sound, "--workers", workers, "--quiet")
     assert resumed.returncode in (0, 4), resumed.stderr
     assert {"failing": PLANNED, "sound": PLANNED} == sent(run)
+    unanswered = "SELECT count(*) FROM (SELECT bool_or(ok) AS ok FROM read_parquet(?) GROUP BY request_id) WHERE NOT ok"
+    assert [(0,)] == duckdb.execute(unanswered, [str(run / "attempts.parquet")]).fetchall()

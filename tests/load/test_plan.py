@@ -134,5 +134,5 @@ def test_a_schedule_of_its_own_is_not_hurried_by_what_another_has_sent(make_suit
 def test_a_request_that_was_cut_off_goes_on_with_the_attempts_it_has_left(make_suite: MakeSuite) -> None:
     suite = make_suite(Load(repeats=1), prompts=2, targets=1)
     (first, second) = make_plan(suite, seed=1, recorded=Recorded(tries={"000001-00": (3, 1)}))
-    assert (1, 0) == (first.requests[0].first_try, first.requests[0].cancelled)
-    assert (4, 1) == (second.requests[0].first_try, second.requests[0].cancelled)
+    assert (1, 0) == (first.requests[0].first_try, first.requests[0].repeated)
+    assert (4, 1) == (second.requests[0].first_try, second.requests[0].repeated)

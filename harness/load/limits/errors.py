@@ -91,5 +91,5 @@ def credentials_failed(target: str, region: str, reply: Reply) -> Reason:
     return Reason(
         what=f"the credentials failed ({target} in {region}): {why}",
         remedy="renew them (with SSO: `aws sso login`), or enable the Region in the account; check them with "
-        "`harness doctor`, then run the suite again",
+        "`harness doctor`, then use `harness run --resume RUN`",
     )

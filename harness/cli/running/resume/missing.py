@@ -14,14 +14,15 @@ from harness.load.limits.budget import charged_usd
 from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, make_plan
 from harness.store.manifest import Manifest
 from harness.store.query import connect
+from harness.store.records import REPEATED
 from harness.store.run_folder import RunFolder
 from harness.suite.suite import Suite
 
 _BATCH = 10_000
 
-_REQUESTS = """
+_REQUESTS = f"""
 SELECT request_id, any_value(target), any_value(prompt_id), any_value(repeat), any_value(phase), max(try_no),
-    count(*) FILTER (error_kind = 'cancelled'), arg_max(ok, try_no), arg_max(coalesce(error_kind, ''), try_no)
+    count(*) FILTER (error_kind IN {REPEATED}), arg_max(ok, try_no), arg_max(coalesce(error_kind, ''), try_no)
 FROM attempts GROUP BY request_id
 """
 
@@ -67,12 +68,12 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
         tries: dict[str, tuple[int, int]] = {}
         found = connection.execute(_REQUESTS)
         while rows := found.fetchmany(_BATCH):
-            for request_id, target, prompt_id, repeat, phase, last_try, cancelled, ok, error_kind in rows:
+            for request_id, target, prompt_id, repeat, phase, last_try, repeated, ok, error_kind in rows:
                 cases[request_id] = hash((target, prompt_id, repeat, phase))
-                if _is_done(suite, last_try, cancelled, ok=ok, error_kind=error_kind):
+                if _is_done(suite, last_try, repeated, ok=ok, error_kind=error_kind):
                     done.add(request_id)
                 else:
-                    tries[request_id] = (last_try, cancelled)
+                    tries[request_id] = (last_try, repeated)
         ((cost_usd, last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
         charged = charged_usd(connection, suite)
     recorded = Recorded(done=done, tries=tries)
@@ -86,10 +87,10 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
     )
 
 
-def _is_done(suite: Suite, last_try: int, cancelled: int, *, ok: bool, error_kind: str) -> bool:
-    if error_kind == "cancelled":
+def _is_done(suite: Suite, last_try: int, repeated: int, *, ok: bool, error_kind: str) -> bool:
+    if error_kind in REPEATED:
         return False
-    return ok or error_kind not in suite.retries.on or last_try >= suite.retries.max_attempts + cancelled
+    return ok or error_kind not in suite.retries.on or last_try >= suite.retries.max_attempts + repeated
 
 
 def _count_missing(

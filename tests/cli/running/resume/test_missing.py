@@ -65,6 +65,8 @@ def stored(results: Path, suite: Suite, *tries: tuple[str | None, ...], seed: in
         (("throttled", "throttled"), 3),
         (("throttled", "throttled", "throttled"), None),
         (("cancelled",), 2),
+        (("credentials",), 2),
+        (("throttled", "throttled", "credentials"), 4),
         (("throttled", "cancelled", "throttled"), 4),
         (("throttled", "throttled", "throttled", "cancelled"), 5),
         (("cancelled", "throttled", "throttled", "throttled"), None),
