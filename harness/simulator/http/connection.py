@@ -19,6 +19,8 @@ from harness.simulator.truth import ServedRequest
 
 MAX_BODY = 25_000_000
 """Bytes; the service's limit. Anything beyond is dropped, and the request is marked `too_large`."""
+RESET_AFTER_S = 0.05
+"""From the last piece to a reset, which discards what the client has not read yet."""
 LAST_CHUNK = b"0\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -169,10 +171,10 @@ class HttpConnection(asyncio.Protocol):
         self._start_next()
 
     def _reset(self, transport: asyncio.Transport) -> None:
-        """End the connection with a TCP reset."""
+        """End the connection with a TCP reset, once the client has had time to read."""
         linger = struct.pack("ii", 1, 0)  # on, for no time at all: closing discards what is unsent and sends RST
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        transport.abort()
+        asyncio.get_running_loop().call_later(RESET_AFTER_S, transport.abort)
 
     def _reject(self) -> None:
         """Answer a malformed request with 400, unless a reply is in progress, and hang up."""
