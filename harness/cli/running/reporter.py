@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -101,8 +102,9 @@ def _serve(here: Connection, there: Connection) -> None:
     importing.start()
     with suppress(Exception):  # EOFError: that was all; any other is raised again where the first process does the work
         while True:
-            function, args, kwargs = there.recv()
-            importing.join()
+            call = there.recv_bytes()
+            importing.join()  # before the call is unpickled, which imports, too
+            function, args, kwargs = pickle.loads(call)
             there.send(function(*args, **kwargs))
 
 
