@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ from botocore.loaders import create_loader
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, write_summary
 from harness.catalog.target import Target
+from harness.load.interrupts import SIGNALS
 from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest
 from harness.store.run_folder import RunFolder
@@ -53,6 +55,15 @@ def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
     """AWS_BEARER_TOKEN_BEDROCK beats keys given in code, so a real one would reach the simulator."""
     if request.node.get_closest_marker("live") is None:
         monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A run that was interrupted twice ignores signals from then on, which later tests and their children would too."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

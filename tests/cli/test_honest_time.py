@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_workers import only_run, wait_for
+from tests.processes import only_run, wait_until
 
 STARVED = """\
 suite: starved
@@ -33,7 +33,7 @@ def test_a_starved_client_says_that_it_was_the_bottleneck(
     bedrock = make_bedrock("--fixed", "50ms,1ms,5")
     (tmp_path / "s.yaml").write_text(STARVED)
     child = start_harness("run", "s.yaml", "--endpoint", bedrock.url, "--quiet")
-    wait_for(lambda: [path for path in tmp_path.glob("results/*/attempts.jsonl") if path.stat().st_size])
+    wait_until(lambda: [path for path in tmp_path.glob("results/*/attempts.jsonl") if path.stat().st_size])
     child.send_signal(signal.SIGSTOP)
     time.sleep(1.0)  # starves the client
     child.send_signal(signal.SIGCONT)

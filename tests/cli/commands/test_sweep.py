@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_workers import only_run
+from tests.processes import only_run
 
 SUITE = """\
 suite: swept
