@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.schedule.actions import EXPRESSION, clean_environment, read_yaml, run_step
+from tests.schedule.actions import EXPRESSION, clean_environment, evaluate, fill_in, read_yaml, run_step
 from tests.schedule.conftest import KEPT, ROOT, SCHEDULE, Nights, Repository, write_tool
 
 ACTION = SCHEDULE / "action.yml"
@@ -130,3 +131,45 @@ def test_the_installation_is_of_the_same_version_with_the_tested_dependencies() 
     (install,) = (step for step in read_yaml(ACTION)["runs"]["steps"] if step.get("name") == "Install harness")
     for written in re.findall(r"\$GITHUB_ACTION_PATH(/[^\"]*)", install["run"]):
         assert (Path(f"{SCHEDULE}{written}").resolve()) in (ROOT, ROOT / "constraints.txt")
+
+
+def test_the_workflow_gives_the_action_inputs_that_it_has_and_the_job_no_more_than_it_needs() -> None:
+    workflow = read_yaml(SCHEDULE / "github.yaml")
+    (job,) = workflow["jobs"].values()
+    checkout, action = job["steps"]
+    assert "false" == checkout["with"]["persist-credentials"]
+    assert "./docs/schedule" == action["uses"]
+    assert set(action["with"]) <= set(read_yaml(ACTION)["inputs"])
+    assert {"contents": "read", "id-token": "write", "pull-requests": "write"} == workflow["permissions"]
+    assert {"schedule", "pull_request", "workflow_dispatch"} == set(workflow["on"])  # never pull_request_target
+    assert "timeout-minutes" in job
+
+
+@pytest.mark.parametrize(
+    ("event", "endpoint", "expected"),
+    [
+        ("schedule", "", ("aws", "--against history")),
+        ("workflow_dispatch", "simulator", ("simulator", "--against history")),
+        ("pull_request", "", ("aws", "--confirm --budget 5")),
+    ],
+)
+def test_the_workflow_asks_each_event_its_own_question(event: str, endpoint: str, expected: tuple[str, str]) -> None:
+    given = read_yaml(SCHEDULE / "github.yaml")["jobs"]["nightly"]["steps"][1]["with"]
+    contexts = {"github": {"event_name": event}, "inputs": {"endpoint": endpoint}}
+    assert expected == (fill_in(given["endpoint"], contexts), fill_in(given["gate"], contexts))
+
+
+def test_a_pull_request_from_a_fork_is_not_run() -> None:
+    """It gets no role, and its suite is a stranger's."""
+    (job,) = read_yaml(SCHEDULE / "github.yaml")["jobs"].values()
+
+    def runs(event: str, head: str) -> Any:
+        pull_request = {"head": {"repo": {"full_name": head}}}
+        github = {"event_name": event, "repository": "team/evals", "event": {"pull_request": pull_request}}
+        return evaluate(job["if"], {"github": github})
+
+    assert (True, True, False) == (
+        runs("schedule", ""),
+        runs("pull_request", "team/evals"),
+        runs("pull_request", "a/b"),
+    )

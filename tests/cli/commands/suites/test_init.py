@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cli.commands.suites.init import init
+from harness.cli.commands.suites.init import FOREIGN_ACTION, github_workflow, init
 from harness.errors import HarnessError, SuiteError
 from harness.suite.loader import load_suite
+from tests.schedule.actions import read_yaml
+from tests.schedule.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +91,47 @@ def test_a_folder_that_cannot_be_created_gives_one_message() -> None:
     Path("suites").write_text("a file", encoding="utf-8")
     with pytest.raises(HarnessError, match="suites already exists"):
         init("triage")
+
+
+WORKFLOW = Path(".github/workflows/harness.yaml")
+
+
+def test_for_github_it_writes_a_workflow_and_a_suite_and_says_what_to_set_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    init(ci="github")
+    assert "nightly" == load_suite(Path("suites/nightly.yaml")).name
+    steps = read_yaml(WORKFLOW)["jobs"]["nightly"]["steps"]
+    assert FOREIGN_ACTION == steps[1]["uses"]
+    assert "suites/nightly.yaml" == steps[1]["with"]["suite"]
+    told = capsys.readouterr().out
+    for part in (f"Wrote {WORKFLOW} and suites/nightly.yaml.", "HARNESS_ROLE", "--print-policy", "replace OWNER"):
+        assert part in told
+
+
+def test_the_workflow_runs_a_suite_that_is_there_and_leaves_it_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("suites").mkdir()
+    Path("suites/triage.yaml").write_text("mine", encoding="utf-8")
+    init("triage", ci="github")
+    assert "suites/triage.yaml" == read_yaml(WORKFLOW)["jobs"]["nightly"]["steps"][1]["with"]["suite"]
+    assert "mine" == Path("suites/triage.yaml").read_text(encoding="utf-8")
+    assert f"Wrote {WORKFLOW}. Next" in capsys.readouterr().out
+
+
+def test_a_workflow_that_is_there_is_kept_and_nothing_else_is_written() -> None:
+    WORKFLOW.parent.mkdir(parents=True)
+    WORKFLOW.write_text("mine", encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"harness\.yaml already exists"):
+        init("triage", ci="github")
+    assert ("mine", False) == (WORKFLOW.read_text(encoding="utf-8"), Path("suites").exists())
+
+
+def test_in_the_harness_itself_the_workflow_uses_its_own_action_as_the_documentation_shows() -> None:
+    Path("docs").symlink_to(ROOT / "docs")
+    assert (ROOT / "docs/schedule/github.yaml").read_text(encoding="utf-8") == github_workflow("nightly")
+
+
+def test_without_a_name_a_suite_alone_is_refused(command: Any) -> None:
+    done = command("init")
+    assert (2, True) == (done.returncode, "name the suite" in done.stderr)
+    assert 2 == command("init", "triage", "--ci", "jenkins").returncode
