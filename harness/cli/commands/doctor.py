@@ -1,4 +1,4 @@
-"""`harness doctor`: whether the account is ready, and a suite ready to run on it."""
+"""`harness doctor`: whether the account or a policy is ready, and a suite ready to run on it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ def doctor(
         str | None, typer.Option(help="aws or a URL. Default: the suite's endpoint, or aws if that is the simulator.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="Region to check; only without a suite.")] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Check this IAM policy instead of the account: what it lacks, and what it grants beyond need.",
+            parser=local_path,
+        ),
+    ] = None,
+    print_policy: Annotated[
+        bool, typer.Option("--print-policy", help="Print the least IAM policy with which this suite runs.")
+    ] = False,
+    results: Annotated[
+        str | None,
+        typer.Option(metavar="s3://BUCKET/PREFIX", help="With a policy: where results are kept, if not on a disk."),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Check credentials, model access, quotas and invocation logging. Sends no prompts and costs nothing.
@@ -37,12 +52,18 @@ def doctor(
     harness doctor
     harness doctor suites/quickstart.yaml
     harness doctor --region eu-central-1 --json
+    harness doctor suites/quickstart.yaml --print-policy > policy.json
+    harness doctor suites/quickstart.yaml --policy policy.json
+
+    With --policy and --print-policy, AWS is asked nothing.
 
     Exit codes: 0 no problem (there may be warnings and unknowns) · 2 no usable credentials, or bad input · 4 a problem
     that would make a run invalid or incomplete.
     """
     if endpoint == "simulator":
         raise HarnessError("--endpoint simulator: the simulator has no account to check; use aws or a URL")
+    if policy is not None or print_policy or results is not None:
+        raise typer.Exit(_policy(suite, endpoint, policy, results, print_policy=print_policy, as_json=json_output))
     if suite is None:
         import asyncio
 
@@ -58,6 +79,35 @@ def doctor(
     else:
         _print(diagnoses, models)
     raise typer.Exit(_exit_code(diagnoses))
+
+
+def _policy(
+    suite: Path | None,
+    endpoint: str | None,
+    policy: Path | None,
+    results: str | None,
+    *,
+    print_policy: bool,
+    as_json: bool,
+) -> int:
+    """Check an IAM policy, or print the least one; returns the exit code."""
+    from harness.load.preflight.permissions import permissions_of
+    from harness.load.preflight.policy import check_policy, least_policy, policy_json, read_policy
+
+    if suite is None:
+        raise HarnessError("name a suite: what a policy must grant depends on its targets")
+    if (policy is None) != print_policy:
+        raise HarnessError("use either --policy FILE or --print-policy" + (" with --results" if results else ""))
+    needed = permissions_of(_load(suite, endpoint), results)
+    if policy is None:
+        print(policy_json(least_policy(needed)))
+        return 0
+    diagnoses = check_policy(read_policy(policy), needed)
+    if as_json:
+        print_json({"diagnoses": diagnoses})
+    else:
+        _print(diagnoses, None)
+    return _exit_code(diagnoses)
 
 
 def _load(path: Path, endpoint: str | None) -> Suite:

@@ -144,3 +144,37 @@ def test_bad_credentials_and_bad_input_are_exit_code_2_without_a_secret(
 def test_a_region_with_a_suite_is_rejected(run_doctor: Doctor, write_suite: Callable[..., Path]) -> None:
     result = run_doctor(write_suite(), "--region", "us-east-1")
     assert "each target has its own" in str(result.exception)
+
+
+def test_it_prints_a_policy_and_checks_one_without_asking_aws(
+    run_doctor: Doctor, write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    printed = run_doctor(write_suite(), "--print-policy", "--results", "s3://my-bench/results", **nowhere)
+    (tmp_path / "policy.json").write_text(printed.stdout)
+    results = ("--results", "s3://my-bench/results")
+    checked = run_doctor(write_suite(), "--policy", tmp_path / "policy.json", *results, **nowhere)
+    assert (0, True) == (checked.exit_code, "and no other" in checked.stdout), everything_said(checked)
+    unused = run_doctor(write_suite(), "--policy", tmp_path / "policy.json", "--json")
+    assert 0 == unused.exit_code
+    told = [each["told"] for each in json.loads(unused.stdout)["diagnoses"]]
+    assert 3 == len([each for each in told if each.startswith("grants s3:")])
+    other = run_doctor(write_suite("claude-sonnet-4-6", "us"), "--policy", tmp_path / "policy.json")
+    assert (4, True) == (other.exit_code, "does not allow bedrock:Invoke" in " ".join(other.stdout.split()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--print-policy"], "name a suite"),
+        (["SUITE", "--results", "s3://b/p"], "use either --policy FILE or --print-policy with --results"),
+        (["SUITE", "--policy", "p.json", "--print-policy"], "use either --policy FILE or --print-policy"),
+        (["SUITE", "--print-policy", "--results", "/srv/results"], "must be s3://BUCKET/PREFIX"),
+    ],
+)
+def test_options_of_a_policy_that_make_no_sense_are_refused(
+    run_doctor: Doctor, write_suite: Callable[..., Path], arguments: list[str], told: str
+) -> None:
+    result = run_doctor(*(write_suite() if each == "SUITE" else each for each in arguments))
+    assert isinstance(result.exception, HarnessError)
+    assert told in str(result.exception)
