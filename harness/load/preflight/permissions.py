@@ -32,7 +32,7 @@ PREFLIGHT = (
     "servicequotas:ListServiceQuotas",
 )
 """What the checks before a run read. `sts:GetCallerIdentity` needs no permission."""
-OBJECTS = ("s3:GetObject", "s3:PutObject")
+OBJECTS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ def test_it_prints_a_policy_and_checks_one_without_asking_aws(
     unused = run_doctor(write_suite(), "--policy", tmp_path / "policy.json", "--json")
     assert 0 == unused.exit_code
     told = [each["told"] for each in json.loads(unused.stdout)["diagnoses"]]
-    assert 3 == len([each for each in told if each.startswith("grants s3:")])
+    assert 4 == len([each for each in told if each.startswith("grants s3:")])
     other = run_doctor(write_suite("claude-sonnet-4-6", "us"), "--policy", tmp_path / "policy.json")
     assert (4, True) == (other.exit_code, "does not allow bedrock:Invoke" in " ".join(other.stdout.split()))
 
