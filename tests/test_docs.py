@@ -17,6 +17,7 @@ DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
     *sorted(DOCS.glob("*.md")),
+    DOCS / "schedule" / "README.md",
     ROOT / "results" / "README.md",
     ROOT / "benchmarks" / "README.md",
 ]

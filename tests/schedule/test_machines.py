@@ -20,7 +20,7 @@ from tests.schedule.conftest import ROOT, SCHEDULE
 
 DOCKERFILE = SCHEDULE / "Dockerfile"
 UNITS = ("harness-nightly.service", "harness-nightly.timer")
-SECRET = re.compile(r"AKIA|ASIA|ABSK|PRIVATE KEY|(?i:secret_access_key|password|bearer)")
+SECRET = re.compile(r"AKIA|ASIA|ABSK|PRIVATE KEY|(?i:secret_access_key|password *[:=])")
 
 
 def instructions() -> list[tuple[str, str]]:
