@@ -4,10 +4,10 @@
     python benchmarks/worker_cost.py --client aioboto3 --rounds 3
     python benchmarks/worker_cost.py --streams 500 2000 --chunks 1 50
 
-The real command on the first core against `harness simulate` on the second. CPU is the client's over the load alone, for
-answers of several lengths at a fixed number of streams; a line through them gives the cost of a request and of an event.
-Memory is the most that the process has resident while it sends, at several numbers of streams that all wait for their
-first byte; a line through them gives the cost of a stream.
+The real command on the first core against `harness simulate` on the second. CPU is the client's over the load alone,
+for answers of several lengths at a fixed number of streams; a line through them gives the cost of a request and of an
+event. Memory is the most that the process has resident while it sends, at several numbers of streams that all wait for
+their first byte; a line through them gives the cost of a stream.
 """
 
 from __future__ import annotations
@@ -60,9 +60,13 @@ def send(url: str, *, client: str, streams: int, requests: int) -> Sent:
             api=APIS[client], client=client, streams=streams, repeats=-(-requests // 50), prompts=prompts
         )
         (Path(folder) / "s.yaml").write_text(text)
-        command = [sys.executable, "-m", "harness", "run", "s.yaml", "--endpoint", url, "--quiet", "--figures", "errors"]
+        command = [sys.executable, "-m", "harness", "run", "s.yaml", "--endpoint", url, "--quiet"]
         with subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, core(0))
+            command,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, core(0)),
         ) as child:
             resident_mb, journal = _watch(child, Path(folder))
         if child.returncode not in (0, 4):
@@ -97,9 +101,7 @@ def cost_of_answers(client: str, lengths: Sequence[int], rounds: int) -> None:
     rows, cpu_us = [], []
     for chunks in lengths:
         with truth_server(fixed=f"200ms,15ms,{chunks}") as server:
-            loads = [
-                send(server.url, client=client, streams=CPU_STREAMS, requests=REQUESTS) for _ in range(rounds)
-            ]
+            loads = [send(server.url, client=client, streams=CPU_STREAMS, requests=REQUESTS) for _ in range(rounds)]
         cpu_us.append(median(1e6 * load.cpu_s / load.attempts for load in loads))
         last = loads[-1]
         sizes = (f"{size / last.attempts:,.0f}" for size in (last.journal, last.parquet))
