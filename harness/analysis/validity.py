@@ -279,7 +279,8 @@ def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
     if unscored:
         yield Finding(
             what=f"{unscored} of {counted(answers, 'answer')} were not scored; pass rates leave them out",
-            remedy="give every prompt `expect` or `checks`; where a scorer failed, scores.parquet holds the reason",
+            remedy="give every prompt `expect` or `checks`; where a scorer failed, scores.parquet holds the reason, "
+            "and `harness report RUN --judge --suite FILE` tries again only what failed",
         )
 
 

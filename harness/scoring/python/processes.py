@@ -41,6 +41,11 @@ class Workers:
     def __init__(self, files: Sequence[CheckFile]) -> None:
         self._workers = {file.name: Worker(file) for file in files}
 
+    def has(self, file: str, digest: str) -> bool:
+        """Whether the user gave this version of the file."""
+        worker = self._workers.get(file)
+        return worker is not None and worker.file.source is not None and worker.file.digest == digest
+
     async def run(self, call: Call, digest: str) -> FunctionResult:
         """Grade an answer with a function of the file that has this digest.
 

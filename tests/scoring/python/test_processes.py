@@ -221,6 +221,34 @@ async def test_results_are_stored_and_the_file_is_not_run_again(
     assert [each.by for each in read_judgements(run.judgements_path)] == ["checks.py:grade"] * 2
 
 
+async def test_a_function_that_failed_is_run_again_only_from_the_users_own_file(
+    check_file: Any, make_suite: Any, write_run: Any, read_scores: Any, tmp_path: Path
+) -> None:
+    counted = f"""
+    def grade(case):
+        with open({str(tmp_path / "calls")!r}, "a+") as calls:
+            calls.write(case["answer"] + " ")
+            calls.seek(0)
+            if len(calls.read().split()) == 1:
+                raise ValueError("too busy")
+        return True
+    """
+    file = check_file(counted)
+    suite = make_suite([Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(file,)))
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
+    await score_run(run, suite, check_files=[file])
+    first = read_scores(run)
+    assert [row.passed for row in first] == [None, True]
+    await score_run(run, suite)
+    await score_run(run, suite, check_files=[msgspec.structs.replace(file, digest="0" * 64)])
+    assert read_scores(run) == first
+    assert (tmp_path / "calls").read_text() == "Paris Lyon "
+    await score_run(run, suite, check_files=[file])
+    await score_run(run, suite, check_files=[file])
+    assert [row.passed for row in read_scores(run)] == [True, True]
+    assert (tmp_path / "calls").read_text() == "Paris Lyon Paris "
+
+
 async def test_a_half_written_judgement_is_asked_for_again(
     check_file: Any, make_suite: Any, write_run: Any, read_scores: Any
 ) -> None:
