@@ -306,6 +306,46 @@ def test_a_function_that_ignores_signals_ends_when_the_harness_is_killed() -> No
     wait_until(lambda: not is_running(worker))
 
 
+FORKING = """
+import os, signal, time
+def leave_behind(path):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()} ")
+    time.sleep(60)
+    os._exit(0)
+def forks(case):
+    if os.fork() == 0:
+        leave_behind(case["path"])
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            leave_behind(case["path"])
+        os._exit(0)
+    while len(open(case["path"]).read().split()) < 2:
+        time.sleep(0.01)
+    return True
+def forks_and_hangs(case):
+    forks(case)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("function", "timeout_s"), [("forks", 60.0), ("forks_and_hangs", 2.0)])
+async def test_what_a_function_starts_ends_with_it_in_whatever_session(
+    check_file: Any, tmp_path: Path, function: str, timeout_s: float
+) -> None:
+    file, path = check_file(FORKING), tmp_path / "pids"
+    path.touch()
+    async with open_workers([file]) as workers:
+        call = Call(file=file.name, function=function, case={"path": str(path)}, timeout_s=timeout_s, request_id="0")
+        await workers.run(call, file.digest)
+    left = [int(pid) for pid in path.read_text().split()]
+    assert len(left) == 2
+    wait_until(lambda: not any(map(is_running, left)))
+
+
 async def test_the_system_takes_memory_from_a_function_first(check_file: Any) -> None:
     (result,) = await run(check_file(STUBBORN), "out_of_memory_score")
     assert "1000" == str(result.reason).strip()
