@@ -110,7 +110,7 @@ def run_step(
         env={**env, **own},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -73,7 +73,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, made_once: Callable[..., An
     folder = tmp_path_factory.mktemp("nights")
     (folder / "nightly.yaml").write_text(SUITE)
     (folder / "worse.json").write_text(json.dumps(WORSE))
-    line = ("--suite", str(folder / "nightly.yaml"), "--speed", "3")
+    line = ("--suite", str(folder / "nightly.yaml"), "--speed", "2")
     with (
         start_bedrock(folder, *line) as as_ever,
         start_bedrock(folder, *line, "--profiles", "worse.json") as worse,
