@@ -33,6 +33,7 @@ def test_a_run_as_ever_ends_with_nought_and_summary_and_comment_have_the_verdict
     picture = "plots/against-history.png"
     assert f"\n![against-history](https://bench.example.org/results/{run.name}/{picture})\n" in job.summary
     assert 1 == job.summary.count("![")
+    assert "<details><summary>Report of the run</summary>\n\n# nightly\n" in job.summary
     assert (run / picture).is_file()
     assert (repository.path / job.outputs["report"]).is_file()
     assert (repository.path / "harness-history" / "history.html").is_file()
