@@ -19,6 +19,7 @@ from harness.load.progress import Progress
 from harness.load.sender import Channel
 from harness.load.session import Job, open_channels, send_part, start_session
 from harness.load.stop import Stop
+from harness.load.workers.local import start_local_worker
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
@@ -102,5 +103,7 @@ async def open_sender(
         async with open_channels(suite, url, stop) as channels:
             yield ThisProcess(Part(suite=suite, recorded=recorded), channels)
     else:
-        async with open_worker_pool(suite, url, workers=workers, recorded=recorded) as pool:
+        async with open_worker_pool(
+            suite, partial(start_local_worker, url), workers=workers, recorded=recorded
+        ) as pool:
             yield pool
