@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from harness.characters import printable
@@ -109,13 +110,24 @@ def _connect(ray: Any, address: str, workers: int) -> None:
     if address == LOCAL:
         started = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         where = {"_node_ip_address": LOOPBACK} if sys.platform == "linux" else {}
-        ray.init(address="local", **started, **where, **shared)
+        with _deaf_to_hangups():
+            ray.init(address="local", **started, **where, **shared)
         return
     _check_reachable(address)
     try:
         ray.init(address=address, **shared)
     except Exception as error:  # Ray raises many kinds, some of them bare
         raise _connection_error(address, error) from error
+
+
+@contextmanager
+def _deaf_to_hangups() -> Iterator[None]:
+    """What this thread starts does not hear that the terminal was closed: the load finishes first, then ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_reachable(address: str) -> None:

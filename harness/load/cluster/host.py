@@ -24,6 +24,8 @@ SILENCE_NS = 10_000_000_000
 lost node was sending has ended before others send it."""
 MOST_BYTES = 4 << 20
 """Of a journal, in one piece of news, if its lines are shorter."""
+STARTED = 2
+"""The number of the order that starts the load, after the one with the part. Only from then on are questions due."""
 _ERRORS = 4000
 
 
@@ -96,7 +98,7 @@ class Host:
         """Pass on a packed order, unless that was done already."""
         if number <= self._ordered:
             return
-        self._ordered = number
+        self._ordered, self._asked_ns = number, clock.now_ns()
         assert self._process.stdin is not None
         with suppress(ConnectionError):
             self._process.stdin.write(order)
@@ -105,8 +107,9 @@ class Host:
     async def tell(self, journal: int, reports: int) -> News:
         """The news after so many bytes of the journal and so many reports; waits for some, but not long."""
         self._asked_ns = clock.now_ns()
-        del self._reports[: reports - self._forgotten]
-        self._forgotten = reports
+        if reports > self._forgotten:
+            del self._reports[: reports - self._forgotten]
+            self._forgotten = reports
         if not self._reports and self._exit_code is None:
             self._changed.clear()
             with suppress(TimeoutError):
@@ -161,9 +164,9 @@ class Host:
             self._errors = (self._errors + piece)[-_ERRORS:]
 
     async def _watch(self) -> None:
-        """End the worker if the main process is lost."""
+        """End a worker that sends if the main process is lost."""
         while self._exit_code is None:
             await asyncio.sleep(1)
-            if clock.now_ns() - self._asked_ns > SILENCE_NS:
+            if self._ordered >= STARTED and clock.now_ns() - self._asked_ns > SILENCE_NS:
                 self._silent = True
                 await self.end()

@@ -68,13 +68,22 @@ def find_rest(first: Part, part: Part, journal: Path, started: Mapping[str, int]
             completed[last.target] += 1
         else:
             tries[request_id] = (last.try_no, repeated)
-    in_flight = tuple(each for each in _started(part, started, seed) if each[0].request_id not in done)
+    in_flight = tuple(
+        (planned, offset_s)
+        for planned, offset_s in _started(part, started, seed)
+        if planned.request_id not in done and not _is_cancelled(planned, tried.get(planned.request_id))
+    )
     return Rest(
         recorded=Recorded(done=done, tries=tries),
         done=completed,
         in_flight=in_flight,
         measured_from_ns=measured_from_ns,
     )
+
+
+def _is_cancelled(planned: PlannedRequest, tried: _Tried | None) -> bool:
+    """Whether the node itself recorded that it cancelled the request."""
+    return tried is not None and tried.last.error_kind in REPEATED and tried.last.try_no >= planned.first_try
 
 
 def _read(journal: Path) -> tuple[dict[str, _Tried], int | None]:

@@ -10,7 +10,7 @@ import msgspec
 
 from harness import clock
 from harness.characters import printable
-from harness.errors import HarnessError, RunInvalid
+from harness.errors import HarnessError, RunInvalid, StoreError
 from harness.load.cluster.cluster import PLACE_S, Cluster
 from harness.load.cluster.host import News
 from harness.load.cluster.hosted import Hosted, NodeLost
@@ -48,6 +48,8 @@ class ClusterWorker:
         self._latest = ProgressReport(tallies={}, lag=Histogram())
         self._before = ProgressReport(tallies={}, lag=Histogram(), share=ShareReport())
         """What lost nodes had counted."""
+        self._sends = False
+        """Whether this node was told to start, and so may be told more."""
         self._granted = 0
         self._stopped: list[StopOrder] = []
         self._stopping = asyncio.Event()
@@ -60,13 +62,14 @@ class ClusterWorker:
                 self._start = order
                 self._copy = JournalCopy(order.journal)
                 self._granted = order.share or 0
+                self._sends = True
             case Grant(amount=amount):
                 self._granted += amount
             case StopOrder():
                 self._stopped.append(order)
                 if order.target is None:
                     self._stopping.set()
-        if self._hosted.is_open:
+        if self._sends:
             with suppress(NodeLost):
                 await self._hosted.order(order)
 
@@ -85,9 +88,8 @@ class ClusterWorker:
     async def end(self) -> None:
         try:
             async with asyncio.timeout(2 * PATIENCE_S):
-                with suppress(NodeLost):
-                    await self._end_hosted()
-        except TimeoutError:
+                await self._end_hosted()
+        except (TimeoutError, NodeLost, StoreError):  # a full disk was told as it filled up
             pass
         finally:
             self._cluster.discard(self._hosted.actor)
@@ -161,7 +163,7 @@ class ClusterWorker:
                 f"node {self._hosted.place.address} was lost before the load started: {_last_line(error)}; run the "
                 "suite again"
             ) from error
-        at_ns, start = clock.now_ns(), self._start
+        at_ns, start, self._sends = clock.now_ns(), self._start, False
         started = {name: tally.done + tally.in_flight for name, tally in self._latest.tallies.items()}
         rest = await asyncio.to_thread(find_rest, self._first, self._part, start.journal, started, seed=start.job.seed)
         lines, recorded, cancelled = cancelled_lines(self._part, rest, start.job, at_ns=at_ns)
@@ -202,40 +204,46 @@ class ClusterWorker:
 
     async def _open_another(self, part: Part) -> bool:
         """Start the part on another node. False: none has a free CPU, or a stop came first."""
-        self._part, self._hosted = part, Hosted(self._cluster.place())
         opening = asyncio.create_task(self._start_another(part))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            stopping.cancel()
-            if not opening.done():
-                opening.cancel()
-                await asyncio.wait((opening,))
-        if opening.cancelled():
-            return False
-        try:
-            opening.result()
-        except (TimeoutError, NodeLost):
-            return False
-        return True
+            for each in (opening, stopping):
+                each.cancel()
+            await asyncio.wait((opening,))
+        return not opening.cancelled() and opening.result()
 
-    async def _start_another(self, part: Part) -> None:
-        hosted, start = self._hosted, self._start
+    async def _start_another(self, part: Part) -> bool:
+        """False: no node has a free CPU, or those that had are lost as well."""
+        for _ in range(MOST_LOST):
+            self._part, self._hosted = part, Hosted(self._cluster.place())
+            try:
+                await self._hosted.open(part, self._cluster.url, within_s=PLACE_S)
+                while not (news := await self._hosted.news()).reports:
+                    if news.exit_code is not None:
+                        raise NodeLost(news.errors)
+                assert isinstance(read_report(news.reports[0]), ReadyReport)
+                await self._start_again()
+            except TimeoutError:
+                return False
+            except NodeLost:
+                self._cluster.discard(self._hosted.actor)
+            else:
+                return True
+        return False
+
+    async def _start_again(self) -> None:
+        """Start the load on this node, with what is left of the budget's share and of the targets."""
+        start, before = self._start, self._before.share
         assert start is not None
-        await hosted.open(part, self._cluster.url, within_s=PLACE_S)
-        while not (news := await hosted.news()).reports:
-            if news.exit_code is not None:
-                raise NodeLost(news.errors)
-        assert isinstance(read_report(news.reports[0]), ReadyReport)
-        before = self._before.share
         assert before is not None
         share = None if start.share is None else max(0, self._granted - before.given_back - before.spent)
         job = msgspec.structs.replace(start.job, start_ns=clock.now_ns() + HEAD_START_NS)
-        await hosted.order(msgspec.structs.replace(start, job=job, share=share))
-        self._start = msgspec.structs.replace(start, job=job)
+        self._start, self._sends = msgspec.structs.replace(start, job=job), True  # from now on, orders follow this one
+        await self._hosted.order(msgspec.structs.replace(start, job=job, share=share))
         for order in self._stopped:
-            await hosted.order(order)
+            await self._hosted.order(order)
 
     def _give_up(self, reason: Reason | None) -> None:
         """End this part as it is."""
