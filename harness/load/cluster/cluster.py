@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -70,7 +71,7 @@ async def open_cluster(address: str, url: str, *, workers: int) -> AsyncIterator
     `url`: the endpoint's, or `aws`. HarnessError: Ray is not installed, the cluster cannot be reached or is too small,
     or a node has other versions or cannot reach the endpoint.
     """
-    ray = _import_ray()
+    ray = _import_ray(address)
     connected = ray.is_initialized()  # by the user's own program
     if not connected:
         await asyncio.to_thread(_connect, ray, address, workers)
@@ -85,9 +86,11 @@ async def open_cluster(address: str, url: str, *, workers: int) -> AsyncIterator
             await asyncio.to_thread(ray.shutdown)
 
 
-def _import_ray() -> Any:
+def _import_ray(address: str) -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if address == LOCAL:  # Ray listens on every address, and runs what it is sent
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     try:
         import ray
     except ImportError:
