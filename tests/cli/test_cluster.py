@@ -20,13 +20,19 @@ import pytest
 from harness.load.plan import make_plan
 from harness.store.run_folder import RunFolder
 from tests.cli.conftest import Bedrock
-from tests.processes import descendants, is_running, only_run, wait_until
+from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
 
 SLOW = """\
 suite: slow
 targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
 load: {concurrency: 8, repeats: 48, warmup: 2}
 prompts: [{id: a, prompt: Say a., expect: a}]
+"""
+OPEN = """\
+suite: open
+targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
+load: {arrival: constant, rate: 20/s, requests: 40}
+prompts: [{id: a, prompt: Say a.}, {id: b, prompt: Say b.}]
 """
 ADDRESS = "127.0.0.2"
 """Ray takes 127.0.0.1 for the address that others reach, and would listen there."""
@@ -118,6 +124,28 @@ def slow(tmp_path: Path) -> Path:
     path = tmp_path / "slow.yaml"
     path.write_text(SLOW)
     return path
+
+
+def test_a_local_cluster_keeps_one_schedule_lets_nobody_else_in_and_ends_with_the_run(
+    start_harness: Any, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    (tmp_path / "open.yaml").write_text(OPEN)
+    child = start_harness("run", "open.yaml", "--endpoint", bedrock.url, "--ray", "local", "--workers", "2", "--quiet")
+    wait_for_attempts(tmp_path, child)
+    family = descendants(child.pid)
+    (server,) = [pid for pid in family if Path(f"/proc/{pid}/comm").read_text().strip() == "gcs_server"]
+    assert b"\0RAY_AUTH_MODE=token\0" in Path(f"/proc/{server}/environ").read_bytes()
+    out, err = child.communicate(timeout=60)
+    assert child.returncode in (0, 4), out + err
+    assert not any(map(is_running, family))
+    run = only_run(tmp_path)
+    offsets_s = {each.requests[0].request_id: each.offset_s for each in make_plan(RunFolder(run).read_suite(), seed=1)}
+    rows = query(run, "SELECT request_id, due_ns, sent_ns FROM ATTEMPTS ORDER BY ALL")
+    assert sorted(offsets_s) == [request for request, *_ in rows]
+    starts_ns = [due_ns - int((offsets_s[request] or 0) * 1e9) for request, due_ns, _ in rows]
+    apart_ns = sum(each.node_clock.uncertainty_ns for each in RunFolder(run).read_manifest().clients if each.node_clock)
+    assert max(starts_ns) - min(starts_ns) <= apart_ns
+    assert all(sent_ns >= due_ns for _, due_ns, sent_ns in rows)
 
 
 def test_two_nodes_send_exactly_the_plan(
