@@ -48,6 +48,8 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that this part has completed, by target."""
     in_flight: tuple[tuple[PlannedRequest, float | None], ...]
     """Requests that the lost node had started and not completed, each with its offset in an open schedule, s."""
+    cancelled: int
+    """Further requests that it had started, and recorded itself as cancelled."""
     measured_from_ns: int | None
     """When the first measured request was due, on the run's clock."""
 
@@ -68,15 +70,13 @@ def find_rest(first: Part, part: Part, journal: Path, started: Mapping[str, int]
             completed[last.target] += 1
         else:
             tries[request_id] = (last.try_no, repeated)
-    in_flight = tuple(
-        (planned, offset_s)
-        for planned, offset_s in _started(part, started, seed)
-        if planned.request_id not in done and not _is_cancelled(planned, tried.get(planned.request_id))
-    )
+    unfinished = [each for each in _started(part, started, seed) if each[0].request_id not in done]
+    in_flight = [each for each in unfinished if not _is_cancelled(each[0], tried.get(each[0].request_id))]
     return Rest(
         recorded=Recorded(done=done, tries=tries),
         done=completed,
-        in_flight=in_flight,
+        in_flight=tuple(in_flight),
+        cancelled=len(unfinished) - len(in_flight),
         measured_from_ns=measured_from_ns,
     )
 

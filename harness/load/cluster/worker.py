@@ -170,7 +170,9 @@ class ClusterWorker:
         self._copy.append(lines)
         self._count_lost(rest, cancelled)
         self._cluster.discard(self._hosted.actor)
-        lost = LostNode(at_ns=at_ns - start.job.origin_ns, cancelled=len(rest.in_flight), paused_ns=None)
+        lost = LostNode(
+            at_ns=at_ns - start.job.origin_ns, cancelled=len(rest.in_flight) + rest.cancelled, paused_ns=None
+        )
         self._lost.append(lost)
         part = self._rest_of_part(rest, msgspec.structs.replace(self._first, recorded=recorded), at_ns)
         if part is None or self._stopping.is_set():

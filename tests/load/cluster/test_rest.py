@@ -142,6 +142,7 @@ def test_what_the_node_itself_has_cancelled_is_not_cancelled_twice(make_suite: M
     first = Part(suite=make_suite(Load(repeats=3)))
     worker = Worker(first, tmp_path / "attempts.jsonl")
     worker.send(2, iter(["cancelled", "lost"]))
+    assert 1 == find_rest(first, first, worker.journal, worker.started, seed=JOB.seed).cancelled
     part, rows, _ = lose(first, worker)
     assert ["000001-00"] == [each.request_id for each in rows]
     again = Worker(part, worker.journal)
