@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -34,17 +35,22 @@ prompts:
 """
 
 
-def rate(url: str, *, client: str, streams: int, requests: int, workers: int) -> tuple[float, float]:
-    """Requests per second in the middle of one run of the real command, and its CPU seconds a request."""
+def rate(
+    url: str, *, client: str, streams: int, requests: int, workers: int, more: Sequence[str] = ()
+) -> tuple[float, float]:
+    """Requests per second in the middle of one run of the real command, and its CPU seconds a request.
+
+    `more`: options of the command.
+    """
     with tempfile.TemporaryDirectory() as folder:
         prompts = "\n".join(f"  - {{id: p{i}, prompt: Say hello {i}.}}" for i in range(50))
         text = SUITE.format(api=APIS[client], client=client, streams=streams, repeats=requests // 50, prompts=prompts)
         (Path(folder) / "s.yaml").write_text(text)
-        command = ["run", "s.yaml", "--endpoint", url, "--quiet", "--workers", str(workers)]
+        command = ["run", "s.yaml", "--endpoint", url, "--quiet", "--workers", str(workers), *more]
         done = subprocess.run([sys.executable, "-m", "harness", *command], cwd=folder, capture_output=True, text=True)
         if done.returncode not in (0, 4):
             raise SystemExit(done.stderr)
-        (run,) = Path(folder, "results").iterdir()
+        (run,) = Path(folder, "results").glob("*/")  # beside the index
         found = duckdb.execute(
             "SELECT done_ns / 1e9 FROM read_parquet(?) WHERE ok", [str(run / "attempts.parquet")]
         ).fetchnumpy()

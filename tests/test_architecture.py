@@ -49,7 +49,7 @@ ORDER = {
     "baselines",
     "load": "arrivals stop interrupts plan forecast reservation limits preflight progress watch sender recorder "
     "runner "
-    "session sweep workers",
+    "session sweep workers cluster",
     "scoring": "scorer text judgements judge_prompt python checks scorers judging score",
     "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare run_list "
     "breakdown answers past_churn past_stalls sweep history against_history reconcile",

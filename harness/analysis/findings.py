@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from harness.characters import counted
 from harness.load.limits.errors import StoppedTarget
+from harness.store.client_health import LostNode, NodeClock
 from harness.store.finding import Finding
 from harness.suite.suite import STATIONARY, Suite
 
@@ -24,6 +26,8 @@ COLD_RATIO = 1.25
 """The warm-up was too short if the first tenth's median wait exceeds that of the rest by this factor."""
 COLD_SAMPLES = 10
 """Fewest requests in the first tenth for a comparison with the rest."""
+WALL_CLOCK_OFF_S = 1.0
+"""How far the wall clocks of two nodes may be apart."""
 STEADY_ARRIVALS = ("closed", *STATIONARY)
 """Arrival processes whose load stays the same throughout, so that a slow first tenth is a cold start."""
 
@@ -137,6 +141,34 @@ def behind_schedule(name: str, late_s: float, *, during: str = "for a tenth of t
         what=f"{name}: the client fell behind its schedule: {during}, the median request was sent {ms(late_s)} late",
         remedy="lower the rate, or raise the cap (quota, max_in_flight) that holds requests back",
         invalidates=True,
+    )
+
+
+def lost_node(worker: int, lost: LostNode) -> Finding:
+    """A node of the cluster was lost during the run."""
+    went_on = (
+        "nobody went on with its part"
+        if lost.paused_ns is None
+        else f"another one went on with its part after {lost.paused_ns / 1e9:.1f} s"
+    )
+    return Finding(
+        what=f"worker {worker}: its node was lost {lost.at_ns / 1e9:,.0f} s into the run with "
+        f"{counted(lost.cancelled, 'request')} in flight; {went_on}",
+        remedy="its requests in flight are recorded as cancelled, and were sent again unless the run ended early; how "
+        "busy the node was is unknown, and the load was lower in the meantime: where that matters, run the suite again",
+    )
+
+
+def wrong_clock(worker: int, node: NodeClock) -> Finding | None:
+    """The wall clock of a node of the cluster is off by more than `WALL_CLOCK_OFF_S`."""
+    ahead_s = node.wall_ahead_ns / 1e9
+    if abs(ahead_s) <= WALL_CLOCK_OFF_S:
+        return None
+    return Finding(
+        what=f"worker {worker}: the clock of its node is {abs(ahead_s):,.1f} s "
+        f"{'ahead of' if ahead_s > 0 else 'behind'} the clock of the machine that started the run",
+        remedy="no figure depends on it, as stamps are taken on another clock; but AWS refuses requests that are "
+        "signed five minutes early or late: synchronise the clocks (chrony, systemd-timesyncd)",
     )
 
 

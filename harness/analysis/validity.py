@@ -25,8 +25,10 @@ from harness.analysis.findings import (
     is_capped,
     late_event_loop,
     late_requests,
+    lost_node,
     ms,
     throttled_attempts,
+    wrong_clock,
 )
 from harness.analysis.stats.clusters import independent_answers
 from harness.analysis.stats.quantiles import bounds_need, samples_for_quantile
@@ -63,6 +65,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_failures(data, stopped_targets(manifest)),
         *_busy_client(manifest, data.columns),
         *_disturbed_clocks(manifest),
+        *_nodes(manifest),
         *_short_of_connections(manifest),
         *_held_back(manifest, suite.load),
         *_held_back_by_budget(manifest),
@@ -182,6 +185,14 @@ def _disturbed_clocks(manifest: Manifest) -> Iterator[Finding]:
             remedy="latencies and rates are right, since they are measured on another clock; times of day count from "
             "the start of the run, and may be off by that much",
         )
+
+
+def _nodes(manifest: Manifest) -> Iterator[Finding | None]:
+    """Nodes of a cluster that were lost, or whose clock is wrong."""
+    for client in manifest.clients:
+        yield from (lost_node(client.worker, each) for each in client.lost_nodes)
+        if client.node_clock is not None:
+            yield wrong_clock(client.worker, client.node_clock)
 
 
 def _short_of_connections(manifest: Manifest) -> Iterator[Finding]:

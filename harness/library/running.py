@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness.cli.options import MOST_REPEATS, MOST_SEED, MOST_WORKERS, RunContext
 from harness.cli.places import RESULTS, local_path
 from harness.cli.running.overrides import Overrides, check_account, load_for_run
-from harness.cli.running.run_suite import ReportedRun, send_and_grade
+from harness.cli.running.run_suite import ReportedRun, Workers, send_and_grade
 from harness.errors import HarnessError
 from harness.library.run import Run
 from harness.load.interrupts import Interrupts
@@ -79,7 +79,7 @@ def _send(suite: Suite, context: RunContext, *, workers: int, preflight: bool) -
     """The whole run, in the thread of its own."""
     if preflight:
         check_account(suite)
-    return send_and_grade(suite, context, workers=workers)
+    return send_and_grade(suite, context, Workers(count=workers))
 
 
 def run_in_thread(work: Callable[[], T], interrupts: Interrupts) -> T:

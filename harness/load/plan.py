@@ -11,6 +11,7 @@ from random import Random
 import msgspec
 
 from harness.load.arrivals import make_arrival
+from harness.store.records import REPEATED
 from harness.suite.suite import Load, Prompt, Suite
 
 WARMUP = "warmup"
@@ -114,6 +115,16 @@ def _missing(rounds: Iterator[Round], recorded: Recorded) -> Iterator[Round]:
         if requests:
             yield msgspec.structs.replace(each, offset_s=due_s, requests=requests)
         before_s = each.offset_s or 0.0
+
+
+def is_done(suite: Suite, last_try: int, repeated: int, *, ok: bool, error_kind: str) -> bool:
+    """Whether a recorded request is complete: its last attempt succeeded, or failed without another one to come.
+
+    `repeated`: how many of its attempts are made again.
+    """
+    if error_kind in REPEATED:
+        return False
+    return ok or error_kind not in suite.retries.on or last_try >= suite.retries.max_attempts + repeated
 
 
 def _go_on(planned: PlannedRequest, recorded: Recorded) -> PlannedRequest:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Difference = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
@@ -15,6 +16,28 @@ class HeldBack(msgspec.Struct, kw_only=True):
 
     requests: Count = 0
     longest_ns: Count = 0
+
+
+class NodeClock(msgspec.Struct, frozen=True, kw_only=True):
+    """How the clocks of a node of a cluster differ from those of the machine that started the run."""
+
+    ahead_ns: Difference
+    """CLOCK_MONOTONIC, which counts from the start of each machine. The node's stamps are less this."""
+    uncertainty_ns: Count
+    """`ahead_ns` may be off by so much: half of the shortest round trip."""
+    wall_ahead_ns: Difference
+    """The wall clock, on which no stamp depends."""
+
+
+class LostNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that was lost while it sent a part of the load."""
+
+    at_ns: Count
+    """On the run's clock."""
+    cancelled: Count
+    """Requests that it had in flight, as far as is known."""
+    paused_ns: Count | None
+    """How long nobody sent the part. None: nobody went on with it."""
 
 
 class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +69,13 @@ class ClientHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges that started while every connection of their client was in use."""
     slept_ns: Count = 0
     """How long the machine was suspended, which no other time includes."""
-    clock_set_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    clock_set_ns: Difference = 0
     """By how much the wall clock was set, forwards or back."""
     held_back: dict[str, HeldBack] = {}
     """By target, if `load.max_in_flight` is set."""
     held_back_by_budget: HeldBack | None = None
     """Attempts that waited until others in flight had left enough of the budget. None: there is no budget."""
+    node_clock: NodeClock | None = None
+    """Of the node on which the process ran. None: on the machine that started the run."""
+    lost_nodes: tuple[LostNode, ...] = ()
+    """Those that sent a part of the load before this process, which says nothing about them."""

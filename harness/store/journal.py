@@ -90,14 +90,39 @@ class Journal:
                 continue
 
     def _write_slice(self) -> None:
-        try:
-            written = os.write(self._fd, self._buffer[:SLICE])
-        except OSError as error:
-            raise StoreError(
-                f"{self.path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already "
-                "written is kept"
-            ) from error
-        del self._buffer[:written]
+        del self._buffer[: _write(self._fd, self._buffer[:SLICE], self.path)]
+
+
+class JournalCopy:
+    """The journal of a process on another machine, to which its lines are appended as they arrive.
+
+    Locked while it is open, like any journal that is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """StoreError: it cannot be opened, or another process is writing it."""
+        self.path = path
+        self._fd = _open_locked(path)
+        cut_torn_line(path)
+
+    def append(self, lines: bytes) -> None:
+        """Hand whole lines to the operating system. StoreError: they cannot be written."""
+        left = memoryview(lines)
+        while left:
+            left = left[_write(self._fd, left, self.path) :]
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _write(fd: int, data: bytearray | memoryview, path: Path) -> int:
+    """Write once; returns the number of bytes written. StoreError: it failed."""
+    try:
+        return os.write(fd, data)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the journal cannot be written: {error.strerror}{remedy(error)}; what was already written is kept"
+        ) from error
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import pytest
 from harness.analysis.columns import AttemptCounts, Columns, RunData
 from harness.analysis.validity import check_validity, worst_lateness_s
 from harness.catalog.target import Options
-from harness.store.client_health import ClientHealth, HeldBack
+from harness.store.client_health import ClientHealth, HeldBack, LostNode, NodeClock
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
 from harness.suite.suite import Load, Quota, Suite
@@ -193,6 +193,32 @@ def test_a_clock_that_was_set_is_told_and_invalidates_nothing(
 ) -> None:
     (finding,) = check(make_columns(400), clients=lag(0.001, clock_set_ns=set_s * 10**9))
     assert f"this machine's clock was set {told}" in finding.what
+    assert not finding.invalidates
+
+
+@pytest.mark.parametrize(("ahead_s", "told"), [(5.3, "5.3 s ahead of"), (-301, "301.0 s behind")])
+def test_a_node_whose_clock_is_off_is_told_and_invalidates_nothing(
+    make_columns: MakeColumns, check: Check, ahead_s: float, told: str
+) -> None:
+    def node(wall_ahead_s: float) -> NodeClock:
+        return NodeClock(ahead_ns=10**15, uncertainty_ns=200_000, wall_ahead_ns=int(wall_ahead_s * 1e9))
+
+    (finding,) = check(make_columns(400), clients=lag(0.001, worker=2, node_clock=node(ahead_s)))
+    assert f"worker 2: the clock of its node is {told} the clock of the machine that started the run" == finding.what
+    assert not finding.invalidates
+    assert [] == check(make_columns(400), clients=lag(0.001, node_clock=node(0.9)))
+
+
+@pytest.mark.parametrize(
+    ("paused_ns", "told"),
+    [(2_100_000_000, "another one went on with its part after 2.1 s"), (None, "nobody went on with its part")],
+)
+def test_a_lost_node_is_told_and_invalidates_nothing(
+    make_columns: MakeColumns, check: Check, paused_ns: int | None, told: str
+) -> None:
+    lost = LostNode(at_ns=42_000_000_000, cancelled=7, paused_ns=paused_ns)
+    (finding,) = check(make_columns(400), clients=lag(0.001, worker=1, lost_nodes=(lost,)))
+    assert f"worker 1: its node was lost 42 s into the run with 7 requests in flight; {told}" == finding.what
     assert not finding.invalidates
 
 

@@ -42,6 +42,13 @@ RepeatsOption = Annotated[
 WorkersOption = Annotated[
     int, typer.Option(help="Share the load among this many processes.", min=1, max=options.MOST_WORKERS)
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Run the workers on the nodes of a Ray cluster: its address, auto, or local to start one here.",
+    ),
+]
 ResumeOption = Annotated[
     Path | None,
     typer.Option(
@@ -63,6 +70,7 @@ def run(
     repeats: RepeatsOption = None,
     budget: options.BudgetOption = None,
     workers: WorkersOption = 1,
+    ray: RayOption = None,
     resume: ResumeOption = None,
     dry_run: DryRunOption = False,
     no_preflight: options.NoPreflightOption = False,
@@ -78,6 +86,7 @@ def run(
     harness run suites/quickstart.yaml --endpoint aws --budget 2 --dry-run
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000 --seed 7
     harness run load.yaml --workers 2
+    harness run load.yaml --workers 8 --ray auto
     harness run --resume latest
     """
     from harness.cli.running.overrides import Overrides, check_account, load_for_run
@@ -90,10 +99,15 @@ def run(
     if resume is not None:
         _check_resume(suite, overrides, dry_run=dry_run)
         from harness.cli.running.resume.resume_run import Resume, resume_run
+        from harness.cli.running.run_suite import Workers
 
-        given = None if suite is None else load_for_run(suite, overrides)
         how = Resume(
-            suite=given, endpoint=endpoint, budget_usd=budget, seed=seed, workers=workers, preflight=not no_preflight
+            suite=None if suite is None else load_for_run(suite, overrides),
+            endpoint=endpoint,
+            budget_usd=budget,
+            seed=seed,
+            workers=Workers(count=workers, ray=ray),
+            preflight=not no_preflight,
         )
         raise typer.Exit(resume_run(resume, how, context))
     if suite is None:
@@ -108,9 +122,9 @@ def run(
         return
     if not no_preflight:
         check_account(loaded)
-    from harness.cli.running.run_suite import run_suite
+    from harness.cli.running.run_suite import Workers, run_suite
 
-    raise typer.Exit(run_suite(loaded, context, workers=workers))
+    raise typer.Exit(run_suite(loaded, context, Workers(count=workers, ray=ray)))
 
 
 def _check_resume(suite: Path | None, overrides: Overrides, *, dry_run: bool) -> None:

@@ -19,6 +19,7 @@ from harness.load.progress import Progress
 from harness.load.sender import Channel
 from harness.load.session import Job, open_channels, send_part, start_session
 from harness.load.stop import Stop
+from harness.load.workers.local import start_local_worker
 from harness.load.workers.pool import open_worker_pool
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
@@ -33,16 +34,27 @@ class ReportedRun(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
 
 
-def run_suite(suite: Suite, context: RunContext, *, workers: int = 1) -> int:
+class Workers(msgspec.Struct, frozen=True, kw_only=True):
+    """How many processes share the load, and where they run."""
+
+    count: int = 1
+    ray: str | None = None
+    """The address of a Ray cluster, or `local`. None: on this machine, without Ray."""
+
+
+ONE = Workers()
+
+
+def run_suite(suite: Suite, context: RunContext, workers: Workers = ONE) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    run = send_and_grade(suite, context, workers=workers)
+    run = send_and_grade(suite, context, workers)
     if run is None:
         return INTERRUPTED_CODE
     code = print_summary(run.report, as_json=context.as_json)
     return INTERRUPTED_CODE if run.interrupted else code
 
 
-def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> ReportedRun | None:
+def send_and_grade(suite: Suite, context: RunContext, workers: Workers = ONE) -> ReportedRun | None:
     """Send and grade a suite, and write its reports. None: stopped at once, which leaves only a journal.
 
     HarnessError: before anything is sent. RunInvalid: the run failed after that.
@@ -54,7 +66,7 @@ def send_and_grade(suite: Suite, context: RunContext, *, workers: int = 1) -> Re
     return run
 
 
-def _send_and_grade(suite: Suite, context: RunContext, workers: int, reporter: Reporter) -> ReportedRun | None:
+def _send_and_grade(suite: Suite, context: RunContext, workers: Workers, reporter: Reporter) -> ReportedRun | None:
     counts = count_requests(suite, seed=context.seed)
     with ExitStack() as locks:
         sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
@@ -95,12 +107,18 @@ class ThisProcess(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def open_sender(
-    suite: Suite, workers: int, url: str, stop: Stop, *, recorded: Recorded = NOTHING
+    suite: Suite, workers: Workers, url: str, stop: Stop, *, recorded: Recorded = NOTHING
 ) -> AsyncIterator[Sender]:
     """Yield this process, or a pool of workers that share the load."""
-    if workers == 1:
+    if workers.ray is not None:
+        from harness.load.cluster.pool import open_cluster_pool
+
+        async with open_cluster_pool(suite, url, workers.ray, workers=workers.count, recorded=recorded) as pool:
+            yield pool
+    elif workers.count == 1:
         async with open_channels(suite, url, stop) as channels:
             yield ThisProcess(Part(suite=suite, recorded=recorded), channels)
     else:
-        async with open_worker_pool(suite, url, workers=workers, recorded=recorded) as pool:
+        start = partial(start_local_worker, url)
+        async with open_worker_pool(suite, start, workers=workers.count, recorded=recorded) as pool:
             yield pool

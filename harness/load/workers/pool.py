@@ -1,17 +1,15 @@
-"""The worker processes that share a load: splits it among them, starts them together and sums their counts."""
+"""The workers that share a load: splits it among them, starts them together and sums their counts."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from harness import clock
-from harness.errors import HarnessError, RunInvalid, first_leaf
+from harness.errors import HarnessError, first_leaf
 from harness.load.limits.budget import budget_of
 from harness.load.limits.errors import ErrorGuard
 from harness.load.limits.quota import budget_mistakes
@@ -19,18 +17,8 @@ from harness.load.plan import NOTHING, Part, Recorded
 from harness.load.progress import Histogram, Progress, Tally, sum_tallies
 from harness.load.session import Job
 from harness.load.stop import Stop
-from harness.load.workers.messages import (
-    EndReport,
-    ErrorReport,
-    Order,
-    ProgressReport,
-    ReadyReport,
-    Report,
-    StartOrder,
-    StopOrder,
-    decode_report,
-    pack,
-)
+from harness.load.workers.link import Link
+from harness.load.workers.messages import EndReport, Order, ProgressReport, ReadyReport, StartOrder, StopOrder
 from harness.load.workers.shares import Shares
 from harness.store.client_health import ClientHealth
 from harness.store.run_folder import RunFolder
@@ -38,9 +26,6 @@ from harness.suite.suite import Quota, Suite
 
 HEAD_START_NS = 200_000_000
 """Between the order to send and the first due time, so that every worker reads the order in time."""
-PATIENCE_S = 10.0
-"""How long a worker gets to cancel its requests and journal them before it is killed."""
-REPORT_LIMIT = 1 << 24
 
 
 def split_suite(suite: Suite, workers: int, recorded: Recorded = NOTHING) -> list[Part]:
@@ -75,9 +60,10 @@ def _part(suite: Suite, index: int, of: int, recorded: Recorded) -> Part:
 class WorkerPool:
     """Workers that are ready to send."""
 
-    def __init__(self, suite: Suite, workers: Sequence[tuple[int, Process]]) -> None:
+    def __init__(self, suite: Suite, workers: Sequence[Link], *, head_start_ns: int) -> None:
         self._suite = suite
         self._workers = workers
+        self._head_start_ns = head_start_ns
 
     async def send(self, job: Job, folder: RunFolder, progress: Progress, stop: Stop) -> list[ClientHealth]:
         """Send the whole plan, each worker its part into its own journal; returns the health of each worker.
@@ -85,14 +71,18 @@ class WorkerPool:
         A stop is passed on to all workers. RunInvalid: a worker ended before its part was sent; the others are stopped
         then, and all journals are kept.
         """
-        job = msgspec.structs.replace(job, start_ns=clock.now_ns() + HEAD_START_NS)
+        job = msgspec.structs.replace(job, start_ns=clock.now_ns() + self._head_start_ns)
         following = _Following(self._suite, self._workers, job, progress, stop)
-        for (index, process), share in zip(self._workers, following.first_shares(), strict=True):
-            await _order(process, StartOrder(job=job, journal=folder.journal_path(index), share=share))
-
+        starts = [
+            (each, StartOrder(job=job, journal=folder.journal_path(each.index), share=share))
+            for each, share in zip(self._workers, following.first_shares(), strict=True)
+        ]
         try:
             async with asyncio.TaskGroup() as tasks:
-                ending = [tasks.create_task(following.follow(*worker)) for worker in self._workers]
+                for worker, start in starts:
+                    tasks.create_task(worker.order(start))
+            async with asyncio.TaskGroup() as tasks:
+                ending = [tasks.create_task(following.follow(worker)) for worker in self._workers]
                 passing_on = tasks.create_task(self._pass_on(stop))
                 health = [await each for each in ending]
                 passing_on.cancel()
@@ -102,16 +92,13 @@ class WorkerPool:
 
     async def _pass_on(self, stop: Stop) -> None:
         await stop.wait()
-        for _, process in self._workers:
-            await _order(process, StopOrder())
+        await _order_all(self._workers, StopOrder())
 
 
 class _Following:
     """What the main process does with the reports of its workers: adds them up, shares the budget, stops targets."""
 
-    def __init__(
-        self, suite: Suite, workers: Sequence[tuple[int, Process]], job: Job, progress: Progress, stop: Stop
-    ) -> None:
+    def __init__(self, suite: Suite, workers: Sequence[Link], job: Job, progress: Progress, stop: Stop) -> None:
         self._workers = workers
         self._progress = progress
         self._stop = stop
@@ -131,15 +118,15 @@ class _Following:
         """What each worker may spend at first, nanodollars. None: there is no budget."""
         return [None] * len(self._workers) if self._shares is None else self._shares.first
 
-    async def follow(self, index: int, process: Process) -> ClientHealth:
+    async def follow(self, worker: Link) -> ClientHealth:
         """Read a worker's reports until it has ended; returns its health."""
         while True:
-            match await _next_report(index, process):
+            match await worker.next_report():
                 case ProgressReport() as report:
-                    await self._take_in(index, report)
+                    await self._take_in(worker.index, report)
                 case EndReport(health=health):
                     if self._shares is not None:
-                        self._shares.end(index)
+                        self._shares.end(worker.index)
                     return health
 
     async def _take_in(self, index: int, report: ProgressReport) -> None:
@@ -152,77 +139,55 @@ class _Following:
             failed = {kind: count - before.failures.get(kind, 0) for kind, count in tally.failures.items()}
             self._guard.count(name, tally.measured - before.measured, failed)
         while self._to_stop:
-            order = StopOrder(self._to_stop.pop())
-            for _, process in self._workers:
-                await _order(process, order)
+            await _order_all(self._workers, StopOrder(self._to_stop.pop()))
         if self._shares is not None and report.share is not None:
             for at, each in list(self._shares.update(index, report.share)):
-                await _order(self._workers[at][1], each)
+                await self._workers[at].order(each)
             if (spent := self._shares.why_spent()) is not None:
                 self._stop.request(spent)
 
 
 @asynccontextmanager
 async def open_worker_pool(
-    suite: Suite, url: str, *, workers: int, recorded: Recorded = NOTHING
+    suite: Suite,
+    start: Callable[[Part], Awaitable[Link]],
+    *,
+    workers: int,
+    recorded: Recorded = NOTHING,
+    head_start_ns: int = HEAD_START_NS,
 ) -> AsyncIterator[WorkerPool]:
-    """Start the workers and open their clients; end them on leaving. `url`: `aws` or an endpoint's URL.
+    """Start the workers and wait until their clients are open; end them on leaving. `start`: a worker, with its part.
 
-    HarnessError: the load cannot be split among so many workers, or a worker cannot open its clients. Workers also end
-    when this process does, however it ends.
+    HarnessError: the load cannot be split among so many workers, or a worker cannot open its clients.
     """
-    started: list[tuple[int, Process]] = []
+    started: list[Link] = []
     parts = split_suite(suite, workers, recorded)
     try:
         for part in parts:
-            command = (sys.executable, "-P", "-m", "harness.load.workers.worker")
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=REPORT_LIMIT)
-            started.append((part.index, process))
-            await _order(process, (part, url))
-        for index, process in started:
-            assert isinstance(await _next_report(index, process), ReadyReport)
-        yield WorkerPool(suite, started)
+            worker = await start(part)
+            started.append(worker)
+        await _wait_until_ready(started)
+        yield WorkerPool(suite, started, head_start_ns=head_start_ns)
     finally:
-        for _, process in started:
-            assert process.stdin is not None
-            process.stdin.close()
         async with asyncio.TaskGroup() as ending:  # concurrently, so that several hanging workers cost one wait
-            for _, process in started:
-                ending.create_task(_end(process))
+            for each in started:
+                ending.create_task(each.end())
 
 
-async def _end(process: Process) -> None:
-    """Wait for a worker whose stdin is closed, and kill it if it does not end in time."""
+async def _wait_until_ready(workers: Sequence[Link]) -> None:
+    """HarnessError: a worker cannot open its clients."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            await process.communicate()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        async with asyncio.TaskGroup() as tasks:
+            ready = [tasks.create_task(each.next_report()) for each in workers]
+    except BaseExceptionGroup as group:
+        raise first_leaf(group) from None
+    assert all(isinstance(each.result(), ReadyReport) for each in ready)
 
 
-async def _order(process: Process, order: Order) -> None:
-    """Write to a worker's stdin. If the worker is gone, reading its next report raises the error."""
-    assert process.stdin is not None
-    with suppress(ConnectionError):
-        process.stdin.write(pack(order))
-        await process.stdin.drain()
-
-
-async def _next_report(index: int, process: Process) -> Report:
-    """The next report of a worker. HarnessError: the worker's error; RunInvalid: the worker is gone."""
-    assert process.stdout is not None
-    line = await process.stdout.readline()
-    if not line.endswith(b"\n"):
-        code = await process.wait()
-        raise RunInvalid(f"worker {index} ended before it had sent its part of the load (exit code {code})")
-    report: Report = decode_report(line)
-    if isinstance(report, ErrorReport):
-        error = HarnessError(report.message)
-        error.exit_code = report.exit_code
-        raise error
-    return report
+async def _order_all(workers: Sequence[Link], order: Order) -> None:
+    """Send the same order to all workers, one after the other."""
+    for each in workers:
+        await each.order(order)
 
 
 def _add_up(progress: Progress, reports: Sequence[ProgressReport]) -> None:

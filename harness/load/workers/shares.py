@@ -14,6 +14,8 @@ class ShareReport(msgspec.Struct, frozen=True, kw_only=True):
     """A worker's share, in nanodollars."""
 
     spent: int = 0
+    reserved: int = 0
+    """For attempts in flight."""
     free: int = 0
     wanted: int = 0
     """By an attempt that waits, or 0."""
@@ -50,7 +52,11 @@ class Share:
     def report(self) -> ShareReport:
         budget = self.budget
         return ShareReport(
-            spent=budget.spent, free=budget.free, wanted=budget.wanted, given_back=self._granted - budget.limit
+            spent=budget.spent,
+            reserved=budget.reserved,
+            free=budget.free,
+            wanted=budget.wanted,
+            given_back=self._granted - budget.limit,
         )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.load.limits.budget import charged_usd
-from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, make_plan
+from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, is_done, make_plan
 from harness.store.manifest import Manifest
 from harness.store.query import connect
 from harness.store.records import REPEATED
@@ -70,7 +70,7 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
         while rows := found.fetchmany(_BATCH):
             for request_id, target, prompt_id, repeat, phase, last_try, repeated, ok, error_kind in rows:
                 cases[request_id] = hash((target, prompt_id, repeat, phase))
-                if _is_done(suite, last_try, repeated, ok=ok, error_kind=error_kind):
+                if is_done(suite, last_try, repeated, ok=ok, error_kind=error_kind):
                     done.add(request_id)
                 else:
                     tries[request_id] = (last_try, repeated)
@@ -85,12 +85,6 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
         charged_usd=charged,
         last_ns=int(last_ns),
     )
-
-
-def _is_done(suite: Suite, last_try: int, repeated: int, *, ok: bool, error_kind: str) -> bool:
-    if error_kind in REPEATED:
-        return False
-    return ok or error_kind not in suite.retries.on or last_try >= suite.retries.max_attempts + repeated
 
 
 def _count_missing(

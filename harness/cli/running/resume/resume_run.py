@@ -17,7 +17,7 @@ from harness.cli.running.overrides import check_account, check_budget
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.resume.checks import finish_journals, read_own_suite, require_documents, same_endpoint
 from harness.cli.running.resume.missing import Missing, find_missing
-from harness.cli.running.run_suite import open_sender
+from harness.cli.running.run_suite import ONE, Workers, open_sender
 from harness.cli.running.send_load import RunToResume, SentLoad, send_load, without_settled
 from harness.errors import INTERRUPTED_CODE, HarnessError
 from harness.store.files import one_writer, remove_leftovers
@@ -37,7 +37,7 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole run. None: the suite's."""
     seed: int | None = None
     """None: the run's."""
-    workers: int = 1
+    workers: Workers = ONE
     preflight: bool = True
 
 

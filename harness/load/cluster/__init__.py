@@ -1,0 +1,1 @@
+"""Sharing a load among the nodes of a Ray cluster."""

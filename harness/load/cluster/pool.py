@@ -1,0 +1,28 @@
+"""Opens a pool of workers on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from harness.load.cluster.cluster import open_cluster
+from harness.load.cluster.worker import HEAD_START_NS, ClusterWorker
+from harness.load.plan import NOTHING, Part, Recorded
+from harness.load.workers.pool import WorkerPool, open_worker_pool
+from harness.suite.suite import Suite
+
+
+@asynccontextmanager
+async def open_cluster_pool(
+    suite: Suite, url: str, address: str, *, workers: int, recorded: Recorded = NOTHING
+) -> AsyncIterator[WorkerPool]:
+    """Start workers on the nodes of a cluster, or of one that is started here (`local`); see `open_worker_pool`."""
+    async with open_cluster(address, url, workers=workers) as cluster:
+
+        async def start(part: Part) -> ClusterWorker:
+            return ClusterWorker(cluster, part)
+
+        async with open_worker_pool(
+            suite, start, workers=workers, recorded=recorded, head_start_ns=HEAD_START_NS
+        ) as pool:
+            yield pool

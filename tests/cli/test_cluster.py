@@ -1,0 +1,279 @@
+"""A load sent from the nodes of a Ray cluster: the same plan, journaled here while it runs, and no request lost."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import duckdb
+import pytest
+
+from harness.load.plan import make_plan
+from harness.store.run_folder import RunFolder
+from tests.cli.conftest import Bedrock
+from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
+
+SLOW = """\
+suite: slow
+targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
+load: {concurrency: 8, repeats: 48, warmup: 2}
+prompts: [{id: a, prompt: Say a., expect: a}]
+"""
+OPEN = """\
+suite: open
+targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
+load: {arrival: constant, rate: 20/s, requests: 40}
+prompts: [{id: a, prompt: Say a.}, {id: b, prompt: Say b.}]
+"""
+ADDRESS = "127.0.0.2"
+"""Ray takes 127.0.0.1 for the address that others reach, and would listen there."""
+STORE_BYTES = 80 * 1024 * 1024
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
+"""How soon a node is taken for lost: Ray's own values make that a quarter of a minute."""
+
+
+class Nodes:
+    """A cluster of this machine: a head without CPUs, and two nodes with two each."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self.address: str = cluster.address
+
+    def add(self, *, address: str = ADDRESS, wait: bool = True, **environment: str) -> Any:
+        return self._cluster.add_node(
+            wait=wait, num_cpus=2, object_store_memory=STORE_BYTES, node_ip_address=address, env_vars=environment
+        )
+
+    def remove(self, node: Any) -> None:
+        """Kill the processes of a node."""
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def kill_one_that_sends(self) -> None:
+        for node in list(self._cluster.worker_nodes):
+            raylets = node.all_processes["raylet"]
+            if any(map(workers_of, (each.process.pid for each in raylets))):
+                self.remove(node)
+                return
+        raise AssertionError("no node has a worker")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One cluster at a time, whichever of pytest's processes has it."""
+    with open(__file__) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    with alone(), patch.dict(os.environ, environment):
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": ADDRESS, "_system_config": QUICK}
+        cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": STORE_BYTES})
+        try:
+            made = Nodes(cluster)
+            made.add(wait=False)
+            made.add()
+            cluster.wait_for_nodes()
+            yield made
+        finally:
+            cluster.shutdown()
+
+
+def workers_of(pid: int) -> list[int]:
+    """The harness's workers among the descendants of a process."""
+
+    def is_worker(child: int) -> bool:
+        try:
+            return "harness.load.workers.worker" in Path(f"/proc/{child}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    return list(filter(is_worker, descendants(pid)))
+
+
+def journaled(folder: Path) -> bool:
+    journals = list(folder.glob("results/*/attempts*.jsonl"))
+    return len(journals) == 2 and all(journal.read_bytes().count(b"\n") > 2 for journal in journals)
+
+
+def query(run: Path, sql: str) -> list[tuple[Any, ...]]:
+    return duckdb.sql(sql.replace("ATTEMPTS", f"read_parquet('{run / 'attempts.parquet'}')")).fetchall()
+
+
+def plan_of(run: Path) -> list[tuple[Any, ...]]:
+    rounds = make_plan(RunFolder(run).read_suite(), seed=RunFolder(run).read_manifest().seed)
+    planned = (each for one in rounds for each in one.requests)
+    return sorted((each.request_id, each.target, each.prompt_id, each.repeat, each.phase) for each in planned)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    path = tmp_path / "slow.yaml"
+    path.write_text(SLOW)
+    return path
+
+
+def test_a_local_cluster_keeps_one_schedule_lets_nobody_else_in_and_ends_with_the_run(
+    start_harness: Any, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    (tmp_path / "open.yaml").write_text(OPEN)
+    child = start_harness("run", "open.yaml", "--endpoint", bedrock.url, "--ray", "local", "--workers", "2", "--quiet")
+    wait_for_attempts(tmp_path, child)
+    family = descendants(child.pid)
+    (server,) = [pid for pid in family if Path(f"/proc/{pid}/comm").read_text().strip() == "gcs_server"]
+    assert b"\0RAY_AUTH_MODE=token\0" in Path(f"/proc/{server}/environ").read_bytes()
+    out, err = child.communicate(timeout=60)
+    assert child.returncode in (0, 4), out + err
+    assert not any(map(is_running, family))
+    run = only_run(tmp_path)
+    offsets_s = {each.requests[0].request_id: each.offset_s for each in make_plan(RunFolder(run).read_suite(), seed=1)}
+    rows = query(run, "SELECT request_id, due_ns, sent_ns FROM ATTEMPTS ORDER BY ALL")
+    assert sorted(offsets_s) == [request for request, *_ in rows]
+    starts_ns = [due_ns - int((offsets_s[request] or 0) * 1e9) for request, due_ns, _ in rows]
+    apart_ns = sum(each.node_clock.uncertainty_ns for each in RunFolder(run).read_manifest().clients if each.node_clock)
+    assert max(starts_ns) - min(starts_ns) <= apart_ns
+    assert all(sent_ns >= due_ns for _, due_ns, sent_ns in rows)
+
+
+def test_two_nodes_send_exactly_the_plan(
+    process: Any, suite: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    line = ("run", suite, "--endpoint", bedrock.url, "--ray", nodes.address, "--workers", "2", "--quiet", "--json")
+    done = process(*line)
+    assert done.returncode in (0, 4), done.stderr
+    assert "" == done.stderr
+    assert json.loads(done.stdout)["suite"] == "tiny"
+    run = only_run(tmp_path)
+    assert plan_of(run) == query(run, "SELECT request_id, target, prompt_id, repeat, phase FROM ATTEMPTS ORDER BY ALL")
+    assert [(0,)] == query(run, "SELECT count(*) FROM ATTEMPTS WHERE NOT ok OR sent_ns < due_ns OR first_ns < sent_ns")
+    clients = RunFolder(run).read_manifest().clients
+    assert [0, 1] == [each.worker for each in clients]
+    for each in clients:
+        assert each.lag_samples > 0
+        assert each.node_clock is not None
+        assert abs(each.node_clock.ahead_ns) <= each.node_clock.uncertainty_ns  # one machine, one clock
+    assert not list(run.glob("*.jsonl"))
+
+
+def test_ctrl_c_finishes_what_every_node_has_in_flight(
+    start_harness: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    child = start_harness("run", slow, "--endpoint", bedrock.url, "--ray", nodes.address, "--workers", "2")
+    wait_until(lambda: journaled(tmp_path))
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert 130 == child.returncode, err
+    ((ok, rows),) = query(only_run(tmp_path), "SELECT count(*) FILTER (ok), count(*) FROM ATTEMPTS")
+    assert ok == rows > 0
+
+
+def test_when_this_process_is_killed_its_workers_end_and_resuming_completes_the_run(
+    start_harness: Any, harness: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    child = start_harness("run", slow, "--endpoint", bedrock.url, "--ray", nodes.address, "--workers", "2", "--quiet")
+    wait_until(lambda: journaled(tmp_path))
+    workers = workers_of(os.getpid())
+    assert 2 == len(workers)
+    child.kill()
+    child.wait()
+    wait_until(lambda: not any(map(is_running, workers)))
+    run = only_run(tmp_path)
+    kept = [json.loads(line)["attempt_id"] for path in run.glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert kept
+    done = harness("run", "--resume", run, "--endpoint", bedrock.url, "--quiet")
+    assert done.returncode in (0, 4), done.stderr
+    recorded = query(run, "SELECT attempt_id, request_id FROM ATTEMPTS WHERE ok")
+    assert set(kept) <= {attempt for attempt, _ in recorded}
+    assert [each[0] for each in plan_of(run)] == sorted(request for _, request in recorded)
+
+
+def test_more_workers_than_the_cluster_has_cpus_are_rejected(process: Any, slow: Path, nodes: Nodes) -> None:
+    done = process("run", slow, "--ray", nodes.address, "--workers", "5", "--quiet")
+    assert 2 == done.returncode
+    assert done.stderr.startswith("error: --workers 5: each needs a CPU of the Ray cluster, which has 4 (")
+    assert 1 == len(done.stderr.splitlines())
+
+
+def test_what_a_lost_node_had_not_completed_is_sent_from_another(
+    start_harness: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    line = ("--endpoint", bedrock.url, "--ray", nodes.address, "--workers", "2", "--quiet", "--budget", "1")
+    child = start_harness("run", slow, *line)
+    wait_until(lambda: journaled(tmp_path))
+    nodes.kill_one_that_sends()
+    out, err = child.communicate(timeout=60)
+    assert child.returncode in (0, 4), err
+    run = only_run(tmp_path)
+    rows = query(run, "SELECT request_id, try_no, ok, error_kind FROM ATTEMPTS ORDER BY ALL")
+    assert [each[0] for each in plan_of(run)] == [request for request, _, ok, _ in rows if ok]
+    cancelled = [request for request, _, ok, _ in rows if not ok]
+    assert {"cancelled"} == {kind for *_, ok, kind in rows if not ok}
+    assert Counter(cancelled) == Counter(request for request, number, ok, _ in rows if ok and number == 2)
+    (lost,) = [each for client in RunFolder(run).read_manifest().clients for each in client.lost_nodes]
+    assert len(cancelled) == lost.cancelled
+    assert lost.paused_ns is not None
+    assert f"its node was lost {lost.at_ns / 1e9:.0f} s into the run with {lost.cancelled} requests in flight" in out
+
+
+@pytest.fixture
+def stranger(nodes: Nodes, tmp_path: Path) -> Iterator[None]:
+    """A node with another address and another harness."""
+    (tmp_path / "other" / "harness").mkdir(parents=True)
+    (tmp_path / "other" / "harness" / "__init__.py").write_text('__version__ = "0.0.9"\n')
+    node = nodes.add(address="127.0.0.3", PYTHONPATH=str(tmp_path / "other"))
+    yield
+    nodes.remove(node)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_node_that_cannot_take_part_is_named_with_the_remedy(
+    process: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    line = ("run", slow, "--ray", nodes.address, "--quiet", "--no-preflight")
+    other_versions = process(*line, "--endpoint", "aws")
+    assert 2 == other_versions.returncode
+    assert "node 127.0.0.3 of the Ray cluster has harness 0.0.9 (Python 3." in other_versions.stderr
+    assert "and this machine has harness 0.1.0" in other_versions.stderr
+    other_machine = process(*line, "--endpoint", bedrock.url)
+    assert 2 == other_machine.returncode
+    assert f"the endpoint {bedrock.url} is on this machine, and node 127.0.0.3" in other_machine.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:1", "--ray 127.0.0.1:1: cannot be reached (Connection refused); check the address"),
+        ("ray://head:10001", "--ray ray://head:10001: Ray Client is not supported; run the command on a node"),
+        ("head", "--ray head: write HOST:PORT, auto or local"),
+    ],
+)
+def test_a_cluster_that_cannot_be_reached_is_a_clear_mistake(
+    harness: Any, slow: Path, tmp_path: Path, address: str, told: str
+) -> None:
+    done = harness("run", slow, "--ray", address, "--quiet")
+    assert 2 == done.returncode
+    assert told in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_without_ray_the_extra_is_named(harness: Any, slow: Path) -> None:
+    with patch.dict(sys.modules, {"ray": None}):
+        done = harness("run", slow, "--ray", "local", "--quiet")
+    assert (2, "error: --ray: Ray is not installed; install it with pip install 'harness[ray]'\n") == (
+        done.returncode,
+        done.stderr,
+    )
