@@ -146,5 +146,5 @@ def test_a_namespace_that_cloudwatch_refuses_is_refused_here(run: StoredRun, nam
 
 def test_a_run_without_a_summary_says_how_to_make_one(run: StoredRun) -> None:
     run.folder.summary_path.unlink()
-    with pytest.raises(StoreError, match="has no summary.json; create it with `harness report"):
+    with pytest.raises(StoreError, match=r"has no summary\.json; create it with `harness report"):
         export_emf(read_stored_run(run.folder), ExportOptions())
