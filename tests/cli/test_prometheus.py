@@ -52,7 +52,8 @@ def test_the_counts_are_served_while_a_run_goes_on(
     for path, status in (("/", 404), ("/metrics/x", 404)):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(match[1] + path)
-        assert status == refused.value.code
+        with refused.value:
+            assert status == refused.value.code
     with socket.create_connection(("127.0.0.1", int(match[1].rpartition(":")[2]))) as rude:
         rude.sendall(b"POST /metrics HTTP/1.1\r\n\r\n")
         assert rude.recv(100).startswith(b"HTTP/1.1 405 ")

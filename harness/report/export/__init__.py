@@ -19,6 +19,7 @@ FORMATS: Mapping[str, Format] = {
     "benchmark-json": Format(
         "harness.report.export.benchmark_json:export_benchmark", frozenset({"--out", "--bigger-is-better"})
     ),
+    "otlp": Format("harness.report.export.otlp.send:export_otlp"),
     "emf": Format("harness.report.export.emf:export_emf", frozenset({"--out", "--namespace"})),
     "cloudwatch": Format(
         "harness.report.export.cloudwatch:export_cloudwatch", frozenset({"--namespace", "--endpoint"})
