@@ -83,7 +83,7 @@ def test_metrics_arrive_in_cloudwatch(harness: Harness, run: RunFolder, cloudwat
 
 def test_what_cannot_be_exported_is_refused_with_a_remedy(harness: Harness, run: RunFolder) -> None:
     for line, code, message in (
-        (("--to", "csv"), 2, "'csv' is not one of benchmark-json, emf"),
+        (("--to", "csv"), 2, "'csv' is not one of benchmark-json, otlp, emf"),
         (("--to", "emf", "--bigger-is-better"), 2, "--bigger-is-better: does not apply to emf, only to benchmark-json"),
         (
             ("--to", "cloudwatch", "--out", "x"),
