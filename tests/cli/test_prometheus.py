@@ -61,6 +61,8 @@ def test_the_counts_are_served_while_a_run_goes_on(
         rude.sendall(b"x" * 100_000)  # no head: dropped, and the load goes on
         scrape(url)
     child.terminate()
+    assert any(line.startswith("interrupted") for line in child.stderr)
+    child.terminate()  # at once, without a report
     _, err = child.communicate(timeout=60)
     assert 130 == child.returncode, err
     assert "Traceback" not in err
