@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,6 +107,8 @@ def run(
         raise typer.BadParameter("give a suite, or a run with --resume", param_hint="SUITE")
     loaded = load_for_run(suite, overrides)
     if dry_run:
+        for warning in loaded.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         from harness.cli.printing.forecast import print_forecast
 
         print_forecast(loaded, out, seed=context.seed, as_json=json_output)

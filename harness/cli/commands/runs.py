@@ -10,6 +10,7 @@ import typer
 from harness.cli.options import JsonOption
 from harness.cli.output import print_json
 from harness.cli.places import RESULTS, local_path
+from harness.errors import StoreError
 
 if TYPE_CHECKING:
     from harness.cli.running.resume.states import RunProgress, RunsProgress
@@ -33,6 +34,9 @@ def runs(
     """
     from harness.cli.running.resume.states import read_progress
 
+    if results != RESULTS and not results.is_dir():
+        what = "is not a folder" if results.exists() else "there is no such folder"
+        raise StoreError(f"{results}: {what}; give the folder that holds the runs")
     progress = read_progress(results)
     if json_output:
         print_json(progress)
