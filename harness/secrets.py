@@ -33,10 +33,12 @@ _VARIABLES = (
     "ANTHROPIC_AUTH_TOKEN",
     "ANTHROPIC_AWS_API_KEY",
     "HARNESS_SIMULATOR_SECRET",
+    "HARNESS_WEBHOOK_URL",
 )
 _BEARER = "AWS_BEARER_TOKEN_"
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 _HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
+_OTLP_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?HEADERS")
 _MAX_FILE = 64 * 1024
 
 
@@ -150,6 +152,9 @@ def _environment_secrets(environ: Mapping[str, str]) -> Iterator[str]:
             yield from filter(is_distinctive, [value.strip()])
         elif name == _HEADERS:
             yield from _header_secrets(value)
+        elif _OTLP_HEADERS.fullmatch(name):
+            pairs = (pair.partition("=") for pair in value.split(","))
+            yield from _header_secrets("\n".join(f"{key}: {unquote(text)}" for key, _, text in pairs))
         elif name in _TOKEN_FILES:
             yield from filter(is_distinctive, [_read_token(value)])
         elif name.lower().endswith("_proxy") and name.lower() != "no_proxy":

@@ -54,7 +54,7 @@ ORDER = {
     "analysis": "columns loader metrics stats stalls findings validity summary past_runs compare run_list "
     "breakdown answers past_churn past_stalls sweep history against_history reconcile",
     "report": "plots section wording terminal markdown html page live drawing compare run figures history "
-    "against_history sweep reconcile index write",
+    "against_history sweep reconcile export webhook index write",
     "simulator": "faults truth http aws model dialects performance streams operations injection invocation_log service "
     "server",
     "cli": "places options output signals index printing running commands",

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "harness.cli.commands.verdicts.compare:compare",
     "gate": "harness.cli.commands.verdicts.gate:gate",
     "baseline": "harness.cli.commands.verdicts.baseline:baseline",
+    "export": "harness.cli.commands.export:export",
     "models": "harness.cli.commands.models:models",
     "reconcile": "harness.cli.commands.reconcile:reconcile",
     "import": "harness.cli.commands.suites.import_log:import_log",

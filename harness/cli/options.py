@@ -20,6 +20,14 @@ MOST_SEED = 2**31
 MOST_WORKERS = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. Port 0: any free one."""
+
+    host: str
+    port: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """How to run: the options that a command passes down."""
@@ -37,6 +45,8 @@ class RunContext:
     """Interrupts from another thread, for a run outside the main one."""
     index: bool = False
     """Bring the index of `out` up to date, or make it."""
+    prometheus: Address | None = None
+    """Serve the counts of the load here while it runs."""
 
 
 def plots_of(formats: str | None, figures: str | None = None) -> Plots:
@@ -50,6 +60,18 @@ def plots_of(formats: str | None, figures: str | None = None) -> Plots:
         formats=DEFAULT_FORMATS if formats is None else parse_formats(formats),
         figures=None if figures is None else parse_figures(figures, known),
     )
+
+
+def parse_address(written: str | Address) -> Address:
+    """Parse `PORT`, on 127.0.0.1, or `HOST:PORT`. BadParameter: anything else."""
+    if not isinstance(written, str):
+        return written
+    host, _, port = written.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]") if ":" in host else host
+    is_port = port.isascii() and port.isdigit() and int(port) <= 65_535
+    if not is_port or (host == "" and ":" in written) or (":" in bare and bare == host):
+        raise typer.BadParameter(f"{written!r} is not PORT or HOST:PORT; write 9464, 0.0.0.0:9464 or [::1]:9464")
+    return Address(bare or "127.0.0.1", int(port))
 
 
 def parse_when(written: str | datetime) -> datetime:
@@ -106,6 +128,15 @@ FiguresOption = Annotated[
     typer.Option(metavar="NAMES", help="Draw only these figures, such as errors,timeline. Default: all."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+PrometheusOption = Annotated[
+    Address | None,
+    typer.Option(
+        metavar="[HOST:]PORT",
+        help="While the load is sent, serve its counts to Prometheus at http://HOST:PORT/metrics. Default host: "
+        "127.0.0.1.",
+        parser=parse_address,
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 SinceOption = Annotated[
     datetime | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.load.limits.errors import StoppedTarget
@@ -35,11 +36,16 @@ class Histogram:
     def quantile_s(self, q: float) -> float | None:
         """The middle of the nearest rank's bucket, s. None: nothing was counted."""
         rank, passed = q * self.count, 0
-        for bucket in sorted(self.buckets):
-            passed += self.buckets[bucket]
+        for duration_s, count in self.counts():
+            passed += count
             if passed >= rank:
-                return _middle_us(bucket) / 1e6
+                return duration_s
         return None
+
+    def counts(self) -> Iterator[tuple[float, int]]:
+        """The middle of each bucket, s, and how many durations are in it; the shortest first."""
+        for bucket in sorted(self.buckets):
+            yield _middle_us(bucket) / 1e6, self.buckets[bucket]
 
     def include(self, other: Histogram) -> None:
         """Count the durations of another histogram as well."""

@@ -29,6 +29,8 @@ CREDENTIALS = {
     "ANTHROPIC_AUTH_TOKEN": f"{CANARY}-auth-token",
     "ANTHROPIC_CUSTOM_HEADERS": f"X-Gateway-Key: {CANARY}-gateway",
     "HTTPS_PROXY": f"http://me:{CANARY}%2Fpassword@127.0.0.1:9",
+    "HARNESS_WEBHOOK_URL": f"http://127.0.0.1:9/services/{CANARY}/webhook",
+    "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{CANARY}-collector,x-key={CANARY}-key",
     "SOMEBODY_ELSES_API_KEY": f"{CANARY}-somebody-elses",
 }
 SUITE = """\
@@ -122,7 +124,7 @@ def test_no_credential_reaches_a_file_an_output_an_argument_a_child_or_another_h
     lines = (
         ("run", *send),
         ("report", "--judge"),
-        ("gate",),
+        ("gate", "--webhook", "slack"),
         ("sweep", *send, *SWEEP.split()),
         ("doctor", *send),
         ("import", "logs:group", "--endpoint", endpoint.url, "--out", "mine.yaml"),

@@ -76,6 +76,7 @@ def run(
     no_preflight: options.NoPreflightOption = False,
     figures: options.FiguresOption = None,
     formats: options.FormatOption = None,
+    prometheus: options.PrometheusOption = None,
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -85,7 +86,7 @@ def run(
     harness run suites/quickstart.yaml
     harness run suites/quickstart.yaml --endpoint aws --budget 2 --dry-run
     harness run suites/quickstart.yaml --endpoint http://127.0.0.1:9000 --seed 7
-    harness run load.yaml --workers 2
+    harness run load.yaml --workers 2 --prometheus 9464
     harness run load.yaml --workers 8 --ray auto
     harness run --resume latest
     """
@@ -94,7 +95,13 @@ def run(
     plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
     context = options.RunContext(
-        out=out, seed=1 if seed is None else seed, as_json=json_output, quiet=quiet, plots=plots, index=True
+        out=out,
+        seed=1 if seed is None else seed,
+        as_json=json_output,
+        quiet=quiet,
+        plots=plots,
+        index=True,
+        prometheus=prometheus,
     )
     if resume is not None:
         _check_resume(suite, overrides, dry_run=dry_run)

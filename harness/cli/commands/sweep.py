@@ -61,6 +61,7 @@ def sweep(
     budget: options.BudgetOption = None,
     no_preflight: options.NoPreflightOption = False,
     formats: options.FormatOption = None,
+    prometheus: options.PrometheusOption = None,
     json_output: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -98,7 +99,9 @@ def sweep(
     from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 
-    context = options.RunContext(out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots)
+    context = options.RunContext(
+        out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots, prometheus=prometheus
+    )
     code = run_sweep(loaded, sweep_options, context)
     update_index(out, create=True)
     raise typer.Exit(code)

@@ -123,7 +123,12 @@ async def _send(
 ) -> SentLoad | None:
     stop, interrupts = Stop(), context.interrupts or Interrupts()
     endpoint = open_endpoint(suite, seed=context.seed, simulator_options=simulator_options)
-    async with AsyncExitStack() as until_closed, endpoint as url, open_sender(url, stop) as sender:
+    async with (
+        AsyncExitStack() as until_closed,
+        endpoint as url,
+        open_sender(url, stop) as sender,
+        _metrics_served(progress, suite, context),
+    ):
         folder, job = begin()
         with _failures_reported(folder):
             try:
@@ -234,6 +239,21 @@ async def _progress_shown(
             yield
         finally:
             showing.cancel()
+
+
+@asynccontextmanager
+async def _metrics_served(progress: Progress, suite: Suite, context: RunContext) -> AsyncIterator[None]:
+    """Serve the counts to Prometheus inside this context, if asked to. HarnessError: the address is taken."""
+    if context.prometheus is None:
+        yield
+        return
+    from harness.report.live.scrape import serve_metrics
+
+    at = context.prometheus
+    async with serve_metrics(progress, suite, at.host, at.port, simulated=is_simulated(suite)) as url:
+        if not context.quiet:
+            print(f"metrics for Prometheus: {url}", file=sys.stderr)
+        yield
 
 
 @contextmanager

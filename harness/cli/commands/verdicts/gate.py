@@ -55,6 +55,20 @@ MarkdownOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the Markdown comment to this file.", parser=local_path)
 ]
 
+WebhookOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[slack|teams|json]",
+        help="Post the verdict to the address in HARNESS_WEBHOOK_URL, as this kind of message.",
+    ),
+]
+ReportUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="With --webhook: where the run's folder, or its page, can be seen; the message links there."
+    ),
+]
+
 
 def gate(
     run: RunArgument = LATEST,
@@ -68,6 +82,8 @@ def gate(
     budget: RerunBudgetOption = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
+    webhook: WebhookOption = None,
+    report_url: ReportUrlOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -81,6 +97,7 @@ def gate(
     harness gate latest --baseline LAST_RUN --confirm
     harness gate --against history
     harness gate --junit junit.xml --markdown comment.md
+    HARNESS_WEBHOOK_URL=https://hooks.slack.com/… harness gate --webhook slack --report-url https://ci.example/run/
 
     Writes junit.xml, gate.md (the comment) and all files of `harness compare` into the run's folder, and appends the
     comment to the file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent.
@@ -93,19 +110,32 @@ def gate(
     """
     if not confirm:
         _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
+    from harness.cli.running.gate.notify import make_notification
+
+    notification = make_notification(webhook, report_url)
     if against is not None or last is not None:
         from harness.cli.running.gate.files import GateFiles
         from harness.cli.running.gate.history import gate_with_history
 
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
         files = GateFiles(run, junit=junit, markdown=markdown)
-        raise typer.Exit(gate_with_history(files, last=last, targets=candidate or [], as_json=json_output))
+        code = gate_with_history(
+            files, last=last, targets=candidate or [], as_json=json_output, notification=notification
+        )
+        raise typer.Exit(code)
     from harness.cli.running.gate.baseline import gate_with_baseline
     from harness.cli.running.gate.confirm import Rerun
 
     how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet) if confirm else None
     code = gate_with_baseline(
-        run, baseline, candidate or [], rerun=how, junit=junit, markdown=markdown, as_json=json_output
+        run,
+        baseline,
+        candidate or [],
+        rerun=how,
+        junit=junit,
+        markdown=markdown,
+        as_json=json_output,
+        notification=notification,
     )
     raise typer.Exit(code)
 

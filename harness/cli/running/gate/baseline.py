@@ -14,6 +14,8 @@ from harness.cli.index import update_index
 from harness.cli.running.compare_runs import choose_sides, compare_sides, load_compared_answers, print_comparison
 from harness.cli.running.gate.confirm import Rerun, compare_and_confirm
 from harness.cli.running.gate.files import GateFiles
+from harness.cli.running.gate.notify import Notification
+from harness.report.webhook.message import compare_message
 from harness.store.opening import open_run
 
 
@@ -26,6 +28,7 @@ def gate_with_baseline(
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
+    notification: Notification,
 ) -> int:
     """Compare a run, write its files and print the report; returns the exit code.
 
@@ -43,6 +46,8 @@ def gate_with_baseline(
         report, interrupted = compare_and_confirm(sides, rerun, files.write)
     update_index(sides.run.path.resolve().parent)
     print_comparison(report, files.page, as_json=as_json)
+    run_id = sides.run.read_manifest().run_id
+    notification.send(compare_message(report, sides.run.path, run_id, notification.links))
     if interrupted:
         raise KeyboardInterrupt
     files.check()
