@@ -11,11 +11,11 @@ import typer
 
 from harness.characters import printable
 from harness.cli.options import RunArgument, RunContext
-from harness.cli.places import LATEST
+from harness.cli.places import DEFAULT_RUN, SUMMARIES, Place, local_results, local_run, results_of
 
 
 def open_page(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     compare: Annotated[bool, typer.Option("--compare", help="Open the run's comparison instead.")] = False,
     index: Annotated[
         bool, typer.Option("--index", help="Open the list of all runs in the folder that holds the run.")
@@ -30,8 +30,9 @@ def open_page(
     harness open
     harness open 20261122T0245 --compare
     harness open --index
+    harness open s3://my-bench/results/latest
     """
-    page = _find_page(run, compare=compare, index=index)
+    page = _find_index(run) if index and run.in_bucket else _find_page(local_run(run), compare=compare, index=index)
     typer.echo(printable(str(page)))
     if not _show(page):
         typer.echo("no browser can be opened here; open the file yourself, or copy it to where one is", err=True)
@@ -57,6 +58,13 @@ def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
 
     report_again(run, RunContext())
     return page
+
+
+def _find_index(run: Place) -> Path:
+    """The index of the runs beside one in a bucket, with their pages."""
+    from harness.analysis.run_list import FILES, PAGES
+
+    return _make_index(local_results(results_of(run), (*SUMMARIES, *FILES, *PAGES)))
 
 
 def _make_index(results: Path) -> Path:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import JsonOption
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS, local_path
+from harness.cli.places import DEFAULT_RESULTS, ROWS, SUMMARIES, Place, local_results, parse_results
 
 if TYPE_CHECKING:
     from harness.cli.running.resume.states import RunProgress, RunsProgress
@@ -19,7 +18,9 @@ TONES: dict[str, Tone] = {"complete": "good", "running": "", "ungraded": "warn",
 
 
 def runs(
-    results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
+    results: Annotated[
+        Place, typer.Argument(help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results)
+    ] = DEFAULT_RESULTS,
     json_output: JsonOption = False,
 ) -> None:
     """List the runs of a folder, the latest first: how far they are, and the command that completes them.
@@ -30,10 +31,13 @@ def runs(
     \b
     harness runs
     harness runs ci-results --json
+    harness runs s3://my-bench/results
     """
     from harness.cli.running.resume.states import read_progress
 
-    progress = read_progress(results)
+    progress = read_progress(local_results(results, (*SUMMARIES, *ROWS)))
+    if results.in_bucket:
+        progress = _without_commands(progress)
     if json_output:
         print_json(progress)
         return
@@ -45,6 +49,13 @@ def runs(
     from harness.report.terminal import print_report
 
     print_report(_report(progress), Console(highlight=False))
+
+
+def _without_commands(progress: RunsProgress) -> RunsProgress:
+    """A run is completed where its own folder is, not in a copy of it."""
+    from msgspec.structs import replace
+
+    return replace(progress, runs=[replace(run, resume=None) for run in progress.runs])
 
 
 def _report(progress: RunsProgress) -> Report:
