@@ -117,7 +117,7 @@ def stored_run(place: Place, folder: Path, code: int) -> int:
     from harness.cli.remote import upload_results
     from harness.store.bucket.address import parse_address
 
-    return upload_results(parse_address(place).split()[0], folder, code, quiet=True, only_new=True)
+    return upload_results(parse_address(place).split()[0], folder, code, quiet=True)
 
 
 def local_out(out: Place) -> tuple[Path, Place | None]:

@@ -169,10 +169,10 @@ def check_bucket(address: BucketAddress) -> None:
         print(f"warning: {printable(str(error))}; the run is stored here first", file=sys.stderr)
 
 
-def upload_results(address: BucketAddress, run: Path, code: int, *, quiet: bool = False, only_new: bool = False) -> int:
+def upload_results(address: BucketAddress, run: Path, code: int, *, quiet: bool) -> int:
     """Upload a run after a command that ends with `code`; returns the exit code, which says whether that failed.
 
-    `only_new`: as for `upload_run`. The local run stays as it is; if the upload fails, stderr says how to repeat it.
+    The local run stays as it is; if the upload fails, stderr says how to repeat it.
     """
     from harness.store.bucket.objects import connect_bucket
     from harness.store.bucket.upload import upload_run
@@ -180,7 +180,7 @@ def upload_results(address: BucketAddress, run: Path, code: int, *, quiet: bool 
     later = f"the run is complete in {run}; `harness sync {run} {address}` uploads it"
     try:
         with connect_bucket(address) as connection:
-            uploaded = connection.run(upload_run(connection.bucket, run, only_new=only_new))
+            uploaded = connection.run(upload_run(connection.bucket, run))
             if not quiet:
                 size = f"{counted(uploaded.files, 'file')} ({uploaded.size / 1e6:,.1f} MB)"
                 print(f"uploaded {size} to {address.below(run.name)}", file=sys.stderr)

@@ -11,7 +11,7 @@ from harness.store.bucket.inventory import MANIFEST, StoredFile, count_attempts,
 from harness.store.bucket.objects import Bucket, all_at_once
 from harness.store.bucket.runs import RemoteRun
 from harness.store.files import make_folder, one_writer
-from harness.store.run_folder import MAX_MANIFEST_BYTES
+from harness.store.run_folder import MAX_MANIFEST_BYTES, RunFolder
 
 
 async def download_files(bucket: Bucket, run: RemoteRun, names: Collection[str], folder: Path) -> None:
@@ -31,7 +31,7 @@ async def download_run(bucket: Bucket, run: RemoteRun, folder: Path, *, dry_run:
         make_folder(folder)
     with one_writer(folder):
         lacking = [name for name in run.files if not _has(folder, name, run)]
-        if MANIFEST in lacking and (folder / MANIFEST).exists():
+        if lacking and (folder / MANIFEST).exists():
             await _require_no_more(bucket, run, folder)
         if not dry_run:
             await download_files(bucket, run, lacking, folder)
@@ -39,7 +39,9 @@ async def download_run(bucket: Bucket, run: RemoteRun, folder: Path, *, dry_run:
 
 
 async def _require_no_more(bucket: Bucket, run: RemoteRun, folder: Path) -> None:
-    """StoreError: the local run has more attempts than the one in the bucket, which would be lost."""
+    """StoreError: the local run has, or may have, more attempts than the one in the bucket, which would be lost."""
+    if RunFolder(folder).journals():
+        raise StoreError(f"{folder}: has a journal; left as it is. `harness report {folder}` finishes it")
     found = await bucket.read(f"{run.name}/{MANIFEST}", max_bytes=MAX_MANIFEST_BYTES)
     there = 0 if found is None else count_attempts(found[0])
     here = count_attempts(read_bounded(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES))

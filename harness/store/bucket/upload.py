@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Collection
+from fnmatch import fnmatch
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from harness.store.bucket.objects import Bucket, all_at_once
 from harness.store.files import one_writer
 from harness.store.run_folder import MAX_MANIFEST_BYTES
 
+JOURNALS = "attempts*.jsonl"
 MOST_TRIES = 10
 """Of a write that others may make at the same time."""
 
@@ -37,25 +39,25 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-async def upload_run(bucket: Bucket, folder: Path, *, only_new: bool = False, dry_run: bool = False) -> Upload:
+async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> Upload:
     """Upload what a bucket lacks of a local run: its files, then its manifest, last its inventory.
 
-    May be cut off at any point and repeated: what has arrived is not sent again. If two processes upload one run at the
-    same time, the second to end finds the other's inventory and compares again. `only_new`: the folder holds a part of
-    the run, so files that it lacks stay in the inventory. BucketError; StoreError: a file cannot be read.
+    Files that only the bucket has stay, such as the verdict of a gate elsewhere, but not the journals of a run that has
+    ended since. May be cut off at any point and repeated: what has arrived is not sent again. If two processes upload
+    one run at the same time, the second to end finds the other's inventory and compares again. BucketError; StoreError:
+    a file cannot be read, or the run there has more attempts.
     """
     name = folder.name
     sent: dict[str, int] = {}
     with one_writer(folder):
         local = take_inventory(folder)
         for _ in range(MOST_TRIES):
-            found = await _read_inventory(bucket, name)
-            stored, etag = found or ({}, None)
+            stored, etag = await _read_inventory(bucket, name)
+            whole = {each: file for each, file in stored.items() if not fnmatch(each, JOURNALS)} | local
             lacking = {each: file for each, file in local.items() if stored.get(each) != file}
-            if found is None and not only_new:
+            if etag is None:
                 lacking = await _without_arrived(bucket, name, lacking)
-            whole = {**stored, **local} if only_new else local
-            if not lacking and stored == whole:
+            elif whole == stored:
                 break
             if MANIFEST in stored and MANIFEST in lacking:
                 await _require_no_more(bucket, folder)
@@ -63,7 +65,7 @@ async def upload_run(bucket: Bucket, folder: Path, *, only_new: bool = False, dr
             if dry_run:
                 break
             await _send(bucket, folder, lacking)
-            if (only_new and found is None) or await _write_inventory(bucket, name, whole, etag):
+            if await bucket.write(f"{name}/{FILE}", encode_inventory(whole), instead_of=etag):
                 break
         else:
             raise BucketError(f"{bucket.address.below(name)}: others keep writing it; try again")
@@ -81,19 +83,15 @@ async def _require_no_more(bucket: Bucket, folder: Path) -> None:
         )
 
 
-async def _read_inventory(bucket: Bucket, name: str) -> tuple[Inventory, str | None] | None:
-    """As `read_inventory`; one that is damaged is empty, so that it is replaced."""
+async def _read_inventory(bucket: Bucket, name: str) -> tuple[Inventory, str | None]:
+    """The inventory and its ETag; one that is damaged is empty, so that it is replaced. None: there is none."""
     try:
-        return await read_inventory(bucket, name)
+        return await read_inventory(bucket, name) or ({}, None)
     except BucketError:
         raise
     except StoreError:
         found = await bucket.read_end(f"{name}/{FILE}", 1)
         return {}, found and found[1]
-
-
-async def _write_inventory(bucket: Bucket, name: str, inventory: Inventory, etag: str | None) -> bool:
-    return await bucket.write(f"{name}/{FILE}", encode_inventory(inventory), instead_of=etag)
 
 
 async def _without_arrived(bucket: Bucket, name: str, lacking: Inventory) -> Inventory:
