@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 from moto.moto_api._internal.models import moto_api_backend
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -64,9 +65,9 @@ class S3:
 
     def reset(self) -> None:
         """An empty bucket, and no faults."""
+        self.answer = lambda _: None
         moto_api_backend.reset()
         self.client.create_bucket(Bucket=BUCKET)
-        self.answer = lambda _: None
         self.requests.clear()
 
     def stop(self) -> None:
@@ -85,13 +86,17 @@ class S3:
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
 
-    def keys(self) -> list[str]:
-        """The keys below the address, without it."""
+    def names(self) -> list[str]:
+        """The names of the objects below the address."""
         listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix="results/").get("Contents", ())
         return [each["Key"].removeprefix("results/") for each in listed]
 
     def put(self, key: str, content: bytes = b"x") -> None:
         self.client.put_object(Bucket=BUCKET, Key=f"results/{key}", Body=content)
+
+    def put_behind(self, key: str, content: bytes = b"x") -> None:
+        """The same without a request, for many objects, or from inside `answer`."""
+        s3_backends["123456789012"]["aws"].put_object(BUCKET, f"results/{key}", content)
 
     def get(self, key: str) -> bytes:
         content: bytes = self.client.get_object(Bucket=BUCKET, Key=f"results/{key}")["Body"].read()

@@ -18,6 +18,7 @@ from harness.store.bucket.address import BucketAddress, parse_address
 from harness.store.bucket.baselines import change_baselines, read_baselines_of
 from harness.store.bucket.download import download_run
 from harness.store.bucket.errors import BucketError, DamagedRun
+from harness.store.bucket.inventory import MANIFEST
 from harness.store.bucket.objects import Bucket, Connection, connect_bucket
 from harness.store.bucket.runs import RemoteRun, RemoteRuns, describe_remote_run, list_remote_runs
 from harness.store.bucket.upload import upload_run
@@ -103,11 +104,12 @@ def _download(address: BucketAddress, dest: Path, *, dry_run: bool) -> Sync:
 async def _remote_runs(bucket: Bucket) -> tuple[Bucket, RemoteRuns]:
     """The runs below an address, or the one run at it; and the bucket at the address of their folder."""
     above, name = bucket.address.split()
-    if name:
+    remote = await list_remote_runs(bucket)
+    if name and (MANIFEST in remote.beside or not remote.runs):
         run = await describe_remote_run(bucket.at(above), name)
         if run is not None:
             return bucket.at(above), RemoteRuns(runs={name: run}, beside={})
-    return bucket, await list_remote_runs(bucket)
+    return bucket, remote
 
 
 def _copy(copy: Callable[[], Copied], copied: list[Copied], left_out: list[str]) -> None:

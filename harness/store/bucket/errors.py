@@ -95,6 +95,8 @@ def _read_refusal(error: ClientError, address: BucketAddress, partition: str) ->
     if code == "NoSuchBucket":
         bucket = address.bucket
         return BucketError(f"{address}: there is no bucket {bucket!r}; create it (`aws s3 mb s3://{bucket}`)")
+    if code == "InvalidAccessKeyId":
+        return BucketError(f"{address}: AWS refuses the credentials ({message}); set AWS_PROFILE or fetch new ones")
     if code in _OTHER_REGION:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         region = details.get("Region") or headers.get("x-amz-bucket-region")

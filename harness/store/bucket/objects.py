@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import aioboto3
 import msgspec
 from aiobotocore.config import AioConfig
-from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 import harness.endpoints.aiohttp_session  # noqa: F401  a service that gives credentials cannot redirect the request
@@ -44,6 +46,7 @@ class RemoteObject(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     size: int
     etag: str
+    modified: datetime
 
 
 class Bucket:
@@ -71,10 +74,7 @@ class Bucket:
         found: list[RemoteObject] = []
         with self._reading_errors():
             async for page in pages:
-                found += [
-                    RemoteObject(name=each["Key"].removeprefix(start), size=each["Size"], etag=each["ETag"])
-                    for each in page.get("Contents", ())
-                ]
+                found += [_read_listed(each, start) for each in page.get("Contents", ())]
                 if len(found) > MOST_KEYS:
                     raise BucketError(
                         f"{self.address}: holds more than {MOST_KEYS:,} objects; name the prefix of the runs"
@@ -127,9 +127,8 @@ class Bucket:
                 await self._client.put_object(
                     Bucket=self.address.bucket,
                     Key=self.address.key(name),
-                    Body=content,
                     ContentType=kind,
-                    ChecksumAlgorithm="SHA256",
+                    **_body(content),
                     **condition,
                 )
             except ClientError as error:
@@ -138,18 +137,31 @@ class Bucket:
                 raise
         return True
 
-    async def upload(self, name: str, file: BinaryIO, sha256: str, kind: str) -> None:
+    async def upload(self, name: str, file: BinaryIO, *, size: int, sha256: str, kind: str) -> None:
         """Upload a file, in parts if it is large. S3 compares the checksum of each request, and keeps `sha256`."""
+        place = {"Bucket": self.address.bucket, "Key": self.address.key(name)}
+        kept = {**place, "ContentType": kind, "Metadata": {_SHA256: sha256}}
         with self._reading_errors():
-            await self._client.upload_fileobj(
-                file,
-                self.address.bucket,
-                self.address.key(name),
-                ExtraArgs={"ChecksumAlgorithm": "SHA256", "ContentType": kind, "Metadata": {_SHA256: sha256}},
-                Config=TransferConfig(
-                    multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4, max_io_queue=2
-                ),
-            )
+            if size > PART_BYTES:
+                await self._upload_parts(file, place, kept)
+            else:
+                content = file.read(PART_BYTES + 1)
+                await self._client.put_object(**kept, **_body(content))
+
+    async def _upload_parts(self, file: BinaryIO, place: dict[str, str], kept: dict[str, Any]) -> None:
+        """One part after the other; if one fails, S3 forgets the others."""
+        begun = await self._client.create_multipart_upload(**kept, ChecksumAlgorithm="SHA256")
+        upload, parts = {**place, "UploadId": begun["UploadId"]}, list[dict[str, Any]]()
+        try:
+            while content := file.read(PART_BYTES):
+                number, body = len(parts) + 1, _body(content)
+                sent = await self._client.upload_part(**upload, PartNumber=number, **body)
+                parts.append({"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": body["ChecksumSHA256"]})
+            await self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            with suppress(Exception):
+                await self._client.abort_multipart_upload(**upload)
+            raise
 
     async def uploaded_sha256(self, name: str) -> str | None:
         """The SHA-256 with which an object was uploaded. None: there is none, or somebody else uploaded it."""
@@ -202,6 +214,25 @@ class Bucket:
 
     def _reading_errors(self) -> Any:
         return reading_bucket_errors(self.address, partition=self._client.meta.partition)
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    """A body with its checksum. As a stream, which does not hold up the event loop."""
+    return {
+        "Body": io.BytesIO(content),
+        "ContentLength": len(content),
+        "ChecksumAlgorithm": "SHA256",
+        "ChecksumSHA256": b64encode(hashlib.sha256(content).digest()).decode(),
+    }
+
+
+def _read_listed(listed: dict[str, Any], start: str) -> RemoteObject:
+    return RemoteObject(
+        name=listed["Key"].removeprefix(start),
+        size=listed["Size"],
+        etag=listed["ETag"],
+        modified=listed["LastModified"],
+    )
 
 
 async def _pieces(body: Any) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -10,11 +11,12 @@ from harness.characters import counted
 from harness.errors import StoreError
 from harness.store.bucket.address import is_safe_name, is_safe_part
 from harness.store.bucket.errors import BucketError
-from harness.store.bucket.inventory import FILE, MANIFEST, Inventory, read_inventory
+from harness.store.bucket.inventory import FILE, MANIFEST, Inventory, StoredFile, read_inventory
 from harness.store.bucket.objects import Bucket, RemoteObject, all_at_once
 
 _OF_A_RUN = ("suite.json", "suite.yaml", "attempts.parquet", "attempts.jsonl", "summary.json")
 """Files that only a run has, whose manifest is uploaded after them."""
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-")
 
 
 class RemoteFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +72,21 @@ async def list_remote_runs(bucket: Bucket, known: Known | None = None) -> Remote
 
 async def describe_remote_run(bucket: Bucket, name: str) -> RemoteRun | None:
     """One run, of which only its own objects are listed. None: there is none. BucketError."""
-    objects = _group(await bucket.list_objects(f"{name}/")).get(name)
-    return None if objects is None else await _describe(bucket, name, objects, {})
+    objects = await list_run(bucket, name)
+    return await _describe(bucket, name, objects, {}) if objects else None
+
+
+async def list_run(bucket: Bucket, name: str) -> dict[str, RemoteObject]:
+    """The objects of one run by their names inside it. BucketError."""
+    return _group(await bucket.list_objects(f"{name}/")).get(name, {})
+
+
+def is_intact(name: str, file: StoredFile, objects: Mapping[str, RemoteObject]) -> bool:
+    """Whether a file of an inventory is there, as far as a listing shows: of its size, and not uploaded after it."""
+    found, inventory = objects.get(name), objects.get(FILE)
+    return (
+        found is not None and inventory is not None and found.size == file.size and found.modified <= inventory.modified
+    )
 
 
 def _group(listed: Iterable[RemoteObject]) -> dict[str, dict[str, RemoteObject]]:
@@ -103,7 +118,7 @@ async def _describe(bucket: Bucket, name: str, objects: dict[str, RemoteObject],
         except StoreError as error:
             return RemoteRun(name=name, files={}, trouble=str(error))
         inventory, etag = ({}, "") if read is None else read
-    missing = [each for each, file in inventory.items() if each not in objects or objects[each].size != file.size]
+    missing = [each for each, file in inventory.items() if not is_intact(each, file, objects)]
     trouble = None
     if missing or MANIFEST not in inventory:
         what = f"{len(missing)} of its {counted(len(inventory), 'file')} are missing or of another version"
@@ -124,7 +139,7 @@ def _without_inventory(bucket: Bucket, name: str, objects: dict[str, RemoteObjec
     files = {each: RemoteFile(size=found.size, version=found.etag, sha256=None) for each, found in objects.items()}
     if MANIFEST in files:
         return RemoteRun(name=name, files=files)
-    if not set(_OF_A_RUN) & files.keys():
+    if not set(_OF_A_RUN) & files.keys() and not _RUN_ID.match(name):
         return None
     return RemoteRun(name=name, files=files, trouble=_in_part(bucket, name, f"it has no {MANIFEST} yet"))
 

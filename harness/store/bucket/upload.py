@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from harness.store.bucket.inventory import (
     read_inventory,
     take_inventory,
 )
-from harness.store.bucket.objects import Bucket, all_at_once
+from harness.store.bucket.objects import Bucket, RemoteObject, all_at_once
+from harness.store.bucket.runs import is_intact, list_run
 from harness.store.files import one_writer
 from harness.store.run_folder import MAX_MANIFEST_BYTES
 
@@ -52,12 +53,14 @@ async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> 
     with one_writer(folder):
         local = take_inventory(folder)
         for _ in range(MOST_TRIES):
+            there = await list_run(bucket, name)
             stored, etag = await _read_inventory(bucket, name)
-            whole = {each: file for each, file in stored.items() if not fnmatch(each, JOURNALS)} | local
-            lacking = {each: file for each, file in local.items() if stored.get(each) != file}
+            intact = {each: file for each, file in stored.items() if is_intact(each, file, there)}
+            whole = {each: file for each, file in intact.items() if not fnmatch(each, JOURNALS)} | local
+            lacking = {each: file for each, file in local.items() if intact.get(each) != file}
             if etag is None:
-                lacking = await _without_arrived(bucket, name, lacking)
-            elif whole == stored:
+                lacking = await _without_arrived(bucket, name, lacking, there)
+            elif not lacking and whole == stored:
                 break
             if MANIFEST in stored and MANIFEST in lacking:
                 await _require_no_more(bucket, folder)
@@ -94,12 +97,13 @@ async def _read_inventory(bucket: Bucket, name: str) -> tuple[Inventory, str | N
         return {}, found and found[1]
 
 
-async def _without_arrived(bucket: Bucket, name: str, lacking: Inventory) -> Inventory:
+async def _without_arrived(
+    bucket: Bucket, name: str, lacking: Inventory, there: Mapping[str, RemoteObject]
+) -> Inventory:
     """Without the files that an upload which was cut off has brought there."""
-    sizes = {each.name.removeprefix(f"{name}/"): each.size for each in await bucket.list_objects(f"{name}/")}
-    candidates = [each for each, file in lacking.items() if sizes.get(each) == file.size]
-    there = await all_at_once([bucket.uploaded_sha256(f"{name}/{each}") for each in candidates])
-    arrived = {each for each, sha256 in zip(candidates, there, strict=True) if sha256 == lacking[each].sha256}
+    candidates = [each for each, file in lacking.items() if each in there and there[each].size == file.size]
+    found = await all_at_once([bucket.uploaded_sha256(f"{name}/{each}") for each in candidates])
+    arrived = {each for each, sha256 in zip(candidates, found, strict=True) if sha256 == lacking[each].sha256}
     return {each: file for each, file in lacking.items() if each not in arrived}
 
 
@@ -115,6 +119,6 @@ async def _send_file(bucket: Bucket, folder: Path, name: str, described: StoredF
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     try:
         with open_regular(folder / name, follow=False) as file:
-            await bucket.upload(f"{folder.name}/{name}", file, described.sha256, kind)
+            await bucket.upload(f"{folder.name}/{name}", file, size=described.size, sha256=described.sha256, kind=kind)
     except OSError as error:
         raise StoreError(f"{folder / name}: cannot be read: {reason(error)}") from error
