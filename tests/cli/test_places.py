@@ -62,8 +62,13 @@ def test_an_address_of_a_bucket_is_answered_with_the_command_that_copies(written
 def test_a_place_is_a_path_or_the_address_of_a_bucket(parse: Callable[[str], Place], tmp_path: Path) -> None:
     assert (tmp_path, False) == (Path(parse(str(tmp_path))), parse(str(tmp_path)).in_bucket)
     assert ("s3://bucket/a/b", True) == (parse("s3://bucket/a/b/"), parse("s3://bucket/a/b/").in_bucket)
-    for written, why in (("gs://bucket/x", "is not a path on this machine"), ("s3:/x", "is not a path on this machine"),
-                         ("s3://x", "is not the address of a bucket"), ("s3://bucket/../x", "choose another prefix")):  # fmt: skip
+    refused = {
+        "gs://bucket/x": "is not a path on this machine",
+        "s3:/x": "is not a path on this machine",
+        "s3://x": "is not the address of a bucket",
+        "s3://bucket/../x": "choose another prefix",
+    }
+    for written, why in refused.items():
         with pytest.raises(HarnessError, match=why):
             parse(written)
 

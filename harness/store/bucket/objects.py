@@ -227,12 +227,8 @@ def _body(content: bytes) -> dict[str, Any]:
 
 
 def _read_listed(listed: dict[str, Any], start: str) -> RemoteObject:
-    return RemoteObject(
-        name=listed["Key"].removeprefix(start),
-        size=listed["Size"],
-        etag=listed["ETag"],
-        modified=listed["LastModified"],
-    )
+    name, etag, modified = listed["Key"].removeprefix(start), listed["ETag"], listed["LastModified"]
+    return RemoteObject(name=name, size=listed["Size"], etag=etag, modified=modified)
 
 
 async def _pieces(body: Any) -> AsyncIterator[bytes]:
