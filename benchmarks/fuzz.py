@@ -24,13 +24,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from fuzzing import runs, suites
+from fuzzing import replies, runs, suites
 from fuzzing.target import LIMIT_S, Files, Target, try_input, write_files
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from measure import print_table
 
-TARGETS: dict[str, Target] = {**runs.TARGETS, **suites.TARGETS}
+TARGETS: dict[str, Target] = {**runs.TARGETS, **suites.TARGETS, **replies.TARGETS}
 """Everything that reads what others made."""
 JOB = 1_000
 """Inputs of one process."""

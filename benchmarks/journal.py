@@ -2,8 +2,9 @@
 
     python benchmarks/journal.py                  # 1,000,000 lines of attempts with 100 chunks and 400 characters each
     python benchmarks/journal.py --rows 100000 --chunks 20
+    python benchmarks/journal.py --rows 10000000 --chunks 20 --shards 100
 
-The journal of a million such attempts takes 1.6 GB in the temporary folder (--folder chooses another). Each step of the
+The journal of a million such attempts takes 2 GB in the temporary folder (--folder chooses another). Each step of the
 conversion runs in a process of its own, so that its peak memory is its own.
 """
 
@@ -14,7 +15,7 @@ import asyncio
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -77,12 +78,13 @@ async def time_recording(path: Path, chunks: int) -> dict[str, float]:
     return {name: ns / RECORDED / 1000 for name, ns in spent.items()}
 
 
-def write_journal(path: Path, rows: int, chunks: int) -> None:
-    """A journal of `rows` lines that differ in their ids."""
+def write_journals(paths: Sequence[Path], rows: int, chunks: int) -> None:
+    """Journals of `rows` lines in all, which differ in their ids."""
     before, between, after = msgspec.json.encode(make_attempt(MARK, chunks)).decode().split(MARK)
-    with path.open("w") as file:
-        for i in range(rows):
-            file.write(f"{before}{i:08d}{between}{i:08d}{after}\n")
+    for shard, path in enumerate(paths):
+        with path.open("w") as file:
+            for i in range(shard, rows, len(paths)):
+                file.write(f"{before}{i:08d}{between}{i:08d}{after}\n")
 
 
 def measured(job: Callable[[], object]) -> tuple[float, float, float]:
@@ -104,14 +106,14 @@ def measured(job: Callable[[], object]) -> tuple[float, float, float]:
     return taken
 
 
-def time_conversion(run: RunFolder, journal: Path) -> list[tuple[str, ...]]:
+def time_conversion(run: RunFolder, journals: Sequence[Path]) -> list[tuple[str, ...]]:
     """The steps of `RunFolder.finalise`, then all of it."""
     parquet = run.path / "trial.parquet"
-    longest = measure_journal(journal).longest
+    longest = max(measure_journal(journal).longest for journal in journals)
     steps: dict[str, Callable[[], object]] = {
         "(a process that does nothing)": lambda: None,
-        "measure_journal": lambda: measure_journal(journal),
-        "write_parquet": lambda: write_parquet(Attempt, [journal], parquet, longest_line=longest, key="attempt_id"),
+        "measure_journal": lambda: [measure_journal(journal) for journal in journals],
+        "write_parquet": lambda: write_parquet(Attempt, journals, parquet, longest_line=longest, key="attempt_id"),
         "count_rows": lambda: count_rows(parquet, "attempt_id", "concat(request_id, ' ', try_no)"),
         "RunFolder.finalise": lambda: run.finalise("complete"),
     }
@@ -126,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--chunks", type=int, default=100)
+    parser.add_argument("--shards", type=int, default=1, help="journals, of which each worker writes one")
     parser.add_argument("--folder", type=Path, help="where the journal goes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -137,10 +140,11 @@ def main() -> None:
         manifest = new_manifest(suite, endpoint="simulator", simulated=True, seed=1, planned=options.rows)
         manifest = msgspec.structs.replace(manifest, run_id=RUN_ID)
         run = create_run(Path(folder), manifest, suite)
-        write_journal(run.journal_path(), options.rows, options.chunks)
-        size = run.journal_path().stat().st_size / 1e6
-        print(f"\n{options.rows:,} lines, {size:,.0f} MB of journal")
-        print_table(("step", "wall s", "CPU s", "peak RSS MiB"), time_conversion(run, run.journal_path()))
+        journals = [run.journal_path(shard) for shard in range(options.shards)]
+        write_journals(journals, options.rows, options.chunks)
+        size = sum(journal.stat().st_size for journal in journals) / 1e6
+        print(f"\n{options.rows:,} lines, {size:,.0f} MB in {len(journals)} journals")
+        print_table(("step", "wall s", "CPU s", "peak RSS MiB"), time_conversion(run, journals))
         print(f"{run.attempts_path.stat().st_size / 1e6:,.1f} MB of Parquet")
 
 

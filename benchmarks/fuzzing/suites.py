@@ -190,7 +190,7 @@ def _with(more: Callable[[], Files]) -> Callable[[], Files]:
 
 
 TARGETS = {
-    "suite": Target(whole=lambda: FILES, inputs=damaged_suites, read=load),
-    "suite-files": Target(whole=lambda: FILES, inputs=damaged_files, read=load),
+    "suite": Target(whole=lambda: FILES, inputs=damaged_suites, read=load, share=8),
+    "suite-files": Target(whole=lambda: FILES, inputs=damaged_files, read=load, share=8),
     "answers": Target(whole=_with(lambda: {"answer": ANSWER.encode()}), inputs=hostile_answers, read=grade, share=0.3),
 }

@@ -11,7 +11,7 @@ from typing import IO, cast
 import msgspec
 
 from harness.endpoints.reply import Citation
-from harness.errors import StoreError
+from harness.errors import StoreError, first_leaf
 from harness.scoring.checks import make_scorer
 from harness.scoring.judging.aids import open_aids
 from harness.scoring.judging.calibration import calibrate
@@ -107,6 +107,8 @@ async def score_run(
                 file.write(msgspec.json.Encoder().encode_lines(await score_pairs(run, suite, aids)))
                 await calibrate(suite, aids)
         return write_parquet(Score, [lines], run.scores_path)
+    except ExceptionGroup as group:
+        raise first_leaf(group) from group
     except OSError as error:
         raise StoreError(f"{run.scores_path}: cannot be written: {error.strerror}") from error
     finally:

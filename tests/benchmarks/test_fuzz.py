@@ -1,4 +1,4 @@
-"""A short round of the fuzzing: no damaged file of somebody else leads to anything but a message."""
+"""A short round of the fuzzing: nothing that somebody else damaged leads to anything but a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from harness.errors import HarnessError
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NO_LIMIT_S = 60.0
-NAMES = ("journal", "manifest", "stored suite", "Parquet", "report", "killed run", "compare", "results", "beside runs")
+NAMES = (
+    *("journal", "manifest", "stored suite", "Parquet", "report", "killed run", "compare", "results", "beside runs"),
+    "replies",
+)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from harness.analysis.summary.summarise import summarise
 from harness.analysis.summary.summary import JudgeSummary
 from harness.catalog.target import Target
 from harness.cli.running.endpoint import write_answer_key
+from harness.errors import StoreError
 from harness.report.markdown import render_markdown
 from harness.report.run.sections import run_report
 from harness.scoring.judgements import Judgement, Judgements, read_judgements
@@ -173,6 +174,14 @@ async def test_a_made_up_run_that_repeats_a_question_without_end_has_one_pair_fo
         f"COPY (SELECT * REPLACE (0::BIGINT AS repeat) FROM read_parquet('{whole}')) TO '{run.attempts_path}'"
     )
     assert 9 == len(await compare(run, suite, Judge(honest)))
+
+
+async def test_judgements_that_cannot_be_written_are_one_error(make_suite: Any, write_run: Any) -> None:
+    suite = make_suite([PAIR], judges=["strict"])
+    run = write_run(suite, ("cand", "Paris"), ("base", "Lyon"))
+    run.judgements_path.symlink_to("elsewhere")
+    with pytest.raises(StoreError, match="it is a symbolic link"):
+        await score_run(run, suite, Judge(honest))  # type: ignore[arg-type]
 
 
 async def test_pairs_do_not_count_towards_the_pass_rate(make_suite: Any, write_run: Any) -> None:
