@@ -83,6 +83,8 @@ def _download(address: BucketAddress, dest: Path, *, dry_run: bool) -> Sync:
             raise HarnessError(f"{address}: holds no runs")
         left_out = remote.troubles()
         warn_left_out(left_out)
+        if not dry_run:
+            make_folder(dest)
         for run in remote.readable():
             folder = dest / run.name
             if (writer := find_writer(folder)) is not None:

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from harness.store.baselines import set_baseline
 from harness.store.run_folder import RunFolder
+from harness.suite.suite import Message, Prompt, Suite
+from tests.cli.conftest import environment
 from tests.processes import wait_until
 from tests.s3 import ADDRESS, DENIED, GONE, S3
 
@@ -31,6 +34,22 @@ def nights(past_runs: Callable[..., list[RunFolder]], tmp_path: Path, command: C
     names = [run.path.name for run in past_runs(tmp_path / "results", 12)]
     assert 0 == command("sync", "results", ADDRESS).returncode
     return names
+
+
+def keep_suite(run: RunFolder) -> None:
+    """Write the suite that a run's manifest names, with a gate, beside it."""
+    manifest = run.read_manifest()
+    prompt = Prompt(id="capital", messages=(Message(role="user", content="Capital of France?"),))
+    run.write_suite(
+        Suite(
+            name=manifest.suite,
+            digest=manifest.suite_digest,
+            endpoint=manifest.endpoint,
+            targets=manifest.targets,
+            prompts=(prompt,),
+            gate={"ttft_p95": "25%"},
+        )
+    )
 
 
 def lines(text: str) -> list[str]:
@@ -233,20 +252,24 @@ def test_a_gate_that_cannot_store_its_files_says_so_beside_its_verdict(
     assert "same" in done.stdout
 
 
-def test_a_gate_against_the_history_in_a_bucket(nights: list[str], command: Command, s3: S3) -> None:
-    for name in nights:
-        s3.delete(f"{name}/.inventory.json")
-    done = command("gate", f"{ADDRESS}/latest", "--against", "history")
-    assert 2 == done.returncode
-    assert "suite" in done.stderr  # these nights have no suite, as a local folder of them would not
+def test_a_gate_against_the_history_in_a_bucket_is_that_of_a_folder(
+    past_runs: Callable[..., list[RunFolder]], command: Command, s3: S3, tmp_path: Path
+) -> None:
+    last = past_runs(tmp_path / "results", 12, slower_from=11)[-1]
+    keep_suite(last)
+    command("sync", "results", ADDRESS)
+    local = command("gate", "--against", "history", "--json")
+    s3.requests.clear()
+    done = command("gate", f"{ADDRESS}/latest", "--against", "history", "--json")
+    assert (1, "", local.stdout) == (done.returncode, done.stderr, done.stdout)
+    stored = {name.partition("/")[2] for name in s3.names() if name.startswith(last.path.name)}
+    assert {"against-history.html", "against-history.json", "junit.xml", "gate.md"} <= stored
 
 
 # Two writers at once
 
 
 def start(s3: S3, folder: Path, *line: str) -> subprocess.Popen[str]:
-    from tests.cli.conftest import environment
-
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", "harness", *line],
@@ -283,8 +306,6 @@ def test_of_two_processes_at_once_neither_baseline_nor_run_is_lost(
 
 
 def _with_baselines(runs: list[list[RunFolder]], folder: Path) -> Iterator[tuple[str, Path]]:
-    from harness.store.baselines import set_baseline
-
     for suite, (first, *_) in zip(("one", "two"), runs, strict=True):
         set_baseline(first)
         yield suite, folder / f"{suite}-results"

@@ -10,7 +10,7 @@ from harness.files import read_bounded
 from harness.store.bucket.inventory import MANIFEST, StoredFile, count_attempts, describe_file
 from harness.store.bucket.objects import Bucket, all_at_once
 from harness.store.bucket.runs import RemoteRun
-from harness.store.files import make_folder, one_writer
+from harness.store.files import make_folder, make_subfolder, one_writer
 from harness.store.run_folder import MAX_MANIFEST_BYTES, RunFolder
 
 
@@ -54,11 +54,13 @@ async def _require_no_more(bucket: Bucket, run: RemoteRun, folder: Path) -> None
 def _has(folder: Path, name: str, run: RemoteRun) -> bool:
     """Whether a local run has this file with this content. Without a SHA-256 to compare with, it has not."""
     file, path = run.files[name], folder / name
-    if file.sha256 is None or not path.is_file() or path.stat().st_size != file.size:
+    if file.sha256 is None or path.is_symlink() or not path.is_file() or path.stat().st_size != file.size:
         return False
     return describe_file(path) == StoredFile(size=file.size, sha256=file.sha256)
 
 
 async def _download(bucket: Bucket, run: RemoteRun, name: str, folder: Path) -> None:
-    file = run.files[name]
+    file, parts = run.files[name], name.split("/")[:-1]
+    for depth in range(len(parts)):
+        make_subfolder(folder.joinpath(*parts[: depth + 1]))  # not through a link of a folder that others have made
     await bucket.download(f"{run.name}/{name}", folder / name, size=file.size, sha256=file.sha256)

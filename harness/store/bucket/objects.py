@@ -23,7 +23,7 @@ from harness.errors import first_leaf
 from harness.secrets import remember_environment
 from harness.store.bucket.address import BucketAddress
 from harness.store.bucket.errors import BucketError, DamagedRun, has_changed, is_missing, reading_bucket_errors
-from harness.store.files import make_folder, new_file, temporary_name
+from harness.store.files import new_file, temporary_name
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -185,7 +185,6 @@ class Bucket:
             raise DamagedRun(
                 f"{place}: has {size / 1e9:,.1f} GB; no file of a run has more than {MOST_FILE_BYTES / 1e9:g} GB"
             )
-        make_folder(path.parent)
         partial = temporary_name(path)
         with self._reading_errors(), new_file(partial) as file:
             async with self._reading(name) as (pieces, _):
