@@ -22,7 +22,7 @@ from harness.store.bucket.inventory import MANIFEST
 from harness.store.bucket.objects import Bucket, Connection, connect_bucket
 from harness.store.bucket.runs import RemoteRun, RemoteRuns, describe_remote_run, list_remote_runs
 from harness.store.bucket.upload import upload_run
-from harness.store.files import find_writer
+from harness.store.files import find_writer, make_folder
 from harness.store.run_folder import RunFolder, list_runs, unreadable_runs
 
 
