@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
@@ -97,6 +98,11 @@ class S3:
     def put_behind(self, key: str, content: bytes = b"x") -> None:
         """The same without a request, for many objects, or from inside `answer`."""
         s3_backends["123456789012"]["aws"].put_object(BUCKET, f"results/{key}", content)
+
+    def shift(self, key: str, hours: int) -> None:
+        """Change when an object was written."""
+        found = s3_backends["123456789012"]["aws"].get_object(BUCKET, f"results/{key}")
+        found.last_modified += timedelta(hours=hours)
 
     def get(self, key: str) -> bytes:
         content: bytes = self.client.get_object(Bucket=BUCKET, Key=f"results/{key}")["Body"].read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,11 @@ def open_run(run: str | Path = LATEST) -> Run:
     `s3://BUCKET/PREFIX/RUN`, is fetched into the user's cache folder. StoreError: no such run, it has not ended, or it
     cannot be read.
     """
-    return Run(open_folder(local_run(parse_run(run))))
+    place = parse_run(run)
+    if not place.in_bucket:
+        return Run(open_folder(Path(place)))
+    with ThreadPoolExecutor(1) as pool:  # a notebook's own thread runs an event loop
+        return Run(open_folder(pool.submit(local_run, place).result()))
 
 
 class Run:

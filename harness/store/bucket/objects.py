@@ -7,7 +7,7 @@ import hashlib
 import io
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -239,16 +239,13 @@ async def _pieces(body: Any) -> AsyncIterator[bytes]:
 async def open_bucket(address: BucketAddress) -> AsyncIterator[Bucket]:
     """A bucket as the user's environment and AWS configuration say, their AWS_ENDPOINT_URL_S3 included."""
     config = AioConfig(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, max_pool_connections=2 * AT_ONCE)
-    with reading_bucket_errors(address):
-        remember_environment()
-        session = aioboto3.Session()
-        await find_credentials(session)
-        opened = session.client("s3", config=config)
-        client = await opened.__aenter__()
-    try:
+    async with AsyncExitStack() as stack:
+        with reading_bucket_errors(address):
+            remember_environment()
+            session = aioboto3.Session()
+            await find_credentials(session)
+            client = await stack.enter_async_context(session.client("s3", config=config))
         yield Bucket(client, address)
-    finally:
-        await opened.__aexit__(None, None, None)
 
 
 class Connection:

@@ -82,11 +82,8 @@ async def list_run(bucket: Bucket, name: str) -> dict[str, RemoteObject]:
 
 
 def is_intact(name: str, file: StoredFile, objects: Mapping[str, RemoteObject]) -> bool:
-    """Whether a file of an inventory is there, as far as a listing shows: of its size, and not uploaded after it."""
-    found, inventory = objects.get(name), objects.get(FILE)
-    return (
-        found is not None and inventory is not None and found.size == file.size and found.modified <= inventory.modified
-    )
+    """Whether a file of an inventory is there, as far as a listing shows: it has the same size."""
+    return name in objects and objects[name].size == file.size
 
 
 def _group(listed: Iterable[RemoteObject]) -> dict[str, dict[str, RemoteObject]]:

@@ -57,10 +57,11 @@ async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> 
             stored, etag = await _read_inventory(bucket, name)
             intact = {each: file for each, file in stored.items() if is_intact(each, file, there)}
             whole = {each: file for each, file in intact.items() if not fnmatch(each, JOURNALS)} | local
-            lacking = {each: file for each, file in local.items() if intact.get(each) != file}
-            if etag is None:
-                lacking = await _without_arrived(bucket, name, lacking, there)
-            elif not lacking and whole == stored:
+            doubtful = {
+                each: file for each, file in local.items() if intact.get(each) != file or _is_newer(there[each], there)
+            }
+            lacking = await _without_arrived(bucket, name, doubtful, there)
+            if etag is not None and not lacking and whole == stored:
                 break
             if MANIFEST in stored and MANIFEST in lacking:
                 await _require_no_more(bucket, folder)
@@ -97,10 +98,15 @@ async def _read_inventory(bucket: Bucket, name: str) -> tuple[Inventory, str | N
         return {}, found and found[1]
 
 
+def _is_newer(found: RemoteObject, there: Mapping[str, RemoteObject]) -> bool:
+    """Whether an object was written after the inventory: by an upload that was cut off, or a copy from elsewhere."""
+    return FILE not in there or found.modified > there[FILE].modified
+
+
 async def _without_arrived(
     bucket: Bucket, name: str, lacking: Inventory, there: Mapping[str, RemoteObject]
 ) -> Inventory:
-    """Without the files that an upload which was cut off has brought there."""
+    """Without the files whose content is there already, as uploaded by one that was cut off."""
     candidates = [each for each, file in lacking.items() if each in there and there[each].size == file.size]
     found = await all_at_once([bucket.uploaded_sha256(f"{name}/{each}") for each in candidates])
     arrived = {each for each, sha256 in zip(candidates, found, strict=True) if sha256 == lacking[each].sha256}

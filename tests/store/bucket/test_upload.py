@@ -93,6 +93,30 @@ def test_a_change_that_is_cut_off_is_seen(s3: S3, connection: Connection, run: P
     assert "1 of its 3 files are missing or of another version; `harness sync" in str(remote(connection, run).trouble)
 
 
+@pytest.mark.parametrize("content", [None, b"y pictur?"], ids=["deleted", "other"])
+def test_what_somebody_else_changed_in_the_bucket_is_uploaded_again(
+    s3: S3, connection: Connection, run: Path, content: bytes | None
+) -> None:
+    connection.run(upload_run(connection.bucket, run))
+    picture = f"{run.name}/plots/errors.png"
+    if content is None:
+        s3.delete(picture)
+    else:
+        s3.put_behind(picture, content)
+        s3.shift(picture, hours=1)
+    assert 1 == connection.run(upload_run(connection.bucket, run)).files
+    assert b"a picture" == s3.get(picture)
+
+
+def test_a_bucket_that_was_copied_is_read_although_the_inventory_is_the_oldest(
+    s3: S3, connection: Connection, run: Path
+) -> None:
+    connection.run(upload_run(connection.bucket, run))
+    s3.shift(f"{run.name}/{INVENTORY}", hours=-1)
+    assert remote(connection, run).trouble is None
+    assert 0 == connection.run(upload_run(connection.bucket, run)).files
+
+
 def test_of_two_uploaders_the_second_to_end_compares_again(s3: S3, connection: Connection, run: Path) -> None:
     """The other one writes its inventory, without the picture, right before this one's arrives."""
     other = json.dumps({MANIFEST: {"size": 1, "sha256": "0" * 64}}).encode()
