@@ -93,6 +93,14 @@ def results_of(place: Place) -> Place:
     return Place(place.rstrip("/").rpartition("/")[0])
 
 
+def local_index(run: Place) -> Path:
+    """The folder beside a run in a bucket, with what an index of its runs shows, on this machine. StoreError."""
+    from harness.cli.remote import fetch_index
+    from harness.store.bucket.address import parse_address
+
+    return fetch_index(parse_address(results_of(run)))
+
+
 def local_run(place: Place, *, compared: bool = False) -> Path:
     """The folder of this run, on this machine; from a bucket, it is fetched. StoreError.
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.store.bucket.runs import RemoteRun
 
 LATEST = "latest"
+INDEXED = 20
+"""How many of the latest runs have their pages here when an index is opened; a page has megabytes."""
 LISTED = 5
 """How many runs an error lists, the latest first."""
 
@@ -26,16 +28,29 @@ LISTED = 5
 def fetch_results(address: BucketAddress, names: Collection[str]) -> Path:
     """Fetch these files of all runs at an address; returns the folder. Warns on stderr about runs that are left out.
 
-    The baselines are fetched, too. StoreError: the bucket cannot be read, or there are no runs.
+    `names`: also `baselines.json`, which lies beside the runs. StoreError: the bucket cannot be read, or has no runs.
     """
     from harness.store.baselines import FILE, MAX_BYTES
 
     with open_mirror(address) as (connection, mirror):
         connection.run(mirror.fetch(mirror.remote.readable(), names))
-        connection.run(mirror.fetch_beside(FILE, max_bytes=MAX_BYTES))
+        if FILE in names:
+            connection.run(mirror.fetch_beside(FILE, max_bytes=MAX_BYTES))
         warn_left_out(mirror.troubles())
         if not mirror.remote.readable():
             raise StoreError(f"{address}: holds no runs; `harness run SUITE --out {address}` makes one")
+        return mirror.folder
+
+
+def fetch_index(address: BucketAddress) -> Path:
+    """Fetch what an index of all runs shows, and the pages of the latest ones; returns the folder. StoreError."""
+    from harness.analysis.run_list import FILES, PAGES
+
+    with open_mirror(address) as (connection, mirror):
+        runs = sorted(mirror.remote.readable(), key=lambda run: run.name)
+        connection.run(mirror.fetch(runs, FILES))
+        connection.run(mirror.fetch(runs[-INDEXED:], PAGES))
+        warn_left_out(mirror.troubles())
         return mirror.folder
 
 

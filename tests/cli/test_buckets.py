@@ -241,6 +241,40 @@ def test_a_gate_stores_its_files_with_the_run(two_runs: tuple[str, str], command
     assert f"{second}/compare.html".encode() in s3.get("index.html")
 
 
+def test_a_report_is_made_again_and_stored(two_runs: tuple[str, str], command: Command, s3: S3) -> None:
+    name = two_runs[0]
+    before = s3.get(f"{name}/report.html")
+    s3.delete(f"{name}/report.html")
+    left_out = command("open", f"{ADDRESS}/{name}")
+    assert (2, "") == (left_out.returncode, left_out.stdout)
+    s3.delete(f"{name}/.inventory.json")  # as if another program had copied the run
+    done = command("report", f"{ADDRESS}/{name}")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert len(before) == pytest.approx(len(s3.get(f"{name}/report.html")), rel=0.01)
+    opened = command("open", f"{ADDRESS}/{name}")
+    assert Path(opened.stdout.strip()).read_bytes() == s3.get(f"{name}/report.html")
+
+
+def test_the_index_is_opened_with_its_pages(two_runs: tuple[str, str], command: Command, tmp_path: Path) -> None:
+    page = Path(command("open", "--index", f"{ADDRESS}/latest").stdout.strip())
+    text = (tmp_path / page).read_text()
+    for name in two_runs:
+        assert f"{name}/report.html" in text
+        assert (tmp_path / page.parent / name / "report.html").is_file()
+
+
+def test_baselines_are_set_and_shown(nights: list[str], command: Command, finished: Any) -> None:
+    for run in ("0003", "latest"):
+        done = command("baseline", "set", f"{ADDRESS}/{run}")
+        assert "has no attempts.parquet" in done.stderr  # these nights have no rows
+    command("sync", finished.folder, ADDRESS)
+    assert (
+        f"stored in {ADDRESS}/baselines.json" in command("baseline", "set", f"{ADDRESS}/{finished.folder.name}").stdout
+    )
+    shown = command("baseline", "show", "--results", ADDRESS)
+    assert f"tiny  default  {finished.folder.name}\n" == shown.stdout
+
+
 def test_a_gate_that_cannot_store_its_files_says_so_beside_its_verdict(
     two_runs: tuple[str, str], command: Command, s3: S3
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from harness.characters import printable
 from harness.cli.options import RunArgument, RunContext
-from harness.cli.places import DEFAULT_RUN, SUMMARIES, Place, local_results, local_run, results_of
+from harness.cli.places import DEFAULT_RUN, local_index, local_run
 
 
 def open_page(
@@ -32,7 +32,11 @@ def open_page(
     harness open --index
     harness open s3://my-bench/results/latest
     """
-    page = _find_index(run) if index and run.in_bucket else _find_page(local_run(run), compare=compare, index=index)
+    page = (
+        _make_index(local_index(run))
+        if index and run.in_bucket
+        else _find_page(local_run(run), compare=compare, index=index)
+    )
     typer.echo(printable(str(page)))
     if not _show(page):
         typer.echo("no browser can be opened here; open the file yourself, or copy it to where one is", err=True)
@@ -58,13 +62,6 @@ def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
 
     report_again(run, RunContext())
     return page
-
-
-def _find_index(run: Place) -> Path:
-    """The index of the runs beside one in a bucket, with their pages."""
-    from harness.analysis.run_list import FILES, PAGES
-
-    return _make_index(local_results(results_of(run), (*SUMMARIES, *FILES, *PAGES)))
 
 
 def _make_index(results: Path) -> Path:

@@ -57,9 +57,9 @@ def show_runs(
     harness baseline show
     harness baseline show --results s3://my-bench/results
     """
-    from harness.store.baselines import read_baselines
+    from harness.store.baselines import FILE, read_baselines
 
-    folder = local_results(results, ("manifest.json",))
+    folder = local_results(results, ("manifest.json", FILE))
     stored = read_baselines(folder)
     if json_output:
         print_json(stored)
