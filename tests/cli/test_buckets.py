@@ -263,6 +263,11 @@ def test_the_index_is_opened_with_its_pages(two_runs: tuple[str, str], command: 
         assert (tmp_path / page.parent / name / "report.html").is_file()
 
 
+def test_an_index_and_a_comparison_are_not_opened_at_once(command: Command) -> None:
+    done = command("open", "--index", "--compare", f"{ADDRESS}/latest")
+    assert "--compare and --index cannot be used together" in done.stderr
+
+
 def test_baselines_are_set_and_shown(nights: list[str], command: Command, finished: Any) -> None:
     for run in ("0003", "latest"):
         done = command("baseline", "set", f"{ADDRESS}/{run}")

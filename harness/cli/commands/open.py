@@ -32,23 +32,22 @@ def open_page(
     harness open --index
     harness open s3://my-bench/results/latest
     """
-    page = (
-        _make_index(local_index(run))
-        if index and run.in_bucket
-        else _find_page(local_run(run), compare=compare, index=index)
-    )
+    page = _find_page(run, compare=compare, index=index)
     typer.echo(printable(str(page)))
     if not _show(page):
         typer.echo("no browser can be opened here; open the file yourself, or copy it to where one is", err=True)
 
 
-def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
+def _find_page(place: Place, *, compare: bool, index: bool) -> Path:
     """The page, which exists. HarnessError: there is none, and it cannot be made."""
     from harness.errors import HarnessError
     from harness.store.run_folder import RunFolder
 
     if compare and index:
         raise HarnessError("--compare and --index cannot be used together; choose one")
+    if index and place.in_bucket:
+        return _make_index(local_index(place))
+    run = local_run(place)
     if index:
         RunFolder(run).read_manifest()  # a folder beside anything else gets no index
         return _make_index(run.resolve().parent)
