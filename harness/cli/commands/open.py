@@ -11,7 +11,7 @@ import typer
 
 from harness.characters import printable
 from harness.cli.options import RunArgument, RunContext
-from harness.cli.places import DEFAULT_RUN, local_index, local_run
+from harness.cli.places import DEFAULT_RUN, Place, local_index, local_run
 
 
 def open_page(
