@@ -37,6 +37,8 @@ from harness.clock import utc_from_ns
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
+from harness.store.records import PAIRWISE
+from harness.suite.derived import compares_pairs
 from harness.suite.suite import Load, Suite
 
 TENTHS = 10
@@ -68,6 +70,7 @@ def check_validity(manifest: Manifest, suite: Suite, data: RunData) -> list[Find
         *_broken_schedule(suite, data.columns),
         *_few_samples(data.columns),
         *_unscored(suite, data.columns),
+        *_unpaired(suite),
         *_unpriced(suite, data.columns),
         *_incredible_usage(suite, data.columns),
         *_cold_start(suite, data.columns),
@@ -279,7 +282,19 @@ def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]
     if unscored:
         yield Finding(
             what=f"{unscored} of {counted(answers, 'answer')} were not scored; pass rates leave them out",
-            remedy="give every prompt `expect` or `checks`; where a scorer failed, scores.parquet holds the reason",
+            remedy="give every prompt `expect` or `checks`; where a scorer failed, scores.parquet holds the reason, "
+            "and `harness report RUN --judge --suite FILE` tries again only what failed",
+        )
+
+
+def _unpaired(suite: Suite) -> Iterator[Finding]:
+    """Pairwise checks that compare nothing, since the run was sent without the baseline, or to the baseline alone."""
+    prompts = sum(any(check.type == PAIRWISE for check in prompt.checks) for prompt in suite.prompts)
+    if prompts and not compares_pairs(suite):
+        lacks = "has no other target than the baseline" if suite.baseline is not None else "is without the baseline"
+        yield Finding(
+            what=f"the pairwise checks of {counted(prompts, 'prompt')} compared nothing: the run {lacks}",
+            remedy="run the suite with the baseline and another target; name both with --target",
         )
 
 

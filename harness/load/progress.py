@@ -150,6 +150,11 @@ class Progress:
         if attempt.ok and waited_until_ns is not None:
             tally.wait.add(waited_until_ns - first_due_ns)
 
+    def has_sent_all(self, target: str) -> bool:
+        """Whether all requests to the target have left, as far as it is known how many there are."""
+        tally = self.tallies[target]
+        return self.planned is not None and tally.done + tally.in_flight >= self.planned
+
     @property
     def planned_in_all(self) -> int | None:
         """Requests for all targets together. None: unknown."""

@@ -136,7 +136,9 @@ def start_session(job: Job, part: Part, channels: Mapping[str, Channel], progres
         progress=progress,
         stop=stop,
         budget=budget_of(part.suite, spent_usd=job.spent_usd),
-        guard=ErrorGuard(part.suite, progress.stopped, stop_target=stop_target, stop=stop),
+        guard=ErrorGuard(
+            part.suite, progress.stopped, has_sent_all=progress.has_sent_all, stop_target=stop_target, stop=stop
+        ),
     )
 
 

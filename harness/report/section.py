@@ -78,6 +78,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    partial: Sequence[int] = ()
+    """Indices of the rows whose values are not complete, so that none is marked as the best of its column."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,10 +168,16 @@ def filled(sections: Iterable[Section]) -> list[Section]:
     ]
 
 
-def tabulate(items: Iterable[T], columns: Sequence[tuple[Column, Callable[[T], Cell]]]) -> Table:
+def tabulate(
+    items: Sequence[T],
+    columns: Sequence[tuple[Column, Callable[[T], Cell]]],
+    *,
+    is_partial: Callable[[T], bool] = lambda _: False,
+) -> Table:
     """A row for each item, a cell from each column's function."""
     rows = [tuple(cell(item) for _, cell in columns) for item in items]
-    return Table(columns=[column for column, _ in columns], rows=rows)
+    partial = [at for at, item in enumerate(items) if is_partial(item)]
+    return Table(columns=[column for column, _ in columns], rows=rows, partial=partial)
 
 
 def number(value: float | Interval | None, unit: str = "") -> Number | None:

@@ -42,6 +42,11 @@ def keep_targets(suite: Suite, names: Collection[str]) -> Suite:
     return msgspec.structs.replace(suite, digest=digest_suite(suite))
 
 
+def compares_pairs(suite: Suite) -> bool:
+    """Whether there is a baseline, and another target to compare with it."""
+    return suite.baseline is not None and len(suite.targets) > 1
+
+
 def missing_files(suite: Suite) -> list[str]:
     """Names of documents, images and check files whose content is missing. Empty unless the suite was stored."""
     attachments = (each for prompt in suite.prompts for each in (*prompt.documents, *prompt.images))

@@ -66,6 +66,7 @@ def test_a_target_that_only_fails_is_stopped_and_is_not_compared(
     compared = json.loads(harness("compare", run, "--json").stdout)
     assert "inconclusive" == compared["verdict"]
     assert any("failing: stopped early" in each["what"] for each in compared["findings"])
+    assert [] == summary["winners"]  # of two targets, one is partial
     (listed,) = json.loads(harness("runs", "--json").stdout)["runs"]
     assert "complete" == listed["state"]
     assert f"harness run --resume {run.relative_to(stopping.parent)}" == listed["resume"]
@@ -79,6 +80,20 @@ def test_a_run_whose_targets_all_fail_ends(harness: Harness, make_bedrock: Any, 
     manifest = RunFolder(run).read_manifest()
     assert "interrupted" == manifest.state
     assert any("every target was stopped" in finding.what for finding in manifest.findings)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_target_that_fails_to_its_last_request_was_not_stopped(
+    harness: Harness, make_bedrock: Any, stopping: Path, workers: str
+) -> None:
+    stopping.write_text(SUITE.replace("window: 10", f"window: {PLANNED}"))
+    faults = '[{"fault": "server_error", "model": "claude-haiku-4-5"}]'
+    url = make_bedrock("--speed", "4", "--faults", faults).url
+    done = harness("run", stopping, "--endpoint", url, "--workers", workers, "--json", "--quiet")
+    assert 4 == done.returncode, done.stderr
+    assert {"failing": PLANNED, "sound": PLANNED} == sent(only_run(stopping.parent))
+    told = [each["what"] for each in json.loads(done.stdout)["findings"] if each["what"].startswith("failing: ")]
+    assert [True] == [f"all {PLANNED} requests failed, most often with server_error" in what for what in told]
 
 
 def test_the_rule_is_in_the_run_as_it_was_in_the_suite(harness: Harness, bedrock: Bedrock, stopping: Path) -> None:

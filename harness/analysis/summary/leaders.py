@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +27,17 @@ class _Entrant:
     estimate: Interval
 
 
-def find_winners(targets: Sequence[TargetSummary], columns: Mapping[str, Columns]) -> list[Winner]:
+def find_winners(
+    targets: Sequence[TargetSummary], columns: Mapping[str, Columns], *, stopped: Collection[str] = ()
+) -> list[Winner]:
     """The leader on each metric for which at least two targets compete; targets in the suite's order.
 
     A target that fails often is fast and cheap for the wrong reason: only targets with at most ERROR_SHARE of failed
-    requests compete on latency and cost. Every target with an answer competes on the pass rate.
+    requests compete on latency and cost. Every target with an answer competes on the pass rate, but none of those that
+    were `stopped` early: their figures are partial.
     """
     winners = []
+    targets = [each for each in targets if each.target not in stopped]
     for metric in METRICS.values():
         if metric.leads:
             share = 1.0 if metric.unit == "share" else ERROR_SHARE

@@ -17,7 +17,7 @@ from harness.analysis.stats.proportions import clustered_rate, pass_all_k, pass_
 from harness.analysis.stats.quantiles import quantile_interval
 from harness.analysis.summary.leaders import find_winners, pair_routings
 from harness.analysis.summary.summary import Quantiles, RepeatedAnswers, RunSummary, TargetSummary
-from harness.analysis.validity import check_validity
+from harness.analysis.validity import check_validity, stopped_targets
 from harness.catalog.prices import Price, terms_of
 from harness.catalog.target import Target, merge_options
 from harness.clock import utc_from_ns
@@ -50,7 +50,7 @@ def summarise(manifest: Manifest, suite: Suite, data: RunData) -> RunSummary:
         level=LEVEL,
         arrival=suite.load.arrival,
         targets=targets,
-        winners=find_winners(targets, data.columns),
+        winners=find_winners(targets, data.columns, stopped=stopped_targets(manifest)),
         routings=pair_routings(
             suite.targets, {each.target: each for each in targets}, lambda target: price_on_day(target, manifest, suite)
         ),

@@ -29,7 +29,8 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Your suite file, to grade with its check functions. Code named in a run's folder is never run.",
+            help="Your suite file, to grade with its check functions what they have not graded, or failed to grade, as "
+            "after a timeout. Code named in a run's folder is never run.",
             parser=local_path,
         ),
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +102,8 @@ def run(
         raise typer.BadParameter("give a suite, or a run with --resume", param_hint="SUITE")
     loaded = load_for_run(suite, overrides)
     if dry_run:
+        for warning in loaded.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         from harness.cli.printing.forecast import print_forecast
 
         print_forecast(loaded, RESULTS if out.in_bucket else Path(out), seed=context.seed, as_json=json_output)

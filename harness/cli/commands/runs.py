@@ -9,6 +9,7 @@ import typer
 from harness.cli.options import JsonOption
 from harness.cli.output import print_json
 from harness.cli.places import DEFAULT_RESULTS, ROWS, SUMMARIES, Place, local_results, parse_results
+from harness.errors import StoreError
 
 if TYPE_CHECKING:
     from harness.cli.running.resume.states import RunProgress, RunsProgress
@@ -35,7 +36,11 @@ def runs(
     """
     from harness.cli.running.resume.states import read_progress
 
-    progress = read_progress(local_results(results, (*SUMMARIES, *ROWS)))
+    folder = local_results(results, (*SUMMARIES, *ROWS))
+    if results != DEFAULT_RESULTS and not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "there is no such folder"
+        raise StoreError(f"{results}: {what}; give the folder that holds the runs")
+    progress = read_progress(folder)
     if results.in_bucket:
         progress = _without_commands(progress)
     if json_output:

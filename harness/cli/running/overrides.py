@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
@@ -14,8 +14,9 @@ from harness.catalog.target import merge_options
 from harness.endpoints import client_names, unsupported
 from harness.endpoints.address import make_connection
 from harness.errors import HarnessError
+from harness.store.records import PAIRWISE
 from harness.suite.check.load import plan_mistakes
-from harness.suite.derived import keep_targets
+from harness.suite.derived import compares_pairs, keep_targets
 from harness.suite.digest import digest_suite
 from harness.suite.grammar.mistakes import Mistake
 from harness.suite.loader import load_suite
@@ -109,7 +110,17 @@ def _only_targets(suite: Suite, names: tuple[str, ...]) -> Suite:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"its targets: {', '.join(known)}"
             raise HarnessError(f"--target {name}: the suite has no such target; {hint}")
-    return keep_targets(suite, names)
+    kept = keep_targets(suite, names)
+    return msgspec.structs.replace(kept, warnings=(*kept.warnings, *_without_pairs(kept, suite.baseline)))
+
+
+def _without_pairs(suite: Suite, baseline: str | None) -> Iterator[str]:
+    """A warning if the targets that are left give pairwise checks nothing to compare."""
+    checks = (check for prompt in suite.prompts for check in prompt.checks)
+    if compares_pairs(suite) or not any(check.type == PAIRWISE for check in checks):
+        return
+    needed = "another target" if suite.baseline is not None else f"the baseline: --target {baseline}"
+    yield f"pairwise checks have nothing to compare without {needed}; there will be no win rates"
 
 
 def check_account(suite: Suite) -> None:

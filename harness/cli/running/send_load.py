@@ -189,7 +189,7 @@ def _progress_from(suite: Suite, resumed: RunToResume) -> Progress:
 def _store(folder: RunFolder, stop: Stop, progress: Progress, clients: Sequence[ClientHealth]) -> None:
     """Turn the journals into Parquet, and record in the manifest how the load ended."""
     findings = [stopped_target(each) for each in progress.stopped.values()]
-    if stop.reason is not None:
+    if stop.reason not in (None, INTERRUPTED):  # of which the state says enough
         findings.append(Finding(what=f"{ENDED_EARLY}{stop.reason.what}", remedy=stop.reason.remedy))
     folder.finalise("complete" if stop.reason is None else "interrupted", findings=findings, clients=clients)
 

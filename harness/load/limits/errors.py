@@ -60,12 +60,22 @@ class ErrorGuard:
     """Stops a target once too many of its latest measured requests have failed, and the load once all are stopped."""
 
     def __init__(
-        self, suite: Suite, stopped: dict[str, StoppedTarget], *, stop_target: Callable[[str], object], stop: Stop
+        self,
+        suite: Suite,
+        stopped: dict[str, StoppedTarget],
+        *,
+        has_sent_all: Callable[[str], bool],
+        stop_target: Callable[[str], object],
+        stop: Stop,
     ) -> None:
-        """Every target that is stopped is added to `stopped`, and `stop_target` gets its name."""
+        """Every target that is stopped is added to `stopped`, and `stop_target` gets its name.
+
+        A target that `has_sent_all` of its requests is not stopped.
+        """
         rules = suite.stop
         names = [] if rules is None else [target.name for target in suite.targets]
         self._windows = {name: ErrorWindow(rules) for name in names if rules is not None}
+        self._has_sent_all = has_sent_all
         self._stop_target = stop_target
         self._stop = stop
         self._stopped = stopped
@@ -76,7 +86,7 @@ class ErrorGuard:
         if window is None or target in self._stopped or not requests:
             return
         window.add(requests, failures)
-        if not window.is_exceeded:
+        if not window.is_exceeded or self._has_sent_all(target):
             return
         kinds = {kind: count for kind, count in window.failures.most_common() if count}
         self._stopped[target] = StoppedTarget(target=target, requests=window.requests, failures=kinds)

@@ -119,7 +119,13 @@ class _Following:
         budget = budget_of(suite, spent_usd=job.spent_usd)
         self._shares = None if budget is None else Shares(budget, len(workers))
         self._to_stop: list[str] = []
-        self._guard = ErrorGuard(suite, progress.stopped, stop_target=self._to_stop.append, stop=stop)
+        self._guard = ErrorGuard(
+            suite,
+            progress.stopped,
+            has_sent_all=progress.has_sent_all,
+            stop_target=self._to_stop.append,
+            stop=stop,
+        )
 
     def first_shares(self) -> Sequence[int | None]:
         """What each worker may spend at first, nanodollars. None: there is no budget."""

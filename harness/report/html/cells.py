@@ -29,7 +29,11 @@ class HtmlColumn(msgspec.Struct, frozen=True, kw_only=True):
 def html_columns(table: Table) -> list[HtmlColumn]:
     """The table's columns, with what they share."""
     rows = [row for row in table.rows if len(row) > 1]
-    return [_html_column(column, [row[i] for row in rows if i < len(row)]) for i, column in enumerate(table.columns)]
+    whole = [row for at, row in enumerate(table.rows) if len(row) > 1 and at not in table.partial]
+    return [
+        _html_column(column, *([row[i] for row in some if i < len(row)] for some in (rows, whole)))
+        for i, column in enumerate(table.columns)
+    ]
 
 
 def count_rows(table: Table) -> str:
@@ -37,14 +41,14 @@ def count_rows(table: Table) -> str:
     return counted(sum(len(row) > 1 for row in table.rows), "row")
 
 
-def _html_column(column: Column, cells: Sequence[Cell]) -> HtmlColumn:
+def _html_column(column: Column, cells: Sequence[Cell], competing: Sequence[Cell]) -> HtmlColumn:
     unit = _shared_unit(cells)
     symbol = unit_symbol(unit or "")
     return HtmlColumn(
         heading=column.heading,
         unit="" if symbol in re.findall(r"\w+|[$%]", column.heading) else symbol,
         bare=unit is not None,
-        best=_best(column, cells),
+        best=_best(column, competing),
         is_text=column.is_text,
     )
 

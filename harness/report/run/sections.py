@@ -186,17 +186,23 @@ RETRY_COLUMNS: tuple[TargetColumn, ...] = (
 """Shown beside the latencies of the request, which include all attempts and the waits between them."""
 
 
+def _by_target(summary: RunSummary, columns: Sequence[TargetColumn]) -> Table:
+    """A row for each target. The figures of one that was stopped early are of a part of its requests."""
+    stopped = {finding.target for finding in summary.findings}
+    return tabulate(summary.targets, [TARGET, *columns], is_partial=lambda t: t.target in stopped)
+
+
 def _targets(summary: RunSummary) -> Section:
     """The main table; without quality for a load test."""
     columns = [each for each in COLUMNS if is_graded(summary) or each[0].heading not in GRADED]
-    return Section(title="Targets", table=tabulate(summary.targets, [TARGET, *columns]))
+    return Section(title="Targets", table=_by_target(summary, columns))
 
 
 def _load(summary: RunSummary) -> Section:
     """The table of load, tokens and cost; with retries if there were any."""
     retried = any(t.backoff_s is not None for t in summary.targets)
-    columns = [TARGET, *LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
-    return Section(title="Load, tokens and cost", table=tabulate(summary.targets, columns))
+    columns = [*LOAD_COLUMNS, *(RETRY_COLUMNS if retried else ())]
+    return Section(title="Load, tokens and cost", table=_by_target(summary, columns))
 
 
 def _leads(summary: RunSummary) -> Section:

@@ -1,4 +1,4 @@
-"""The aids of a run's scorers: check functions and judges, each called once per answer."""
+"""The aids of a run's scorers: check functions and judges, each called until it has a result for an answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.suite.suite import CheckFile, Suite
 
 
 class CachingAids:
-    """Returns the stored judgement of an answer; if there is none, asks for one and stores it."""
+    """Returns the stored judgement of an answer. If there is none, or it failed, asks for one and stores it."""
 
     def __init__(
         self, judgements: Judgements, digests: Mapping[str, str], workers: Workers, judges: Judges | NoJudges
@@ -33,7 +33,7 @@ class CachingAids:
             raise Unscored(f"the suite has no check file {call.file!r}")
         key = digest_of("python", digest, call.function, call.request_id, answer)
         found = self.judgements.find(key)
-        if found is None:
+        if found is None or (found.error is not None and self._workers.has(call.file, digest)):
             result = await self._workers.run(call, digest)
             found = Judgement(
                 key=key,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,11 @@ class Workers:
 
     def __init__(self, files: Sequence[CheckFile]) -> None:
         self._workers = {file.name: Worker(file) for file in files}
+
+    def has(self, file: str, digest: str) -> bool:
+        """Whether the user gave this version of the file."""
+        worker = self._workers.get(file)
+        return worker is not None and worker.file.source is not None and worker.file.digest == digest
 
     async def run(self, call: Call, digest: str) -> FunctionResult:
         """Grade an answer with a function of the file that has this digest.
@@ -136,15 +141,40 @@ class Worker:
         return FunctionResult(error=f"the process died ({_cause(code)})")
 
     async def kill(self) -> None:
-        """Kill the process and its children."""
+        """Kill the process and what it started, on Linux in other sessions too."""
         process, self._process = self._process, None
         if process is None:
             return
+        if process.returncode is None:
+            _kill_descendants(process.pid)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         with suppress(TimeoutError):
             async with asyncio.timeout(END_LIMIT_S):
                 await process.communicate()
+
+
+def _kill_descendants(pid: int) -> None:
+    """Stop a process and kill its descendants, those too that come while this looks for them. Needs Linux's /proc."""
+    _signal(pid, signal.SIGSTOP)
+    killed: set[int] = set()
+    while found := set(_descendants(pid)) - killed:
+        for each in found:
+            _signal(each, signal.SIGKILL)
+        killed |= found
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, path.read_text().split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 def _request(call: Call) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 MAX_REASON_CHARS = 1000
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 ORPHAN_S = 5.0
 """Grace period after a call's timeout, then the process exits. The parent kills on timeout, so only orphans need it."""
 
@@ -52,12 +53,16 @@ def _silence() -> None:
 
 
 def _yield_to_parent() -> None:
-    """On Linux: end when the parent is killed, even inside a function, and be the first to go if memory runs out."""
+    """On Linux: end when the parent is killed, even inside a function, and be the first to go if memory runs out.
+
+    Also stay the ancestor of what a function leaves behind, so that the parent finds it.
+    """
     if sys.platform == "linux":
         import ctypes
 
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
         with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
             score.write("1000")
 

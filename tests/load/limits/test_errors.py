@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.load.limits.errors import ALL_STOPPED, ErrorGuard, StoppedTarget
+from harness.load.progress import Progress, Tally
 from harness.load.stop import Stop
 from harness.suite.suite import Load, StopRules
 
@@ -14,7 +15,7 @@ def test_a_target_is_stopped_once_its_window_is_full_of_errors_and_the_load_once
     told: list[str] = []
     stopped: dict[str, StoppedTarget] = {}
     stop = Stop()
-    guard = ErrorGuard(suite, stopped, stop_target=told.append, stop=stop)
+    guard = ErrorGuard(suite, stopped, has_sent_all=lambda name: False, stop_target=told.append, stop=stop)
     for _ in range(100):
         guard.count("t0", 1, {})
     for _ in range(5):
@@ -31,6 +32,19 @@ def test_a_target_is_stopped_once_its_window_is_full_of_errors_and_the_load_once
 
 
 def test_without_a_rule_nothing_is_stopped(make_suite: Any) -> None:
-    guard = ErrorGuard(make_suite(Load()), {}, stop_target=lambda name: None, stop=(stop := Stop()))
+    told: list[str] = []
+    suite, stop = make_suite(Load()), Stop()
+    guard = ErrorGuard(suite, {}, has_sent_all=lambda name: False, stop_target=told.append, stop=stop)
     guard.count("t0", 1000, {"throttled": 1000})
-    assert not stop.requested
+    assert ([], False) == (told, stop.requested)
+
+
+def test_a_target_whose_window_fills_with_its_last_request_is_not_stopped(make_suite: Any) -> None:
+    suite, stop = make_suite(Load(), stop=StopRules(max_error_rate=0.5, window=10)), Stop()
+    stopped: dict[str, StoppedTarget] = {}
+    progress = Progress(planned=10, tallies={"t0": Tally(done=8, in_flight=1)})
+    assert not progress.has_sent_all("t0")
+    progress.tallies["t0"].in_flight += 1
+    guard = ErrorGuard(suite, stopped, has_sent_all=progress.has_sent_all, stop_target=stopped.pop, stop=stop)
+    guard.count("t0", 10, {"throttled": 10})
+    assert ({}, False) == (stopped, stop.requested)

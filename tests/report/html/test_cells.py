@@ -74,3 +74,9 @@ def test_a_row_that_is_a_heading_counts_for_no_column_and_is_no_row() -> None:
     )
     assert ["", "%"] == [column.unit for column in html_columns(table)]
     assert "1 row" == count_rows(table)
+
+
+def test_a_partial_row_is_never_the_best() -> None:
+    rows = [(Name("stopped"), Number(0.1, "s")), (Name("slow"), Number(3.0, "s")), (Name("fast"), Number(2.0, "s"))]
+    table = Table(columns=[Column(heading="target"), Column(heading="TTFT", best="low")], rows=rows, partial=[0])
+    assert [None, "2.00 s"] == [column.best for column in html_columns(table)]

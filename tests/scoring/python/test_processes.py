@@ -221,6 +221,34 @@ async def test_results_are_stored_and_the_file_is_not_run_again(
     assert [each.by for each in read_judgements(run.judgements_path)] == ["checks.py:grade"] * 2
 
 
+async def test_a_function_that_failed_is_run_again_only_from_the_users_own_file(
+    check_file: Any, make_suite: Any, write_run: Any, read_scores: Any, tmp_path: Path
+) -> None:
+    counted = f"""
+    def grade(case):
+        with open({str(tmp_path / "calls")!r}, "a+") as calls:
+            calls.write(case["answer"] + " ")
+            calls.seek(0)
+            if len(calls.read().split()) == 1:
+                raise ValueError("too busy")
+        return True
+    """
+    file = check_file(counted)
+    suite = make_suite([Check(type="python", params={"file": "checks.py"})], graders=Graders(check_files=(file,)))
+    run = write_run(suite, ("cand", "Paris"), ("cand", "Lyon"))
+    await score_run(run, suite, check_files=[file])
+    first = read_scores(run)
+    assert [row.passed for row in first] == [None, True]
+    await score_run(run, suite)
+    await score_run(run, suite, check_files=[msgspec.structs.replace(file, digest="0" * 64)])
+    assert read_scores(run) == first
+    assert (tmp_path / "calls").read_text() == "Paris Lyon "
+    await score_run(run, suite, check_files=[file])
+    await score_run(run, suite, check_files=[file])
+    assert [row.passed for row in read_scores(run)] == [True, True]
+    assert (tmp_path / "calls").read_text() == "Paris Lyon Paris "
+
+
 async def test_a_half_written_judgement_is_asked_for_again(
     check_file: Any, make_suite: Any, write_run: Any, read_scores: Any
 ) -> None:
@@ -276,6 +304,46 @@ def test_a_function_that_ignores_signals_ends_when_the_harness_is_killed() -> No
         assert "{}" in parent.stdout.readline()  # it is loaded, and about to spin
         parent.kill()
     wait_until(lambda: not is_running(worker))
+
+
+FORKING = """
+import os, signal, time
+def leave_behind(path):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()} ")
+    time.sleep(60)
+    os._exit(0)
+def forks(case):
+    if os.fork() == 0:
+        leave_behind(case["path"])
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            leave_behind(case["path"])
+        os._exit(0)
+    while len(open(case["path"]).read().split()) < 2:
+        time.sleep(0.01)
+    return True
+def forks_and_hangs(case):
+    forks(case)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("function", "timeout_s"), [("forks", 60.0), ("forks_and_hangs", 2.0)])
+async def test_what_a_function_starts_ends_with_it_in_whatever_session(
+    check_file: Any, tmp_path: Path, function: str, timeout_s: float
+) -> None:
+    file, path = check_file(FORKING), tmp_path / "pids"
+    path.touch()
+    async with open_workers([file]) as workers:
+        call = Call(file=file.name, function=function, case={"path": str(path)}, timeout_s=timeout_s, request_id="0")
+        await workers.run(call, file.digest)
+    left = [int(pid) for pid in path.read_text().split()]
+    assert len(left) == 2
+    wait_until(lambda: not any(map(is_running, left)))
 
 
 async def test_the_system_takes_memory_from_a_function_first(check_file: Any) -> None:

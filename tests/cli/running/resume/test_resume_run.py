@@ -338,6 +338,13 @@ def test_a_complete_run_whose_answers_are_not_graded_can_be_resumed(
 
 def test_a_folder_without_runs_says_how_to_make_one(harness: Harness, tmp_path: Path) -> None:
     assert "results holds no runs; `harness run SUITE` makes one\n" == harness("runs").stdout
+    (tmp_path / "file").touch()
+    for name, what in (("missing", "there is no such folder"), ("file", "is not a folder")):
+        refused = harness("runs", name)
+        assert (2, f"error: {name}: {what}; give the folder that holds the runs\n") == (
+            refused.returncode,
+            refused.stderr,
+        )
     folder = tmp_path / "results" / "broken"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")
