@@ -101,6 +101,9 @@ ResultsOption = Annotated[
     Place,
     typer.Option("--results", help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results),
 ]
+ResultsArgument = Annotated[
+    Place, typer.Argument(help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results)
+]
 SeedOption = Annotated[
     int,
     typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=MOST_SEED),

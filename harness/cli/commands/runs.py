@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.options import JsonOption
+from harness.cli.options import JsonOption, ResultsArgument
 from harness.cli.output import print_json
-from harness.cli.places import DEFAULT_RESULTS, ROWS, SUMMARIES, Place, local_results, parse_results
+from harness.cli.places import DEFAULT_RESULTS, ROWS, SUMMARIES, local_results
 from harness.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ TONES: dict[str, Tone] = {"complete": "good", "running": "", "ungraded": "warn",
 
 
 def runs(
-    results: Annotated[
-        Place, typer.Argument(help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results)
-    ] = DEFAULT_RESULTS,
+    results: ResultsArgument = DEFAULT_RESULTS,
     json_output: JsonOption = False,
 ) -> None:
     """List the runs of a folder, the latest first: how far they are, and the command that completes them.

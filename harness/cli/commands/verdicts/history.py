@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.options import FormatOption, JsonOption, SinceOption, plots_of
+from harness.cli.options import FormatOption, JsonOption, ResultsArgument, SinceOption, plots_of
 from harness.cli.output import print_json
-from harness.cli.places import DEFAULT_RESULTS, SUMMARIES, Place, local_path, local_results, parse_results
+from harness.cli.places import DEFAULT_RESULTS, SUMMARIES, Place, local_path, local_results
 from harness.report.plots import FORMATS, Plots
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def history(
-    results: Annotated[
-        Place, typer.Argument(help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results)
-    ] = DEFAULT_RESULTS,
+    results: ResultsArgument = DEFAULT_RESULTS,
     suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.")] = None,
     target: Annotated[
         list[str] | None, typer.Option(metavar="TARGET", help="Show only this target. Repeatable.")
