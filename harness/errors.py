@@ -7,6 +7,8 @@ from typing import Self
 
 INTERRUPTED_CODE = 130
 """The exit code of a command that was interrupted, as shells have it."""
+UNDELIVERED_CODE = 5
+"""The exit code of a command whose work is done and stored here, but could not be delivered, such as to a bucket."""
 
 
 class HarnessError(Exception):

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 import msgspec
@@ -26,6 +26,9 @@ from harness.load.interrupts import SIGNALS
 from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest
 from harness.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from tests.s3 import S3
 
 TESTS = Path(__file__).parent
 
@@ -89,6 +92,28 @@ async def simulator() -> AsyncIterator[Callable[..., Awaitable[str]]]:
             return await stack.enter_async_context(running_simulator(SimulatorOptions(**options)))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """moto's S3 on loopback; see `s3`."""
+    from tests.s3 import running_s3
+
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """S3 with an empty bucket, to which this process's environment points, and a cache folder of the test's own."""
+    s3_server.reset()
+    for name, value in s3_server.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    return s3_server
 
 
 T = TypeVar("T")

@@ -46,7 +46,7 @@ ORDER = {
     "endpoints": "base reply dialects failures aiohttp_session credentials aws address request read_tape sdk wire "
     "invocation_log account",
     "store": "records finding files client_health parquet journal manifest conversion run_folder query opening "
-    "baselines",
+    "baselines bucket",
     "load": "arrivals stop interrupts plan forecast reservation limits preflight progress watch sender recorder "
     "runner "
     "session sweep workers cluster",
@@ -57,7 +57,7 @@ ORDER = {
     "against_history sweep reconcile export webhook index write",
     "simulator": "faults truth http aws model dialects performance streams operations injection invocation_log service "
     "server",
-    "cli": "places options output signals index printing running commands",
+    "cli": "remote places options output signals index syncing printing running commands",
     "library": "run running",
 }
 """What is in each room, files and folders, in the order in which to read them: each imports from those before it."""

@@ -116,16 +116,23 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     """By folder, for the next time."""
 
 
-def read_run_list(results: Path, known: Mapping[str, Known] | None = None) -> RunList:
+def read_run_list(
+    results: Path, known: Mapping[str, Known] | None = None, *, pages: Mapping[str, tuple[Page, ...]] | None = None
+) -> RunList:
     """The runs in a folder. `known`: from the last time; a run is not read again unless its files or RULES changed.
 
+    `pages`: the pages of each run's folder, where they lie elsewhere. None: they lie in the folder.
     Symbolic links are not followed, so nothing outside the folder is read.
     """
     found: dict[str, Known] = {}
     unreadable = []
     for name in _folders(results):
         try:
-            found[name] = _read_if_changed(results / name, None if known is None else known.get(name))
+            found[name] = _read_if_changed(
+                results / name,
+                None if known is None else known.get(name),
+                None if pages is None else pages.get(name, ()),
+            )
         except FileNotFoundError:
             continue  # not a run, or deleted since
         except OSError as error:
@@ -145,11 +152,11 @@ def read_known(path: Path) -> dict[str, Known]:
         return {}
 
 
-def _read_if_changed(folder: Path, known: Known | None) -> Known:
+def _read_if_changed(folder: Path, known: Known | None, pages: tuple[Page, ...] | None) -> Known:
     stamps = (*(stamp for name in (*FILES, *PAGES) for stamp in _stamps(f"{folder}/{name}")), RULES)
     if known is not None and known.stamps == stamps:
         return Known(stamps, msgspec.structs.replace(known.run, folder=folder.name))
-    return Known(stamps, _read_run(folder))
+    return Known(stamps, _read_run(folder, _pages_in(folder) if pages is None else pages))
 
 
 def _stamps(path: str) -> tuple[int, int]:
@@ -170,12 +177,15 @@ def _folders(results: Path) -> Iterator[str]:
         return
 
 
-def _read_run(folder: Path) -> ListedRun:
+def _pages_in(folder: Path) -> tuple[Page, ...]:
+    return tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0))
+
+
+def _read_run(folder: Path, pages: tuple[Page, ...]) -> ListedRun:
     """OSError, MsgspecError, UnicodeDecodeError, RecursionError: the manifest cannot be read."""
     manifest = _decode(folder / MANIFEST, _Manifest)
     summary = _decode_if_readable(folder / SUMMARY, _Summary())
     compared = _decode_if_readable(folder / COMPARISON, _Comparison())
-    pages = tuple(page for page in PAGES if _stamps(f"{folder}/{page}") != (0, 0))
     rates = [target.pass_rate.value for target in summary.targets if target.pass_rate is not None]
     return ListedRun(
         folder=folder.name,

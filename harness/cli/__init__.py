@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "harness.cli.commands.run:run",
     "sweep": "harness.cli.commands.sweep:sweep",
     "report": "harness.cli.commands.report:report",
+    "sync": "harness.cli.commands.sync:sync",
     "runs": "harness.cli.commands.runs:runs",
     "open": "harness.cli.commands.open:open_page",
     "history": "harness.cli.commands.verdicts.history:history",
@@ -41,7 +42,7 @@ COMMANDS = {
 }
 
 EPILOG = """Exit codes: 0 success · 1 gate: worse · 2 bad input or usage · 3 gate: inconclusive · 4 the run is invalid
-or incomplete · 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).
+or incomplete · 5 done, but not delivered, such as to a bucket · 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).
 --debug, anywhere on the line, shows the traceback behind an error."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.places import RESULTS, complete_run, find_run, local_path
+from harness.cli.places import RESULTS, Place, complete_run, local_path, parse_results, parse_run
 from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figures, parse_formats
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class RunContext:
     """Which figures the report has, and as which files."""
     interrupts: Interrupts | None = None
     """Interrupts from another thread, for a run outside the main one."""
+    bucket: Place | None = None
+    """Upload the run to this address when it has ended."""
     index: bool = False
     """Bring the index of `out` up to date, or make it."""
     prometheus: Address | None = None
@@ -91,10 +93,10 @@ def parse_when(written: str | datetime) -> datetime:
 
 SuiteArgument = Annotated[Path, typer.Argument(help="The suite file.", parser=local_path)]
 RunArgument = Annotated[
-    Path,
+    Place,
     typer.Argument(
-        help="A run: its folder, its id, the beginning of its id, or `latest`.",
-        parser=find_run,
+        help="A run: its folder, its id, the beginning of its id, or `latest`; or s3://BUCKET/PREFIX/RUN.",
+        parser=parse_run,
         autocompletion=complete_run,
     ),
 ]
@@ -110,8 +112,20 @@ TrustedEndpointOption = Annotated[
 BudgetOption = Annotated[
     float | None, typer.Option(metavar="USD", help="Spend at most this much. Overrides the suite's budget.")
 ]
-OutOption = Annotated[Path, typer.Option(help="Create the run's folder in this folder.", parser=local_path)]
-ResultsOption = Annotated[Path, typer.Option("--results", help="The folder that holds the runs.", parser=local_path)]
+OutOption = Annotated[
+    Place,
+    typer.Option(
+        help="Create the run's folder in this folder. s3://BUCKET/PREFIX: in results/, then upload it.",
+        parser=parse_results,
+    ),
+]
+ResultsOption = Annotated[
+    Place,
+    typer.Option("--results", help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results),
+]
+ResultsArgument = Annotated[
+    Place, typer.Argument(help="The folder that holds the runs, or s3://BUCKET/PREFIX.", parser=parse_results)
+]
 SeedOption = Annotated[
     int,
     typer.Option(help="Seed of everything random: the same suite and seed give the same plan.", min=0, max=MOST_SEED),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from harness.endpoints.base import Connection
@@ -62,6 +64,18 @@ def forget_aws() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+@contextmanager
+def aws_settings_restored() -> Iterator[None]:
+    """Restore AWS's settings in the environment at the end, whatever is removed or set inside this context."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith("AWS_") and name not in before]:
+            del os.environ[name]
+        os.environ |= before
 
 
 def make_connection(endpoint: str, *, region: str, pool_size: int, connect_timeout_s: float) -> Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import msgspec
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.past_runs import read_stored_run
 from harness.analysis.summary.summary import RunSummary
-from harness.cli.places import LATEST, find_run
+from harness.cli.places import LATEST, local_run, parse_run
 from harness.errors import HarnessError, StoreError
 from harness.store.manifest import Manifest
 from harness.store.opening import open_run as open_folder
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
 def open_run(run: str | Path = LATEST) -> Run:
     """Open a run that has ended.
 
-    `run`: its folder, its id, the beginning of its id, or `latest`; ids are looked up in results/. StoreError: no such
-    run, it has not ended, or it cannot be read.
+    `run`: its folder, its id, the beginning of its id, or `latest`; ids are looked up in results/. A run in a bucket,
+    `s3://BUCKET/PREFIX/RUN`, is fetched into the user's cache folder. StoreError: no such run, it has not ended, or it
+    cannot be read.
     """
-    return Run(open_folder(find_run(run)))
+    place = parse_run(run)
+    if not place.in_bucket:
+        return Run(open_folder(Path(place)))
+    with ThreadPoolExecutor(1) as pool:  # a notebook's own thread runs an event loop
+        return Run(open_folder(pool.submit(local_run, place).result()))
 
 
 class Run:

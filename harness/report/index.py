@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from harness.analysis.compare.comparison import word
-from harness.analysis.run_list import ListedRun, read_known, read_run_list
+from harness.analysis.run_list import ListedRun, RunList, read_known, read_run_list
 from harness.characters import counted
 from harness.clock import utc_from_ns, utc_now
 from harness.files import open_regular
@@ -41,10 +41,14 @@ def write_index(results: Path, *, create: bool) -> Path | None:
         return None
     with one_writer(results):
         listed = read_run_list(results, read_known(results / CACHE))
-        page = render_page(index_report(results.resolve().name, listed.runs, listed.unreadable))
-        write_atomically(path, page.encode() + OURS)
+        write_atomically(path, render_index(results.resolve().name, listed))
         write_atomically(results / CACHE, msgspec.json.encode(listed.known))
     return path
+
+
+def render_index(folder: str, listed: RunList) -> bytes:
+    """The page, with the mark at its end by which `write_index` knows it. `folder`: its name, for the title."""
+    return render_page(index_report(folder, listed.runs, listed.unreadable)).encode() + OURS
 
 
 def _may_write(path: Path, *, create: bool) -> bool:

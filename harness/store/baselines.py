@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -37,12 +38,23 @@ def read_baselines(results: Path) -> Baselines:
 
 def set_baseline(run: RunFolder, *, name: str = DEFAULT_NAME) -> None:
     """Make a run its suite's baseline, replacing an earlier one of this name. StoreError: it cannot be written."""
-    folder = run.path.resolve()
-    with one_writer(folder.parent):
-        baselines = read_baselines(folder.parent)
-        baselines.setdefault(run.read_manifest().suite, {})[name] = folder.name
-        text = msgspec.json.format(msgspec.json.encode(baselines, order="sorted"), indent=2)
-        write_atomically(folder.parent / FILE, text + b"\n")
+    folder, suite = run.path.resolve(), run.read_manifest().suite
+    change_local_baselines(folder.parent, lambda stored: with_baseline(stored, suite, name, folder.name))
+
+
+def with_baseline(baselines: Baselines, suite: str, name: str, run: str) -> Baselines:
+    """These baselines, with another run under a suite and a name."""
+    return {**baselines, suite: {**baselines.get(suite, {}), name: run}}
+
+
+def change_local_baselines(results: Path, change: Callable[[Baselines], Baselines]) -> None:
+    """Replace the stored baselines by what `change` makes of them. StoreError: they cannot be read or written."""
+    with one_writer(results):
+        write_atomically(results / FILE, encode_baselines(change(read_baselines(results))))
+
+
+def encode_baselines(baselines: Baselines) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(baselines, order="sorted"), indent=2) + b"\n"
 
 
 def find_baseline(results: Path, suite: str, *, name: str = DEFAULT_NAME) -> str | None:

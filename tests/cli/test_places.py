@@ -1,9 +1,10 @@
-"""Paths and runs on the command line: URLs are rejected before a folder of that name is created."""
+"""Paths, runs and buckets on the command line: other URLs are rejected before a folder of that name is created."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import typer
 
 from harness.cli import COMMANDS
-from harness.cli.places import find_run, local_path
+from harness.cli.places import Place, find_run, local_path, parse_results, parse_run
 from harness.errors import HarnessError, StoreError
 from harness.store.run_folder import RunFolder
 
@@ -30,7 +31,7 @@ def functions() -> list[Any]:
 
 
 def test_every_path_option_and_argument_rejects_urls() -> None:
-    paths = 0
+    paths = places = 0
     for function in functions():
         hints = get_type_hints(function, include_extras=True)
         for name in inspect.signature(function).parameters:
@@ -38,13 +39,38 @@ def test_every_path_option_and_argument_rejects_urls() -> None:
             if kind in (Path, Path | None, list[Path] | None):
                 paths += 1
                 assert info.parser in (local_path, find_run), f"{function.__name__}: {name}"
-    assert paths > 20
+            if kind in (Place, Place | None, list[Place] | None):
+                places += 1
+                assert info.parser in (parse_results, parse_run), f"{function.__name__}: {name}"
+    assert paths > 15
+    assert places > 10
 
 
-@pytest.mark.parametrize("written", ["s3://bucket/x", "S3:/x", "gs://b", "http://host/x", "abfss://c@a/x"])
+@pytest.mark.parametrize("written", ["gs://b", "http://host/x", "abfss://c@a/x"])
 def test_a_url_is_not_a_path(written: str) -> None:
     with pytest.raises(HarnessError, match="is not a path on this machine; use a local folder, and copy"):
         local_path(written)
+
+
+@pytest.mark.parametrize("written", ["s3://bucket/x", "S3:/x"])
+def test_an_address_of_a_bucket_is_answered_with_the_command_that_copies(written: str) -> None:
+    with pytest.raises(HarnessError, match="is not a path on this machine; use a local folder; `harness sync` copies"):
+        local_path(written)
+
+
+@pytest.mark.parametrize("parse", [parse_results, parse_run])
+def test_a_place_is_a_path_or_the_address_of_a_bucket(parse: Callable[[str], Place], tmp_path: Path) -> None:
+    assert (tmp_path, False) == (Path(parse(str(tmp_path))), parse(str(tmp_path)).in_bucket)
+    assert ("s3://bucket/a/b", True) == (parse("s3://bucket/a/b/"), parse("s3://bucket/a/b/").in_bucket)
+    refused = {
+        "gs://bucket/x": "is not a path on this machine",
+        "s3:/x": "is not a path on this machine",
+        "s3://x": "is not the address of a bucket",
+        "s3://bucket/../x": "choose another prefix",
+    }
+    for written, why in refused.items():
+        with pytest.raises(HarnessError, match=why):
+            parse(written)
 
 
 def test_a_file_url_is_answered_with_what_to_write() -> None:
@@ -60,27 +86,30 @@ def test_a_path_is_not_changed(written: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "run tiny.yaml --quiet --out s3://bucket/x",
-        "sweep tiny.yaml --quiet --slo-ttft 1s --out s3://bucket/x",
-        "history s3://bucket/x",
+        "run tiny.yaml --quiet --out gs://bucket/x",
+        "sweep tiny.yaml --quiet --slo-ttft 1s --out gs://bucket/x",
+        "history gs://bucket/x",
         "history --out s3://bucket/x",
-        "query DESCRIBE --results s3://bucket/x",
-        "compare s3://bucket/x",
-        "query DESCRIBE --run s3://bucket/x",
+        "query DESCRIBE --results gs://bucket/x",
+        "compare gs://bucket/x",
+        "query DESCRIBE --run gs://bucket/x",
         "compare --out s3://bucket/x",
-        "report s3://bucket/x",
-        "reconcile s3://bucket/x",
-        "gate s3://bucket/x",
+        "report gs://bucket/x",
+        "reconcile gs://bucket/x",
+        "gate gs://bucket/x",
         "gate --junit s3://bucket/x",
         "gate --markdown s3://bucket/x",
-        "baseline set s3://bucket/x",
-        "baseline show --results s3://bucket/x",
+        "run --resume s3://bucket/x",
+        "baseline set gs://bucket/x",
+        "baseline show --results gs://bucket/x",
+        "sync gs://bucket/x results",
+        "sync results gs://bucket/x",
     ],
 )
 def test_a_command_rejects_a_url_and_creates_nothing(tmp_path: Path, suite: Path, command: Any, line: str) -> None:
     done = command(*line.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: s3://bucket/x: s3:// is not a path on this machine; ")
+    assert re.match(r"error: (gs|s3)://bucket/x: \1:// is not a path on this machine; ", done.stderr)
     assert [suite] == list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import QuietOption, RunArgument
-from harness.cli.places import LATEST, local_path
+from harness.cli.places import DEFAULT_RUN, local_path, local_run
 from harness.errors import HarnessError
 from harness.report.export import FORMATS
 
@@ -52,7 +52,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Export a run that is
 
 def export(
     to: ToOption,
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     out: DocumentOption = None,
     bigger_is_better: BiggerOption = False,
     namespace: NamespaceOption = None,
@@ -84,7 +84,7 @@ def export(
             "--endpoint": endpoint is not None,
         },
     )
-    stored = _read(run, force=force)
+    stored = _read(local_run(run), force=force)
     module, function = FORMATS[to].exporter.split(":")
     exporter: Exporter = getattr(import_module(module), function)
     options = ExportOptions(

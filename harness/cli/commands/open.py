@@ -11,11 +11,11 @@ import typer
 
 from harness.characters import printable
 from harness.cli.options import RunArgument, RunContext
-from harness.cli.places import LATEST
+from harness.cli.places import DEFAULT_RUN, Place, local_index, local_run
 
 
 def open_page(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     compare: Annotated[bool, typer.Option("--compare", help="Open the run's comparison instead.")] = False,
     index: Annotated[
         bool, typer.Option("--index", help="Open the list of all runs in the folder that holds the run.")
@@ -30,6 +30,7 @@ def open_page(
     harness open
     harness open 20261122T0245 --compare
     harness open --index
+    harness open s3://my-bench/results/latest
     """
     page = _find_page(run, compare=compare, index=index)
     typer.echo(printable(str(page)))
@@ -37,13 +38,16 @@ def open_page(
         typer.echo("no browser can be opened here; open the file yourself, or copy it to where one is", err=True)
 
 
-def _find_page(run: Path, *, compare: bool, index: bool) -> Path:
+def _find_page(place: Place, *, compare: bool, index: bool) -> Path:
     """The page, which exists. HarnessError: there is none, and it cannot be made."""
     from harness.errors import HarnessError
     from harness.store.run_folder import RunFolder
 
     if compare and index:
         raise HarnessError("--compare and --index cannot be used together; choose one")
+    if index and place.in_bucket:
+        return _make_index(local_index(place))
+    run = local_run(place)
     if index:
         RunFolder(run).read_manifest()  # a folder beside anything else gets no index
         return _make_index(run.resolve().parent)

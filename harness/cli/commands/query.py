@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
@@ -15,7 +14,7 @@ import typer
 from harness.characters import printable, visible
 from harness.cli.options import JsonOption, ResultsOption
 from harness.cli.output import escape_json
-from harness.cli.places import RESULTS, complete_run, find_run
+from harness.cli.places import DEFAULT_RESULTS, ROWS, Place, complete_run, local_results, local_run, parse_run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -39,13 +38,14 @@ BETWEEN, EDGES = 3, 2
 
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over runs, requests, attempts and scores.")],
-    results_dir: ResultsOption = RESULTS,
+    results_dir: ResultsOption = DEFAULT_RESULTS,
     run: Annotated[
-        list[Path] | None,
+        list[Place] | None,
         typer.Option(
             metavar="RUN",
-            help="Read only this run: its folder, its id, the beginning of its id, or `latest`. Repeatable.",
-            parser=find_run,
+            help="Read only this run: its folder, its id, the beginning of its id, or `latest`; or "
+            "s3://BUCKET/PREFIX/RUN. Repeatable.",
+            parser=parse_run,
             autocompletion=complete_run,
         ),
     ] = None,
@@ -64,6 +64,7 @@ def query(
     harness query "SELECT run_id, target, avg(passed) AS pass_rate FROM
                    (SELECT run_id, target, prompt_id, avg(passed::int) AS passed FROM requests
                     WHERE phase = 'measure' GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
+    harness query --results s3://my-bench/results "SELECT suite, count(*) AS runs FROM runs GROUP BY ALL"
     """
     from harness.errors import HarnessError
     from harness.store.query import connect, select
@@ -81,7 +82,7 @@ def query(
             _print_table(names, result)
 
 
-def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFolder]:
+def _readable_runs(chosen: list[Place] | None, results: Place) -> list[RunFolder]:
     """The readable ones of the chosen runs, or of all runs. Warns about the others. HarnessError: there are none."""
     import sys
 
@@ -89,13 +90,17 @@ def _readable_runs(chosen: list[Path] | None, results_dir: Path) -> list[RunFold
     from harness.store.query import split_readable
     from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
 
-    runs = list_runs(results_dir, sweeps=True) if chosen is None else [RunFolder(path) for path in chosen]
+    results_dir = local_results(results, ROWS) if chosen is None else None
+    runs = [RunFolder(local_run(each)) for each in chosen or ()]
+    if results_dir is not None:
+        runs = list_runs(results_dir, sweeps=True)
     whole, broken_files = split_readable(runs)
     readable, copies = without_copies(whole)
-    for message in [*([] if chosen else unreadable_runs(results_dir)), *broken_files, *copies]:
+    unreadable = [] if results_dir is None else unreadable_runs(results_dir)
+    for message in [*unreadable, *broken_files, *copies]:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:
-        where = results_dir if chosen is None else ", ".join(map(str, chosen))
+        where = results if chosen is None else ", ".join(chosen)
         raise HarnessError(f"{where}: holds no readable runs; name the folder of the runs with --results")
     return readable
 

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.options import JsonOption, RunArgument
 from harness.cli.output import print_json
-from harness.cli.places import LATEST
+from harness.cli.places import DEFAULT_RUN, local_run, stored_run
 
 if TYPE_CHECKING:
     from harness.analysis.reconcile.reconciliation import Reconciliation
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def reconcile(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     log: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,11 +46,13 @@ def reconcile(
     """
     import asyncio
 
+    from harness.endpoints.address import aws_settings_restored
     from harness.errors import RunInvalid
     from harness.store.opening import open_run
 
-    folder = open_run(run)
-    result = asyncio.run(_match(folder, log or [], endpoint))
+    folder = open_run(local_run(run))
+    with aws_settings_restored():
+        result = asyncio.run(_match(folder, log or [], endpoint))
     _write(folder, result)
     if json_output:
         print_json(result)
@@ -61,7 +63,7 @@ def reconcile(
         from harness.report.terminal import print_report
 
         print_report(reconcile_report(result), Console(highlight=False), written=folder.path / "reconcile.json")
-    raise typer.Exit(0 if result.agrees else RunInvalid.exit_code)
+    raise typer.Exit(stored_run(run, folder.path, 0 if result.agrees else RunInvalid.exit_code))
 
 
 async def _match(folder: RunFolder, sources: Sequence[str], endpoint: str | None) -> Reconciliation:

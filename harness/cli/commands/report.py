@@ -16,11 +16,11 @@ from harness.cli.options import (
     TrustedEndpointOption,
     plots_of,
 )
-from harness.cli.places import LATEST, local_path
+from harness.cli.places import DEFAULT_RUN, local_path, local_run, stored_run
 
 
 def report(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     judge: Annotated[
         bool,
         typer.Option("--judge", help="Ask the suite's judges for missing verdicts. This costs money."),
@@ -50,11 +50,16 @@ def report(
     harness report 20261122T0245 --judge
     harness report latest --suite suites/judged.yaml
     harness report --figures latency_ecdf,percentiles --format pdf
+    harness report s3://my-bench/results/latest                     and uploads it
     """
     from harness.cli.running.grade_and_report import check_files_of, report_again
+    from harness.endpoints.address import aws_settings_restored
     from harness.store.run_folder import RunFolder
 
     plots = plots_of(formats, figures)
-    check_files = () if suite is None else check_files_of(suite, RunFolder(run))
+    folder = local_run(run)
+    check_files = () if suite is None else check_files_of(suite, RunFolder(folder))
     context = RunContext(as_json=json_output, plots=plots)
-    raise typer.Exit(report_again(run, context, judge=judge, endpoint=endpoint, check_files=check_files))
+    with aws_settings_restored():
+        code = report_again(folder, context, judge=judge, endpoint=endpoint, check_files=check_files)
+    raise typer.Exit(stored_run(run, folder, code))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
-from harness.cli.places import RESULTS, complete_run, find_run, local_path
+from harness.cli.places import DEFAULT_RESULTS, RESULTS, complete_run, find_run, local_out, local_path
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def run(
     suite: SuiteArgument = None,
     endpoint: options.EndpointOption = None,
     target: options.TargetOption = None,
-    out: options.OutOption = RESULTS,
+    out: options.OutOption = DEFAULT_RESULTS,
     seed: SeedOption = None,
     repeats: RepeatsOption = None,
     budget: options.BudgetOption = None,
@@ -89,13 +90,13 @@ def run(
     harness run load.yaml --workers 2 --prometheus 9464
     harness run load.yaml --workers 8 --ray auto
     harness run --resume latest
+    harness run nightly.yaml --endpoint aws --out s3://my-bench/results
     """
     from harness.cli.running.overrides import Overrides, check_account, load_for_run
 
     plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
     context = options.RunContext(
-        out=out,
         seed=1 if seed is None else seed,
         as_json=json_output,
         quiet=quiet,
@@ -116,7 +117,7 @@ def run(
             workers=Workers(count=workers, ray=ray),
             preflight=not no_preflight,
         )
-        raise typer.Exit(resume_run(resume, how, context))
+        raise typer.Exit(resume_run(resume, how, replace(context, bucket=local_out(out)[1])))
     if suite is None:
         raise typer.BadParameter("give a suite, or a run with --resume", param_hint="SUITE")
     loaded = load_for_run(suite, overrides)
@@ -125,13 +126,14 @@ def run(
             print(f"warning: {warning}", file=sys.stderr)
         from harness.cli.printing.forecast import print_forecast
 
-        print_forecast(loaded, out, seed=context.seed, as_json=json_output)
+        print_forecast(loaded, RESULTS if out.in_bucket else Path(out), seed=context.seed, as_json=json_output)
         return
     if not no_preflight:
         check_account(loaded)
     from harness.cli.running.run_suite import Workers, run_suite
 
-    raise typer.Exit(run_suite(loaded, context, Workers(count=workers, ray=ray)))
+    results, bucket = local_out(out)
+    raise typer.Exit(run_suite(loaded, replace(context, out=results, bucket=bucket), Workers(count=workers, ray=ray)))
 
 
 def _check_resume(suite: Path | None, overrides: Overrides, *, dry_run: bool) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.options import JsonOption
+from harness.cli.options import JsonOption, ResultsArgument
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS, local_path
+from harness.cli.places import DEFAULT_RESULTS, ROWS, SUMMARIES, local_results
 from harness.errors import StoreError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ TONES: dict[str, Tone] = {"complete": "good", "running": "", "ungraded": "warn",
 
 
 def runs(
-    results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
+    results: ResultsArgument = DEFAULT_RESULTS,
     json_output: JsonOption = False,
 ) -> None:
     """List the runs of a folder, the latest first: how far they are, and the command that completes them.
@@ -31,13 +30,17 @@ def runs(
     \b
     harness runs
     harness runs ci-results --json
+    harness runs s3://my-bench/results
     """
     from harness.cli.running.resume.states import read_progress
 
-    if results != RESULTS and not results.is_dir():
-        what = "is not a folder" if results.exists() else "there is no such folder"
+    folder = local_results(results, (*SUMMARIES, *ROWS))
+    if results != DEFAULT_RESULTS and not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "there is no such folder"
         raise StoreError(f"{results}: {what}; give the folder that holds the runs")
-    progress = read_progress(results)
+    progress = read_progress(folder)
+    if results.in_bucket:
+        progress = _without_commands(progress)
     if json_output:
         print_json(progress)
         return
@@ -49,6 +52,13 @@ def runs(
     from harness.report.terminal import print_report
 
     print_report(_report(progress), Console(highlight=False))
+
+
+def _without_commands(progress: RunsProgress) -> RunsProgress:
+    """A run is completed where its own folder is, not in a copy of it."""
+    from msgspec.structs import replace
+
+    return replace(progress, runs=[replace(run, resume=None) for run in progress.runs])
 
 
 def _report(progress: RunsProgress) -> Report:

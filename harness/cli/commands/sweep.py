@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from harness.cli import options
-from harness.cli.places import RESULTS
+from harness.cli.places import DEFAULT_RESULTS, local_out
 
 By = Literal["rate", "concurrency"]
 
@@ -56,7 +56,7 @@ def sweep(
     slo_e2e: SloE2eOption = None,
     endpoint: options.EndpointOption = None,
     target: options.TargetOption = None,
-    out: options.OutOption = RESULTS,
+    out: options.OutOption = DEFAULT_RESULTS,
     seed: options.SeedOption = 1,
     budget: options.BudgetOption = None,
     no_preflight: options.NoPreflightOption = False,
@@ -99,9 +99,10 @@ def sweep(
     from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 
+    results, bucket = local_out(out)
     context = options.RunContext(
-        out=out, seed=seed, as_json=json_output, quiet=quiet, plots=plots, prometheus=prometheus
+        out=results, bucket=bucket, seed=seed, as_json=json_output, quiet=quiet, plots=plots, prometheus=prometheus
     )
     code = run_sweep(loaded, sweep_options, context)
-    update_index(out, create=True)
+    update_index(results, create=True)
     raise typer.Exit(code)

@@ -16,7 +16,7 @@ from harness.analysis.compare.pairing import FinishedRun
 from harness.analysis.past_churn import with_past_changes
 from harness.analysis.past_runs import StoredRun, find_past_runs
 from harness.cli.output import print_json
-from harness.cli.places import find_run
+from harness.cli.places import local_run, parse_run
 from harness.errors import CompareError, StoreError
 from harness.report.plots import ALL_PLOTS, Plots
 from harness.report.wording import shorten
@@ -133,7 +133,7 @@ def _named(run: RunFolder, baseline: str, candidates: Sequence[str]) -> tuple[Si
         sides = make_sides(run, earlier, baseline=None, candidates=candidates)
         return sides, f"run {names[baseline]}, the baseline {baseline!r}"
     try:
-        earlier = open_run(find_run(baseline))
+        earlier = open_run(local_run(parse_run(baseline), compared=True))
     except StoreError as error:
         if Path(baseline).is_dir():
             raise

@@ -10,9 +10,11 @@ import msgspec
 
 from harness.cli.index import update_index
 from harness.cli.options import RunContext
+from harness.cli.places import uploaded_run
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.send_load import Sender, send_load
+from harness.endpoints.address import aws_settings_restored
 from harness.errors import INTERRUPTED_CODE, RunInvalid, StoreError
 from harness.load.plan import NOTHING, Part, Recorded, count_requests
 from harness.load.progress import Progress
@@ -47,11 +49,13 @@ ONE = Workers()
 
 def run_suite(suite: Suite, context: RunContext, workers: Workers = ONE) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    run = send_and_grade(suite, context, workers)
+    with aws_settings_restored():
+        run = send_and_grade(suite, context, workers)
     if run is None:
         return INTERRUPTED_CODE
     code = print_summary(run.report, as_json=context.as_json)
-    return INTERRUPTED_CODE if run.interrupted else code
+    code = INTERRUPTED_CODE if run.interrupted else code
+    return uploaded_run(context.bucket, run.folder.path, code, quiet=context.quiet)
 
 
 def send_and_grade(suite: Suite, context: RunContext, workers: Workers = ONE) -> ReportedRun | None:

@@ -11,7 +11,9 @@ from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
+from harness.cli.places import uploaded_run
 from harness.cli.running.send_load import SentLoad, send_load
+from harness.endpoints.address import aws_settings_restored
 from harness.errors import INTERRUPTED_CODE, RunInvalid
 from harness.load.plan import Part
 from harness.load.progress import Progress
@@ -36,11 +38,13 @@ def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)
     with ExitStack() as locks:
-        sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED, locks=locks)
+        with aws_settings_restored():
+            sent = send_load(suite, context, sender.open, kind="sweep", simulator_options=CROWDED, locks=locks)
         if sent is None:
             return INTERRUPTED_CODE
         report = make_sweep_report(sent.folder, climb, sender.sweep.outcomes, sender.sweep.searches)
-        return _report(sent, suite, report, context)
+        code = _report(sent, suite, report, context)
+    return uploaded_run(context.bucket, sent.folder.path, code, quiet=context.quiet)
 
 
 class _StepSender:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.target import Target
 from harness.cli.commands.query import _defused, _print_csv, query
+from harness.cli.places import Place
 from harness.errors import HarnessError
 from harness.store.manifest import new_manifest
 from harness.store.records import Attempt
@@ -63,7 +64,7 @@ def ask(results: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
     """`ask(sql, json_output=True)`: what the command prints."""
 
     def run(sql: str, **options: bool) -> str:
-        query(sql, results, **options)
+        query(sql, Place(results), **options)
         return capsys.readouterr().out
 
     return run
@@ -192,7 +193,7 @@ def test_broken_runs_are_left_out_with_a_warning(results: Path, ask: Ask, capsys
         shutil.copytree(run.path, results / name)
     (results / "broken-manifest" / "manifest.json").write_text("{")
     (results / "broken-attempts" / "attempts.parquet").write_text("PAR1")
-    query("SELECT count(*) FROM attempts", results, csv_output=True)
+    query("SELECT count(*) FROM attempts", Place(results), csv_output=True)
     printed = capsys.readouterr()
     assert printed.out == f"count_star()\n{len(HOSTILE)}\n"
     manifest, attempts = printed.err.splitlines()
@@ -223,7 +224,7 @@ def test_one_column_is_shown_however_narrow_the_terminal(
 def test_csv_cannot_control_the_terminal(results: Path) -> None:
     screen, terminal = os.openpty()
     with os.fdopen(screen, "rb", 0) as seen, open(terminal, "w") as stdout, redirect_stdout(stdout):
-        query("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", results, csv_output=True)
+        query("SELECT E'\\x1b]0;x\\x07' AS text, 1 AS number", Place(results), csv_output=True)
         stdout.flush()
         assert seen.read(100).decode() == "text,number\r\n\ufffd]0;x\ufffd,1\r\n"
 
@@ -236,7 +237,7 @@ def test_json_cannot_control_the_terminal_and_keeps_its_content(ask: Ask) -> Non
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="holds no readable runs"):
-        query("SELECT 1", tmp_path / "missing")
+        query("SELECT 1", Place(tmp_path / "missing"))
 
 
 def test_json_and_csv_exclude_each_other(ask: Ask) -> None:

@@ -9,7 +9,7 @@ import typer
 from harness.characters import printable
 from harness.cli.options import JsonOption, ResultsOption, RunArgument
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS
+from harness.cli.places import DEFAULT_RESULTS, local_results, local_run, results_of
 
 baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `harness gate` compares with.")
 
@@ -24,33 +24,43 @@ def set_run(
     \b
     harness baseline set results/20261122T024500Z-quickstart-a1b2c3
     harness baseline set 20261122T0245 --name release
+    harness baseline set s3://my-bench/results/latest
     """
     from harness.errors import HarnessError
     from harness.store.baselines import FILE, set_baseline
     from harness.store.opening import open_run
 
-    folder = open_run(run)
+    folder = open_run(local_run(run))
     manifest = folder.read_manifest()
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: the run is {manifest.state}; a baseline must be a complete run")
-    set_baseline(folder, name=name)
     path = folder.path.resolve()
-    typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, stored in {folder.path.parent / FILE}")
+    if run.in_bucket:
+        from harness.cli.remote import set_remote_baseline
+        from harness.store.bucket.address import parse_address
+
+        set_remote_baseline(parse_address(results_of(run)), manifest.suite, name, path.name)
+    else:
+        set_baseline(folder, name=name)
+    where = f"{results_of(run)}/{FILE}" if run.in_bucket else folder.path.parent / FILE
+    typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, stored in {where}")
 
 
 @baseline.command("show")
 def show_runs(
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = DEFAULT_RESULTS,
     json_output: JsonOption = False,
 ) -> None:
     """Show the baseline of each suite.
 
     \b
     harness baseline show
+    harness baseline show --results s3://my-bench/results
     """
-    from harness.store.baselines import read_baselines
+    from harness.store.baselines import FILE, read_baselines
 
-    stored = read_baselines(results)
+    folder = local_results(results, ("manifest.json", FILE))
+    stored = read_baselines(folder)
     if json_output:
         print_json(stored)
         return
@@ -58,5 +68,5 @@ def show_runs(
         typer.echo(f"{results} has no baseline; set one with `harness baseline set RUN`")
     for suite, names in stored.items():
         for name, run_id in names.items():
-            gone = "" if (results / run_id / "manifest.json").exists() else "  (missing)"
+            gone = "" if (folder / run_id / "manifest.json").exists() else "  (missing)"
             typer.echo("  ".join(map(printable, (suite, name, run_id))) + gone)

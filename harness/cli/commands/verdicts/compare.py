@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import CandidateOption, FormatOption, JsonOption, RunArgument, plots_of
-from harness.cli.places import LATEST, complete_run, find_run, local_path
+from harness.cli.places import DEFAULT_RUN, Place, complete_run, local_path, local_run, parse_run
 
 
 def compare(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     later: Annotated[
-        Path | None,
+        Place | None,
         typer.Argument(
-            help="A second run, compared with the first as its baseline.", parser=find_run, autocompletion=complete_run
+            help="A second run, compared with the first as its baseline.", parser=parse_run, autocompletion=complete_run
         ),
     ] = None,
     baseline: Annotated[
@@ -40,8 +40,10 @@ def compare(
     harness compare RUN --baseline claude-haiku-4-5/us/invoke
     harness compare LAST_WEEK latest                            every target that both runs have
     harness compare LAST_WEEK TODAY --baseline OLD_MODEL --candidate NEW_MODEL
+    harness compare s3://my-bench/results/LAST_WEEK results/TODAY
 
-    Writes compare.html, compare.md, compare.json and plots/forest.png and .svg. `harness gate` exits with the verdict.
+    Writes compare.html, compare.md, compare.json and plots/forest.png and .svg, for a run in a bucket into its copy on
+    this machine. `harness gate` exits with the verdict.
 
     Exit codes: 0 compared, whatever the verdict · 2 no such run or target, different suites · 4 a run is invalid.
     """
@@ -57,8 +59,8 @@ def compare(
     from harness.store.opening import open_run
 
     plots = plots_of(formats)
-    first = open_run(run)
-    second = None if later is None else open_run(later)
+    first = open_run(local_run(run, compared=True))
+    second = None if later is None else open_run(local_run(later, compared=True))
     sides = make_sides(second or first, second and first, baseline=baseline, candidates=candidate or [])
     report = compare_sides(sides)
     page = write_files(report, out or sides.run.path, load_compared_answers(report, sides), plots)

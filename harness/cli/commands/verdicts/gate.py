@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArgument, TrustedEndpointOption
-from harness.cli.places import LATEST, local_path
+from harness.cli.places import DEFAULT_RUN, local_path, local_run, stored_run
 
 BaselineOption = Annotated[
     str | None,
@@ -71,7 +71,7 @@ ReportUrlOption = Annotated[
 
 
 def gate(
-    run: RunArgument = LATEST,
+    run: RunArgument = DEFAULT_RUN,
     baseline: BaselineOption = None,
     candidate: CandidateOption = None,
     against: AgainstOption = None,
@@ -98,16 +98,20 @@ def gate(
     harness gate --against history
     harness gate --junit junit.xml --markdown comment.md
     HARNESS_WEBHOOK_URL=https://hooks.slack.com/… harness gate --webhook slack --report-url https://ci.example/run/
+    harness gate s3://my-bench/results/latest --against history
 
     Writes junit.xml, gate.md (the comment) and all files of `harness compare` into the run's folder, and appends the
     comment to the file that GITHUB_STEP_SUMMARY names. With --confirm these files are written before anything is sent.
-    If the rerun fails, the verdict stays `worse`, marked as not confirmed, with the reason.
+    If the rerun fails, the verdict stays `worse`, marked as not confirmed, with the reason. For a run in a bucket, the
+    files are uploaded to it.
 
     With --against history, for a run on a schedule: is today's run what the last runs of the suite predict? It needs
     five valid runs with the same prompts, load and endpoint, and writes against-history.html, .md and .json instead.
 
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
+    from harness.endpoints.address import aws_settings_restored
+
     if not confirm:
         _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
     from harness.cli.running.gate.notify import make_notification
@@ -118,26 +122,29 @@ def gate(
         from harness.cli.running.gate.history import gate_with_history
 
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
-        files = GateFiles(run, junit=junit, markdown=markdown)
+        folder = local_run(run, compared=True)
+        files = GateFiles(folder, junit=junit, markdown=markdown)
         code = gate_with_history(
             files, last=last, targets=candidate or [], as_json=json_output, notification=notification
         )
-        raise typer.Exit(code)
+        raise typer.Exit(stored_run(run, folder, code))
     from harness.cli.running.gate.baseline import gate_with_baseline
     from harness.cli.running.gate.confirm import Rerun
 
     how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet) if confirm else None
-    code = gate_with_baseline(
-        run,
-        baseline,
-        candidate or [],
-        rerun=how,
-        junit=junit,
-        markdown=markdown,
-        as_json=json_output,
-        notification=notification,
-    )
-    raise typer.Exit(code)
+    folder = local_run(run, compared=True)
+    with aws_settings_restored():
+        code = gate_with_baseline(
+            folder,
+            baseline,
+            candidate or [],
+            rerun=how,
+            junit=junit,
+            markdown=markdown,
+            as_json=json_output,
+            notification=notification,
+        )
+    raise typer.Exit(stored_run(run, folder, code))
 
 
 def _refuse_unused(options: Mapping[str, object]) -> None:

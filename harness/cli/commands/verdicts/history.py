@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.characters import printable
-from harness.cli.options import FormatOption, JsonOption, SinceOption, plots_of
+from harness.cli.options import FormatOption, JsonOption, ResultsArgument, SinceOption, plots_of
 from harness.cli.output import print_json
-from harness.cli.places import RESULTS, local_path
+from harness.cli.places import DEFAULT_RESULTS, SUMMARIES, Place, local_path, local_results
 from harness.report.plots import FORMATS, Plots
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def history(
-    results: Annotated[Path, typer.Argument(help="The folder that holds the runs.", parser=local_path)] = RESULTS,
+    results: ResultsArgument = DEFAULT_RESULTS,
     suite: Annotated[str | None, typer.Option(help="Show only runs of this suite.")] = None,
     target: Annotated[
         list[str] | None, typer.Option(metavar="TARGET", help="Show only this target. Repeatable.")
@@ -48,6 +48,7 @@ def history(
     harness history
     harness history --suite support-triage --since 90d --out history/
     harness history nightly/ --metric ttft_p95 --target claude-sonnet-4-6/us/converse
+    harness history s3://my-bench/results --since 90d
 
     For each change it lists what differs between the runs before and after: model id, package versions, Region,
     endpoint, suite, host. Finding changes needs 15 runs; use `harness gate` to decide an upgrade. Simulated and real
@@ -69,11 +70,12 @@ def history(
         metrics=tuple(_known_metric(name) for name in metric or ()),
         since=since,
     )
-    loaded = load_history(results, wanted)
+    folder = local_results(results, SUMMARIES)
+    loaded = load_history(folder, wanted)
     for message in loaded.unreadable:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not loaded.suites:
-        raise HarnessError(_no_runs(results))
+        raise HarnessError(_no_runs(folder, results))
     _report(loaded, out, plots, as_json=json_output)
 
 
@@ -105,10 +107,10 @@ def _known_metric(name: str) -> str:
     return name
 
 
-def _no_runs(results: Path) -> str:
+def _no_runs(folder: Path, results: Place) -> str:
     from harness.store.run_folder import list_runs
 
-    suites = dict.fromkeys(run.read_manifest().suite for run in list_runs(results))
+    suites = dict.fromkeys(run.read_manifest().suite for run in list_runs(folder))
     if not suites:
         return f"{results}: holds no readable runs; make one with `harness run SUITE --out {results}`"
     return f"{results}: no run matches --suite and --since (known suites: {', '.join(suites)})"

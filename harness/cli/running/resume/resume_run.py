@@ -12,6 +12,7 @@ import msgspec
 
 from harness.cli.index import update_index
 from harness.cli.options import RunContext
+from harness.cli.places import uploaded_run
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.overrides import check_account, check_budget
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
@@ -19,6 +20,7 @@ from harness.cli.running.resume.checks import finish_journals, read_own_suite, r
 from harness.cli.running.resume.missing import Missing, find_missing
 from harness.cli.running.run_suite import ONE, Workers, open_sender
 from harness.cli.running.send_load import RunToResume, SentLoad, send_load, without_settled
+from harness.endpoints.address import aws_settings_restored
 from harness.errors import INTERRUPTED_CODE, HarnessError
 from harness.store.files import one_writer, remove_leftovers
 from harness.store.finding import Finding
@@ -48,7 +50,7 @@ def resume_run(run: Path, resume: Resume, context: RunContext) -> int:
     answers without a stored judgement. HarnessError: before anything is sent. RunInvalid: the run failed after that.
     """
     check_budget(resume.budget_usd)
-    with open_reporter() as reporter:
+    with aws_settings_restored(), open_reporter() as reporter:
         with one_writer(run, wait=False):
             done = _resume(RunFolder(run), resume, context, reporter)
         reporter(update_index, run.resolve().parent)
@@ -56,7 +58,7 @@ def resume_run(run: Path, resume: Resume, context: RunContext) -> int:
         return INTERRUPTED_CODE
     report, interrupted = done
     code = print_summary(report, as_json=context.as_json)
-    return INTERRUPTED_CODE if interrupted else code
+    return uploaded_run(context.bucket, run, INTERRUPTED_CODE if interrupted else code, quiet=context.quiet)
 
 
 def _resume(
