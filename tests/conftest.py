@@ -26,11 +26,17 @@ from harness.load.interrupts import SIGNALS
 from harness.simulator.server import SimulatorOptions, running_simulator
 from harness.store.manifest import Host, Manifest
 from harness.store.run_folder import RunFolder
+from tests.canary import CREDENTIALS, CanarySearch
 
 if TYPE_CHECKING:
     from tests.s3 import S3
 
 TESTS = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # pytest-xdist's workers report to the process that searches
+        config.pluginmanager.register(CanarySearch())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -54,10 +60,11 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def _no_bearer_token(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """AWS_BEARER_TOKEN_BEDROCK beats keys given in code, so a real one would reach the simulator."""
+def _made_up_credentials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The user's own credentials cannot leave, and these are searched for everywhere (see `canary.py`)."""
     if request.node.get_closest_marker("live") is None:
-        monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(autouse=True)

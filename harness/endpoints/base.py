@@ -46,6 +46,8 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Headers of the api, without secrets."""
     reserved_tokens: int = 0
     """Estimated tokens that the service reserves from the tokens-per-minute quota. Not sent."""
+    reserved_nanodollars: int = 0
+    """What an attempt reserves of the run's budget. Not sent."""
 
 
 MAX_ANSWER = 256 * 1024 * 1024

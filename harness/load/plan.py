@@ -21,6 +21,17 @@ ENDING = ("ramp", "steps", "trace")
 """Arrival processes with a finite schedule."""
 
 
+class Tries(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts at a request that a run which ended early already made."""
+
+    made: int = 0
+    repeated: int = 0
+    """Those that are made again, which do not count against the retries."""
+
+
+NO_TRIES = Tries()
+
+
 class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request of the plan."""
 
@@ -30,10 +41,7 @@ class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt_id: str
     repeat: int
     phase: str
-    first_try: int = 1
-    """The number of the next attempt; more than 1 if a run that ended early already made some."""
-    repeated: int = 0
-    """Earlier attempts that are made again, which do not count against the retries."""
+    tries: Tries = NO_TRIES
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +49,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     done: Collection[str] = frozenset()
     """Ids of requests that are not sent again."""
-    tries: Mapping[str, tuple[int, int]] = {}
-    """Other requests with attempts: the number of attempts, and how many of them are made again."""
+    tries: Mapping[str, Tries] = {}
+    """The attempts at other requests."""
 
 
 NOTHING = Recorded()
@@ -128,8 +136,8 @@ def is_done(suite: Suite, last_try: int, repeated: int, *, ok: bool, error_kind:
 
 
 def _go_on(planned: PlannedRequest, recorded: Recorded) -> PlannedRequest:
-    attempts, repeated = recorded.tries.get(planned.request_id, (0, 0))
-    return msgspec.structs.replace(planned, first_try=attempts + 1, repeated=repeated) if attempts else planned
+    tries = recorded.tries.get(planned.request_id)
+    return planned if tries is None else msgspec.structs.replace(planned, tries=tries)
 
 
 def make_schedules(suite: Suite) -> list[Schedule]:

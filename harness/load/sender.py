@@ -16,6 +16,7 @@ from harness.endpoints.reply import Reply
 from harness.load.limits.budget import Budget, budget_spent, charge
 from harness.load.limits.in_flight import Connections, InFlightLimit
 from harness.load.limits.quota import Admission
+from harness.load.plan import NO_TRIES, Tries
 from harness.load.stop import Stop
 from harness.suite.suite import Retries, Timeouts
 
@@ -61,22 +62,17 @@ class Sender:
         due_ns: int,
         on_attempt: OnAttempt,
         on_wire: asyncio.Event | None = None,
-        *,
-        reservation: int = 0,
-        first_try: int = 1,
-        repeated: int = 0,
+        tries: Tries = NO_TRIES,
     ) -> Reply | None:
         """Send `request`, which is due at `due_ns`. `on_attempt` gets every attempt, even a cancelled one.
 
         Returns the reply to the last attempt; None if a stop came before the first. `on_wire` is set once the first
-        attempt was handed to the socket, or failed. `reservation`: what an attempt reserves of the budget, nanodollars.
-        `first_try`: the number of the first attempt, of which `retries` leave fewer if others were made before, except
-        those that are `repeated`.
+        attempt was handed to the socket, or failed. `tries`: earlier attempts, of which `retries` leave fewer.
         """
-        retries, stop, budget = self._retries, channel.stop, self._budget
+        retries, stop, budget, reservation = self._retries, channel.stop, self._budget, request.reserved_nanodollars
         reply: Reply | None = None
-        last_try = retries.max_attempts + repeated
-        for try_no in range(first_try, last_try + 1):
+        last_try = retries.max_attempts + tries.repeated
+        for try_no in range(tries.made + 1, last_try + 1):
             taken = await channel.admission.admit(request.reserved_tokens)
             if stop.requested or not (
                 budget is None or budget.try_reserve(reservation) or await self._reserve(budget, reservation, stop)
@@ -101,7 +97,7 @@ class Sender:
                     budget.settle(reservation, charge(tape, cost_usd, reservation))
             if reply.error_kind not in retries.on or try_no == last_try or stop.requested:
                 break
-            due_ns = clock.now_ns() + backoff_ns(retries, try_no - repeated, tape.headers, self._rng)
+            due_ns = clock.now_ns() + backoff_ns(retries, try_no - tries.repeated, tape.headers, self._rng)
             await stop.sleep_until(due_ns)
         return reply
 

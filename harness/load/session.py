@@ -20,7 +20,7 @@ from harness.endpoints.base import Client, WireRequest
 from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
 from harness.errors import HarnessError
-from harness.load.limits.budget import Budget, budget_of, reservation
+from harness.load.limits.budget import Budget, budget_of, with_reservation
 from harness.load.limits.errors import TARGET_STOPPED, ErrorGuard, credentials_failed
 from harness.load.limits.in_flight import Connections, InFlightLimit
 from harness.load.limits.quota import make_admission
@@ -184,10 +184,10 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
     recorder = Recorder(suite, run_id=job.run_id, origin_ns=job.origin_ns, write=write, progress=progress)
 
     @cache
-    def request_for(target: str, prompt_id: str) -> tuple[WireRequest, int]:
-        """The request, and what an attempt reserves of the budget."""
+    def request_for(target: str, prompt_id: str) -> WireRequest:
         to, prompt = channels[target].target, prompts[prompt_id]
-        return build_request(to, prompt), 0 if session.budget is None else reservation(to, prompt, suite.prices)
+        request = build_request(to, prompt)
+        return request if session.budget is None else with_reservation(request, to, prompt, suite.prices)
 
     async def send(planned: PlannedRequest, due_ns: int, on_wire: asyncio.Event | None = None) -> None:
         channel, tally = channels[planned.target], progress.tallies[planned.target]
@@ -197,17 +197,9 @@ def make_send(session: Session, write: Callable[[Attempt], object]) -> Send:
             tally.in_flight += 1
             tried = True
             try:
-                request, amount = request_for(planned.target, planned.prompt_id)
-                reply = await sender.send(
-                    channel,
-                    request,
-                    due_ns,
-                    partial(recorder.record, planned, due_ns),
-                    on_wire,
-                    reservation=amount,
-                    first_try=planned.first_try,
-                    repeated=planned.repeated,
-                )
+                request = request_for(planned.target, planned.prompt_id)
+                on_attempt = partial(recorder.record, planned, due_ns)
+                reply = await sender.send(channel, request, due_ns, on_attempt, on_wire, planned.tries)
                 tried = reply is not None
             finally:
                 tally.in_flight -= 1

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 NO_LIMIT_S = 60.0
 NAMES = (
     *("journal", "manifest", "stored suite", "Parquet", "report", "killed run", "compare", "results", "beside runs"),
-    "replies",
+    *("suite", "suite-files", "answers", "replies"),
 )
 
 

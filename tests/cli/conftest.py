@@ -21,6 +21,7 @@ import pytest
 
 from harness.cli import main
 from harness.report.figures import FIGURES
+from tests.canary import CREDENTIALS, credentials_in
 
 Harness = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -51,16 +52,18 @@ main()
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The user's environment without the variables of AWS and Anthropic, and with 100 columns."""
+    """The user's environment with made-up credentials for AWS, without its other variables, and with 100 columns."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANTHROPIC_"))}
-    return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
+    plain = {"COLUMNS": "100", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    found = {**kept, **CREDENTIALS, **plain, **more}
+    return {name: value for name, value in found.items() if value or name not in CREDENTIALS}
 
 
 def run_harness(
     folder: Path, *arguments: str | Path, figures: Sequence[str] | None = ("errors",), **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `harness ARGUMENTS` in a folder until it ends, drawing these figures of a run (None: all)."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", WITH_FIGURES.format(names=figures), *map(str, arguments)],
         cwd=folder,
         env=environment(**more),
@@ -69,6 +72,7 @@ def run_harness(
         check=False,
         timeout=120,
     )
+    return _without_credentials(done)
 
 
 def call_harness(
@@ -94,7 +98,12 @@ def call_harness(
             main()
         except SystemExit as end:
             code = int(end.code or 0)
-    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+    return _without_credentials(subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue()))
+
+
+def _without_credentials(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    assert [] == credentials_in(done.stdout + done.stderr), done.args
+    return done
 
 
 @pytest.fixture

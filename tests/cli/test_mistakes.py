@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness import __version__
+from tests.canary import NO_CREDENTIALS
 from tests.cli.commands.suites.test_import_log import record
 
 IN_THE_SUITE = {
@@ -102,7 +103,7 @@ def test_without_credentials_a_run_against_aws_says_so_and_sends_nothing(
     harness: Any, suite: Path, tmp_path: Path
 ) -> None:
     nowhere = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
-    done = harness("run", suite, "--endpoint", "aws", **nowhere)
+    done = harness("run", suite, "--endpoint", "aws", **nowhere, **NO_CREDENTIALS)
     assert 2 == done.returncode
     assert "credentials" in done.stderr
     assert "Traceback" not in done.stderr

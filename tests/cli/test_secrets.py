@@ -18,6 +18,7 @@ import pytest
 import trustme
 
 from harness.endpoints.dialects.eventstream import encode_event, encode_exception
+from tests.canary import NO_CREDENTIALS
 from tests.cli.conftest import Harness, call_harness, run_harness
 from tests.processes import only_run
 
@@ -179,6 +180,7 @@ def surroundings(tmp_path: Path, proxy: Server) -> dict[str, str]:
         "NO_PROXY": "",
         "AWS_CA_BUNDLE": bundle,
         "SSL_CERT_FILE": bundle,
+        **NO_CREDENTIALS,
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
     }
@@ -242,7 +244,7 @@ def test_the_doctor_prints_no_secret_either(
     tmp_path: Path, surroundings: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
     """Neither in AWS's answers nor in a wrapped table, an error or a traceback."""
-    done = run_harness(tmp_path, *arguments, "--region", "us-east-1", **surroundings, **KEYS)
+    done = run_harness(tmp_path, *arguments, "--region", "us-east-1", **{**surroundings, **KEYS})
     assert "redacted" in done.stdout + done.stderr
     assert ("Traceback" in done.stderr) == ("--debug" in arguments)
     assert [] == secrets_in("".join((done.stdout + done.stderr).split("\n")))

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.canary import NO_CREDENTIALS
 from tests.cli.conftest import Bedrock, Finished
 from tests.processes import is_running, only_run, wait_until
 
@@ -60,7 +61,7 @@ def test_more_workers_than_slots_are_rejected(harness: Any, suite: Path, tmp_pat
 
 
 def test_an_error_in_opening_a_workers_clients_is_reported_once(harness: Any, suite: Path, tmp_path: Path) -> None:
-    empty = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    empty = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, **NO_CREDENTIALS}
     done = harness("run", suite, "--endpoint", "aws", "--workers", "2", "--quiet", "--no-preflight", **empty)
     assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
     assert "credentials" in done.stderr

@@ -11,23 +11,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.canary import CREDENTIALS
+
 PROMPT = "Capital of France? One word."
 SUITE = f"""\
 suite: guide
 targets: [{{model: claude-sonnet-4-5}}]
 prompts: [{{id: capital, prompt: {PROMPT}, expect: Paris}}]
 """
-MADE_UP = {"AWS_ACCESS_KEY_ID": "MADEUPKEYID", "AWS_SECRET_ACCESS_KEY": "made-up-secret"}
 
 
 @pytest.fixture(scope="session")
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The user's environment without AWS's, and with made-up keys: nothing real can leave."""
+    """The user's environment without AWS's, and with made-up credentials: nothing real can leave."""
     nowhere = str(tmp_path_factory.mktemp("aws") / "none")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANTHROPIC_"))}
     return {
         **kept,
-        **MADE_UP,
+        **CREDENTIALS,
         "AWS_CONFIG_FILE": nowhere,
         "AWS_SHARED_CREDENTIALS_FILE": nowhere,
         "AWS_EC2_METADATA_DISABLED": "true",

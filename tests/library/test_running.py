@@ -16,6 +16,7 @@ import pytest
 import harness
 from harness.library.running import run_in_thread
 from harness.load.interrupts import Interrupts
+from tests.canary import CREDENTIALS
 
 ONE = "claude-haiku-4-5/us/converse"
 SCRIPT = f"""
@@ -88,7 +89,7 @@ def child(here: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         cwd=here,
-        env=environment,
+        env={**environment, **CREDENTIALS},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

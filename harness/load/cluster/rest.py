@@ -11,7 +11,7 @@ import msgspec
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.files import read_lines
-from harness.load.plan import MEASURE, Part, PlannedRequest, Recorded, is_done
+from harness.load.plan import MEASURE, NO_TRIES, Part, PlannedRequest, Recorded, Tries, is_done
 from harness.load.progress import Progress, Tally
 from harness.load.recorder import Recorder
 from harness.load.session import Job
@@ -63,13 +63,13 @@ def find_rest(first: Part, part: Part, journal: Path, started: Mapping[str, int]
     tried, measured_from_ns = _read(journal)
     done, tries, completed = set(first.recorded.done), dict(first.recorded.tries), Counter[str]()
     for request_id, each in tried.items():
-        last, repeated = each.last, each.repeated + first.recorded.tries.get(request_id, (0, 0))[1]
+        last, repeated = each.last, each.repeated + first.recorded.tries.get(request_id, NO_TRIES).repeated
         if is_done(first.suite, last.try_no, repeated, ok=last.ok, error_kind=last.error_kind or ""):
             done.add(request_id)
             tries.pop(request_id, None)
             completed[last.target] += 1
         else:
-            tries[request_id] = (last.try_no, repeated)
+            tries[request_id] = Tries(made=last.try_no, repeated=repeated)
     unfinished = [each for each in _started(part, started, seed) if each[0].request_id not in done]
     in_flight = [each for each in unfinished if not _is_cancelled(each[0], tried.get(each[0].request_id))]
     return Rest(
@@ -83,7 +83,7 @@ def find_rest(first: Part, part: Part, journal: Path, started: Mapping[str, int]
 
 def _is_cancelled(planned: PlannedRequest, tried: _Tried | None) -> bool:
     """Whether the node itself recorded that it cancelled the request."""
-    return tried is not None and tried.last.error_kind in REPEATED and tried.last.try_no >= planned.first_try
+    return tried is not None and tried.last.error_kind in REPEATED and tried.last.try_no > planned.tries.made
 
 
 def _read(journal: Path) -> tuple[dict[str, _Tried], int | None]:
@@ -134,10 +134,10 @@ def cancelled_lines(part: Part, rest: Rest, job: Job, *, at_ns: int) -> tuple[by
     )
     tries = dict(rest.recorded.tries)
     for planned, offset_s in rest.in_flight:
-        made, repeated = tries.get(planned.request_id, (0, 0))
+        before = tries.get(planned.request_id, NO_TRIES)
         due_ns = at_ns if offset_s is None or job.start_ns is None else job.start_ns + int(offset_s * 1e9)
         reply = Reply(error_kind="cancelled", error_message=MESSAGE)
-        recorder.record(planned, due_ns, made + 1, due_ns, Tape(), reply)
-        tries[planned.request_id] = (made + 1, repeated + 1)
+        recorder.record(planned, due_ns, before.made + 1, due_ns, Tape(), reply)
+        tries[planned.request_id] = Tries(made=before.made + 1, repeated=before.repeated + 1)
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in rows)
     return lines, Recorded(done=rest.recorded.done, tries=tries), tallies

@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness import clock
 from harness.catalog.prices import PriceOverride, cost_usd, price_for, terms_of
 from harness.catalog.target import Api, Options, Target
-from harness.endpoints.base import Tape
+from harness.endpoints.base import Tape, WireRequest
 from harness.endpoints.request import DEFAULT_MAX_TOKENS, sent_options
 from harness.load.stop import Reason, Stop
 from harness.store.client_health import HeldBack
@@ -157,6 +159,13 @@ def charged_usd(connection: DuckDBPyConnection, suite: Suite) -> float:
         if uncounted and target in targets and prompt_id in prompts:
             unknown += uncounted * reservation(targets[target], prompts[prompt_id], suite.prices)
     return known_usd + unknown / NANO
+
+
+def with_reservation(
+    request: WireRequest, target: Target, prompt: Prompt, prices: Sequence[PriceOverride]
+) -> WireRequest:
+    """The request that sends `prompt` to `target`, with what an attempt at it reserves."""
+    return msgspec.structs.replace(request, reserved_nanodollars=reservation(target, prompt, prices))
 
 
 def reservation(target: Target, prompt: Prompt, prices: Sequence[PriceOverride]) -> int:

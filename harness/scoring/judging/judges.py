@@ -16,7 +16,7 @@ from harness.catalog.target import Options, Target
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.endpoints.request import build_request
-from harness.load.limits.budget import budget_of, reservation
+from harness.load.limits.budget import budget_of, with_reservation
 from harness.load.limits.errors import credentials_failed
 from harness.load.recorder import reply_cost_usd
 from harness.load.sender import Channel, Sender
@@ -96,10 +96,11 @@ class Judges:
         sender = Sender(
             retries=suite.retries, timeouts=suite.timeouts, rng=Random(key), stop=Stop(), budget=self._budget
         )
-        amount = 0 if self._budget is None else reservation(target, prompt, suite.prices)
         async with channel.in_flight_limit:
             request = build_request(target, prompt)
-            reply = await sender.send(channel, request, clock.now_ns(), record, reservation=amount)
+            if self._budget is not None:
+                request = with_reservation(request, target, prompt, suite.prices)
+            reply = await sender.send(channel, request, clock.now_ns(), record)
         return reply, costs
 
 

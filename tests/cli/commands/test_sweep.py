@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.canary import NO_CREDENTIALS
 from tests.processes import only_run
 
 SUITE = """\
@@ -92,7 +93,8 @@ def test_the_doctor_checks_before_a_sweep_against_aws(harness: Any, tmp_path: Pa
     (tmp_path / "s.yaml").write_text(SUITE)
     nowhere = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
     looked, went = (
-        harness("sweep", "s.yaml", "--endpoint", "aws", *more, **nowhere) for more in ((), ("--no-preflight",))
+        harness("sweep", "s.yaml", "--endpoint", "aws", *more, **nowhere, **NO_CREDENTIALS)
+        for more in ((), ("--no-preflight",))
     )
     assert (2, 2) == (looked.returncode, went.returncode)
     assert "error: no AWS credentials were found; set AWS_PROFILE" in looked.stderr

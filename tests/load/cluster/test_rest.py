@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.endpoints.base import Tape
 from harness.endpoints.reply import Reply
 from harness.load.cluster.rest import cancelled_lines, find_rest
-from harness.load.plan import Part, PlannedRequest, Recorded
+from harness.load.plan import Part, PlannedRequest, Recorded, Tries
 from harness.load.progress import Progress, Tally
 from harness.load.recorder import Recorder
 from harness.load.session import Job
@@ -52,7 +52,7 @@ class Worker:
             return
         kinds = {"ok": None, "fails": "validation", "throttled": "throttled", "cancelled": "cancelled"}
         reply = Reply(error_kind=kinds[outcome], complete=outcome == "ok")  # type: ignore[arg-type]
-        self._recorder.record(planned, 2_000, planned.first_try, 2_000, Tape(), reply)
+        self._recorder.record(planned, 2_000, planned.tries.made + 1, 2_000, Tape(), reply)
 
     def _write(self, attempt: Attempt) -> None:
         with self.journal.open("ab") as file:
@@ -126,7 +126,8 @@ def test_only_what_had_started_without_an_answer_is_cancelled(make_suite: MakeSu
     assert {None} == {each.sent_ns for each in rows}
     assert {rows[0].target: 2} == done
     assert first not in ids(rest)
-    assert {"000001-00": (1, 1), "000002-00": (2, 1), "000004-00": (1, 1)} == rest.recorded.tries
+    once, twice = Tries(made=1, repeated=1), Tries(made=2, repeated=1)
+    assert {"000001-00": once, "000002-00": twice, "000004-00": once} == rest.recorded.tries
 
 
 def test_in_a_closed_load_a_cancelled_request_is_due_when_its_node_was_lost(

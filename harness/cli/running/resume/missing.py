@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.load.limits.budget import charged_usd
-from harness.load.plan import NOTHING, PlannedRequest, Recorded, count_requests, is_done, make_plan
+from harness.load.plan import NOTHING, PlannedRequest, Recorded, Tries, count_requests, is_done, make_plan
 from harness.store.manifest import Manifest
 from harness.store.query import connect
 from harness.store.records import REPEATED
@@ -65,7 +65,7 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
     with closing(connect([folder])) as connection:
         cases: dict[str, int] = {}
         done: set[str] = set()
-        tries: dict[str, tuple[int, int]] = {}
+        tries: dict[str, Tries] = {}
         found = connection.execute(_REQUESTS)
         while rows := found.fetchmany(_BATCH):
             for request_id, target, prompt_id, repeat, phase, last_try, repeated, ok, error_kind in rows:
@@ -73,7 +73,7 @@ def find_missing(folder: RunFolder, suite: Suite) -> Missing:
                 if is_done(suite, last_try, repeated, ok=ok, error_kind=error_kind):
                     done.add(request_id)
                 else:
-                    tries[request_id] = (last_try, repeated)
+                    tries[request_id] = Tries(made=last_try, repeated=repeated)
         ((cost_usd, last_ns, start_ns),) = connection.execute(_TOTALS).fetchall()
         charged = charged_usd(connection, suite)
     recorded = Recorded(done=done, tries=tries)

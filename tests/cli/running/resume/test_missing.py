@@ -78,7 +78,7 @@ def test_a_request_goes_on_unless_its_last_attempt_was_final(
     missing = find_missing(stored(tmp_path, suite, kinds), suite)
     first = next(make_plan(suite, seed=1)).requests[0]
     rest = [one for each in make_plan(suite, seed=1, recorded=missing.recorded) for one in each.requests]
-    goes_on = {one.request_id: one.first_try for one in rest}
+    goes_on = {one.request_id: one.tries.made + 1 for one in rest}
     assert next_try == goes_on.get(first.request_id)
     assert len(rest) == sum((missing.planned or {}).values()) == 12 - (next_try is None)
     assert (0.25 * len(kinds), 100 * len(kinds)) == (missing.cost_usd, missing.last_ns)
