@@ -273,7 +273,7 @@ def test_a_cluster_that_cannot_be_reached_is_a_clear_mistake(
 def test_without_ray_the_extra_is_named(harness: Any, slow: Path) -> None:
     with patch.dict(sys.modules, {"ray": None}):
         done = harness("run", slow, "--ray", "local", "--quiet")
-    assert (2, "error: --ray: Ray is not installed; install it with pip install 'harness[ray]'\n") == (
+    assert (2, "error: --ray: Ray is not installed; install it with `pip install 'harness[ray]'`\n") == (
         done.returncode,
         done.stderr,
     )

@@ -23,7 +23,8 @@ def only_made_up_credentials(clean_environment: dict[str, str], monkeypatch: pyt
 
 
 @pytest.fixture
-def client(bedrock_url: str) -> AnthropicBedrock:
+def client(bedrock_url: str, monkeypatch: pytest.MonkeyPatch) -> AnthropicBedrock:
+    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK")  # the client takes either a token or keys
     return AnthropicBedrock(
         aws_access_key="MADEUPKEYID",
         aws_secret_key="made-up-secret",

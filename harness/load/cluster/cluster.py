@@ -28,7 +28,6 @@ REACH_S = 5.0
 PLACE_S = 30.0
 """How long a worker waits for a free CPU."""
 PROBE_S = 60.0
-_INSTALL = "pip install 'harness[ray]'"
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # a cluster that is started here reports nothing to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself; until then it warns
@@ -94,7 +93,7 @@ def _import_ray(address: str) -> Any:
     try:
         import ray
     except ImportError:
-        raise HarnessError(f"--ray: Ray is not installed; install it with {_INSTALL}") from None
+        raise HarnessError("--ray: Ray is not installed; install it with `pip install 'harness[ray]'`") from None
     return ray
 
 
@@ -203,4 +202,4 @@ async def _answer(address: str, answer: Any) -> Mapping[str, str]:
 
 def _compare(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> None:
     if (told := mismatch(there, here)) is not None:
-        raise HarnessError(f"node {address} of the Ray cluster {told}; install the same on every node ({_INSTALL})")
+        raise HarnessError(f"node {address} of the Ray cluster {told}; install the same on every node, with the extra `ray`")
