@@ -202,4 +202,4 @@ async def _answer(address: str, answer: Any) -> Mapping[str, str]:
 
 def _compare(address: str, there: Mapping[str, str], here: Mapping[str, str]) -> None:
     if (told := mismatch(there, here)) is not None:
-        raise HarnessError(f"node {address} of the Ray cluster {told}; install the same on every node, with the extra `ray`")
+        raise HarnessError(f"node {address} of the Ray cluster {told}; install the same on every node")
