@@ -61,10 +61,14 @@ def _opened(path: Path) -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def _made_up_credentials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """The user's own credentials cannot leave, and these are searched for everywhere (see `canary.py`)."""
+    """The user's own credentials cannot leave, and these are searched for everywhere (see `canary.py`).
+
+    Only the commands that tests start get the bearer token: SDKs prefer it to the keys that a test gives them.
+    """
     if request.node.get_closest_marker("live") is None:
         for name, value in CREDENTIALS.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK")
 
 
 @pytest.fixture(autouse=True)
@@ -116,8 +120,15 @@ def s3(s3_server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3:
     s3_server.reset()
     for name, value in s3_server.environment(tmp_path).items():
         monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in (
+        "PROFILE",
+        "SESSION_TOKEN",
+        "REGION",
+        "DEFAULT_REGION",
+        "ENDPOINT_URL",
+        "IGNORE_CONFIGURED_ENDPOINT_URLS",
+    ):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
     return s3_server
