@@ -93,12 +93,12 @@ def build(scratch: Path) -> None:
                 assert arguments in ('["harness"]', '["--help"]')
             case _:
                 sys.exit(f"{DOCKERFILE}: {instruction} is not known here")
-    shutil.copy(ROOT / "suites/quickstart.yaml", stage / "work")
+    shutil.copy(ROOT / "suites/quickstart.yaml", stage / "bench")
     env["HOME"] = "/"
     assert run(stage, ["harness", "validate", "quickstart.yaml"], env, user, folder) == 0
     ran = run(stage, ["harness", "run", "quickstart.yaml", "--quiet"], env, user, folder)
     assert ran in (0, 4)  # 4: this machine was too busy for the run to be valid
-    (report,) = (stage / "work/results").glob("2*/report.html")
+    (report,) = (stage / "bench/results").glob("2*/report.html")
     assert str(report.stat().st_uid) == user, "the run is not the container's user's"
 
 
