@@ -37,6 +37,8 @@ CLOCKS = {"time", "monotonic", "monotonic_ns", "time_ns", "perf_counter", "perf_
 HEAVY = {"numpy", "scipy", "matplotlib", "duckdb", "aioboto3", "boto3", "botocore", "aiohttp", "anthropic", "pydantic",
          "genai_prices", "bedrock_models", "jsonschema", "jinja2", "uvloop", "yaml", "rich.console"}  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES = 60
+"""Of a function, with its docstring."""
 MOST_FILES = 13
 """In a folder, its `__init__` among them."""
 ORDER = {
@@ -147,6 +149,16 @@ def test_no_import_leads_back_to_where_it_began() -> None:
 def test_no_folder_is_crowded() -> None:
     files = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in MODULES)
     assert {} == {folder: count for folder, count in files.items() if count > MOST_FILES}
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    functions = ((path, each) for path in MODULES for each in ast.walk(parsed(path)))
+    assert [] == [
+        f"{path.relative_to(PACKAGE)}:{each.lineno} {each.name}"
+        for path, each in functions
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (each.end_lineno or 0) - each.lineno >= MOST_LINES
+    ]
 
 
 def test_only_the_clock_reads_clocks() -> None:

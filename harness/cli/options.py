@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.places import RESULTS, Place, complete_run, local_path, parse_results, parse_run
+from harness.cli.places import RESULTS, Place, complete_run, local_out, local_path, parse_results, parse_run
 from harness.report.plots import ALL_PLOTS, DEFAULT_FORMATS, Plots, parse_figures, parse_formats
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ class Address:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """How many processes share the load, and where they run."""
+
+    count: int = 1
+    ray: str | None = None
+    """The address of a Ray cluster, or `local`. None: on this machine, without Ray."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,28 @@ class RunContext:
     """Bring the index of `out` up to date, or make it."""
     prometheus: Address | None = None
     """Serve the counts of the load here while it runs."""
+    workers: Workers = Workers()
+    preflight: bool = False
+    """Check the account before sending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """How a gate asks again before it says `worse`."""
+
+    suite_file: Path | None = None
+    """The suite file, next to its documents and check files; the run stores only their digests."""
+    endpoint: str | None = None
+    """Default: the run's, if that is AWS or this machine."""
+    budget_usd: float | None = None
+    """Default: the suite's."""
+    quiet: bool = False
+
+
+def created_in(out: Place, context: RunContext) -> RunContext:
+    """The same, for a run that --out places. StoreError: a bucket that cannot be used."""
+    results, bucket = local_out(out)
+    return replace(context, out=results, bucket=bucket)
 
 
 def plots_of(formats: str | None, figures: str | None = None) -> Plots:

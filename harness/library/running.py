@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from harness.cli.options import MOST_REPEATS, MOST_SEED, MOST_WORKERS, RunContext
+from harness.cli.options import MOST_REPEATS, MOST_SEED, MOST_WORKERS, RunContext, Workers
 from harness.cli.places import RESULTS, local_path
-from harness.cli.running.overrides import Overrides, check_account, load_for_run
-from harness.cli.running.run_suite import ReportedRun, Workers, send_and_grade
+from harness.cli.running.overrides import Overrides, load_for_run
+from harness.cli.running.run_suite import ReportedRun, send_and_grade
 from harness.errors import HarnessError
 from harness.library.run import Run
 from harness.load.interrupts import Interrupts
 from harness.secrets import remember_environment
-from harness.suite.suite import Suite
 
 T = TypeVar("T")
 
@@ -53,10 +52,18 @@ def run(
         Overrides(endpoint=endpoint, targets=tuple(targets), repeats=repeats, budget_usd=budget_usd),
     )
     interrupts = Interrupts()
-    context = RunContext(out=results, seed=seed, quiet=not progress, interrupts=interrupts, index=True)
+    context = RunContext(
+        out=results,
+        seed=seed,
+        quiet=not progress,
+        interrupts=interrupts,
+        index=True,
+        workers=Workers(count=workers),
+        preflight=preflight,
+    )
 
     def send() -> ReportedRun | None:
-        return _send(loaded, context, workers=workers, preflight=preflight)
+        return send_and_grade(loaded, context)
 
     done = run_in_thread(send, interrupts)
     if done is None or done.interrupted:
@@ -73,13 +80,6 @@ def _check(*, repeats: int | None, seed: int, workers: int) -> None:
     ):
         if not least <= value <= most:
             raise HarnessError(f"{name}={value}: must be from {least:,} to {most:,}")
-
-
-def _send(suite: Suite, context: RunContext, *, workers: int, preflight: bool) -> ReportedRun | None:
-    """The whole run, in the thread of its own."""
-    if preflight:
-        check_account(suite)
-    return send_and_grade(suite, context, Workers(count=workers))
 
 
 def run_in_thread(work: Callable[[], T], interrupts: Interrupts) -> T:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
-from harness.cli.places import DEFAULT_RESULTS, RESULTS, complete_run, find_run, local_out, local_path
+from harness.cli.places import DEFAULT_RESULTS, RESULTS, Place, complete_run, find_run, local_path
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.cli.running.overrides import Overrides
+    from harness.suite.suite import Suite
 
 
 SuiteArgument = Annotated[
@@ -92,48 +92,48 @@ def run(
     harness run --resume latest
     harness run nightly.yaml --endpoint aws --out s3://my-bench/results
     """
-    from harness.cli.running.overrides import Overrides, check_account, load_for_run
+    from harness.cli.running.overrides import Overrides, load_for_run
 
-    plots = options.plots_of(formats, figures)
     overrides = Overrides(endpoint=endpoint, targets=tuple(target or ()), repeats=repeats, budget_usd=budget)
     context = options.RunContext(
         seed=1 if seed is None else seed,
         as_json=json_output,
         quiet=quiet,
-        plots=plots,
+        plots=options.plots_of(formats, figures),
         index=True,
         prometheus=prometheus,
+        workers=options.Workers(count=workers, ray=ray),
+        preflight=not no_preflight,
     )
     if resume is not None:
         _check_resume(suite, overrides, dry_run=dry_run)
-        from harness.cli.running.resume.resume_run import Resume, resume_run
-        from harness.cli.running.run_suite import Workers
-
-        how = Resume(
-            suite=None if suite is None else load_for_run(suite, overrides),
-            endpoint=endpoint,
-            budget_usd=budget,
-            seed=seed,
-            workers=Workers(count=workers, ray=ray),
-            preflight=not no_preflight,
-        )
-        raise typer.Exit(resume_run(resume, how, replace(context, bucket=local_out(out)[1])))
+        raise typer.Exit(_resume(resume, suite, overrides, seed, options.created_in(out, context)))
     if suite is None:
         raise typer.BadParameter("give a suite, or a run with --resume", param_hint="SUITE")
     loaded = load_for_run(suite, overrides)
     if dry_run:
-        for warning in loaded.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        from harness.cli.printing.forecast import print_forecast
-
-        print_forecast(loaded, RESULTS if out.in_bucket else Path(out), seed=context.seed, as_json=json_output)
+        _show_plan(loaded, out, context)
         return
-    if not no_preflight:
-        check_account(loaded)
-    from harness.cli.running.run_suite import Workers, run_suite
+    from harness.cli.running.run_suite import run_suite
 
-    results, bucket = local_out(out)
-    raise typer.Exit(run_suite(loaded, replace(context, out=results, bucket=bucket), Workers(count=workers, ray=ray)))
+    raise typer.Exit(run_suite(loaded, options.created_in(out, context)))
+
+
+def _resume(run: Path, suite: Path | None, overrides: Overrides, seed: int | None, context: options.RunContext) -> int:
+    from harness.cli.running.overrides import load_for_run
+    from harness.cli.running.resume.resume_run import Resume, resume_run
+
+    given = None if suite is None else load_for_run(suite, overrides)
+    how = Resume(suite=given, endpoint=overrides.endpoint, budget_usd=overrides.budget_usd, seed=seed)
+    return resume_run(run, how, context)
+
+
+def _show_plan(suite: Suite, out: Place, context: options.RunContext) -> None:
+    for warning in suite.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    from harness.cli.printing.forecast import print_forecast
+
+    print_forecast(suite, RESULTS if out.in_bucket else Path(out), seed=context.seed, as_json=context.as_json)
 
 
 def _check_resume(suite: Path | None, overrides: Overrides, *, dry_run: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from harness.cli import options
-from harness.cli.places import DEFAULT_RESULTS, local_out
+from harness.cli.places import DEFAULT_RESULTS
 
 By = Literal["rate", "concurrency"]
 
@@ -78,7 +78,7 @@ def sweep(
     harness sweep suites/quickstart.yaml --endpoint aws --from 2 --to 50 --budget 10
     harness sweep suites/quickstart.yaml --by concurrency --percentile 99 --slo-ttft 1s
     """
-    from harness.cli.running.overrides import Overrides, check_account, load_for_run
+    from harness.cli.running.overrides import Overrides, load_for_run
     from harness.load.sweep.options import SweepOptions
 
     plots = options.plots_of(formats)
@@ -94,15 +94,9 @@ def sweep(
         slo_e2e=slo_e2e,
     )
     loaded = load_for_run(suite, Overrides(endpoint=endpoint, targets=tuple(target or ()), budget_usd=budget))
-    if not no_preflight:
-        check_account(loaded)
-    from harness.cli.index import update_index
     from harness.cli.running.run_sweep import run_sweep
 
-    results, bucket = local_out(out)
     context = options.RunContext(
-        out=results, bucket=bucket, seed=seed, as_json=json_output, quiet=quiet, plots=plots, prometheus=prometheus
+        seed=seed, as_json=json_output, quiet=quiet, plots=plots, prometheus=prometheus, preflight=not no_preflight
     )
-    code = run_sweep(loaded, sweep_options, context)
-    update_index(results, create=True)
-    raise typer.Exit(code)
+    raise typer.Exit(run_sweep(loaded, sweep_options, options.created_in(out, context)))

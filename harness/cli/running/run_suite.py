@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from harness.cli.index import update_index
-from harness.cli.options import RunContext
+from harness.cli.options import RunContext, Workers
 from harness.cli.places import uploaded_run
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
@@ -36,21 +36,10 @@ class ReportedRun(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
 
 
-class Workers(msgspec.Struct, frozen=True, kw_only=True):
-    """How many processes share the load, and where they run."""
-
-    count: int = 1
-    ray: str | None = None
-    """The address of a Ray cluster, or `local`. None: on this machine, without Ray."""
-
-
-ONE = Workers()
-
-
-def run_suite(suite: Suite, context: RunContext, workers: Workers = ONE) -> int:
+def run_suite(suite: Suite, context: RunContext) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
     with aws_settings_restored():
-        run = send_and_grade(suite, context, workers)
+        run = send_and_grade(suite, context)
     if run is None:
         return INTERRUPTED_CODE
     code = print_summary(run.report, as_json=context.as_json)
@@ -58,22 +47,22 @@ def run_suite(suite: Suite, context: RunContext, workers: Workers = ONE) -> int:
     return uploaded_run(context.bucket, run.folder.path, code, quiet=context.quiet)
 
 
-def send_and_grade(suite: Suite, context: RunContext, workers: Workers = ONE) -> ReportedRun | None:
+def send_and_grade(suite: Suite, context: RunContext) -> ReportedRun | None:
     """Send and grade a suite, and write its reports. None: stopped at once, which leaves only a journal.
 
-    HarnessError: before anything is sent. RunInvalid: the run failed after that.
+    HarnessError: before anything is sent. RunInvalid: the account is not ready, or the run failed after that.
     """
     with open_reporter() as reporter:
-        run = _send_and_grade(suite, context, workers, reporter)
+        run = _send_and_grade(suite, context, reporter)
         if context.index:
             reporter(update_index, context.out, create=True)
     return run
 
 
-def _send_and_grade(suite: Suite, context: RunContext, workers: Workers, reporter: Reporter) -> ReportedRun | None:
+def _send_and_grade(suite: Suite, context: RunContext, reporter: Reporter) -> ReportedRun | None:
     counts = count_requests(suite, seed=context.seed)
     with ExitStack() as locks:
-        sent = send_load(suite, context, partial(open_sender, suite, workers), counts=counts, locks=locks)
+        sent = send_load(suite, context, partial(open_sender, suite, context.workers), counts=counts, locks=locks)
         if sent is None:
             return None
         locks.enter_context(_reportable_later(sent.folder))

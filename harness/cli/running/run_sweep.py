@@ -9,6 +9,7 @@ from typing import Self
 
 from harness.analysis.stats.quantiles import samples_for_quantile
 from harness.analysis.sweep import SweepReport, make_sweep_report, write_sweep
+from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.output import print_json
 from harness.cli.places import uploaded_run
@@ -34,6 +35,12 @@ CROWDED = ("--capacity", "16", "--capacity", "global=32")
 
 def run_sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
     """Sweep and report; returns the exit code, 4 if a knee is unknown. HarnessError: before anything is sent."""
+    code = _sweep(suite, options, context)
+    update_index(context.out, create=True)
+    return code
+
+
+def _sweep(suite: Suite, options: SweepOptions, context: RunContext) -> int:
     climb = make_climb(suite, options, needed=samples_for_quantile(options.share))
     suite = swept_suite(suite, climb)
     sender = _StepSender(suite, climb, context)

@@ -22,6 +22,7 @@ import uvloop
 from harness.analysis.findings import stopped_target
 from harness.cli.options import RunContext
 from harness.cli.running.endpoint import is_simulated, open_endpoint
+from harness.cli.running.overrides import check_account
 from harness.clock import read_origin
 from harness.endpoints.address import forget_aws
 from harness.errors import HarnessError, RunInvalid
@@ -102,7 +103,9 @@ def send_load(
 
 
 def _prepare(suite: Suite, context: RunContext) -> None:
-    """Prepare the environment for the endpoint, and print the suite's warnings and notes."""
+    """Check the account, prepare the environment for the endpoint, and print the suite's warnings and notes."""
+    if context.preflight:
+        check_account(suite)
     if is_simulated(suite):
         forget_aws()
     for warning in suite.warnings:

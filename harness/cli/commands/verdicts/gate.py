@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import CandidateOption, JsonOption, QuietOption, RunArgument, TrustedEndpointOption
+from harness.cli.options import CandidateOption, JsonOption, QuietOption, Rerun, RunArgument, TrustedEndpointOption
 from harness.cli.places import DEFAULT_RUN, local_path, local_run, stored_run
+
+if TYPE_CHECKING:
+    from harness.cli.running.gate.files import GateOutput
+
+    Judge = Callable[[Path, Sequence[str], GateOutput], int]
+    """Judges the run in a folder, for these candidates; returns the exit code."""
 
 BaselineOption = Annotated[
     str | None,
@@ -54,7 +61,6 @@ JunitOption = Annotated[
 MarkdownOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the Markdown comment to this file.", parser=local_path)
 ]
-
 WebhookOption = Annotated[
     str | None,
     typer.Option(
@@ -110,41 +116,33 @@ def gate(
 
     Exit codes: 0 better or no worse · 1 worse · 2 bad input · 3 inconclusive · 4 a run is invalid · 130 interrupted.
     """
-    from harness.endpoints.address import aws_settings_restored
+    from harness.cli.running.gate.files import GateOutput
+    from harness.cli.running.gate.notify import make_notification
 
     if not confirm:
         _refuse_unused({"--suite": suite, "--endpoint": endpoint, "--budget": budget})
-    from harness.cli.running.gate.notify import make_notification
-
-    notification = make_notification(webhook, report_url)
     if against is not None or last is not None:
-        from harness.cli.running.gate.files import GateFiles
-        from harness.cli.running.gate.history import gate_with_history
-
         _refuse_mixed(against, baseline=baseline, confirm=confirm, last=last)
-        folder = local_run(run, compared=True)
-        files = GateFiles(folder, junit=junit, markdown=markdown)
-        code = gate_with_history(
-            files, last=last, targets=candidate or [], as_json=json_output, notification=notification
-        )
-        raise typer.Exit(stored_run(run, folder, code))
-    from harness.cli.running.gate.baseline import gate_with_baseline
-    from harness.cli.running.gate.confirm import Rerun
-
-    how = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet) if confirm else None
+        judge = _by_history(last)
+    else:
+        rerun = Rerun(suite_file=suite, endpoint=endpoint, budget_usd=budget, quiet=quiet) if confirm else None
+        judge = _by_baseline(baseline, rerun)
+    notification = make_notification(webhook, report_url)
+    output = GateOutput(junit=junit, markdown=markdown, as_json=json_output, notification=notification)
     folder = local_run(run, compared=True)
-    with aws_settings_restored():
-        code = gate_with_baseline(
-            folder,
-            baseline,
-            candidate or [],
-            rerun=how,
-            junit=junit,
-            markdown=markdown,
-            as_json=json_output,
-            notification=notification,
-        )
-    raise typer.Exit(stored_run(run, folder, code))
+    raise typer.Exit(stored_run(run, folder, judge(folder, candidate or [], output)))
+
+
+def _by_history(last: int | None) -> Judge:
+    from harness.cli.running.gate.history import gate_with_history
+
+    return partial(gate_with_history, last=last)
+
+
+def _by_baseline(baseline: str | None, rerun: Rerun | None) -> Judge:
+    from harness.cli.running.gate.baseline import gate_with_baseline
+
+    return partial(gate_with_baseline, baseline=baseline, rerun=rerun)
 
 
 def _refuse_unused(options: Mapping[str, object]) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TextIO, cast
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from harness.analysis.compare.compare import compare_targets, load_finished_run
 from harness.analysis.compare.comparison import CompareReport, Comparison
 from harness.analysis.compare.confirm import confirm, is_open, metrics_to_rerun, outage, unconfirmed
-from harness.cli.options import RunContext
+from harness.cli.options import Rerun, RunContext
 from harness.cli.running.compare_runs import Sides, compare_sides, find_history
 from harness.cli.running.endpoint import trusted_endpoint
 from harness.cli.running.gate.both_arms import BothArms, rerun_suite
@@ -36,18 +35,6 @@ AGAIN = "fix that, and gate the run again"
 PENDING = Finding(what="the rerun had not finished when this was written", remedy="wait for it, or gate the run again")
 """Replaced in the files once the rerun ends."""
 STOPPED = Finding(what="the rerun was interrupted", remedy="gate the run again")
-
-
-class Rerun(msgspec.Struct, frozen=True, kw_only=True):
-    """The user's options for a rerun."""
-
-    suite_file: Path | None = None
-    """The suite file, next to its documents and check files; the run stores only their digests."""
-    endpoint: str | None = None
-    """Default: the run's, if that is AWS or this machine."""
-    budget_usd: float | None = None
-    """Default: the suite's."""
-    quiet: bool = False
 
 
 class Unconfirmable(Exception):

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from harness.analysis.answers.book import AnswerBook
 from harness.analysis.compare.comparison import CompareReport
 from harness.cli.running.compare_runs import write_files
+from harness.cli.running.gate.notify import Notification
 from harness.errors import StoreError
 from harness.report.compare.junit import render_junit
 from harness.report.compare.sections import gate_comment
@@ -17,6 +20,18 @@ from harness.report.markdown import render_markdown
 from harness.store.files import one_writer, write_atomically
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+class GateOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a verdict goes, besides the run's folder and the exit code."""
+
+    junit: Path | None
+    """A copy of the JUnit report."""
+    markdown: Path | None
+    """A copy of the Markdown comment."""
+    as_json: bool
+    """Print JSON on standard output instead of text."""
+    notification: Notification
 
 
 class GateFiles:
@@ -28,18 +43,17 @@ class GateFiles:
     def __init__(
         self,
         folder: Path,
+        output: GateOutput,
         *,
         against: str = "",
         load_answers: Callable[[CompareReport], AnswerBook] | None = None,
-        junit: Path | None,
-        markdown: Path | None,
     ) -> None:
         self.folder = folder
         self._load_answers = load_answers
         self._book: AnswerBook | None = None
         self._against = against
-        self._junit = junit
-        self._markdown = markdown
+        self._junit = output.junit
+        self._markdown = output.markdown
         self._step_summary = StepSummary(os.environ.get(STEP_SUMMARY))
         self.page = folder
         self.lost: dict[Path, str] = {}

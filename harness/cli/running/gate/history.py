@@ -11,8 +11,7 @@ from harness.analysis.against_history.rows import LAST, HistoryReport
 from harness.analysis.compare.gate import EXIT_CODES, INVALID
 from harness.analysis.past_runs import find_past_runs, read_stored_run
 from harness.cli.output import print_json
-from harness.cli.running.gate.files import GateFiles
-from harness.cli.running.gate.notify import Notification
+from harness.cli.running.gate.files import GateFiles, GateOutput
 from harness.errors import StoreError
 from harness.report.against_history.junit import render_history_junit
 from harness.report.against_history.sections import history_gate_brief
@@ -22,15 +21,14 @@ from harness.report.write import write_against_history
 from harness.store.run_folder import RunFolder
 
 
-def gate_with_history(
-    files: GateFiles, *, last: int | None, targets: Sequence[str], as_json: bool, notification: Notification
-) -> int:
+def gate_with_history(folder: Path, targets: Sequence[str], output: GateOutput, *, last: int | None) -> int:
     """Judge a run, write its files, print the report and post it; returns the exit code. `last`: None as LAST."""
-    report = _judge_run(files.folder, last=LAST if last is None else last, targets=targets)
-    page = write_against_history(files.folder, report)
+    files, notification = GateFiles(folder, output), output.notification
+    report = _judge_run(folder, last=LAST if last is None else last, targets=targets)
+    page = write_against_history(folder, report)
     files.put(render_history_junit(report), render_markdown(history_gate_brief(report), top=3).encode())
-    _print(report, page, as_json=as_json)
-    notification.send(history_message(report, files.folder, notification.links))
+    _print(report, page, as_json=output.as_json)
+    notification.send(history_message(report, folder, notification.links))
     files.check()
     return EXIT_CODES[report.verdict] if report.valid else INVALID
 

@@ -14,11 +14,11 @@ from harness.cli.index import update_index
 from harness.cli.options import RunContext
 from harness.cli.places import uploaded_run
 from harness.cli.running.grade_and_report import grade_and_write, print_summary
-from harness.cli.running.overrides import check_account, check_budget
+from harness.cli.running.overrides import check_budget
 from harness.cli.running.reporter import Reporter, WrittenReport, open_reporter
 from harness.cli.running.resume.checks import finish_journals, read_own_suite, require_documents, same_endpoint
 from harness.cli.running.resume.missing import Missing, find_missing
-from harness.cli.running.run_suite import ONE, Workers, open_sender
+from harness.cli.running.run_suite import open_sender
 from harness.cli.running.send_load import RunToResume, SentLoad, send_load, without_settled
 from harness.endpoints.address import aws_settings_restored
 from harness.errors import INTERRUPTED_CODE, HarnessError
@@ -39,8 +39,6 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole run. None: the suite's."""
     seed: int | None = None
     """None: the run's."""
-    workers: Workers = ONE
-    preflight: bool = True
 
 
 def resume_run(run: Path, resume: Resume, context: RunContext) -> int:
@@ -79,7 +77,7 @@ def _resume(
         _complete(folder, before)
     else:
         suite = _suite_to_send(suite, folder, missing, resume)
-        sent = _send(folder, suite, before, missing, resume, replace(context, seed=before.seed))
+        sent = _send(folder, suite, before, missing, replace(context, seed=before.seed))
         if sent is None:
             return None
         interrupted = sent.interrupted
@@ -111,11 +109,7 @@ def _suite_to_send(suite: Suite, folder: RunFolder, missing: Missing, resume: Re
     return msgspec.structs.replace(suite, endpoint=endpoint, load=load, budget_usd=budget_usd)
 
 
-def _send(
-    folder: RunFolder, suite: Suite, before: Manifest, missing: Missing, resume: Resume, context: RunContext
-) -> SentLoad | None:
-    if resume.preflight:
-        check_account(suite)
+def _send(folder: RunFolder, suite: Suite, before: Manifest, missing: Missing, context: RunContext) -> SentLoad | None:
     if not context.quiet:
         print(f"resuming {folder.path.name}: {_amount(missing)}", file=sys.stderr)
     to_resume = RunToResume(
@@ -127,7 +121,7 @@ def _send(
         findings=(*_killed(before), *_differences(before, suite)),
     )
     with ExitStack() as locks:
-        sender = partial(open_sender, suite, resume.workers, recorded=missing.recorded)
+        sender = partial(open_sender, suite, context.workers, recorded=missing.recorded)
         return send_load(suite, context, sender, resumed=to_resume, locks=locks)
 
 
