@@ -28,6 +28,7 @@ from measure import print_table
 from scaling import rate
 from truth import truth_server
 
+from harness.load.cluster.cluster import ENVIRONMENT, LOOPBACK, OBJECT_STORE_BYTES
 from harness.load.plan import make_plan
 from harness.store.run_folder import RunFolder
 
@@ -37,8 +38,6 @@ targets: [{model: claude-haiku-4-5, routing: [global, us], api: converse}]
 load: {concurrency: 20, repeats: 400, warmup: 20}
 prompts: [{id: a, prompt: Say a.}]
 """
-ADDRESS = "127.0.0.2"
-"""Ray takes 127.0.0.1 for the address that others reach, and would listen there."""
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
 LONGEST_S = 180.0
 
@@ -52,7 +51,7 @@ class Nodes:
         self._nodes = [self._add(), self._add()]
 
     def _add(self) -> Any:
-        return self._cluster.add_node(num_cpus=2, object_store_memory=80 << 20, node_ip_address=ADDRESS)
+        return self._cluster.add_node(num_cpus=2, object_store_memory=OBJECT_STORE_BYTES, node_ip_address=LOOPBACK)
 
     def kill_one(self) -> None:
         self._cluster.remove_node(self._nodes.pop(0), allow_graceful=False)
@@ -64,11 +63,11 @@ class Nodes:
 @contextmanager
 def ray_cluster() -> Iterator[Nodes]:
     """A head without CPUs and two nodes with two each."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    os.environ.update(ENVIRONMENT)
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": ADDRESS, "_system_config": QUICK}
-    cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": 80 << 20})
+    head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK, "_system_config": QUICK}
+    cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": OBJECT_STORE_BYTES})
     try:
         yield Nodes(cluster)
     finally:

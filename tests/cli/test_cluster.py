@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from unittest.mock import patch
 import duckdb
 import pytest
 
+from harness.load.cluster.cluster import ENVIRONMENT, LOOPBACK, OBJECT_STORE_BYTES
 from harness.load.plan import make_plan
 from harness.store.run_folder import RunFolder
 from tests.cli.conftest import Bedrock
@@ -34,9 +34,6 @@ targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
 load: {arrival: constant, rate: 20/s, requests: 40}
 prompts: [{id: a, prompt: Say a.}, {id: b, prompt: Say b.}]
 """
-ADDRESS = "127.0.0.2"
-"""Ray takes 127.0.0.1 for the address that others reach, and would listen there."""
-STORE_BYTES = 80 * 1024 * 1024
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
 """How soon a node is taken for lost: Ray's own values make that a quarter of a minute."""
 
@@ -48,9 +45,9 @@ class Nodes:
         self._cluster = cluster
         self.address: str = cluster.address
 
-    def add(self, *, address: str = ADDRESS, wait: bool = True, **environment: str) -> Any:
+    def add(self, *, address: str = LOOPBACK, wait: bool = True, **environment: str) -> Any:
         return self._cluster.add_node(
-            wait=wait, num_cpus=2, object_store_memory=STORE_BYTES, node_ip_address=address, env_vars=environment
+            wait=wait, num_cpus=2, object_store_memory=OBJECT_STORE_BYTES, node_ip_address=address, env_vars=environment
         )
 
     def remove(self, node: Any) -> None:
@@ -76,12 +73,11 @@ def alone() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    with alone(), patch.dict(os.environ, environment):
+    with alone(), patch.dict(os.environ, ENVIRONMENT):
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": ADDRESS, "_system_config": QUICK}
-        cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": STORE_BYTES})
+        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK, "_system_config": QUICK}
+        cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": OBJECT_STORE_BYTES})
         try:
             made = Nodes(cluster)
             made.add(wait=False)
@@ -270,9 +266,9 @@ def test_a_cluster_that_cannot_be_reached_is_a_clear_mistake(
     assert not (tmp_path / "results").exists()
 
 
-def test_without_ray_the_extra_is_named(harness: Any, slow: Path) -> None:
-    with patch.dict(sys.modules, {"ray": None}):
-        done = harness("run", slow, "--ray", "local", "--quiet")
+def test_without_ray_the_extra_is_named(process: Any, slow: Path) -> None:
+    slow.with_name("ray.py").write_text("raise ImportError")  # before the installed one on the path of such a process
+    done = process("run", slow, "--ray", "local", "--quiet")
     assert (2, "error: --ray: Ray is not installed; install it with `pip install 'harness[ray]'`\n") == (
         done.returncode,
         done.stderr,

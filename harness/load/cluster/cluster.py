@@ -28,7 +28,7 @@ REACH_S = 5.0
 PLACE_S = 30.0
 """How long a worker waits for a free CPU."""
 PROBE_S = 60.0
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # a cluster that is started here reports nothing to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself; until then it warns
 }
@@ -86,7 +86,7 @@ async def open_cluster(address: str, url: str, *, workers: int) -> AsyncIterator
 
 
 def _import_ray(address: str) -> Any:
-    for name, value in _ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if address == LOCAL:  # Ray listens on every address, and runs what it is sent
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))

@@ -89,10 +89,9 @@ class Host:
         self._tasks = [asyncio.create_task(each) for each in (self._follow(), self._watch())]
         return Place(address, f"/dev/fd/{journal}")
 
-    async def read_clocks(self) -> tuple[int, int]:
-        """CLOCK_MONOTONIC and the wall clock, ns."""
-        now = clock.read_origin()
-        return now.monotonic_ns, now.utc_ns
+    async def read_clocks(self) -> clock.Origin:
+        """The node's clocks."""
+        return clock.read_origin()
 
     async def order(self, number: int, order: bytes) -> None:
         """Pass on a packed order, unless that was done already."""

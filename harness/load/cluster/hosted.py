@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from harness.load.cluster.clocks import measure_clock
+from harness.load.cluster.clocks import measure_clock, on_clock
 from harness.load.cluster.host import News, Place
 from harness.load.plan import Part
-from harness.load.session import Job
 from harness.load.workers.messages import Order, StartOrder, pack
 from harness.store.client_health import NodeClock
 
@@ -78,9 +77,3 @@ class Hosted:
         """End the worker. Its last news can still be heard."""
         with _losses_told():
             await self.actor.end.remote()
-
-
-def on_clock(job: Job, node: NodeClock) -> Job:
-    """A job whose times are on a node's CLOCK_MONOTONIC, so that stamps there are on the run's clock."""
-    start_ns = None if job.start_ns is None else job.start_ns + node.ahead_ns
-    return msgspec.structs.replace(job, origin_ns=job.origin_ns + node.ahead_ns, start_ns=start_ns)

@@ -59,8 +59,8 @@ class ClusterWorker:
     async def order(self, order: Order) -> None:
         match order:
             case StartOrder():
-                self._start = order
                 self._copy = JournalCopy(order.journal)
+                self._start = order  # from now on, there is a copy
                 self._granted = order.share or 0
                 self._sends = True
             case Grant(amount=amount):
