@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -219,10 +220,18 @@ def test_a_collector_that_refuses_gets_no_second_request_and_no_secret_is_told(
     assert 1 == refused.stderr.count("\n")
 
 
+def test_of_a_collector_that_is_away_the_error_says_why(run: Path, collector: Any) -> None:
+    collector.status = 503
+    refused = send(run, collector)
+    assert (2, "") == (refused.returncode, refused.stdout)
+    assert "Service Unavailable" in refused.stderr
+    assert 1 == refused.stderr.count("\n")
+
+
 def test_without_the_extra_the_error_says_what_to_install(
     run: Path, collector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.exporter.otlp.proto.http", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     refused = send(run, collector)
     assert 2 == refused.returncode
     assert "install it with `pip install 'harness[otel]'`" in refused.stderr
