@@ -206,6 +206,16 @@ def test_a_second_export_has_the_same_ids(run: Path, collector: Any) -> None:
     assert {2} == set(Counter((span.trace_id, span.span_id) for span in spans_of(collector)).values())
 
 
+def test_without_a_summary_nothing_is_sent_unless_forced_and_then_the_rows_alone(run: Path, collector: Any) -> None:
+    (run / "summary.json").unlink()
+    assert (2, []) == (send(run, collector).returncode, collector.received)
+    assert 0 == send(run, collector, "--force").returncode
+    assert "gen_ai.client.operation.duration" in metrics_of(collector)
+    assert "harness.pass_rate" not in metrics_of(collector)
+    resource = plain(collector.received[0][1].resource_spans[0].resource.attributes)
+    assert resource["harness.valid"] is False
+
+
 @pytest.mark.parametrize(("status", "said"), [(401, "code: 401"), (302, "redirect")])
 def test_a_collector_that_refuses_gets_no_second_request_and_no_secret_is_told(
     run: Path, collector: Any, status: int, said: str
