@@ -38,7 +38,7 @@ _VARIABLES = (
 _BEARER = "AWS_BEARER_TOKEN_"
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 _HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
-_OTLP_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?HEADERS")
+_OTLP = re.compile(r"OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(HEADERS|ENDPOINT)")
 _MAX_FILE = 64 * 1024
 
 
@@ -152,9 +152,8 @@ def _environment_secrets(environ: Mapping[str, str]) -> Iterator[str]:
             yield from filter(is_distinctive, [value.strip()])
         elif name == _HEADERS:
             yield from _header_secrets(value)
-        elif _OTLP_HEADERS.fullmatch(name):
-            pairs = (pair.partition("=") for pair in value.split(","))
-            yield from _header_secrets("\n".join(f"{key}: {unquote(text)}" for key, _, text in pairs))
+        elif otlp := _OTLP.fullmatch(name):
+            yield from _collector_secrets(value) if otlp[1] == "ENDPOINT" else _otlp_header_secrets(value)
         elif name in _TOKEN_FILES:
             yield from filter(is_distinctive, [_read_token(value)])
         elif name.lower().endswith("_proxy") and name.lower() != "no_proxy":
@@ -169,6 +168,19 @@ def _header_secrets(headers: str) -> Iterator[str]:
         if not words or name.strip().lower().startswith("anthropic-"):
             continue
         yield from filter(is_distinctive, [words[1] if len(words) == 2 else value.strip()])
+
+
+def _otlp_header_secrets(headers: str) -> Iterator[str]:
+    """The values of `name=value,name=value`, which are percent-encoded."""
+    pairs = (pair.partition("=") for pair in headers.split(","))
+    yield from _header_secrets("\n".join(f"{name}: {unquote(value)}" for name, _, value in pairs))
+
+
+def _collector_secrets(url: str) -> Iterator[str]:
+    """The user name, password and the query's values in a collector's URL, which a failure to connect quotes."""
+    yield from _proxy_secrets(url)
+    pairs = (pair.partition("=") for pair in url.partition("?")[2].split("&"))
+    yield from filter(is_distinctive, (unquote(value) for _, _, value in pairs))
 
 
 def _read_token(path: str) -> str:

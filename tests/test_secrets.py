@@ -87,6 +87,19 @@ def test_the_environments_variables_are_known() -> None:
         assert harmless == secrets.redact(harmless)
 
 
+def test_what_a_collector_and_a_webhook_are_sent_with_is_known() -> None:
+    known = knowing(
+        OTEL_EXPORTER_OTLP_HEADERS="api-key=collector-1234,authorization=Bearer%20traces%2F5678",
+        OTEL_EXPORTER_OTLP_METRICS_HEADERS="x=metrics-1234",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://team:endpoint-1234@collector.example/v1/traces?key=query-5678&a=b",
+        HARNESS_WEBHOOK_URL="https://hooks.example/services/T0/secret-path",
+    )
+    values = ("collector-1234", "traces/5678", "traces%2F5678", "metrics-1234", "endpoint-1234", "query-5678")
+    assert ["[redacted]"] * len(values) == [known.redact(value) for value in values]
+    assert "POST [redacted]" == known.redact("POST https://hooks.example/services/T0/secret-path")
+    assert "https://collector.example/v1/traces" == known.redact("https://collector.example/v1/traces")
+
+
 def test_the_environment_is_known_as_it_is_now() -> None:
     secrets = knowing(AWS_SESSION_TOKEN=TOKEN)
     secrets.remember_environment({})

@@ -285,11 +285,16 @@ def _few_samples(columns: Mapping[str, Columns]) -> Iterator[Finding]:
 
 
 def _unscored(suite: Suite, columns: Mapping[str, Columns]) -> Iterator[Finding]:
-    """Answers without a verdict. A suite without any checks is a load test and has no such finding."""
-    if not any(prompt.checks for prompt in suite.prompts):
+    """Answers without a verdict, unless they are only compared in pairs.
+
+    A suite without a check that passes or fails is a load test, or compares answers, and has no such finding.
+    """
+    if not any(check.type != PAIRWISE for prompt in suite.prompts for check in prompt.checks):
         return
+    paired = {each.id for each in suite.prompts if each.checks and all(check.type == PAIRWISE for check in each.checks)}
     answers = sum(int(c.ok.sum()) for c in columns.values())
-    unscored = sum(int((c.ok & np.isnan(c.passed)).sum()) for c in columns.values())
+    without = (c.prompt_id[c.ok & np.isnan(c.passed)] for c in columns.values())
+    unscored = sum(prompt not in paired for prompts in without for prompt in prompts)
     if unscored:
         yield Finding(
             what=f"{unscored} of {counted(answers, 'answer')} were not scored; pass rates leave them out",

@@ -14,8 +14,11 @@ from harness.errors import EndpointError
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is loopback, in any notation. Does not look up names."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    """Whether the URL's host is loopback, in any notation. Does not look up names. False: also what is not a URL."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -16,6 +16,8 @@ from harness.catalog.target import Options
 from harness.store.client_health import ClientHealth, HeldBack, LostNode, NodeClock
 from harness.store.finding import Finding
 from harness.store.manifest import Manifest
+from harness.store.records import PAIRWISE
+from harness.suite.suite import Check as SuiteCheck
 from harness.suite.suite import Load, Quota, Suite
 
 MakeColumns = Callable[..., Columns]
@@ -300,6 +302,21 @@ def test_answers_without_a_verdict_are_counted_unless_nothing_is_checked(
         suite, prompts=tuple(msgspec.structs.replace(prompt, checks=()) for prompt in suite.prompts)
     )
     assert [] == check(c, suite=bare)
+
+
+@pytest.mark.parametrize(("pairwise", "unscored"), [(0, 80), (1, 40), (10, 0)])
+def test_answers_that_are_only_compared_in_pairs_need_no_verdict(
+    pairwise: int, unscored: int, make_columns: MakeColumns, check: Check, make_suite: Callable[..., Suite]
+) -> None:
+    suite = make_suite(targets="ab", baseline="a")
+    pairs = tuple(
+        msgspec.structs.replace(each, checks=(SuiteCheck(type=PAIRWISE),)) for each in suite.prompts[:pairwise]
+    )
+    suite = msgspec.structs.replace(suite, prompts=(*pairs, *suite.prompts[pairwise:]))
+    passed = np.where(np.arange(400) % 10 < 2, np.nan, 1.0)  # of p0 and p1
+    found = [each.what for each in check(make_columns(400, passed=passed), suite=suite) if "scored" in each.what]
+    expected = [f"{unscored} of 400 answers were not scored; pass rates leave them out"] if unscored else []
+    assert expected == found
 
 
 def test_targets_without_a_known_price_are_named_once(make_columns: MakeColumns, check: Check) -> None:

@@ -186,6 +186,12 @@ def test_a_run_is_found_by_its_beginning_or_as_the_latest(nights: list[str], com
     assert f"error: {ADDRESS}: has no run '2026'; it holds 0011-nightly, 0010-nightly" in unknown
 
 
+def test_a_run_is_exported_as_one_here(nights: list[str], command: Command) -> None:
+    here, there = (command("export", f"{place}/{nights[3]}", "--to", "emf") for place in ("results", ADDRESS))
+    assert (0, here.stdout, "") == (there.returncode, there.stdout, there.stderr)
+    assert nights[3] in there.stdout
+
+
 def test_an_empty_place_says_how_to_fill_it(command: Command) -> None:
     done = command("history", ADDRESS)
     assert (2, f"error: {ADDRESS}: holds no runs; `harness run SUITE --out {ADDRESS}` makes one\n") == (
@@ -196,7 +202,7 @@ def test_an_empty_place_says_how_to_fill_it(command: Command) -> None:
 
 @pytest.mark.parametrize("line", ["history {}", "runs {}", "query DESCRIBE --results {}", "gate {}/latest",
                                   "compare {}/latest", "open {}/latest", "baseline show --results {}",
-                                  "sync {} here"])  # fmt: skip
+                                  "sync {} here", "export {}/latest --to emf"])  # fmt: skip
 def test_every_command_says_what_is_not_permitted(command: Command, s3: S3, line: str) -> None:
     s3.answer = lambda _: DENIED
     done = command(*line.format(ADDRESS).split())

@@ -27,6 +27,7 @@ def connect(endpoint: str) -> object:
         ("http://localhost.example.com", False),
         ("http://10.0.0.1", False),
         ("https://bedrock-runtime.us-east-1.amazonaws.com", False),
+        ("http://[", False),
     ],
 )
 def test_loopback_is_reported_by_the_host_alone(url: str, expected: bool) -> None:

@@ -109,15 +109,17 @@ def _refuse_unused(to: str, given: Mapping[str, bool]) -> None:
 
 
 def _read(run: Path, *, force: bool) -> StoredRun:
-    """The run. RunInvalid: it does not count; HarnessError: it is a sweep."""
+    """The run. RunInvalid: it does not count; StoreError: whether it does is unknown; HarnessError: it is a sweep."""
     from harness.analysis.past_runs import read_stored_run
-    from harness.errors import RunInvalid
+    from harness.errors import RunInvalid, StoreError
     from harness.store.run_folder import RunFolder
 
     stored = read_stored_run(RunFolder(run))
     if stored.manifest.kind == "sweep":
         raise HarnessError(f"{run}: is a sweep, which has no single load; name a run")
-    if stored.summary is not None and stored.trouble is not None and not force:
+    if stored.trouble is not None and not force:
+        if stored.summary is None:
+            raise StoreError(f"{run}: {stored.trouble}")
         raise RunInvalid(f"{run}: {stored.trouble}; nothing was exported (--force exports it all the same)")
     return stored
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 from harness.analysis.past_runs import StoredRun
 from harness.analysis.summary.summary import RunSummary
@@ -43,18 +45,18 @@ def export_cloudwatch(run: StoredRun, options: ExportOptions) -> Exported:
 
 def _connect(endpoint: str, run: StoredRun) -> Connection:
     """CloudWatch in the configured Region, or else in that of the run's first target."""
-    loopback = make_connection(endpoint, region="", pool_size=1, connect_timeout_s=CONNECT_TIMEOUT_S)
-    if loopback.made_up_credentials:
+    first = run.manifest.targets[0].region
+    connection = make_connection(endpoint, region=first, pool_size=1, connect_timeout_s=CONNECT_TIMEOUT_S)
+    if connection.made_up_credentials:
         forget_aws()
-    elif loopback.url is not None:
+    elif connection.url is not None:
         raise HarnessError(f"--endpoint {endpoint}: must be aws, or a URL on this machine")
-    region = configured_region() or run.manifest.targets[0].region
-    return make_connection(endpoint, region=region, pool_size=1, connect_timeout_s=CONNECT_TIMEOUT_S)
+    return msgspec.structs.replace(connection, region=configured_region() or first)
 
 
 def _metric_data(summary: RunSummary) -> Iterator[dict[str, Any]]:
     """`MetricDatum`s, all at the start of the run."""
-    started: datetime = parse_utc(summary.started_utc).astimezone(UTC)
+    started = parse_utc(summary.started_utc)
     for each in target_values(summary):
         dimensions = dimensions_of(each.target, summary)
         yield {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from harness.characters import printable
 from harness.load.progress import Histogram, Progress, Tally
@@ -81,10 +83,11 @@ def _histogram(
 ) -> Iterator[str]:
     """Cumulative counts; a duration counts by the middle of its bucket, which is within 1.6% of it."""
     counts = list(histogram.counts())
+    durations_s = [duration_s for duration_s, _ in counts]
+    below = list(accumulate((count for _, count in counts), initial=0))
     for bound in bounds_s:
-        below = sum(count for duration_s, count in counts if duration_s <= bound)
-        yield f"{name}_bucket{_labels({**labels, 'le': f'{bound:g}'})} {below}"
-    total = sum(count for _, count in counts)
+        yield f"{name}_bucket{_labels({**labels, 'le': f'{bound:g}'})} {below[bisect_right(durations_s, bound)]}"
+    total = below[-1]
     yield f"{name}_bucket{_labels({**labels, 'le': '+Inf'})} {total}"
     yield f"{name}_sum{_labels(labels)} {sum(duration_s * count for duration_s, count in counts):.17g}"
     yield f"{name}_count{_labels(labels)} {total}"

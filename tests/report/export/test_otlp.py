@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -205,6 +206,16 @@ def test_a_second_export_has_the_same_ids(run: Path, collector: Any) -> None:
     assert {2} == set(Counter((span.trace_id, span.span_id) for span in spans_of(collector)).values())
 
 
+def test_without_a_summary_nothing_is_sent_unless_forced_and_then_the_rows_alone(run: Path, collector: Any) -> None:
+    (run / "summary.json").unlink()
+    assert (2, []) == (send(run, collector).returncode, collector.received)
+    assert 0 == send(run, collector, "--force").returncode
+    assert "gen_ai.client.operation.duration" in metrics_of(collector)
+    assert "harness.pass_rate" not in metrics_of(collector)
+    resource = plain(collector.received[0][1].resource_spans[0].resource.attributes)
+    assert resource["harness.valid"] is False
+
+
 @pytest.mark.parametrize(("status", "said"), [(401, "code: 401"), (302, "redirect")])
 def test_a_collector_that_refuses_gets_no_second_request_and_no_secret_is_told(
     run: Path, collector: Any, status: int, said: str
@@ -219,10 +230,18 @@ def test_a_collector_that_refuses_gets_no_second_request_and_no_secret_is_told(
     assert 1 == refused.stderr.count("\n")
 
 
+def test_of_a_collector_that_is_away_the_error_says_why(run: Path, collector: Any) -> None:
+    collector.status = 503
+    refused = send(run, collector)
+    assert (2, "") == (refused.returncode, refused.stdout)
+    assert "Service Unavailable" in refused.stderr
+    assert 1 == refused.stderr.count("\n")
+
+
 def test_without_the_extra_the_error_says_what_to_install(
     run: Path, collector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.exporter.otlp.proto.http", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     refused = send(run, collector)
     assert 2 == refused.returncode
     assert "install it with `pip install 'harness[otel]'`" in refused.stderr

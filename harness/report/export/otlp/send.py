@@ -33,13 +33,13 @@ def export_otlp(run: StoredRun, options: ExportOptions) -> Exported:
         needed = "--to otlp: needs OpenTelemetry's exporter; install it with `pip install 'harness[otel]'`"
         raise HarnessError(needed) from None
     remember_environment()
-    folder = open_run(run.folder.path)
+    open_run(run.folder.path)
     with _collected_log() as log:
-        requests, spans = _send(run, folder.path.name, quiet=options.quiet, log=log)
+        requests, spans = _send(run, quiet=options.quiet, log=log)
     return Exported(what=f"{counted(requests, 'request')} as {counted(spans, 'span')}, and the metrics")
 
 
-def _send(run: StoredRun, name: str, *, quiet: bool, log: list[str]) -> tuple[int, int]:
+def _send(run: StoredRun, *, quiet: bool, log: list[str]) -> tuple[int, int]:
     """The number of requests and of spans."""
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -64,6 +64,7 @@ def _send(run: StoredRun, name: str, *, quiet: bool, log: list[str]) -> tuple[in
             raise HarnessError(_refused(f"spans ({spans:,} were sent before)", log))
         spans += len(batch)
         batch.clear()
+        log.clear()
 
     for attempts in read_requests(run.folder):
         requests += 1
@@ -72,7 +73,7 @@ def _send(run: StoredRun, name: str, *, quiet: bool, log: list[str]) -> tuple[in
         if len(batch) >= BATCH:
             flush()
         if not quiet and requests % PROGRESS == 0:
-            print(f"{printable(name)}: {requests:,} requests exported", file=sys.stderr)
+            print(f"{printable(run.folder.path.name)}: {requests:,} requests exported", file=sys.stderr)
     flush()
     start_ns = run.manifest.utc_ns(histograms.first_ns or 0)
     end_ns = max(start_ns, run.manifest.utc_ns(histograms.last_ns))
@@ -105,7 +106,7 @@ def _resource(run: StoredRun) -> Resource:
 
 
 def _refused(what: str, log: list[str]) -> str:
-    why = printable(redact(log[-1] if log else "no reason given"))
+    why = printable(redact(" ".join(log[-2:]) or "no reason given"))  # the last failure, and that it gave up
     return f"the collector did not accept {what}: {why}; check the OTEL_EXPORTER_OTLP_* variables"
 
 

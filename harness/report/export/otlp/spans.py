@@ -71,14 +71,14 @@ def _details(attempts: Sequence[Row]) -> Attributes:
     """The rest of what is known of a request."""
     row = attempts[-1]
     costs = [each.cost_usd for each in attempts if each.cost_usd is not None]
-    streamed = row.stream and row.first_ns is not None and row.sent_ns is not None
+    first_chunk_s = None
+    if row.stream and row.first_ns is not None and row.sent_ns is not None:
+        first_chunk_s = (row.first_ns - row.sent_ns) / 1e9
     return _known(
         {
             **_outcome(row),
             "gen_ai.request.stream": True if row.stream else None,
-            "gen_ai.response.time_to_first_chunk": (
-                (row.first_ns - row.sent_ns) / 1e9 if streamed and row.first_ns and row.sent_ns else None
-            ),
+            "gen_ai.response.time_to_first_chunk": first_chunk_s,
             "gen_ai.response.finish_reasons": None if row.stop_reason is None else (printable(row.stop_reason),),
             "cloud.region": printable(row.region),
             "harness.api": printable(row.api),
