@@ -49,8 +49,7 @@ ONE = Workers()
 
 def run_suite(suite: Suite, context: RunContext, workers: Workers = ONE) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    with aws_settings_restored():
-        run = send_and_grade(suite, context, workers)
+    run = send_and_grade(suite, context, workers)
     if run is None:
         return INTERRUPTED_CODE
     code = print_summary(run.report, as_json=context.as_json)
@@ -63,7 +62,7 @@ def send_and_grade(suite: Suite, context: RunContext, workers: Workers = ONE) ->
 
     HarnessError: before anything is sent. RunInvalid: the run failed after that.
     """
-    with open_reporter() as reporter:
+    with aws_settings_restored(), open_reporter() as reporter:
         run = _send_and_grade(suite, context, workers, reporter)
         if context.index:
             reporter(update_index, context.out, create=True)
