@@ -7,8 +7,22 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.cli.remote import (
+    LATEST,
+    check_bucket,
+    fetch_compared,
+    fetch_index,
+    fetch_results,
+    fetch_run,
+    list_names,
+    upload_results,
+)
 from harness.errors import HarnessError, StoreError
+
+if TYPE_CHECKING:
+    from harness.store.bucket.address import BucketAddress
 
 
 class Place(str):
@@ -20,15 +34,18 @@ class Place(str):
     def in_bucket(self) -> bool:
         return self.startswith(BUCKET)
 
+    @property
+    def address(self) -> BucketAddress:
+        """Of a place in a bucket."""
+        from harness.store.bucket.address import parse_address
+
+        return parse_address(self)
+
 
 BUCKET = "s3://"
 RESULTS = Path("results")
 """The default folder for runs."""
-LATEST = Path("latest")
-"""The word for the run that started last."""
 DEFAULT_RESULTS, DEFAULT_RUN = Place(RESULTS), Place(LATEST)
-LISTED = 5
-"""How many runs an error lists, the latest first."""
 SUMMARIES = ("manifest.json", "summary.json", "suite.json", "suite.yaml")
 """The files of a run that commands read which look at many runs."""
 ROWS = ("manifest.json", "attempts.parquet", "scores.parquet", "attempts.jsonl")
@@ -71,34 +88,20 @@ def parse_run(written: str | Path) -> Place:
 
 
 def _parse_address(written: str | Path) -> Place | None:
-    if not str(written).startswith(BUCKET):
-        return None
-    from harness.store.bucket.address import parse_address
-
-    return Place(parse_address(str(written)))
+    place = Place(written)
+    return Place(place.address) if place.in_bucket else None
 
 
 def local_results(place: Place, names: Sequence[str]) -> Path:
     """The folder of these runs, on this machine; from a bucket, the named files of each run are fetched. StoreError."""
     if not place.in_bucket:
         return Path(place)
-    from harness.cli.remote import fetch_results
-    from harness.store.bucket.address import parse_address
-
-    return fetch_results(parse_address(place), names)
-
-
-def results_of(place: Place) -> Place:
-    """The address above that of a run in a bucket."""
-    return Place(place.rstrip("/").rpartition("/")[0])
+    return fetch_results(place.address, names)
 
 
 def local_index(run: Place) -> Path:
     """The folder beside a run in a bucket, with what an index of its runs shows, on this machine. StoreError."""
-    from harness.cli.remote import fetch_index
-    from harness.store.bucket.address import parse_address
-
-    return fetch_index(parse_address(results_of(run)))
+    return fetch_index(run.address.split()[0])
 
 
 def local_run(place: Place, *, compared: bool = False) -> Path:
@@ -108,11 +111,7 @@ def local_run(place: Place, *, compared: bool = False) -> Path:
     """
     if not place.in_bucket:
         return Path(place)
-    from harness.cli.remote import fetch_compared, fetch_run
-    from harness.store.bucket.address import parse_address
-
-    address = parse_address(place)
-    return fetch_compared(address, SUMMARIES, ROWS) if compared else fetch_run(address)
+    return fetch_compared(place.address, SUMMARIES, ROWS) if compared else fetch_run(place.address)
 
 
 def stored_run(place: Place, folder: Path, code: int) -> int:
@@ -122,10 +121,7 @@ def stored_run(place: Place, folder: Path, code: int) -> int:
     """
     if not place.in_bucket:
         return code
-    from harness.cli.remote import upload_results
-    from harness.store.bucket.address import parse_address
-
-    return upload_results(parse_address(place).split()[0], folder, code, quiet=True)
+    return upload_results(place.address.split()[0], folder, code, quiet=True)
 
 
 def local_out(out: Place) -> tuple[Path, Place | None]:
@@ -135,10 +131,7 @@ def local_out(out: Place) -> tuple[Path, Place | None]:
     """
     if not out.in_bucket:
         return Path(out), None
-    from harness.cli.remote import check_bucket
-    from harness.store.bucket.address import parse_address
-
-    check_bucket(parse_address(out))
+    check_bucket(out.address)
     return RESULTS, out
 
 
@@ -146,10 +139,7 @@ def uploaded_run(bucket: Place | None, folder: Path, code: int, *, quiet: bool) 
     """Upload a run that has ended, if it is to be; returns the exit code. `code`: of the run."""
     if bucket is None:
         return code
-    from harness.cli.remote import upload_results
-    from harness.store.bucket.address import parse_address
-
-    return upload_results(parse_address(bucket), folder, code, quiet=quiet)
+    return upload_results(bucket.address, folder, code, quiet=quiet)
 
 
 def find_run(written: str | Path) -> Path:
@@ -163,21 +153,21 @@ def find_run(written: str | Path) -> Path:
         return path
     from harness.store.run_folder import list_runs
 
-    if path == LATEST and text == str(LATEST):
+    if text == LATEST:
         return _latest_run()
     if path.is_dir() or "/" in text.rstrip("/"):
         return path
     if (RESULTS / path).is_dir():
         return RESULTS / path
-    runs = [run.path for run in list_runs(RESULTS)]
-    matches = [run for run in runs if run.name.startswith(text)]
+    runs = [run.path.name for run in list_runs(RESULTS)]
+    matches = [name for name in runs if name.startswith(text)]
     if len(matches) == 1:
-        return matches[0]
+        return RESULTS / matches[0]
     if matches:
         raise StoreError(
-            f"{text}: matches the ids of {len(matches)} runs in {RESULTS} ({_names(matches)}); write more of the id"
+            f"{text}: matches the ids of {len(matches)} runs in {RESULTS} ({list_names(matches)}); write more of the id"
         )
-    there = f"it holds {_names(runs)}" if runs else "it holds no runs; `harness run SUITE` makes one"
+    there = f"it holds {list_names(runs)}" if runs else "it holds no runs; `harness run SUITE` makes one"
     raise StoreError(f"{text}: no such run in {RESULTS}; {there}. Give a folder, an id, its beginning, or `latest`")
 
 
@@ -199,7 +189,7 @@ def complete_run(incomplete: str) -> list[str]:
             )
     except OSError:
         names = []
-    return [name for name in (str(LATEST), *names) if name.startswith(incomplete)]
+    return [name for name in (LATEST, *names) if name.startswith(incomplete)]
 
 
 def _latest_run() -> Path:
@@ -211,9 +201,3 @@ def _latest_run() -> Path:
     for message in unreadable_runs(RESULTS):
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     return run.path
-
-
-def _names(runs: list[Path]) -> str:
-    """The last LISTED runs, the latest first: `C, B, A and 4 more`."""
-    more = f" and {len(runs) - LISTED} more" if len(runs) > LISTED else ""
-    return ", ".join(run.name for run in reversed(runs[-LISTED:])) + more

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.store.bucket.runs import RemoteRun
 
 LATEST = "latest"
+"""The word for the run that started last."""
 INDEXED = 20
 """How many of the latest runs have their pages here when an index is opened; a page has megabytes."""
 LISTED = 5
@@ -132,23 +133,25 @@ def find_remote_run(connection: Connection, mirror: Mirror, written: str) -> Rem
         connection.run(mirror.fetch(remote.readable(), ("manifest.json",)))
         if mirror.remote.readable():
             return remote.runs[latest_run(mirror.folder).path.name]
-    matches = sorted(name for name in remote.runs if name.startswith(written))
-    if written in remote.runs or len(matches) == 1:
-        run = remote.runs[written if written in remote.runs else matches[0]]
+    matches = [written] if written in remote.runs else sorted(name for name in remote.runs if name.startswith(written))
+    if len(matches) == 1:
+        run = remote.runs[matches[0]]
         if run.trouble is not None:
             raise StoreError(run.trouble)
         return run
     if matches:
-        raise StoreError(f"{address.below(written)}: matches {len(matches)} runs ({_names(matches)}); write more of it")
-    runs = [run.name for run in remote.readable()]
-    there = f"it holds {_names(sorted(runs))}" if runs else "it holds no runs"
+        raise StoreError(
+            f"{address.below(written)}: matches {len(matches)} runs ({list_names(matches)}); write more of it"
+        )
+    runs = sorted(run.name for run in remote.readable())
+    there = f"it holds {list_names(runs)}" if runs else "it holds no runs"
     raise StoreError(f"{address}: has no run {written!r}; {there}")
 
 
-def _names(names: list[str]) -> str:
-    """The last LISTED names, the latest first."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(reversed(names[-LISTED:])) + more
+def list_names(runs: list[str]) -> str:
+    """The last LISTED runs, the latest first: `C, B, A and 4 more`."""
+    more = f" and {len(runs) - LISTED} more" if len(runs) > LISTED else ""
+    return ", ".join(reversed(runs[-LISTED:])) + more
 
 
 def warn_left_out(messages: Collection[str]) -> None:

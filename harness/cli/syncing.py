@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,30 +16,22 @@ from harness.cli.places import Place
 from harness.cli.remote import update_bucket_index, warn_left_out
 from harness.errors import HarnessError, StoreError
 from harness.store.baselines import FILE, Baselines, change_local_baselines, read_baselines
-from harness.store.bucket.address import BucketAddress, parse_address
+from harness.store.bucket.address import BucketAddress
 from harness.store.bucket.baselines import change_baselines, read_baselines_of
 from harness.store.bucket.download import download_run
 from harness.store.bucket.errors import BucketError, DamagedRun
 from harness.store.bucket.inventory import MANIFEST
 from harness.store.bucket.objects import Bucket, Connection, connect_bucket
-from harness.store.bucket.runs import RemoteRun, RemoteRuns, describe_remote_run, list_remote_runs
+from harness.store.bucket.runs import CopiedRun, RemoteRuns, describe_remote_run, list_remote_runs
 from harness.store.bucket.upload import upload_run
 from harness.store.files import find_writer, make_folder
 from harness.store.run_folder import RunFolder, list_runs, unreadable_runs
 
 
-class Copied(msgspec.Struct, frozen=True, kw_only=True):
-    """What was copied of a run: files and bytes; none if nothing was new."""
-
-    run: str
-    files: int
-    size: int
-
-
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
     """What a sync has copied. `left_out`: a message for each run that it could not."""
 
-    runs: list[Copied]
+    runs: list[CopiedRun]
     left_out: list[str]
 
 
@@ -47,26 +41,18 @@ def sync_runs(source: Place, dest: Place, *, dry_run: bool) -> Sync:
         both = "both are in a bucket" if source.in_bucket else "neither is in a bucket"
         raise HarnessError(f"{source} and {dest}: {both}; one must be a folder here, and the other s3://BUCKET/PREFIX")
     if dest.in_bucket:
-        return _upload(Path(source), parse_address(dest), dry_run=dry_run)
-    return _download(parse_address(source), Path(dest), dry_run=dry_run)
+        return _upload(Path(source), dest.address, dry_run=dry_run)
+    return _download(source.address, Path(dest), dry_run=dry_run)
 
 
 def _upload(source: Path, address: BucketAddress, *, dry_run: bool) -> Sync:
     """HarnessError: there is no run."""
     folders, left_out = _local_runs(source)
-    copied: list[Copied] = []
+    copied: list[CopiedRun] = []
     with connect_bucket(address) as connection:
         for folder in folders:
-            writer = find_writer(folder)
-            if writer is not None:
-                print(f"{folder}: {writer} is writing it; left for the next time", file=sys.stderr)
-                continue
-
-            def copy(folder: Path = folder) -> Copied:
-                done = connection.run(upload_run(connection.bucket, folder, dry_run=dry_run))
-                return Copied(run=done.run, files=done.files, size=done.size)
-
-            _copy(copy, copied, left_out)
+            upload = partial(upload_run, connection.bucket, folder, dry_run=dry_run)
+            _copy(connection, folder, upload, copied, left_out)
         if not dry_run and not _is_run(source):
             _upload_baselines(connection, source)
     if not dry_run and any(each.files for each in copied):
@@ -76,7 +62,7 @@ def _upload(source: Path, address: BucketAddress, *, dry_run: bool) -> Sync:
 
 def _download(address: BucketAddress, dest: Path, *, dry_run: bool) -> Sync:
     """HarnessError: there is no run."""
-    copied: list[Copied] = []
+    copied: list[CopiedRun] = []
     with connect_bucket(address) as connection:
         bucket, remote = connection.run(_remote_runs(connection.bucket))
         if not remote.runs:
@@ -86,16 +72,8 @@ def _download(address: BucketAddress, dest: Path, *, dry_run: bool) -> Sync:
         if not dry_run:
             make_folder(dest)
         for run in remote.readable():
-            folder = dest / run.name
-            if (writer := find_writer(folder)) is not None:
-                print(f"{folder}: {writer} is writing it; left for the next time", file=sys.stderr)
-                continue
-
-            def copy(run: RemoteRun = run, folder: Path = folder) -> Copied:
-                sizes = connection.run(download_run(bucket, run, folder, dry_run=dry_run))
-                return Copied(run=run.name, files=len(sizes), size=sum(sizes.values()))
-
-            _copy(copy, copied, left_out)
+            download = partial(download_run, bucket, run, dest / run.name, dry_run=dry_run)
+            _copy(connection, dest / run.name, download, copied, left_out)
         if FILE in remote.beside and not dry_run:
             _download_baselines(connection.run(read_baselines_of(bucket)), dest)
     if not dry_run and any(each.files for each in copied):
@@ -114,10 +92,22 @@ async def _remote_runs(bucket: Bucket) -> tuple[Bucket, RemoteRuns]:
     return bucket, remote
 
 
-def _copy(copy: Callable[[], Copied], copied: list[Copied], left_out: list[str]) -> None:
-    """Copy a run. If something is wrong with it, it is left out; if it is the bucket, BucketError."""
+def _copy(
+    connection: Connection,
+    folder: Path,
+    copy: Callable[[], Coroutine[Any, Any, CopiedRun]],
+    copied: list[CopiedRun],
+    left_out: list[str],
+) -> None:
+    """Copy a run, unless its local folder is being written.
+
+    If something is wrong with it, it is left out; if it is the bucket, BucketError.
+    """
+    if (writer := find_writer(folder)) is not None:
+        print(f"{folder}: {writer} is writing it; left for the next time", file=sys.stderr)
+        return
     try:
-        copied.append(copy())
+        copied.append(connection.run(copy()))
     except StoreError as error:
         if isinstance(error, BucketError) and not isinstance(error, DamagedRun):
             raise

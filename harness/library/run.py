@@ -13,7 +13,8 @@ import msgspec
 from harness.analysis.compare.comparison import CompareReport
 from harness.analysis.past_runs import read_stored_run
 from harness.analysis.summary.summary import RunSummary
-from harness.cli.places import LATEST, local_run, parse_run
+from harness.cli.places import local_run, parse_run
+from harness.cli.remote import LATEST
 from harness.errors import HarnessError, StoreError
 from harness.store.manifest import Manifest
 from harness.store.opening import open_run as open_folder

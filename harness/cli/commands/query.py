@@ -90,13 +90,13 @@ def _readable_runs(chosen: list[Place] | None, results: Place) -> list[RunFolder
     from harness.store.query import split_readable
     from harness.store.run_folder import RunFolder, list_runs, unreadable_runs, without_copies
 
-    results_dir = local_results(results, ROWS) if chosen is None else None
-    runs = [RunFolder(local_run(each)) for each in chosen or ()]
-    if results_dir is not None:
-        runs = list_runs(results_dir, sweeps=True)
+    if chosen is None:
+        folder = local_results(results, ROWS)
+        runs, unreadable = list_runs(folder, sweeps=True), unreadable_runs(folder)
+    else:
+        runs, unreadable = [RunFolder(local_run(each)) for each in chosen], []
     whole, broken_files = split_readable(runs)
     readable, copies = without_copies(whole)
-    unreadable = [] if results_dir is None else unreadable_runs(results_dir)
     for message in [*unreadable, *broken_files, *copies]:
         print(f"warning: left out: {printable(message)}", file=sys.stderr)
     if not readable:

@@ -12,7 +12,8 @@ from harness.cli.output import print_json
 from harness.cli.places import Place, parse_results
 
 if TYPE_CHECKING:
-    from harness.cli.syncing import Copied, Sync
+    from harness.cli.syncing import Sync
+    from harness.store.bucket.runs import CopiedRun
 
 
 def sync(
@@ -66,7 +67,7 @@ def _lines(done: Sync, *, dry_run: bool) -> Iterator[str]:
     yield f"{verb} {counted(len(changed), 'run')}, {unchanged:,} unchanged{left_out}"
 
 
-def _amount(copied: Copied) -> str:
+def _amount(copied: CopiedRun) -> str:
     from harness.characters import counted
 
     return f"{counted(copied.files, 'file')}, {copied.size / 1e6:,.1f} MB"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.characters import printable
 from harness.endpoints.account.account import open_account
-from harness.endpoints.address import forget_aws, is_loopback
+from harness.endpoints.address import aws_settings_restored, forget_aws, is_loopback
 from harness.errors import RunInvalid
 from harness.load.preflight.checks import examine
 from harness.load.preflight.facts import Diagnosis, has_no_problem
@@ -24,9 +24,10 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", 
 
 def diagnose(suite: Suite) -> list[Diagnosis]:
     """Check the account at the suite's endpoint (`aws` or a URL). BadCredentials, AccountError: it cannot be read."""
-    if is_loopback(suite.endpoint):
-        forget_aws()
-    return asyncio.run(examine(suite, lambda region: open_account(suite.endpoint, region=region)))
+    with aws_settings_restored():
+        if is_loopback(suite.endpoint):
+            forget_aws()
+        return asyncio.run(examine(suite, lambda region: open_account(suite.endpoint, region=region)))
 
 
 def check_before_run(suite: Suite) -> None:

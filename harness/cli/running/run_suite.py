@@ -38,8 +38,7 @@ class ReportedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_suite(suite: Suite, context: RunContext) -> int:
     """Send, grade and report a suite; returns the exit code. HarnessError: before anything is sent."""
-    with aws_settings_restored():
-        run = send_and_grade(suite, context)
+    run = send_and_grade(suite, context)
     if run is None:
         return INTERRUPTED_CODE
     code = print_summary(run.report, as_json=context.as_json)
@@ -52,7 +51,7 @@ def send_and_grade(suite: Suite, context: RunContext) -> ReportedRun | None:
 
     HarnessError: before anything is sent. RunInvalid: the account is not ready, or the run failed after that.
     """
-    with open_reporter() as reporter:
+    with aws_settings_restored(), open_reporter() as reporter:
         run = _send_and_grade(suite, context, reporter)
         if context.index:
             reporter(update_index, context.out, create=True)

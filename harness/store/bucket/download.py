@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import StoreError
-from harness.files import read_bounded
-from harness.store.bucket.inventory import MANIFEST, StoredFile, count_attempts, describe_file
+from harness.store.bucket.inventory import MANIFEST, StoredFile, count_both, describe_file
 from harness.store.bucket.objects import Bucket, all_at_once
-from harness.store.bucket.runs import RemoteRun
+from harness.store.bucket.runs import CopiedRun, RemoteRun
 from harness.store.files import make_folder, make_subfolder, one_writer
-from harness.store.run_folder import MAX_MANIFEST_BYTES, RunFolder
+from harness.store.run_folder import RunFolder
 
 
 async def download_files(bucket: Bucket, run: RemoteRun, names: Collection[str], folder: Path) -> None:
@@ -22,8 +21,8 @@ async def download_files(bucket: Bucket, run: RemoteRun, names: Collection[str],
         await _download(bucket, run, MANIFEST, folder)
 
 
-async def download_run(bucket: Bucket, run: RemoteRun, folder: Path, *, dry_run: bool = False) -> Mapping[str, int]:
-    """Download what a local run lacks of one in a bucket; returns the sizes of those files by name.
+async def download_run(bucket: Bucket, run: RemoteRun, folder: Path, *, dry_run: bool = False) -> CopiedRun:
+    """Download what a local run lacks of one in a bucket.
 
     May be cut off at any point and repeated. Files that only the local run has stay. Raises as `download_files`.
     """
@@ -32,22 +31,20 @@ async def download_run(bucket: Bucket, run: RemoteRun, folder: Path, *, dry_run:
     with one_writer(folder):
         lacking = [name for name in run.files if not _has(folder, name, run)]
         if lacking and (folder / MANIFEST).exists():
-            await _require_no_more(bucket, run, folder)
+            await _require_no_more(bucket, run.name, folder)
         if not dry_run:
             await download_files(bucket, run, lacking, folder)
-    return {name: run.files[name].size for name in lacking}
+    return CopiedRun(run=run.name, files=len(lacking), size=sum(run.files[name].size for name in lacking))
 
 
-async def _require_no_more(bucket: Bucket, run: RemoteRun, folder: Path) -> None:
+async def _require_no_more(bucket: Bucket, run: str, folder: Path) -> None:
     """StoreError: the local run has, or may have, more attempts than the one in the bucket, which would be lost."""
     if RunFolder(folder).journals():
         raise StoreError(f"{folder}: has a journal; left as it is. `harness report {folder}` finishes it")
-    found = await bucket.read(f"{run.name}/{MANIFEST}", max_bytes=MAX_MANIFEST_BYTES)
-    there = 0 if found is None else count_attempts(found[0])
-    here = count_attempts(read_bounded(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+    here, there = await count_both(bucket, run, folder)
     if here > there:
         raise StoreError(
-            f"{bucket.address.below(run.name)}: has {there:,} attempts, and {folder} has {here:,}; left as it is"
+            f"{bucket.address.below(run)}: has {there:,} attempts, and {folder} has {here:,}; left as it is"
         )
 
 

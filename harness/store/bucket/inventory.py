@@ -14,10 +14,11 @@ from typing import Annotated
 import msgspec
 
 from harness.errors import StoreError
-from harness.files import open_regular, reason
+from harness.files import open_regular, read_bounded, reason
 from harness.store.bucket.address import is_safe_name
 from harness.store.bucket.objects import Bucket
 from harness.store.client_health import Count
+from harness.store.run_folder import MAX_MANIFEST_BYTES
 
 FILE = ".inventory.json"
 MANIFEST = "manifest.json"
@@ -56,7 +57,14 @@ class _Manifest(msgspec.Struct, frozen=True):
     attempts: Count | None = None
 
 
-def count_attempts(manifest: bytes) -> int:
+async def count_both(bucket: Bucket, run: str, folder: Path) -> tuple[int, int]:
+    """The attempts that a run has stored in its local folder, and in the bucket. BucketError; OSError."""
+    found = await bucket.read(f"{run}/{MANIFEST}", max_bytes=MAX_MANIFEST_BYTES)
+    here = _count_attempts(read_bounded(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+    return here, 0 if found is None else _count_attempts(found[0])
+
+
+def _count_attempts(manifest: bytes) -> int:
     """The attempts that a run has stored, by its manifest; 0 if it cannot be read."""
     try:
         return msgspec.json.decode(manifest, type=_Manifest).attempts or 0

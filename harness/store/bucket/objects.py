@@ -65,8 +65,8 @@ class Bucket:
         """The URL that is asked."""
         return str(self._client.meta.endpoint_url)
 
-    async def list_objects(self, below: str = "") -> list[RemoteObject]:
-        """The objects whose names begin with `below`, in the order of their names."""
+    async def list_objects(self, below: str = "", *, most: int = MOST_KEYS) -> list[RemoteObject]:
+        """The objects whose names begin with `below`, in the order of their names. BucketError: more than `most`."""
         start = self.address.key("")
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.address.bucket, Prefix=f"{start}{below}"
@@ -75,10 +75,8 @@ class Bucket:
         with self._reading_errors():
             async for page in pages:
                 found += [_read_listed(each, start) for each in page.get("Contents", ())]
-                if len(found) > MOST_KEYS:
-                    raise BucketError(
-                        f"{self.address}: holds more than {MOST_KEYS:,} objects; name the prefix of the runs"
-                    )
+                if len(found) > most:
+                    raise BucketError(f"{self.address}: holds more than {most:,} objects; name the prefix of the runs")
         return found
 
     async def check(self) -> None:

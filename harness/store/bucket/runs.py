@@ -54,6 +54,14 @@ class RemoteRuns(msgspec.Struct, frozen=True, kw_only=True):
         return [run.trouble for run in self.runs.values() if run.trouble is not None]
 
 
+class CopiedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What was copied of a run, or would be: files and bytes; none if nothing was new."""
+
+    run: str
+    files: int
+    size: int
+
+
 Known = Mapping[str, tuple[str, Inventory]]
 """Run → the ETag and content of its inventory, from the last time."""
 

@@ -7,40 +7,29 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-import msgspec
-
 from harness.errors import StoreError
-from harness.files import open_regular, read_bounded, reason
+from harness.files import open_regular, reason
 from harness.store.bucket.errors import BucketError
 from harness.store.bucket.inventory import (
     FILE,
     MANIFEST,
     Inventory,
     StoredFile,
-    count_attempts,
+    count_both,
     encode_inventory,
     read_inventory,
     take_inventory,
 )
 from harness.store.bucket.objects import Bucket, RemoteObject, all_at_once
-from harness.store.bucket.runs import is_intact, list_run
+from harness.store.bucket.runs import CopiedRun, is_intact, list_run
 from harness.store.files import one_writer
-from harness.store.run_folder import MAX_MANIFEST_BYTES
 
 JOURNALS = "attempts*.jsonl"
 MOST_TRIES = 50
 """Of a write that others make at the same time: in each round, one of them succeeds."""
 
 
-class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """What was uploaded of a run, or would be: files and bytes; none if the bucket has all of it."""
-
-    run: str
-    files: int
-    size: int
-
-
-async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> Upload:
+async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> CopiedRun:
     """Upload what a bucket lacks of a local run: its files, then its manifest, last its inventory.
 
     Files that only the bucket has stay, such as the verdict of a gate elsewhere, but not the journals of a run that has
@@ -73,14 +62,12 @@ async def upload_run(bucket: Bucket, folder: Path, *, dry_run: bool = False) -> 
                 break
         else:
             raise BucketError(f"{bucket.address.below(name)}: others keep writing it; try again")
-    return Upload(run=name, files=len(sent), size=sum(sent.values()))
+    return CopiedRun(run=name, files=len(sent), size=sum(sent.values()))
 
 
 async def _require_no_more(bucket: Bucket, folder: Path) -> None:
     """StoreError: the run in the bucket has more attempts than the local one, which would be lost."""
-    found = await bucket.read(f"{folder.name}/{MANIFEST}", max_bytes=MAX_MANIFEST_BYTES)
-    there = 0 if found is None else count_attempts(found[0])
-    here = count_attempts(read_bounded(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES))
+    here, there = await count_both(bucket, folder.name, folder)
     if there > here:
         raise StoreError(
             f"{folder}: has {here:,} attempts, and {bucket.address.below(folder.name)} has {there:,}; left as it is"

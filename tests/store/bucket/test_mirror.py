@@ -12,12 +12,12 @@ from typing import NamedTuple
 import pytest
 
 from harness.errors import StoreError
-from harness.store.bucket import mirror as mirror_module
-from harness.store.bucket import objects
 from harness.store.bucket.address import parse_address
-from harness.store.bucket.errors import BucketError
+from harness.store.bucket.download import download_run
+from harness.store.bucket.errors import BucketError, DamagedRun
 from harness.store.bucket.mirror import Mirror, make_cache_folder
 from harness.store.bucket.objects import Connection
+from harness.store.bucket.runs import list_remote_runs
 from harness.store.bucket.upload import upload_run
 from harness.store.run_folder import RunFolder
 from tests.s3 import ADDRESS, S3
@@ -187,20 +187,35 @@ def test_a_link_in_the_cache_is_replaced_not_followed(
     assert ("mine", False) == ((tmp_path / "mine").read_text(), summary.is_symlink())
 
 
-def test_a_huge_object_is_not_fetched(uploaded: Uploaded, fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "MOST_FILE_BYTES", 100)
-    assert "no file of a run has more than" in fetch().troubles()[0]
-    monkeypatch.setattr(mirror_module, "MOST_FETCHED", 1000)
-    with pytest.raises(
-        BucketError, match=r"needs 6 files of .* GB together, .*`harness sync s3://bench/results FOLDER`"
-    ):
-        fetch()
+@pytest.fixture
+def huge(s3: S3, run: Path) -> str:
+    """The name of a run that another program copied, with 30 GB of attempts."""
+    s3.put(f"{run.name}/manifest.json", (run / "manifest.json").read_bytes())
+    s3.put(f"{run.name}/attempts.parquet")
+    s3.claim(f"{run.name}/attempts.parquet", 30_000_000_000)
+    s3.requests.clear()
+    return run.name
 
 
-def test_too_many_keys_are_refused(uploaded: Uploaded, fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "MOST_KEYS", 5)
-    with pytest.raises(BucketError, match="holds more than 5 objects; name the prefix of the runs"):
+def test_more_than_a_command_may_fetch_is_refused_before_anything_is(s3: S3, huge: str, fetch: Fetch) -> None:
+    why = r"needs 2 files of 30\.0 GB together, more than 20 GB; .*`harness sync s3://bench/results FOLDER`"
+    with pytest.raises(BucketError, match=why):
         fetch()
+    assert [] == got(s3)
+    assert 1 == len(fetch("manifest.json").remote.readable())
+
+
+def test_a_huge_object_is_not_downloaded(s3: S3, huge: str, connection: Connection, tmp_path: Path) -> None:
+    (remote,) = connection.run(list_remote_runs(connection.bucket)).readable()
+    with pytest.raises(DamagedRun, match=r"has 30\.0 GB; no file of a run has more than 20 GB"):
+        connection.run(download_run(connection.bucket, remote, tmp_path / "copy"))
+    assert f"{huge}/attempts.parquet" not in got(s3)
+
+
+def test_too_many_keys_are_refused(uploaded: Uploaded, connection: Connection) -> None:
+    assert 9 == len(connection.run(connection.bucket.list_objects(most=9)))
+    with pytest.raises(BucketError, match="holds more than 8 objects; name the prefix of the runs"):
+        connection.run(connection.bucket.list_objects(most=8))
 
 
 def test_thousands_of_objects_are_listed_page_by_page(s3: S3, uploaded: Uploaded, fetch: Fetch) -> None:
@@ -227,10 +242,15 @@ def test_addresses_do_not_share_a_folder(s3: S3) -> None:
     assert len(places) == len({make_cache_folder(parse_address(address), url) for address, url in places})
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_cache_of_another_user_is_refused(s3: S3, cache: Path) -> None:
-    os.chown(cache, 1234, 1234)
-    with pytest.raises(StoreError, match="belongs to another user; set XDG_CACHE_HOME"):
+def test_a_cache_of_another_user_is_refused(s3: S3, tmp_path: Path) -> None:
+    others = Path("/")
+    if os.getuid() == others.stat().st_uid:
+        others = tmp_path / "others"
+        others.mkdir()
+        os.chown(others, 1234, 1234)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "harness").symlink_to(others)
+    with pytest.raises(StoreError, match="harness: belongs to another user; set XDG_CACHE_HOME"):
         make_cache_folder(parse_address(ADDRESS), s3.url)
 
 

@@ -9,7 +9,7 @@ import typer
 from harness.characters import printable
 from harness.cli.options import JsonOption, ResultsOption, RunArgument
 from harness.cli.output import print_json
-from harness.cli.places import DEFAULT_RESULTS, local_results, local_run, results_of
+from harness.cli.places import DEFAULT_RESULTS, local_results, local_run
 
 baseline = typer.Typer(no_args_is_help=True, help="Set or show the run that `harness gate` compares with.")
 
@@ -35,14 +35,15 @@ def set_run(
     if manifest.state != "complete":
         raise HarnessError(f"{folder.path}: the run is {manifest.state}; a baseline must be a complete run")
     path = folder.path.resolve()
+    where = str(folder.path.parent / FILE)
     if run.in_bucket:
         from harness.cli.remote import set_remote_baseline
-        from harness.store.bucket.address import parse_address
 
-        set_remote_baseline(parse_address(results_of(run)), manifest.suite, name, path.name)
+        results, _ = run.address.split()
+        set_remote_baseline(results, manifest.suite, name, path.name)
+        where = str(results.below(FILE))
     else:
         set_baseline(folder, name=name)
-    where = f"{results_of(run)}/{FILE}" if run.in_bucket else folder.path.parent / FILE
     typer.echo(f"{manifest.suite}: the baseline ({name}) is {path.name}, stored in {where}")
 
 
