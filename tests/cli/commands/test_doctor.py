@@ -169,7 +169,8 @@ def test_it_prints_a_policy_and_checks_one_without_asking_aws(
         (["--print-policy"], "name a suite"),
         (["SUITE", "--results", "s3://b/p"], "use either --policy FILE or --print-policy with --results"),
         (["SUITE", "--policy", "p.json", "--print-policy"], "use either --policy FILE or --print-policy"),
-        (["SUITE", "--print-policy", "--results", "/srv/results"], "must be s3://BUCKET/PREFIX"),
+        (["SUITE", "--print-policy", "--results", "/srv/results"], "/srv/results: is not the address of a bucket"),
+        (["SUITE", "--print-policy", "--results", "s3://My_Bench"], "s3://My_Bench: is not the address of a bucket"),
     ],
 )
 def test_options_of_a_policy_that_make_no_sense_are_refused(
