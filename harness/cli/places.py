@@ -71,7 +71,7 @@ def parse_run(written: str | Path) -> Place:
 
 
 def _parse_address(written: str | Path) -> Place | None:
-    if not str(written).startswith(BUCKET):
+    if not str(written).startswith("s3:/"):
         return None
     from harness.store.bucket.address import parse_address
 
@@ -98,7 +98,7 @@ def local_index(run: Place) -> Path:
     from harness.cli.remote import fetch_index
     from harness.store.bucket.address import parse_address
 
-    return fetch_index(parse_address(results_of(run)))
+    return fetch_index(parse_address(run))
 
 
 def local_run(place: Place, *, compared: bool = False) -> Path:
