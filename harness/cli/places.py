@@ -88,8 +88,7 @@ def parse_run(written: str | Path) -> Place:
 
 
 def _parse_address(written: str | Path) -> Place | None:
-    place = Place(written)
-    return Place(place.address) if place.in_bucket else None
+    return Place(Place(written).address) if str(written).startswith("s3:/") else None
 
 
 def local_results(place: Place, names: Sequence[str]) -> Path:
@@ -101,7 +100,7 @@ def local_results(place: Place, names: Sequence[str]) -> Path:
 
 def local_index(run: Place) -> Path:
     """The folder beside a run in a bucket, with what an index of its runs shows, on this machine. StoreError."""
-    return fetch_index(run.address.split()[0])
+    return fetch_index(run.address)
 
 
 def local_run(place: Place, *, compared: bool = False) -> Path:

@@ -44,10 +44,15 @@ def fetch_results(address: BucketAddress, names: Collection[str]) -> Path:
 
 
 def fetch_index(address: BucketAddress) -> Path:
-    """Fetch what an index of all runs shows, and the pages of the latest ones; returns the folder. StoreError."""
+    """Fetch what an index of the runs beside a run shows, and the pages of the latest ones; returns the folder.
+
+    StoreError: see `fetch_run`.
+    """
     from harness.analysis.run_list import FILES, PAGES
 
-    with open_mirror(address) as (connection, mirror):
+    above, written = address.split()
+    with open_mirror(above) as (connection, mirror):
+        find_remote_run(connection, mirror, written)
         runs = sorted(mirror.remote.readable(), key=lambda run: run.name)
         connection.run(mirror.fetch(runs, FILES))
         connection.run(mirror.fetch(runs[-INDEXED:], PAGES))

@@ -30,10 +30,11 @@ MOST_UNREADABLE = 20
 STATES: dict[str, Tone] = {"complete": "good", "running": "", "interrupted": "warn", "failed": "bad"}
 
 
-def write_index(results: Path, *, create: bool) -> Path | None:
+def write_index(results: Path, *, create: bool, name: str | None = None) -> Path | None:
     """Write the index of a results folder; returns its path. StoreError: it cannot be written.
 
-    `create`: also where there is none yet. None: there is none, or an index.html that this did not write.
+    `create`: also where there is none yet. `name`: for the title, if it is not the folder's. None: there is none, or an
+    index.html that this did not write.
     If another process is writing into the folder, this one waits, so that no run is lost from the index.
     """
     path = results / FILE
@@ -41,7 +42,7 @@ def write_index(results: Path, *, create: bool) -> Path | None:
         return None
     with one_writer(results):
         listed = read_run_list(results, read_known(results / CACHE))
-        write_atomically(path, render_index(results.resolve().name, listed))
+        write_atomically(path, render_index(name or results.resolve().name, listed))
         write_atomically(results / CACHE, msgspec.json.encode(listed.known))
     return path
 

@@ -117,7 +117,9 @@ def test_a_bucket_that_does_not_exist_ends_the_command_before_anything_is_sent(
     bedrock.truth()
     done = command(*run_line[:-1], "s3://nowhere/results")
     assert (2, "", []) == (done.returncode, done.stdout, bedrock.truth())
-    assert done.stderr.endswith("there is no bucket 'nowhere'; create it (`aws s3 mb s3://nowhere`)\n")
+    assert done.stderr.endswith(
+        "there is no bucket 'nowhere'; check its name, or create it (`aws s3 mb s3://nowhere`)\n"
+    )
     assert not (tmp_path / "results").exists()
 
 
@@ -264,9 +266,16 @@ def test_a_report_is_made_again_and_stored(two_runs: tuple[str, str], command: C
 def test_the_index_is_opened_with_its_pages(two_runs: tuple[str, str], command: Command, tmp_path: Path) -> None:
     page = Path(command("open", "--index", f"{ADDRESS}/latest").stdout.strip())
     text = (tmp_path / page).read_text()
+    assert f"<h1>Runs in {ADDRESS}</h1>" in text
     for name in two_runs:
         assert f"{name}/report.html" in text
         assert (tmp_path / page.parent / name / "report.html").is_file()
+
+
+def test_an_index_is_opened_of_the_folder_of_a_run_and_of_no_other(two_runs: tuple[str, str], command: Command) -> None:
+    done = command("open", "--index", ADDRESS)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "s3://bench: has no run 'results'; it holds no runs" in done.stderr
 
 
 def test_an_index_and_a_comparison_are_not_opened_at_once(command: Command) -> None:

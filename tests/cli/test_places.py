@@ -64,7 +64,7 @@ def test_a_place_is_a_path_or_the_address_of_a_bucket(parse: Callable[[str], Pla
     assert ("s3://bucket/a/b", True) == (parse("s3://bucket/a/b/"), parse("s3://bucket/a/b/").in_bucket)
     refused = {
         "gs://bucket/x": "is not a path on this machine",
-        "s3:/x": "is not a path on this machine",
+        "s3:/x": "is not the address of a bucket; write s3://BUCKET",
         "s3://x": "is not the address of a bucket",
         "s3://bucket/../x": "choose another prefix",
     }

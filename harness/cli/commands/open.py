@@ -46,7 +46,7 @@ def _find_page(place: Place, *, compare: bool, index: bool) -> Path:
     if compare and index:
         raise HarnessError("--compare and --index cannot be used together; choose one")
     if index and place.in_bucket:
-        return _make_index(local_index(place))
+        return _make_index(local_index(place), str(place.address.split()[0]))
     run = local_run(place)
     if index:
         RunFolder(run).read_manifest()  # a folder beside anything else gets no index
@@ -63,13 +63,13 @@ def _find_page(place: Place, *, compare: bool, index: bool) -> Path:
     return page
 
 
-def _make_index(results: Path) -> Path:
+def _make_index(results: Path, name: str | None = None) -> Path:
     from harness.errors import HarnessError
     from harness.report.index import FILE, write_index
 
     if results.is_relative_to(Path.cwd()):
         results = results.relative_to(Path.cwd())
-    page = write_index(results, create=True)
+    page = write_index(results, create=True, name=name)
     if page is None:
         raise HarnessError(f"{results / FILE}: was not written by harness; move it away to get a list of the runs")
     return page

@@ -93,7 +93,8 @@ def _import_ray(address: str) -> Any:
     try:
         import ray
     except ImportError:
-        raise HarnessError("--ray: Ray is not installed; install it with `pip install 'harness[ray]'`") from None
+        how = "in a clone of harness, `pip install -c constraints.txt '.[ray]'` installs it"
+        raise HarnessError(f"--ray: Ray is not installed; {how}") from None
     return ray
 
 
@@ -149,12 +150,12 @@ def _check_reachable(address: str) -> None:
     except OSError as error:
         raise HarnessError(
             f"--ray {printable(address)}: cannot be reached ({error.strerror or error}); check the address that "
-            "`ray start --head` printed, and that port 6379 is open to this machine"
+            f"`ray start --head` printed, and that port {port} is open to this machine"
         ) from None
 
 
 def _connection_error(address: str, error: Exception) -> HarnessError:
-    text = " ".join(printable(str(error)).split())
+    text = " ".join(printable(str(error)).split()).removesuffix(".")
     if "ersion mismatch" in text:
         remedy = "install the same versions of Ray and Python here and on every node"
     elif address == "auto":

@@ -11,7 +11,7 @@ from harness.catalog.models import find_model
 from harness.catalog.names import APPLICATION, IN_REGION, US_GOV
 from harness.catalog.regions import regions_of
 from harness.catalog.target import Target
-from harness.errors import HarnessError
+from harness.store.bucket.address import BucketAddress, parse_address
 from harness.suite.suite import Suite
 
 Kind = Literal["profile", "behind", "model", "mantle", "preflight", "list", "object"]
@@ -57,7 +57,9 @@ def permissions_of(suite: Suite, results: str | None = None) -> list[Permission]
         for action in PREFLIGHT
         for region in regions
     ]
-    return needed + ([] if results is None else list(_of_results(results)))
+    if results is not None:
+        needed += _of_results(parse_address(results), next(iter(regions)))
+    return needed
 
 
 def _of_target(target: Target) -> Iterator[Permission]:
@@ -116,13 +118,9 @@ def partition(region: str) -> str:
     return f"aws-{US_GOV}" if region.startswith(US_GOV) else "aws-cn" if region.startswith("cn-") else "aws"
 
 
-def _of_results(results: str) -> Iterator[Permission]:
-    bucket, _, prefix = results.removeprefix("s3://").partition("/")
-    if not results.startswith("s3://") or not bucket:
-        raise HarnessError(f"--results {results}: must be s3://BUCKET/PREFIX; results on a disk need no permission")
-    below = f"{prefix.strip('/')}/*".lstrip("/")
-    yield Permission(
-        kind="list", action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}", context={PREFIX_KEY: below}
-    )
+def _of_results(results: BucketAddress, region: str) -> Iterator[Permission]:
+    """What results in a bucket need. `region`: one of the suite's, for the part of AWS that the bucket is in too."""
+    bucket, below = f"arn:{partition(region)}:s3:::{results.bucket}", results.key("*")
+    yield Permission(kind="list", action="s3:ListBucket", resource=bucket, context={PREFIX_KEY: below})
     for action in OBJECTS:
-        yield Permission(kind="object", action=action, resource=f"arn:aws:s3:::{bucket}/{below}")
+        yield Permission(kind="object", action=action, resource=f"{bucket}/{below}")

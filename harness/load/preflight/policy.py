@@ -200,13 +200,16 @@ def _condition_holds(operator: str, values: Sequence[str], actual: str | None) -
 
 def _beyond(policy: Policy, needed: Sequence[Permission]) -> Iterator[Diagnosis]:
     """What the policy allows and nothing needs, and wildcards that allow more than is needed."""
+    of_results = any(each.kind == "object" for each in needed)
     for statement in policy.statements:
         if statement.effect != "Allow":
             continue
         for action, resource in product(_texts(statement.action), _texts(statement.resource)):
             used = [e for e in needed if _action_matches(action, e.action) and resource_matches(resource, e.resource)]
             if not used:
-                yield _warning(f"grants {action} on {resource}, which nothing in this suite needs", "remove it")
+                is_of_results = action.lower().startswith("s3:") and not of_results
+                remedy = "remove it" + (", or name with --results where runs are kept" if is_of_results else "")
+                yield _warning(f"grants {action} on {resource}, which nothing in this suite needs", remedy)
             elif wider := _is_wider(action, resource, used):
                 yield _warning(f"grants {action} on {resource}, which is more than needed", wider)
         if statement.not_action is not None or statement.not_resource is not None:

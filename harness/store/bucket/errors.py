@@ -94,7 +94,9 @@ def _read_refusal(error: ClientError, address: BucketAddress, partition: str) ->
     message = clean(f"{code}: {details.get('Message') or 'no message'}", _MAX_MESSAGE)
     if code == "NoSuchBucket":
         bucket = address.bucket
-        return BucketError(f"{address}: there is no bucket {bucket!r}; create it (`aws s3 mb s3://{bucket}`)")
+        return BucketError(
+            f"{address}: there is no bucket {bucket!r}; check its name, or create it (`aws s3 mb s3://{bucket}`)"
+        )
     if code == "InvalidAccessKeyId":
         return BucketError(f"{address}: AWS refuses the credentials ({message}); set AWS_PROFILE or fetch new ones")
     if code in _OTHER_REGION:

@@ -157,8 +157,8 @@ def test_it_prints_a_policy_and_checks_one_without_asking_aws(
     assert (0, True) == (checked.exit_code, "and no other" in checked.stdout), everything_said(checked)
     unused = run_doctor(write_suite(), "--policy", tmp_path / "policy.json", "--json")
     assert 0 == unused.exit_code
-    told = [each["told"] for each in json.loads(unused.stdout)["diagnoses"]]
-    assert 4 == len([each for each in told if each.startswith("grants s3:")])
+    of_s3 = [each for each in json.loads(unused.stdout)["diagnoses"] if each["told"].startswith("grants s3:")]
+    assert ["remove it, or name with --results where runs are kept"] * 4 == [each["remedy"] for each in of_s3]
     other = run_doctor(write_suite("claude-sonnet-4-6", "us"), "--policy", tmp_path / "policy.json")
     assert (4, True) == (other.exit_code, "does not allow bedrock:Invoke" in " ".join(other.stdout.split()))
 
@@ -169,7 +169,8 @@ def test_it_prints_a_policy_and_checks_one_without_asking_aws(
         (["--print-policy"], "name a suite"),
         (["SUITE", "--results", "s3://b/p"], "use either --policy FILE or --print-policy with --results"),
         (["SUITE", "--policy", "p.json", "--print-policy"], "use either --policy FILE or --print-policy"),
-        (["SUITE", "--print-policy", "--results", "/srv/results"], "must be s3://BUCKET/PREFIX"),
+        (["SUITE", "--print-policy", "--results", "/srv/results"], "/srv/results: is not the address of a bucket"),
+        (["SUITE", "--print-policy", "--results", "s3://My_Bench"], "s3://My_Bench: is not the address of a bucket"),
     ],
 )
 def test_options_of_a_policy_that_make_no_sense_are_refused(

@@ -84,7 +84,9 @@ def test_other_routings_and_endpoints(needs: Needs) -> None:
     mantle = "arn:aws:bedrock-mantle:us-east-1:*:project/default"
     assert {("bedrock-mantle:CreateInference", mantle)} == calls(needs("mantle"))
     assert (STREAM, APPLICATION.replace("123456789012", "*")) in calls(needs("application"))
-    assert all(resource.startswith("arn:aws-us-gov:") for _, resource in calls(needs("gov")))
+    gov = calls(needs("gov", results="s3://my-bench"))
+    assert all(resource.startswith("arn:aws-us-gov:") for _, resource in gov)
+    assert ("s3:GetObject", "arn:aws-us-gov:s3:::my-bench/*") in gov
 
 
 @pytest.mark.parametrize("names", [*([name] for name in TARGETS), list(TARGETS)], ids=lambda names: "+".join(names))

@@ -225,6 +225,7 @@ def test_a_collector_that_refuses_gets_no_second_request_and_no_secret_is_told(
     assert (2, "") == (refused.returncode, refused.stdout)
     assert "error: the collector did not accept spans (0 were sent before)" in refused.stderr
     assert said in refused.stderr
+    assert "; check OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4318 if not set)" in refused.stderr
     assert SECRET not in refused.stderr
     assert {SECRET} == collector.keys  # sent as a header, and to nobody else
     assert 1 == refused.stderr.count("\n")
@@ -244,4 +245,4 @@ def test_without_the_extra_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     refused = send(run, collector)
     assert 2 == refused.returncode
-    assert "install it with `pip install 'harness[otel]'`" in refused.stderr
+    assert "`pip install -c constraints.txt '.[otel]'` installs it" in refused.stderr

@@ -15,7 +15,7 @@ from tests.s3 import ADDRESS, DENIED, GONE, S3, Answer
 CASES: list[tuple[Answer, bool, str]] = [
     (DENIED, False, "not permitted: s3:ListBucket on arn:aws:s3:::bench (AccessDenied: User: arn:aws:iam::123456789012:"
      "user/dev is not authorized); allow it, see docs/s3.md"),
-    ((404, "NoSuchBucket", "x"), False, "there is no bucket 'bench'; create it (`aws s3 mb s3://bench`)"),
+    ((404, "NoSuchBucket", "x"), False, "there is no bucket 'bench'; check its name, or create it (`aws s3 mb s3://bench`)"),
     ((403, "ExpiredToken", "The token has expired"), False, "the AWS credentials have expired"),
     ((403, "InvalidAccessKeyId", "no such key"), False, "AWS refuses the credentials (InvalidAccessKeyId"),
     ((403, "SignatureDoesNotMatch", "x"), False, "AWS refuses the credentials (SignatureDoesNotMatch"),

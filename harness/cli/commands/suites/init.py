@@ -52,7 +52,7 @@ def init(
         _write_new(path, text)
         typer.echo(f"Wrote {path}. Edit it, then:\n  harness validate {path}\n  harness run {path}")
         return
-    _write_new(WORKFLOW, github_workflow(name))
+    _write_new(WORKFLOW, github_workflow(name), "add the suite to it by hand, or remove it")
     written = [str(WORKFLOW)]
     if not path.exists():
         _write_new(path, text)
@@ -71,7 +71,7 @@ def github_workflow(name: str) -> str:
     return text.replace("suites/NAME.yaml", f"suites/{name}.yaml").replace("ACTION", action)
 
 
-def _write_new(path: Path, text: str) -> None:
+def _write_new(path: Path, text: str, remedy: str = "choose another name or remove it") -> None:
     """Create a file. HarnessError: it exists or cannot be written."""
     from harness.errors import HarnessError
     from harness.store.files import new_file
@@ -81,6 +81,6 @@ def _write_new(path: Path, text: str) -> None:
         with new_file(path, mode=0o666) as file:
             file.write(text.encode())
     except FileExistsError as error:
-        raise HarnessError(f"{error.filename} already exists; choose another name or remove it") from error
+        raise HarnessError(f"{error.filename} already exists; {remedy}") from error
     except OSError as error:
         raise HarnessError(f"{path} cannot be written: {error.strerror}") from error

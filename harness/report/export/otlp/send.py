@@ -30,8 +30,8 @@ def export_otlp(run: StoredRun, options: ExportOptions) -> Exported:
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ImportError:
-        needed = "--to otlp: needs OpenTelemetry's exporter; install it with `pip install 'harness[otel]'`"
-        raise HarnessError(needed) from None
+        how = "in a clone of harness, `pip install -c constraints.txt '.[otel]'` installs it"
+        raise HarnessError(f"--to otlp: needs OpenTelemetry's exporter; {how}") from None
     remember_environment()
     open_run(run.folder.path)
     with _collected_log() as log:
@@ -107,7 +107,10 @@ def _resource(run: StoredRun) -> Resource:
 
 def _refused(what: str, log: list[str]) -> str:
     why = printable(redact(" ".join(log[-2:]) or "no reason given"))  # the last failure, and that it gave up
-    return f"the collector did not accept {what}: {why}; check the OTEL_EXPORTER_OTLP_* variables"
+    return (
+        f"the collector did not accept {what}: {why.removesuffix('.')}; check OTEL_EXPORTER_OTLP_ENDPOINT "
+        "(http://localhost:4318 if not set) and the other OTEL_EXPORTER_OTLP_* variables"
+    )
 
 
 @contextmanager

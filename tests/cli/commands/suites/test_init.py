@@ -121,7 +121,7 @@ def test_the_workflow_runs_a_suite_that_is_there_and_leaves_it_alone(capsys: pyt
 def test_a_workflow_that_is_there_is_kept_and_nothing_else_is_written() -> None:
     WORKFLOW.parent.mkdir(parents=True)
     WORKFLOW.write_text("mine", encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"harness\.yaml already exists"):
+    with pytest.raises(HarnessError, match=r"harness\.yaml already exists; add the suite to it by hand, or remove it"):
         init("triage", ci="github")
     assert ("mine", False) == (WORKFLOW.read_text(encoding="utf-8"), Path("suites").exists())
 
