@@ -85,7 +85,7 @@ def measure(server: TruthServer, client: str, api: str, streams: int, rounds: in
         )
         if done.returncode not in (0, 4):
             raise SystemExit(done.stderr)
-        (run,) = Path(folder, "results").iterdir()
+        (run,) = Path(folder, "results").glob("*/")  # beside the index
         return _join(run, server, streams)
 
 

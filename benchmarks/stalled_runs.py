@@ -66,7 +66,7 @@ def make_run(folder: Path) -> Path:
     (folder / "stalled.yaml").write_text(SUITE + "".join(prompts))
     if harness(folder, "run", "stalled.yaml", "--quiet"):
         raise SystemExit("the run on the embedded Bedrock is not valid: try again on a quiet machine")
-    (run,) = (folder / "results").iterdir()
+    (run,) = (folder / "results").glob("*/")  # beside the index
     return run
 
 

@@ -140,7 +140,7 @@ def make_run(folder: Path, seed: int, speed: float) -> Path:
     with truth_server(*options, "--speed", str(speed), "--seed", str(seed), fixed="") as server:
         asked = ("run", "upgrade.yaml", "--endpoint", server.url, "--seed", seed, "--out", out, "--quiet")
         code, _ = harness(folder, *asked, codes=(0, 4))
-    (run,) = out.iterdir()
+    (run,) = out.glob("*/")  # beside the index
     if code:
         findings = json.loads((run / "summary.json").read_text())["findings"]
         raise RunIsInvalid("; ".join(each["what"] for each in findings if each["invalidates"]))
