@@ -88,9 +88,13 @@ from pathlib import Path
 from harness.store.files import one_writer
 
 with one_writer(Path(sys.argv[1])):
-    if "fork" in sys.argv and os.fork() == 0:
-        sys.stdin.read()
-        os._exit(0)
+    if "fork" in sys.argv:
+        runs, says_so = os.pipe()
+        if os.fork() == 0:
+            os.write(says_so, b"x")
+            sys.stdin.read()
+            os._exit(0)
+        os.read(runs, 1)
     print(os.getpid(), flush=True)
     sys.stdin.read()
 """
