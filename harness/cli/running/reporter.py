@@ -27,6 +27,9 @@ NICENESS = 5
 """Of the imports: a third of the share of a load that needs the same core. Much nicer, they would hardly end on a busy
 machine."""
 
+SHORT_S = 10.0
+"""A load that ends sooner does not pay for what only some figures need."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -98,20 +101,23 @@ def _serve(here: Connection, there: Connection) -> None:
     """The other process: import, then call what it is asked to. It ends when the first process does."""
     here.close()
     follow_parent()
-    importing = threading.Thread(target=_import_unhurriedly, daemon=True)
+    called = threading.Event()
+    importing = threading.Thread(target=_import_unhurriedly, args=(called,), daemon=True)
     importing.start()
     with suppress(Exception):  # EOFError: that was all; any other is raised again where the first process does the work
         while True:
             call = there.recv_bytes()
+            called.set()
             importing.join()  # before the call is unpickled, which imports, too
             function, args, kwargs = pickle.loads(call)
             there.send(function(*args, **kwargs))
 
 
-def _import_unhurriedly() -> None:
+def _import_unhurriedly(called: threading.Event) -> None:
     """Import what a report and the index need. On Linux, niceness is of a thread: the work itself is not held up."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-    import scipy.stats  # noqa: F401  # each fork that draws a trend would load it again
-
     import harness.report.index
-    import harness.report.write  # noqa: F401
+    import harness.report.write
+
+    if not called.wait(SHORT_S):  # else the report would have to wait for it
+        import scipy.stats  # noqa: F401  # each fork that draws a trend would load it again

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -54,6 +53,8 @@ def render_figure(
     FigureCanvasSVG(figure).print_svg(svg, metadata=svg_facts)  # type: ignore[no-untyped-call]
     figure.set_dpi(dpi)  # print_svg changes it
     if "pdf" in formats:
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf  # takes a seventh of a second to load
+
         pdf_facts = {"Title": title, "CreationDate": None, "Creator": None, "Producer": None}
         FigureCanvasPdf(figure).print_pdf(pdf, metadata=pdf_facts)  # type: ignore[no-untyped-call]
         figure.set_dpi(dpi)
