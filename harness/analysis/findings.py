@@ -144,13 +144,14 @@ def behind_schedule(name: str, late_s: float, *, during: str = "for a tenth of t
     )
 
 
-def lost_node(worker: int, lost: LostNode) -> Finding:
-    """A node of the cluster was lost during the run."""
-    went_on = (
-        "nobody went on with its part"
-        if lost.paused_ns is None
-        else f"another one went on with its part after {lost.paused_ns / 1e9:.1f} s"
-    )
+def lost_node(worker: int, lost: LostNode, *, running: bool = False) -> Finding:
+    """A node of the cluster was lost during the run. `running`: it still runs."""
+    if lost.paused_ns is not None:
+        went_on = f"another one went on with its part after {lost.paused_ns / 1e9:.1f} s"
+    elif running:
+        went_on = "its part waits for a free CPU on another one"
+    else:
+        went_on = "nobody went on with its part"
     return Finding(
         what=f"worker {worker}: its node was lost {lost.at_ns / 1e9:,.0f} s into the run with "
         f"{counted(lost.cancelled, 'request')} in flight; {went_on}",

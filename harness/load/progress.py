@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.load.limits.errors import StoppedTarget
 from harness.load.plan import MEASURE
+from harness.store.client_health import LostNode
 from harness.store.records import Attempt
 
 MESSAGE_CHARS = 300
@@ -133,6 +134,8 @@ class Progress:
     """What a run that is resumed had spent before."""
     stopped: dict[str, StoppedTarget] = field(default_factory=dict)
     """Targets that were stopped early."""
+    lost_nodes: dict[int, tuple[LostNode, ...]] = field(default_factory=dict)
+    """Of a cluster, by worker."""
 
     def count(self, attempt: Attempt, first_due_ns: int) -> None:
         """Add one attempt to its target's tally. `first_due_ns`: when its request's first attempt was due."""

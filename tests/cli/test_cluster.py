@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ import pytest
 from harness.load.cluster.cluster import ENVIRONMENT, LOOPBACK, OBJECT_STORE_BYTES
 from harness.load.plan import make_plan
 from harness.store.run_folder import RunFolder
-from tests.cli.conftest import Bedrock
+from tests.cli.conftest import Bedrock, environment
 from tests.processes import descendants, is_running, only_run, wait_for_attempts, wait_until
 
 SLOW = """\
@@ -34,6 +36,21 @@ targets: [{model: claude-haiku-4-5, routing: global, api: converse}]
 load: {arrival: constant, rate: 20/s, requests: 40}
 prompts: [{id: a, prompt: Say a.}, {id: b, prompt: Say b.}]
 """
+HASTY = """\
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from harness.cli.options import RunContext
+from harness.cli.running.overrides import Overrides, load_for_run
+from harness.cli.running.send_load import send_load
+from harness.load.cluster.pool import open_cluster_pool
+
+suite = load_for_run(Path(sys.argv[1]), Overrides(endpoint=sys.argv[2]))
+with ExitStack() as locks:
+    open_pool = lambda url, stop: open_cluster_pool(suite, url, sys.argv[3], workers=4, replace_s=1.0)
+    send_load(suite, RunContext(), open_pool, locks=locks)
+"""
+"""Sends a suite from four workers of a cluster; the part of a lost node waits one second for a free CPU."""
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
 """How soon a node is taken for lost: Ray's own values make that a quarter of a minute."""
 
@@ -100,9 +117,9 @@ def workers_of(pid: int) -> list[int]:
     return list(filter(is_worker, descendants(pid)))
 
 
-def journaled(folder: Path) -> bool:
+def journaled(folder: Path, workers: int = 2) -> bool:
     journals = list(folder.glob("results/*/attempts*.jsonl"))
-    return len(journals) == 2 and all(journal.read_bytes().count(b"\n") > 2 for journal in journals)
+    return len(journals) == workers and all(journal.read_bytes().count(b"\n") > 2 for journal in journals)
 
 
 def query(run: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -222,6 +239,32 @@ def test_what_a_lost_node_had_not_completed_is_sent_from_another(
     assert len(cancelled) == lost.cancelled
     assert lost.paused_ns is not None
     assert f"its node was lost {lost.at_ns / 1e9:.0f} s into the run with {lost.cancelled} requests in flight" in out
+
+
+def test_without_a_free_cpu_the_others_finish_what_they_have_in_flight_and_resuming_completes_the_run(
+    harness: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
+) -> None:
+    nodes.add()
+    line = [sys.executable, "-c", HASTY, slow, bedrock.url, nodes.address]
+    with subprocess.Popen(line, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as child:
+        try:
+            wait_until(lambda: journaled(tmp_path, 4))
+            nodes.kill_one_that_sends()
+            _, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
+    assert 0 == child.returncode, err
+    run = only_run(tmp_path)
+    manifest = RunFolder(run).read_manifest()
+    assert "interrupted" == manifest.state
+    told = "the run ended early: a node of the cluster was lost, and no other had a free CPU for its part"
+    assert [told] == [each.what for each in manifest.findings]
+    assert [None, None] == [each.paused_ns for client in manifest.clients for each in client.lost_nodes]
+    assert {"cancelled"} == {kind for (kind,) in query(run, "SELECT error_kind FROM ATTEMPTS WHERE NOT ok")}
+    done = harness("run", "--resume", run, "--endpoint", bedrock.url, "--quiet")
+    assert done.returncode in (0, 4), done.stderr
+    recorded = query(run, "SELECT request_id FROM ATTEMPTS WHERE ok ORDER BY ALL")
+    assert [each[0] for each in plan_of(run)] == [request for (request,) in recorded]
 
 
 @pytest.fixture

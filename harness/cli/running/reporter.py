@@ -117,7 +117,7 @@ def _import_unhurriedly(called: threading.Event) -> None:
     """Import what a report and the index need. On Linux, niceness is of a thread: the work itself is not held up."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     import harness.report.index
-    import harness.report.write
+    import harness.report.write  # noqa: F401
 
     if not called.wait(SHORT_S):  # else the report would have to wait for it
         import scipy.stats  # noqa: F401  # each fork that draws a trend would load it again

@@ -37,9 +37,11 @@ ENVIRONMENT = {
 class Cluster:
     """A cluster whose nodes can run workers."""
 
-    def __init__(self, ray: Any, url: str, workers: int) -> None:
+    def __init__(self, ray: Any, url: str, workers: int, replace_s: float = PLACE_S) -> None:
         self.url = url
         """Of the endpoint, or `aws`."""
+        self.replace_s = replace_s
+        """How long the part of a lost node waits for a free CPU."""
         self._ray = ray
         self._workers = workers
 
@@ -64,18 +66,19 @@ class Cluster:
 
 
 @asynccontextmanager
-async def open_cluster(address: str, url: str, *, workers: int) -> AsyncIterator[Cluster]:
+async def open_cluster(address: str, url: str, *, workers: int, replace_s: float = PLACE_S) -> AsyncIterator[Cluster]:
     """Connect to a cluster, or start one on this machine (`local`), for as long as inside.
 
-    `url`: the endpoint's, or `aws`. HarnessError: Ray is not installed, the cluster cannot be reached or is too small,
-    or a node has other versions or cannot reach the endpoint.
+    `url`: the endpoint's, or `aws`. `replace_s`: how long the part of a lost node waits for a free CPU. HarnessError:
+    Ray is not installed, the cluster cannot be reached or is too small, or a node has other versions or cannot reach
+    the endpoint.
     """
     ray = _import_ray(address)
     connected = ray.is_initialized()  # by the user's own program
     if not connected:
         await asyncio.to_thread(_connect, ray, address, workers)
     try:
-        cluster = Cluster(ray, url, workers)
+        cluster = Cluster(ray, url, workers, replace_s)
         if int(ray.cluster_resources().get("CPU", 0)) < workers:
             raise cluster.crowded()
         await _check_nodes(ray, url)

@@ -14,6 +14,7 @@ import msgspec
 from harness import clock
 from harness.endpoints.address import forget_aws, is_loopback
 from harness.files import LONGEST_LINE
+from harness.load.workers.link import deliver
 from harness.load.workers.local import PATIENCE_S, PROGRAM, REPORT_LIMIT
 from harness.secrets import redact, remember_environment
 
@@ -98,10 +99,7 @@ class Host:
         if number <= self._ordered:
             return
         self._ordered, self._asked_ns = number, clock.now_ns()
-        assert self._process.stdin is not None
-        with suppress(ConnectionError):
-            self._process.stdin.write(order)
-            await self._process.stdin.drain()
+        await deliver(order, self._process)
 
     async def tell(self, journal: int, reports: int) -> News:
         """The news after so many bytes of the journal and so many reports; waits for some, but not long."""

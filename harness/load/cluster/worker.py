@@ -35,6 +35,15 @@ NOT_REPLACED = Reason(
 )
 
 
+class _Gap(msgspec.Struct, frozen=True):
+    """Between a lost node and the next one."""
+
+    at_ns: int
+    """When the node was lost, on this machine's CLOCK_MONOTONIC."""
+    part: Part | None
+    """What is left to send. None: nothing."""
+
+
 class ClusterWorker:
     """A `Link` to a worker on some node of the cluster."""
 
@@ -54,6 +63,7 @@ class ClusterWorker:
         self._stopped: list[StopOrder] = []
         self._stopping = asyncio.Event()
         self._lost: list[LostNode] = []
+        self._gap: _Gap | None = None
         self._ended = False
 
     async def order(self, order: Order) -> None:
@@ -74,13 +84,16 @@ class ClusterWorker:
                 await self._hosted.order(order)
 
     async def next_report(self) -> Report:
-        if not self._hosted.is_open:
+        if self._start is None and not self._hosted.is_open:
             await self._open_first()
         while not self._reports:
+            if self._gap is not None:
+                await self._close(self._gap)
+                continue
             try:
                 news = await self._hosted.news()
             except NodeLost as error:
-                await self._go_on(error)
+                await self._record_loss(error)
             else:
                 await self._hear(news)
         return self._reports.popleft()
@@ -123,7 +136,7 @@ class ClusterWorker:
         if news.exit_code is None or self._ended:
             return
         if news.silent:
-            await self._go_on(NodeLost("it heard nothing from here"))
+            await self._record_loss(NodeLost("it heard nothing from here"))
             return
         raise RunInvalid(
             f"worker {self.index} on node {self._hosted.place.address} ended before it had sent its part of the load "
@@ -154,10 +167,10 @@ class ClusterWorker:
             share = msgspec.structs.replace(
                 share, spent=before.spent + share.spent, given_back=before.given_back + share.given_back
             )
-        return msgspec.structs.replace(report, tallies=tallies, lag=lag, share=share)
+        return msgspec.structs.replace(report, tallies=tallies, lag=lag, share=share, lost_nodes=tuple(self._lost))
 
-    async def _go_on(self, error: NodeLost) -> None:
-        """Record what the lost node had in flight, and send the rest from another one."""
+    async def _record_loss(self, error: NodeLost) -> None:
+        """Record what the lost node had in flight, and report that before the rest is sent from another one."""
         if self._start is None:
             raise HarnessError(
                 f"node {self._hosted.place.address} was lost before the load started: {_last_line(error)}; run the "
@@ -170,17 +183,22 @@ class ClusterWorker:
         self._copy.append(lines)
         self._count_lost(rest, cancelled)
         self._cluster.discard(self._hosted.actor)
-        lost = LostNode(
-            at_ns=at_ns - start.job.origin_ns, cancelled=len(rest.in_flight) + rest.cancelled, paused_ns=None
-        )
-        self._lost.append(lost)
+        in_flight = len(rest.in_flight) + rest.cancelled
+        self._lost.append(LostNode(at_ns=at_ns - start.job.origin_ns, cancelled=in_flight, paused_ns=None))
         part = self._rest_of_part(rest, msgspec.structs.replace(self._first, recorded=recorded), at_ns)
-        if part is None or self._stopping.is_set():
+        self._gap = _Gap(at_ns=at_ns, part=part)
+        self._reports.append(self._with_before(self._latest))
+
+    async def _close(self, gap: _Gap) -> None:
+        """Send what the lost node had not sent from another one, if there is one."""
+        self._gap = None
+        if gap.part is None or self._stopping.is_set():
             self._give_up(None)
-        elif len(self._lost) > MOST_LOST or not await self._open_another(part):
+        elif len(self._lost) > MOST_LOST or not await self._open_another(gap.part):
             self._give_up(None if self._stopping.is_set() else NOT_REPLACED)
         else:
-            self._lost[-1] = msgspec.structs.replace(lost, paused_ns=clock.now_ns() - at_ns)
+            self._lost[-1] = msgspec.structs.replace(self._lost[-1], paused_ns=clock.now_ns() - gap.at_ns)
+            self._reports.append(self._with_before(self._latest))
 
     def _count_lost(self, rest: Rest, cancelled: dict[str, Tally]) -> None:
         """Keep the counts of the lost node. What its attempts in flight had reserved counts as spent."""
@@ -221,7 +239,7 @@ class ClusterWorker:
         for _ in range(MOST_LOST):
             self._part, self._hosted = part, Hosted(self._cluster.place())
             try:
-                await self._hosted.open(part, self._cluster.url, within_s=PLACE_S)
+                await self._hosted.open(part, self._cluster.url, within_s=self._cluster.replace_s)
                 while not (news := await self._hosted.news()).reports:
                     if news.exit_code is not None:
                         raise NodeLost(news.errors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio.subprocess import Process
+from contextlib import suppress
 from typing import Protocol
 
 from harness.errors import HarnessError
@@ -25,6 +27,17 @@ class Link(Protocol):
     async def end(self) -> None:
         """End the worker, which cancels what it has in flight and journals it. Kill it if it does not end in time."""
         ...
+
+
+async def deliver(order: bytes, process: Process) -> None:
+    """Write a packed order to a worker's stdin, unless the worker has ended."""
+    stdin = process.stdin
+    assert stdin is not None
+    if stdin.is_closing():  # uvloop would raise RuntimeError
+        return
+    with suppress(ConnectionError):
+        stdin.write(order)
+        await stdin.drain()
 
 
 def read_report(line: bytes) -> Report:

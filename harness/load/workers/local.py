@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from harness.errors import RunInvalid
 from harness.load.plan import Part
-from harness.load.workers.link import read_report
+from harness.load.workers.link import deliver, read_report
 from harness.load.workers.messages import Order, Report, pack
 
 PROGRAM = (sys.executable, "-P", "-m", "harness.load.workers.worker")
@@ -26,10 +26,7 @@ class LocalWorker:
         self._process = process
 
     async def order(self, order: Order) -> None:
-        assert self._process.stdin is not None
-        with suppress(ConnectionError):
-            self._process.stdin.write(pack(order))
-            await self._process.stdin.drain()
+        await deliver(pack(order), self._process)
 
     async def next_report(self) -> Report:
         assert self._process.stdout is not None

@@ -17,7 +17,7 @@ from harness.load.progress import Histogram, Tally
 from harness.load.session import Job
 from harness.load.stop import Reason
 from harness.load.workers.shares import GiveBack, Grant, ShareReport
-from harness.store.client_health import ClientHealth
+from harness.store.client_health import ClientHealth, LostNode
 
 
 class ReadyReport(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
@@ -35,6 +35,8 @@ class ProgressReport(msgspec.Struct, frozen=True, kw_only=True, tag="counted"):
     """Why the worker ends early, if it does."""
     last: bool = False
     """Nothing is left to stop."""
+    lost_nodes: tuple[LostNode, ...] = ()
+    """Nodes of a cluster that had sent this part."""
 
 
 class EndReport(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):

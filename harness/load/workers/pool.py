@@ -132,6 +132,7 @@ class _Following:
     async def _take_in(self, index: int, report: ProgressReport) -> None:
         earlier, self._reports[index] = self._reports[index], report
         _add_up(self._progress, self._reports)
+        self._progress.lost_nodes[index] = report.lost_nodes
         if report.reason is not None:
             self._stop.request(report.reason)
         for name, tally in () if report.last else report.tallies.items():

@@ -17,6 +17,7 @@ from harness.analysis.findings import (
     is_capped,
     late_event_loop,
     late_requests,
+    lost_node,
     stopped_target,
     throttled_attempts,
 )
@@ -64,6 +65,12 @@ class LiveFindings:
         lag_s = progress.lag.quantile_s(0.99)
         if waits and lag_s is not None and progress.lag.count >= LAG_SAMPLES:
             yield ("lag", ""), late_event_loop(lag_s, min(waits, key=lambda wait: wait.median_s))
+        for worker, lost in progress.lost_nodes.items():
+            for each in lost:
+                yield (
+                    (f"lost at {each.at_ns}, {each.paused_ns}", f"worker {worker}"),
+                    lost_node(worker, each, running=True),
+                )
 
     def _target_findings(
         self, name: str, wait: Wait | None, recent: Recent, at_s: float

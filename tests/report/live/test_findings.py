@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from harness.load.progress import Progress, Tally
 from harness.report.live.findings import LiveFindings
 from harness.report.live.rates import Recent
+from harness.store.client_health import LostNode
 from harness.suite.suite import Load, Suite
 
 MS = 1_000_000
@@ -149,3 +151,16 @@ def test_findings_that_invalidate_the_run_come_first(make_suite: MakeSuite) -> N
     answer(run.tally("a"), 30)
     fail(run.tally("b"), 30, "connection")
     assert [("failures", "b"), ("throttled", "a")] == list(run.found(1))
+
+
+def test_a_lost_node_is_told_while_its_part_waits_and_again_once_it_goes_on(make_suite: MakeSuite) -> None:
+    run = Run(make_suite("a"))
+    lost = LostNode(at_ns=60_000_000_000, cancelled=3, paused_ns=None)
+    run.progress.lost_nodes = {0: (), 1: (lost,)}
+    what = "worker 1: its node was lost 60 s into the run with 3 requests in flight; "
+    ((waiting, told),) = run.found(61).items()
+    assert f"{what}its part waits for a free CPU on another one" == told
+    run.progress.lost_nodes[1] = (msgspec.structs.replace(lost, paused_ns=2_400_000_000),)
+    ((going_on, told),) = run.found(64).items()
+    assert f"{what}another one went on with its part after 2.4 s" == told
+    assert waiting != going_on
