@@ -44,8 +44,8 @@ def require_known(name: str, known: Sequence[str], where: str, what: str) -> Non
     """HarnessError: the name is not `known`. `where`: what it was written for; `what`: what a known one is."""
     if name not in known:
         near = get_close_matches(name, known, n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
-        raise HarnessError(f"{where} {name!r}: is not {what}; {guess}Known: {', '.join(known)}")
+        guess = f"did you mean {near[0]!r}? Known" if near else "known"
+        raise HarnessError(f"{where} {name!r}: is not {what}; {guess}: {', '.join(known)}")
 
 
 def _known(written: str, known: Sequence[str], option: str, what: str) -> tuple[str, ...]:

@@ -111,6 +111,19 @@ def test_if_s3_goes_away_the_run_is_complete_here_and_sync_finishes_it(
     assert run.name in command(*query).stdout
 
 
+def test_a_run_that_is_completed_here_is_completed_in_the_bucket(
+    command: Command, run_line: tuple[str, ...], s3: S3, tmp_path: Path
+) -> None:
+    assert 4 == command(*run_line, "--budget", "0.000001", "--quiet").returncode
+    run = only_folder(tmp_path)
+    manifest = f"{run.name}/manifest.json"
+    assert "interrupted" == json.loads(s3.get(manifest))["state"]
+    done = command("run", "--resume", run, "--out", ADDRESS, "--budget", "1", "--quiet")
+    assert done.returncode in (0, 4), done.stderr
+    assert "complete" == json.loads(s3.get(manifest))["state"]
+    assert (run / "attempts.parquet").read_bytes() == s3.get(f"{run.name}/attempts.parquet")
+
+
 def test_a_bucket_that_does_not_exist_ends_the_command_before_anything_is_sent(
     command: Command, run_line: tuple[str, ...], bedrock: Any, tmp_path: Path
 ) -> None:

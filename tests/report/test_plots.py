@@ -30,7 +30,7 @@ def test_formats_and_figures_are_read_in_their_order_and_once() -> None:
             lambda: parse_formats("png,pfd"),
             r"--format 'pfd': is not a format; did you mean 'pdf'\? Known: png, svg, pdf",
         ),
-        (lambda: parse_formats(""), r"--format '': is not a format; Known: png, svg, pdf"),
+        (lambda: parse_formats(""), r"--format '': is not a format; known: png, svg, pdf"),
         (
             lambda: parse_figures("eror", ["errors", "timeline"]),
             r"--figures 'eror': is not a figure of a run's report; did you mean 'errors'\? Known: errors, timeline",

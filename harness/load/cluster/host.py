@@ -60,8 +60,11 @@ class Host:
     news is kept until the next question acknowledges it.
     """
 
-    def __init__(self) -> None:
-        self._journal = tempfile.TemporaryFile()  # noqa: SIM115  ends with the actor's process
+    def __init__(self, *, silence_ns: int = SILENCE_NS, piece_bytes: int = MOST_BYTES) -> None:
+        self._silence_ns = silence_ns
+        self._piece_bytes = piece_bytes
+        with tempfile.TemporaryFile() as file:
+            self._journal = os.dup(file.fileno())  # ends with the actor's process
         self._reports: list[bytes] = []
         self._forgotten = 0
         self._ordered = 0
@@ -83,12 +86,11 @@ class Host:
         remember_environment()
         if is_loopback(url):
             forget_aws()
-        journal = self._journal.fileno()
         self._process = await asyncio.create_subprocess_exec(
-            *PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=REPORT_LIMIT, pass_fds=(journal,)
+            *PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=REPORT_LIMIT, pass_fds=(self._journal,)
         )
         self._tasks = [asyncio.create_task(each) for each in (self._follow(), self._watch())]
-        return Place(address, f"/dev/fd/{journal}")
+        return Place(address, f"/dev/fd/{self._journal}")
 
     async def read_clocks(self) -> clock.Origin:
         """The node's clocks."""
@@ -121,9 +123,9 @@ class Host:
 
     def _read_lines(self, start: int) -> tuple[bytes, bool]:
         """Whole lines of the journal from a position on, and whether there are more of them."""
-        size = MOST_BYTES
+        size = self._piece_bytes
         while True:
-            piece = os.pread(self._journal.fileno(), size, start)
+            piece = os.pread(self._journal, size, start)
             end = piece.rfind(b"\n") + 1
             if end or len(piece) < size or size > LONGEST_LINE:
                 return piece[:end], len(piece) == size
@@ -164,6 +166,6 @@ class Host:
         """End a worker that sends if the main process is lost."""
         while self._exit_code is None:
             await asyncio.sleep(1)
-            if self._ordered >= STARTED and clock.now_ns() - self._asked_ns > SILENCE_NS:
+            if self._ordered >= STARTED and clock.now_ns() - self._asked_ns > self._silence_ns:
                 self._silent = True
                 await self.end()
