@@ -232,6 +232,7 @@ def test_what_a_lost_node_had_not_completed_is_sent_from_another(
     nodes.kill_one_that_sends()
     out, err = child.communicate(timeout=60)
     assert child.returncode in (0, 4), err
+    assert ("", True) == (err, out.startswith("SIMULATED"))  # Ray prints nothing
     run = only_run(tmp_path)
     rows = query(run, "SELECT request_id, try_no, ok, error_kind FROM ATTEMPTS ORDER BY ALL")
     assert [each[0] for each in plan_of(run)] == [request for request, _, ok, _ in rows if ok]
