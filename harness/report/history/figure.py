@@ -21,7 +21,7 @@ from harness.report.drawing.frame import Provenance, legend_entry, open_frame
 from harness.report.drawing.scales import scale_y, write_share_tick
 from harness.report.drawing.style import FAILURE, GREY, Look, assign_looks
 from harness.report.drawing.words import NAME_CHARACTERS, list_few, say, short_name
-from harness.report.history.sections import count_sentence, digest_changes, search_sentence, size_of
+from harness.report.history.sections import about_search, count_sentence, digest_changes, size_of
 from harness.report.section import Column, Number, Table
 from harness.report.wording import date_of, interval_note, shorten
 
@@ -89,7 +89,7 @@ def describe(history: SuiteHistory) -> str:
         f"{date_of(change.started_utc)}"
         for trend, change in history.change_points
     ]
-    return say(f"{counted(len(history.runs), 'run')}", list_few(changes) or search_sentence(history).rstrip("."))
+    return say(f"{counted(len(history.runs), 'run')}", list_few(changes) or about_search(history))
 
 
 def _title(history: SuiteHistory) -> str:
@@ -113,7 +113,7 @@ def _provenance(history: SuiteHistory) -> Provenance:
         facts=[
             count_sentence(history),
             f"{interval_note(history.level)} of each run's own data",
-            search_sentence(history).rstrip("."),
+            about_search(history),
         ],
     )
 

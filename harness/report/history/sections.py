@@ -8,6 +8,7 @@ from harness.analysis.history import ChangePoint, History, Point, SuiteHistory, 
 from harness.analysis.metrics import METRICS, Unit
 from harness.analysis.stats.change_points import FEWEST_RUNS
 from harness.characters import counted
+from harness.report.drawing.words import say
 from harness.report.section import Cell, Column, Name, Note, Number, Picture, Report, Section, Table, filled
 from harness.report.wording import BARS, date_of, simulated_title, sparkline, value_with_unit
 
@@ -48,7 +49,7 @@ def key_of(suite: SuiteHistory) -> str:
 
 
 def _suite(suite: SuiteHistory, title: str, picture: Picture | None) -> Iterator[Section]:
-    text = f"{scope_sentence(suite)}. {search_sentence(suite)}"
+    text = f"{scope_sentence(suite)}. {say(about_search(suite))}"
     changes = [
         Note(
             label="Worse" if change.worse else "Better",
@@ -116,17 +117,17 @@ def _differences(change: ChangePoint) -> list[str]:
     return change.differed or [NOTHING_DIFFERED, *change.nearby]
 
 
-def search_sentence(history: SuiteHistory) -> str:
-    """How many changes the search found, or how many more runs it needs."""
+def about_search(history: SuiteHistory) -> str:
+    """How many changes the search found, or how many more runs it needs: not a sentence yet."""
     if not history.trends:
-        return "No run has a metric to track."
+        return "no run has a metric to track"
     if history.missing:
-        return f"The search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go."
+        return f"the search for changes needs {FEWEST_RUNS} valid runs; {history.missing} to go"
     short = sum(trend.missing > 0 for trend in history.trends)
     searched = len(history.trends) - short
     changes = counted(len(history.change_points), "change")
     rest = f"; {counted(short, 'trend')} with fewer than {FEWEST_RUNS} runs not searched" if short else ""
-    return f"{changes} in {counted(searched, 'trend')}{rest}."
+    return f"{changes} in {counted(searched, 'trend')}{rest}"
 
 
 def digest_changes(history: SuiteHistory) -> list[int]:
