@@ -39,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(CanarySearch())
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: three processes for two cores, because a test waits for servers for a third of its time."""
+    return 3 * (os.cpu_count() or 1) // 2 or 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the cluster come first: one process runs them one by one for minutes, at the end all alone."""
+    items.sort(key=lambda each: each.path.name != "test_cluster.py")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test that is marked `alone` waits until no other runs, in any process, and all others wait for it."""

@@ -67,6 +67,11 @@ class Nodes:
             wait=wait, num_cpus=2, object_store_memory=OBJECT_STORE_BYTES, node_ip_address=address, env_vars=environment
         )
 
+    def replace_lost(self) -> None:
+        """Add nodes until there are two again."""
+        for _ in range(2 - len(self._cluster.worker_nodes)):
+            self.add()
+
     def remove(self, node: Any) -> None:
         """Kill the processes of a node."""
         self._cluster.remove_node(node, allow_graceful=False)
@@ -88,21 +93,28 @@ def alone() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def nodes(cluster: Nodes) -> Nodes:
+    """Two nodes, whatever became of those of the test before."""
+    cluster.replace_lost()
+    return cluster
+
+
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+def cluster() -> Iterator[Nodes]:
     with alone(), patch.dict(os.environ, ENVIRONMENT):
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK, "_system_config": QUICK}
-        cluster = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": OBJECT_STORE_BYTES})
+        started = Cluster(initialize_head=True, head_node_args={**head, "object_store_memory": OBJECT_STORE_BYTES})
         try:
-            made = Nodes(cluster)
+            made = Nodes(started)
             made.add(wait=False)
             made.add()
-            cluster.wait_for_nodes()
+            started.wait_for_nodes()
             yield made
         finally:
-            cluster.shutdown()
+            started.shutdown()
 
 
 def workers_of(pid: int) -> list[int]:
@@ -248,7 +260,6 @@ def test_what_a_lost_node_had_not_completed_is_sent_from_another(
 def test_without_a_free_cpu_the_others_finish_what_they_have_in_flight_and_resuming_completes_the_run(
     harness: Any, slow: Path, nodes: Nodes, bedrock: Bedrock, tmp_path: Path
 ) -> None:
-    nodes.add()
     line = [sys.executable, "-c", HASTY, slow, bedrock.url, nodes.address]
     with subprocess.Popen(line, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as child:
         try:

@@ -50,7 +50,7 @@ def test_a_target_that_only_fails_is_stopped_and_is_not_compared(
     harness: Harness, make_bedrock: Any, stopping: Path, workers: str
 ) -> None:
     faults = '[{"fault": "server_error", "model": "claude-haiku-4-5"}]'
-    url = make_bedrock("--speed", "4", "--faults", faults).url
+    url = make_bedrock("--speed", "20", "--faults", faults).url
     done = harness("run", stopping, "--endpoint", url, "--workers", workers, "--json", "--quiet")
     assert 4 == done.returncode, done.stderr
     run = only_run(stopping.parent)
@@ -73,7 +73,7 @@ def test_a_target_that_only_fails_is_stopped_and_is_not_compared(
 
 
 def test_a_run_whose_targets_all_fail_ends(harness: Harness, make_bedrock: Any, stopping: Path) -> None:
-    url = make_bedrock("--speed", "4", "--faults", '[{"fault": "server_error"}]').url
+    url = make_bedrock("--speed", "20", "--faults", '[{"fault": "server_error"}]').url
     assert 4 == harness("run", stopping, "--endpoint", url, "--quiet").returncode
     run = only_run(stopping.parent)
     assert max(sent(run).values()) < PLANNED
@@ -88,7 +88,7 @@ def test_a_target_that_fails_to_its_last_request_was_not_stopped(
 ) -> None:
     stopping.write_text(SUITE.replace("window: 10", f"window: {PLANNED}"))
     faults = '[{"fault": "server_error", "model": "claude-haiku-4-5"}]'
-    url = make_bedrock("--speed", "4", "--faults", faults).url
+    url = make_bedrock("--speed", "20", "--faults", faults).url
     done = harness("run", stopping, "--endpoint", url, "--workers", workers, "--json", "--quiet")
     assert 4 == done.returncode, done.stderr
     assert {"failing": PLANNED, "sound": PLANNED} == sent(only_run(stopping.parent))
@@ -110,7 +110,7 @@ def test_credentials_that_fail_end_the_run_which_is_completed_with_others(
 ) -> None:
     stopping.write_text(SUITE.replace("stop: {max_error_rate: 0.5, window: 10}\n", ""))
     expired = json.dumps([{"fault": "expired_token", "requests": list(range(8, 1000))}])
-    url = make_bedrock("--speed", "4", "--faults", expired).url
+    url = make_bedrock("--speed", "20", "--faults", expired).url
     done = harness("run", stopping, "--endpoint", url, "--workers", workers, "--quiet")
     assert 4 == done.returncode, done.stderr
     run = only_run(stopping.parent)
@@ -120,7 +120,7 @@ def test_credentials_that_fail_end_the_run_which_is_completed_with_others(
     (finding,) = [each for each in manifest.findings if "the credentials failed (" in each.what]
     assert "ExpiredToken" in finding.what
     assert "aws sso login" in finding.remedy
-    sound = make_bedrock("--speed", "8").url
+    sound = make_bedrock("--speed", "20").url
     resumed = harness("run", "--resume", run, "--endpoint", sound, "--workers", workers, "--quiet")
     assert resumed.returncode in (0, 4), resumed.stderr
     assert {"failing": PLANNED, "sound": PLANNED} == sent(run)
