@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 from botocore.loaders import create_loader
+from hypothesis import HealthCheck, settings
 
 from harness.analysis.stats.interval import Interval
 from harness.analysis.summary.summary import Quantiles, RunSummary, TargetSummary, write_summary
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from tests.s3 import S3
 
 TESTS = Path(__file__).parent
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")  # neither by chance nor by the clock; `benchmarks/fuzz.py` goes on searching
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -50,7 +50,7 @@ def test_a_value_is_taken_out_in_every_spelling(value: str, spelling: str) -> No
     assert "it was [redacted], they say" == knowing(value).redact(f"it was {written}, they say")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF), min_size=12, max_size=40),
     st.sampled_from(sorted(SPELLINGS)),

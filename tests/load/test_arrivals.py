@@ -42,7 +42,7 @@ def test_every_arrival_of_the_grammar_has_its_file() -> None:
 CLUMPED = Load(arrival="ramp", rate_per_s=1.0, to_per_s=447.0, duration_s=1.0, burstiness=0.0625)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(load=LOADS, seed=st.integers())
 @example(load=CLUMPED, seed=229)
 def test_a_schedule_is_sorted_starts_no_earlier_than_zero_and_is_the_same_for_the_same_seed(
@@ -53,7 +53,7 @@ def test_a_schedule_is_sorted_starts_no_earlier_than_zero_and_is_the_same_for_th
     assert all(0 <= at <= later for at, later in pairwise([0.0, *found]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(load=LOADS, seed=st.integers(), shares=st.integers(1, 5))
 def test_the_parts_of_a_plan_make_up_the_plan(make_suite: Any, load: Load, seed: int, shares: int) -> None:
     suite = make_suite(load, prompts=3, targets=2)

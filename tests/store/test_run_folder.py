@@ -111,7 +111,7 @@ def test_attempts_come_out_as_they_went_in(make_run: MakeRun, make_attempt: Make
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_survives_the_journal_and_parquet(
     make_run: MakeRun, make_attempt: Make, write_journal: Write, texts: list[str]
 ) -> None:

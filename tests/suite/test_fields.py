@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.suite import fields as units
@@ -67,19 +67,16 @@ def test_what_is_not_a_quantity_is_refused_with_the_way_to_write_it(parse, writt
     assert told == str(caught.value)
 
 
-@settings(derandomize=True)
 @given(SECONDS)
 def test_a_duration_is_written_so_that_it_reads_back_exactly(seconds: float) -> None:
     assert seconds == units.parse_duration(units.format_duration(seconds))
 
 
-@settings(derandomize=True)
 @given(RATES)
 def test_a_rate_is_written_so_that_it_reads_back_exactly(per_s: float) -> None:
     assert per_s == units.parse_rate(units.format_rate(per_s))
 
 
-@settings(derandomize=True)
 @given(st.from_regex(re.compile(units.DURATION)))
 def test_whatever_the_schema_lets_through_can_be_read(written: str) -> None:
     told = ""
@@ -90,7 +87,6 @@ def test_whatever_the_schema_lets_through_can_be_read(written: str) -> None:
     assert told in ("", f"must be at most 8,784h (a year), got {written}")
 
 
-@settings(derandomize=True)
 @given(st.sampled_from([units.POINTS, units.LATENCY_MARGIN, units.COST_MARGIN]).flatmap(st.from_regex))
 def test_whatever_margin_the_schema_lets_through_can_be_read(written: str) -> None:
     assert units.parse_margin(written).value >= 0

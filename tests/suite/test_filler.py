@@ -28,7 +28,7 @@ def test_it_reads_like_a_text() -> None:
     )
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.integers(1, 20_000), st.integers(0, 99), st.none() | st.just(NEEDLE), st.floats(0, 1))
 def test_it_is_as_long_as_asked_to_within_a_sentence(tokens: int, seed: int, needle: str | None, depth: float) -> None:
     text = make_filler(Filler(tokens=tokens, seed=seed, needle=needle, depth=depth))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli.running.overrides import load_checked
@@ -146,7 +146,6 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_any_pattern_is_compiled_or_refused(pieces: list[str]) -> None:
     with suppress(PatternError):
@@ -247,7 +246,6 @@ PARTS = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=25), st.booleans())
 def test_any_file_is_a_suite_or_has_mistakes_with_lines(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str], whole: bool

@@ -593,7 +593,7 @@ FILES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(FILES)
 def test_whatever_stands_in_a_suite_ends_in_a_suite_or_in_mistakes_with_lines(content: dict[str, object]) -> None:
     with TemporaryDirectory() as folder:

@@ -33,7 +33,7 @@ def back(suite: Suite) -> Suite:
         return read_suite(Path(folder))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(suites())
 def test_a_stored_suite_comes_back_as_it_was(suite: Suite) -> None:
     assert without_paths(suite) == back(suite)

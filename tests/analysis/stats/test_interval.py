@@ -16,7 +16,7 @@ from harness.analysis.stats.interval import benjamini_hochberg, holm
 P_VALUES = st.lists(st.floats(1e-9, 1), min_size=1, max_size=30)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)  # statsmodels takes 0.2 s
+@settings(max_examples=10)  # statsmodels takes 0.2 s
 @given(P_VALUES)
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert list(multipletests(p_values, method="holm")[1]) == pytest.approx(holm(p_values))

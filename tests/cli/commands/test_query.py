@@ -147,7 +147,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(texts=st.lists(st.text(st.sampled_from("=+-@＝－; \t\r\n\",'a1\u3000\ufeff")), min_size=1, max_size=3))
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_end_of_a_cell(

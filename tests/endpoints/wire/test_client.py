@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.endpoints import base
@@ -333,7 +333,7 @@ class _Sink(asyncio.Transport):
     def abort(self): ...
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=40))
 def test_the_reply_is_the_same_however_the_network_splits_the_answer(cuts):
     async def fed():
@@ -356,7 +356,7 @@ def test_the_reply_is_the_same_however_the_network_splits_the_answer(cuts):
     assert tape.done_ns >= tape.stamps[-1]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(at=st.integers(0, len(STREAM)), junk=st.binary(max_size=60), dropped=st.integers(0, 60))
 def test_whatever_a_server_sends_is_an_answer_or_a_classified_failure(at, junk, dropped):
     async def fed():

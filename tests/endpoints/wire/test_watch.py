@@ -4,7 +4,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.endpoints.base import Tape, WireRequest
@@ -68,7 +68,7 @@ async def test_an_error_ends_a_stream_wherever_it_is_split_in_two(api, failure):
 
 
 @each_failure
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_an_error_ends_a_stream_however_often_it_is_split(api, failure, data):
     """HTTP framing is split, too: some reads contain no body bytes."""
@@ -103,7 +103,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("api", HARMLESS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(edges=st.sets(st.integers(0, 2000), max_size=40))
 def test_text_that_looks_like_an_error_does_not_end_the_stream(api, edges):
     body = HARMLESS[api] + b"".join(FRAMES[api])

@@ -73,7 +73,7 @@ def lose(first: Part, worker: Worker) -> tuple[Part, list[Attempt], Mapping[str,
     return msgspec.structs.replace(first, recorded=recorded), rows, rest.done
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     arrival=st.sampled_from(["closed", "constant"]),
     targets=st.integers(1, 3),

@@ -22,7 +22,7 @@ JOBS = st.lists(st.tuples(AMOUNTS, st.floats(0, 1), st.integers(0, 5)), max_size
 """What each attempt reserves, which share of it is charged, how long it takes."""
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(limit=st.integers(1, 200), jobs=JOBS)
 def test_no_order_of_attempts_spends_more_than_the_budget(
     limit: int, jobs: list[tuple[int, float, int]], run_virtual: Any
@@ -55,7 +55,7 @@ OVERDRAWN = st.lists(st.tuples(st.integers(0, 40), st.floats(0, 2), st.integers(
 """The same of attempts that may be free, or cost more than they reserve."""
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(limit=st.integers(0, 400), jobs=st.lists(JOBS | OVERDRAWN, min_size=2, max_size=4), late=st.integers(0, 3))
 @example(limit=30, jobs=[[(10, 2.0, 0), (8, 1.0, 0)], []], late=0)
 def test_workers_never_spend_more_than_the_budget_together_and_none_waits_for_ever(

@@ -111,7 +111,7 @@ def test_a_stop_ends_the_wait_of_everyone(run_virtual: Any) -> None:
     assert (pytest.approx(5.0), [None] * 10) == (waited_s, admitted)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(jobs=st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 90), st.floats(0, 1)), min_size=1, max_size=25))
 def test_no_minute_takes_more_than_the_budget(jobs: list[tuple[int, float, float]], run_virtual: Any) -> None:
     """Settled at no more than reserved, as mantle does it; jobs: tokens, how long they last, which share is used."""

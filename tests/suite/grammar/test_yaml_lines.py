@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.suite.grammar.yaml_lines import MAX_DEPTH, YamlMistake, read_yaml
@@ -111,7 +111,6 @@ def test_brackets_without_end_are_refused(opening: str) -> None:
     assert 1 == caught.value.line
 
 
-@settings(derandomize=True)
 @given(st.text(alphabet="ab:- \n[]{}&*!|>'\"#,?%@`\t\\0", max_size=60))
 def test_no_text_ends_in_anything_but_a_value_or_a_mistake(text: str) -> None:
     with suppress(YamlMistake):

@@ -171,7 +171,7 @@ def test_a_pdf_that_takes_too_long_is_given_up() -> None:
         count_pages(pdf(1), timeout_s=0.001)  # less than it takes to start Python
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(st.data())
 def test_a_damaged_pdf_is_counted_or_refused(data: st.DataObject) -> None:
     content = bytearray(pdf(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
@@ -119,7 +119,6 @@ def test_a_frozen_suite_replays_the_same_trace_without_its_file(tmp_path: Path) 
     assert (suite.digest, suite.load, suite.prompts) == (frozen.digest, frozen.load, frozen.prompts)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8")), st.sampled_from([".csv", ".jsonl"]))
 def test_whatever_a_file_holds_ends_in_calls_or_in_mistakes(tmp_path_factory: pytest.TempPathFactory, text: str,
                                                             suffix: str) -> None:  # fmt: skip
