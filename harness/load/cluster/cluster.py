@@ -166,7 +166,10 @@ def _connection_error(address: str, error: Exception) -> HarnessError:
             text = "this machine is not a node of a running cluster"
         remedy = "start Ray on this machine (`ray start --address HEAD:6379 --num-cpus 0`), or use --ray local"
     else:
-        remedy = f"this machine must be a node of the cluster: `ray start --address {printable(address)} --num-cpus 0`"
+        remedy = (
+            f"this machine must be a node of the cluster: `ray start --address {printable(address)} --num-cpus 0`; "
+            "if the cluster asks for a token, set RAY_AUTH_MODE=token as well"
+        )
     return HarnessError(f"--ray {printable(address)}: {text[:600]}; {remedy}")
 
 
