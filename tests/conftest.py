@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
@@ -98,13 +97,6 @@ def _signals_as_before() -> Iterator[None]:
 def _service_models_are_read_once() -> Iterator[None]:
     """All sessions of the SDKs share what they have read of AWS's service models: half of what a client costs."""
     with patch("botocore.session.create_loader", cache(create_loader)):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _versions_of_packages_are_read_once() -> Iterator[None]:
-    """Every manifest has them; reading seventeen takes as long as a short test."""
-    with patch("harness.store.manifest.version", cache(version)):
         yield
 
 

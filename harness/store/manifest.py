@@ -7,6 +7,7 @@ import platform
 import re
 import secrets
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Literal
 
@@ -177,13 +178,17 @@ def read_host() -> Host:
 
 def read_versions() -> dict[str, str]:
     """Versions of the harness and of the packages that may affect its results."""
-    versions = {"harness": __version__, "python": platform.python_version()}
-    for package in RECORDED_PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
+    found = {package: known for package in RECORDED_PACKAGES if (known := _version(package)) is not None}
+    return {"harness": __version__, "python": platform.python_version(), **found}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """None: it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _without_userinfo(url: str) -> str:
