@@ -67,10 +67,11 @@ def make_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command line and exit with the documented codes."""
-    debug = "--debug" in sys.argv
-    arguments = [each for each in sys.argv[1:] if each != "--debug"]
+def main(line: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the documented codes. `line`: arguments; None: those of this process."""
+    line = sys.argv[1:] if line is None else line
+    debug = "--debug" in line
+    arguments = [each for each in line if each != "--debug"]
     guard_output()
     handle_signals()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads speed up nothing here, and would forbid forks

@@ -80,22 +80,21 @@ def call_harness(
 ) -> subprocess.CompletedProcess[str]:
     """The same within this process, which has imported everything; without figures by default.
 
-    Patches what a process has of its own, the command line and the environment. Figures take four times as long as the
-    rest of a report, and few tests need them, so their table is empty.
+    Patches what a process has of its own: the environment. Figures take four times as long as the rest of a report, and
+    few tests need them, so their table is empty.
     """
-    line = ["harness", *map(str, arguments)]
+    line = [*map(str, arguments)]
     out, err, code = StringIO(), StringIO(), 0
     with ExitStack() as stack:
         stack.enter_context(chdir(folder))
         stack.enter_context(redirect_stdout(out))
         stack.enter_context(redirect_stderr(err))
-        stack.enter_context(patch.object(sys, "argv", line))
         stack.enter_context(patch.dict(os.environ, environment(**more), clear=True))
         if not figures:
             stack.enter_context(patch.dict(FIGURES, clear=True))
             stack.enter_context(patch("harness.report.write.draw_comparison", lambda *_: []))
         try:
-            main()
+            main(line)
         except SystemExit as end:
             code = int(end.code or 0)
     return _without_credentials(subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue()))
