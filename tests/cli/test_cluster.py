@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -102,7 +101,9 @@ def nodes(cluster: Nodes) -> Nodes:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Nodes]:
-    with alone(), patch.dict(os.environ, ENVIRONMENT):
+    with alone(), pytest.MonkeyPatch.context() as environment_of_nodes:
+        for name, value in ENVIRONMENT.items():
+            environment_of_nodes.setenv(name, value)
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK, "_system_config": QUICK}

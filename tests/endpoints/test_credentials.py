@@ -342,8 +342,6 @@ def _ask_for_credentials_at(asked_url, folder, kind, monkeypatch):
 @pytest.mark.parametrize("kind", ["role", "web", "container"])
 @pytest.mark.usefixtures("sts_elsewhere")
 async def test_who_is_asked_for_credentials_cannot_redirect_the_question(serve, rotating, monkeypatch, name, kind):
-    for fetcher in ("aiobotocore.utils.AioContainerMetadataFetcher", "botocore.utils.ContainerMetadataFetcher"):
-        monkeypatch.setattr(f"{fetcher}.RETRY_ATTEMPTS", 1)  # it sleeps for a second before each more
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     other = await serve("close")
     location = f"{other.url}/elsewhere".encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from harness.analysis.past_runs import read_stored_run
 from harness.store.run_folder import RunFolder
-from tests.cli.conftest import call_harness
+from tests.cli.conftest import call_harness, run_harness
 
 EXAMPLE = Path(__file__).parents[3] / "results" / "example"
 KINDS: dict[str, Any] = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
@@ -239,10 +238,8 @@ def test_of_a_collector_that_is_away_the_error_says_why(run: Path, collector: An
     assert 1 == refused.stderr.count("\n")
 
 
-def test_without_the_extra_the_error_says_what_to_install(
-    run: Path, collector: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
-    refused = send(run, collector)
+def test_without_the_extra_the_error_says_what_to_install(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "opentelemetry.py").write_text("raise ImportError")  # before the installed one on the path
+    refused = run_harness(run.parents[1], "export", run, "--to", "otlp", figures=(), PYTHONPATH=str(tmp_path))
     assert 2 == refused.returncode
     assert "`pip install -c constraints.txt '.[otel]'` installs it" in refused.stderr
