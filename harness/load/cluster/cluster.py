@@ -162,14 +162,13 @@ def _connection_error(address: str, error: Exception) -> HarnessError:
     if "ersion mismatch" in text:
         remedy = "install the same versions of Ray and Python here and on every node"
     elif address == "auto":
-        if isinstance(error, ConnectionError):  # Ray's own advice names options of other commands
+        if "any running Ray instance" in text:  # Ray's own advice names options of other commands
             text = "this machine is not a node of a running cluster"
         remedy = "start Ray on this machine (`ray start --address HEAD:6379 --num-cpus 0`), or use --ray local"
     else:
-        remedy = (
-            f"this machine must be a node of the cluster: `ray start --address {printable(address)} --num-cpus 0`; "
-            "if the cluster asks for a token, set RAY_AUTH_MODE=token as well"
-        )
+        remedy = f"this machine must be a node of the cluster: `ray start --address {printable(address)} --num-cpus 0`"
+    if "ailed to connect" in text:
+        remedy += "; if the cluster asks for a token, set RAY_AUTH_MODE=token"
     return HarnessError(f"--ray {printable(address)}: {text[:600]}; {remedy}")
 
 
