@@ -65,7 +65,7 @@ class Histogram:
 
 def _middle_us(bucket: int) -> float:
     shift = max(0, bucket // 32 - 1)
-    return ((bucket - 32 * shift) << shift) + (2 ** (shift - 1) if shift else 0)
+    return ((bucket - 32 * shift) << shift) + (1 << shift >> 1)
 
 
 @dataclass(slots=True)
