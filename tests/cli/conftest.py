@@ -83,7 +83,7 @@ def call_harness(
     Patches what a process has of its own: the environment. Figures take four times as long as the rest of a report, and
     few tests need them, so their table is empty.
     """
-    line = [*map(str, arguments)]
+    line = list(map(str, arguments))
     out, err, code = StringIO(), StringIO(), 0
     with ExitStack() as stack:
         stack.enter_context(chdir(folder))
